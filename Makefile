@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := $(shell find src -type f ! -name '*.pyc' 2>/dev/null)
+
+.PHONY: help demo test gate bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install, run the main job on the embedded images, say where the report is"
+	@echo "make test   install with the tools, run the gate and all tests"
+	@echo "make gate   formatting, lint, types, docstrings, floors, dependencies, spelling"
+	@echo "make bench  benchmarks, side by side with what one would run instead"
+
+# venv needs the distribution's ensurepip; where that is missing, the pip that is there fills the environment.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+# One environment, two ways to fill it: each stamp takes the other away, since the later installation wins.
+$(VENV)/.demo: $(BIN)/python pyproject.toml $(SOURCES)
+	@echo "Installing headstart (PyTorch is large; minutes on the first time) ..."
+	$(PIP) install .
+	@rm -f $(VENV)/.dev && touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	@echo "Installing headstart and its tools ..."
+	$(PIP) install --editable ".[dev,elpv]"
+	@rm -f $(VENV)/.demo && touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/headstart run --out runs/demo
+	@echo "The report: $(CURDIR)/runs/demo/report.html"
+
+test: gate
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+gate: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint src
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/codespell
+
+bench: $(VENV)/.dev
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf $(VENV) runs build dist

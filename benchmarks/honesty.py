@@ -1,0 +1,103 @@
+"""What the program says when there is nothing to say.
+
+Labels permuted at random: "no difference", and an accuracy interval that covers chance, expected in at least 9 of 10 seeds. One
+model's predictions offered under two names, each with the noise of a resampled training set: a false winner in at most 6 % of 100
+repetitions.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.protocol import arguments, show
+from headstart import chain
+from headstart.backbones.loading import card_of, load_backbone
+from headstart.checks.inspection import inspect
+from headstart.core.seeds import generator_for
+from headstart.core.steps import Steps
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+from headstart.planning.candidate import Candidate
+from headstart.planning.decide import decide
+from headstart.planning.judge import judge
+from headstart.planning.rank import rank
+from headstart.planning.verdict import Side, compared, wins
+from headstart.training.settings import Training
+
+
+def permuted(images: ImageSet, seed: int, name: str) -> ImageSet:
+    """The same pictures with their labels shuffled."""
+    order = generator_for(seed, "permute", name).permutation(len(images))
+    return replace(images, hidden_labels=images.hidden_labels[order])
+
+
+def permuted_task(place: str, per_class: int, seed: int) -> Task:
+    """The task with all labels shuffled."""
+    task = Task.from_folder(place, seed, per_class)
+    return replace(task, train=permuted(task.train, seed, "train"), test=permuted(task.test, seed, "test"))
+
+
+def permuted_labels(seeds: int, minutes: float, out: Path) -> None:
+    """One row a seed."""
+    rows = []
+    for seed in range(seeds):
+        begun = time.perf_counter()
+        task = permuted_task("digits", 10, seed)
+        inspect(task)
+        folder = out / f"permuted-{seed}"
+        steps = Steps(folder / "steps")
+        ranking = rank(task, [card_of("efficientnet_lite0")], steps=steps)
+        decision, plan = decide(task, ranking, minutes=minutes, steps=steps)
+        accuracy = chain.fit(task, plan, folder).evaluation.accuracy
+        chance = 1 / task.num_classes
+        rows.append(
+            {
+                "seed": seed,
+                "verdict": decision.verdict,
+                "gain": decision.gain.value,
+                "accuracy": accuracy.value,
+                "covers chance": float(accuracy.low <= chance <= accuracy.high),
+                "no difference": float(decision.verdict == "no difference"),
+                "seconds": time.perf_counter() - begun,
+            }
+        )
+    show("labels permuted at random (digits, 10 a class)", rows, ["no difference", "covers chance"])
+
+
+def twins(repetitions: int, out: Path) -> None:
+    """How often one model under two names yields a winner: ridge fitted twice, on two random halves of the same rows."""
+    backbone = load_backbone("pixels", "none", 8)
+    steps = Steps(out / "twins")
+    rows = []
+    for seed in range(repetitions):
+        task = Task.from_folder("digits", seed, per_class=20)
+        sides = []
+        for name in ("first", "second"):
+            chosen = np.sort(generator_for(seed, name).permutation(len(task.labeled))[: len(task.labeled) // 2])
+            folds = tuple(replace(fold, fit=np.intersect1d(fold.fit, chosen)) for fold in task.folds)
+            method = {"kind": "ridge", "blocks": "penultimate", "name": name}
+            method.pop("name")
+            training = Training(seed=seed)
+            candidate = Candidate(
+                family="canary", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training
+            )
+            judged = judge(task, candidate, backbone, folds, Steps(steps.folder / name))
+            sides.append(Side(name, judged.predictions))
+        forth, back = compared(*sides, seed), compared(*reversed(sides), seed)
+        rows.append({"seed": seed, "first wins": float(wins(forth)), "second wins": float(wins(back))})
+    show("the same model under two names", rows, ["first wins", "second wins"])
+
+
+def main() -> None:
+    """Print both tables."""
+    options = arguments(__doc__ or "", seeds=10)
+    permuted_labels(options.seeds, options.minutes or 1.0, options.out)
+    twins(10 * options.seeds, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Transfer learning with evidence: is it worth it, from what, how, and how good is the result.
+
+The public names load on first use, so that `import headstart` costs next to nothing:
+
+    task = headstart.Task.from_folder("flowers/", seed=0)
+    ranking = headstart.rank(task, headstart.pretrained(license="permissive"))
+    decision, plan = headstart.decide(task, ranking, minutes=5)
+    run = headstart.fit(task, plan)
+    headstart.predict(run, ["new.jpg"])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.applying import predict
+    from headstart.backbones.loading import load_backbone, pretrained
+    from headstart.chain import fit, run
+    from headstart.checks.inspection import inspect
+    from headstart.core.evaluation import Evaluation
+    from headstart.core.findings import Finding
+    from headstart.core.predictions import Predictions
+    from headstart.data.task import Task
+    from headstart.evaluation.compare import compare
+    from headstart.evaluation.protocols import evaluate
+    from headstart.methods.model import Model
+    from headstart.planning.decide import decide
+    from headstart.planning.plan import Plan
+    from headstart.planning.rank import rank
+    from headstart.runs import Run
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Evaluation": "headstart.core.evaluation",
+    "Finding": "headstart.core.findings",
+    "Model": "headstart.methods.model",
+    "Plan": "headstart.planning.plan",
+    "Predictions": "headstart.core.predictions",
+    "Run": "headstart.runs",
+    "Task": "headstart.data.task",
+    "compare": "headstart.evaluation.compare",
+    "decide": "headstart.planning.decide",
+    "evaluate": "headstart.evaluation.protocols",
+    "fit": "headstart.chain",
+    "inspect": "headstart.checks.inspection",
+    "load_backbone": "headstart.backbones.loading",
+    "predict": "headstart.applying",
+    "pretrained": "headstart.backbones.loading",
+    "rank": "headstart.planning.rank",
+    "run": "headstart.chain",
+}
+
+__all__ = [
+    "Evaluation",
+    "Finding",
+    "Model",
+    "Plan",
+    "Predictions",
+    "Run",
+    "Task",
+    "__version__",
+    "compare",
+    "decide",
+    "evaluate",
+    "fit",
+    "inspect",
+    "load_backbone",
+    "predict",
+    "pretrained",
+    "rank",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"headstart has no {name!r}; public names: {', '.join(_PLACES)}")
+    return getattr(importlib.import_module(place), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,92 @@
+"""Applying a finished run: labels for new files, and metrics on other labeled images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.core.evaluation import Evaluation
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.images import FileImages, ImageSet
+from headstart.data.listing import Listing
+from headstart.data.scan import scan
+from headstart.data.splitting import reader_for
+from headstart.evaluation.protocols import evaluate
+from headstart.runs import Run
+
+
+def predict(run: Run, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """One row a file: its path with label, probability and all probabilities, or with the error that kept it from being read.
+
+    Args:
+        run: A finished run.
+        paths: Image files.
+
+    Returns:
+        `{"path", "label", "probability", "probs"}` or `{"path", "error"}`, in the order of the paths.
+    """
+    images = FileImages(tuple(Path(path) for path in paths))
+    problems = scan(images).problems
+    readable = np.flatnonzero([not problem for problem in problems])
+    rows: list[dict[str, Any]] = [{"path": str(path), "error": problem} for path, problem in zip(paths, problems, strict=True)]
+    if len(readable):
+        classes = run.model.classes
+        nothing = np.full(len(readable), UNLABELED, np.int64)
+        predicted = run.predict(ImageSet(images.take(readable), classes, nothing, np.arange(len(readable))))
+        for row, probs in zip(readable.tolist(), predicted.probs, strict=True):
+            best = int(probs.argmax())
+            shares = {name: float(share) for name, share in zip(classes, probs, strict=True)}
+            rows[row] = {"path": str(paths[row]), "label": classes[best], "probability": float(probs[best]), "probs": shares}
+    return rows
+
+
+def evaluate_on(run: Run, place: str) -> Evaluation:
+    """How good a run's model is on other labeled images.
+
+    Args:
+        run: A finished run.
+        place: A path or a built-in name; where it has a test split, that split alone is used, else every labeled row.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        DataError: The place cannot be used, has no labels, or names a class that the model does not know.
+    """
+    listing = reader_for(place).read(place)
+    wanted = ("test",) if "test" in listing.splits else ("", "train", "validation")
+    problems = scan(listing.images).problems
+    rows = np.array(
+        [
+            row
+            for row, label in enumerate(listing.labels)
+            if label is not None and listing.splits[row] in wanted and not problems[row]
+        ],
+        np.int64,
+    )
+    if not len(rows):
+        raise DataError(f"{place} holds no readable image with a label. Evaluate on labeled images.")
+    classes = run.model.classes
+    image_set = ImageSet(listing.images.take(rows), classes, _labels(listing, rows, classes, place), _groups(listing, rows))
+    evaluation, _ = evaluate(run.model, image_set, split=listing.name)
+    return evaluation
+
+
+def _labels(listing: Listing, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
+    number = {name: index for index, name in enumerate(classes)}
+    names = [str(listing.labels[row]) for row in rows]
+    unknown = next((name for name in names if name not in number), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, classes)
+        raise DataError(f'{place} has a class "{unknown}" that the model does not know.{near} Known: {", ".join(classes)}.')
+    return np.array([number[name] for name in names], np.int64)
+
+
+def _groups(listing: Listing, rows: Integers) -> Integers:
+    names = [listing.groups[row] or f"\0{row}" for row in rows]
+    _, groups = np.unique(names, return_inverse=True)
+    return groups.astype(np.int64)

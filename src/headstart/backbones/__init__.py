@@ -1,0 +1,1 @@
+"""Floor 1, sibling of data: what can be transferred from."""

@@ -1,0 +1,236 @@
+"""Backbone: images to features, at every depth, with normalization inside."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.stages import Anatomy, anatomy_of
+from headstart.backbones.state_dicts import fill_strictly, read_state_dict
+from headstart.backbones.trace import Layout, first_tensor, pool
+from headstart.core.errors import PlanError, PretrainedError
+from headstart.core.records import write_atomically
+from headstart.data.transforms import Transform
+
+
+class Outputs(NamedTuple):
+    """What a network shows of a batch.
+
+    Attributes:
+        stages: [batch, feature] per stage in depth order; the last is the penultimate layer's output.
+        source_logits: [batch, source class] of the network's own classifier; None where it has none worth reading.
+    """
+
+    stages: tuple[Tensor, ...]
+    source_logits: Tensor | None
+
+
+class Backbone(nn.Module):
+    """A network to transfer from.
+
+    Images are uint8 [batch, 3, height, width] or float in [0, 1]; the network's own normalization happens inside. Rows that
+    are feature vectors already, [batch, feature], pass as they are. Everything works under autograd, and dropout and batch
+    statistics follow `train()` and `eval()`.
+
+    Args:
+        card: What is known about the network.
+        module: The network, with its classifier on.
+        transform: How pictures become its input.
+        weights: "pretrained", "none", or the file that the weights came from.
+        anatomy: What `anatomy_of` found; found now when absent.
+        source_classes: Whether the network's own classifier means something; by default unless `weights` is "none".
+    """
+
+    def __init__(
+        self,
+        card: Pretrained,
+        module: nn.Module,
+        transform: Transform,
+        weights: str,
+        anatomy: Anatomy | None = None,
+        source_classes: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.card = card
+        self.module = module
+        self.transform = transform
+        self.weights = weights
+        self.anatomy = anatomy or anatomy_of(module, card.input_pixels)
+        named = self.anatomy.classifier is not None
+        self.source_classes = named and (weights != "none" if source_classes is None else source_classes)
+        self.stage_names = (*(stage.name for stage in self.anatomy.stages), "penultimate")
+        self.feature_width = self.anatomy.width
+        self.register_buffer("_mean", torch.tensor(card.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("_std", torch.tensor(card.std).view(1, -1, 1, 1), persistent=False)
+        self.weights_hash = hash_of(module)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The penultimate layer's pooled output, [batch, feature]."""
+        return self._run(images, every_stage=False).stages[-1]
+
+    def describe(self, images: Tensor) -> Outputs:
+        """The pooled output of every stage, and the network's own class scores."""
+        return self._run(images, every_stage=True)
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """The network's input: float, mean and standard deviation as in its training."""
+        mean, std = self.get_buffer("_mean"), self.get_buffer("_std")
+        pixels = images.to(mean.dtype) / 255.0 if images.dtype == torch.uint8 else images
+        return (pixels - mean) / std
+
+    def _run(self, images: Tensor, every_stage: bool) -> Outputs:
+        if images.ndim == 2:
+            return Outputs((images,), None)
+        seen: dict[int, Tensor] = {}
+        with self._watched(seen, every_stage):
+            result = first_tensor(self.module(self.normalized(images)))
+        if result is None:
+            raise AssertionError("a network puts out a tensor")
+        num_stages = len(self.anatomy.stages)
+        if self.anatomy.classifier is None:
+            seen[num_stages] = pool(result, self.anatomy.classifier_layout)
+        logits = result.flatten(1) if self.source_classes and every_stage else None
+        order = range(num_stages + 1) if every_stage else [num_stages]
+        return Outputs(tuple(seen[index] for index in order), logits)
+
+    @contextmanager
+    def _watched(self, seen: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
+        """Hooks that pool outputs as they appear, before anything changes them in place."""
+        handles = []
+        stages = self.anatomy.stages if every_stage else ()
+        for index, stage in enumerate(stages):
+            hook = _keep_output(seen, index, stage.nth, stage.layout)
+            handles.append(self.module.get_submodule(stage.name).register_forward_hook(hook))
+        if self.anatomy.classifier is not None:
+            hook_before = _keep_input(seen, len(self.anatomy.stages), self.anatomy.classifier_layout)
+            handles.append(self.module.get_submodule(self.anatomy.classifier).register_forward_pre_hook(hook_before))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def parameter_blocks(self) -> list[tuple[str, list[nn.Parameter]]]:
+        """The trained weights in depth order, one group a block of the trunk, without the network's own classifier.
+
+        A normalization joins the layer before it. Weights that belong to no block, such
+        as position embeddings, stand in the first group. Modules that a forward pass never calls are left out.
+        """
+        taken: set[int] = set()
+        if self.anatomy.classifier is not None:
+            taken.update(id(parameter) for parameter in self.module.get_submodule(self.anatomy.classifier).parameters())
+        blocks: list[tuple[str, list[nn.Parameter]]] = []
+        for name in self.anatomy.blocks:
+            fresh = [parameter for parameter in self.module.get_submodule(name).parameters() if id(parameter) not in taken]
+            taken.update(id(parameter) for parameter in fresh)
+            if blocks and all(parameter.ndim < 2 for parameter in fresh):
+                blocks[-1][1].extend(fresh)
+            elif fresh:
+                blocks.append((name, fresh))
+        ancestors = {name.rsplit(".", depth)[0] for name in self.anatomy.blocks for depth in range(1, name.count(".") + 1)}
+        loose = [
+            parameter
+            for owner in sorted({"", *ancestors})
+            for parameter in self.module.get_submodule(owner).parameters(recurse=False)
+            if id(parameter) not in taken
+        ]
+        if loose and blocks:
+            blocks[0][1][:0] = loose
+        return blocks if blocks or not loose else [("all", loose)]
+
+    def copy(self) -> Backbone:
+        """An independent copy, to be trained."""
+        return copy.deepcopy(self)
+
+    def refreshed(self) -> Backbone:
+        """The same backbone with its hash taken again, after training; its own classifier no longer counts."""
+        self.weights_hash = hash_of(self.module)
+        self.source_classes = False
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write `weights.safetensors` and, last, `card.json`.
+
+        Args:
+            folder: Where; made if absent.
+
+        Raises:
+            ExportError: The folder cannot be written.
+        """
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.module.state_dict().items()}
+        write_atomically(folder / "weights.safetensors", save(tensors))
+        values = {
+            "card": self.card.to_dict(),
+            "transform": self.transform.to_dict(),
+            "weights": self.weights,
+            "source_classes": self.source_classes,
+            "stage_names": self.stage_names,
+            "weights_hash": self.weights_hash,
+        }
+        write_atomically(folder / "card.json", json.dumps(values, indent=2, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path) -> Backbone:
+        """The backbone that `save` wrote.
+
+        Args:
+            folder: Where it lies.
+
+        Returns:
+            The backbone, in evaluation mode on the CPU.
+
+        Raises:
+            PretrainedError: The folder holds no whole backbone.
+        """
+        from headstart.backbones.loading import network_of  # noqa: PLC0415  imports this module
+
+        try:
+            values = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            card = Pretrained.from_dict(values["card"], str(folder / "card.json"))
+            transform = Transform.from_dict(values["transform"], str(folder / "card.json"))
+        except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
+            raise PretrainedError(f"{folder} holds no whole backbone ({error}). Fit the run again.") from None
+        module = network_of(card, "none")
+        if module.state_dict():
+            fill_strictly(module, read_state_dict(folder / "weights.safetensors"), folder / "weights.safetensors")
+        return cls(card, module, transform, str(values["weights"]), source_classes=bool(values["source_classes"])).eval()
+
+
+def hash_of(module: nn.Module) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of the sorted state dict: names, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        array = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(array.shape)} {array.dtype}".encode())
+        digest.update(memoryview(array.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()[:16]
+
+
+def _keep_output(seen: dict[int, Tensor], index: int, nth: int, layout: Layout) -> Any:
+    calls = [0]
+
+    def hook(module: nn.Module, args: Any, result: Any) -> None:
+        if calls[0] == nth:
+            tensor = first_tensor(result)
+            if tensor is not None:
+                seen[index] = pool(tensor, layout)
+        calls[0] += 1
+
+    return hook
+
+
+def _keep_input(seen: dict[int, Tensor], index: int, layout: Layout) -> Any:
+    def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+        seen[index] = pool(args[0], layout)
+
+    return hook

@@ -1,0 +1,37 @@
+"""Pretrained: the card of a model to transfer from. Listing cards needs no weights, no network and no torch."""
+
+from __future__ import annotations
+
+from headstart.core.records import Record
+
+
+class Pretrained(Record):
+    """What is known about a model before it is loaded.
+
+    Attributes:
+        name: Unique name, as given to `--pretrained`: "efficientnet_lite0", "timm/resnet50.a1_in1k", "torchvision/resnet50".
+        provider: File name of the provider that loads it.
+        architecture: The provider's name for the network.
+        license: SPDX identifier of the weights' licence; "unknown" where nobody says.
+        source: What the weights were trained on: "ImageNet-1k".
+        num_parameters: Number of weights; None where only loading tells.
+        input_pixels: Side of the input square it was trained on.
+        smallest_pixels: Smallest side it tolerates.
+        mean: Per-channel mean, on pixels in [0, 1].
+        std: Per-channel standard deviation, on pixels in [0, 1].
+        source_accuracy: Top-1 accuracy on the source's test set as published, in [0, 1]; None where unknown.
+        available: Whether the weights are on this machine now.
+    """
+
+    name: str
+    provider: str
+    architecture: str
+    license: str = "unknown"
+    source: str = "ImageNet-1k"
+    num_parameters: int | None = None
+    input_pixels: int = 224
+    smallest_pixels: int = 32
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    source_accuracy: float | None = None
+    available: bool = True

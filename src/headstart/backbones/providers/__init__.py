@@ -1,0 +1,1 @@
+"""One file per place that weights come from; the folder is the registry."""

@@ -1,0 +1,45 @@
+"""No network at all: the rows are feature vectors already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.providers.base import Provider, Weights
+from headstart.core.errors import PretrainedError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@final
+class Embeddings(Provider):
+    """One card, "embeddings": the identity on rows that came as feature vectors."""
+
+    summary: ClassVar[str] = "feature vectors as they were given"
+
+    def cards(self) -> list[Pretrained]:
+        return [
+            Pretrained(
+                name="embeddings",
+                provider="embeddings",
+                architecture="identity",
+                license="CC0-1.0",
+                source="whatever made the vectors",
+                num_parameters=0,
+                input_pixels=1,
+                smallest_pixels=1,
+                mean=(0.0, 0.0, 0.0),
+                std=(1.0, 1.0, 1.0),
+            )
+        ]
+
+    def card(self, name: str) -> Pretrained | None:
+        return self.cards()[0] if name == "embeddings" else None
+
+    def build(self, card: Pretrained, weights: Weights) -> nn.Module:
+        from torch import nn  # noqa: PLC0415
+
+        if weights not in ("pretrained", "none"):
+            raise PretrainedError(f"embeddings has no weights, and {weights} was given. Leave --weights out.")
+        return nn.Identity()

@@ -1,0 +1,198 @@
+"""State dicts: read safely from a file, and laid into a network with a sentence for everything that can be wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from headstart.core.errors import PretrainedError
+
+StateDict = dict[str, Tensor]
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+_NESTS = ("state_dict", "model", "model_state_dict", "module", "net", "state_dict_ema", "model_ema")
+_PREFIXES = ("module.", "model.", "backbone.", "_orig_mod.")
+_SHOWN = 3
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """The named tensors of a `.safetensors` or `.pth` file.
+
+    `.pth` files are read with `weights_only=True`: nothing in them is run. A state dict nested in a training checkpoint is
+    found, and a prefix that all names share ("module.") is taken off.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The tensors, on the CPU.
+
+    Raises:
+        PretrainedError: The file is absent, empty, damaged, holds code, holds no state dict, or holds values that are not
+            finite.
+    """
+    _check_file(path)
+    state = _unnested(_read(path), path)
+    _check_finite(state, path)
+    return _without_prefix(state)
+
+
+def _check_file(path: Path) -> None:
+    allowed = f"Give a file of weights ({', '.join(SUFFIXES)})."
+    if path.is_dir():
+        raise PretrainedError(f"{path} is a folder. {allowed}")
+    if not path.exists():
+        raise PretrainedError(f"{path} does not exist. {allowed}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise PretrainedError(f'{path} ends in "{path.suffix}". {allowed}')
+    if path.stat().st_size == 0:
+        raise PretrainedError(f"{path} is empty. Bring the whole file again.")
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise PretrainedError(f"{path} is not a whole safetensors file ({error}). Bring the whole file again.") from None
+    except UnpicklingError as error:
+        raise PretrainedError(_pickle_sentence(path, str(error))) from None
+    except PermissionError:
+        raise PretrainedError(f"{path} cannot be read: permission denied. Change its permissions.") from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PretrainedError(f"{path} is damaged or not a file of weights ({reason}). Bring the whole file again.") from None
+
+
+def _pickle_sentence(path: Path, message: str) -> str:
+    for marker in ("Unsupported global: GLOBAL ", "Unsupported class "):
+        if marker in message:
+            code = message.split(marker, 1)[1].split(maxsplit=1)[0].rstrip(".,")
+            return (
+                f"{path} holds more than weights: loading it would run {code}, so it was not loaded. "
+                "Save the network's state_dict() alone, best as .safetensors."
+            )
+    return f"{path} is damaged or not a file of weights. Bring the whole file again, best as .safetensors."
+
+
+def _unnested(content: Any, path: Path) -> StateDict:
+    for nest in _NESTS:
+        if isinstance(content, dict) and isinstance(content.get(nest), dict):
+            content = content[nest]
+    tensors = (
+        {str(key): value for key, value in content.items() if isinstance(value, Tensor)} if isinstance(content, dict) else {}
+    )
+    if not tensors:
+        kind = type(content).__name__
+        raise PretrainedError(f"{path} holds no state dict but a {kind} without tensors. Save the network's state_dict() alone.")
+    return tensors
+
+
+def _check_finite(state: StateDict, path: Path) -> None:
+    bad = {key: int((~torch.isfinite(value)).sum()) for key, value in state.items() if value.is_floating_point()}
+    bad = {key: count for key, count in bad.items() if count}
+    if bad:
+        total, first = sum(bad.values()), next(iter(bad))
+        raise PretrainedError(
+            f"{path} holds {total} values that are not finite, in {len(bad)} of {len(state)} tensors (first: {first}). "
+            "Bring a checkpoint from before the training broke down."
+        )
+
+
+def _without_prefix(state: StateDict) -> StateDict:
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key[len(prefix) :]: value for key, value in state.items()}
+    return state
+
+
+def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> None:
+    """Lay a state dict into a network; every name and shape must fit.
+
+    Args:
+        network: What is filled.
+        state: Named tensors.
+        where: Where they come from, for messages.
+
+    Raises:
+        PretrainedError: Something is missing, too much, or of another shape.
+    """
+    problem = misfit(network.state_dict(), state)
+    if problem:
+        raise PretrainedError(
+            f"{where} does not fit {type(network).__name__}: {problem}. Bring the weights of this architecture."
+        )
+    network.load_state_dict(state, strict=True)
+
+
+def fill(
+    network: nn.Module,
+    state: StateDict,
+    where: Path | str,
+    architecture: str,
+    classifier: Callable[[], str | None],
+    suggest: Callable[[StateDict], str | None],
+) -> bool:
+    """Lay a state dict into a network, leaving the classifier as it is when the file's has another size or is missing.
+
+    Args:
+        network: What is filled.
+        state: Named tensors.
+        where: Where they come from, for messages.
+        architecture: The network's name, for messages.
+        classifier: Finds the dotted name of the network's classifier; called only when not everything fits.
+        suggest: Finds an architecture that the tensors would fit; called only when these do not.
+
+    Returns:
+        Whether the classifier was filled too.
+
+    Raises:
+        PretrainedError: Anything but the classifier does not fit; the message lists the first few names.
+    """
+    expected = network.state_dict()
+    if not misfit(expected, state):
+        network.load_state_dict(state, strict=True)
+        return True
+    head = classifier()
+    inside = tuple(key for key in {**expected, **state} if head is not None and key.startswith(f"{head}."))
+    body = {key: value for key, value in expected.items() if key not in inside}
+    rest = {key: value for key, value in state.items() if key not in inside}
+    problem = misfit(body, rest)
+    if problem:
+        other = suggest(state)
+        advice = (
+            f'Its shapes fit "{other}": use --pretrained {other}' if other else "Name its architecture with --pretrained ARCH"
+        )
+        raise PretrainedError(f"{where} does not fit {architecture}: {problem}. {advice} --weights FILE.")
+    network.load_state_dict(rest, strict=False)
+    logger.info("%s: its classifier (%s) has another size or is missing and was left out.", where, head)
+    return False
+
+
+def misfit(expected: StateDict, state: StateDict) -> str:
+    """What does not fit, as a part of a sentence; empty when everything does."""
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in state if key not in expected]
+    shapes = [
+        f"{key} is {tuple(state[key].shape)} and should be {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    groups = ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape"))
+    return ", ".join(f"{len(items)} {word} ({_few(items)})" for items, word in groups if items)
+
+
+def _few(items: Iterable[str]) -> str:
+    shown = list(items)
+    return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")

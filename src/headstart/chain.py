@@ -1,0 +1,167 @@
+"""The whole chain: inspect, rank, decide, fit, evaluate, report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart import runs
+from headstart.backbones.loading import card_of, pretrained
+from headstart.backbones.pretrained import Pretrained
+from headstart.checks.inspection import inspect
+from headstart.core.errors import ExportError, PlanError
+from headstart.core.progress import stage
+from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.planning.decide import Only, decide
+from headstart.planning.decision import Decision
+from headstart.planning.plan import Plan
+from headstart.planning.rank import rank
+from headstart.planning.ranking import Ranking
+from headstart.report.html import write_report
+from headstart.runs import Findings, Run
+
+EMBEDDED_SET = "emoji"
+DEFAULT_MINUTES = 5.0
+
+
+class Request(Record):
+    """What the user asked for; a folder holds one request."""
+
+    place: str
+    pretrained: tuple[str, ...] = ()
+    weights: str = "pretrained"
+    minutes: float = DEFAULT_MINUTES
+    method: str | None = None
+    settings: dict[str, Any] = {}
+    only: str | None = None
+    seed: int = 0
+    per_class: int | None = None
+
+
+class Decided(Record):
+    """A decision and its plan."""
+
+    decision: Decision
+    plan: Plan
+
+
+def run(
+    place: str | None = None,
+    *,
+    pretrained: Sequence[str] = (),
+    weights: str = "pretrained",
+    minutes: float = DEFAULT_MINUTES,
+    method: str | None = None,
+    settings: dict[str, Any] | None = None,
+    only: Only | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+    out: Path | None = None,
+) -> Run:
+    """The whole chain: inspect, rank, decide, fit, evaluate, report.
+
+    Started again with the same request, a run that was killed goes on, and a finished one is read.
+
+    Args:
+        place: A path or a built-in name; None for the embedded set.
+        pretrained: Names of the cards to rank; empty for those whose weights are here.
+        weights: A file of weights for the one card named, or "pretrained".
+        minutes: Budget for ranking, decision and fit.
+        method: The only method to try for transfer; None tries the ladder.
+        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
+        only: Try one side only: "transfer" or "scratch".
+        seed: Of split, folds and training.
+        per_class: Labeled training rows to keep a class; None for all.
+        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DataError: The data cannot be used.
+        PretrainedError: A model cannot be had.
+        PlanError: A setting does not exist, or the folder holds another request.
+        ExportError: The folder cannot be written.
+    """
+    request = Request(
+        place=place or EMBEDDED_SET, pretrained=tuple(pretrained), weights=weights, minutes=minutes, method=method,
+        settings=settings or {}, only=only, seed=seed, per_class=per_class,
+    )  # fmt: skip
+    cards = _cards(request)
+    with stage("reading the data"):
+        task = Task.from_folder(request.place, seed, per_class)
+    folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
+    _claim(folder, request, task)
+    steps = Steps(folder / "steps")
+    inspected = steps.run("inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task))))
+    write_atomically(folder / "findings.json", inspected.to_json())
+    ranking = _ranked(task, cards, request, steps)
+    write_atomically(folder / "ranking.json", ranking.to_json())
+    decided = _decided(task, ranking, request, steps)
+    write_atomically(folder / "decision.json", decided.decision.to_json())
+    return fit(task, decided.plan, folder)
+
+
+def _cards(request: Request) -> list[Pretrained]:
+    if request.weights != "pretrained" and len(request.pretrained) != 1:
+        raise PlanError(
+            f"--weights {request.weights} needs exactly one --pretrained NAME: the architecture that the file is for."
+        )
+    if request.pretrained:
+        return [card_of(name) for name in request.pretrained]
+    return [card for card in pretrained() if card.available and card.provider == "packaged"]
+
+
+def _ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
+    inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": request.weights}
+    with stage("ranking"):
+        return steps.run("rank", inputs, Ranking, lambda _: rank(task, cards, steps=steps, weights=request.weights))
+
+
+def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> Decided:
+    training = {key.removeprefix("training."): value for key, value in request.settings.items() if key.startswith("training.")}
+    settings = {key.removeprefix("method."): value for key, value in request.settings.items() if not key.startswith("training.")}
+    if settings and request.method is None:
+        raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")
+
+    def make(_: Path) -> Decided:
+        decision, plan = decide(
+            task,
+            ranking,
+            minutes=request.minutes,
+            method=request.method,
+            settings=settings,
+            training=training,
+            weights=request.weights,
+            only=request.only,  # type: ignore[arg-type]
+            per_class=request.per_class,
+            steps=steps,
+        )
+        return Decided(decision=decision, plan=plan)
+
+    with stage("deciding"):
+        return steps.run("decide", {"request": request.to_dict(), "ranking": ranking.to_dict()}, Decided, make)
+
+
+def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
+    """Fit a plan, evaluate it on the test set, and write the report; see `runs.fit`."""
+    finished = runs.fit(task, plan, out)
+    write_report(finished, finished.folder / "report.html", task)
+    return finished
+
+
+def _claim(folder: Path, request: Request, task: Task) -> None:
+    path = folder / "request.json"
+    content = json.dumps({"request": request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
+    if path.exists() and path.read_text(encoding="utf-8") != content:
+        raise PlanError(
+            f"{folder} holds a run of another request or of data that changed since. Give another --out, or delete it."
+        )
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise ExportError(f"{folder} is read-only. Choose another folder with --out.")
+    write_atomically(path, content)

@@ -1,0 +1,24 @@
+"""Floor 5: checks of a task's data, one function Task -> Finding | None a file; the folder is the registry.
+
+A check reads no test label. What concerns single rows (unreadable, repeated, contradictory ones) is found where the task is
+made, in `headstart.data.sifting`, as it decides which rows are used.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from headstart.core.catalog import Catalog
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+Check: TypeAlias = Callable[[Task], Finding | None]
+
+
+def _is_check(value: Any) -> bool:
+    return (
+        inspect.isfunction(value) and not value.__name__.startswith("_") and list(inspect.signature(value).parameters) == ["task"]
+    )
+
+
+CHECKS: Catalog[Check] = Catalog("headstart.checks", "check", _is_check, frozenset({"inspection"}))

@@ -1,0 +1,25 @@
+"""Are there so few labels that nothing can be told apart?"""
+
+from __future__ import annotations
+
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+FEW = 10
+VERY_FEW = 5
+
+
+def few_labels(task: Task) -> Finding | None:
+    """A finding when a class has fewer than ten training images."""
+    counts = task.train.class_counts
+    poor = {name: int(count) for name, count in zip(task.classes, counts, strict=True) if count < FEW}
+    if not poor:
+        return None
+    least = min(poor.values())
+    return Finding(
+        code="few-labels",
+        severity="warning" if least < VERY_FEW else "info",
+        title=f"{len(poor)} of {task.num_classes} classes have fewer than {FEW} training images; the smallest has {least}.",
+        evidence={"counts": poor, "least": least},
+        advice="Expect wide intervals and candidates that cannot be told apart; more labels help more than more training.",
+    )

@@ -1,0 +1,25 @@
+"""Is the test set too small to tell much?"""
+
+from __future__ import annotations
+
+import math
+
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+ENOUGH = 100
+
+
+def small_test(task: Task) -> Finding | None:
+    """A finding when there are fewer than a hundred test images; the labels are not read."""
+    if task.test is None or len(task.test) >= ENOUGH:
+        return None
+    count = len(task.test)
+    margin = 1.96 * math.sqrt(0.25 / count)
+    return Finding(
+        code="small-test",
+        severity="warning",
+        title=f"There are only {count} test images: an accuracy near one half is known to within {margin:.2f} either way.",
+        evidence={"num_images": count, "margin": round(margin, 4)},
+        advice="Read the intervals rather than the values, or set more images aside.",
+    )

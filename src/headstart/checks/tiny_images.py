@@ -1,0 +1,21 @@
+"""Are the pictures far smaller than what pretrained networks have seen?"""
+
+from __future__ import annotations
+
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+SMALL = 64
+
+
+def tiny_images(task: Task) -> Finding | None:
+    """A finding when the median of the shorter sides is under 64 pixels; never for feature vectors."""
+    if task.native_pixels == 0 or task.native_pixels >= SMALL:
+        return None
+    return Finding(
+        code="tiny-images",
+        severity="info",
+        title=f"The images are small: the median of their shorter sides is {task.native_pixels} pixels.",
+        evidence={"native_pixels": task.native_pixels},
+        advice="Networks pretrained at 224 pixels see them enlarged; training from scratch may well win, so let both be tried.",
+    )

@@ -1,0 +1,149 @@
+"""The application: commands found by their files, and one place that turns failures into sentences and exit codes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+import headstart
+from headstart.core.catalog import Catalog
+from headstart.core.errors import HeadstartError, PlanError, did_you_mean
+
+LATER = frozenset({"adjust", "pretrain", "fewshot", "export", "serve", "--source"})
+"""What the interface names and this version does not have."""
+
+INTERRUPTED = 130
+
+UsageError: Any = typer.BadParameter.__base__
+"""Typer exports only this child of the class, and carries the class itself in a private package."""
+
+
+def _is_command(value: Any) -> bool:
+    return inspect.isfunction(value) and value.__name__ == value.__module__.rsplit(".", 1)[-1]
+
+
+COMMANDS: Catalog[Callable[..., None]] = Catalog("headstart.cli", "command", _is_command)
+
+
+def _place_in_help(name: str) -> tuple[int, str]:
+    return int(getattr(sys.modules[COMMANDS.get(name).__module__], "POSITION", 100)), name
+
+
+class Commands(TyperGroup):
+    """A group whose commands are the files of this folder and those of plug-ins."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order in which a person needs them."""
+        return sorted(COMMANDS.names(), key=_place_in_help)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None when there is none."""
+        return _built(cmd_name) if cmd_name in COMMANDS.names() else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments begin with.
+
+        Args:
+            ctx: Of the group.
+            args: What is left of the command line.
+
+        Returns:
+            Name, command and the arguments after it.
+
+        Raises:
+            PlanError: There is no such command.
+        """
+        name = args[0]
+        if name in LATER:
+            raise PlanError(later(name))
+        if name not in COMMANDS.names():
+            raise PlanError(f'"{name}" is not a command.{did_you_mean(name, COMMANDS.names())} `headstart --help` lists all.')
+        return name, self.get_command(ctx, name), args[1:]
+
+
+def later(word: str) -> str:
+    """The sentence for a command or an option that a later version brings."""
+    return f"{word} is not in this version of headstart ({headstart.__version__}). `headstart --help` lists what is."
+
+
+def _built(name: str) -> Any:
+    function = COMMANDS.get(name)
+    listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name=name, rich_help_panel="Look up" if listed else "Do")(function)
+    return typer.main.get_command(single)
+
+
+LISTS_FROM = 50
+"""Commands from this position on list what there is."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"headstart {headstart.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """From a folder of images to a classifier that is shown to be worth it.
+
+    `headstart run DATA` does everything; the other commands are its steps, one by one.
+    """
+
+
+def application() -> Any:
+    """The command `headstart` as an object to call with arguments."""
+    app = typer.Typer(
+        cls=Commands,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    return typer.main.get_command(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 fine, 1 a bar was missed, 2 the user's error, 130 interrupted.
+
+    Args:
+        arguments: What stands after the word headstart; None for those of the process.
+    """
+    words = None if arguments is None else list(arguments)
+    try:
+        code = application()(args=words, prog_name="headstart", standalone_mode=False) or 0
+    except HeadstartError as error:
+        code = _refused(str(error))
+    except UsageError as error:
+        code = _refused_usage(error)
+    except OSError as error:
+        code = _refused(f"{error.filename or 'the system'}: {error.strerror or error}. Free the place or name another.")
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        typer.echo("stopped. Everything finished so far is kept; the same command goes on from there.", err=True)
+    raise SystemExit(code)
+
+
+def _refused(sentence: str) -> int:
+    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {sentence}", err=True)
+    return 2
+
+
+def _refused_usage(error: Any) -> int:
+    option = str(getattr(error, "option_name", ""))
+    if option in LATER:
+        return _refused(later(option))
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.ctx.get_help(), err=True)
+        return 2
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "headstart"
+    return _refused(f"{str(error.format_message()).rstrip('.')}. `{path} --help` shows how.")

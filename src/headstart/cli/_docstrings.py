@@ -1,0 +1,26 @@
+"""Docstrings as a person reads them on a terminal: paragraphs without the line breaks of the source."""
+
+from __future__ import annotations
+
+import re
+
+
+def paragraphs(text: str) -> list[str]:
+    r"""The paragraphs, each on one line; a line that starts with a word and a colon starts a paragraph of its own.
+
+    >>> paragraphs("One\ntwo.\n\nNeeds: labels.\nHelps: always.")
+    ['One two.', '', 'Needs: labels.', 'Helps: always.']
+    """
+    parts = [re.split(r"\n(?=[A-Z]\w+: )", block) for block in re.split(r"\n\s*\n", text.strip())]
+    joined = [[" ".join(part.split()) for part in block] for block in parts]
+    return [line for block in joined for line in ["", *block]][1:]
+
+
+def described(section: str) -> dict[str, str]:
+    r"""What an "Attributes:" section says of each name.
+
+    >>> described("    k: Number of\n        neighbors.\n    side: Pixels.")
+    {'k': 'Number of neighbors.', 'side': 'Pixels.'}
+    """
+    entries = re.split(r"^ {4}(\w+): ", section, flags=re.MULTILINE)[1:]
+    return {name: " ".join(text.split()) for name, text in zip(entries[::2], entries[1::2], strict=True)}

@@ -1,0 +1,32 @@
+"""The end of the commands that make a run: its result, then the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from headstart.cli._printing import print_json, stdout
+from headstart.cli._views import run_view
+
+if TYPE_CHECKING:
+    from headstart.core.findings import Finding
+    from headstart.runs import Run
+
+
+def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
+    """Print a run's result and exit with 1 when strict findings say so."""
+    if as_json:
+        print_json(finished.result)
+    else:
+        sentence = finished.decision.sentence if finished.decision else ""
+        stdout().print(run_view(str(finished.folder), finished.result, sentence))
+    if strict:
+        exit_on_findings(finished.findings)
+
+
+def exit_on_findings(findings: Iterable[Finding]) -> None:
+    """Exit with 1 when there is a warning or an error."""
+    if any(finding.severity != "info" for finding in findings):
+        raise typer.Exit(1)

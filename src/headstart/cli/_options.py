@@ -1,0 +1,79 @@
+"""Options that several commands share, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+Data: TypeAlias = Annotated[
+    str, typer.Argument(metavar="DATA", help="A folder, manifest, archive, or the name of a built-in set.", show_default=False)
+]
+PretrainedNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--pretrained", metavar="NAME", help="A model to transfer from; repeatable. [dim]\\[all that are here][/dim]"),
+]
+Weights: TypeAlias = Annotated[
+    str, typer.Option(metavar="FILE", help="A file of weights for the model, 'pretrained', or 'none' (from scratch).")
+]
+Minutes: TypeAlias = Annotated[float, typer.Option(min=0.01, metavar="M", help="How long deciding and fitting may take.")]
+Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Decides split, folds and training.")]
+PerClass: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Keep only N labeled training images a class.", show_default=False),
+]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one field of the plan, e.g. training.lr=0.001; repeatable."),
+]
+MethodKind: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--method", metavar="KIND", help="Use this method instead of deciding; see `headstart methods`."),
+]
+Out: TypeAlias = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run's folder.", show_default=False)]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings or errors.")]
+RunFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)]
+
+
+def settings_from(pairs: list[str] | None) -> dict[str, str]:
+    """The `--set` options as a dictionary.
+
+    Args:
+        pairs: "key=value" each.
+
+    Returns:
+        Values by key, as text.
+
+    Raises:
+        PlanError: An option has no "=".
+    """
+    from headstart.core.errors import PlanError
+
+    settings = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise PlanError(f'--set "{pair}" has no form key=value. Write for example --set training.lr=0.001.')
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def side_from(word: str | None) -> Literal["transfer", "scratch"] | None:
+    """The `--only` option.
+
+    Args:
+        word: As given.
+
+    Returns:
+        The side, or None for both.
+
+    Raises:
+        PlanError: The word is neither.
+    """
+    from headstart.core.errors import PlanError
+
+    if word in {None, "transfer", "scratch"}:
+        return word  # type: ignore[return-value]
+    raise PlanError(f'--only "{word}" is not a side. Choose transfer or scratch, or leave it out to try both.')

@@ -1,0 +1,79 @@
+"""Answers on stdout: JSON documents, tables and two-column facts, in 80 columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+WIDEST_NAME = 32
+
+
+def stdout() -> Console:
+    """The console for answers."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], right: Sequence[str] = (), title: str = "") -> Table:
+    """A table with a rule under its head.
+
+    Args:
+        columns: Names; the first column wraps last.
+        rows: Cells as text.
+        right: Names of the columns whose cells stand to the right: numbers.
+        title: Stands above; absent when empty.
+
+    Returns:
+        The table.
+    """
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    shown = list(rows)
+    longest = max((len(str(row[0])) for row in shown), default=0)
+    for index, name in enumerate(columns):
+        least = min(longest, WIDEST_NAME) if index == 0 else None
+        made.add_column(
+            name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold", min_width=least
+        )
+    for row in shown:
+        made.add_row(*row)
+    return made
+
+
+def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    """Named facts, one a line."""
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(name, value)
+    return made
+
+
+def plain(text: object, style: str = "") -> RenderableType:
+    """Text in which square brackets are square brackets."""
+    from rich.text import Text
+
+    return Text(str(text), style=style)
+
+
+def interval(estimate: dict[str, float] | None) -> str:
+    """The ends of a 95 % interval, or a dash."""
+    return "-" if estimate is None else f"{estimate['low']:.3f} to {estimate['high']:.3f}"

@@ -1,0 +1,115 @@
+"""Predictions as rows: which files, and how the rows are printed or written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from headstart.cli._printing import plain, stdout, table
+from headstart.core.errors import DataError, ExportError
+from headstart.core.records import write_atomically
+from headstart.data.opening import IMAGE_SUFFIXES
+
+FORMATS = (".csv", ".parquet", ".jsonl")
+
+
+def image_paths(words: Sequence[str]) -> list[Path]:
+    """The files that the words name.
+
+    Args:
+        words: Files, kept whatever they are; folders, walked for images; "-" for more words, one a line, on stdin.
+
+    Returns:
+        Paths; those from one folder in alphabetical order.
+
+    Raises:
+        DataError: No image is among them.
+    """
+    named: list[str] = []
+    for word in words:
+        named.extend([line.rstrip("\r\n") for line in sys.stdin if line.strip()] if word == "-" else [word])
+    paths: list[Path] = []
+    for path in map(Path, named):
+        paths.extend(_walked(path) if path.is_dir() else [path])
+    if not paths:
+        raise DataError(f"No images in {', '.join(words)}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return paths
+
+
+def _walked(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print the rows as a table, or as one JSON object a line."""
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    cells = [
+        (plain(row["path"]), plain(row["error"], "red"), "")
+        if "error" in row
+        else (plain(row["path"]), plain(row["label"], "bold"), f"{row['probability']:.3f}")
+        for row in rows
+    ]
+    stdout().print(table(("path", "label", "probability"), cells, right=("probability",)))
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows in the format that the file's name says.
+
+    Args:
+        path: Ends in .csv, .parquet or .jsonl.
+        rows: As `Run.predict` gives them.
+
+    Raises:
+        ExportError: The name ends otherwise, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise ExportError(f'{path} ends in "{suffix}". Choose one of {", ".join(FORMATS)}.')
+    if suffix == ".jsonl":
+        write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    elif suffix == ".csv":
+        write_atomically(path, _as_csv(rows))
+    else:
+        write_atomically(path, _as_parquet(rows))
+
+
+def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
+    columns = ["path", "label", "probability", *(f"prob_{name}" for name in classes), "error"]
+    flat = [
+        {
+            **{key: value for key, value in row.items() if key != "probs"},
+            **{f"prob_{name}": value for name, value in row.get("probs", {}).items()},
+        }
+        for row in rows
+    ]
+    return columns, flat
+
+
+def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    columns, flat = _flat(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns, flat = _flat(rows)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: [row.get(name) for row in flat] for name in columns}), sink)
+    return bytes(sink.getvalue().to_pybytes())

@@ -1,0 +1,126 @@
+"""How a person sees findings, rankings, decisions, evaluations and runs: each from its JSON form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from headstart.cli._printing import facts, interval, plain, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SEVERITY_STYLES = {"info": "cyan", "warning": "yellow", "error": "bold red"}
+VERDICT_STYLES = {"transfer": "bold green", "scratch": "bold blue", "no difference": "bold yellow"}
+MOST_CLASSES = 40
+"""A longer table of classes is left to the report."""
+
+
+def findings_view(findings: Sequence[dict[str, Any]]) -> RenderableType:
+    """Every finding with its advice, gravest first."""
+    if not findings:
+        return plain("Nothing to report about the data.", "green")
+    gravest_first = sorted(findings, key=lambda finding: -list(SEVERITY_STYLES).index(finding["severity"]))
+    return table(
+        ("", "finding", "what to do"),
+        [
+            (
+                plain(row["severity"], SEVERITY_STYLES[row["severity"]]),
+                plain(f"{row['title']} ({row['code']})"),
+                plain(row["advice"]),
+            )
+            for row in gravest_first
+        ],
+    )
+
+
+def ranking_view(ranking: dict[str, Any]) -> RenderableType:
+    """Candidates, best first; the shortlist is marked, canaries are dim."""
+    rows = []
+    for place, row in enumerate(ranking["candidates"], start=1):
+        style = "dim" if row["canary"] else "bold" if row["name"] in ranking["chosen"] else ""
+        estimate = row["estimate"]
+        first = f"{row['first_probability']:.0%}" if "first_probability" in row else ""
+        cells = (place, row["name"], f"{estimate['value']:.3f}", interval(estimate), f"{row['rank']:.1f}", first)
+        rows.append([plain(cell, style) for cell in cells])
+    columns = ("#", "candidate", "accuracy", "95 % interval", "mean rank", "first")
+    return table(columns, rows, right=("#", "accuracy", "mean rank", "first"), title="Ranking (leave-one-out, frozen)")
+
+
+def decision_view(decision: dict[str, Any]) -> RenderableType:
+    """Every rung that was judged, then what was left out and why."""
+    from rich.console import Group
+
+    rows = []
+    for rung in decision["rungs"]:
+        style = "bold" if rung["name"] == decision["chosen"] else "" if rung["status"] == "fitted" else "dim"
+        accuracy, cost = rung["accuracy"], f"{rung['seconds']:.1f}"
+        shown = f"{accuracy['value']:.3f}" if accuracy else rung["status"]
+        rows.append([plain(cell, style) for cell in (rung["family"], rung["name"], shown, interval(accuracy), cost)])
+    rungs = table(
+        ("family", "candidate", "accuracy", "95 % interval", "seconds"),
+        rows,
+        right=("accuracy", "seconds"),
+        title="Same folds for all",
+    )
+    reasons = facts(("-", plain(reason)) for reason in decision["reasons"])
+    return Group(rungs, plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+
+
+def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
+    """Metrics with their intervals, then one line a class."""
+    from rich.console import Group
+
+    metrics = [(plain(name), f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
+    title = f"{evaluation['num_images']} {evaluation['split']} images"
+    parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title)]
+    if len(evaluation["per_class"]) <= MOST_CLASSES:
+        rows = [
+            (plain(row["class"]), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["support"]))
+            for row in evaluation["per_class"]
+        ]
+        numbers = ("precision", "recall", "f1", "images")
+        parts.append(table(("class", *numbers), rows, right=numbers))
+    return Group(*parts, plain(evaluation["protocol"], "dim"))
+
+
+def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
+    """Accuracy, its interval and the number of images, in one line."""
+    if evaluation is None:
+        return plain("no labeled test images")
+    accuracy = evaluation["metrics"]["accuracy"]
+    return plain(
+        f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {evaluation['num_images']} {evaluation['split']} images"
+    )
+
+
+def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableType:
+    """What a finished run says: the verdict, how good, where it lies, what to do next."""
+    findings = result.get("findings") or []
+    grave = sum(finding["severity"] != "info" for finding in findings)
+    verdict = result.get("verdict") or ""
+    rows: list[tuple[str, RenderableType]] = [
+        ("Verdict", plain(verdict or "by hand", VERDICT_STYLES.get(verdict, ""))),
+        ("", plain(sentence)),
+        ("Accuracy", accuracy_line(result.get("evaluation"))),
+        ("Findings", plain(f"{len(findings)}, of which {grave} want attention", "yellow" if grave else "")),
+        ("Run", plain(folder)),
+        ("Report", plain(f"{folder}/report.html")),
+        ("Next", plain(f"headstart predict {folder} NEW_IMAGES")),
+    ]
+    return facts([row for row in rows if row[0] or str(row[1])])
+
+
+def task_view(summary: dict[str, Any]) -> RenderableType:
+    """What a task consists of."""
+    counts = summary["train_counts"]
+    parts = ("train", "validation", "test", "unlabeled")
+    images = ", ".join(f"{summary[f'num_{part}']:,} {part}" for part in parts if summary[f"num_{part}"])
+    side = f"shorter side {summary['native_pixels']} pixels (median)" if summary["native_pixels"] else "feature vectors"
+    return facts(
+        [
+            ("Data", plain(f"{summary['name']} ({summary['place']})")),
+            ("Images", plain(f"{images}; {side}")),
+            ("Classes", plain(f"{len(summary['classes'])}; {min(counts)} to {max(counts)} training images each")),
+        ]
+    )

@@ -1,0 +1,32 @@
+"""`headstart inspect`: findings about the data."""
+
+from __future__ import annotations
+
+from headstart.cli import _options as options
+
+POSITION = 10
+
+
+def inspect(
+    data: options.Data,
+    seed: options.Seed = 0,
+    per_class: options.PerClass = None,
+    as_json: options.Json = False,
+    strict: options.Strict = False,
+) -> None:
+    """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance."""
+    from headstart.checks.inspection import inspect as inspect_task
+    from headstart.cli._finish import exit_on_findings
+    from headstart.cli._printing import print_json, stdout
+    from headstart.cli._views import findings_view, task_view
+    from headstart.data.task import Task
+
+    task = Task.from_folder(data, seed, per_class)
+    findings = inspect_task(task)
+    plain_findings = [finding.to_dict() for finding in findings]
+    if as_json:
+        print_json({"task": task.summary().to_dict(), "findings": plain_findings})
+    else:
+        stdout().print(task_view(task.summary().to_dict()), "", findings_view(plain_findings), sep="\n")
+    if strict:
+        exit_on_findings(findings)

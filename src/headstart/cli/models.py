@@ -1,0 +1,42 @@
+"""`headstart models`: what can be transferred from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headstart.cli import _options as options
+
+POSITION = 50
+
+
+def models(
+    license_name: Annotated[
+        str | None,
+        typer.Option("--license", metavar="SPDX", help="Only weights under this license, or 'permissive'.", show_default=False),
+    ] = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help="Only this provider's.", show_default=False)] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the pretrained models; any other timm or torchvision classifier works by its name too."""
+    from headstart.backbones.loading import pretrained
+    from headstart.cli._printing import plain, print_json, stdout, table
+
+    cards = pretrained(license=license_name, provider=provider)
+    if as_json:
+        print_json([card.to_dict() for card in cards])
+        return
+    rows = [
+        (
+            plain(card.name, "bold" if card.available else "dim"),
+            f"{card.num_parameters / 1e6:.1f} M" if card.num_parameters else "-",
+            str(card.input_pixels),
+            plain(card.license),
+            f"{card.source_accuracy:.3f}" if card.source_accuracy else "-",
+            "yes" if card.available else "no",
+        )
+        for card in cards
+    ]
+    columns = ("name", "size", "pixels", "license", "top-1", "here")
+    stdout().print(table(columns, rows, right=("size", "pixels", "top-1")))

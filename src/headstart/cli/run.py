@@ -1,0 +1,56 @@
+"""`headstart run`: the whole chain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headstart.cli import _options as options
+
+POSITION = 0
+
+
+def run(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    pretrained: options.PretrainedNames = None,
+    weights: options.Weights = "pretrained",
+    minutes: options.Minutes = 5.0,
+    method: options.MethodKind = None,
+    settings: options.Settings = None,
+    seed: options.Seed = 0,
+    per_class: options.PerClass = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="SIDE", help="Try one side only: transfer or scratch.", show_default=False)
+    ] = None,
+    out: options.Out = None,
+    as_json: options.Json = False,
+    strict: options.Strict = False,
+) -> None:
+    """Inspect, rank, decide, fit, evaluate and report.
+
+    Interrupted at any point, the same command goes on where it stopped.
+    """
+    from headstart import chain
+    from headstart.cli._finish import finish_run
+
+    finished = chain.run(
+        data,
+        pretrained=tuple(pretrained or ()),
+        weights=weights,
+        minutes=minutes,
+        method=method,
+        settings=options.settings_from(settings),
+        only=options.side_from(only),
+        seed=seed,
+        per_class=per_class,
+        out=out,
+    )
+    finish_run(finished, as_json, strict)

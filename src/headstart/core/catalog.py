@@ -1,0 +1,89 @@
+"""A folder as a registry: the modules of a package, plus what installed plug-ins add, by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from headstart.core.errors import PlanError, did_you_mean
+
+T = TypeVar("T")
+
+
+class Catalog(Generic[T]):
+    """Finds one object per module of a package, named as the module's file.
+
+    A module holds exactly one object that `accepts` takes and that is defined in it. Modules whose name starts with an
+    underscore, and those named in `leave_out`, are not entries. A plug-in adds to the same catalog with an entry point of the
+    group `headstart.<word>s`, whose name is the entry's name.
+
+    Args:
+        package: Dotted name of the package; sub-packages are searched too.
+        word: What one entry is called in messages and in the entry-point group: "method", "score", "reader".
+        accepts: Tells the entry from a module's other content.
+        leave_out: Module names that are not entries.
+    """
+
+    def __init__(self, package: str, word: str, accepts: Callable[[Any], bool], leave_out: frozenset[str] = frozenset()) -> None:
+        self.package = package
+        self.word = word
+        self.accepts = accepts
+        self.leave_out = leave_out
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        package = importlib.import_module(self.package)
+        found: dict[str, str] = {}
+        for info in pkgutil.walk_packages(package.__path__, prefix=f"{self.package}."):
+            name = info.name.rsplit(".", 1)[-1]
+            if not info.ispkg and not name.startswith("_") and name not in self.leave_out:
+                found[name] = info.name
+        return found
+
+    def _plug_ins(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=f"headstart.{self.word}s")}
+
+    def names(self) -> list[str]:
+        """All names, sorted; nothing is imported beyond the package."""
+        return sorted({*self._modules, *self._plug_ins()})
+
+    def get(self, name: str) -> T:
+        """The entry of that name.
+
+        Args:
+            name: As listed by `names`.
+
+        Returns:
+            The object.
+
+        Raises:
+            PlanError: No entry has that name, or a plug-in's object is of the wrong kind.
+        """
+        if name in self._modules:
+            module = importlib.import_module(self._modules[name])
+            for value in vars(module).values():
+                if getattr(value, "__module__", None) == module.__name__ and self.accepts(value):
+                    return value  # type: ignore[no-any-return]
+            raise PlanError(f"{self._modules[name]} holds no {self.word}.")
+        plug_in = self._plug_ins().get(name)
+        if plug_in is None:
+            near = did_you_mean(name, self.names())
+            raise PlanError(f'"{name}" is not a {self.word}.{near} Known: {", ".join(self.names())}.')
+        value = plug_in.load()
+        if not self.accepts(value):
+            raise PlanError(f'The plug-in "{name}" ({plug_in.value}) is not a {self.word}.')
+        return value  # type: ignore[no-any-return]
+
+    def all(self) -> dict[str, T]:
+        """Every entry by name."""
+        return {name: self.get(name) for name in self.names()}
+
+
+def is_final_class(base: type) -> Callable[[Any], bool]:
+    """A test for concrete classes below `base`."""
+    return lambda value: inspect.isclass(value) and issubclass(value, base) and not inspect.isabstract(value)

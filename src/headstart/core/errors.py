@@ -1,0 +1,44 @@
+"""The error tree: a child says what the user can do about it, and is also the built-in a caller would expect."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HeadstartError(Exception):
+    """Whatever headstart raises on purpose; the message is one sentence for the user."""
+
+
+class DataError(HeadstartError, ValueError):
+    """The data cannot be used as it is: mend the data or point elsewhere."""
+
+
+class PretrainedError(HeadstartError, ValueError):
+    """The pretrained model cannot be found, read or trusted: bring another file or choose another model."""
+
+
+class PlanError(HeadstartError, ValueError):
+    """The plan, or an option, asks for something that does not exist: edit it."""
+
+
+class TrainingError(HeadstartError, RuntimeError):
+    """Training cannot go on: change its settings."""
+
+
+class ExportError(HeadstartError, RuntimeError):
+    """The result cannot be written: choose another place or format."""
+
+
+class MissingExtraError(HeadstartError, ImportError):
+    """An optional package is not installed: the message names the extra that brings it."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """A sentence fragment that names the nearest choice, or an empty string when none is near.
+
+    >>> did_you_mean("fixmach", ["fix_match", "ridge"])
+    ' Did you mean "fix_match"?'
+    """
+    near = difflib.get_close_matches(word, list(choices), n=1)
+    return f' Did you mean "{near[0]}"?' if near else ""

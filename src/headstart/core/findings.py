@@ -1,0 +1,27 @@
+"""Finding: one thing a person should know about the data or a run, with a stable code."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from headstart.core.records import Record
+
+Severity = Literal["info", "warning", "error"]
+
+
+class Finding(Record):
+    """What was noticed, how bad it is, what shows it, and what to do.
+
+    Attributes:
+        code: Stable kebab-case identifier, documented in docs/findings.
+        severity: "info", "warning" or "error".
+        title: One sentence that can stand alone.
+        evidence: Numbers and paths that show it, as plain JSON values.
+        advice: One sentence: what to do next; empty when nothing needs doing.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    evidence: dict[str, Any] = {}
+    advice: str = ""

@@ -1,0 +1,123 @@
+"""Predictions: one row per image; the only input of every metric."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headstart.core.errors import DataError
+from headstart.core.records import write_atomically
+from headstart.core.types import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says about images, next to what is true of them.
+
+    Attributes:
+        names: What a person calls each image.
+        classes: Class names in label order.
+        labels: int64 [sample]; -1 where the truth is unknown.
+        probs: float64 [sample, class] after temperature; rows sum to 1.
+        raw_probs: The same before temperature.
+        groups: int64 [sample]: rows of one group are not independent and are resampled together.
+    """
+
+    names: tuple[str, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    labels: Integers = field(repr=False)
+    probs: Floats = field(repr=False)
+    raw_probs: Floats = field(repr=False)
+    groups: Integers = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def predicted(self) -> Integers:
+        """The most probable class of each row, int64 [sample]."""
+        return np.asarray(self.probs.argmax(axis=1), np.int64)
+
+    @property
+    def correct(self) -> Floats:
+        """1.0 where the prediction is right, 0.0 elsewhere, float64 [sample]."""
+        return np.asarray(self.predicted == self.labels, np.float64)
+
+    @property
+    def log_losses(self) -> Floats:
+        """-log of the true class's probability, float64 [sample]; probabilities are floored at 1e-12."""
+        picked = self.probs[np.arange(len(self)), self.labels]
+        return np.asarray(-np.log(np.maximum(picked, 1e-12)))
+
+    def take(self, rows: Integers) -> Predictions:
+        """Those rows."""
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        return replace(
+            self,
+            names=tuple(self.names[row] for row in index),
+            labels=self.labels[index],
+            probs=self.probs[index],
+            raw_probs=self.raw_probs[index],
+            groups=self.groups[index],
+        )
+
+    def write(self, path: Path) -> None:
+        """Write one Parquet file, atomically."""
+        table = pa.table(
+            {
+                "name": list(self.names),
+                "label": self.labels,
+                "group": self.groups,
+                "probs": pa.array(list(self.probs)),
+                "raw_probs": pa.array(list(self.raw_probs)),
+            }
+        ).replace_schema_metadata({"classes": json.dumps(self.classes)})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        write_atomically(path, sink.getvalue().to_pybytes())
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """The predictions that `write` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The predictions.
+
+        Raises:
+            DataError: The file is absent or not such a file.
+        """
+        try:
+            table = pq.read_table(path)
+            classes = tuple(json.loads(table.schema.metadata[b"classes"]))
+        except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+            raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
+        width = len(classes)
+        return cls(
+            tuple(table["name"].to_pylist()),
+            classes,
+            table["label"].to_numpy().astype(np.int64),
+            np.array(table["probs"].to_pylist(), np.float64).reshape(-1, width),
+            np.array(table["raw_probs"].to_pylist(), np.float64).reshape(-1, width),
+            table["group"].to_numpy().astype(np.int64),
+        )
+
+
+def joined(parts: list[Predictions]) -> Predictions:
+    """Predictions of several sets of rows as one, in the order given."""
+    return replace(
+        parts[0],
+        names=tuple(name for part in parts for name in part.names),
+        labels=np.concatenate([part.labels for part in parts]),
+        probs=np.concatenate([part.probs for part in parts]),
+        raw_probs=np.concatenate([part.raw_probs for part in parts]),
+        groups=np.concatenate([part.groups for part in parts]),
+    )

@@ -1,0 +1,115 @@
+"""Progress: a bar with the time left on a terminal, sparse lines elsewhere, nothing when HEADSTART_QUIET=1. Always on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import TypeVar, overload
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_LINES = 20.0
+
+
+@contextmanager
+def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
+    """A function to call with the number of items just done.
+
+    Args:
+        total: Number of items.
+        description: What is being done, in a few words.
+
+    Yields:
+        The function.
+    """
+    if os.environ.get("HEADSTART_QUIET") == "1":
+        yield lambda done: None
+    elif sys.stderr.isatty():
+        with _bar(total, description) as advance:
+            yield advance
+    else:
+        yield _Lines(total, description).advance
+
+
+@contextmanager
+def _bar(total: int, description: str) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        job = display.add_task(description, total=total)
+        yield lambda done: display.advance(job, done)
+
+
+class _Lines:
+    """One line after twenty seconds, then every twenty seconds: short work prints nothing."""
+
+    def __init__(self, total: int, description: str) -> None:
+        self.total = total
+        self.description = description
+        self.done = 0
+        self.begun = self.printed = time.monotonic()
+
+    def advance(self, done: int) -> None:
+        self.done += done
+        now = time.monotonic()
+        if now - self.printed < SECONDS_BETWEEN_LINES:
+            return
+        self.printed = now
+        left = (now - self.begun) / max(self.done, 1) * max(self.total - self.done, 0)
+        sys.stderr.write(f"{self.description}: {self.done} of {self.total}, {left:.0f} s left\n")
+        sys.stderr.flush()
+
+
+@overload
+def track(items: int, description: str) -> Iterator[int]: ...
+@overload
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]: ...
+def track(items: Iterable[T] | int, description: str, total: int | None = None) -> Iterator[T] | Iterator[int]:
+    """The items, one by one, with progress shown.
+
+    Args:
+        items: Anything to iterate over, or a number of steps.
+        description: What is being done, in a few words.
+        total: Number of items, where they do not know it themselves.
+
+    Returns:
+        The items, or the numbers of the steps from 0.
+    """
+    if isinstance(items, int):
+        return _tracked(range(items), description, items)
+    known = total if total is not None else len(items) if isinstance(items, Sized) else 0
+    return _tracked(items, description, known)
+
+
+def _tracked(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    with progress(total, description) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def stage(description: str) -> Iterator[None]:
+    """Say on stderr what begins, and in how many seconds it ended when that was long.
+
+    Args:
+        description: What is being done, in a few words.
+
+    Yields:
+        Nothing.
+    """
+    quiet = os.environ.get("HEADSTART_QUIET") == "1"
+    begun = time.monotonic()
+    if not quiet:
+        sys.stderr.write(f"{description} ...\n")
+        sys.stderr.flush()
+    yield
+    seconds = time.monotonic() - begun
+    if not quiet and seconds >= 1.0:
+        sys.stderr.write(f"{description}: {seconds:.0f} s\n")
+        sys.stderr.flush()

@@ -1,0 +1,154 @@
+"""Record: the frozen base of everything that is written to disk or shown as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from headstart.core.errors import ExportError, PlanError, did_you_mean
+
+
+class Record(BaseModel):
+    """A frozen, validated bag of values with a JSON and a TOML form and a content fingerprint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """The record as indented JSON text."""
+        return self.model_dump_json(indent=2)
+
+    def to_toml(self) -> str:
+        """The record as TOML text; absent values are left out, as TOML has no null."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def content_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change when any field changes."""
+        return fingerprint_of(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "") -> Self:
+        """The record made from plain values.
+
+        Args:
+            values: Field names and values.
+            where: File or option that the values come from, for the message.
+
+        Returns:
+            The validated record.
+
+        Raises:
+            PlanError: Fields are unknown, missing or out of range; the message lists all of them.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise PlanError(_sentence(cls, error, where)) from None
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "") -> Self:
+        """The record read from JSON text.
+
+        Args:
+            text: The text.
+            where: File that it comes from, for the message.
+
+        Returns:
+            The validated record.
+
+        Raises:
+            PlanError: The text is not JSON or does not fit the record.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise PlanError(f"{where or cls.__name__}: not valid JSON ({error}). Restore or delete it.") from None
+        return cls.from_dict(values, where)
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "") -> Self:
+        """The record read from TOML text.
+
+        Args:
+            text: The text.
+            where: File that it comes from, for the message.
+
+        Returns:
+            The validated record.
+
+        Raises:
+            PlanError: The text is not TOML or does not fit the record.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise PlanError(f"{where or cls.__name__}: not valid TOML ({error}). Mend that line.") from None
+        return cls.from_dict(values, where)
+
+
+def _sentence(cls: type[BaseModel], error: ValidationError, where: str) -> str:
+    parts = []
+    for item in error.errors():
+        path = ".".join(str(step) for step in item["loc"])
+        if item["type"] == "extra_forbidden":
+            name = str(item["loc"][-1])
+            parts.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")
+        elif item["type"] == "missing":
+            parts.append(f"{path} is missing.")
+        else:
+            parts.append(f"{path} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
+    prefix = f"{where}: " if where else f"{cls.__name__}: "
+    return prefix + " ".join(parts)
+
+
+def _fields_at(cls: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The fields of the record at that place inside another one."""
+    for step in place:
+        field = cls.model_fields.get(str(step))
+        inner = None if field is None else field.annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        cls = inner
+    return list(cls.model_fields)
+
+
+def fingerprint_of(value: Any) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of a JSON value with sorted keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader, or a restart after a kill, sees the old content or the new, never a part.
+
+    Args:
+        path: Where to write; the folder is created.
+        content: Text (UTF-8) or bytes.
+
+    Raises:
+        ExportError: The place cannot be written or the disk is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name[:40]}.{uuid4().hex}"
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ExportError(
+            f"{path}: cannot be written ({error.strerror or error}). Free space or choose another folder with --out."
+        ) from error

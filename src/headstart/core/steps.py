@@ -1,0 +1,67 @@
+"""Steps: finished work on disk, addressed by what went into it, so that a restart redoes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from headstart.core.errors import PlanError
+from headstart.core.records import Record, fingerprint_of, write_atomically
+
+R = TypeVar("R", bound=Record)
+
+
+class Steps:
+    """A folder of results, one JSON file a step: `NAME-FINGERPRINT.json`, next to a folder of the same stem for arrays.
+
+    Args:
+        folder: Where the results lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def stem(self, name: str, inputs: dict[str, Any]) -> str:
+        """The file stem of a step with those inputs."""
+        return f"{name}-{fingerprint_of(inputs)}"
+
+    def run(self, name: str, inputs: dict[str, Any], kind: type[R], make: Callable[[Path], R]) -> R:
+        """The step's result: read if it is there, made and written if not.
+
+        Args:
+            name: What a person calls the step.
+            inputs: Everything that the result depends on, as plain JSON values.
+            kind: The record to read back.
+            make: Makes the result; it is given a folder of its own for arrays and checkpoints, which outlives a kill.
+
+        Returns:
+            The result.
+        """
+        path = self.folder / f"{self.stem(name, inputs)}.json"
+        if path.exists():
+            try:
+                return kind.from_json(path.read_text(encoding="utf-8"), str(path))
+            except PlanError:
+                path.unlink()
+        begun = time.perf_counter()
+        result = make(path.with_suffix(""))
+        write_atomically(path, result.to_json())
+        self._log(path.stem, time.perf_counter() - begun)
+        return result
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent by step name, over all finished steps of that name."""
+        spent: dict[str, float] = {}
+        log = self.folder / "log.tsv"
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []:
+            stem, _, seconds = line.partition("\t")
+            if seconds.endswith("\n"):
+                name = stem.rsplit("-", 1)[0]
+                spent[name] = spent.get(name, 0.0) + float(seconds)
+        return spent
+
+    def _log(self, stem: str, seconds: float) -> None:
+        with (self.folder / "log.tsv").open("a", encoding="utf-8") as stream:
+            stream.write(f"{stem}\t{seconds:.3f}\n")

@@ -1,0 +1,1 @@
+"""Floor 1: images, labels, splits and readers."""

@@ -1,0 +1,25 @@
+"""Handwritten digits of scikit-learn, at their native 8x8 pixels."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from headstart.data.built_in.base import BuiltIn, array_listing
+from headstart.data.listing import Listing
+
+FULL_INK = 16
+"""The value of a fully inked cell in scikit-learn's copy."""
+
+
+class Digits(BuiltIn):
+    """1,797 gray 8x8 pictures of the digits 0 to 9, which come with scikit-learn (UCI, CC-BY 4.0)."""
+
+    names: ClassVar[dict[str, str]] = {"digits": "1,797 handwritten digits, 8x8 gray, 10 classes (with scikit-learn)"}
+
+    def read(self, name: str) -> Listing:
+        ink, labels = load_digits(return_X_y=True)
+        pixels = np.rint(ink * (255 / FULL_INK)).astype(np.uint8).reshape(-1, 8, 8, 1)
+        return array_listing(name, pixels, tuple(str(label) for label in labels))

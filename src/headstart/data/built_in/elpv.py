@@ -1,0 +1,45 @@
+"""Solar cells in electroluminescence, defective or not."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import ClassVar
+
+from headstart.core.errors import DataError, MissingExtraError
+from headstart.data.built_in.base import BuiltIn
+from headstart.data.images import FileImages
+from headstart.data.listing import Listing
+
+
+class ELPV(BuiltIn):
+    """2,624 gray 300x300 pictures of solar cells, from the package `elpv-dataset` (CC-BY-NC-SA 4.0).
+
+    The package gives a probability of a defect, one of 0, 1/3, 2/3 and 1, which is an expert's verdict times the expert's
+    confidence. Above one half a cell counts as `defective`, otherwise as `functional`; the two unsure grades are thus rounded
+    to the nearer verdict.
+
+    Reference: Buerhop-Lutz et al., "A Benchmark for Visual Identification of Defective Solar Cells in Electroluminescence
+    Imagery", EU PVSEC 2018.
+    """
+
+    names: ClassVar[dict[str, str]] = {"elpv": "2,624 solar cells, 300x300 gray, defective or functional (extra: elpv)"}
+
+    def read(self, name: str) -> Listing:
+        package = importlib.util.find_spec("elpv_dataset")
+        if package is None or package.origin is None:
+            raise MissingExtraError(
+                'The built-in set "elpv" needs the package elpv-dataset, which is not installed. '
+                "Install it with: pip install headstart[elpv]."
+            )
+        folder = Path(package.origin).parent / "data"
+        try:
+            lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
+            cells = [(folder / path, float(probability)) for path, probability, _ in map(str.split, lines)]
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{folder / 'labels.csv'}: not the list of cells it should be ({error}). Reinstall elpv-dataset."
+            ) from None
+        empty = ("",) * len(cells)
+        labels = tuple("defective" if probability > 0.5 else "functional" for _, probability in cells)
+        return Listing(name, FileImages(tuple(path for path, _ in cells)), labels, empty, empty, empty)

@@ -1,0 +1,233 @@
+"""Images: a lazily read sequence of pictures, whatever they come from; ImageSet: such a sequence with its labels."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.core.records import fingerprint_of
+from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
+from headstart.data.opening import open_as_seen
+
+
+class Images(ABC):
+    """A sequence of pictures that are read when asked for.
+
+    `embedded` is true where rows are given feature vectors instead of pictures: then `read` raises and `features` holds them.
+    """
+
+    embedded: bool = False
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of pictures."""
+
+    @abstractmethod
+    def name(self, row: int) -> str:
+        """What a person calls the picture: its path, or set and index."""
+
+    @abstractmethod
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        """The picture in RGB as people see it.
+
+        Args:
+            row: Which picture.
+            at_least: A side in pixels that suffices; JPEG files may be decoded at a reduced scale no smaller than it.
+
+        Returns:
+            An RGB image.
+
+        Raises:
+            DataError: The picture cannot be read; the message names it.
+        """
+
+    @abstractmethod
+    def content_key(self, row: int) -> str:
+        """SHA-256 of the picture's bytes, in hexadecimal."""
+
+    @abstractmethod
+    def take(self, rows: Integers) -> Images:
+        """The sequence of those rows, in that order."""
+
+    def vectors(self) -> Floats:
+        """The given feature vectors.
+
+        Returns:
+            float32 [sample, feature].
+
+        Raises:
+            DataError: The rows are pictures.
+        """
+        raise DataError("These rows are pictures and carry no feature vectors. Extract features with a backbone first.")
+
+
+@dataclass(frozen=True)
+class FileImages(Images):
+    """Pictures in files."""
+
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, row: int) -> str:
+        return str(self.paths[row])
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        return open_as_seen(self.paths[row], at_least)
+
+    def content_key(self, row: int) -> str:
+        with self.paths[row].open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def take(self, rows: Integers) -> FileImages:
+        return FileImages(tuple(self.paths[row] for row in rows))
+
+
+@dataclass(frozen=True)
+class ArrayImages(Images):
+    """Pictures in memory.
+
+    Attributes:
+        pixels: uint8 [sample, height, width, 1 or 3].
+        origin: Name of the set, for messages.
+        rows: The index of each picture in that set.
+    """
+
+    pixels: Bytes = field(repr=False)
+    origin: str
+    rows: Integers = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def name(self, row: int) -> str:
+        return f"{self.origin}[{self.rows[row]}]"
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        array = self.pixels[row]
+        return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).convert("RGB")
+
+    def content_key(self, row: int) -> str:
+        array = np.ascontiguousarray(self.pixels[row])
+        return hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest()
+
+    def take(self, rows: Integers) -> ArrayImages:
+        return ArrayImages(self.pixels[rows], self.origin, self.rows[rows])
+
+
+@dataclass(frozen=True)
+class Embeddings(Images):
+    """Rows that are feature vectors already.
+
+    Attributes:
+        features: float32 [sample, feature].
+        origin: Name of the set, for messages.
+        rows: The index of each row in that set.
+    """
+
+    features: Floats = field(repr=False)
+    origin: str
+    rows: Integers = field(repr=False)
+    embedded = True
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def name(self, row: int) -> str:
+        return f"{self.origin}[{self.rows[row]}]"
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        raise DataError(f"{self.name(row)} is a feature vector and has no picture. Give a folder of images instead.")
+
+    def content_key(self, row: int) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.features[row]).tobytes()).hexdigest()
+
+    def vectors(self) -> Floats:
+        return self.features
+
+    def take(self, rows: Integers) -> Embeddings:
+        return Embeddings(self.features[rows], self.origin, self.rows[rows])
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures with labels.
+
+    Attributes:
+        images: The pictures.
+        classes: Class names; a label is an index into them.
+        hidden_labels: int64 [sample], -1 where unknown. Read them through `labels`, which refuses while the set is sealed.
+        groups: int64 [sample]; rows of one group never straddle a split or a fold.
+        domains: A domain name per row, empty strings where there is one domain only.
+        sealed: True for test sets: the labels cannot be read until evaluation opens the set.
+    """
+
+    images: Images
+    classes: tuple[str, ...]
+    hidden_labels: Integers = field(repr=False)
+    groups: Integers = field(repr=False)
+    domains: tuple[str, ...] = field(repr=False, default=())
+    sealed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def labels(self) -> Integers:
+        """The labels, int64 [sample].
+
+        Raises:
+            DataError: The set is a test set that evaluation has not opened.
+        """
+        if self.sealed:
+            raise DataError("Test labels are sealed until the final evaluation; select on task.labeled and its folds instead.")
+        return self.hidden_labels
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes of the task."""
+        return len(self.classes)
+
+    @property
+    def class_counts(self) -> Integers:
+        """How many rows each class has, int64 [class]."""
+        return np.bincount(self.labels[self.labels != UNLABELED], minlength=self.num_classes)
+
+    def take(self, rows: Integers | Booleans | Sequence[int]) -> ImageSet:
+        """The set of those rows (indices, or a mask)."""
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        domains = tuple(self.domains[row] for row in index) if self.domains else ()
+        taken = replace(
+            self,
+            images=self.images.take(index),
+            hidden_labels=self.hidden_labels[index],
+            groups=self.groups[index],
+            domains=domains,
+        )
+        if "content_keys" in self.__dict__:
+            taken.__dict__["content_keys"] = tuple(self.content_keys[row] for row in index)
+        return taken
+
+    def opened_for_evaluation(self) -> ImageSet:
+        """The same set with readable labels. Only `headstart.evaluation` calls this; a test holds it to that."""
+        return replace(self, sealed=False)
+
+    @cached_property
+    def content_keys(self) -> tuple[str, ...]:
+        """SHA-256 of each picture, in order."""
+        return tuple(self.images.content_key(row) for row in range(len(self)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when any picture, label, group or class name changes."""
+        return fingerprint_of([self.content_keys, self.classes, self.hidden_labels.tolist(), self.groups.tolist()])

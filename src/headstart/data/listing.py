@@ -1,0 +1,33 @@
+"""Listing: what a reader found in one place, before anything is checked, grouped or split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.core.findings import Finding
+from headstart.data.images import Images
+
+SPLITS = ("", "train", "validation", "test", "unlabeled")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows as a reader found them.
+
+    Attributes:
+        name: Short name of the set, fit for a folder name.
+        images: The pictures, or the given feature vectors.
+        labels: A class name per row; None where the row has no label.
+        splits: One of `SPLITS` per row; empty where the source gives none and the program shall split.
+        groups: A group name per row; empty where the row is its own group.
+        domains: A domain name per row; empty where the source names none.
+        findings: What the reader noticed and worked around.
+    """
+
+    name: str
+    images: Images
+    labels: tuple[str | None, ...]
+    splits: tuple[str, ...]
+    groups: tuple[str, ...]
+    domains: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,38 @@
+"""Reader: one file layout, recognized and read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from headstart.data.listing import Listing
+
+
+class Reader(ABC):
+    """Recognizes one layout and lists what is in it; a reader never splits, hashes or decodes whole sets.
+
+    Attributes:
+        precedence: Readers are asked in descending precedence; the first that recognizes the place reads it.
+        summary: One line for `headstart datasets` and for the message when no reader fits.
+    """
+
+    precedence: ClassVar[int] = 0
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def recognizes(self, place: str) -> bool:
+        """Whether the place (a path or a built-in name) has this layout; never raises."""
+
+    @abstractmethod
+    def read(self, place: str) -> Listing:
+        """What lies there.
+
+        Args:
+            place: A path or a built-in name.
+
+        Returns:
+            The listing.
+
+        Raises:
+            DataError: The place has this layout and cannot be used; one sentence.
+        """

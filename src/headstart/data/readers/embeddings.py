@@ -1,0 +1,186 @@
+"""Embeddings: feature vectors made elsewhere, with their labels."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import compute
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.core.types import Floats
+from headstart.data.class_names import canonical, check_distinct
+from headstart.data.images import Embeddings as EmbeddedRows
+from headstart.data.listing import Listing
+from headstart.data.readers.base import Reader
+from headstart.data.split_names import split_and_label
+from headstart.data.tables import ignored_columns, known_name, read_parquet, text_of
+
+ARRAYS = ("features", "labels", "split", "group", "domain")
+NUMBERED = re.compile(r"f(\d+)")
+MAX_BYTES = 64 * 2**30
+
+
+class Embeddings(Reader):
+    """A .npz file, a .parquet file with a column `features` or columns f0, f1, ..., or a folder with such a file in it."""
+
+    precedence = 30
+    summary: ClassVar[str] = "embeddings.npz or .parquet with features[sample, feature], labels, optional split, group, domain"
+
+    def recognizes(self, place: str) -> bool:
+        return bool(_files(place))
+
+    def read(self, place: str) -> Listing:
+        files = _files(place)
+        if len(files) > 1:
+            raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
+        where = str(files[0])
+        arrays, unknown = _from_npz(files[0]) if files[0].suffix.lower() == ".npz" else _from_parquet(files[0])
+        for name in ("features", "labels"):
+            if name not in arrays:
+                listed = ", ".join([*arrays, *unknown]) or "none"
+                raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
+        features = _checked_features(arrays["features"], where)
+        cells = {name: _checked_cells(arrays[name], name, len(features), where) for name in ARRAYS[1:] if name in arrays}
+        blank = [""] * len(features)
+        labels = ["" if label == "-1" else label for label in cells["labels"]]
+        known = [
+            split_and_label(split, label, f"{where}, row {row}")
+            for row, (split, label) in enumerate(zip(cells.get("split", blank), labels, strict=True))
+        ]
+        check_distinct((label for _, label in known if label is not None), where)
+        return Listing(
+            name=canonical(files[0].stem if files[0].stem.casefold() != "embeddings" else files[0].resolve().parent.name)
+            or "data",
+            images=EmbeddedRows(features, files[0].name, np.arange(len(features))),
+            labels=tuple(label for _, label in known),
+            splits=tuple(split for split, _ in known),
+            groups=tuple(cells.get("group", blank)),
+            domains=tuple(cells.get("domain", blank)),
+            findings=ignored_columns(where, unknown, ARRAYS),
+        )
+
+
+def _files(place: str) -> list[Path]:
+    if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
+        return [Path(place)] if place.lower().endswith(".npz") or _is_parquet_of_features(place) else []
+    candidates = [os.path.join(place, f"embeddings{suffix}") for suffix in (".npz", ".parquet")]  # noqa: PTH118
+    return [Path(candidate) for candidate in candidates if os.path.isfile(candidate)]  # noqa: PTH113
+
+
+def _is_parquet_of_features(place: str) -> bool:
+    if not place.lower().endswith(".parquet"):
+        return False
+    try:
+        names = pq.read_schema(place).names
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return any(known_name(name, ("features",)) or NUMBERED.fullmatch(name) for name in names)
+
+
+def _from_npz(path: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        _check_unpacked_size(path)
+        with np.load(path, allow_pickle=False) as content:
+            found = {name: known_name(name, ARRAYS) for name in content.files}
+            return {meaning: content[name] for name, meaning in found.items() if meaning}, [n for n, m in found.items() if not m]
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, MemoryError, NotImplementedError) as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{path}: holds an array of Python objects, which may run code when read. Save numbers and texts only."
+            ) from None
+        reason = " ".join(str(error).split())[:120].rstrip(". ") or "it is damaged"
+        raise DataError(f"{path}: cannot be read as .npz ({reason}). Write it again with numpy.savez.") from None
+
+
+def _check_unpacked_size(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        num_bytes = sum(member.file_size for member in archive.infolist())
+    if num_bytes > MAX_BYTES:
+        raise DataError(f"{path}: unpacks to {num_bytes:,} bytes, more than the {MAX_BYTES:,} allowed. Split or shrink it.")
+
+
+def _from_parquet(path: Path) -> tuple[dict[str, Any], list[str]]:
+    table = read_parquet(path)
+    arrays: dict[str, Any] = {}
+    unknown: list[str] = []
+    numbered = {int(match[1]): match[0] for match in map(NUMBERED.fullmatch, table.column_names) if match}
+    for name in table.column_names:
+        meaning = known_name(name, ARRAYS)
+        if meaning == "features":
+            arrays[meaning] = _stacked(table.column(name), str(path))
+        elif meaning:
+            arrays[meaning] = table.column(name).to_pylist()
+        elif name not in numbered.values():
+            unknown.append(name)
+    if numbered and "features" not in arrays:
+        if sorted(numbered) != list(range(len(numbered))):
+            absent = next(number for number in range(len(numbered)) if number not in numbered)
+            raise DataError(f"{path}: its feature columns lack f{absent}. Number them f0, f1, ... without a gap.")
+        columns = [table.column(numbered[number]) for number in range(len(numbered))]
+        arrays["features"] = np.stack([_numbers(column, str(path)) for column in columns], axis=1)
+    return arrays, unknown
+
+
+def _stacked(column: pa.ChunkedArray, place: str) -> np.ndarray[Any, Any]:
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)):
+        raise DataError(f"{place}: features is a column of {column.type}, and must be one of lists of numbers. Write it again.")
+    lengths = np.asarray(compute.fill_null(compute.list_value_length(column), 0).to_numpy())
+    uneven = np.flatnonzero(lengths != lengths[:1])
+    if len(uneven):
+        raise DataError(
+            f"{place}, row {uneven[0]}: has {lengths[uneven[0]]} features where row 0 has {lengths[0]}. "
+            "Make all rows equally wide."
+        )
+    values = pa.chunked_array([chunk.flatten() for chunk in column.chunks], column.type.value_type)
+    return _numbers(values, place).reshape(len(lengths), int(lengths[:1].sum()))
+
+
+def _numbers(column: pa.ChunkedArray, place: str) -> np.ndarray[Any, Any]:
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise DataError(f"{place}: its features are {column.type}, and must be numbers. Write it again.")
+    return np.asarray(column.to_numpy())
+
+
+def _checked_features(values: Any, place: str) -> Floats:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{place}: features are of type {array.dtype}, and must be real numbers. Convert them.")
+    if array.ndim != 2 or 0 in array.shape:
+        raise DataError(
+            f"{place}: features have the shape {array.shape}, and must be [sample, feature] with one of each at least. "
+            "Reshape them."
+        )
+    with np.errstate(over="ignore"):
+        features = np.ascontiguousarray(array, dtype=np.float32)
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"{place}: {len(broken)} of {len(features)} rows hold nan, infinite or too large features, "
+            f"the first is row {broken[0]}. Mend or remove them."
+        )
+    return features
+
+
+def _checked_cells(values: Any, name: str, num_rows: int, place: str) -> list[str]:
+    array = np.asarray(values) if not isinstance(values, list) else values
+    if not isinstance(array, list):
+        if array.ndim != 1:
+            raise DataError(f"{place}: {name} has the shape {array.shape}, and must be one value a row. Reshape it.")
+        array = array.tolist()
+    if len(array) != num_rows:
+        raise DataError(f"{place}: {name} has {len(array)} values for {num_rows} rows of features. Make them equally long.")
+    for row, value in enumerate(array):
+        if isinstance(value, float) and np.isfinite(value) and not value.is_integer():
+            raise DataError(
+                f"{place}, row {row}: {name} = {value} is not a name or a whole number. Classes are wanted, not amounts."
+            )
+    return [text_of(value) for value in array]

@@ -1,0 +1,215 @@
+"""Class folders: one folder a class, in one set or in given splits, and a folder of unlabeled pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from headstart.core.errors import DataError
+from headstart.core.findings import Finding, Severity
+from headstart.data.class_names import canonical, check_distinct
+from headstart.data.images import FileImages
+from headstart.data.listing import Listing
+from headstart.data.opening import IMAGE_SUFFIXES
+from headstart.data.readers.base import Reader
+from headstart.data.split_names import SPLIT_NAMES
+
+JUNK = frozenset({"__macosx", "@eadir", "thumbs.db", "desktop.ini"})
+"""What operating systems leave behind; ignored as hidden files are."""
+
+MAX_EVIDENCE = 20
+
+
+class Folders(Reader):
+    """DATA/<class>/**, DATA/{train,validation,test}/<class>/**, and DATA/unlabeled/** beside either."""
+
+    precedence = 0
+    summary: ClassVar[str] = "DATA/<class>/*.jpg, or DATA/{train,validation,test}/<class>/*.jpg; DATA/unlabeled/** beside them"
+
+    def recognizes(self, place: str) -> bool:
+        return os.path.isdir(place)  # noqa: PTH112  never raises, as Path.is_dir may
+
+    def read(self, place: str) -> Listing:
+        root = Path(place)
+        found = _Found(root)
+        tops = found.folders_in(root)
+        unlabeled = [folder for folder in tops if SPLIT_NAMES.get(folder.name.casefold()) == "unlabeled"]
+        labeled = [folder for folder in tops if folder not in unlabeled]
+        splits = _split_folders(root, labeled, found)
+        if splits:
+            for split, folder in splits.items():
+                found.add_classes(folder, split)
+        else:
+            _check_classes_not_wrapped(root, labeled, found)
+            found.add_classes(root, "", labeled)
+        for folder in unlabeled:
+            found.add_pictures(folder, None, "unlabeled")
+        return found.listing()
+
+
+def _split_folders(root: Path, folders: list[Path], found: _Found) -> dict[str, Path]:
+    """The folder of each given split; empty when the folders are classes."""
+    named = [folder for folder in folders if folder.name.casefold() in SPLIT_NAMES]
+    with_classes = [folder for folder in named if found.folders_in(folder)]
+    if not with_classes:
+        return {}
+    others = [folder.name for folder in folders if folder not in named]
+    if others:
+        raise DataError(
+            f"{root}: holds the split folder {with_classes[0].name}/ beside {others[0]!r}. "
+            "Move every class into the split folders, or remove what is no class."
+        )
+    splits: dict[str, Path] = {}
+    for folder in named:
+        split = SPLIT_NAMES[folder.name.casefold()]
+        if split in splits:
+            raise DataError(f"{root}: both {splits[split].name}/ and {folder.name}/ mean the {split} split. Merge them.")
+        splits[split] = folder
+    return splits
+
+
+def _check_classes_not_wrapped(root: Path, folders: list[Path], found: _Found) -> None:
+    if len(folders) != 1:
+        return
+    inner = found.folders_in(folders[0])
+    if len(inner) > 1 and not any(_is_picture(entry) for entry in found.entries(folders[0])):
+        raise DataError(
+            f"{root}: holds one folder only, {folders[0].name!r}. If its sub-folders are the classes, use {folders[0]}."
+        )
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    return os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
+
+
+@dataclass
+class _Found:
+    """What a walk through the folders met."""
+
+    root: Path
+    paths: list[Path] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
+    class_folders: list[str] = field(default_factory=list)
+    met: dict[str, list[str]] = field(default_factory=dict)
+
+    def entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What lies in a folder, sorted by name; hidden entries left out."""
+        try:
+            with os.scandir(folder) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name.casefold() not in JUNK]
+        except OSError as error:
+            if folder == self.root:
+                raise DataError(f"{folder}: cannot be read ({error.strerror}). Make the folder readable.") from None
+            self._note("unreadable-folder", folder)
+            return []
+        return sorted(visible, key=lambda entry: entry.name)
+
+    def folders_in(self, folder: Path) -> list[Path]:
+        """The folders directly inside, links to folders included."""
+        return [Path(entry.path) for entry in self.entries(folder) if os.path.isdir(entry.path)]  # noqa: PTH112
+
+    def add_classes(self, folder: Path, split: str, classes: list[Path] | None = None) -> None:
+        """List every class folder inside, and note pictures that lie beside them."""
+        for entry in self.entries(folder):
+            if os.path.isfile(entry.path):  # noqa: PTH113
+                self._note("stray-image" if _is_picture(entry) else "other-file", Path(entry.path))
+            elif not os.path.isdir(entry.path):  # noqa: PTH112
+                self._note("broken-link", Path(entry.path))
+        for class_folder in self.folders_in(folder) if classes is None else classes:
+            self.class_folders.append(class_folder.name)
+            before = len(self.paths)
+            self.add_pictures(class_folder, canonical(class_folder.name), split)
+            if len(self.paths) == before:
+                self._note("empty-class", class_folder)
+
+    def add_pictures(self, folder: Path, label: str | None, split: str) -> None:
+        """List every picture below a folder."""
+        for path in self._pictures_below(folder, frozenset()):
+            self.paths.append(path)
+            self.labels.append(label)
+            self.splits.append(split)
+
+    def _pictures_below(self, folder: Path, above: frozenset[str]) -> Iterator[Path]:
+        real = os.path.realpath(folder)
+        if real in above or self.root.resolve().is_relative_to(real):
+            self._note("link-loop", folder)
+            return
+        for entry in self.entries(folder):
+            path = Path(entry.path)
+            if os.path.isdir(entry.path):  # noqa: PTH112
+                yield from self._pictures_below(path, above | {real})
+            elif not os.path.exists(entry.path):  # noqa: PTH110
+                self._note("broken-link", path)
+            elif not _is_picture(entry):
+                self._note("other-file", path)
+            elif _has_surrogates(entry.name):
+                self._note("undecodable-name", path)
+            else:
+                yield path
+
+    def _note(self, code: str, path: Path) -> None:
+        noted = self.met.setdefault(code, [])
+        relative = os.path.relpath(path, self.root)
+        text = ascii(relative) if _has_surrogates(relative) else relative
+        if text not in noted:
+            noted.append(text)
+
+    def listing(self) -> Listing:
+        """Everything listed, once it is known to hold pictures."""
+        check_distinct(self.class_folders, str(self.root))
+        if not self.paths:
+            raise DataError(self._why_nothing())
+        return Listing(
+            name=canonical(self.root.resolve().name) or "data",
+            images=FileImages(tuple(self.paths)),
+            labels=tuple(self.labels),
+            splits=tuple(self.splits),
+            groups=("",) * len(self.paths),
+            domains=("",) * len(self.paths),
+            findings=tuple(_finding(code, paths) for code, paths in sorted(self.met.items())),
+        )
+
+    def _why_nothing(self) -> str:
+        stray = self.met.get("stray-image", [])
+        if stray:
+            return (
+                f"{self.root}: {len(stray)} pictures lie in no class folder (the first is {stray[0]}). "
+                "Sort them into one folder a class, put them into unlabeled/, or name them in a manifest.csv."
+            )
+        if "unreadable-folder" in self.met:
+            return f"{self.root}: the folder {self.met['unreadable-folder'][0]} cannot be read. Make it readable."
+        return f"{self.root}: holds no pictures (JPEG, PNG, WebP, BMP, TIFF or GIF). Put one folder a class there."
+
+
+SENTENCES: dict[str, tuple[Severity, str, str]] = {
+    "broken-link": ("warning", "Links that lead nowhere are left out ({n}).", "Restore what they point to, or delete them."),
+    "empty-class": ("warning", "Class folders without pictures are left out ({n}).", "Add pictures or delete the folders."),
+    "link-loop": ("warning", "Links that lead back into a folder above them are not followed ({n}).", "Delete these links."),
+    "other-file": ("info", "Files that are not pictures are ignored ({n}).", ""),
+    "stray-image": (
+        "warning",
+        "Pictures that lie in no class folder are left out ({n}).",
+        "Move them into a class folder, or into unlabeled/.",
+    ),
+    "undecodable-name": ("warning", "Pictures whose names are not valid Unicode are left out ({n}).", "Rename them."),
+    "unreadable-folder": ("warning", "Folders that cannot be read are left out ({n}).", "Make them readable."),
+}
+
+
+def _finding(code: str, paths: list[str]) -> Finding:
+    severity, title, advice = SENTENCES[code]
+    return Finding(
+        code=code,
+        severity=severity,
+        title=title.format(n=len(paths)),
+        evidence={"count": len(paths), "paths": paths[:MAX_EVIDENCE]},
+        advice=advice,
+    )
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)

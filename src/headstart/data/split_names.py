@@ -1,0 +1,63 @@
+"""The names under which people keep their splits."""
+
+from __future__ import annotations
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.data.class_names import canonical
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+    "unlabeled": "unlabeled",
+    "unlabelled": "unlabeled",
+}
+"""Usual name, in lower case, to the name in `headstart.data.listing.SPLITS`."""
+
+
+def split_named(name: str, where: str) -> str:
+    """The split that a cell of a table names; empty where the cell is.
+
+    Args:
+        name: What stands in the cell.
+        where: File and row, for the message.
+
+    Returns:
+        One of `headstart.data.listing.SPLITS`.
+
+    Raises:
+        DataError: No split has that name.
+    """
+    if not name:
+        return ""
+    split = SPLIT_NAMES.get(name.casefold())
+    if split is None:
+        near = did_you_mean(name.casefold(), SPLIT_NAMES)
+        raise DataError(f'{where}: split = "{name}" is not a split.{near} Use train, validation, test, unlabeled, or nothing.')
+    return split
+
+
+def split_and_label(split: str, label: str, where: str) -> tuple[str, str | None]:
+    """The split and label of a row of a table, made to agree.
+
+    A row to learn from that has no label is unlabeled, and an unlabeled row has no label.
+
+    Args:
+        split: What stands in the cell of the split.
+        label: What stands in the cell of the label; empty where it is not known.
+        where: File and row, for the message.
+
+    Returns:
+        One of `headstart.data.listing.SPLITS`, and the class name or None.
+
+    Raises:
+        DataError: No split has that name.
+    """
+    named = split_named(split, where)
+    if named == "unlabeled" or (not label and named in {"", "train"}):
+        return "unlabeled", None
+    return named, canonical(label) or None

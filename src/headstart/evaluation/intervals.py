@@ -1,0 +1,177 @@
+"""Intervals: Wilson, bootstrap over weights, recovery for averages, and the corrected t of repeated cross-validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.stats import norm
+
+from headstart.core.errors import DataError
+from headstart.core.estimate import Estimate
+from headstart.core.types import Floats, Integers
+
+BLOCK_NUMBERS = 2_000_000
+"""Weights held in memory at once; larger blocks are not faster."""
+
+
+def wilson(successes: float, total: float, level: float = 0.95) -> Estimate:
+    """A proportion with its score interval, which stays inside [0, 1] and has width even when every trial succeeded.
+
+    Args:
+        successes: How many succeeded.
+        total: How many were tried.
+        level: Coverage of the interval.
+
+    Returns:
+        The proportion and its interval.
+
+    Raises:
+        DataError: Nothing was tried.
+
+    Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    """
+    if total <= 0:
+        raise DataError(f"An interval of a proportion needs at least one image, and there are {total}. Add labeled images.")
+    z = float(norm.ppf(0.5 + level / 2))
+    share = successes / total
+    center = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return Estimate(value=share, low=min(share, max(0.0, center - half)), high=max(share, min(1.0, center + half)))
+
+
+def mean_of_proportions(parts: list[Estimate]) -> Estimate:
+    """The plain average of independent proportions, its interval recovered from theirs.
+
+    Unlike a bootstrap it keeps its width when every part is 0 or 1.
+
+    Args:
+        parts: Proportions with intervals; at least one.
+
+    Returns:
+        Their mean.
+
+    Reference: Zou & Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 2008, eq. 3.
+    """
+    value, low, high = (np.array([getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
+    mean = float(value.mean())
+    below = math.sqrt(float(((value - low) ** 2).sum())) / len(parts)
+    above = math.sqrt(float(((high - value) ** 2).sum())) / len(parts)
+    return Estimate(value=mean, low=max(0.0, mean - below), high=min(1.0, mean + above))
+
+
+def has_clusters(groups: Integers) -> bool:
+    """Whether some group has more than one row."""
+    return len(np.unique(groups)) < len(groups)
+
+
+def strata_of(labels: Integers) -> list[Integers]:
+    """The row indices of each label; labels with a single row are pooled, as one row alone cannot vary.
+
+    Args:
+        labels: int64 [sample].
+
+    Returns:
+        Disjoint index arrays that together hold every row.
+    """
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    single = [rows for rows in members if len(rows) == 1]
+    return [rows for rows in members if len(rows) > 1] + ([np.concatenate(single)] if single else [])
+
+
+def bootstrap_weights(groups: Integers, labels: Integers | None, draws: int, generator: np.random.Generator) -> Iterator[Floats]:
+    """Blocks of resampling weights: how often each row is in each draw.
+
+    Rows of one group are drawn together. Where every row is its own group and labels are given, rows are drawn within their
+    label, so that each draw has the label counts of the data.
+
+    Args:
+        groups: int64 [sample].
+        labels: int64 [sample], or None.
+        draws: Number of draws over all blocks.
+        generator: Source of randomness.
+
+    Yields:
+        float64 [draw, sample].
+    """
+    if has_clusters(groups):
+        _, unit = np.unique(groups, return_inverse=True)
+        strata = [np.arange(int(unit.max()) + 1)]
+    else:
+        unit, strata = None, [np.arange(len(groups))] if labels is None else strata_of(labels)
+    num_units = sum(map(len, strata))
+    size = max(1, BLOCK_NUMBERS // len(groups))
+    for start in range(0, draws, size):
+        rows = min(size, draws - start)
+        counts = np.empty((rows, num_units))
+        offsets = np.arange(rows)[:, None]
+        for members in strata:
+            picks = generator.integers(0, len(members), size=(rows, len(members))) + offsets * len(members)
+            counts[:, members] = np.bincount(picks.ravel(), minlength=rows * len(members)).reshape(rows, -1)
+        yield counts if unit is None else counts[:, unit]
+
+
+def bootstrap(
+    statistic: Callable[[Floats], Floats],
+    groups: Integers,
+    labels: Integers | None,
+    draws: int,
+    generator: np.random.Generator,
+) -> Floats:
+    """The statistic on every draw.
+
+    Args:
+        statistic: Weights [draw, sample] to values [draw, ...]; whatever it computes must be a function of weighted sums.
+        groups: int64 [sample]; rows of one group are resampled together.
+        labels: int64 [sample]; rows are resampled within their label where every row is its own group. None where the share of
+            each label is itself a matter of chance.
+        draws: Number of draws.
+        generator: Source of randomness.
+
+    Returns:
+        float64 [draw, ...].
+
+    Reference: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13.
+    """
+    return np.concatenate([statistic(weights) for weights in bootstrap_weights(groups, labels, draws, generator)])
+
+
+def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Estimate:
+    """A value with the percentile interval of its bootstrap draws, widened to hold the value.
+
+    Args:
+        value: The statistic on the data.
+        draws: float64 [draw]; nan where the statistic is not defined.
+        level: Coverage of the interval.
+
+    Returns:
+        The value and its interval.
+    """
+    low, high = np.nanquantile(draws, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(value=value, low=min(value, float(low)), high=max(value, float(high)))
+
+
+def nadeau_bengio(differences: Floats, test_over_train: float) -> float:
+    """The t statistic of repeated cross-validation, corrected for folds that share training rows.
+
+    Compare it with Student's t of `len(differences) - 1` degrees of freedom.
+
+    Args:
+        differences: float64 [repeat]: score of one method minus that of the other in each fold.
+        test_over_train: Held-out rows over training rows of one fold; 0 gives the naive t.
+
+    Returns:
+        The corrected t; infinite with the mean's sign when all differences are equal and not zero.
+
+    Raises:
+        DataError: There are fewer than two differences.
+
+    Reference: Nadeau & Bengio, "Inference for the generalization error", Machine Learning 2003, section 3.
+    """
+    if len(differences) < 2:
+        raise DataError(f"A corrected t needs at least two folds, and there are {len(differences)}. Use more folds.")
+    mean, variance = float(np.mean(differences)), float(np.var(differences, ddof=1))
+    if variance == 0:
+        return math.copysign(math.inf, mean) if mean else 0.0
+    return mean / math.sqrt((1 / len(differences) + test_over_train) * variance)

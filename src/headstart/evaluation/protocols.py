@@ -1,0 +1,78 @@
+"""Protocols: how an evaluation is made. The only place where sealed test labels are opened."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headstart.core.errors import DataError
+from headstart.core.evaluation import Evaluation
+from headstart.core.predictions import Predictions
+from headstart.core.types import UNLABELED
+from headstart.data.images import ImageSet
+from headstart.evaluation.calibration import reliability
+from headstart.evaluation.intervals import has_clusters
+from headstart.evaluation.metrics import DRAWS, confusion_of, metrics_of, per_class_of
+
+
+class Predicts(Protocol):
+    """Whatever turns images into predictions."""
+
+    def predict(self, images: ImageSet) -> Predictions:
+        """Probabilities for every row."""
+
+
+def evaluate(model: Predicts, image_set: ImageSet, split: str = "test") -> tuple[Evaluation, Predictions]:
+    """How good a model is on a set of images. Opens the set if it is sealed, so call it once, at the end.
+
+    Args:
+        model: What predicts.
+        image_set: Images whose labels are known; rows without a label are left out of the numbers.
+        split: What the set is called.
+
+    Returns:
+        The evaluation, and the predictions that it was made of.
+
+    Raises:
+        DataError: The set has no labeled image.
+    """
+    predictions = model.predict(image_set.opened_for_evaluation())
+    return evaluation_of(predictions, split), predictions
+
+
+def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
+    """The evaluation of some predictions.
+
+    Args:
+        predictions: Rows with known labels; others are left out.
+        split: What the set is called.
+
+    Returns:
+        Every metric with its interval.
+
+    Raises:
+        DataError: No row has a label.
+    """
+    labeled = predictions.take(predictions.labels != UNLABELED)
+    if not len(labeled):
+        raise DataError(f"None of the {len(predictions)} images of {split} has a label. Evaluate on labeled images.")
+    return Evaluation(
+        split=split,
+        num_images=len(labeled),
+        metrics=metrics_of(labeled),
+        per_class=per_class_of(labeled),
+        confusion=confusion_of(labeled),
+        reliability=reliability(labeled.probs, labeled.labels),
+        reliability_before=reliability(labeled.raw_probs, labeled.labels),
+        protocol=_protocol(labeled, split),
+    )
+
+
+def _protocol(labeled: Predictions, split: str) -> str:
+    if has_clusters(labeled.groups):
+        groups = len({int(group) for group in labeled.groups})
+        made = f"bootstrap over the {groups:,} groups of images, {DRAWS:,} draws"
+    else:
+        made = f"Wilson's for shares, bootstrap with {DRAWS:,} draws for the rest"
+    absent = len(labeled.classes) - len({int(label) for label in labeled.labels})
+    left = f" Macro averages leave out classes without images ({absent})." if absent else ""
+    return f"One pass over the {len(labeled):,} labeled images of {split}; 95% intervals: {made}.{left}"

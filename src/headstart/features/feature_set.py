@@ -1,0 +1,66 @@
+"""FeatureSet: what one backbone sees in one set of images, at every depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from headstart.core.types import Floats, Integers
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Pooled features of every stage, rows in the order of the images.
+
+    Attributes:
+        stages: float32 [sample, feature] per stage in depth order; the last is the penultimate layer's output, which a
+            classifier would see. May be memory-mapped.
+        pixels: float32 [sample, pixel] in [0, 1]: the picture itself, reduced to about a thousand values; None for rows that
+            came as feature vectors.
+        source_logits: float32 [sample, source class] of the backbone's own classifier; None when it has none.
+        stage_names: The module each stage ends with.
+    """
+
+    stages: tuple[Floats, ...] = field(repr=False)
+    pixels: Floats | None = field(repr=False)
+    source_logits: Floats | None = field(repr=False)
+    stage_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.stages[-1])
+
+    @property
+    def penultimate(self) -> Floats:
+        """The last stage, float32 [sample, feature]."""
+        return self.stages[-1]
+
+    def take(self, rows: Integers) -> FeatureSet:
+        """The features of those rows."""
+        return FeatureSet(
+            tuple(np.asarray(stage[rows]) for stage in self.stages),
+            None if self.pixels is None else self.pixels[rows],
+            None if self.source_logits is None else self.source_logits[rows],
+            self.stage_names,
+        )
+
+
+@dataclass(frozen=True)
+class LabeledFeatures:
+    """One matrix of features with labels: the only input of a transferability score.
+
+    Attributes:
+        features: float [sample, feature].
+        labels: int64 [sample], in 0..C-1.
+        source_probs: float [sample, source class], rows sum to 1; None when the model has no source classifier.
+    """
+
+    features: Floats = field(repr=False)
+    labels: Integers = field(repr=False)
+    source_probs: Floats | None = field(repr=False, default=None)
+
+    def take(self, rows: Integers) -> LabeledFeatures:
+        """Those rows."""
+        return LabeledFeatures(
+            self.features[rows], self.labels[rows], None if self.source_probs is None else self.source_probs[rows]
+        )

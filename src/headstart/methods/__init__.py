@@ -1,0 +1,31 @@
+"""Floor 4: one file a method; the folder is the registry."""
+
+from typing import Any
+
+from headstart.core.catalog import Catalog, is_final_class
+from headstart.core.errors import PlanError
+from headstart.methods.base import Method
+
+METHODS: Catalog[type[Method]] = Catalog(
+    "headstart.methods", "method", is_final_class(Method), frozenset({"base", "model", "heads"})
+)
+
+
+def method_from(settings: dict[str, Any], where: str = "") -> Method:
+    """The method that a plan's settings describe.
+
+    Args:
+        settings: `kind` and hyper-parameters; those left out take their defaults.
+        where: File or option that the settings come from, for messages.
+
+    Returns:
+        The method.
+
+    Raises:
+        PlanError: The kind or a hyper-parameter is unknown or out of range.
+    """
+    rest = dict(settings)
+    kind = rest.pop("kind", None)
+    if kind is None:
+        raise PlanError(f"{where}: method.kind is missing. `headstart methods` lists all.")
+    return METHODS.get(str(kind)).from_dict(rest, where)

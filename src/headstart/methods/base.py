@@ -1,0 +1,145 @@
+"""Method: how knowledge is adapted. One file a method, one final class a file; the folder is the registry."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from torch import Tensor
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.records import Record
+from headstart.core.seeds import seed_for
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.cost import cost_probe, probe_rows
+from headstart.training.learner import Learner
+from headstart.training.loop import train
+from headstart.training.settings import Training
+
+
+class Method(Record):
+    """A frozen record of hyper-parameters, each declared once with its range, its default and the default's source.
+
+    Subclasses are final and live one to a file whose name is the method's kind.
+
+    Attributes:
+        summary: One line for `headstart methods`.
+        cost: "closed form" (milliseconds once features exist) or "gradient".
+    """
+
+    summary: ClassVar[str]
+    cost: ClassVar[Literal["closed form", "gradient"]] = "closed form"
+
+    @classmethod
+    def kind(cls) -> str:
+        """The method's name: its file's name."""
+        return cls.__module__.rsplit(".", 1)[-1]
+
+    @abstractmethod
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """The model fitted to the task's training rows.
+
+        Args:
+            task: What is to be learned; only `train` (and what the method's docstring names) is read.
+            backbone: What is transferred; it is not changed.
+            training: Budget and optimizer of gradient methods; closed forms use the seed alone.
+            workspace: Folder for checkpoints; a fit that was killed goes on from there. None keeps nothing.
+
+        Returns:
+            The model.
+
+        Raises:
+            TrainingError: The fit broke down; the message says where and what to change.
+        """
+
+
+class GradientMethod(Method):
+    """A method trained by the one loop. Subclasses say what is fed, built, minimized and deployed; `fit` is final.
+
+    A method's learner is its own subclass of `Learner`; the types here name the base, as the loop knows no more of it.
+    """
+
+    cost: ClassVar[Literal["closed form", "gradient"]] = "gradient"
+
+    @abstractmethod
+    def streams(self, task: Task) -> dict[str, Stream]:
+        """What is to be fed, by name; the first stream sets the length of an epoch."""
+
+    @abstractmethod
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Learner:
+        """What is trained.
+
+        Args:
+            task: What is to be learned.
+            backbone: A copy that may be changed.
+            training: Budget and optimizer.
+
+        Returns:
+            The learner; the same arguments give the same weights.
+        """
+
+    @abstractmethod
+    def losses(self, learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        """What is minimized, by name.
+
+        Args:
+            learner: What `build` made.
+            batch: One step's pictures and labels, by stream.
+            progress: Share of the steps done, in [0, 1).
+
+        Returns:
+            Scalar losses; their sum is minimized. The one named "cross_entropy" is watched for staying at chance.
+        """
+
+    def after_step(self, learner: Any, step: int) -> None:
+        """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
+
+    @abstractmethod
+    def deploy(self, learner: Any, task: Task) -> Model:
+        """The model made of the trained learner."""
+
+    @final
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`."""
+        learner = train(
+            self._built(task, backbone, training), self.streams(task), self.losses, training, workspace, self.after_step
+        )
+        return self.deploy(learner, task)
+
+    @final
+    def _built(self, task: Task, backbone: Backbone, training: Training) -> Learner:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_for(training.seed, "build", self.kind()))
+            return self.build(task, backbone.copy(), training)
+
+    @final
+    def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
+        """What `fit` will take on this machine now, measured by a few real steps on a few rows.
+
+        Args:
+            task: What is to be learned.
+            backbone: What is transferred; it is not changed.
+            training: Budget and optimizer of the fit to come.
+
+        Returns:
+            Seconds: reading every row once, plus all steps. Features of the whole set that `build` may need are not counted.
+        """
+        rows = probe_rows(task.train, training)
+        few = replace(task, train=task.train.take(rows), validation=None, test=None)
+        return cost_probe(lambda: self._built(few, backbone, training), self.streams(few), self.losses, training, len(task.train))
+
+
+def settings_of(method: Method) -> dict[str, Any]:
+    """The method as it stands in a plan: its kind and its hyper-parameters."""
+    return {"kind": method.kind(), **method.to_dict()}
+
+
+def cost_of(method: Method, task: Task, backbone: Backbone, training: Training) -> float:
+    """Predicted seconds of a fit; 0 for closed forms, whose cost is that of features."""
+    return method.predicted_seconds(task, backbone, training) if isinstance(method, GradientMethod) else 0.0

@@ -1,0 +1,61 @@
+"""Fine-tune: a new head on the backbone, everything trained at one step size."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.views import ViewName, view_of
+from headstart.methods.base import GradientMethod
+from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.learner import Classifier
+from headstart.training.settings import Training
+
+
+@final
+class FineTune(GradientMethod):
+    """Puts a new, randomly initialized linear head on the backbone and trains everything with cross-entropy.
+
+    All parameters share one step size and batch normalization goes on learning. With weights = "none" this is training from
+    scratch; with SGD at 0.001, momentum 0.9, a constant schedule and view = "plain" it is the classic recipe.
+
+    Needs: labeled rows.
+    Helps: with hundreds of rows a class; from scratch also with few rows when the pictures are small.
+    Hurts: with few rows on large pretrained networks: the random head's first gradients distort the features (Kumar et al.,
+        ICLR 2022); choose lp_ft there.
+
+    The model's temperature is 1: training scores must not set it. Whoever has held-out scores replaces it.
+
+    Attributes:
+        view: How pictures are varied; "weak" moves and crops them as `RandomResizedCrop` does.
+        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
+    """
+
+    summary: ClassVar[str] = "New head, everything trained at one step size; with weights = none, training from scratch"
+
+    view: ViewName = "weak"
+    flip: bool = False
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        return Classifier(backbone, task.num_classes, training.label_smoothing)
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        logits = learner(batch["train"].images)
+        loss = functional.cross_entropy(logits, batch["train"].labels, label_smoothing=learner.label_smoothing)
+        return {"cross_entropy": loss}
+
+    def deploy(self, learner: Classifier, task: Task) -> Model:
+        weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
+        head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
+        return Model(learner.backbone.refreshed(), head, 1.0, task.classes)

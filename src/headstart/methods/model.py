@@ -1,0 +1,85 @@
+"""Model: what came out of a fit. Always a backbone, a head and a temperature, so that every model is used the same way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import DataError
+from headstart.core.predictions import Predictions
+from headstart.core.records import write_atomically
+from headstart.data.images import ImageSet
+from headstart.features.extract import features_of
+from headstart.methods.heads import Head, head_from
+
+
+@dataclass(frozen=True)
+class Model:
+    """Predicts classes of images.
+
+    Attributes:
+        backbone: Images to features; again something to transfer from.
+        head: Features to scores.
+        temperature: Divides the scores before softmax.
+        classes: Class names in label order.
+    """
+
+    backbone: Backbone
+    head: Head
+    temperature: float
+    classes: tuple[str, ...]
+
+    def predict(self, images: ImageSet) -> Predictions:
+        """Probabilities for every row; labels are copied where they may be read."""
+        scores = self.head.scores(features_of(images, self.backbone))
+        hidden = images.sealed
+        return Predictions(
+            names=tuple(images.images.name(row) for row in range(len(images))),
+            classes=self.classes,
+            labels=np.full(len(images), -1, np.int64) if hidden else images.labels,
+            probs=softmax(scores / self.temperature, axis=1),
+            raw_probs=softmax(scores, axis=1),
+            groups=images.groups,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `backbone/`, `head.safetensors` and, last, `model.json`.
+
+        Args:
+            folder: Where; made if absent.
+
+        Raises:
+            ExportError: The folder cannot be written.
+        """
+        self.backbone.save(folder / "backbone")
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
+        write_atomically(folder / "head.safetensors", save(arrays))
+        card = {"classes": self.classes, "temperature": self.temperature, "head": self.head.settings()}
+        write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """The model that `save` wrote.
+
+        Args:
+            folder: Where it lies.
+
+        Returns:
+            The model.
+
+        Raises:
+            DataError: The folder holds no whole model.
+        """
+        try:
+            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            arrays = load_file(folder / "head.safetensors")
+        except (OSError, json.JSONDecodeError) as error:
+            raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
+        head = head_from(arrays, card["head"])
+        return cls(Backbone.load(folder / "backbone"), head, float(card["temperature"]), tuple(card["classes"]))

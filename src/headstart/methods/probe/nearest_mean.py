@@ -1,0 +1,94 @@
+"""NearestMean: the class whose mean is nearest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.types import Booleans, Floats, Integers
+from headstart.data.task import Task
+from headstart.features.class_statistics import class_means, with_absent_classes
+from headstart.features.extract import features_of
+from headstart.features.feature_set import FeatureSet
+from headstart.features.representation import Blocks, Representation
+from headstart.features.temperature import fit_temperature
+from headstart.methods.base import Method
+from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+PRIOR_TEMPERATURE = 0.1
+"""For one row a class, where nothing can be left out: rows of unit length are rarely further apart than a few tenths."""
+
+
+@final
+class NearestMean(Method):
+    """Assigns a picture to the class whose mean is nearest among centered features of unit length.
+
+    A mean is estimated from one row already, so that this is hard to beat with one or two rows a class.
+
+    Needs: labeled rows, one a class suffices.
+    Helps: with one or two rows a class, and when classes come and go.
+    Hurts: with more rows, where ridge and LDA use the covariance, too.
+
+    Reference: Wang et al., "SimpleShot: revisiting nearest-neighbor classification for few-shot learning", arXiv 1911.04623,
+        section 3 (CL2N).
+    Differs: each stage is centered and scaled on its own; the temperature is fitted to scores by means without the row.
+
+    Attributes:
+        blocks: What the head sees; all stages by default, which beat the penultimate layer by 2 to 8 points on small sets.
+    """
+
+    summary: ClassVar[str] = "Nearest class mean of centered unit-length features (SimpleShot)"
+
+    blocks: Blocks = "stages"
+
+    def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[LinearHead, float]:
+        """The head and its temperature, fitted to features.
+
+        Args:
+            features: Of the training rows.
+            labels: int64 [sample].
+            num_classes: Of the task; classes without rows get a score below all others.
+
+        Returns:
+            The head, and the temperature of its leave-one-out scores.
+        """
+        representation = Representation.fitted(features, self.blocks)
+        rows = representation.matrix(features)
+        means = class_means(rows, labels, num_classes)
+        present = np.unique(labels)
+        lowest = -2.0 * len(representation.means)
+        weight, bias = with_absent_classes(
+            means[present].T, -0.5 * (means[present] ** 2).sum(axis=1), present, num_classes, lowest
+        )
+        scores, judged = _left_out(rows, labels, weight, bias)
+        temperature = fit_temperature(scores[judged], labels[judged]) if judged.any() else PRIOR_TEMPERATURE
+        return LinearHead(representation, np.asarray(weight, np.float32), bias), temperature
+
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`; `training` and `workspace` are not used."""
+        head, temperature = self.head_of(features_of(task.train, backbone), task.train.labels, task.num_classes)
+        return Model(backbone, head, temperature, task.classes)
+
+
+def _left_out(rows: Floats, labels: Integers, weight: Floats, bias: Floats) -> tuple[Floats, Booleans]:
+    """Scores with each row taken out of its own class's mean, and which rows have a class mate.
+
+    The mean without the row is (n m - x) / (n - 1), so that its score needs only x.m, m.m and x.x.
+    """
+    scores = np.asarray(rows @ weight + bias, np.float64)
+    counts = np.bincount(labels, minlength=len(bias))[labels].astype(np.float64)
+    judged = counts > 1
+    mine = np.arange(len(labels))
+    lengths = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    inner = scores[mine, labels] - bias[labels]
+    squared = -2.0 * bias[labels]
+    others = np.maximum(counts - 1.0, 1.0)
+    moved_inner = (counts * inner - lengths) / others
+    moved_squared = (counts**2 * squared - 2 * counts * inner + lengths) / others**2
+    scores[mine, labels] = moved_inner - 0.5 * moved_squared
+    return scores, judged

@@ -1,0 +1,67 @@
+"""Candidate: one way to get a model, before anything is known about how good it is."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from headstart.core.records import Record
+from headstart.planning.decision import Rung
+from headstart.training.settings import Training
+
+Family = Literal["chance", "canary", "transfer", "scratch"]
+
+
+class Candidate(Record):
+    """What would be fitted.
+
+    Attributes:
+        family: "transfer" and "scratch" are decided between; "canary" and "chance" carry no knowledge.
+        pretrained: Name of the card.
+        weights: "pretrained", "none" or a file.
+        input_pixels: Side of the input square.
+        method: `kind` and hyper-parameters.
+        training: Budget and optimizer; closed forms use the seed alone.
+        max_rows: Labeled rows to fit on; None for all.
+    """
+
+    family: Family
+    pretrained: str
+    weights: str
+    input_pixels: int
+    method: dict[str, Any]
+    training: Training
+    max_rows: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        kind = self.method["kind"]
+        if self.family == "chance":
+            return "majority class"
+        if self.pretrained == "pixels":
+            return f"{kind} on raw pixels"
+        if self.family == "scratch":
+            return f"{self.pretrained} from scratch"
+        random = "random " if self.weights == "none" else ""
+        if "blocks" in self.method:
+            return f"{kind} on {self.method['blocks']} of {random}{self.pretrained}"
+        return f"{kind} of {random}{self.pretrained}"
+
+    @property
+    def essentials(self) -> dict[str, Any]:
+        """What its fit depends on: everything but the family, which is only what the fit stands for."""
+        return self.model_dump(mode="json", exclude={"family"})
+
+    def rung(self, **facts: Any) -> Rung:
+        """The rung that says what became of the candidate."""
+        return Rung(
+            name=self.name,
+            family=self.family,
+            pretrained=self.pretrained,
+            weights=self.weights,
+            input_pixels=self.input_pixels,
+            method=self.method,
+            training=self.training,
+            max_rows=self.max_rows,
+            **facts,
+        )

@@ -1,0 +1,271 @@
+"""decide: climb the ladder, compare on shared rows, and say what to do, with the evidence."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from headstart.core.errors import PlanError
+from headstart.core.estimate import Estimate
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.features.representation import Representation
+from headstart.methods import METHODS, method_from
+from headstart.methods.base import settings_of
+from headstart.planning.candidate import Candidate
+from headstart.planning.curve import MOST_ROWS, learning_curve
+from headstart.planning.decision import Comparison, Decision, LearningCurve
+from headstart.planning.judge import Judged
+from headstart.planning.ladder import FIRST_SHARE, OTHER_SHARE, Ladder
+from headstart.planning.plan import Plan
+from headstart.planning.ranking import Ranking
+from headstart.planning.verdict import SMALLEST_GAIN, Side, compared, verdict_of, wins
+from headstart.planning.wording import reasons_for, rejected_from, sentence_for
+from headstart.training.budget import scratch_training
+from headstart.training.settings import Training
+
+Only = Literal["transfer", "scratch"]
+HARD_ENOUGH = 0.01
+"""Below this out-of-fold error a costlier transfer candidate has nothing left to win."""
+SMALL_GAP = 0.03
+"""Canary gap under which training from scratch goes before fine-tuning."""
+
+
+def decide(
+    task: Task,
+    ranking: Ranking,
+    *,
+    minutes: float = 5.0,
+    method: str | None = None,
+    settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    weights: str = "pretrained",
+    only: Only | None = None,
+    per_class: int | None = None,
+    steps: Steps | None = None,
+) -> tuple[Decision, Plan]:
+    """Whether to transfer, from what and how, within a budget, and the plan to fit.
+
+    Every candidate is judged on the same folds of `task.labeled`; the test set stays sealed.
+
+    Args:
+        task: What is to be learned.
+        ranking: The candidates to transfer from, as `rank` gives them.
+        minutes: Budget for everything, ranking included.
+        method: The only method to try for transfer; None tries the ladder.
+        settings: Hyper-parameters of that method.
+        training: Fields of `Training` to set for gradient methods.
+        weights: A file of weights for the one candidate ranked, or "pretrained".
+        only: Try one side only, to see what it gives in the same time.
+        per_class: Goes into the plan.
+        steps: Where finished work is kept and found; None keeps nothing.
+
+    Returns:
+        The decision and its plan.
+
+    Raises:
+        PlanError: The method or a setting does not exist, or nothing could be fitted within the budget.
+    """
+    if minutes <= 0:
+        raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
+    if steps is None:
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Steps(Path(folder))
+            return decide(
+                task, ranking, minutes=minutes, method=method, settings=settings, training=training, weights=weights, only=only,
+                per_class=per_class, steps=kept,
+            )  # fmt: skip
+    spent = sum(candidate.seconds for candidate in ranking.candidates)
+    ladder = Ladder(task, steps, 60 * minutes, spent, weights)
+    _climb(ladder, ranking, method, settings or {}, training or {}, only)
+    return _concluded(ladder, ranking, only, per_class)
+
+
+def _climb(
+    ladder: Ladder, ranking: Ranking, method: str | None, settings: dict[str, Any], training: dict[str, Any], only: Only | None
+) -> None:
+    ladder.chance()
+    embedded = ladder.task.train.images.embedded
+    if not embedded:
+        ladder.closed_form(ladder.candidate("canary", "pixels", _ridge("penultimate")), OTHER_SHARE, must=True)
+    if only != "scratch":
+        _closed_forms(ladder, ranking, method, settings)
+    steps = [_scratch, _fine_tuned] if _gap(ladder) < SMALL_GAP else [_fine_tuned, _scratch]
+    if embedded:
+        return
+    for step in steps:
+        step(ladder, ranking, method, settings, training, only)
+
+
+def _ridge(blocks: str) -> dict[str, Any]:
+    return settings_of(method_from({"kind": "ridge", "blocks": blocks}))
+
+
+def _closed_forms(ladder: Ladder, ranking: Ranking, method: str | None, settings: dict[str, Any]) -> None:
+    if method is not None:
+        if METHODS.get(method).cost == "closed form":
+            chosen = settings_of(method_from({"kind": method, **settings}, "--set"))
+            for name in ranking.chosen:
+                ladder.closed_form(ladder.candidate("transfer", name, chosen), FIRST_SHARE, must=True)
+        return
+    for index, name in enumerate(ranking.chosen):
+        share = FIRST_SHARE if index == 0 else OTHER_SHARE
+        for blocks in ("penultimate", "stages+pixels"):
+            ladder.closed_form(ladder.candidate("transfer", name, _ridge(blocks)), share, must=index == 0)
+    top = ranking.chosen[0]
+    if not ladder.task.train.images.embedded:
+        ladder.closed_form(ladder.candidate("canary", top, _ridge("stages")), OTHER_SHARE, must=True)
+
+
+def _gap(ladder: Ladder) -> float:
+    """How far the best closed form that transfers is above the best canary, in accuracy."""
+    best = {
+        family: max(
+            (one.rung.accuracy.value for one in ladder.judged if one.rung.family == family and one.rung.accuracy), default=0
+        )
+        for family in ("transfer", "canary")
+    }
+    return best["transfer"] - best["canary"]
+
+
+def _scratch(
+    ladder: Ladder, ranking: Ranking, method: str | None, settings: dict[str, Any], training: dict[str, Any], only: Only | None
+) -> None:
+    if only == "transfer":
+        return
+    task = ladder.task
+    probe = ladder.candidate("scratch", "small_cnn", {"kind": "fine_tune"})
+    recipe = scratch_training(len(task.folds[0].fit), probe.input_pixels).model_copy(update={"seed": task.seed})
+    chosen = settings_of(method_from({"kind": "fine_tune"}))
+    candidate = probe.model_copy(update={"method": chosen, "training": recipe})
+    ladder.gradient(candidate, share=0.9 if only else None)
+
+
+def _fine_tuned(
+    ladder: Ladder, ranking: Ranking, method: str | None, settings: dict[str, Any], training: dict[str, Any], only: Only | None
+) -> None:
+    if only == "scratch" or (method and METHODS.get(method).cost != "gradient"):
+        return
+    kind = method or "lp_ft"
+    chosen = settings_of(method_from({"kind": kind, **settings}, "--set"))
+    recipe = Training.from_dict({"seed": ladder.task.seed, **training}, "--set training")
+    candidate = ladder.candidate("transfer", _best_backbone(ladder, ranking), chosen, recipe)
+    best = _best(ladder, ("transfer",))
+    if method is None and best and best.rung.accuracy and 1 - best.rung.accuracy.value < HARD_ENOUGH:
+        ladder.skip(candidate, f"{best.rung.name} errs on {1 - best.rung.accuracy.value:.1%} only: no point left to win")
+        return
+    ladder.gradient(candidate, share=0.6 if method or only else None)
+
+
+def _best_backbone(ladder: Ladder, ranking: Ranking) -> str:
+    best = _best(ladder, ("transfer",))
+    return best.candidate.pretrained if best else ranking.chosen[0]
+
+
+def _best(ladder: Ladder, families: Sequence[str]) -> Judged | None:
+    """The judged candidate of those families with the lowest out-of-fold log loss."""
+    fitted = [one for one in ladder.judged if one.predictions is not None and one.rung.family in families]
+    return min(fitted, key=lambda one: one.rung.log_loss.value if one.rung.log_loss else 0.0, default=None)
+
+
+def _side(judged: Judged) -> Side:
+    if judged.predictions is None:
+        raise PlanError(f"{judged.rung.name} was not fitted.")
+    return Side(judged.rung.name, judged.predictions)
+
+
+def _best_transfer(ladder: Ladder, seed: int) -> tuple[Judged | None, list[Comparison]]:
+    """The best closed form, unless a gradient candidate is better beyond noise and by an amount that matters."""
+    gradient = [one for one in ladder.judged if one.rung.family == "transfer" and one.temperature is not None]
+    ladder_closed = [one for one in ladder.judged if one not in gradient]
+    closed = [one for one in ladder_closed if one.rung.family == "transfer" and one.predictions is not None]
+    best = min(closed, key=lambda one: one.rung.log_loss.value if one.rung.log_loss else 0.0, default=None)
+    made = []
+    for challenger in gradient:
+        if best is None:
+            best = challenger
+            continue
+        comparison = compared(_side(challenger), _side(best), seed)
+        made.append(comparison)
+        best = challenger if wins(comparison) else best
+    return best, made
+
+
+def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:
+    task = ladder.task
+    transfer, comparisons = _best_transfer(ladder, task.seed)
+    chance = ladder.judged[0]
+    without = _best(ladder, ("scratch", "canary")) or chance
+    if transfer is None and without is chance:
+        why = " ".join(f"{one.rung.name}: {one.rung.reason}." for one in ladder.judged if one.rung.reason)
+        raise PlanError(f"Nothing could be fitted within {ladder.budget_seconds / 60:g} minutes. {why}")
+    if transfer is None:
+        verdict: Any = "scratch"
+        chosen, gain = without, Estimate(value=0.0, low=0.0, high=0.0)
+    else:
+        verdict, made = verdict_of(_side(transfer), _side(without), _side(chance), task.seed)
+        comparisons += made
+        gain = made[0].accuracy_gain
+        chosen = _chosen(verdict, transfer, without, made[0], chance)
+    curve = _curve(ladder, transfer)
+    sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
+    reasons = reasons_for(ladder.judged, verdict, chosen, comparisons, curve, ranking)
+    rejected = rejected_from(ladder.judged, ranking, chosen, comparisons)
+    decision = Decision(
+        verdict=verdict,
+        chosen=chosen.rung.name,
+        gain=gain,
+        sentence=sentence,
+        rungs=tuple(one.rung for one in ladder.judged),
+        comparisons=tuple(comparisons),
+        curve=curve,
+        reasons=reasons,
+        rejected=rejected,
+        budget_seconds=ladder.budget_seconds,
+        spent_seconds=ladder.spent_seconds,
+    )
+    return decision, _plan(ladder, chosen, decision, per_class)
+
+
+def _chosen(verdict: str, transfer: Judged, without: Judged, comparison: Comparison, chance: Judged) -> Judged:
+    """The winner; on a tie the one that is cheaper to use, unless its accuracy is lower by a point that may be real."""
+    if verdict == "transfer":
+        return transfer
+    if without is chance:
+        return transfer
+    if verdict == "scratch":
+        return without
+    return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
+
+
+def _curve(ladder: Ladder, transfer: Judged | None) -> LearningCurve | None:
+    closed = [one for one in ladder.judged if one.rung.family == "transfer" and one.predictions and one.temperature is None]
+    if transfer is None or not closed:
+        return None
+    judged = transfer if transfer in closed else closed[-1]
+    features, labels = ladder.features_for_curve(judged, MOST_ROWS)
+    matrix = Representation.fitted(features, judged.candidate.method.get("blocks", "penultimate")).matrix(features)
+    return learning_curve(matrix, labels, ladder.task.num_classes, ladder.task.seed)
+
+
+def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | None) -> Plan:
+    candidate: Candidate = chosen.candidate
+    gradient = chosen.temperature is not None
+    return Plan(
+        data=ladder.task.place,
+        seed=ladder.task.seed,
+        per_class=per_class,
+        pretrained=candidate.pretrained,
+        weights=candidate.weights,
+        input_pixels=candidate.input_pixels,
+        method=candidate.method,
+        training=candidate.training,
+        max_rows=candidate.max_rows,
+        hold_out=gradient and not ladder.refits,
+        temperature=chosen.temperature,
+        verdict=decision.verdict,
+        reasons=decision.reasons,
+        rejected=decision.rejected,
+    )

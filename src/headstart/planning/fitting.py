@@ -1,0 +1,96 @@
+"""The final fit of a plan, and the fold model that stands for it where a refit would cost more than it brings."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import ExportError, PlanError
+from headstart.core.predictions import Predictions
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.methods.model import Model
+from headstart.planning.candidate import Candidate, Family
+from headstart.planning.judge import fit_rows, fold_inputs, judge
+from headstart.planning.plan import Plan
+
+
+def candidate_of(plan: Plan) -> Candidate:
+    """The candidate that a plan describes."""
+    family: Family = "transfer"
+    if plan.weights == "none":
+        family = "canary" if plan.pretrained == "pixels" else "scratch"
+    return Candidate(
+        family=family,
+        pretrained=plan.pretrained,
+        weights=plan.weights,
+        input_pixels=plan.input_pixels,
+        method=plan.method,
+        training=plan.training,
+        max_rows=plan.max_rows,
+    )
+
+
+def backbone_of(plan: Plan) -> Backbone:
+    """The backbone that a plan starts from."""
+    return load_backbone(plan.pretrained, plan.weights, plan.input_pixels, seed=plan.seed)
+
+
+def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:
+    """Fit the plan and save the model.
+
+    Args:
+        task: The plan's task.
+        plan: What to fit.
+        folder: Where the model goes.
+        steps: Where judged folds lie: a held-out plan's fold model is taken from there when it exists.
+        workspace: For checkpoints.
+
+    Raises:
+        TrainingError: The fit broke down.
+        ExportError: The folder cannot be written.
+    """
+    candidate = candidate_of(plan)
+    backbone = backbone_of(plan)
+    rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
+    judged = _fold_model(task, candidate, backbone, steps) if plan.hold_out else None
+    model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
+    if plan.temperature is not None:
+        if plan.temperature <= 0:
+            raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
+        model = replace(model, temperature=plan.temperature)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        model.save(folder)
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+
+
+def _fold_model(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> Path | None:
+    folder = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0)) / "model"
+    return folder if (folder / "model.json").exists() else None
+
+
+def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
+    """Out-of-fold predictions of a plan: what stands for a test where the task has none.
+
+    Args:
+        task: The plan's task.
+        plan: What to judge.
+        steps: Where judged folds lie.
+
+    Returns:
+        One row per held-out image.
+
+    Raises:
+        PlanError: A fold broke down.
+    """
+    judged = judge(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
+    if judged.predictions is None:
+        raise PlanError(f"{judged.rung.name}: {judged.rung.reason}")
+    return judged.predictions

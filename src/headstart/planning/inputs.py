@@ -1,0 +1,39 @@
+"""Inputs: the side that pictures are brought to before a network sees them."""
+
+from __future__ import annotations
+
+from headstart.backbones.pretrained import Pretrained
+from headstart.data.task import Task
+
+SIDES = ((32, 96), (64, 128))
+"""(native side up to, input side): more only costs time, as there is no more to see."""
+
+NATIVE = frozenset({"pixels", "small_cnn"})
+"""Providers whose networks take any side: the pictures' own, up to the card's."""
+
+NATIVE_SIDE = frozenset({"pixels", "small_cnn"})
+"""Providers whose networks take pictures as they are, up to the card's side."""
+
+OWN_SIDE = frozenset({"embeddings", "own_runs"})
+"""Providers whose cards name the one side that is right for them."""
+
+
+def input_pixels_for(card: Pretrained, task: Task) -> int:
+    """The input side for a network on a task's pictures.
+
+    Args:
+        card: The network.
+        task: Whose pictures.
+
+    Returns:
+        96 for pictures of up to 32 pixels, 128 for up to 64, never more than the side the network was trained on nor less than
+        it takes; that side for larger pictures and for feature vectors. Raw pixels and the small network take the native side.
+    """
+    if card.provider in OWN_SIDE or task.native_pixels <= 0:
+        return card.input_pixels
+    if card.provider in NATIVE_SIDE:
+        return max(min(task.native_pixels, card.input_pixels), card.smallest_pixels)
+    for native, side in SIDES:
+        if task.native_pixels <= native:
+            return max(min(side, card.input_pixels), card.smallest_pixels)
+    return card.input_pixels

@@ -1,0 +1,161 @@
+"""Judging a candidate: the same held-out rows for all, every fold a step that a restart finds again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import TrainingError
+from headstart.core.predictions import Predictions, joined
+from headstart.core.records import Record
+from headstart.core.seeds import generator_for
+from headstart.core.steps import Steps
+from headstart.core.types import Integers
+from headstart.data.folds import Fold
+from headstart.data.task import Task
+from headstart.evaluation.protocols import evaluation_of
+from headstart.features.temperature import fit_temperature
+from headstart.methods import METHODS, method_from
+from headstart.methods.model import Model
+from headstart.planning.candidate import Candidate
+from headstart.planning.decision import Rung
+
+
+class FoldRecord(Record):
+    """A finished fold: its cost; its predictions lie beside it."""
+
+    seconds: float
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate's rung with its out-of-fold predictions.
+
+    Attributes:
+        candidate: What was judged.
+        rung: How it did.
+        predictions: One row per held-out image; None unless fitted.
+        temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
+    """
+
+    candidate: Candidate
+    rung: Rung
+    predictions: Predictions | None = None
+    temperature: float | None = None
+
+
+def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
+    """The rows to fit on: all, or a seeded choice of `max_rows` that smaller choices are part of."""
+    if candidate.max_rows is None or candidate.max_rows >= len(rows):
+        return rows
+    order = generator_for(task.seed, "max_rows").permutation(len(rows))
+    return np.sort(rows[order[: candidate.max_rows]])
+
+
+def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path | None) -> Model:
+    """The candidate fitted to those rows of `task.labeled`."""
+    part = task.restricted_to(rows_for(candidate, task, rows))
+    return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
+
+
+def is_gradient(candidate: Candidate) -> bool:
+    """Whether the candidate is trained by gradient, and so costs minutes, not milliseconds."""
+    return METHODS.get(candidate.method["kind"]).cost == "gradient"
+
+
+def judge(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> Judged:
+    """The candidate judged on those folds; finished folds are read, not run again.
+
+    Args:
+        task: What is to be learned.
+        candidate: What to judge.
+        backbone: The candidate's backbone.
+        folds: Some or all of `task.folds`.
+        steps: Where finished folds lie.
+
+    Returns:
+        The rung and the out-of-fold predictions. A fit that breaks down gives a rung that says so.
+    """
+    parts = []
+    seconds = 0.0
+    for index, fold in enumerate(folds):
+        record, predictions = _judged_fold(task, candidate, backbone, fold, index, steps)
+        seconds += record.seconds
+        if predictions is None:
+            return Judged(candidate, candidate.rung(status="failed", reason=record.failure, seconds=seconds))
+        parts.append(predictions)
+    predictions = joined(parts)
+    temperature = None
+    if is_gradient(candidate):
+        predictions, temperature = _calibrated(predictions)
+    return Judged(candidate, _rung(candidate, predictions, len(folds), seconds), predictions, temperature)
+
+
+def _judged_fold(
+    task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps
+) -> tuple[FoldRecord, Predictions | None]:
+    inputs = fold_inputs(task, candidate, backbone, index)
+    folder = steps.folder / steps.stem("fold", inputs)
+
+    def make(workspace: Path) -> FoldRecord:
+        begun = time.perf_counter()
+        try:
+            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
+        except TrainingError as error:
+            return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
+        if is_gradient(candidate) and len(task.folds) == 1:
+            model.save(workspace / "model")
+        model.predict(task.labeled.take(fold.held)).write(workspace / "predictions.parquet")
+        return FoldRecord(seconds=time.perf_counter() - begun)
+
+    record = steps.run("fold", inputs, FoldRecord, make)
+    return record, None if record.failure else Predictions.read(folder / "predictions.parquet")
+
+
+def fold_inputs(task: Task, candidate: Candidate, backbone: Backbone, index: int) -> dict[str, object]:
+    """Everything that a fold's result depends on."""
+    return {
+        "task": task.fingerprint,
+        "candidate": candidate.essentials,
+        "backbone": backbone.weights_hash,
+        "fold": index,
+        "folds": len(task.folds),
+    }
+
+
+def _calibrated(predictions: Predictions) -> tuple[Predictions, float]:
+    scores = np.log(np.maximum(predictions.raw_probs, 1e-12))
+    temperature = fit_temperature(scores, predictions.labels)
+    return replace(predictions, probs=softmax(scores / temperature, axis=1)), temperature
+
+
+def _rung(candidate: Candidate, predictions: Predictions, num_folds: int, seconds: float) -> Rung:
+    metrics = evaluation_of(predictions, "out of fold").metrics
+    return candidate.rung(
+        accuracy=metrics["accuracy"],
+        balanced_accuracy=metrics["balanced_accuracy"],
+        log_loss=metrics["log_loss"],
+        num_rows=len(predictions),
+        num_folds=num_folds,
+        seconds=seconds,
+    )
+
+
+def judge_chance(task: Task, candidate: Candidate, folds: tuple[Fold, ...]) -> Judged:
+    """The candidate that knows nothing but the class shares of the rows it may fit on."""
+    labeled = task.labeled
+    parts = []
+    for fold in folds:
+        counts = np.bincount(labeled.labels[fold.fit], minlength=task.num_classes) + 1.0
+        held = labeled.take(fold.held)
+        probs = np.tile(counts / counts.sum(), (len(held), 1))
+        names = tuple(held.images.name(row) for row in range(len(held)))
+        parts.append(Predictions(names, task.classes, held.labels, probs, probs, held.groups))
+    predictions = joined(parts)
+    return Judged(candidate, _rung(candidate, predictions, len(folds), 0.0), predictions)

@@ -1,0 +1,57 @@
+"""Plan: what was decided, and why. The one configuration file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headstart.core.records import Record
+from headstart.training.settings import Training
+
+
+class Rejected(Record):
+    """A candidate that was not chosen.
+
+    Attributes:
+        candidate: Pretrained name and method, as a person would say it.
+        reason: One sentence with the numbers that speak against it.
+    """
+
+    candidate: str
+    reason: str
+
+
+class Plan(Record):
+    """Everything that a fit needs; made by `decide`, edited by hand, given to `fit`.
+
+    Attributes:
+        data: The path or built-in name of the task's data.
+        seed: The seed of split, folds and training.
+        per_class: Labeled training rows kept a class; None for all.
+        pretrained: Name of the card.
+        weights: "pretrained", "none" (from scratch) or a file of weights.
+        input_pixels: Side of the input square.
+        method: `kind` and hyper-parameters.
+        training: Budget and optimizer.
+        max_rows: Labeled rows to fit on; None for all.
+        hold_out: Leave the rows that judged the method out of the fit, as is done with many rows, where refitting would cost more
+            than they bring.
+        temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
+        verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
+        reasons: Sentences with numbers that speak for the choice.
+        rejected: Everything else that was looked at, with its reason.
+    """
+
+    data: str
+    seed: int = 0
+    per_class: int | None = None
+    pretrained: str
+    weights: str = "pretrained"
+    input_pixels: int
+    method: dict[str, Any]
+    training: Training = Training()
+    max_rows: int | None = None
+    hold_out: bool = False
+    temperature: float | None = None
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    rejected: tuple[Rejected, ...] = ()

@@ -1,0 +1,54 @@
+"""Ranking: candidates by transferability, with what shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headstart.core.estimate import Estimate
+from headstart.core.records import Record
+
+
+class RankedCandidate(Record):
+    """One candidate to transfer from.
+
+    Attributes:
+        name: The card's name; canaries are "NAME (random initialization)" and "pixels".
+        pretrained: Name of the card.
+        weights: "pretrained" or "none".
+        canary: True for candidates that carry no knowledge and must not win.
+        scores: Every score by name; None where it does not apply.
+        rank: Mean rank over the combined scores; 1 is best.
+        first_probability: Share of the bootstrap draws in which it ranks first.
+        estimate: Leave-one-out accuracy of the ridge head on it.
+        seconds: Time spent on it.
+    """
+
+    name: str
+    pretrained: str
+    weights: str
+    canary: bool
+    scores: dict[str, float | None]
+    rank: float
+    first_probability: float
+    estimate: Estimate
+    seconds: float
+
+
+class Ranking(Record):
+    """Candidates, best first.
+
+    Attributes:
+        candidates: Best first.
+        chosen: Names of the shortlist to prove by real fits.
+        distinguishable: False when the data cannot tell the leading candidates apart.
+        sentence: What to tell a person.
+        num_images: Labeled rows that were looked at.
+        audit: How well earlier rankings agreed with real fits; empty until fits exist.
+    """
+
+    candidates: tuple[RankedCandidate, ...]
+    chosen: tuple[str, ...]
+    distinguishable: bool
+    sentence: str
+    num_images: int
+    audit: dict[str, Any] = {}

@@ -1,0 +1,145 @@
+"""A run as one HTML file: no script, nothing from the network, every name escaped."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from headstart.core.estimate import Estimate
+from headstart.core.evaluation import ClassRow
+from headstart.core.records import write_atomically
+from headstart.data.task import Task
+from headstart.planning.decision import Decision
+from headstart.report.axis import Axis
+from headstart.report.charts import curve_chart, heatmap, reliability_dots, shortened, top_confusions
+from headstart.report.numbers import FILTERS
+from headstart.report.pictures import PictureBook, confident_mistakes, least_sure, pictures_of
+from headstart.report.source import Reported
+
+MOST_ROWS = 30
+WEAKEST_ROWS = 15
+"""A table of more than 30 classes shows the weakest 15 and folds the others away."""
+
+METRICS = {
+    "accuracy": ("Accuracy", "share of images labeled right"),
+    "balanced_accuracy": ("Balanced accuracy", "mean recall of the classes"),
+    "macro_precision": ("Precision, macro", "mean of the classes"),
+    "macro_recall": ("Recall, macro", "mean of the classes"),
+    "macro_f1": ("F1, macro", "mean of the classes"),
+    "auroc": ("AUROC", "one class against the rest, mean"),
+    "log_loss": ("Log loss", "lower is better"),
+    "ece": ("Calibration error", "after temperature; lower is better"),
+    "ece_before_temperature": ("Calibration error", "before temperature"),
+}
+
+
+def write_report(run: Reported, path: Path, task: Task | None = None) -> None:
+    """Write a run's report.
+
+    Args:
+        run: What is reported.
+        path: The HTML file.
+        task: The run's task, for the thumbnails; without it only pictures that are files are shown.
+
+    Raises:
+        ExportError: The file cannot be written.
+    """
+    write_atomically(path, report_html(run, task))
+
+
+def report_html(run: Reported, task: Task | None = None) -> str:
+    """A run's report as HTML text.
+
+    Args:
+        run: What is reported.
+        task: The run's task, for the thumbnails.
+
+    Returns:
+        One self-contained page.
+    """
+    loader = PackageLoader("headstart.report", "templates")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(FILTERS, shortened=shortened)
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        task=run.task_summary,
+        plan=run.plan,
+        settings=method_settings(run.plan.method),
+        headline=headline(run),
+        folder=shlex.quote(str(run.folder)),
+        folder_literal=repr(str(run.folder)),
+        metric_names=METRICS,
+        unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
+        **_decision_parts(run.decision),
+        **_evaluation_parts(run, task),
+    )
+
+
+def headline(run: Reported) -> str:
+    """The verdict in a few words."""
+    decision = run.decision
+    if decision is None:
+        return "Fitted as planned"
+    chosen = run.plan.pretrained
+    return {
+        "transfer": f"Transfer from {chosen}",
+        "scratch": "Train from scratch",
+        "no difference": "No difference that these labels can show",
+    }[decision.verdict]
+
+
+def method_settings(method: dict[str, Any]) -> str:
+    """A method's hyper-parameters as a person reads them."""
+    return ", ".join(f"{key} = {value}" for key, value in method.items() if key != "kind" and value is not None)
+
+
+def _decision_parts(decision: Decision | None) -> dict[str, Any]:
+    if decision is None:
+        return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None}
+    fitted = [rung.accuracy for rung in decision.rungs if rung.accuracy is not None]
+    gains = [made.accuracy_gain for made in decision.comparisons]
+    return {
+        "accuracy_axis": Axis.over(_ends(fitted), least=0.0, most=1.0),
+        "gain_axis": Axis.over([0.0, *_ends(gains)]),
+        "gain_strip": Axis.over([0.0, *_ends([decision.gain])]),
+        "curve": curve_chart(decision.curve) if decision.curve else None,
+    }
+
+
+def _evaluation_parts(run: Reported, task: Task | None) -> dict[str, Any]:
+    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "num_mistakes": 0}
+    evaluation, predictions = run.evaluation, run.predictions
+    if predictions is not None and len(predictions):
+        book = PictureBook(task)
+        parts["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
+        parts["unsure"] = pictures_of(predictions, least_sure(predictions), book)
+    if evaluation is None:
+        return parts
+    weakest = sorted(evaluation.per_class, key=_weakness)
+    many = len(weakest) > MOST_ROWS
+    return parts | {
+        "rows": weakest[:WEAKEST_ROWS] if many else evaluation.per_class,
+        "folded": weakest[WEAKEST_ROWS:] if many else (),
+        "heat": heatmap(evaluation.confusion),
+        "confused": top_confusions(evaluation.confusion),
+        "dots": reliability_dots(evaluation.reliability, 40, 236, 220),
+        "dots_before": reliability_dots(evaluation.reliability_before, 40, 236, 220),
+    }
+
+
+def _weakness(row: ClassRow) -> tuple[bool, float, str]:
+    return (row.support == 0, row.f1, row.name)
+
+
+def _ends(estimates: list[Estimate]) -> list[float]:
+    return [end for estimate in estimates for end in (estimate.low, estimate.high)]

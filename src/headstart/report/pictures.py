@@ -1,0 +1,131 @@
+"""Pictures worth a look, small enough to be put into the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.core.predictions import Predictions
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.images import FileImages, Images, ImageSet
+from headstart.data.task import Task
+
+MOST_PICTURES = 12
+SIDE_PIXELS = 128
+TINY_PIXELS = 40
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An evaluated image as the page shows it.
+
+    Attributes:
+        name: What a person calls it.
+        uri: The thumbnail as a data URI; empty when the picture is not at hand.
+        tiny: Whether it has so few pixels that they are shown as squares.
+        truth: True class.
+        predicted: Most probable class.
+        probability: Of that class.
+        truth_probability: Of the true class.
+    """
+
+    name: str
+    uri: str
+    tiny: bool
+    truth: str
+    predicted: str
+    probability: float
+    truth_probability: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is right."""
+        return self.truth == self.predicted
+
+
+class PictureBook:
+    """Finds the picture of a name in a task, or on disk when the name is a path.
+
+    Args:
+        task: Where the evaluated images are; None when only the run's folder is at hand.
+    """
+
+    def __init__(self, task: Task | None) -> None:
+        sets: list[ImageSet] = [] if task is None else [each for each in (task.test, task.labeled) if each is not None]
+        self._places: dict[str, tuple[Images, int]] = {}
+        for one in sets:
+            if not one.images.embedded:
+                self._places.update({one.images.name(row): (one.images, row) for row in range(len(one))})
+
+    def uri(self, name: str) -> tuple[str, bool]:
+        """The thumbnail as a data URI, empty when there is none, and whether it is tiny."""
+        images, row = self._places.get(name, (None, 0))
+        if images is None and Path(name).is_file():
+            images = FileImages((Path(name),))
+        if images is None:
+            return "", False
+        try:
+            return thumbnail(images.read(row, SIDE_PIXELS))
+        except DataError:
+            return "", False
+
+
+def thumbnail(image: Image.Image) -> tuple[str, bool]:
+    """A picture as a data URI: a JPEG of at most 128 pixels a side, or a PNG of its own size when it is tiny.
+
+    Args:
+        image: An RGB picture.
+
+    Returns:
+        The URI, and whether it is tiny: the page then enlarges its pixels as squares.
+    """
+    tiny = max(image.size) <= TINY_PIXELS
+    stream = io.BytesIO()
+    if tiny:
+        image.save(stream, "PNG", optimize=True)
+    else:
+        small = image.copy()
+        small.thumbnail((SIDE_PIXELS, SIDE_PIXELS))
+        small.save(stream, "JPEG", quality=84, optimize=True)
+    kind = "png" if tiny else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}", tiny
+
+
+def confident_mistakes(predictions: Predictions) -> Integers:
+    """Rows that are wrong although the model was sure, surest first, int64 [row]."""
+    wrong = np.flatnonzero((predictions.predicted != predictions.labels) & (predictions.labels != UNLABELED))
+    return wrong[np.argsort(-predictions.probs[wrong].max(axis=1), kind="stable")][:MOST_PICTURES]
+
+
+def least_sure(predictions: Predictions) -> Integers:
+    """Rows whose two most probable classes are nearest to each other, int64 [row]."""
+    best = np.sort(predictions.probs, axis=1)
+    margin = best[:, -1] - best[:, -2] if best.shape[1] > 1 else best[:, -1]
+    return np.argsort(margin, kind="stable")[:MOST_PICTURES]
+
+
+def pictures_of(predictions: Predictions, rows: Iterable[int], book: PictureBook) -> tuple[Picture, ...]:
+    """Those rows with their thumbnails."""
+    made = []
+    for row in rows:
+        truth, predicted = int(predictions.labels[row]), int(predictions.predicted[row])
+        uri, tiny = book.uri(predictions.names[row])
+        made.append(
+            Picture(
+                name=predictions.names[row],
+                uri=uri,
+                tiny=tiny,
+                truth="unknown" if truth == UNLABELED else predictions.classes[truth],
+                predicted=predictions.classes[predicted],
+                probability=float(predictions.probs[row, predicted]),
+                truth_probability=0.0 if truth == UNLABELED else float(predictions.probs[row, truth]),
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,59 @@
+"""What a report is made of; a Run has all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from headstart.core.evaluation import Evaluation
+from headstart.core.findings import Finding
+from headstart.core.predictions import Predictions
+from headstart.data.summary import TaskSummary
+from headstart.planning.decision import Decision
+from headstart.planning.plan import Plan
+from headstart.planning.ranking import Ranking
+
+
+class Reported(Protocol):
+    """The parts of a run that a report shows; None and empty parts are said to be missing, in words."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies."""
+
+    @property
+    def plan(self) -> Plan:
+        """What was fitted."""
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """Candidates to transfer from."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """The verdict and what was tried for it."""
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """Metrics with intervals."""
+
+    @property
+    def predictions(self) -> Predictions | None:
+        """The evaluated rows."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What inspection noticed."""
+
+    @property
+    def task_summary(self) -> TaskSummary:
+        """The task's numbers."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds spent by stage."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """What it ran on."""

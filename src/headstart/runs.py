@@ -1,0 +1,230 @@
+"""Run: a folder that holds one whole chain; killed anywhere and started again, only what is missing runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.core.errors import DataError
+from headstart.core.evaluation import Evaluation
+from headstart.core.findings import Finding
+from headstart.core.predictions import Predictions
+from headstart.core.progress import stage
+from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.steps import Steps
+from headstart.data.images import ImageSet
+from headstart.data.summary import TaskSummary
+from headstart.data.task import Task
+from headstart.evaluation.protocols import evaluate, evaluation_of
+from headstart.methods.model import Model
+from headstart.planning.decision import Decision
+from headstart.planning.fitting import fit_plan, out_of_fold
+from headstart.planning.plan import Plan
+from headstart.planning.ranking import Ranking
+
+STAGES = ("inspect", "rank", "decide", "fit", "evaluate")
+
+
+class Findings(Record):
+    """What inspection noticed."""
+
+    findings: tuple[Finding, ...]
+
+
+class Done(Record):
+    """A stage whose result lies in files of its own."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, read when asked.
+
+    Attributes:
+        folder: Where it lies.
+    """
+
+    folder: Path
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """The run in that folder.
+
+        Args:
+            folder: Where it lies.
+
+        Returns:
+            The run.
+
+        Raises:
+            DataError: The folder holds no finished fit.
+        """
+        path = Path(folder)
+        if not (path / "model" / "model.json").exists():
+            raise DataError(
+                f"{path} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with `run`."
+            )
+        return cls(path)
+
+    def _read(self, name: str) -> str | None:
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that was fitted."""
+        return Plan.from_toml(self._read("plan.toml") or "", str(self.folder / "plan.toml"))
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """None for a fit of a plan written by hand."""
+        text = self._read("ranking.json")
+        return None if text is None else Ranking.from_json(text, "ranking.json")
+
+    @cached_property
+    def decision(self) -> Decision | None:
+        """None for a fit of a plan written by hand."""
+        text = self._read("decision.json")
+        return None if text is None else Decision.from_json(text, "decision.json")
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """None before the evaluation."""
+        text = self._read("evaluation.json")
+        return None if text is None else Evaluation.from_json(text, "evaluation.json")
+
+    @cached_property
+    def predictions(self) -> Predictions | None:
+        """The evaluated rows."""
+        path = self.folder / "predictions.parquet"
+        return Predictions.read(path) if path.exists() else None
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What inspection noticed."""
+        text = self._read("findings.json")
+        return () if text is None else Findings.from_json(text, "findings.json").findings
+
+    @cached_property
+    def task_summary(self) -> TaskSummary:
+        """The task's numbers."""
+        return TaskSummary.from_json(self._read("task.json") or "{}", "task.json")
+
+    @cached_property
+    def model(self) -> Model:
+        """The fitted model."""
+        return Model.load(self.folder / "model")
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent by stage."""
+        spent = Steps(self.folder / "steps").seconds()
+        return {name: spent.get(name, 0.0) for name in STAGES}
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What it ran on."""
+        return dict(json.loads(self._read("env.json") or "{}"))
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The run as `run --json` prints it."""
+        decision = self.decision
+        decided = None
+        if decision is not None:
+            decided = {
+                "pretrained": self.plan.pretrained,
+                "method": self.plan.method["kind"],
+                "gain": decision.gain.to_dict(),
+                "sentence": decision.sentence,
+                "reasons": list(decision.reasons),
+                "rejected": [one.to_dict() for one in decision.rejected],
+            }
+        return {
+            "run": str(self.folder),
+            "verdict": decision.verdict if decision else None,
+            "decision": decided,
+            "evaluation": self.evaluation.to_dict() if self.evaluation else None,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "seconds": self.seconds,
+        }
+
+    def predict(self, images: ImageSet) -> Predictions:
+        """Probabilities for images."""
+        return self.model.predict(images)
+
+
+def list_runs(folder: str | Path = "runs") -> list[Run]:
+    """The finished runs in a folder, oldest first."""
+    found = [path.parent.parent for path in Path(folder).glob("*/model/model.json")]
+    return [Run(path) for path in sorted(found, key=lambda path: (path / "model" / "model.json").stat().st_mtime)]
+
+
+def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
+    """Fit a plan and evaluate it on the test set.
+
+    Args:
+        task: The plan's task.
+        plan: What to fit.
+        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
+
+    Returns:
+        The run. Without a test set it is evaluated out of fold, and says so.
+
+    Raises:
+        TrainingError: The fit broke down.
+        ExportError: The folder cannot be written.
+    """
+    folder = out or Path("runs") / f"{task.name}-{fingerprint_of([plan.to_dict(), task.fingerprint])[:8]}"
+    steps = Steps(folder / "steps")
+    write_atomically(folder / "plan.toml", plan.to_toml())
+    write_atomically(folder / "task.json", task.summary().to_json())
+    write_atomically(folder / "env.json", json.dumps(_environment(), indent=2))
+    inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
+
+    def fitted(workspace: Path) -> Done:
+        fit_plan(task, plan, folder / "model", steps, workspace)
+        return Done()
+
+    def evaluated(_: Path) -> Evaluation:
+        if task.test is None:
+            predictions = out_of_fold(task, plan, steps)
+            evaluation = evaluation_of(predictions, "out of fold")
+        else:
+            evaluation, predictions = evaluate(Model.load(folder / "model"), task.test)
+        predictions.write(folder / "predictions.parquet")
+        return evaluation
+
+    with stage("fitting"):
+        steps.run("fit", inputs, Done, fitted)
+    with stage("evaluating"):
+        evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
+    write_atomically(folder / "evaluation.json", evaluation.to_json())
+    finished = Run(folder)
+    write_atomically(folder / "result.json", json.dumps(finished.result, indent=2, ensure_ascii=False))
+    return finished
+
+
+def _environment() -> dict[str, Any]:
+    packages = ("headstart", "torch", "timm", "numpy", "scikit-learn")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": dict(_versions(packages)),
+    }
+
+
+def _versions(packages: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for package in packages:
+        yield package, version(package)

@@ -1,0 +1,32 @@
+"""H-score: how much of the features' variance the classes explain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.features.class_statistics import class_means, compact
+from headstart.features.feature_set import LabeledFeatures
+from headstart.features.linear_algebra import row_space
+
+
+def h_score(labeled: LabeledFeatures) -> float | None:
+    """The trace of inv(cov(features)) cov(class means): 0 for useless features, C - 1 for perfect ones.
+
+    Says nothing with few rows: once there are as many features as rows it is C - 1 for noise, too.
+
+    Args:
+        labeled: Features and labels.
+
+    Returns:
+        A value in [0, C - 1]; None with one class only.
+
+    Reference: Bao et al., "An information-theoretic approach to transferability in task transfer learning", ICIP 2019, def. 2.
+    Differs: the pseudo-inverse stands for the inverse of a singular covariance.
+    """
+    labels = compact(labeled.labels)
+    if labels.max() == 0:
+        return None
+    features = np.asarray(labeled.features, np.float64)
+    left = row_space(features - features.mean(axis=0)).left
+    means = class_means(left, labels, int(labels.max()) + 1)
+    return float((np.bincount(labels) * (means**2).sum(axis=1)).sum())

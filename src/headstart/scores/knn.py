@@ -1,0 +1,43 @@
+"""kNN: how often a row's nearest neighbor has the row's label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.types import Floats
+from headstart.features.feature_set import LabeledFeatures
+
+
+def knn(labeled: LabeledFeatures) -> float | None:
+    """The leave-one-out accuracy of the single nearest neighbor by cosine of centered features.
+
+    One neighbor, because five fail with five rows a class or fewer.
+
+    Args:
+        labeled: Features and labels.
+
+    Returns:
+        A share in [0, 1]; None with fewer than two rows or one class only.
+
+    Reference: Sorkhei et al., "k-NN as a simple and effective estimator of transferability", arXiv 2503.18528, 2025.
+    Differs: features are centered before the cosine; ties between equally near rows share the vote.
+    """
+    if len(labeled.labels) < 2 or len(np.unique(labeled.labels)) == 1:
+        return None
+    return float(nearest_neighbor_hits(labeled).mean())
+
+
+def nearest_neighbor_hits(candidate: LabeledFeatures) -> Floats:
+    """The share of each row's nearest other rows that have its label, float64 [sample]; 0 or 1 where there is no tie."""
+    features = np.asarray(candidate.features, np.float64)
+    centered = features - features.mean(axis=0)
+    unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
+    hits = np.empty(len(unit))
+    for start in range(0, len(unit), 1024):
+        cosines = unit[start : start + 1024] @ unit.T
+        mine = np.arange(len(cosines))
+        cosines[mine, start + mine] = -np.inf
+        nearest = cosines >= cosines.max(axis=1, keepdims=True) - 1e-9
+        same = candidate.labels[None] == candidate.labels[start : start + 1024, None]
+        hits[start : start + 1024] = (nearest & same).sum(axis=1) / nearest.sum(axis=1)
+    return hits

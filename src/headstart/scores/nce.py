@@ -1,0 +1,30 @@
+"""NCE: what is left unknown of the target class once the source class is known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.features.class_statistics import compact, one_hot
+from headstart.features.feature_set import LabeledFeatures
+
+
+def nce(labeled: LabeledFeatures) -> float | None:
+    """Minus the conditional entropy of the label given the model's most probable source class.
+
+    With few rows and many source classes it is too good: a source class seen once predicts its row perfectly.
+
+    Args:
+        labeled: Labels and source probabilities.
+
+    Returns:
+        A value between minus the labels' entropy and 0; None without source probabilities.
+
+    Reference: Tran et al., "Transferability and hardness of supervised classification tasks", ICCV 2019, eq. 5.
+    """
+    if labeled.source_probs is None:
+        return None
+    labels = compact(labeled.labels)
+    hard = compact(np.asarray(labeled.source_probs).argmax(axis=1))
+    joint = one_hot(labels, int(labels.max()) + 1).T @ one_hot(hard, int(hard.max()) + 1) / len(labels)
+    conditional = joint / joint.sum(axis=0)
+    return float((joint * np.log(np.where(joint > 0, conditional, 1.0))).sum())

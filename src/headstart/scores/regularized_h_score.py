@@ -1,0 +1,39 @@
+"""Regularized H-score: the H-score with a shrunk covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.features.class_statistics import class_means, compact
+from headstart.features.feature_set import LabeledFeatures
+from headstart.features.linear_algebra import row_space, shrinkage_intensity
+
+
+def regularized_h_score(labeled: LabeledFeatures) -> float | None:
+    """The H-score with its covariance shrunk towards a multiple of the identity, which keeps it finite with few rows.
+
+    Do not choose by it alone: it has preferred untrained networks.
+
+    Args:
+        labeled: Features and labels.
+
+    Returns:
+        A value in [0, C - 1]; None with one class only.
+
+    Reference: Ibrahim et al., "Newer is not always better: rethinking transferability metrics", ECML-PKDD 2022, eq. 8.
+    Differs: computed in the space of the rows, where the covariance is diagonal.
+    """
+    labels = compact(labeled.labels)
+    if labels.max() == 0:
+        return None
+    features = np.asarray(labeled.features, np.float64)
+    num, width = features.shape
+    left, values = row_space(features - features.mean(axis=0))
+    if not len(values):
+        return 0.0
+    spectrum = values / num
+    intensity = shrinkage_intensity(left * np.sqrt(values), float((spectrum**2).sum()), width)
+    shrunk = (1 - intensity) * spectrum + intensity * spectrum.sum() / width
+    means = class_means(left, labels, int(labels.max()) + 1)
+    between = (np.bincount(labels)[:, None] * means**2).sum(axis=0) * spectrum
+    return float((1 - intensity) * (between / shrunk).sum())

@@ -1,0 +1,118 @@
+"""Checkpoint: a fit's whole state in one file, so that a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from headstart.core.records import write_atomically
+from headstart.training.average import WeightAverage
+
+FILE = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a checkpoint holds besides tensors.
+
+    Attributes:
+        step: Steps done in this attempt.
+        attempt: Counted from 0; each halves the step size.
+        seconds: Time spent so far.
+        recent: The watchdog's window.
+    """
+
+    step: int = 0
+    attempt: int = 0
+    seconds: float = 0.0
+    recent: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The three things that a step changes."""
+
+    learner: nn.Module
+    optimizer: Optimizer
+    average: WeightAverage
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name, on the CPU and contiguous."""
+        parts = {f"learner/{name}": tensor for name, tensor in self.learner.state_dict().items()}
+        parts |= {f"average/{name}": tensor for name, tensor in self.average.state.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            parts |= {f"optimizer/{index}/{name}": value for name, value in state.items() if isinstance(value, Tensor)}
+        return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in parts.items()}
+
+    def fill(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` gave."""
+        self.learner.load_state_dict(_under("learner/", tensors))
+        for name, tensor in _under("average/", tensors).items():
+            self.average.state[name].copy_(tensor)
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under("optimizer/", tensors).items():
+            index, key = name.split("/", 1)
+            state.setdefault(int(index), {})[key] = _laid_out_like(parameters[int(index)], tensor)
+        groups: list[dict[str, Any]] = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor with the parameter's order in memory: a fused optimizer walks both in parallel and never looks at strides."""
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def write_checkpoint(workspace: Path, trained: Trained, counters: Counters, fingerprint: str) -> None:
+    """Write the state, replacing the one before in a single move.
+
+    Args:
+        workspace: The fit's folder.
+        trained: What the steps changed so far.
+        counters: How far the fit is.
+        fingerprint: Of everything that the fit depends on.
+
+    Raises:
+        ExportError: The folder cannot be written.
+    """
+    values = {"fingerprint": fingerprint, **vars(counters)}
+    write_atomically(workspace / FILE, save(trained.tensors(), {"counters": json.dumps(values)}))
+
+
+def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Counters | None:
+    """Take up the state that `write_checkpoint` wrote.
+
+    Args:
+        workspace: The fit's folder.
+        trained: Is filled.
+        fingerprint: As given to `write_checkpoint`; a checkpoint of another fit is not used.
+
+    Returns:
+        How far the fit is; None, and nothing filled, when there is no checkpoint to go on from.
+    """
+    path = workspace / FILE
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as opened:
+            values = json.loads((opened.metadata() or {}).get("counters", "{}"))
+            if values.pop("fingerprint", None) != fingerprint:
+                return None
+            tensors: dict[str, Tensor] = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, json.JSONDecodeError):
+        return None
+    with torch.no_grad():
+        trained.fill(tensors)
+    return Counters(**{**values, "recent": tuple(values["recent"])})

@@ -1,0 +1,57 @@
+"""history.jsonl: one line every so many steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from headstart.core.records import write_atomically
+
+MAX_LINES = 200
+
+
+class History:
+    """Writes the course of a fit as JSON lines: step, attempt, lr, seconds and losses (means since the line before).
+
+    Args:
+        path: The file; None writes nothing.
+        steps: Total number of steps; at most about two hundred lines come of them.
+        attempt: Which attempt the fit is at.
+        step: Steps already done; lines beyond them, left by a killed run, are cut off.
+    """
+
+    def __init__(self, path: Path | None, steps: int, attempt: int, step: int) -> None:
+        self.path = path
+        self.steps = steps
+        self.every = max(1, steps // MAX_LINES)
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        if path and path.exists():
+            kept = [line for line in _lines(path) if (line["attempt"], line["step"]) <= (attempt, step)]
+            write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def add(self, step: int, attempt: int, lr: float, seconds: float, losses: dict[str, float]) -> None:
+        """Take in a step, counted from 0."""
+        if not self.path:
+            return
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+        if (step + 1) % self.every and step + 1 != self.steps:
+            return
+        means = {name: total / self.count for name, total in self.sums.items()}
+        line = {"step": step + 1, "attempt": attempt, "lr": lr, "seconds": round(seconds, 3), "losses": means}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+        self.sums, self.count = {}, 0
+
+
+def _lines(path: Path) -> list[dict[str, int]]:
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines

@@ -1,0 +1,98 @@
+"""Learner: what the loop trains; Classifier: a backbone with a linear head."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Self
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.transforms import Transform
+
+
+@dataclass(frozen=True)
+class RateGroup:
+    """Parameters that share a step size.
+
+    Attributes:
+        name: What the group is: "head", or the name of a block of the backbone.
+        parameters: The parameters.
+        scale: Their step size as a multiple of `training.lr`.
+    """
+
+    name: str
+    parameters: tuple[nn.Parameter, ...] = field(repr=False)
+    scale: float = 1.0
+
+
+class Learner(nn.Module):
+    """What one fit changes. Its parameters and buffers are its whole state: a checkpoint holds nothing else of it."""
+
+    @abstractmethod
+    def transform(self) -> Transform:
+        """How pictures become its input."""
+
+    @abstractmethod
+    def rate_groups(self) -> list[RateGroup]:
+        """What is trained, each parameter in one group."""
+
+
+class Classifier(Learner):
+    """A backbone with a linear head on its penultimate features.
+
+    Args:
+        backbone: Trained in place; give it a copy.
+        num_classes: Width of the head.
+        label_smoothing: Kept for the method's loss.
+        frozen_statistics: Whether batch normalization keeps the mean and variance it came with; right for pretrained
+            weights with few rows or small batches, wrong from scratch.
+        body_scale: Step size of the backbone's last stage as a multiple of the head's.
+        stage_decay: Factor on the step size from each stage to the one before it.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        label_smoothing: float,
+        frozen_statistics: bool = False,
+        body_scale: float = 1.0,
+        stage_decay: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(backbone.feature_width, num_classes)
+        self.label_smoothing = label_smoothing
+        self.frozen_statistics = frozen_statistics
+        self.body_scale = body_scale
+        self.stage_decay = stage_decay
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [batch, class] of pictures as `Backbone.forward` takes them."""
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+    def transform(self) -> Transform:
+        return self.backbone.transform
+
+    def rate_groups(self) -> list[RateGroup]:
+        blocks = self.backbone.parameter_blocks()
+        ends = set(self.backbone.stage_names)
+        stages = [sum(earlier in ends for earlier, _ in blocks[:position]) for position in range(len(blocks))]
+        body = [
+            RateGroup(name, tuple(parameters), self.body_scale * self.stage_decay ** (stages[-1] - stage))
+            for (name, parameters), stage in zip(blocks, stages, strict=True)
+        ]
+        return [*body, RateGroup("head", tuple(self.head.parameters()))]
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and prediction; frozen statistics stay as they are."""
+        super().train(mode)
+        if self.frozen_statistics:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self

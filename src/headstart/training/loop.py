@@ -1,0 +1,235 @@
+"""The one training loop: deterministic by seed, resumable in the middle of an epoch, no branch per method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from headstart.core.errors import TrainingError
+from headstart.core.progress import progress
+from headstart.core.records import fingerprint_of
+from headstart.core.seeds import seed_for
+from headstart.data.streams import Stream
+from headstart.training.average import WeightAverage
+from headstart.training.batches import Batch, Batches
+from headstart.training.checkpoint import Counters, Trained, read_checkpoint, write_checkpoint
+from headstart.training.history import History
+from headstart.training.learner import Learner
+from headstart.training.optimizers import optimizer_for, set_rates
+from headstart.training.schedule import num_steps, rate_factor
+from headstart.training.settings import Training
+from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
+
+Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
+"""(learner, batch by stream, share of the steps done) to the losses by name; their sum is minimized."""
+
+AfterStep: TypeAlias = Callable[[Any, int], None]
+"""(learner, steps done): what a method changes between steps, such as a teacher's weights."""
+
+
+@dataclass
+class Fit:
+    """One fit under way: everything that a step needs.
+
+    Attributes:
+        learner: What is trained, on the device.
+        streams: Batches by stream; the first stream sets the length of an epoch.
+        losses: The method's losses.
+        after_step: The method's hook.
+        training: Budget and optimizer.
+        workspace: Folder for checkpoints and history; None keeps nothing.
+        accelerator: Device and precision.
+    """
+
+    learner: Learner
+    streams: dict[str, Batches]
+    losses: Losses
+    after_step: AfterStep | None
+    training: Training
+    workspace: Path | None
+    accelerator: Accelerator
+    fingerprint: str
+    steps: int
+    beginning: dict[str, Tensor] = field(repr=False, default_factory=dict)
+
+    def attempt_state(self, attempt: int) -> Trained:
+        """The learner at its beginning with a new optimizer at this attempt's step size."""
+        self.learner.load_state_dict(self.beginning)
+        optimizer = optimizer_for(self.learner.rate_groups(), self.training, self.training.lr / 2**attempt)
+        return Trained(
+            self.learner, self.accelerator.prepare_optimizer(optimizer), WeightAverage(self.learner, self.training.ema)
+        )
+
+    def step(self, trained: Trained, step: int) -> dict[str, float]:
+        """One step; the losses before it. The weights stay as they are when a loss is not finite."""
+        # Dropout and its like draw from the global stream, so it too must depend on the step alone.
+        torch.manual_seed(seed_for(self.training.seed, "step", step))
+        device = self.accelerator.device
+        batch = {name: batches.at(step, device) for name, batches in self.streams.items()}
+        set_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
+        with self.accelerator.autocast():
+            losses = self.losses(self.learner, batch, step / self.steps)
+            total = torch.stack(list(losses.values())).sum()
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        if not torch.isfinite(total.detach()):
+            return values
+        trained.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(total)
+        if self.training.clip > 0:
+            self.accelerator.clip_grad_norm_(self.learner.parameters(), self.training.clip)
+        trained.optimizer.step()
+        if self.after_step:
+            self.after_step(self.learner, step + 1)
+        trained.average.update(self.learner, step)
+        return values
+
+
+def train(
+    learner: Learner,
+    streams: dict[str, Stream],
+    losses: Losses,
+    training: Training,
+    workspace: Path | None = None,
+    after_step: AfterStep | None = None,
+) -> Learner:
+    """The learner after training, with its averaged weights, on the CPU and in evaluation mode.
+
+    A fit that was killed and is started again with equal arguments goes on from its last checkpoint and ends with
+    bit-identical weights (on the same machine with the same number of threads). An attempt that breaks down is repeated from
+    the beginning at half the step size, three times at most.
+
+    Args:
+        learner: Is changed in place.
+        streams: What to draw batches from; the first sets the length of an epoch and the number of steps.
+        losses: What to minimize.
+        training: Budget and optimizer.
+        workspace: Folder for `checkpoint.safetensors`, `history.jsonl` and decoded pictures; None keeps nothing.
+        after_step: Called after each step.
+
+    Returns:
+        The learner.
+
+    Raises:
+        TrainingError: Every attempt broke down.
+    """
+    fit = fit_for(learner, streams, losses, training, workspace, after_step)
+    first = next(iter(streams.values())).images
+    chance = chance_loss(first.labels, first.num_classes, training.label_smoothing)
+    with torch.random.fork_rng(), _flushed_denormals():
+        trained, counters = _taken_up(fit)
+        while True:
+            watchdog = Watchdog(training, fit.steps, len(first), chance)
+            watchdog.recent.extend(counters.recent)
+            try:
+                _run_attempt(fit, trained, counters, watchdog)
+                break
+            except BrokenDownError as error:
+                counters = _next_attempt(counters, training, str(error))
+                trained = fit.attempt_state(counters.attempt)
+    trained.average.write_to(learner)
+    _place(learner, torch.device("cpu"), torch.contiguous_format)
+    return learner.eval()
+
+
+def fit_for(
+    learner: Learner,
+    streams: dict[str, Stream],
+    losses: Losses,
+    training: Training,
+    workspace: Path | None = None,
+    after_step: AfterStep | None = None,
+) -> Fit:
+    """The fit that `train` runs, with its pictures read and its learner on the device; arguments as there."""
+    batches = {
+        name: Batches(name, stream, learner.transform(), training.batch_size, training.seed, workspace)
+        for name, stream in streams.items()
+    }
+    accelerator = accelerator_for(training)
+    _place(learner, accelerator.device, torch.channels_last)
+    beginning = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
+    fingerprint = _fingerprint(learner, streams, training) if workspace else ""
+    steps = num_steps(training, len(next(iter(batches.values()))))
+    return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, beginning)
+
+
+def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Training) -> str:
+    """Changes when anything changes that the weights to come depend on, but for the losses themselves."""
+    weights = {name: [list(tensor.shape), float(tensor.double().sum())] for name, tensor in learner.state_dict().items()}
+    drawn = {name: [stream.images.fingerprint, str(stream.view)] for name, stream in streams.items()}
+    rates = [[group.name, group.scale] for group in learner.rate_groups()]
+    return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform())])
+
+
+def _taken_up(fit: Fit) -> tuple[Trained, Counters]:
+    trained = fit.attempt_state(0)
+    counters = read_checkpoint(fit.workspace, trained, fit.fingerprint) if fit.workspace else None
+    if counters is None:
+        return trained, Counters()
+    if counters.attempt:
+        trained = fit.attempt_state(counters.attempt)
+        counters = read_checkpoint(fit.workspace, trained, fit.fingerprint) or Counters()  # type: ignore[arg-type]
+    return trained, counters
+
+
+def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watchdog) -> None:
+    fit.learner.train()
+    history = History(fit.workspace / "history.jsonl" if fit.workspace else None, fit.steps, counters.attempt, counters.step)
+    begun = saved = time.perf_counter()
+    with progress(fit.steps, "training") as advance:
+        advance(counters.step)
+        for step in range(counters.step, fit.steps):
+            losses = fit.step(trained, step)
+            watchdog.see(step, losses)
+            now = time.perf_counter()
+            seconds = counters.seconds + now - begun
+            history.add(step, counters.attempt, trained.optimizer.param_groups[-1]["lr"], seconds, losses)
+            advance(1)
+            last = step + 1 == fit.steps
+            if fit.workspace and (last or now - saved >= fit.training.checkpoint_seconds):
+                done = Counters(step + 1, counters.attempt, seconds, tuple(watchdog.recent))
+                write_checkpoint(fit.workspace, trained, done, fit.fingerprint)
+                saved = time.perf_counter()
+
+
+def _next_attempt(counters: Counters, training: Training, what: str) -> Counters:
+    attempt = counters.attempt + 1
+    if attempt == MAX_ATTEMPTS:
+        raise TrainingError(
+            f"{what}, and so in {MAX_ATTEMPTS - 1} restarts, each at half the step size. "
+            f"Lower training.lr (now {training.lr:g}), or check the labels."
+        )
+    return Counters(attempt=attempt)
+
+
+def accelerator_for(training: Training) -> Accelerator:
+    """Device and precision: the first GPU if there is one; bf16 where "auto" is asked and the GPU has it."""
+    gpu = torch.cuda.is_available()
+    half = training.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
+    # The accelerator's precision is state of the process and would refuse to differ from an earlier fit's.
+    AcceleratorState._reset_state()
+    return Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
+
+
+@contextmanager
+def _flushed_denormals() -> Iterator[None]:
+    """Tiny numbers count as zero meanwhile: late in training they otherwise slow a CPU down several times."""
+    supported = torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        if supported:
+            torch.set_flush_denormal(False)
+
+
+def _place(learner: Learner, device: torch.device, memory_format: torch.memory_format) -> None:
+    learner.to(device)
+    learner.to(memory_format=memory_format)  # type: ignore[call-overload]

@@ -1,0 +1,40 @@
+"""How many steps a fit takes, and how the step size moves over them."""
+
+from __future__ import annotations
+
+import math
+
+from headstart.training.settings import Training
+
+
+def num_steps(training: Training, num_rows: int) -> int:
+    """The number of steps that pass `num_rows` rows `training.epochs` times, rounded up."""
+    return max(1, math.ceil(training.epochs * num_rows / training.batch_size))
+
+
+def num_warmup_steps(training: Training, steps: int) -> int:
+    """The number of steps over which the step size ramps up."""
+    return int(training.warmup * steps)
+
+
+def rate_factor(training: Training, step: int, steps: int) -> float:
+    """The step size of a step as a share of its peak.
+
+    Linear from 1/w to 1 over the w warm-up steps, then half a cosine to zero, or constant.
+
+    Args:
+        training: Names schedule and warm-up.
+        step: Counted from 0.
+        steps: Total.
+
+    Returns:
+        A factor in [0, 1].
+
+    Reference: Loshchilov & Hutter, "SGDR", ICLR 2017, eq. 5 with one period.
+    """
+    warmup = num_warmup_steps(training, steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    if training.schedule == "constant":
+        return 1.0
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

@@ -1,0 +1,71 @@
+"""Plans changed by --set."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.cli._plans import changed, plan_from_file
+from headstart.core.errors import DataError, PlanError
+from headstart.planning.plan import Plan
+
+PLAN = Plan(data="flowers", pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "lp_ft"})
+
+
+def test_training_method_and_plan_fields_are_set():
+    settings = {"training.lr": "0.002", "training.optimizer": "sgd", "method.flip": "true", "input_pixels": "128", "seed": "7"}
+    plan = changed(PLAN, settings)
+    assert (plan.training.lr, plan.training.optimizer) == (0.002, "sgd")
+    assert plan.method["flip"] is True
+    assert (plan.input_pixels, plan.seed) == (128, 7)
+
+
+def test_a_bare_name_that_is_no_field_of_the_plan_is_a_setting_of_the_method():
+    assert changed(PLAN, {"stage_decay": "0.9"}).method["stage_decay"] == 0.9
+
+
+def test_another_method_takes_its_own_defaults():
+    assert changed(PLAN, {"method.kind": "ridge"}).method == {"kind": "ridge", "blocks": "stages+pixels"}
+
+
+def test_the_plan_keeps_what_is_not_set():
+    plan = changed(PLAN, {"training.epochs": "3"})
+    assert plan.training == PLAN.training.model_copy(update={"epochs": 3})
+    assert plan.data == PLAN.data
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"training.lrr": "1"}, '--set: training.lrr is not a field. Did you mean "lr"?'),
+        ({"trainin.lr": "1"}, '--set trainin.lr: no such part of a plan. Did you mean "training"?'),
+        ({"training.lr": "-1"}, "--set: training.lr = -1: input should be greater than 0."),
+        ({"a.b.c": "1"}, "--set a.b.c: no such part of a plan."),
+    ],
+)
+def test_what_does_not_exist_is_refused(settings, message):
+    with pytest.raises(PlanError) as caught:
+        changed(PLAN, settings)
+    assert str(caught.value) == message
+
+
+def test_a_plan_is_read_from_its_file(tmp_path):
+    (tmp_path / "plan.toml").write_text(PLAN.to_toml(), encoding="utf-8")
+    assert plan_from_file(tmp_path / "plan.toml", {}) == changed(PLAN, {})
+
+
+def test_an_absent_plan_is_one_sentence(tmp_path):
+    path = tmp_path / "plan.toml"
+    with pytest.raises(DataError) as caught:
+        plan_from_file(path, {})
+    assert (
+        str(caught.value)
+        == f"{path}: cannot be read (No such file or directory). `headstart decide DATA -o {path}` writes a plan."
+    )
+
+
+def test_a_plan_that_is_no_text_is_one_sentence(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError) as caught:
+        plan_from_file(path, {})
+    assert str(caught.value) == f"{path}: cannot be read (not UTF-8 text). `headstart decide DATA -o {path}` writes a plan."

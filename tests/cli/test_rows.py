@@ -1,0 +1,93 @@
+"""Which files are predicted, and how their rows are written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from headstart.cli._rows import image_paths, print_rows, write_rows
+from headstart.core.errors import DataError, ExportError
+
+ROWS = [
+    {"path": "a b.png", "label": "cat", "probability": 0.75, "probs": {"cat": 0.75, "dög": 0.25}},
+    {"path": "[x].png", "error": "[x].png is empty, so no picture."},
+]
+
+
+def test_folders_are_walked_and_files_are_kept_whatever_they_are(tmp_path):
+    inside = tmp_path / "folder" / "deeper"
+    inside.mkdir(parents=True)
+    for name in ("b.PNG", "a.jpg", "notes.txt"):
+        (inside / name).touch()
+    assert image_paths([str(tmp_path / "folder"), "absent.txt"]) == [
+        inside / "a.jpg",
+        inside / "b.PNG",
+        *image_paths(["absent.txt"]),
+    ]
+
+
+def test_a_dash_reads_paths_from_stdin(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("one.png\n\ntwo words.png\r\n"))
+    assert [str(path) for path in image_paths(["-"])] == ["one.png", "two words.png"]
+
+
+def test_a_folder_on_stdin_is_walked(monkeypatch, tmp_path):
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path}\n"))
+    assert image_paths(["-"]) == [tmp_path / "a.png"]
+
+
+def test_no_images_at_all_is_an_error(tmp_path):
+    with pytest.raises(DataError) as caught:
+        image_paths([str(tmp_path)])
+    assert str(caught.value).startswith(f"No images in {tmp_path}. Looked for .bmp, ")
+
+
+def test_json_rows_are_one_object_a_line(capsys):
+    print_rows(ROWS, as_json=True)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
+
+
+def test_the_table_shows_labels_and_errors_and_takes_brackets_for_brackets(capsys):
+    print_rows(ROWS, as_json=False)
+    out = capsys.readouterr().out
+    assert "cat" in out
+    assert "0.750" in out
+    assert "[x].png is empty" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_csv_has_a_column_a_class(tmp_path):
+    write_rows(tmp_path / "out.csv", ROWS)
+    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline="")))
+    assert rows[0] == {
+        "path": "a b.png",
+        "label": "cat",
+        "probability": "0.75",
+        "prob_cat": "0.75",
+        "prob_dög": "0.25",
+        "error": "",
+    }
+    assert rows[1]["error"] == ROWS[1]["error"]
+    assert rows[1]["label"] == ""
+
+
+def test_parquet_holds_the_same(tmp_path):
+    write_rows(tmp_path / "out.parquet", ROWS)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert rows[0] == {"path": "a b.png", "label": "cat", "probability": 0.75, "prob_cat": 0.75, "prob_dög": 0.25, "error": None}
+
+
+def test_json_lines_hold_the_same(tmp_path):
+    write_rows(tmp_path / "out.jsonl", ROWS)
+    assert [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()] == ROWS
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(ExportError) as caught:
+        write_rows(tmp_path / "out.xlsx", ROWS)
+    assert str(caught.value) == f'{tmp_path / "out.xlsx"} ends in ".xlsx". Choose one of .csv, .parquet, .jsonl.'

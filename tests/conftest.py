@@ -1,0 +1,48 @@
+"""What every test shares: one thread, a cache of its own, no colors, 80 columns, and the command line in process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["HEADSTART_QUIET"] = "1"
+os.environ["COLUMNS"] = "80"
+for name in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "HEADSTART_DATA"):
+    os.environ.pop(name, None)
+os.environ["NO_COLOR"] = "1"
+
+import pytest  # noqa: E402  the environment comes first
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+class Answer(NamedTuple):
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def headstart_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Runs `headstart WORDS...` in this process."""
+    from headstart.cli import main
+
+    def call(*words: str | Path) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_of:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return Answer(int(exit_of.value.code or 0), out, err)
+
+    return call

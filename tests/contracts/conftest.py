@@ -1,0 +1,37 @@
+"""A tiny real task: three of scikit-learn's digits, unequal numbers of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.task import Task
+
+CLASSES = ("zero", "one", "seven")
+DIGITS = (0, 1, 7)
+TRAIN_COUNTS = (13, 17, 11)
+TEST_COUNTS = (19, 23, 29)
+
+
+def image_set(rows: np.ndarray, labels: np.ndarray, sealed: bool) -> ImageSet:
+    pixels = (load_digits().images[rows][..., None] * (255 / 16)).astype(np.uint8)
+    return ImageSet(ArrayImages(pixels, "digits", rows), CLASSES, labels, rows.astype(np.int64), sealed=sealed)
+
+
+def rows_of(counts: tuple[int, ...], skipped: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    target = load_digits().target
+    rows = [
+        np.flatnonzero(target == digit)[skip : skip + count] for digit, count, skip in zip(DIGITS, counts, skipped, strict=True)
+    ]
+    labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    order = np.random.default_rng(5).permutation(len(labels))
+    return np.concatenate(rows)[order], labels[order]
+
+
+@pytest.fixture(scope="session")
+def tiny_task() -> Task:
+    train = image_set(*rows_of(TRAIN_COUNTS, (0, 0, 0)), sealed=False)
+    test = image_set(*rows_of(TEST_COUNTS, TRAIN_COUNTS), sealed=True)
+    return Task("digits", CLASSES, train, test=test, place="digits", native_pixels=8, channels=1)

@@ -1,0 +1,182 @@
+"""A method, a score and a reader from elsewhere: one file each, found by entry points, listed and used like the built-in ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headstart.data.task import Task
+from headstart.features.feature_set import LabeledFeatures
+
+METHOD = '''
+"""The class with the most training rows, always."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.task import Task
+from headstart.features.extract import features_of
+from headstart.methods.base import Method
+from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+
+class ToyMajority(Method):
+    """Predicts by class frequencies; a floor for everything else."""
+
+    summary: ClassVar[str] = "class frequencies, whatever the picture"
+    sharpness: float = 1.0
+
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        counts = np.bincount(task.train.labels, minlength=task.num_classes)
+        bias = self.sharpness * np.log(counts / counts.sum())
+        weight = np.zeros((features_of(task.train, backbone).penultimate.shape[1], task.num_classes))
+        return Model(backbone, LinearHead(None, weight, bias), 1.0, task.classes)
+'''
+
+SCORE = '''
+"""How far the class means lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.features.feature_set import LabeledFeatures
+
+
+def toy_spread(labeled: LabeledFeatures) -> float | None:
+    """The variance of the class means, summed over features."""
+    means = [labeled.features[labeled.labels == label].mean(axis=0) for label in np.unique(labeled.labels)]
+    return float(np.var(np.stack(means), axis=0).sum())
+'''
+
+READER = '''
+"""One text file: a label and numbers on each line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from headstart.data.images import Embeddings
+from headstart.data.listing import Listing
+from headstart.data.readers.base import Reader
+
+
+class ToyLines(Reader):
+    """Files that end in .toylines."""
+
+    precedence: ClassVar[int] = 1000
+    summary: ClassVar[str] = "FILE.toylines: a label and numbers on each line."
+
+    def recognizes(self, place: str) -> bool:
+        return place.endswith(".toylines")
+
+    def read(self, place: str) -> Listing:
+        words = [line.split() for line in Path(place).read_text(encoding="utf-8").splitlines()]
+        features = np.array([line[1:] for line in words], np.float32)
+        nothing = ("",) * len(words)
+        rows = np.arange(len(words))
+        labels = tuple(line[0] for line in words)
+        return Listing("toy", Embeddings(features, place, rows), labels, nothing, nothing, nothing)
+'''
+
+FILES = {"toy_majority": METHOD, "toy_spread": SCORE, "toy_lines": READER}
+ENTRY_POINTS = """\
+[headstart.methods]
+toy_majority = toy_majority:ToyMajority
+
+[headstart.scores]
+toy_spread = toy_spread:toy_spread
+
+[headstart.readers]
+toy_lines = toy_lines:ToyLines
+"""
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed distribution with one file a plug-in."""
+    for name, text in FILES.items():
+        (tmp_path / f"{name}.py").write_text(text.lstrip(), encoding="utf-8")
+    card = tmp_path / "headstart_toy-1.0.dist-info"
+    card.mkdir()
+    (card / "METADATA").write_text("Metadata-Version: 2.1\nName: headstart-toy\nVersion: 1.0\n", encoding="utf-8")
+    (card / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """Two well-separated classes of seven numbers, 31 and 22 rows."""
+    random = np.random.default_rng(0)
+    rows = [("near", random.normal(size=7)) for _ in range(31)] + [("far", random.normal(size=7) + 9) for _ in range(22)]
+    path = tmp_path / "data.toylines"
+    path.write_text(
+        "\n".join(f"{label} {' '.join(f'{number:.4f}' for number in values)}" for label, values in rows), encoding="utf-8"
+    )
+    return path
+
+
+def test_without_the_plug_in_nothing_is_listed(headstart_command):
+    assert "toy" not in headstart_command("methods").out + headstart_command("datasets").out
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_method_and_a_toy_reader_are_listed_and_described(headstart_command):
+    assert "class frequencies, whatever the picture" in headstart_command("methods").out
+    described = json.loads(headstart_command("methods", "toy_majority", "--json").out)
+    assert described["schema"]["properties"]["sharpness"]["default"] == 1.0
+    assert json.loads(headstart_command("datasets", "--json").out)["layouts"]["toy_lines"].startswith("FILE.toylines")
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_score_is_listed_and_used():
+    from headstart.scores import SCORES
+
+    assert "toy_spread" in SCORES.names()
+    data = LabeledFeatures(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1]))
+    assert SCORES.get("toy_spread")(data) == 25.0
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_score_stands_in_the_ranking(lines, headstart_command):
+    answer = headstart_command("rank", lines, "--json")
+    assert answer.code == 0, answer.err
+    assert all(candidate["scores"]["toy_spread"] > 0 for candidate in json.loads(answer.out)["candidates"])
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_reader_is_used(lines):
+    task = Task.from_folder(lines, seed=0)
+    assert (task.classes, len(task.train) + len(task.test)) == (("far", "near"), 53)
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_method_is_fitted_from_the_command_line_on_what_a_toy_reader_read(lines, tmp_path, headstart_command):
+    options = (
+        "--method",
+        "toy_majority",
+        "--pretrained",
+        "embeddings",
+        "--set",
+        "method.sharpness=2",
+        "-o",
+        tmp_path / "run",
+        "--json",
+    )
+    answer = headstart_command("fit", lines, *options)
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] < 0.9
+    assert "sharpness = 2" in (tmp_path / "run" / "plan.toml").read_text(encoding="utf-8")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headstart.data.folds import stratified_folds
+
+
+@st.composite
+def grouped_labels(draw):
+    num_rows = draw(st.integers(4, 61))
+    labels = np.array(draw(st.lists(st.integers(0, 2), min_size=num_rows, max_size=num_rows)), np.int64)
+    groups = np.array(draw(st.lists(st.integers(0, num_rows), min_size=num_rows, max_size=num_rows)), np.int64)
+    return labels, groups
+
+
+@given(grouped_labels(), st.integers(2, 5), st.integers(0, 3))
+def test_held_out_parts_partition_the_rows_and_no_group_straddles(data, num_folds, seed):
+    labels, groups = data
+    folds = stratified_folds(labels, groups, num_folds, seed)
+    assert np.array_equal(np.sort(np.concatenate([fold.held for fold in folds])), np.arange(len(labels)))
+    for fold in folds:
+        assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(len(labels)))
+        assert not np.intersect1d(groups[fold.fit], groups[fold.held]).size
+
+
+def test_class_counts_of_folds_differ_by_one_at_most_without_groups():
+    labels = np.repeat([0, 1, 2], [37, 13, 7])
+    folds = stratified_folds(labels, np.arange(57), 5, 0)
+    counts = np.array([np.bincount(labels[fold.held], minlength=3) for fold in folds])
+    assert len(folds) == 5
+    assert (np.ptp(counts, axis=0) <= 1).all()
+    assert np.ptp(counts.sum(axis=1)) <= 2
+
+
+def test_class_with_two_groups_is_never_held_out_whole():
+    labels = np.repeat([0, 1], [17, 6])
+    groups = np.concatenate([np.arange(17), [20, 20, 20, 21, 21, 21]])
+    for seed in range(11):
+        for fold in stratified_folds(labels, groups, 3, seed):
+            assert set(labels[fold.fit]) == {0, 1}
+
+
+def test_number_of_folds_is_lowered_to_the_rarest_class():
+    labels = np.repeat([0, 1], [11, 3])
+    assert len(stratified_folds(labels, np.arange(14), 5, 0)) == 3
+    assert len(stratified_folds(np.repeat([0, 1], [11, 1]), np.arange(12), 5, 0)) == 2
+
+
+def test_seed_decides_who_is_held_out_and_nothing_else_does():
+    labels = np.repeat([0, 1], [29, 31])
+    first, again, other = (stratified_folds(labels, np.arange(60), 5, seed)[0].held for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

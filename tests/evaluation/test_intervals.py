@@ -1,0 +1,147 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import bootstrap as scipy_bootstrap
+
+from headstart.core.errors import DataError
+from headstart.evaluation.intervals import (
+    bootstrap,
+    bootstrap_weights,
+    has_clusters,
+    mean_of_proportions,
+    nadeau_bengio,
+    percentile_interval,
+    strata_of,
+    wilson,
+)
+
+DIFFERENCES = np.array([0.02, 0.03, 0.01, 0.04, 0.02, 0.03, 0, 0.02, 0.03, 0.02])
+
+
+@pytest.mark.parametrize(
+    ("successes", "total", "low", "high"),
+    [(45, 50, 0.7864, 0.9565), (90, 100, 0.8256, 0.9448), (20, 20, 0.8389, 1.0), (900, 1000, 0.8798, 0.9171)],
+)
+def test_wilson_gives_the_published_values(successes, total, low, high):
+    estimate = wilson(successes, total)
+    assert (round(estimate.low, 4), round(estimate.high, 4)) == (low, high)
+    assert estimate.value == successes / total
+
+
+@given(total=st.integers(1, 5000), share=st.floats(0, 1), level=st.floats(0.5, 0.999))
+def test_wilson_holds_its_value_inside_the_unit_interval_and_mirrors(total, share, level):
+    successes = round(share * total)
+    estimate, mirrored = wilson(successes, total, level), wilson(total - successes, total, level)
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert estimate.low < estimate.high
+    assert estimate.low == pytest.approx(1 - mirrored.high, abs=1e-12)
+
+
+def test_wilson_refuses_no_trials():
+    with pytest.raises(DataError) as caught:
+        wilson(0, 0)
+    assert str(caught.value) == "An interval of a proportion needs at least one image, and there are 0. Add labeled images."
+
+
+def test_mean_of_one_proportion_is_that_proportion():
+    estimate = wilson(17, 23)
+    mean = mean_of_proportions([estimate])
+    assert (mean.value, mean.low, mean.high) == pytest.approx((estimate.value, estimate.low, estimate.high))
+
+
+def test_mean_of_perfect_proportions_keeps_its_width():
+    mean = mean_of_proportions([wilson(7, 7), wilson(11, 11), wilson(13, 13)])
+    assert mean.value == mean.high == 1.0
+    assert wilson(7, 7).low < mean.low < 0.95
+
+
+def test_mean_of_proportions_covers_like_its_level():
+    rng, truth, totals = np.random.default_rng(5), np.array([0.6, 0.9, 0.97]), np.array([11, 23, 17])
+    covered = 0
+    for draw in rng.binomial(totals, truth, size=(1000, 3)):
+        mean = mean_of_proportions([wilson(int(right), int(total)) for right, total in zip(draw, totals, strict=True)])
+        covered += mean.low <= truth.mean() <= mean.high
+    assert 930 <= covered <= 985
+
+
+def test_weights_keep_groups_together_and_count_groups():
+    groups = np.array([4, 4, 9, 9, 9, 2, 7])
+    for weights in bootstrap_weights(groups, np.zeros(7, np.int64), 53, np.random.default_rng(0)):
+        assert (weights[:, 0] == weights[:, 1]).all()
+        assert (weights[:, 2] == weights[:, 4]).all()
+        assert (weights[:, [0, 2, 5, 6]].sum(axis=1) == 4).all()
+
+
+def test_weights_keep_the_label_counts_without_groups():
+    labels = np.array([0, 1, 0, 1, 1, 2, 3])
+    blocks = list(bootstrap_weights(np.arange(7), labels, 53, np.random.default_rng(0)))
+    weights = np.concatenate(blocks)
+    assert weights.shape == (53, 7)
+    assert (weights[:, labels == 0].sum(axis=1) == 2).all()
+    assert (weights[:, labels == 1].sum(axis=1) == 3).all()
+    assert (weights[:, 5:].sum(axis=1) == 2).all()
+    assert weights[:, 5].std() > 0
+
+
+def test_weights_do_not_depend_on_the_block_size_in_shape(monkeypatch):
+    monkeypatch.setattr("headstart.evaluation.intervals.BLOCK_NUMBERS", 20)
+    blocks = list(bootstrap_weights(np.arange(7), np.zeros(7, np.int64), 11, np.random.default_rng(0)))
+    assert [len(block) for block in blocks] == [2, 2, 2, 2, 2, 1]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40))
+def test_strata_are_a_partition(labels):
+    parts = strata_of(np.array(labels))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
+
+
+def test_clusters_are_groups_of_several_rows():
+    assert has_clusters(np.array([3, 1, 3]))
+    assert not has_clusters(np.array([3, 1, 2]))
+
+
+def test_bootstrap_of_a_mean_agrees_with_scipy():
+    values = np.random.default_rng(1).gamma(2.0, size=101)
+    one_label = np.zeros(101, np.int64)
+    draws = bootstrap(lambda weights: weights @ values / 101, np.arange(101), one_label, 9_999, np.random.default_rng(2))
+    ours = percentile_interval(float(values.mean()), draws)
+    theirs = scipy_bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(3)).confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.02)
+    assert ours.high == pytest.approx(theirs.high, abs=0.02)
+
+
+def test_bootstrap_over_groups_is_wider_when_groups_agree():
+    groups = np.repeat(np.arange(17), 6)
+    values = np.random.default_rng(1).normal(size=17)[groups]
+    labels = np.zeros(len(groups), np.int64)
+
+    def spread(of: np.ndarray) -> float:
+        rng = np.random.default_rng(2)
+        return float(bootstrap(lambda weights: weights @ values / weights.sum(axis=1), of, labels, 2_000, rng).std())
+
+    assert spread(groups) == pytest.approx(spread(np.arange(len(groups))) * math.sqrt(6), rel=0.1)
+
+
+def test_percentile_interval_leaves_out_undefined_draws_and_holds_the_value():
+    estimate = percentile_interval(5.0, np.array([1.0, np.nan, 2.0, 3.0]))
+    assert (estimate.value, estimate.high) == (5.0, 5.0)
+    assert 1.0 <= estimate.low <= 1.1
+
+
+def test_corrected_t_gives_the_published_values():
+    assert nadeau_bengio(DIFFERENCES, 1 / 9) == pytest.approx(4.217542, abs=5e-7)
+    assert nadeau_bengio(DIFFERENCES, 0) == pytest.approx(6.127946, abs=5e-7)
+
+
+def test_corrected_t_of_equal_differences_is_infinite_or_zero():
+    assert nadeau_bengio(np.full(3, -0.25), 0.2) == -math.inf
+    assert nadeau_bengio(np.zeros(3), 0.2) == 0.0
+
+
+def test_corrected_t_refuses_a_single_fold():
+    with pytest.raises(DataError) as caught:
+        nadeau_bengio(np.array([0.1]), 0.2)
+    assert str(caught.value) == "A corrected t needs at least two folds, and there are 1. Use more folds."

@@ -1,0 +1,192 @@
+"""Extraction looks at each picture once, keeps what is done, and gives the same numbers every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError
+from headstart.data.images import ArrayImages, Embeddings, ImageSet
+from headstart.features import extract
+from headstart.features.extract import features_of
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    return load_backbone("timm/test_resnet", weights="none", input_pixels=32)
+
+
+def _set(rows: int = 41, seed: int = 0, side: int = 13, channels: int = 3, sealed: bool = False) -> ImageSet:
+    pixels = np.random.default_rng(seed).integers(0, 256, (rows, side, side, channels), dtype=np.uint8)
+    images = ArrayImages(pixels, "noise", np.arange(rows))
+    return ImageSet(images, ("a", "b"), np.zeros(rows, np.int64), np.arange(rows), sealed=sealed)
+
+
+def _direct(images: ImageSet, backbone: Backbone) -> list[np.ndarray]:
+    pixels = np.stack([backbone.transform.apply(images.images.read(row)) for row in range(len(images))])
+    with torch.inference_mode():
+        return [stage.numpy() for stage in backbone.describe(torch.from_numpy(pixels).permute(0, 3, 1, 2)).stages]
+
+
+def test_stages_are_what_the_backbone_shows(backbone: Backbone) -> None:
+    images = _set()
+    features = features_of(images, backbone)
+    assert features.stage_names == backbone.stage_names
+    for stage, expected in zip(features.stages, _direct(images, backbone), strict=True):
+        assert stage.dtype == np.float32
+        np.testing.assert_allclose(stage, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_pixel_block_is_the_picture_reduced(backbone: Backbone) -> None:
+    images = _set(3)
+    features = features_of(images, backbone)
+    expected = [np.asarray(images.images.read(row).resize((18, 18), 3), np.float32).reshape(-1) / 255 for row in range(3)]
+    np.testing.assert_allclose(features.pixels, np.stack(expected), atol=1e-6)
+
+
+def test_gray_and_color_pictures_give_pixel_blocks_of_one_width(backbone: Backbone) -> None:
+    gray = features_of(_set(2, channels=1), backbone).pixels
+    assert gray is not None
+    assert gray.shape == (2, 972)
+    np.testing.assert_array_equal(gray.reshape(2, 324, 3)[..., 0], gray.reshape(2, 324, 3)[..., 2])
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    seen: list[int] = []
+    read = ArrayImages.read
+
+    def counting(self: ArrayImages, row: int, at_least: int | None = None) -> object:
+        seen.append(int(self.rows[row]))
+        return read(self, row, at_least)
+
+    monkeypatch.setattr(ArrayImages, "read", counting)
+    return seen
+
+
+def test_known_pictures_are_not_read_again_in_any_set(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = _set()
+    whole = features_of(images, backbone)
+    seen = _counted(monkeypatch)
+    rows = np.array([40, 3, 3, 17])
+    part = features_of(images.take(rows), backbone)
+    assert seen == []
+    for stage, first in zip(part.stages, whole.stages, strict=True):
+        np.testing.assert_array_equal(stage, first[rows])
+
+
+def test_equal_pictures_within_a_set_are_read_once(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = _counted(monkeypatch)
+    features = features_of(_set(5).take([0, 1, 0, 4, 0]), backbone)
+    assert sorted(seen) == [0, 1, 4]
+    np.testing.assert_array_equal(features.penultimate[0], features.penultimate[4])
+
+
+def test_interruption_loses_at_most_the_chunk_in_hand(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(extract, "BATCH_ROWS", 7)
+    images = _set(23)
+    engine_for = extract.engine_for
+
+    def killed(given: Backbone) -> object:
+        engine, calls = engine_for(given), iter(range(2))
+
+        def run(batch: torch.Tensor) -> object:
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return engine(batch)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract, "engine_for", killed)
+        with pytest.raises(KeyboardInterrupt):
+            features_of(images, backbone)
+    seen = _counted(monkeypatch)
+    features_of(images, backbone)
+    assert sorted(seen) == list(range(14, 23))
+
+
+def test_features_do_not_depend_on_the_batch(backbone: Backbone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    images = _set(11)
+    whole = features_of(images, backbone)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(extract, "BATCH_ROWS", 3)
+    for first, second in zip(whole.stages, features_of(images, backbone).stages, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
+
+
+def test_same_work_in_a_fresh_cache_is_bit_identical(backbone: Backbone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = features_of(_set(11), backbone)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "other"))
+    for one, two in zip(first.stages, features_of(_set(11), backbone).stages, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_other_weights_and_other_sides_have_stores_of_their_own(backbone: Backbone) -> None:
+    images = _set(2)
+    first = features_of(images, backbone).penultimate
+    other = features_of(images, load_backbone("timm/test_resnet", weights="none", input_pixels=32, seed=1)).penultimate
+    larger = features_of(images, load_backbone("timm/test_resnet", weights="none", input_pixels=64)).penultimate
+    assert not np.allclose(first, other)
+    assert not np.allclose(first, larger)
+
+
+def test_extraction_leaves_the_backbone_as_it_was(backbone: Backbone) -> None:
+    backbone.train()
+    features_of(_set(3), backbone)
+    assert backbone.training
+    assert next(backbone.parameters()).requires_grad
+
+
+def test_source_logits_are_kept_where_they_mean_something(backbone: Backbone) -> None:
+    assert features_of(_set(2), backbone).source_logits is None
+    named = Backbone(backbone.card, backbone.module, backbone.transform, "pretrained").eval()
+    logits = features_of(_set(2), named).source_logits
+    assert logits is not None
+    assert logits.shape == (2, 1000)
+
+
+def test_labels_of_a_sealed_set_are_not_read(backbone: Backbone) -> None:
+    assert len(features_of(_set(3, sealed=True), backbone)) == 3
+
+
+def test_feature_vectors_come_back_as_the_only_stage(backbone: Backbone) -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    images = ImageSet(Embeddings(vectors, "given", np.arange(5)), ("a", "b"), np.zeros(5, np.int64), np.arange(5))
+    features = features_of(images, backbone)
+    np.testing.assert_array_equal(features.penultimate, vectors)
+    assert (len(features.stages), features.pixels, features.source_logits) == (1, None, None)
+
+
+def test_empty_set_gives_no_rows(backbone: Backbone) -> None:
+    assert len(features_of(_set(3).take([]), backbone)) == 0
+
+
+def test_unreadable_picture_is_named_and_what_was_done_is_kept(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(extract, "BATCH_ROWS", 5)
+    images = _set(13)
+    read = ArrayImages.read
+
+    def failing(self: ArrayImages, row: int, at_least: int | None = None) -> object:
+        if self.rows[row] == 12:
+            raise DataError("noise[12] cannot be read.")
+        return read(self, row, at_least)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArrayImages, "read", failing)
+        with pytest.raises(DataError, match=r"^noise\[12\] cannot be read\.$"):
+            features_of(images, backbone)
+    seen = _counted(monkeypatch)
+    features_of(images, backbone)
+    assert sorted(seen) == [10, 11, 12]

@@ -1,0 +1,22 @@
+"""A tiny task of colored squares, and backbones for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.task import Task
+
+
+@pytest.fixture
+def task() -> Task:
+    """Twenty-nine pictures of side 32 in three unequal classes: a bright red, green or blue half on noise."""
+    draw = np.random.default_rng(7)
+    labels = np.array([0] * 12 + [1] * 10 + [2] * 7, np.int64)
+    pixels = draw.integers(0, 100, (29, 32, 32, 3)).astype(np.uint8)
+    for row, label in enumerate(labels):
+        pixels[row, :, row % 13 :, label] += 110
+    classes = ("red", "green", "blue")
+    images = ImageSet(ArrayImages(pixels, "squares", np.arange(29)), classes, labels, np.arange(29))
+    return Task("squares", classes, images, native_pixels=32)

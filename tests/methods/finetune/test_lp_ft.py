@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
+from headstart.data.task import Task
+from headstart.features.extract import features_of
+from headstart.methods.finetune.lp_ft import LpFt
+from headstart.methods.probe.ridge import Ridge
+from headstart.training.batches import Batches
+from headstart.training.settings import Training
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    """A network whose weights count as pretrained: its statistics are to be kept."""
+    made = load_backbone("small_cnn", "none", 16, seed=1)
+    made.weights = "pretrained"
+    return made
+
+
+def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backbone: Backbone) -> None:
+    method, training = LpFt(view="plain"), Training(batch_size=29)
+    learner = method._built(task, backbone, training).eval()
+    batch = Batches("train", method.streams(task)["train"], learner.transform(), 29, 0).at(0, torch.device("cpu"))
+    with torch.inference_mode():
+        logits = learner(batch.images).numpy()
+    features = features_of(task.train, backbone)
+    # The head sees raw penultimate features, so the solution it must agree with is the one on these.
+    from headstart.features.ridge_solver import fit_ridge
+
+    fit = fit_ridge(np.asarray(features.penultimate), task.train.labels, 3)
+    expected = (features.penultimate @ fit.weight + fit.bias) / fit.temperature
+    np.testing.assert_allclose(logits, expected[batch.rows.numpy()], atol=1e-3)
+    accuracy = (logits.argmax(1) == batch.labels.numpy()).mean()
+    ridge = Ridge(blocks="penultimate").fit(task, backbone, training).predict(task.train)
+    assert accuracy == pytest.approx((expected.argmax(1) == task.train.labels).mean())
+    assert abs(accuracy - ridge.correct.mean()) < 0.2
+
+
+def test_pretrained_statistics_stay_and_weights_move(task: Task, backbone: Backbone) -> None:
+    model = LpFt().fit(task, backbone, Training(epochs=2, batch_size=7))
+    before, after = backbone.module.state_dict(), model.backbone.module.state_dict()
+    statistics = [name for name in before if "running" in name or "tracked" in name]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    kernels = [name for name in before if name.endswith("convolution.weight")]
+    assert all(not torch.equal(before[name], after[name]) for name in kernels)
+
+
+def test_without_weights_statistics_are_learned(task: Task) -> None:
+    scratch = load_backbone("small_cnn", "none", 8, seed=1)
+    model = LpFt().fit(task, scratch, Training(epochs=1, batch_size=7))
+    name = "blocks.0.norm.running_mean"
+    assert not torch.equal(scratch.module.state_dict()[name], model.backbone.module.state_dict()[name])
+
+
+def test_early_stages_move_less_than_late_ones(task: Task, backbone: Backbone) -> None:
+    training = Training(epochs=2, batch_size=7, clip=0.0, weight_decay=0.0)
+    model = LpFt(stage_decay=0.1).fit(task, backbone, training)
+    before, after = backbone.module.state_dict(), model.backbone.module.state_dict()
+    moved = {
+        index: float((after[f"blocks.{index}.convolution.weight"] - before[f"blocks.{index}.convolution.weight"]).abs().mean())
+        for index in range(3)
+    }
+    assert moved[0] < moved[1] < moved[2]
+
+
+def test_it_learns_the_task(task: Task, backbone: Backbone) -> None:
+    model = LpFt().fit(task, backbone, Training(epochs=12, batch_size=7))
+    assert model.temperature == 1.0
+    assert model.predict(task.train).correct.mean() > 0.9

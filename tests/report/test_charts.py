@@ -1,0 +1,63 @@
+import pytest
+
+from headstart.core.estimate import Estimate
+from headstart.core.evaluation import Confusion, ReliabilityBin
+from headstart.planning.decision import CurvePoint, LearningCurve
+from headstart.report.charts import curve_chart, heatmap, reliability_dots, shortened, top_confusions
+
+CONFUSION = Confusion(classes=("cup", "dog", "fish"), counts=((7, 0, 2), (1, 11, 0), (0, 3, 5)))
+
+
+def test_heatmap_has_one_cell_for_each_pair_with_images():
+    heat = heatmap(CONFUSION)
+    assert [(cell.count, cell.right) for cell in heat.cells] == [
+        (7, True),
+        (2, False),
+        (1, False),
+        (11, True),
+        (3, False),
+        (5, True),
+    ]
+    assert heat.cells[1].share == pytest.approx(2 / 9)
+    assert heat.cells[1].label == "cup predicted as fish: 2 of 9"
+    assert all(heat.left <= cell.x <= heat.width - heat.side and cell.y <= heat.height - heat.side for cell in heat.cells)
+
+
+def test_a_heatmap_of_many_classes_is_refused():
+    names = tuple(map(str, range(31)))
+    assert heatmap(Confusion(classes=names, counts=tuple((0,) * 31 for _ in names))) is None
+
+
+def test_confusions_come_most_frequent_first_without_right_ones():
+    pairs = top_confusions(CONFUSION, most=2)
+    assert [(pair.truth, pair.predicted, pair.count) for pair in pairs] == [("fish", "dog", 3), ("cup", "fish", 2)]
+    assert pairs[0].share == pytest.approx(3 / 8)
+
+
+def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
+    estimate = Estimate(value=0.03, low=0.02, high=0.05)
+    points = tuple(CurvePoint(num_rows=rows, error=error, spread=0.01) for rows, error in ((50, 0.2), (100, 0.15), (200, 0.1)))
+    curve = LearningCurve(points=points, asymptote=0.0, slope=1.41, now=estimate, four_times=estimate, sentence="")
+    chart = curve_chart(curve)
+    assert [mark.label for mark in chart.marks] == ["50", "100", "200"]
+    assert [mark.y for mark in chart.marks] == sorted(mark.y for mark in chart.marks)
+    assert chart.forecast.label == "800"
+    assert chart.forecast.x > chart.marks[-1].x
+    assert chart.forecast.top < chart.forecast.y < chart.forecast.bottom
+    assert chart.marks[1].x - chart.marks[0].x == pytest.approx(chart.marks[2].x - chart.marks[1].x, abs=0.02)
+
+
+def test_dots_below_the_diagonal_are_overconfident():
+    low, high = reliability_dots(
+        [ReliabilityBin(count=40, confidence=0.8, accuracy=0.5), ReliabilityBin(count=10, confidence=0.9, accuracy=1.0)],
+        40,
+        236,
+        220,
+    )
+    assert low.y > low.ideal
+    assert high.y < high.ideal
+    assert low.radius > high.radius
+
+
+def test_long_names_are_shortened():
+    assert (shortened("mushroom", 8), shortened("mushrooms", 8)) == ("mushroom", "mushroo…")

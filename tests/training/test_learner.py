@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from headstart.backbones.loading import load_backbone
+from headstart.training.learner import Classifier
+from headstart.training.optimizers import optimizer_for
+from headstart.training.settings import Training
+
+
+def test_earlier_stages_take_smaller_steps() -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 28), 3, 0.0, body_scale=0.5, stage_decay=0.7)
+    scales = {group.name: group.scale for group in learner.rate_groups()}
+    assert scales == pytest.approx(
+        {
+            "blocks.0": 0.5 * 0.7**4,
+            "blocks.1": 0.5 * 0.7**3,
+            "blocks.2": 0.5 * 0.7**2,
+            "blocks.3": 0.5 * 0.7,
+            "blocks.4": 0.5,
+            "head": 1.0,
+        }
+    )
+
+
+def test_groups_hold_each_trained_parameter_once() -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0)
+    grouped = [id(parameter) for group in learner.rate_groups() for parameter in group.parameters]
+    unused = {id(parameter) for parameter in learner.backbone.module.get_submodule("classifier").parameters()}
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) == {id(parameter) for parameter in learner.parameters()} - unused
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_statistics_do_not_move(frozen: bool) -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0, frozen_statistics=frozen).train()
+    before = {name: buffer.clone() for name, buffer in learner.named_buffers()}
+    learner(torch.rand(5, 3, 8, 8))
+    moved = any(not torch.equal(buffer, before[name]) for name, buffer in learner.named_buffers())
+    assert moved is not frozen
+    assert all(module.training is not frozen for module in learner.modules() if isinstance(module, _BatchNorm))
+
+
+def test_decay_leaves_vectors_alone() -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0, body_scale=0.5)
+    optimizer = optimizer_for(learner.rate_groups(), Training(weight_decay=0.3), lr=0.01)
+    for group in optimizer.param_groups:
+        wide = [parameter.ndim > 1 for parameter in group["params"]]
+        assert group["weight_decay"] == (0.3 if wide[0] else 0.0)
+        assert len(set(wide)) == 1
+    assert {group["peak"] for group in optimizer.param_groups} == {0.01, 0.005}

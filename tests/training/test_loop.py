@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from headstart.core.errors import TrainingError
+from headstart.data.images import ImageSet
+from headstart.data.streams import Stream
+from headstart.data.views import view_of
+from headstart.training.batches import Batch
+from headstart.training.learner import Classifier
+from headstart.training.loop import train
+from headstart.training.settings import Training
+
+New = Callable[[], Classifier]
+Streams = dict[str, Stream]
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def _killing(losses: Any, after: int) -> Any:
+    calls = [0]
+
+    def killed(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        if calls[0] == after:
+            raise KilledError
+        calls[0] += 1
+        return losses(learner, batch, progress)
+
+    return killed
+
+
+def _breaking(losses: Any, at: int, times: int) -> Any:
+    """Gives nan at a step, in the first attempts."""
+    left = [times]
+
+    def broken(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        found = losses(learner, batch, progress)
+        if left[0] and progress >= at / 23:
+            left[0] -= 1
+            return {"cross_entropy": found["cross_entropy"] * float("nan")}
+        return found
+
+    return broken
+
+
+def _same(first: Classifier, second: Classifier) -> bool:
+    states = first.state_dict(), second.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_training_lowers_the_loss_and_learns_the_kinds(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, pictures: ImageSet
+) -> None:
+    longer = settings.model_copy(update={"epochs": 20})
+    learner = train(new_learner(), streams, losses, longer)
+    pixels = torch.from_numpy(pictures.images.pixels).permute(0, 3, 1, 2)  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        predicted = learner(pixels).argmax(1).numpy()
+    assert (predicted == pictures.labels).mean() > 0.9
+
+
+def test_equal_seeds_give_equal_weights_and_other_seeds_others(
+    streams: Streams, settings: Training, new_learner: New, losses: Any
+) -> None:
+    first = train(new_learner(), streams, losses, settings)
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002  a foreign draw between two fits
+    second = train(new_learner(), streams, losses, settings)
+    other = train(new_learner(), streams, losses, settings.model_copy(update={"seed": 3}))
+    assert _same(first, second)
+    assert not _same(first, other)
+
+
+def test_training_leaves_the_global_stream_alone(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
+    learner = new_learner()
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    train(learner, streams, losses, settings)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("kills", [(1,), (13,), (6, 5, 9)])
+def test_a_killed_fit_goes_on_to_bit_identical_weights(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path, optimizer: str, kills: tuple[int, ...]
+) -> None:
+    training = settings.model_copy(update={"optimizer": optimizer, "checkpoint_seconds": 1e-9})
+    undisturbed = train(new_learner(), streams, losses, training)
+    for after in kills:
+        with pytest.raises(KilledError):
+            train(new_learner(), streams, _killing(losses, after), training, tmp_path)
+    steps_left = 23 - sum(kills)
+    resumed = train(new_learner(), streams, _killing(losses, steps_left), training, tmp_path)
+    assert _same(resumed, undisturbed)
+
+
+def test_a_kill_between_checkpoints_redoes_the_steps_since(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    training = settings.model_copy(update={"checkpoint_seconds": 1e6})
+    undisturbed = train(new_learner(), streams, losses, training)
+    with pytest.raises(KilledError):
+        train(new_learner(), streams, _killing(losses, 13), training, tmp_path)
+    assert _same(train(new_learner(), streams, losses, training, tmp_path), undisturbed)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 24))
+
+
+def test_a_finished_fit_takes_no_further_step(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    first = train(new_learner(), streams, losses, settings, tmp_path)
+    assert _same(train(new_learner(), streams, _killing(losses, 0), settings, tmp_path), first)
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    train(new_learner(), streams, losses, settings, tmp_path)
+    other = settings.model_copy(update={"lr": 1e-3})
+    fresh = train(new_learner(), streams, losses, other)
+    assert _same(train(new_learner(), streams, losses, other, tmp_path), fresh)
+
+
+def test_history_tells_step_losses_rate_and_seconds(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    train(new_learner(), streams, losses, settings, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 24))
+    assert all(set(line) == {"step", "attempt", "lr", "seconds", "losses"} for line in lines)
+    assert lines[-1]["losses"]["cross_entropy"] < lines[0]["losses"]["cross_entropy"]
+    assert [line["lr"] for line in lines[:2]] == pytest.approx([1.5e-3, 3e-3])
+
+
+def test_a_loss_that_is_not_finite_restarts_at_half_the_step_size(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    restarted = train(new_learner(), streams, _breaking(losses, 8, 2), settings, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [max(line["lr"] for line in lines if line["attempt"] == attempt) for attempt in range(3)] == pytest.approx(
+        [3e-3, 1.5e-3, 0.75e-3]
+    )
+    calm = train(new_learner(), streams, losses, settings.model_copy(update={"lr": 0.75e-3}))
+    assert _same(restarted, calm)
+
+
+def test_a_kill_in_a_second_attempt_resumes_that_attempt(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    training = settings.model_copy(update={"checkpoint_seconds": 1e-9})
+    undisturbed = train(new_learner(), streams, _breaking(losses, 8, 1), training)
+    with pytest.raises(KilledError):
+        train(new_learner(), streams, _breaking(_killing(losses, 20), 8, 1), training, tmp_path)
+    assert _same(train(new_learner(), streams, _killing(losses, 14), training, tmp_path), undisturbed)
+
+
+def test_four_broken_attempts_raise(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(new_learner(), streams, _breaking(losses, 8, 4), settings)
+    assert str(caught.value) == (
+        "loss became nan at step 9 of 23 (cross_entropy=nan), and so in 3 restarts, each at half the step size. "
+        "Lower training.lr (now 0.003), or check the labels."
+    )
+
+
+def test_a_loss_that_stays_at_chance_raises(settings: Training, new_learner: New, pictures: ImageSet) -> None:
+    def constant(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        return {"cross_entropy": 0 * learner(batch["train"].images).sum() + 1.2}
+
+    longer = settings.model_copy(update={"epochs": 20, "warmup": 0.0})
+    with pytest.raises(TrainingError) as caught:
+        train(new_learner(), {"train": Stream(pictures, view_of("plain", 8))}, constant, longer)
+    assert str(caught.value) == (
+        "cross_entropy=1.200 was still at chance (1.074) at step 50 of 89, and so in 3 restarts, each at half the step size. "
+        "Lower training.lr (now 0.003), or check the labels."
+    )
+
+
+def test_after_step_sees_every_step(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
+    seen: list[int] = []
+    train(new_learner(), streams, losses, settings, after_step=lambda learner, step: seen.append(step))
+    assert seen == list(range(1, 24))

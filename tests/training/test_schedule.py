@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from headstart.training.schedule import num_steps, rate_factor
+from headstart.training.settings import Training
+
+
+def test_steps_pass_the_rows_the_named_times() -> None:
+    assert num_steps(Training(epochs=5, batch_size=7), 31) == 23
+    assert num_steps(Training(epochs=1, batch_size=64), 3) == 1
+
+
+def test_warmup_is_linear_and_cosine_ends_near_zero() -> None:
+    training = Training(warmup=0.2)
+    factors = [rate_factor(training, step, 20) for step in range(20)]
+    assert factors[:5] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert factors[12] == pytest.approx(0.5)
+    assert all(later < earlier for earlier, later in pairwise(factors[4:]))
+    assert 0 < factors[-1] < 0.01
+
+
+def test_constant_stays_at_its_peak() -> None:
+    training = Training(schedule="constant", warmup=0.0)
+    assert [rate_factor(training, step, 7) for step in range(7)] == [1.0] * 7
