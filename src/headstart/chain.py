@@ -26,7 +26,7 @@ from headstart.report.html import write_report
 from headstart.runs import Findings, Run
 
 EMBEDDED_SET = "emoji"
-DEFAULT_MINUTES = 5.0
+DEFAULT_MINUTES = 4.0
 
 
 class Request(Record):

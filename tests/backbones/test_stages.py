@@ -128,3 +128,31 @@ def test_network_without_classifier_ends_in_its_output() -> None:
 )
 def test_layout_is_read_from_the_square(shape: tuple[int, ...], before: str | None, layout: str | None) -> None:
     assert layout_of(shape, before) == layout  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "torchvision/resnet18", "timm/test_vit", "timm/test_convnext"])
+def test_spreads_are_standard_deviations_over_places_and_include_the_last_map(name: str) -> None:
+    backbone = load_backbone(name, weights="none")
+    side = backbone.card.input_pixels
+    images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(3))
+    seen: list[Tensor] = []
+    watched = [*backbone.anatomy.stages, *([backbone.anatomy.last_map] if backbone.anatomy.last_map else [])]
+    handles = [
+        backbone.module.get_submodule(stage.name).register_forward_hook(lambda module, args, result: seen.append(result.clone()))
+        for stage in watched
+    ]
+    with torch.no_grad():
+        spreads = backbone.describe(images).spreads
+    for handle in handles:
+        handle.remove()
+    assert len(spreads) == len(watched) >= 3
+    for spread, stage, result in zip(spreads, watched, seen, strict=True):
+        axes = {"channels first": (2, 3), "channels last": (1, 2), "tokens": (1,)}[stage.layout]
+        torch.testing.assert_close(spread, result.var(dim=axes, correction=0).sqrt())
+
+
+def test_efficientnet_lite0_spreads_end_with_the_map_under_the_penultimate_output() -> None:
+    backbone = load_backbone("efficientnet_lite0", weights="none")
+    with torch.no_grad():
+        outputs = backbone.describe(torch.rand(1, 3, 64, 64))
+    assert [spread.shape[1] for spread in outputs.spreads] == [16, 24, 40, 112, 192, 320, 1280]

@@ -158,3 +158,35 @@ def test_five_hundred_rows_of_two_thousand_features_take_half_a_second():
 
 def test_exact_side_is_what_the_two_modules_share():
     assert ridge_solver.EXACT_SIDE == linear_algebra.EXACT_SIDE == 4096
+
+
+@pytest.mark.parametrize("shape", [(23, 41), (53, 7)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_leave_group_out_scores_equal_refits_without_the_group(shape: tuple[int, int], weighted: bool) -> None:
+    generator = np.random.default_rng(5)
+    num, width = shape
+    features = generator.normal(size=shape) + 3.0
+    targets = generator.normal(size=(num, 3)) - 1.0
+    groups = generator.integers(0, num // 3, num)
+    weights = generator.uniform(0.5, 2.0, num) if weighted else None
+    penalties = np.array([0.3, 7.0])
+    path = ridge_path(features, targets, penalties, weights, groups)
+    scale = np.ones(num) if weights is None else weights * num / weights.sum()
+    for index, penalty in enumerate(penalties):
+        for group in np.unique(groups):
+            keep, out = groups != group, groups == group
+            mass = scale[keep] / scale[keep].sum()
+            mean, middle = mass @ features[keep], mass @ targets[keep]
+            centered = features[keep] - mean
+            gram = centered.T @ (scale[keep, None] * centered) + penalty * np.eye(width)
+            weight = np.linalg.solve(gram, centered.T @ (scale[keep, None] * (targets[keep] - middle)))
+            expected = (features[out] - mean) @ weight + middle
+            np.testing.assert_allclose(path.loo_scores[index][out], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_groups_of_one_row_change_nothing() -> None:
+    generator = np.random.default_rng(7)
+    features, targets = generator.normal(size=(19, 29)), generator.normal(size=(19, 2))
+    alone = ridge_path(features, targets)
+    grouped = ridge_path(features, targets, groups=generator.permutation(19))
+    np.testing.assert_array_equal(alone.loo_scores, grouped.loo_scores)

@@ -15,7 +15,7 @@ def task_of(native):
     return Task("made", ("a",), ImageSet(images, ("a",), np.zeros(1, np.int64), np.arange(1)), native_pixels=native)
 
 
-@pytest.mark.parametrize(("native", "side"), [(8, 96), (32, 96), (33, 128), (64, 128), (65, 240), (300, 240), (0, 240)])
+@pytest.mark.parametrize(("native", "side"), [(8, 96), (32, 96), (33, 160), (64, 160), (65, 240), (300, 240), (0, 240)])
 def test_side_follows_the_native_side(native, side):
     assert (
         input_pixels_for(Pretrained(name="net", provider="timm", architecture="net", input_pixels=240), task_of(native)) == side

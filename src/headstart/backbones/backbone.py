@@ -15,9 +15,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.stages import Anatomy, anatomy_of
+from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import fill_strictly, read_state_dict
-from headstart.backbones.trace import Layout, first_tensor, pool
+from headstart.backbones.trace import Layout, first_tensor, pool, spread
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.records import write_atomically
 from headstart.data.transforms import Transform
@@ -29,10 +29,12 @@ class Outputs(NamedTuple):
     Attributes:
         stages: [batch, feature] per stage in depth order; the last is the penultimate layer's output.
         source_logits: [batch, source class] of the network's own classifier; None where it has none worth reading.
+        spreads: [batch, feature] per stage that has places, and for the last map: standard deviations over the places.
     """
 
     stages: tuple[Tensor, ...]
     source_logits: Tensor | None
+    spreads: tuple[Tensor, ...] = ()
 
 
 class Backbone(nn.Module):
@@ -79,7 +81,7 @@ class Backbone(nn.Module):
         return self._run(images, every_stage=False).stages[-1]
 
     def describe(self, images: Tensor) -> Outputs:
-        """The pooled output of every stage, and the network's own class scores."""
+        """The mean and the spread over places of every stage, and the network's own class scores."""
         return self._run(images, every_stage=True)
 
     def normalized(self, images: Tensor) -> Tensor:
@@ -92,7 +94,8 @@ class Backbone(nn.Module):
         if images.ndim == 2:
             return Outputs((images,), None)
         seen: dict[int, Tensor] = {}
-        with self._watched(seen, every_stage):
+        spreads: dict[int, Tensor] = {}
+        with self._watched(seen, spreads, every_stage):
             result = first_tensor(self.module(self.normalized(images)))
         if result is None:
             raise AssertionError("a network puts out a tensor")
@@ -101,15 +104,17 @@ class Backbone(nn.Module):
             seen[num_stages] = pool(result, self.anatomy.classifier_layout)
         logits = result.flatten(1) if self.source_classes and every_stage else None
         order = range(num_stages + 1) if every_stage else [num_stages]
-        return Outputs(tuple(seen[index] for index in order), logits)
+        return Outputs(tuple(seen[index] for index in order), logits, tuple(spreads[index] for index in sorted(spreads)))
 
     @contextmanager
-    def _watched(self, seen: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
+    def _watched(self, seen: dict[int, Tensor], spreads: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
         """Hooks that pool outputs as they appear, before anything changes them in place."""
         handles = []
-        stages = self.anatomy.stages if every_stage else ()
-        for index, stage in enumerate(stages):
-            hook = _keep_output(seen, index, stage.nth, stage.layout)
+        watched = list(enumerate(self.anatomy.stages)) if every_stage else []
+        if every_stage and self.anatomy.last_map is not None:
+            watched.append((len(self.anatomy.stages), self.anatomy.last_map))
+        for index, stage in watched:
+            hook = _keep_output(seen, spreads, index, stage)
             handles.append(self.module.get_submodule(stage.name).register_forward_hook(hook))
         if self.anatomy.classifier is not None:
             hook_before = _keep_input(seen, len(self.anatomy.stages), self.anatomy.classifier_layout)
@@ -216,14 +221,16 @@ def hash_of(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _keep_output(seen: dict[int, Tensor], index: int, nth: int, layout: Layout) -> Any:
+def _keep_output(seen: dict[int, Tensor], spreads: dict[int, Tensor], index: int, stage: Stage) -> Any:
     calls = [0]
 
     def hook(module: nn.Module, args: Any, result: Any) -> None:
-        if calls[0] == nth:
+        if calls[0] == stage.nth:
             tensor = first_tensor(result)
             if tensor is not None:
-                seen[index] = pool(tensor, layout)
+                seen[index] = pool(tensor, stage.layout)
+                if stage.layout != "flat":
+                    spreads[index] = spread(tensor, stage.layout)
         calls[0] += 1
 
     return hook

@@ -37,6 +37,7 @@ class Anatomy:
 
     Attributes:
         stages: In depth order, the penultimate output not among them.
+        last_map: Where the penultimate output still has places, before they are averaged; None where that is not seen.
         classifier: Dotted name of the layer that makes the class scores; None where the network has none.
         classifier_layout: How the axes of the classifier's input are meant.
         blocks: Dotted names of the modules along the trunk, in depth order.
@@ -45,6 +46,7 @@ class Anatomy:
     """
 
     stages: tuple[Stage, ...]
+    last_map: Stage | None
     classifier: str | None
     classifier_layout: Layout
     blocks: tuple[str, ...]
@@ -84,14 +86,20 @@ def anatomy_of(network: nn.Module, pixels: int) -> Anatomy:
             trunk, ends = opened, _ends(opened, classifier)
     penultimate, layout = _penultimate(root, classifier)
     kept = [call for call in ends if not _same(call, penultimate)]
+    last = ends[-1] if ends and ends[-1] not in kept else None
     return Anatomy(
-        stages=tuple(Stage(call.name, call.nth, call.layout or "flat") for call in kept),
+        stages=tuple(_stage(call) for call in kept),
+        last_map=_stage(last) if last else None,
         classifier=classifier.name if classifier else None,
         classifier_layout=layout,
         blocks=tuple(dict.fromkeys(call.name for call in trunk if call is not classifier and call.name)),
         width=penultimate.shape[1],
         num_source_classes=classifier.width if classifier else 0,
     )
+
+
+def _stage(call: Call) -> Stage:
+    return Stage(call.name, call.nth, call.layout or "flat")
 
 
 def _classifier(root: Call) -> Call | None:

@@ -91,6 +91,12 @@ def pool(tensor: Tensor, layout: Layout) -> Tensor:
     return tensor.mean(dim=1) if layout == "tokens" else tensor
 
 
+def spread(tensor: Tensor, layout: Layout) -> Tensor:
+    """The standard deviation over places, [batch, channel]."""
+    axes = {"channels first": (2, 3), "channels last": (1, 2), "tokens": (1,)}[layout]
+    return tensor.std(dim=axes, correction=0)
+
+
 def layout_of(shape: tuple[int, ...], before: Layout | None = None) -> Layout | None:
     """How the axes of an output of a square picture are meant; None where no reading fits.
 

@@ -20,12 +20,15 @@ class FeatureSet:
             came as feature vectors.
         source_logits: float32 [sample, source class] of the backbone's own classifier; None when it has none.
         stage_names: The module each stage ends with.
+        spreads: float32 [sample, feature] per stage that has places: standard deviations over the places. Empty for
+            rows that came as feature vectors.
     """
 
     stages: tuple[Floats, ...] = field(repr=False)
     pixels: Floats | None = field(repr=False)
     source_logits: Floats | None = field(repr=False)
     stage_names: tuple[str, ...]
+    spreads: tuple[Floats, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return len(self.stages[-1])
@@ -42,6 +45,7 @@ class FeatureSet:
             None if self.pixels is None else self.pixels[rows],
             None if self.source_logits is None else self.source_logits[rows],
             self.stage_names,
+            tuple(np.asarray(spread[rows]) for spread in self.spreads),
         )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from headstart.core.errors import DataError
 from headstart.core.types import Floats, Integers
 from headstart.features.class_statistics import one_hot
+from headstart.features.left_out_groups import leave_groups_out
 from headstart.features.linear_algebra import CHUNK_ROWS, EXACT_SIDE, symmetric_eigen
 from headstart.features.temperature import fit_temperature, row_losses
 
@@ -80,6 +81,10 @@ class _Problem:
         chunk = np.asarray(self.features[start:stop], self.dtype) - np.asarray(self.mean, self.dtype)
         return np.asarray(chunk * np.asarray(self.roots[start:stop, None], self.dtype))
 
+    def rows_at(self, index: Integers) -> Floats:
+        chunk = np.asarray(self.features[index], self.dtype) - np.asarray(self.mean, self.dtype)
+        return np.asarray(chunk * np.asarray(self.roots[index, None], self.dtype))
+
     def centered_targets(self, start: int, stop: int) -> Floats:
         return np.asarray(self.roots[start:stop, None] * (self.targets[start:stop] - self.target_mean))
 
@@ -108,7 +113,7 @@ def _grid(trace: float, rank: int) -> Floats:
     return np.asarray((mean if mean > 1e-290 else 1.0) * 10.0**EXPONENTS)
 
 
-def _dual(problem: _Problem, penalties: Floats | None) -> tuple[Floats, Floats, Floats]:
+def _dual(problem: _Problem, penalties: Floats | None, groups: Integers | None) -> tuple[Floats, Floats, Floats]:
     num, width = problem.features.shape
     rows = problem.rows(0, num)
     values, vectors = symmetric_eigen(np.asarray(rows @ rows.T, np.float64))
@@ -123,10 +128,15 @@ def _dual(problem: _Problem, penalties: Floats | None) -> tuple[Floats, Floats, 
         scores.append(problem.left_out(0, num, residuals, squares @ kept - shares).astype(problem.dtype))
         dual = np.asarray(vectors @ (targets / (values + penalty)[:, None]), rows.dtype)
         coefficients.append(np.asarray(rows.T @ dual, np.float64))
-    return grid, np.stack(scores), np.stack(coefficients)
+    stacked = np.stack(scores)
+    if groups is not None:
+        aims = problem.centered_targets(0, num)
+        strengths = values / (values + grid[:, None])
+        leave_groups_out(stacked, groups, lambda index: vectors[index], strengths, targets, problem.roots, problem.targets, aims)
+    return grid, stacked, np.stack(coefficients)
 
 
-def _primal(problem: _Problem, penalties: Floats | None) -> tuple[Floats, Floats, Floats]:
+def _primal(problem: _Problem, penalties: Floats | None, groups: Integers | None) -> tuple[Floats, Floats, Floats]:
     num, width = problem.features.shape
     gram, moment = np.zeros((width, width)), np.zeros((width, problem.targets.shape[1]))
     chunks = [(start, min(start + CHUNK_ROWS, num)) for start in range(0, num, CHUNK_ROWS)]
@@ -147,10 +157,20 @@ def _primal(problem: _Problem, penalties: Floats | None) -> tuple[Floats, Floats
         for index, solution in enumerate(solved):
             residuals = aims - turned @ np.asarray(solution, problem.dtype)
             scores[index, start:stop] = problem.left_out(start, stop, residuals, 1.0 - leverages[:, index])
+    if groups is not None:
+        aims = problem.centered_targets(0, num)
+        turned_at = lambda index: problem.rows_at(index) @ basis  # noqa: E731
+        leave_groups_out(scores, groups, turned_at, inverse.T, vectors.T @ moment, problem.roots, problem.targets, aims)
     return grid, scores, vectors @ solved
 
 
-def ridge_path(features: Floats, targets: Floats, penalties: Floats | None = None, weights: Floats | None = None) -> RidgePath:
+def ridge_path(
+    features: Floats,
+    targets: Floats,
+    penalties: Floats | None = None,
+    weights: Floats | None = None,
+    groups: Integers | None = None,
+) -> RidgePath:
     """Ridge solutions and exact leave-one-out scores along a grid of penalties; the intercept is not penalized.
 
     Needs memory for min(sample, feature) squared; with more rows than features the rows are read in chunks, so that they
@@ -161,6 +181,7 @@ def ridge_path(features: Floats, targets: Floats, penalties: Floats | None = Non
         targets: float [sample, class].
         penalties: float [penalty]; by default the mean eigenvalue times 10^-4 to 10^4.
         weights: float [sample], positive; scaled to mean 1. None weighs rows alike.
+        groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
 
     Returns:
         The path.
@@ -172,20 +193,28 @@ def ridge_path(features: Floats, targets: Floats, penalties: Floats | None = Non
         raise DataError("Ridge regression met 0 rows and needs at least 1. Give labeled rows.")
     problem = _problem(features, np.asarray(targets, np.float64), weights)
     solve = _dual if features.shape[0] <= features.shape[1] else _primal
-    grid, scores, coefficients = solve(problem, None if penalties is None else np.asarray(penalties, np.float64))
+    grid, scores, coefficients = solve(problem, None if penalties is None else np.asarray(penalties, np.float64), groups)
     return RidgePath(grid, scores, coefficients, problem.target_mean - problem.mean @ coefficients)
 
 
-def fit_ridge(features: Floats, labels: Integers, num_classes: int, weights: Floats | None = None) -> RidgeFit:
+def fit_ridge(
+    features: Floats,
+    labels: Integers,
+    num_classes: int,
+    weights: Floats | None = None,
+    groups: Integers | None = None,
+) -> RidgeFit:
     """A ridge classifier on +-1 one-vs-rest targets, its penalty chosen by leave-one-out likelihood.
 
-    A class without rows gets the constant score -1. Duplicated rows make the leave-one-out scores too good; keep one of each.
+    A class without rows gets the constant score -1. Duplicated rows make the leave-one-out scores too good; name them as
+    one group.
 
     Args:
         features: float [sample, feature].
         labels: int64 [sample], in 0..num_classes - 1.
         num_classes: Number of classes of the task.
         weights: float [sample], positive; None weighs rows alike.
+        groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
 
     Returns:
         The fit.
@@ -195,7 +224,7 @@ def fit_ridge(features: Floats, labels: Integers, num_classes: int, weights: Flo
     Differs: the penalty minimizes the leave-one-out negative log-likelihood after a one-parameter temperature, which has
         fewer ties than accuracy.
     """
-    path = ridge_path(features, 2.0 * one_hot(labels, num_classes) - 1.0, None, weights)
+    path = ridge_path(features, 2.0 * one_hot(labels, num_classes) - 1.0, None, weights, groups)
     temperatures = [fit_temperature(scores, labels) for scores in path.loo_scores]
     losses = [
         float(row_losses(scores, labels, temperature).mean())

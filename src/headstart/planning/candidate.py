@@ -43,9 +43,8 @@ class Candidate(Record):
         if self.family == "scratch":
             return f"{self.pretrained} from scratch"
         random = "random " if self.weights == "none" else ""
-        if "blocks" in self.method:
-            return f"{kind} on {self.method['blocks']} of {random}{self.pretrained}"
-        return f"{kind} of {random}{self.pretrained}"
+        network = f"{random}{self.pretrained} at {self.input_pixels} pixels"
+        return f"{kind} on {self.method['blocks']} of {network}" if "blocks" in self.method else f"{kind} of {network}"
 
     @property
     def essentials(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ MOST_ROWS = 2_000
 NUM_BOOTSTRAP = 1_000
 
 
-def learning_curve(features: Floats, labels: Integers, num_classes: int, seed: int) -> LearningCurve | None:
+def learning_curve(features: Floats, labels: Integers, groups: Integers, num_classes: int, seed: int) -> LearningCurve | None:
     """The curve e(n) = alpha + eta / sqrt(n) of the ridge head's leave-one-out error.
 
     Measured at a quarter, a half and all of the rows, the parts by stratified draws. The exponent is fixed at -1/2.
@@ -24,6 +24,7 @@ def learning_curve(features: Floats, labels: Integers, num_classes: int, seed: i
     Args:
         features: float [sample, feature], normalized.
         labels: int64 [sample].
+        groups: int64 [sample]; rows of one group are left out together.
         num_classes: C.
         seed: Of the draws.
 
@@ -38,9 +39,9 @@ def learning_curve(features: Floats, labels: Integers, num_classes: int, seed: i
         return None
     if total > MOST_ROWS:
         keep = generator_for(seed, "curve rows").permutation(total)[:MOST_ROWS]
-        features, labels = features[keep], labels[keep]
+        features, labels, groups = features[keep], labels[keep], groups[keep]
     sizes = [len(labels) // 4, len(labels) // 2, len(labels)]
-    errors = [_errors(features, labels, num_classes, size, seed) for size in sizes]
+    errors = [_errors(features, labels, groups, num_classes, size, seed) for size in sizes]
     points = tuple(
         CurvePoint(num_rows=size, error=float(np.mean(draws)), spread=float(np.std(draws)))
         for size, draws in zip(sizes, errors, strict=True)
@@ -48,12 +49,12 @@ def learning_curve(features: Floats, labels: Integers, num_classes: int, seed: i
     return _fitted(points, sizes, errors, total, seed)
 
 
-def _errors(features: Floats, labels: Integers, num_classes: int, size: int, seed: int) -> Floats:
+def _errors(features: Floats, labels: Integers, groups: Integers, num_classes: int, size: int, seed: int) -> Floats:
     draws = 1 if size == len(labels) else NUM_DRAWS
     out = np.empty(draws)
     for draw in range(draws):
         rows = _stratified(labels, size, generator_for(seed, "curve", size, draw))
-        fit = fit_ridge(features[rows], labels[rows], num_classes)
+        fit = fit_ridge(features[rows], labels[rows], num_classes, groups=groups[rows])
         out[draw] = np.mean(fit.loo_scores.argmax(axis=1) != labels[rows])
     return out
 

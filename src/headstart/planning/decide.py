@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from headstart.backbones.loading import card_of
 from headstart.core.errors import PlanError
 from headstart.core.estimate import Estimate
 from headstart.core.steps import Steps
@@ -29,6 +30,8 @@ from headstart.training.settings import Training
 Only = Literal["transfer", "scratch"]
 HARD_ENOUGH = 0.01
 """Below this out-of-fold error a costlier transfer candidate has nothing left to win."""
+ALL_SHARE = 0.9
+"""Of what is left, for the last candidate to be tried."""
 SMALL_GAP = 0.03
 """Canary gap under which training from scratch goes before fine-tuning."""
 
@@ -37,7 +40,7 @@ def decide(
     task: Task,
     ranking: Ranking,
     *,
-    minutes: float = 5.0,
+    minutes: float = 4.0,
     method: str | None = None,
     settings: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
@@ -92,11 +95,15 @@ def _climb(
         ladder.closed_form(ladder.candidate("canary", "pixels", _ridge("penultimate")), OTHER_SHARE, must=True)
     if only != "scratch":
         _closed_forms(ladder, ranking, method, settings)
-    steps = [_scratch, _fine_tuned] if _gap(ladder) < SMALL_GAP else [_fine_tuned, _scratch]
     if embedded:
         return
-    for step in steps:
-        step(ladder, ranking, method, settings, training, only)
+    many = len(ladder.task.folds) == 1
+    if many or _gap(ladder) < SMALL_GAP or method is not None:
+        _scratch(ladder, only)
+        _fine_tuned(ladder, ranking, method, settings, training, only)
+    else:
+        _fine_tuned(ladder, ranking, method, settings, training, only)
+        _scratch(ladder, only)
 
 
 def _ridge(blocks: str) -> dict[str, Any]:
@@ -114,9 +121,14 @@ def _closed_forms(ladder: Ladder, ranking: Ranking, method: str | None, settings
         share = FIRST_SHARE if index == 0 else OTHER_SHARE
         for blocks in ("penultimate", "stages+pixels"):
             ladder.closed_form(ladder.candidate("transfer", name, _ridge(blocks)), share, must=index == 0)
-    top = ranking.chosen[0]
-    if not ladder.task.train.images.embedded:
-        ladder.closed_form(ladder.candidate("canary", top, _ridge("stages")), OTHER_SHARE, must=True)
+    if ladder.task.train.images.embedded:
+        return
+    ladder.closed_form(ladder.candidate("canary", ranking.chosen[0], _ridge("stages")), OTHER_SHARE, must=True)
+    best = _best_closed(ladder)
+    own = card_of(best.candidate.pretrained).input_pixels if best else 0
+    if best and own > best.candidate.input_pixels:
+        finer = ladder.candidate("transfer", best.candidate.pretrained, _ridge("stages+pixels"), pixels=own)
+        ladder.closed_form(finer, FIRST_SHARE, must=False)
 
 
 def _gap(ladder: Ladder) -> float:
@@ -130,9 +142,7 @@ def _gap(ladder: Ladder) -> float:
     return best["transfer"] - best["canary"]
 
 
-def _scratch(
-    ladder: Ladder, ranking: Ranking, method: str | None, settings: dict[str, Any], training: dict[str, Any], only: Only | None
-) -> None:
+def _scratch(ladder: Ladder, only: Only | None) -> None:
     if only == "transfer":
         return
     task = ladder.task
@@ -140,7 +150,7 @@ def _scratch(
     recipe = scratch_training(len(task.folds[0].fit), probe.input_pixels).model_copy(update={"seed": task.seed})
     chosen = settings_of(method_from({"kind": "fine_tune"}))
     candidate = probe.model_copy(update={"method": chosen, "training": recipe})
-    ladder.gradient(candidate, share=0.9 if only else None)
+    ladder.gradient(candidate, ALL_SHARE if only else None)
 
 
 def _fine_tuned(
@@ -151,23 +161,47 @@ def _fine_tuned(
     kind = method or "lp_ft"
     chosen = settings_of(method_from({"kind": kind, **settings}, "--set"))
     recipe = Training.from_dict({"seed": ladder.task.seed, **training}, "--set training")
-    candidate = ladder.candidate("transfer", _best_backbone(ladder, ranking), chosen, recipe)
-    best = _best(ladder, ("transfer",))
+    best = _best_closed(ladder)
+    candidate = ladder.candidate("transfer", best.candidate.pretrained if best else ranking.chosen[0], chosen, recipe)
     if method is None and best and best.rung.accuracy and 1 - best.rung.accuracy.value < HARD_ENOUGH:
         ladder.skip(candidate, f"{best.rung.name} errs on {1 - best.rung.accuracy.value:.1%} only: no point left to win")
         return
-    ladder.gradient(candidate, share=0.6 if method or only else None)
-
-
-def _best_backbone(ladder: Ladder, ranking: Ranking) -> str:
-    best = _best(ladder, ("transfer",))
-    return best.candidate.pretrained if best else ranking.chosen[0]
+    ladder.gradient(candidate, ALL_SHARE)
 
 
 def _best(ladder: Ladder, families: Sequence[str]) -> Judged | None:
     """The judged candidate of those families with the lowest out-of-fold log loss."""
     fitted = [one for one in ladder.judged if one.predictions is not None and one.rung.family in families]
-    return min(fitted, key=lambda one: one.rung.log_loss.value if one.rung.log_loss else 0.0, default=None)
+    return min(fitted, key=_loss, default=None)
+
+
+def _best_closed(ladder: Ladder) -> Judged | None:
+    """The closed form to transfer with: among those of one network the lowest log loss; a costlier network must gain a point."""
+    closed = [one for one in ladder.judged if one.rung.family == "transfer" and one.predictions is not None]
+    closed = [one for one in closed if one.temperature is None]
+    best: Judged | None = None
+    for one in sorted(closed, key=_price):
+        if best is None:
+            best = one
+            continue
+        lower = _loss(one) < _loss(best)
+        gain = _accuracy(one) - _accuracy(best)
+        best = one if lower and (_price(one) == _price(best) or gain >= SMALLEST_GAIN) else best
+    return best
+
+
+def _price(judged: Judged) -> float:
+    """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
+    card = card_of(judged.candidate.pretrained)
+    return (card.num_parameters or 0) * judged.candidate.input_pixels**2
+
+
+def _loss(judged: Judged) -> float:
+    return judged.rung.log_loss.value if judged.rung.log_loss else float("inf")
+
+
+def _accuracy(judged: Judged) -> float:
+    return judged.rung.accuracy.value if judged.rung.accuracy else 0.0
 
 
 def _side(judged: Judged) -> Side:
@@ -178,12 +212,11 @@ def _side(judged: Judged) -> Side:
 
 def _best_transfer(ladder: Ladder, seed: int) -> tuple[Judged | None, list[Comparison]]:
     """The best closed form, unless a gradient candidate is better beyond noise and by an amount that matters."""
-    gradient = [one for one in ladder.judged if one.rung.family == "transfer" and one.temperature is not None]
-    ladder_closed = [one for one in ladder.judged if one not in gradient]
-    closed = [one for one in ladder_closed if one.rung.family == "transfer" and one.predictions is not None]
-    best = min(closed, key=lambda one: one.rung.log_loss.value if one.rung.log_loss else 0.0, default=None)
+    best = _best_closed(ladder)
     made = []
-    for challenger in gradient:
+    for challenger in ladder.judged:
+        if challenger.rung.family != "transfer" or challenger.temperature is None:
+            continue
         if best is None:
             best = challenger
             continue
@@ -241,13 +274,12 @@ def _chosen(verdict: str, transfer: Judged, without: Judged, comparison: Compari
 
 
 def _curve(ladder: Ladder, transfer: Judged | None) -> LearningCurve | None:
-    closed = [one for one in ladder.judged if one.rung.family == "transfer" and one.predictions and one.temperature is None]
-    if transfer is None or not closed:
+    judged = _best_closed(ladder)
+    if transfer is None or judged is None:
         return None
-    judged = transfer if transfer in closed else closed[-1]
-    features, labels = ladder.features_for_curve(judged, MOST_ROWS)
+    features, judged_rows = ladder.features_for_curve(judged, MOST_ROWS)
     matrix = Representation.fitted(features, judged.candidate.method.get("blocks", "penultimate")).matrix(features)
-    return learning_curve(matrix, labels, ladder.task.num_classes, ladder.task.seed)
+    return learning_curve(matrix, judged_rows.labels, judged_rows.groups, ladder.task.num_classes, ladder.task.seed)
 
 
 def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | None) -> Plan:

@@ -40,22 +40,26 @@ class Ridge(Method):
 
     blocks: Blocks = "stages+pixels"
 
-    def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[LinearHead, float]:
+    def head_of(
+        self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None
+    ) -> tuple[LinearHead, float]:
         """The head and its temperature, fitted to features.
 
         Args:
             features: Of the training rows.
             labels: int64 [sample].
             num_classes: Of the task; classes without rows get the lowest score.
+            groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
 
         Returns:
             The head, and the temperature of its leave-one-out scores.
         """
         representation = Representation.fitted(features, self.blocks)
-        fit = fit_ridge(representation.matrix(features), labels, num_classes)
+        fit = fit_ridge(representation.matrix(features), labels, num_classes, groups=groups)
         return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; `training` and `workspace` are not used."""
-        head, temperature = self.head_of(features_of(task.train, backbone), task.train.labels, task.num_classes)
+        train = task.train
+        head, temperature = self.head_of(features_of(train, backbone), train.labels, task.num_classes, train.groups)
         return Model(backbone, head, temperature, task.classes)

@@ -1,0 +1,81 @@
+"""Leave-group-out scores of ridge regression: two pictures of one thing must not vouch for each other.
+
+With a basis B of the weighted, centered rows and hat matrix H = B diag(v) B' + s s' / N, s the roots of the weights, the fit
+without the rows of a group g leaves them the residuals
+
+    e_g = (I - H_gg)^-1 r_g
+
+which is the leave-one-out identity with a block in place of a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from headstart.core.types import Floats, Integers
+
+LARGEST_BLOCK = 512
+"""Rows of a larger group are left out in parts of this size: the solve is cubic in it."""
+BATCH_VALUES = 20_000_000
+JITTER = 1e-9
+
+
+def blocks_of_groups(groups: Integers) -> Iterator[Integers]:
+    """Rows of groups that have more than one, stacked by size.
+
+    Args:
+        groups: int64 [sample].
+
+    Yields:
+        int64 [group, row in group], all groups of one size together.
+    """
+    order = np.argsort(groups, kind="stable")
+    edges = np.flatnonzero(np.diff(groups[order], prepend=groups[order][:1] - 1, append=groups[order][-1:] + 1))
+    by_size: dict[int, list[Integers]] = {}
+    for begin, end in pairwise(edges):
+        for start in range(begin, end, LARGEST_BLOCK):
+            rows = order[start : min(start + LARGEST_BLOCK, end)]
+            if len(rows) > 1:
+                by_size.setdefault(len(rows), []).append(rows)
+    for size in sorted(by_size):
+        yield np.stack(by_size[size])
+
+
+def leave_groups_out(
+    scores: Floats,
+    groups: Integers,
+    basis: Callable[[Integers], Floats],
+    strengths: Floats,
+    moments: Floats,
+    roots: Floats,
+    targets: Floats,
+    aims: Floats,
+) -> None:
+    """Replace the leave-one-out scores of grouped rows by leave-group-out scores, in place.
+
+    Args:
+        scores: float [penalty, sample, class]; changed.
+        groups: int64 [sample].
+        basis: Gives B's rows for some row indices, float [row, rank].
+        strengths: v, float [penalty, rank].
+        moments: B' times the weighted, centered targets, float [rank, class].
+        roots: s, float [sample].
+        targets: float [sample, class].
+        aims: The weighted, centered targets, float [sample, class].
+    """
+    for blocks in blocks_of_groups(groups):
+        size = blocks.shape[1]
+        step = max(1, BATCH_VALUES // (size * max(strengths.shape[1], size)))
+        for start in range(0, len(blocks), step):
+            rows = blocks[start : start + step]
+            turned = np.asarray(basis(rows.ravel()), np.float64).reshape(*rows.shape, -1)
+            root = roots[rows][..., None]
+            intercept = root @ root.transpose(0, 2, 1) / len(roots)
+            for index, strength in enumerate(strengths):
+                residuals = aims[rows] - turned @ (strength[:, None] * moments)
+                hat = (turned * strength) @ turned.transpose(0, 2, 1) + intercept
+                left = np.linalg.solve((1 + JITTER) * np.eye(size) - hat, residuals)
+                scores[index][rows] = targets[rows] - left / root
