@@ -17,8 +17,9 @@ from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.task import Task
-from headstart.planning.decide import Only, decide
+from headstart.planning.decide import check_wishes, decide
 from headstart.planning.decision import Decision
+from headstart.planning.ladder import Only
 from headstart.planning.plan import Plan
 from headstart.planning.rank import rank
 from headstart.planning.ranking import Ranking
@@ -93,6 +94,7 @@ def run(
         settings=settings or {}, only=only, seed=seed, per_class=per_class,
     )  # fmt: skip
     cards = _cards(request)
+    check_wishes(minutes, method, *_wishes(request))
     with stage("reading the data"):
         task = Task.from_folder(request.place, seed, per_class)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
@@ -123,11 +125,15 @@ def _ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps)
         return steps.run("rank", inputs, Ranking, lambda _: rank(task, cards, steps=steps, weights=request.weights))
 
 
-def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> Decided:
+def _wishes(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The method's settings and those of `Training`."""
     training = {key.removeprefix("training."): value for key, value in request.settings.items() if key.startswith("training.")}
     settings = {key.removeprefix("method."): value for key, value in request.settings.items() if not key.startswith("training.")}
-    if settings and request.method is None:
-        raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")
+    return settings, training
+
+
+def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> Decided:
+    settings, training = _wishes(request)
 
     def make(_: Path) -> Decided:
         decision, plan = decide(

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
@@ -180,15 +180,18 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         The run. Without a test set it is evaluated out of fold, and says so.
 
     Raises:
+        PlanError: The folder holds another plan's fit.
         TrainingError: The fit broke down.
         ExportError: The folder cannot be written.
     """
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([plan.to_dict(), task.fingerprint])[:8]}"
     steps = Steps(folder / "steps")
+    inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
+    _check_sole(folder, steps.stem("fit", inputs))
     write_atomically(folder / "plan.toml", plan.to_toml())
     write_atomically(folder / "task.json", task.summary().to_json())
-    write_atomically(folder / "env.json", json.dumps(_environment(), indent=2))
-    inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
+    if not (folder / "evaluation.json").exists():
+        write_atomically(folder / "env.json", json.dumps(_environment(), indent=2))
 
     def fitted(workspace: Path) -> Done:
         fit_plan(task, plan, folder / "model", steps, workspace)
@@ -211,6 +214,14 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
     finished = Run(folder)
     write_atomically(folder / "result.json", json.dumps(finished.result, indent=2, ensure_ascii=False))
     return finished
+
+
+def _check_sole(folder: Path, stem: str) -> None:
+    """Finished steps are not redone, so that a second plan in one folder would leave its model to the first one's numbers."""
+    if any(path.stem != stem for path in (folder / "steps").glob("fit-*.json")):
+        raise PlanError(
+            f"{folder} holds the fit of another plan or of data that changed since. Give another --out, or delete it."
+        )
 
 
 def _environment() -> dict[str, Any]:

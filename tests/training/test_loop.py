@@ -14,6 +14,7 @@ from headstart.core.errors import TrainingError
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.views import view_of
+from headstart.training import loop
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.loop import train
@@ -25,6 +26,11 @@ Streams = dict[str, Stream]
 
 class KilledError(Exception):
     """Stands for a kill."""
+
+
+@pytest.fixture(autouse=True)
+def checkpoints_at_any_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
 
 
 def _killing(losses: Any, after: int) -> Any:
@@ -192,3 +198,15 @@ def test_after_step_sees_every_step(streams: Streams, settings: Training, new_le
     seen: list[int] = []
     train(new_learner(), streams, losses, settings, after_step=lambda learner, step: seen.append(step))
     assert seen == list(range(1, 24))
+
+
+def test_dear_checkpoints_are_written_less_often(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 1e9)
+    monkeypatch.setattr(loop, "write_checkpoint", lambda folder, trained, counters, fingerprint: written.append(counters.step))
+    training = settings.model_copy(update={"checkpoint_seconds": 1e-9})
+    train(new_learner(), streams, losses, training, tmp_path)
+    assert len(written) == 2
+    assert written[0] == 1

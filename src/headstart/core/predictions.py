@@ -96,9 +96,9 @@ class Predictions:
             DataError: The file is absent or not such a file.
         """
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path).select(["name", "label", "group", "probs", "raw_probs"])
             classes = tuple(json.loads(table.schema.metadata[b"classes"]))
-        except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
         width = len(classes)
         return cls(

@@ -99,7 +99,7 @@ class Record(BaseModel):
 def _sentence(cls: type[BaseModel], error: ValidationError, where: str) -> str:
     parts = []
     for item in error.errors():
-        path = ".".join(str(step) for step in item["loc"])
+        path = ".".join(str(step) for step in item["loc"]) or "the content"
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
             parts.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")

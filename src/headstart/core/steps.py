@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from headstart.core.errors import PlanError
 from headstart.core.records import Record, fingerprint_of, write_atomically
 
 R = TypeVar("R", bound=Record)
+
+LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
+"""The second half of a whole line of the log; a full disk may have cut one off in the middle."""
 
 
 class Steps:
@@ -43,7 +47,7 @@ class Steps:
         if path.exists():
             try:
                 return kind.from_json(path.read_text(encoding="utf-8"), str(path))
-            except PlanError:
+            except (PlanError, UnicodeDecodeError):
                 path.unlink()
         begun = time.perf_counter()
         result = make(path.with_suffix(""))
@@ -57,7 +61,7 @@ class Steps:
         log = self.folder / "log.tsv"
         for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []:
             stem, _, seconds = line.partition("\t")
-            if seconds.endswith("\n"):
+            if LOGGED.fullmatch(seconds):
                 name = stem.rsplit("-", 1)[0]
                 spent[name] = spent.get(name, 0.0) + float(seconds)
         return spent

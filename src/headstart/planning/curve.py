@@ -16,7 +16,9 @@ MOST_ROWS = 2_000
 NUM_BOOTSTRAP = 1_000
 
 
-def learning_curve(features: Floats, labels: Integers, groups: Integers, num_classes: int, seed: int) -> LearningCurve | None:
+def learning_curve(
+    features: Floats, labels: Integers, groups: Integers, num_classes: int, seed: int, num_labeled: int | None = None
+) -> LearningCurve | None:
     """The curve e(n) = alpha + eta / sqrt(n) of the ridge head's leave-one-out error.
 
     Measured at a quarter, a half and all of the rows, the parts by stratified draws. The exponent is fixed at -1/2.
@@ -27,6 +29,7 @@ def learning_curve(features: Floats, labels: Integers, groups: Integers, num_cla
         groups: int64 [sample]; rows of one group are left out together.
         num_classes: C.
         seed: Of the draws.
+        num_labeled: Labeled rows there are, of which these are a sample; None when these are all.
 
     Returns:
         The curve; None with fewer than 40 rows.
@@ -34,11 +37,11 @@ def learning_curve(features: Floats, labels: Integers, groups: Integers, num_cla
     Reference: Hoiem et al., "Learning Curves for Analysis of Deep Networks", ICML 2021, section 3.
     Differs: the exponent is fixed, as single fitted exponents are unstable; leave-one-out errors instead of a test set.
     """
-    total = len(labels)
-    if total < FEWEST_ROWS:
+    total = num_labeled or len(labels)
+    if len(labels) < FEWEST_ROWS:
         return None
-    if total > MOST_ROWS:
-        keep = generator_for(seed, "curve rows").permutation(total)[:MOST_ROWS]
+    if len(labels) > MOST_ROWS:
+        keep = generator_for(seed, "curve rows").permutation(len(labels))[:MOST_ROWS]
         features, labels, groups = features[keep], labels[keep], groups[keep]
     sizes = [len(labels) // 4, len(labels) // 2, len(labels)]
     errors = [_errors(features, labels, groups, num_classes, size, seed) for size in sizes]
@@ -69,8 +72,8 @@ def _stratified(labels: Integers, size: int, generator: np.random.Generator) -> 
 
 
 def _fitted(points: tuple[CurvePoint, ...], sizes: list[int], errors: list[Floats], total: int, seed: int) -> LearningCurve:
-    noise = np.array([max(np.sqrt(point.error * (1 - point.error) / point.num_rows), 1 / point.num_rows) for point in points])
     measured = np.array([point.error for point in points])
+    noise = _noise(measured, sizes, [len(draws) for draws in errors])
     generator = generator_for(seed, "curve bootstrap")
     draws = measured + noise * generator.standard_normal((NUM_BOOTSTRAP, len(points)))
     alpha, eta = _least_squares(np.array(sizes), measured[None], noise)
@@ -78,12 +81,19 @@ def _fitted(points: tuple[CurvePoint, ...], sizes: list[int], errors: list[Float
     now = _at(total, alpha, eta, alphas, etas)
     more = _at(4 * total, alpha, eta, alphas, etas)
     sentence = (
-        f"With four times the labels ({4 * total:,}), expect an accuracy of about {1 - more.value:.1%} "
+        f"With four times the labels ({4 * total:,}), expect an accuracy of the ridge head of about {1 - more.value:.1%} "
         f"({1 - more.high:.1%} to {1 - more.low:.1%}) instead of {1 - now.value:.1%}."
     )
     return LearningCurve(
         points=points, asymptote=float(alpha[0]), slope=float(eta[0]), now=now, four_times=more, sentence=sentence
     )
+
+
+def _noise(measured: Floats, sizes: list[int], draws: list[int]) -> Floats:
+    """Standard errors of the mean errors: binomial, on all rows once and on what the draws leave of sampling from them."""
+    size, most = np.array(sizes), sizes[-1]
+    per_row = 1 / most + (1 / size - 1 / most) / np.array(draws)
+    return np.asarray(np.maximum(np.sqrt(measured * (1 - measured) * per_row), 1 / most))
 
 
 def _least_squares(sizes: Integers, errors: Floats, noise: Floats) -> tuple[Floats, Floats]:

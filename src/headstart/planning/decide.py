@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from headstart.backbones.loading import card_of
 from headstart.core.errors import PlanError
@@ -19,7 +19,7 @@ from headstart.planning.candidate import Candidate
 from headstart.planning.curve import MOST_ROWS, learning_curve
 from headstart.planning.decision import Comparison, Decision, LearningCurve
 from headstart.planning.judge import Judged
-from headstart.planning.ladder import FIRST_SHARE, OTHER_SHARE, Ladder
+from headstart.planning.ladder import ALL_SHARE, Ladder, Only
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
 from headstart.planning.verdict import SMALLEST_GAIN, Side, compared, verdict_of, wins
@@ -27,11 +27,8 @@ from headstart.planning.wording import reasons_for, rejected_from, sentence_for
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
 
-Only = Literal["transfer", "scratch"]
 HARD_ENOUGH = 0.01
 """Below this out-of-fold error a costlier transfer candidate has nothing left to win."""
-ALL_SHARE = 0.9
-"""Of what is left, for the last candidate to be tried."""
 SMALL_GAP = 0.03
 """Canary gap under which training from scratch goes before fine-tuning."""
 
@@ -71,8 +68,10 @@ def decide(
     Raises:
         PlanError: The method or a setting does not exist, or nothing could be fitted within the budget.
     """
-    if minutes <= 0:
-        raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
+    check_wishes(minutes, method, settings or {}, training or {})
+    if task.train.images.embedded and (only == "scratch" or (method and METHODS.get(method).cost == "gradient")):
+        wish = f"method {method}" if only != "scratch" else "training from scratch"
+        raise PlanError(f"{task.name} holds feature vectors, and {wish} needs pictures. Choose ridge or another closed form.")
     if steps is None:
         with tempfile.TemporaryDirectory() as folder:
             kept = Steps(Path(folder))
@@ -81,9 +80,30 @@ def decide(
                 per_class=per_class, steps=kept,
             )  # fmt: skip
     spent = sum(candidate.seconds for candidate in ranking.candidates)
-    ladder = Ladder(task, steps, 60 * minutes, spent, weights)
+    ladder = Ladder(task, steps, 60 * minutes, spent, weights, only)
     _climb(ladder, ranking, method, settings or {}, training or {}, only)
     return _concluded(ladder, ranking, only, per_class)
+
+
+def check_wishes(minutes: float, method: str | None, settings: dict[str, Any], training: dict[str, Any]) -> None:
+    """Refuse wishes that no decision can fulfil, before anything is spent on them.
+
+    Args:
+        minutes: Budget.
+        method: The only method to try; None tries the ladder.
+        settings: Hyper-parameters of that method.
+        training: Fields of `Training`.
+
+    Raises:
+        PlanError: The budget is not positive, or a method or setting does not exist.
+    """
+    if not minutes > 0:
+        raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
+    if settings and method is None:
+        raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")
+    if method is not None:
+        method_from({"kind": method, **settings}, "--set")
+    Training.from_dict(training, "--set training")
 
 
 def _climb(
@@ -92,13 +112,12 @@ def _climb(
     ladder.chance()
     embedded = ladder.task.train.images.embedded
     if not embedded:
-        ladder.closed_form(ladder.candidate("canary", "pixels", _ridge("penultimate")), OTHER_SHARE, must=True)
+        ladder.closed_form(ladder.candidate("canary", "pixels", _ridge("penultimate")), ladder.shares.canary, must=True)
     if only != "scratch":
         _closed_forms(ladder, ranking, method, settings)
     if embedded:
         return
-    many = len(ladder.task.folds) == 1
-    if many or _gap(ladder) < SMALL_GAP or method is not None:
+    if ladder.many or _gap(ladder) < SMALL_GAP or method is not None:
         _scratch(ladder, only)
         _fine_tuned(ladder, ranking, method, settings, training, only)
     else:
@@ -115,20 +134,29 @@ def _closed_forms(ladder: Ladder, ranking: Ranking, method: str | None, settings
         if METHODS.get(method).cost == "closed form":
             chosen = settings_of(method_from({"kind": method, **settings}, "--set"))
             for name in ranking.chosen:
-                ladder.closed_form(ladder.candidate("transfer", name, chosen), FIRST_SHARE, must=True)
+                ladder.closed_form(ladder.candidate("transfer", name, chosen), ladder.shares.first, must=True)
         return
-    for index, name in enumerate(ranking.chosen):
-        share = FIRST_SHARE if index == 0 else OTHER_SHARE
+    for index, name in enumerate(_in_turn(ladder, ranking)):
+        share = ladder.shares.first if index == 0 else ladder.shares.other
         for blocks in ("penultimate", "stages+pixels"):
             ladder.closed_form(ladder.candidate("transfer", name, _ridge(blocks)), share, must=index == 0)
     if ladder.task.train.images.embedded:
         return
-    ladder.closed_form(ladder.candidate("canary", ranking.chosen[0], _ridge("stages")), OTHER_SHARE, must=True)
+    ladder.closed_form(
+        ladder.candidate("canary", _in_turn(ladder, ranking)[0], _ridge("stages")), ladder.shares.canary, must=True
+    )
     best = _best_closed(ladder)
     own = card_of(best.candidate.pretrained).input_pixels if best else 0
     if best and own > best.candidate.input_pixels:
         finer = ladder.candidate("transfer", best.candidate.pretrained, _ridge("stages+pixels"), pixels=own)
-        ladder.closed_form(finer, FIRST_SHARE, must=False)
+        ladder.closed_form(finer, ladder.shares.first, must=False)
+
+
+def _in_turn(ladder: Ladder, ranking: Ranking) -> list[str]:
+    """The shortlist in the order of trial: as ranked; the cheapest first where the ranking cannot tell and rows are many."""
+    if ladder.many and not ranking.distinguishable:
+        return sorted(ranking.chosen, key=lambda name: card_of(name).num_parameters or 0)
+    return list(ranking.chosen)
 
 
 def _gap(ladder: Ladder) -> float:
@@ -236,7 +264,7 @@ def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: i
         raise PlanError(f"Nothing could be fitted within {ladder.budget_seconds / 60:g} minutes. {why}")
     if transfer is None:
         verdict: Any = "scratch"
-        chosen, gain = without, Estimate(value=0.0, low=0.0, high=0.0)
+        chosen, gain = without, Estimate(value=0.0, low=-1.0, high=1.0)
     else:
         verdict, made = verdict_of(_side(transfer), _side(without), _side(chance), task.seed)
         comparisons += made
@@ -244,7 +272,7 @@ def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: i
         chosen = _chosen(verdict, transfer, without, made[0], chance)
     curve = _curve(ladder, transfer)
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
-    reasons = reasons_for(ladder.judged, verdict, chosen, comparisons, curve, ranking)
+    reasons = reasons_for(ladder.judged, chosen, comparisons, curve, ranking)
     rejected = rejected_from(ladder.judged, ranking, chosen, comparisons)
     decision = Decision(
         verdict=verdict,
@@ -279,7 +307,8 @@ def _curve(ladder: Ladder, transfer: Judged | None) -> LearningCurve | None:
         return None
     features, judged_rows = ladder.features_for_curve(judged, MOST_ROWS)
     matrix = Representation.fitted(features, judged.candidate.method.get("blocks", "penultimate")).matrix(features)
-    return learning_curve(matrix, judged_rows.labels, judged_rows.groups, ladder.task.num_classes, ladder.task.seed)
+    task = ladder.task
+    return learning_curve(matrix, judged_rows.labels, judged_rows.groups, task.num_classes, task.seed, len(task.labeled))
 
 
 def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | None) -> Plan:
@@ -294,7 +323,7 @@ def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | N
         input_pixels=candidate.input_pixels,
         method=candidate.method,
         training=candidate.training,
-        max_rows=candidate.max_rows,
+        max_rows=candidate.max_rows if gradient else ladder.final_rows(chosen),
         hold_out=gradient and not ladder.refits,
         temperature=chosen.temperature,
         verdict=decision.verdict,

@@ -52,17 +52,18 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         workspace: For checkpoints.
 
     Raises:
+        PlanError: The plan's temperature is not above zero.
         TrainingError: The fit broke down.
         ExportError: The folder cannot be written.
     """
+    if plan.temperature is not None and plan.temperature <= 0:
+        raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
     candidate = candidate_of(plan)
     backbone = backbone_of(plan)
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
     judged = _fold_model(task, candidate, backbone, steps) if plan.hold_out else None
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
-        if plan.temperature <= 0:
-            raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
         model = replace(model, temperature=plan.temperature)
     try:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,9 +9,6 @@ SIDES = ((32, 96), (64, 160))
 """(native side up to, input side). Emoji of 64 pixels gain 3 points from 128 to 160, and 1 more from 160 to 224 at twice the
 time; `decide` tries the network's own side where the budget allows it."""
 
-NATIVE = frozenset({"pixels", "small_cnn"})
-"""Providers whose networks take any side: the pictures' own, up to the card's."""
-
 NATIVE_SIDE = frozenset({"pixels", "small_cnn"})
 """Providers whose networks take pictures as they are, up to the card's side."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -11,10 +11,8 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.progress import stage
 from headstart.core.steps import Steps
-from headstart.core.types import Integers
-from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
-from headstart.data.task import Task
+from headstart.data.task import HOLDOUT_ROWS, Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
@@ -23,18 +21,34 @@ from headstart.planning.inputs import input_pixels_for
 from headstart.planning.judge import Judged, judge, judge_chance
 from headstart.training.settings import Training
 
-FIRST_SHARE = 0.25
-OTHER_SHARE = 0.10
-"""Of the budget, for the features of the best-ranked model and of each further one."""
+Only = Literal["transfer", "scratch"]
+
+
+class Shares(NamedTuple):
+    """Of the budget, for the features of the first model, of each further one, and of a canary."""
+
+    first: float
+    other: float
+    canary: float
+
+
+USUAL_SHARES = Shares(0.25, 0.10, 0.10)
+MANY_SHARES = Shares(0.15, 0.04, 0.02)
+"""Where rows are many, training from scratch needs the time more."""
+ALONE_SHARES = Shares(0.5, 0.2, 0.1)
+"""Where nothing else is tried."""
 GRADIENT_SHARE = 0.6
 """Of what is left when its turn comes, for judging one gradient candidate; its final fit is counted in."""
 ENOUGH_HELD = 600
 """Held-out rows after which no more folds are judged: the standard error of an accuracy is then under 2 points."""
 FEWEST_EPOCHS = 2
-"""A recipe is cut to this part of its epochs at most. On the embedded set LP-FT reaches 62 % in 3 epochs, 68 % in 6 and ridge 74 %
-(EfficientNet-Lite0 at 160 pixels, one fold): cut shorter it only takes time."""
+"""A recipe is cut to this part of its epochs at most: half. On the embedded set LP-FT reaches 62 % in 3 epochs, 68 % in 6 and
+ridge 74 % (EfficientNet-Lite0 at 160 pixels, one fold): cut shorter it only takes time."""
 FEWEST_PART = 4
 """A gradient candidate that can pay for less than this part of the rows is not tried."""
+ALL_SHARE = 0.9
+"""Of what is left, for the last thing to be done."""
+ROWS_STEP = 1_000
 MARGIN = 1.2
 """Measured costs vary by about this factor on a busy machine."""
 
@@ -49,6 +63,7 @@ class Ladder:
         budget_seconds: What the user gave.
         spent_before: Seconds that went into ranking.
         weights: A file of weights for the transfer candidates, or "pretrained".
+        only: The one side that is tried; None tries both.
         judged: In the order tried.
     """
 
@@ -57,6 +72,7 @@ class Ladder:
     budget_seconds: float
     spent_before: float = 0.0
     weights: str = "pretrained"
+    only: Only | None = None
     judged: list[Judged] = field(default_factory=list)
     shelf: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
 
@@ -69,6 +85,18 @@ class Ladder:
     def remaining_seconds(self) -> float:
         """What is left of the budget."""
         return self.budget_seconds - self.spent_seconds
+
+    @property
+    def many(self) -> bool:
+        """Whether rows are so many that their features, not their number, are what is short."""
+        return len(self.task.labeled) >= HOLDOUT_ROWS
+
+    @property
+    def shares(self) -> Shares:
+        """What closed forms may take."""
+        if self.only == "transfer":
+            return ALONE_SHARES
+        return MANY_SHARES if self.many else USUAL_SHARES
 
     @property
     def refits(self) -> bool:
@@ -115,17 +143,20 @@ class Ladder:
         """
         backbone = self.backbone(candidate)
         price = seconds_per_image(backbone, self.task, self.steps)
-        held = len(self.task.folds[0].held) if len(self.task.folds) == 1 else 0
-        wanted = len(self.task.labeled) - held
+        folds = self.task.folds
         allowed = share * self.budget_seconds
-        predicted = MARGIN * price * (wanted + held)
+        predicted = MARGIN * price * len(self.task.labeled)
         if predicted > allowed and not must:
             return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {allowed:.0f} s")
         if predicted > allowed:
+            # One fold only: all folds together hold out, and so look at, every row, whatever number each is fitted on.
+            folds = folds[:1]
+            held, wanted = len(folds[0].held), len(folds[0].fit)
             rows = _halved_until(wanted, lambda num: MARGIN * price * (num + held) <= allowed, 20 * self.task.num_classes)
             candidate = candidate.model_copy(update={"max_rows": rows})
+            predicted = MARGIN * price * (rows + held)
         with stage(candidate.name):
-            return self._keep(judge(self.task, candidate, backbone, self.task.folds, self.steps), predicted)
+            return self._keep(judge(self.task, candidate, backbone, folds, self.steps), predicted)
 
     def gradient(self, candidate: Candidate, share: float | None = None) -> Judged:
         """Judge a gradient candidate on as many folds, with as many epochs and rows, as its share pays for."""
@@ -144,6 +175,17 @@ class Ladder:
         with stage(candidate.name):
             return self._keep(judge(self.task, candidate, backbone, folds[:num_folds], self.steps), price * num_folds)
 
+    def final_rows(self, judged: Judged) -> int | None:
+        """Rows for the final fit of a closed form that was judged on fewer than all: as many more as the time left pays for."""
+        rows = judged.candidate.max_rows
+        if rows is None:
+            return None
+        price = MARGIN * seconds_per_image(self.backbone(judged.candidate), self.task, self.steps)
+        solving = max(0.0, judged.rung.seconds - price * rows)
+        more = int((self.remaining_seconds - 2 * solving) * ALL_SHARE / price) if price > 0 else 0
+        wanted = rows + max(0, more // ROWS_STEP) * ROWS_STEP
+        return None if wanted >= len(self.task.labeled) else wanted
+
     def _affordable(self, candidate: Candidate, price: float, allowed: float, num_rows: int) -> tuple[Candidate, float] | None:
         """The candidate with epochs, then rows, cut until its judging and final fit are paid for; None when nothing fits."""
         fits = 2 if self.refits else 1
@@ -161,8 +203,10 @@ class Ladder:
         return candidate.model_copy(update={"training": training, "max_rows": rows}), per_row * rows
 
     def features_for_curve(self, judged: Judged, most: int) -> tuple[FeatureSet, ImageSet]:
-        """Features of the judged rows, up to so many of them, and the rows."""
-        rows = _spread(self.task.folds, len(self.task.labeled), most)
+        """Features of the judged rows, up to so many of them, and the rows; held-out ones, which are sure to have features."""
+        folds = self.task.folds[: judged.rung.num_folds]
+        every = judged.candidate.max_rows is None and len(self.task.labeled) <= most
+        rows = np.arange(len(self.task.labeled)) if every else np.sort(np.concatenate([fold.held for fold in folds])[:most])
         part = self.task.labeled.take(rows)
         return features_of(part, self.backbone(judged.candidate)), part
 
@@ -183,12 +227,7 @@ class Ladder:
 
 
 def _halved_until(number: int, fits: Any, fewest: int) -> int:
+    fewest = min(fewest, number)
     while number > fewest and not fits(number):
         number //= 2
     return max(number, fewest)
-
-
-def _spread(folds: tuple[Fold, ...], num_rows: int, most: int) -> Integers:
-    """The held-out rows of the first folds, up to `most`: with one fold they are the only ones sure to have features."""
-    held = np.concatenate([fold.held for fold in folds]) if len(folds) > 1 else folds[0].held
-    return np.sort(held[:most]) if num_rows > most else np.arange(num_rows)

@@ -31,25 +31,26 @@ def sentence_for(
 ) -> str:
     """The sentence to quote."""
     if transfer is None:
-        return (
-            f"Only training without transferred knowledge was tried: {chosen.rung.name} reaches {_accuracy(chosen)} out of fold."
+        tried = (
+            "Only training without transferred knowledge was tried" if only == "scratch" else "Nothing that transfers was fitted"
         )
-    rows = next((made.num_rows for made in comparisons if made.better == transfer.rung.name), transfer.rung.num_rows)
+        return f"{tried}: {chosen.rung.name} reaches {_accuracy(chosen)} out of fold."
+    pairs = {(made.better, made.worse): made.num_rows for made in comparisons}
+    rows = pairs.get((transfer.rung.name, without.rung.name), transfer.rung.num_rows)
     pair = (
         f"{transfer.rung.name} ({_accuracy(transfer)}) against {without.rung.name} ({_accuracy(without)}), the best without "
         f"transferred knowledge: {in_points(gain)} on {rows:,} shared held-out images"
     )
     partly = f" Only {only} was tried in full." if only else ""
     if verdict == "transfer":
-        return f"Transfer. {pair}.{partly}"
+        return f"Transfer: {pair}.{partly}"
     if verdict == "scratch":
-        return f"Train from scratch. {pair}.{partly}"
-    return f"No difference that these labels can show. {pair}; {chosen.rung.name} is kept.{partly}"
+        return f"Train without transfer: {pair}.{partly}"
+    return f"No difference that these labels can show: {pair}; {chosen.rung.name} is kept.{partly}"
 
 
 def reasons_for(
     judged: Sequence[Judged],
-    verdict: Verdict,
     chosen: Judged,
     comparisons: Sequence[Comparison],
     curve: LearningCurve | None,
@@ -97,7 +98,7 @@ def rejected_from(
         if one.rung.status != "fitted":
             rejected.append(Rejected(candidate=one.rung.name, reason=one.rung.reason))
         else:
-            rejected.append(Rejected(candidate=one.rung.name, reason=_why(one, chosen)))
+            rejected.append(Rejected(candidate=one.rung.name, reason=_why(one, chosen, comparisons)))
     for candidate in ranking.candidates:
         if candidate.name not in ranking.chosen and not candidate.canary:
             reason = (
@@ -107,7 +108,9 @@ def rejected_from(
     return tuple(rejected)
 
 
-def _why(one: Judged, chosen: Judged) -> str:
+def _why(one: Judged, chosen: Judged, comparisons: Sequence[Comparison]) -> str:
     loss = one.rung.log_loss.value if one.rung.log_loss else float("nan")
     best = chosen.rung.log_loss.value if chosen.rung.log_loss else float("nan")
-    return f"accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {chosen.rung.name}"
+    names = (one.rung.name, chosen.rung.name)
+    noise = "; within noise" if any((made.better, made.worse) == names and not made.significant for made in comparisons) else ""
+    return f"accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {names[1]}{noise}"

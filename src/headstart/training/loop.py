@@ -36,6 +36,10 @@ AfterStep: TypeAlias = Callable[[Any, int], None]
 """(learner, steps done): what a method changes between steps, such as a teacher's weights."""
 
 
+CHECKPOINT_PAUSE = 20.0
+"""Checkpoints take at most a twentieth of the time: the next one waits this many times as long as the last one took."""
+
+
 @dataclass
 class Fit:
     """One fit under way: everything that a step needs.
@@ -184,6 +188,7 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
     fit.learner.train()
     history = History(fit.workspace / "history.jsonl" if fit.workspace else None, fit.steps, counters.attempt, counters.step)
     begun = saved = time.perf_counter()
+    pause = 0.0
     with progress(fit.steps, "training") as advance:
         advance(counters.step)
         for step in range(counters.step, fit.steps):
@@ -194,10 +199,11 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
             history.add(step, counters.attempt, trained.optimizer.param_groups[-1]["lr"], seconds, losses)
             advance(1)
             last = step + 1 == fit.steps
-            if fit.workspace and (last or now - saved >= fit.training.checkpoint_seconds):
+            if fit.workspace and (last or now - saved >= max(fit.training.checkpoint_seconds, pause)):
                 done = Counters(step + 1, counters.attempt, seconds, tuple(watchdog.recent))
                 write_checkpoint(fit.workspace, trained, done, fit.fingerprint)
                 saved = time.perf_counter()
+                pause = CHECKPOINT_PAUSE * (saved - now)
 
 
 def _next_attempt(counters: Counters, training: Training, what: str) -> Counters:

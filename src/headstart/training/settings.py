@@ -26,7 +26,7 @@ class Training(Record):
         ema: Decay of the averaged weights that are deployed; 0 for none.
         precision: "float32", or "auto" for bf16 on a GPU that has it.
         seed: Of batches, augmentation and initialization.
-        checkpoint_seconds: Time between checkpoints.
+        checkpoint_seconds: Time between checkpoints, at least; large ones are written less often.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
@@ -42,4 +42,4 @@ class Training(Record):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     precision: Literal["float32", "auto"] = "float32"
     seed: int = 0
-    checkpoint_seconds: Annotated[float, Field(gt=0)] = 20.0
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0

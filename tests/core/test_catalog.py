@@ -1,0 +1,79 @@
+"""A catalog finds one object a module, and plug-ins beside them; whatever else it meets, it says."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from headstart.core import catalog as module
+from headstart.core.catalog import Catalog, is_final_class
+from headstart.core.errors import PlanError
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """A package with two tools, an empty module, a hidden one, one that is left out, and a folder inside."""
+    root = tmp_path / "tool_shed"
+    (root / "garden").mkdir(parents=True)
+    head = "from abc import abstractmethod, ABC\nfrom tool_base import Tool\n"
+    files = {
+        "__init__.py": "",
+        "hammer.py": f"{head}\nclass Base(Tool, ABC):\n    @abstractmethod\n    def do(self): ...\n\nclass Hammer(Tool): ...\n",
+        "empty.py": head,
+        "_hidden.py": "raise RuntimeError",
+        "base.py": "raise RuntimeError",
+        "garden/__init__.py": "",
+        "garden/spade.py": f"{head}\nclass Spade(Tool): ...\n",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text)
+    (tmp_path / "tool_base.py").write_text("class Tool: ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import tool_base
+
+    yield Catalog("tool_shed", "tool", is_final_class(tool_base.Tool), frozenset({"base"}))
+    for name in [name for name in sys.modules if name.split(".")[0] in {"tool_shed", "tool_base"}]:
+        del sys.modules[name]
+
+
+def refused(call) -> str:
+    with pytest.raises(PlanError) as caught:
+        call()
+    return str(caught.value)
+
+
+def with_plug_ins(monkeypatch, **points):
+    found = [EntryPoint(name, value, "headstart.tools") for name, value in points.items()]
+    monkeypatch.setattr(module, "entry_points", lambda group: found if group == "headstart.tools" else [])
+
+
+def test_names_are_files_and_nothing_is_imported_to_list_them(tools):
+    assert tools.names() == ["empty", "hammer", "spade"]
+    assert "tool_shed.hammer" not in sys.modules
+
+
+def test_the_entry_is_the_concrete_class_defined_in_the_file(tools):
+    assert tools.get("hammer").__name__ == "Hammer"
+    assert tools.get("spade").__module__ == "tool_shed.garden.spade"
+
+
+def test_a_plug_in_is_listed_and_found(tools, monkeypatch):
+    with_plug_ins(monkeypatch, rake="tool_shed.garden.spade:Spade")
+    assert "rake" in tools.names()
+    assert tools.get("rake") is tools.get("spade")
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(tools):
+    assert refused(lambda: tools.get("hamer")) == ('"hamer" is not a tool. Did you mean "hammer"? Known: empty, hammer, spade.')
+
+
+def test_a_file_without_an_entry_is_refused(tools):
+    assert refused(lambda: tools.get("empty")) == "tool_shed.empty holds no tool."
+    assert refused(tools.all) == "tool_shed.empty holds no tool."
+
+
+def test_a_plug_in_of_another_kind_is_refused(tools, monkeypatch):
+    with_plug_ins(monkeypatch, rake="os.path:join")
+    assert refused(lambda: tools.get("rake")) == 'The plug-in "rake" (os.path:join) is not a tool.'

@@ -1,0 +1,109 @@
+"""Records survive the trip to disk, and what does not fit is told in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headstart.core.errors import ExportError, PlanError
+from headstart.core.records import Record, fingerprint_of, write_atomically
+
+
+class Inner(Record):
+    epochs: int = 3
+    rate: float = 0.5
+
+
+class Outer(Record):
+    name: str
+    inner: Inner = Inner()
+    rows: int | None = None
+    parts: tuple[float, ...] = ()
+
+
+def refused(call) -> str:
+    with pytest.raises((PlanError, ExportError)) as caught:
+        call()
+    return str(caught.value)
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))),
+    st.integers(-(2**40), 2**40),
+    st.lists(st.floats(allow_nan=False), max_size=3),
+)
+def test_json_and_toml_give_the_record_back(name, epochs, parts):
+    one = Outer(name=name, inner=Inner(epochs=epochs), parts=tuple(parts))
+    assert Outer.from_json(one.to_json()) == one
+    finite = one.model_copy(update={"parts": tuple(part for part in parts if abs(part) < float("inf"))})
+    assert Outer.from_toml(finite.to_toml()) == finite
+
+
+def test_a_record_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Outer(name="a").name = "b"
+
+
+def test_every_problem_is_in_one_message():
+    text = refused(lambda: Outer.from_dict({"inner": {"epoch": 2, "rate": "fast"}, "row": 3}, "plan.toml"))
+    assert text == (
+        "plan.toml: name is missing. inner.rate = 'fast': input should be a valid number, unable to parse string as a number. "
+        'inner.epoch is not a field. Did you mean "epochs"? row is not a field. Did you mean "rows"?'
+    )
+
+
+def test_text_that_is_no_json_is_refused():
+    assert refused(lambda: Outer.from_json('{"name": "a"', "result.json")) == (
+        "result.json: not valid JSON (Expecting ',' delimiter: line 1 column 13 (char 12)). Restore or delete it."
+    )
+
+
+def test_text_that_is_no_toml_is_refused():
+    assert refused(lambda: Outer.from_toml('name = "a"\nrows = ', "plan.toml")) == (
+        "plan.toml: not valid TOML (Invalid value (at end of document)). Mend that line."
+    )
+
+
+def test_json_of_another_shape_is_refused():
+    assert refused(lambda: Outer.from_json("[1]", "result.json")) == (
+        "result.json: the content = [1]: input should be a valid dictionary or instance of Outer."
+    )
+
+
+def test_without_a_place_the_record_is_named():
+    assert refused(lambda: Outer.from_dict({})) == "Outer: name is missing."
+
+
+def test_the_fingerprint_follows_content_and_not_order():
+    assert fingerprint_of({"a": 1, "b": [2, 3]}) == fingerprint_of({"b": [2, 3], "a": 1})
+    assert fingerprint_of({"a": 1, "b": [2, 3]}) != fingerprint_of({"a": 1, "b": [3, 2]})
+    assert Outer(name="a").content_fingerprint() != Outer(name="a", rows=0).content_fingerprint()
+
+
+def test_a_write_that_breaks_down_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "result.json"
+    write_atomically(path, "old")
+
+    def full(self, data):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        text = refused(lambda: write_atomically(path, "new"))
+    assert text == f"{path}: cannot be written (No space left on device). Free space or choose another folder with --out."
+    assert path.read_text() == "old"
+    assert [each.name for each in path.parent.iterdir()] == ["result.json"]
+
+
+def test_a_kill_while_writing_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write_atomically(path, b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda self, to: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_atomically(path, b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]

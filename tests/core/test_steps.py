@@ -1,0 +1,67 @@
+"""Finished steps are read, unfinished ones made again, and torn files stop nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+
+
+class Number(Record):
+    number: float
+
+
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "steps")
+
+
+def test_a_step_is_made_once_for_the_same_inputs(steps):
+    made = []
+
+    def make(_):
+        made.append(1)
+        return Number(number=0.1 + 0.2)
+
+    first = steps.run("count", {"a": 1, "b": 2}, Number, make)
+    again = Steps(steps.folder).run("count", {"b": 2, "a": 1}, Number, make)
+    assert first == again == Number(number=0.1 + 0.2)
+    steps.run("count", {"a": 1, "b": 3}, Number, make)
+    assert len(made) == 2
+
+
+def test_a_step_that_was_killed_is_made_again_in_the_same_folder(steps):
+    def killed(workspace):
+        workspace.mkdir(parents=True)
+        (workspace / "checkpoint").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        steps.run("fit", {"a": 1}, Number, killed)
+    assert steps.seconds() == {}
+    result = steps.run("fit", {"a": 1}, Number, lambda workspace: Number(number=len((workspace / "checkpoint").read_text())))
+    assert result.number == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"number": 1', b'{"other": 1}', b"\xff\xfe\x00"], ids=["empty", "torn", "other", "bytes"]
+)
+def test_an_unreadable_result_is_made_again(steps, content):
+    steps.run("count", {"a": 1}, Number, lambda _: Number(number=1))
+    path = steps.folder / f"{steps.stem('count', {'a': 1})}.json"
+    path.write_bytes(content)
+    assert steps.run("count", {"a": 1}, Number, lambda _: Number(number=2)) == Number(number=2)
+    assert Number.from_json(path.read_text()) == Number(number=2)
+
+
+def test_seconds_are_summed_by_name_and_torn_lines_left_out(steps):
+    steps.folder.mkdir()
+    log = steps.folder / "log.tsv"
+    log.write_text("fit-0a\t1.500\nfold-0b\t2.250\nfit-0c\t0.250\nfold-0d\t7.2fold-0e\t1.000\nfit-0f\t9.0")
+    assert steps.seconds() == {"fit": 1.75, "fold": 2.25}
+
+
+def test_seconds_of_steps_with_hyphens_in_their_name(steps):
+    steps.run("rank-one", {}, Number, lambda _: Number(number=1))
+    assert list(steps.seconds()) == ["rank-one"]

@@ -1,0 +1,45 @@
+"""A candidate's name, and what its fit depends on."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.training.settings import Training
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"family": "chance", "pretrained": "pixels"}, "majority class"),
+        ({"family": "canary", "pretrained": "pixels"}, "ridge on raw pixels"),
+        ({"family": "canary"}, "ridge on stages of random net at 96 pixels"),
+        ({}, "ridge on stages of net at 96 pixels"),
+        ({"method": {"kind": "lp_ft"}, "input_pixels": 224}, "lp_ft of net at 224 pixels"),
+        ({"family": "scratch", "pretrained": "small_cnn", "method": {"kind": "fine_tune"}}, "small_cnn from scratch"),
+    ],
+)
+def test_names_are_what_a_person_would_say(make_candidate, values, name):
+    assert make_candidate(**values).name == name
+
+
+def test_the_family_alone_does_not_change_what_is_fitted(make_candidate):
+    one = make_candidate("canary", weights="none")
+    assert one.essentials == make_candidate("scratch", weights="none").essentials
+    assert "family" not in one.essentials
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"pretrained": "other"}, {"weights": "none"}, {"input_pixels": 97}, {"method": {"kind": "knn"}}, {"max_rows": 7},
+     {"training": Training(seed=1)}],
+)  # fmt: skip
+def test_everything_else_does(make_candidate, values):
+    assert make_candidate(**values).essentials != make_candidate().essentials
+
+
+def test_the_rung_carries_the_candidate(make_candidate):
+    candidate = make_candidate(max_rows=13)
+    rung = candidate.rung(status="skipped", reason="too costly")
+    assert rung.name == candidate.name
+    assert {name: getattr(rung, name) for name in type(candidate).model_fields} == dict(candidate)
+    assert (rung.status, rung.reason, rung.accuracy) == ("skipped", "too costly", None)

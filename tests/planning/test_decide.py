@@ -1,0 +1,175 @@
+"""decide: what is tried, what is chosen, and what is refused before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import PlanError, TrainingError
+from headstart.core.steps import Steps
+from headstart.planning import decide as module
+from headstart.planning import judge, ladder
+from headstart.planning.decide import decide
+from headstart.training.settings import Training
+
+
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "steps")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The network is the pixels themselves, and training from scratch takes two epochs."""
+
+    def load(name, weights, pixels, seed):
+        return load_backbone("pixels", "none", 8) if name == "efficientnet_lite0" else load_backbone(name, weights, pixels, seed)
+
+    monkeypatch.setattr(ladder, "load_backbone", load)
+    recipe = Training(epochs=2, batch_size=16, lr=3e-3, ema=0.5)
+    monkeypatch.setattr(module, "scratch_training", lambda *_: recipe)
+
+
+def refused(call) -> str:
+    with pytest.raises(PlanError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_vectors_that_tell_the_classes_apart_are_transferred(vectors, ranking, steps):
+    task = vectors()
+    decision, plan = decide(task, ranking(), minutes=1, steps=steps, per_class=9)
+    assert decision.verdict == plan.verdict == "transfer"
+    assert decision.gain.low > 0.2
+    assert (plan.data, plan.pretrained, plan.per_class, plan.temperature, plan.hold_out) == (
+        "vectors.npz",
+        "embeddings",
+        9,
+        None,
+        False,
+    )
+    assert decision.chosen in decision.sentence
+    assert [rung.family for rung in decision.rungs] == ["chance", "transfer", "transfer"]
+    assert decision.budget_seconds == 60
+    assert decision.spent_seconds >= 2
+    assert decision.curve is not None
+
+
+def test_permuted_labels_are_no_difference(vectors, ranking):
+    for seed in range(3):
+        task = vectors()
+        labels = np.random.default_rng(seed).permutation(task.train.labels)
+        noise = replace(task, train=replace(task.train, hidden_labels=labels))
+        assert decide(noise, ranking(), minutes=1)[0].verdict == "no difference"
+
+
+def test_a_restart_decides_the_same_and_fits_nothing(vectors, ranking, steps, monkeypatch):
+    first = decide(vectors(), ranking(), minutes=1, steps=steps)
+    monkeypatch.setattr(judge, "fit_rows", None)
+    assert decide(vectors(), ranking(), minutes=1, steps=steps) == first
+
+
+def test_sealed_test_labels_do_not_matter(vectors, ranking):
+    task = vectors()
+    flipped = replace(task, test=replace(task.test, hidden_labels=1 - task.test.hidden_labels))
+    one, two = (decide(each, ranking(), minutes=1)[1] for each in (task, flipped))
+    assert one == two
+
+
+def test_a_method_alone_is_tried_with_its_settings(vectors, ranking):
+    decision, plan = decide(vectors(), ranking(), minutes=1, method="knn", settings={"num_neighbors": 3})
+    assert [rung.method["kind"] for rung in decision.rungs[1:]] == ["knn"]
+    assert plan.method["kind"] == "knn"
+    assert plan.method["num_neighbors"] == 3
+
+
+def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
+    decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="scratch")
+    assert [rung.family for rung in decision.rungs] == ["chance", "canary", "scratch"]
+    assert (decision.gain.low, decision.gain.high) == (-1, 1)
+    assert decision.sentence.startswith("Only training without transferred knowledge was tried: ")
+    assert plan.weights == "none"
+
+
+def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, quick):
+    decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
+    tuned = decision.rungs[-1]
+    assert (tuned.method["kind"], tuned.status) == ("lp_ft", "skipped")
+    assert tuned.reason.endswith(" errs on 0.0% only: no point left to win")
+    assert decision.sentence.endswith(" Only transfer was tried in full.")
+    assert {one.candidate for one in decision.rejected} == {rung.name for rung in decision.rungs} - {decision.chosen}
+
+
+def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
+    decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
+    families = [rung.family for rung in decision.rungs]
+    assert families.count("canary") == 2
+    assert {"transfer", "scratch", "chance"} <= set(families)
+    assert {rung.num_rows for rung in decision.rungs if rung.status == "fitted"} == {43}
+    assert decision.verdict != "transfer"
+    assert plan.reasons == decision.reasons
+
+
+@pytest.mark.parametrize(
+    ("wish", "text"),
+    [
+        ({"minutes": 0}, "minutes = 0 is no budget. Give a positive number."),
+        ({"minutes": float("nan")}, "minutes = nan is no budget. Give a positive number."),
+        ({"settings": {"k": 3}}, "--set k needs --method KIND: the method that it belongs to."),
+        ({"training": {"epoch": 3}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
+        ({"method": "ridge", "settings": {"block": 3}}, '--set: block is not a field. Did you mean "blocks"?'),
+        (
+            {"method": "fine_tune"},
+            "vectors holds feature vectors, and method fine_tune needs pictures. Choose ridge or another closed form.",
+        ),
+        (
+            {"only": "scratch"},
+            "vectors holds feature vectors, and training from scratch needs pictures. Choose ridge or another closed form.",
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_anything_is_fitted(vectors, ranking, monkeypatch, wish, text):
+    monkeypatch.setattr(judge, "fit_rows", None)
+    assert refused(lambda: decide(vectors(), ranking(), **{"minutes": 1, **wish})) == text
+
+
+def test_an_unknown_method_is_refused_with_the_nearest(vectors, ranking):
+    text = refused(lambda: decide(vectors(), ranking(), method="rigde"))
+    assert text.startswith('"rigde" is not a method. Did you mean "ridge"? Known: ')
+
+
+def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monkeypatch):
+    def breaks_down(*_):
+        raise TrainingError("no fit")
+
+    monkeypatch.setattr(judge, "fit_rows", breaks_down)
+    network = "embeddings at 1 pixels"
+    assert refused(lambda: decide(vectors(), ranking(), minutes=1.5)) == (
+        f"Nothing could be fitted within 1.5 minutes. ridge on penultimate of {network}: no fit. "
+        f"ridge on stages+pixels of {network}: no fit."
+    )
+
+
+@pytest.fixture
+def best_of(make_judged, make_candidate, monkeypatch, tmp_path, pictures):
+    """The closed form chosen among (price, accuracy, log loss), by index."""
+
+    def best(*facts):
+        one = ladder.Ladder(pictures, Steps(tmp_path), 60)
+        for index, (price, accuracy, loss) in enumerate(facts):
+            one.judged.append(make_judged(make_candidate(pretrained=str(index), max_rows=price), accuracy, loss, predictions=()))
+        monkeypatch.setattr(module, "_price", lambda judged: judged.candidate.max_rows)
+        return int(module._best_closed(one).candidate.pretrained)
+
+    return best
+
+
+def test_a_costlier_network_must_gain_a_point(best_of):
+    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.49)) == 1
+    assert best_of((1, 0.800, 0.50), (2, 0.805, 0.40)) == 0
+    assert best_of((1, 0.80, 0.50), (2, 0.82, 0.40)) == 1
+    assert best_of((2, 0.82, 0.40), (1, 0.80, 0.50)) == 0
+    assert best_of((1, 0.80, 0.40), (2, 0.82, 0.50)) == 0

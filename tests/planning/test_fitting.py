@@ -1,0 +1,133 @@
+"""The final fit: a plan is its candidate, and a held-out model is taken from where it was judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import ExportError, PlanError, TrainingError
+from headstart.core.steps import Steps
+from headstart.methods.model import Model
+from headstart.planning import fitting, judge
+from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold
+from headstart.planning.plan import Plan
+from headstart.training.settings import Training
+
+
+@pytest.fixture
+def make_plan():
+    def make(**other) -> Plan:
+        values = {"pretrained": "pixels", "weights": "none", "input_pixels": 8}
+        values |= {"method": {"kind": "ridge", "blocks": "penultimate"}}
+        return Plan(data="squares", **{**values, **other})
+
+    return make
+
+
+@pytest.fixture
+def tuned(make_plan):
+    training = Training(epochs=2, batch_size=16, lr=3e-3, ema=0.5)
+    return make_plan(pretrained="small_cnn", method={"kind": "fine_tune"}, training=training, temperature=1.5, hold_out=True)
+
+
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "steps")
+
+
+def refused(error, call) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "weights", "family"),
+    [
+        ("net", "pretrained", "transfer"),
+        ("net", "net.pth", "transfer"),
+        ("pixels", "none", "canary"),
+        ("small_cnn", "none", "scratch"),
+    ],
+)
+def test_a_plan_is_fitted_as_its_candidate_was_judged(make_plan, make_candidate, pretrained, weights, family):
+    plan = make_plan(pretrained=pretrained, weights=weights, max_rows=13)
+    candidate = make_candidate(
+        family, pretrained, weights=weights, input_pixels=8, method=plan.method, training=plan.training, max_rows=13
+    )
+    assert candidate_of(plan) == candidate
+    assert candidate_of(Plan.from_toml(plan.to_toml())).essentials == candidate.essentials
+
+
+def test_the_model_is_fitted_on_all_rows_and_carries_the_temperature(pictures, make_plan, steps, tmp_path, monkeypatch):
+    met = []
+    monkeypatch.setattr(fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or judge.fit_rows(task, rows, *rest))
+    fit_plan(pictures, make_plan(temperature=2.5), tmp_path / "model", steps, tmp_path / "work")
+    assert met[0].tolist() == list(range(43))
+    assert Model.load(tmp_path / "model").temperature == 2.5
+
+
+def test_a_model_from_before_is_replaced_whole(pictures, make_plan, steps, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "left.over").write_text("old")
+    fit_plan(pictures, make_plan(), tmp_path / "model", steps, tmp_path / "work")
+    assert not (tmp_path / "model" / "left.over").exists()
+
+
+def test_a_held_out_model_is_the_one_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
+    held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
+    backbone = load_backbone("small_cnn", "none", 8)
+    judged = judge.judge(held, candidate_of(tuned), backbone, held.folds, steps)
+    monkeypatch.setattr(fitting, "fit_rows", None)
+    fit_plan(held, tuned, tmp_path / "model", steps, tmp_path / "work")
+    model = Model.load(tmp_path / "model")
+    assert model.temperature == 1.5
+    predictions = model.predict(held.validation)
+    np.testing.assert_allclose(predictions.raw_probs, judged.predictions.raw_probs, atol=1e-6)
+
+
+def test_a_held_out_plan_without_a_judged_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
+    met = []
+    monkeypatch.setattr(fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or judge.fit_rows(task, rows, *rest))
+    fit_plan(pictures, tuned, tmp_path / "model", steps, tmp_path / "work")
+    np.testing.assert_array_equal(met[0], pictures.folds[0].fit)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.25])
+def test_a_temperature_that_makes_no_sense_is_told_before_the_fit(pictures, make_plan, steps, tmp_path, monkeypatch, temperature):
+    monkeypatch.setattr(fitting, "fit_rows", None)
+    plan = make_plan(temperature=temperature)
+    assert refused(PlanError, lambda: fit_plan(pictures, plan, tmp_path / "model", steps, tmp_path)) == (
+        f"plan.toml: temperature = {temperature:g} must be above zero. Mend it or delete the line."
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_told(pictures, make_plan, steps, tmp_path, monkeypatch):
+    def save(self, folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Model, "save", save)
+    place = tmp_path / "model"
+    assert refused(ExportError, lambda: fit_plan(pictures, make_plan(), place, steps, tmp_path / "work")) == (
+        f"{place}: cannot be written (No space left on device). Choose another folder."
+    )
+
+
+def test_out_of_fold_rows_are_those_of_the_judged_candidate(pictures, make_plan, steps):
+    plan = make_plan()
+    first = out_of_fold(pictures, plan, steps)
+    assert len(first) == 43
+    again = judge.judge(pictures, candidate_of(plan), load_backbone("pixels", "none", 8), pictures.folds, steps)
+    np.testing.assert_array_equal(first.probs, again.predictions.probs)
+
+
+def test_a_fold_that_breaks_down_is_told(pictures, make_plan, steps, monkeypatch):
+    def breaks_down(*_):
+        raise TrainingError("loss became nan at step 3 of 6.")
+
+    monkeypatch.setattr(judge, "fit_rows", breaks_down)
+    text = refused(PlanError, lambda: out_of_fold(pictures, make_plan(), steps))
+    assert text == "ridge on raw pixels: loss became nan at step 3 of 6."

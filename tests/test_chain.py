@@ -1,0 +1,211 @@
+"""The chain: killed anywhere and started again, it ends as if nothing had happened, and nothing finished is redone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart import chain
+from headstart.core.errors import ExportError, PlanError
+from headstart.core.estimate import Estimate
+from headstart.planning import decide, fitting, judge
+from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.training import loop
+from headstart.training.settings import Training
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """A file of feature vectors in two classes."""
+    rng = np.random.default_rng(3)
+    labels = np.arange(97) % 3 == 0
+    features = (rng.normal(size=(97, 7)) + 1.5 * labels[:, None]).astype(np.float32)
+    np.savez(tmp_path / "vectors.npz", features=features, labels=np.where(labels, "high", "low"))
+    return str(tmp_path / "vectors.npz")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Class folders of small pictures in three colors."""
+    rng = np.random.default_rng(5)
+    for label, name in enumerate(("red", "green", "blue")):
+        (tmp_path / "squares" / name).mkdir(parents=True)
+        for row in range(17 + label):
+            pixels = rng.integers(0, 190, (8, 8, 3)).astype(np.uint8)
+            pixels[..., label] += 60
+            Image.fromarray(pixels).save(tmp_path / "squares" / name / f"{row}.png")
+    return str(tmp_path / "squares")
+
+
+def outcome(folder: Path) -> tuple[str, bytes, dict[str, int]]:
+    """What must not depend on kills: the evaluation, the predictions and the finished steps by name, each once."""
+    stems = [line.split("\t")[0] for line in (folder / "steps" / "log.tsv").read_text().splitlines()]
+    assert len(stems) == len(set(stems))
+    names = Counter(stem.rsplit("-", 1)[0] for stem in stems)
+    return (folder / "evaluation.json").read_text(), (folder / "predictions.parquet").read_bytes(), dict(names)
+
+
+def kill_at(monkeypatch, owner, name: str, call: int) -> list[int]:
+    """Let one call of a function end like a kill; holds one entry a call."""
+    real, count = getattr(owner, name), []
+
+    def once(*args, **named):
+        count.append(1)
+        if len(count) == call:
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    monkeypatch.setattr(owner, name, once)
+    return count
+
+
+def test_a_run_leaves_everything_it_promises(vectors, tmp_path):
+    finished = chain.run(vectors, minutes=1, out=tmp_path / "run")
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names == {
+        "request.json", "plan.toml", "task.json", "env.json", "findings.json", "ranking.json", "decision.json", "model",
+        "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps",
+    }  # fmt: skip
+    assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
+    assert finished.evaluation.split == "test"
+    assert json.loads((finished.folder / "result.json").read_text()) == finished.result
+
+
+KILLS = [
+    (chain, "inspect", 1),
+    (chain, "rank", 1),
+    (judge, "fit_rows", 1),
+    (judge, "fit_rows", 5),
+    (judge, "fit_rows", 8),
+    (decide, "learning_curve", 1),
+    (fitting, "fit_rows", 1),
+    (chain.runs, "evaluate", 1),
+    (chain, "write_report", 1),
+    *((chain.runs, "write_atomically", call) for call in range(1, 6)),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "call"), KILLS, ids=[f"{name}-{call}" for _, name, call in KILLS])
+def test_a_kill_anywhere_changes_nothing_and_redoes_nothing(vectors, tmp_path, monkeypatch, owner, name, call):
+    whole = outcome(chain.run(vectors, minutes=1, out=tmp_path / "whole").folder)
+    count = kill_at(monkeypatch, owner, name, call)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(vectors, minutes=1, out=tmp_path / "killed")
+    assert outcome(chain.run(vectors, minutes=1, out=tmp_path / "killed").folder) == whole
+    assert len(count) >= call
+
+
+def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):
+    first = outcome(chain.run(vectors, minutes=1, out=tmp_path / "run").folder)
+    environment = (tmp_path / "run" / "env.json").stat().st_mtime_ns
+    for owner, name in ((chain, "rank"), (judge, "fit_rows"), (fitting, "fit_rows"), (chain.runs, "evaluate")):
+        monkeypatch.setattr(owner, name, None)
+    assert outcome(chain.run(vectors, minutes=1, out=tmp_path / "run").folder) == first
+    assert (tmp_path / "run" / "env.json").stat().st_mtime_ns == environment
+
+
+@pytest.fixture
+def from_scratch(monkeypatch):
+    """Nothing to rank, a short recipe, and a checkpoint after every step."""
+    only = RankedCandidate(
+        name="efficientnet_lite0", pretrained="efficientnet_lite0", weights="none", canary=False, scores={}, rank=1.0,
+        first_probability=1.0, estimate=Estimate(value=0.9, low=0.8, high=1.0), seconds=0.0,
+    )  # fmt: skip
+    ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)
+    monkeypatch.setattr(chain, "rank", lambda *_, **__: ranking)
+    recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
+    monkeypatch.setattr(decide, "scratch_training", lambda *_: recipe)
+    # The network, not the pixels, so that the final fit is trained too.
+    monkeypatch.setattr(decide, "_best", lambda ladder, families: next(one for one in ladder.judged if one.temperature))
+    monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [7, 12, 34])
+def test_a_kill_in_the_middle_of_an_epoch_costs_that_step_alone(pictures, tmp_path, monkeypatch, from_scratch, call):
+    with monkeypatch.context() as patch:
+        undisturbed = kill_at(patch, loop.Fit, "step", 0)
+        whole = outcome(chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "whole").folder)
+    count = kill_at(monkeypatch, loop.Fit, "step", call)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")
+    assert outcome(chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "killed").folder) == whole
+    assert len(count) == len(undisturbed) + 1
+
+
+def refused(error, call) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"minutes": 2}, {"seed": 1}, {"method": "ridge"}, {"per_class": 9}])
+def test_another_request_in_the_same_folder_is_refused(vectors, tmp_path, change):
+    out = tmp_path / "run"
+    chain.run(vectors, minutes=1, out=out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert refused(PlanError, lambda: chain.run(vectors, out=out, **{"minutes": 1, **change})) == (
+        f"{out} holds a run of another request or of data that changed since. Give another --out, or delete it."
+    )
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_data_that_changed_is_refused(vectors, tmp_path):
+    out = tmp_path / "run"
+    chain.run(vectors, minutes=1, out=out)
+    with np.load(vectors) as arrays:
+        np.savez(vectors, features=arrays["features"] + 1, labels=arrays["labels"])
+    assert "data that changed since" in refused(PlanError, lambda: chain.run(vectors, minutes=1, out=out))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_folder_is_refused(vectors, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir(mode=0o500)
+    assert refused(ExportError, lambda: chain.run(vectors, minutes=1, out=out)) == (
+        f"{out} is read-only. Choose another folder with --out."
+    )
+
+
+def test_a_folder_said_to_be_read_only_is_refused(vectors, tmp_path, monkeypatch):
+    monkeypatch.setattr(chain.os, "access", lambda *_: False)
+    assert refused(ExportError, lambda: chain.run(vectors, minutes=1, out=tmp_path)) == (
+        f"{tmp_path} is read-only. Choose another folder with --out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "text"),
+    [
+        ({"minutes": -1}, "minutes = -1 is no budget. Give a positive number."),
+        ({"settings": {"lr": 1}}, "--set lr needs --method KIND: the method that it belongs to."),
+        ({"settings": {"training.epoch": 1}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
+        (
+            {"weights": "net.pth"},
+            "--weights net.pth needs exactly one --pretrained NAME: the architecture that the file is for.",
+        ),
+    ],
+)
+def test_a_wish_that_cannot_be_fulfilled_is_told_at_once_and_claims_no_folder(vectors, tmp_path, wish, text):
+    out = tmp_path / "run"
+    assert refused(PlanError, lambda: chain.run(vectors, out=out, **wish)) == text
+    assert not out.exists()
+
+
+def test_a_setting_may_name_its_method(vectors, tmp_path):
+    finished = chain.run(vectors, minutes=1, method="knn", settings={"method.num_neighbors": 3}, out=tmp_path / "run")
+    assert finished.plan.method["num_neighbors"] == 3
+
+
+def test_a_folder_is_named_after_data_and_request(vectors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (chain.run(vectors, minutes=minutes).folder for minutes in (1, 2))
+    assert first.parent == second.parent == Path("runs")
+    assert first.name.startswith("vectors-")
+    assert first != second

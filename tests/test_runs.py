@@ -1,0 +1,126 @@
+"""A run's folder: what it holds, how it is read, and that it holds one fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart import runs
+from headstart.core.errors import DataError, PlanError
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.task import Task
+from headstart.planning import fitting, judge
+from headstart.planning.plan import Plan
+from headstart.runs import Run, fit, list_runs
+
+
+@pytest.fixture
+def task():
+    """Feature vectors in two classes with a sealed test set."""
+    rng = np.random.default_rng(3)
+    labels = (np.arange(84) % 5 < 2).astype(np.int64)
+    features = (rng.normal(size=(84, 7)) + 2 * labels[:, None]).astype(np.float32)
+    rows = ImageSet(Embeddings(features, "vectors", np.arange(84)), ("low", "high"), labels, np.arange(84))
+    test = replace(rows.take(range(61, 84)), sealed=True)
+    return Task("vectors", ("low", "high"), rows.take(range(61)), test=test, place="vectors.npz")
+
+
+def plan_of(kind: str = "ridge", **other) -> Plan:
+    return Plan(data="vectors.npz", pretrained="embeddings", weights="none", input_pixels=1, method={"kind": kind}, **other)
+
+
+def refused(error, call) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
+    made = fit(task, plan_of(), tmp_path / "run")
+    assert made.evaluation.split == "test"
+    assert made.evaluation.num_images == 23
+    again = Run.load(tmp_path / "run")
+    assert again.plan == plan_of()
+    assert again.evaluation == made.evaluation
+    assert again.predictions.names == tuple(task.test.images.name(row) for row in range(23))
+    assert again.predictions.correct.mean() == pytest.approx(made.evaluation.accuracy.value)
+    np.testing.assert_allclose(again.predict(task.test).probs, again.predictions.probs)
+    assert (again.ranking, again.decision, again.findings) == (None, None, ())
+    assert again.task_summary.task_fingerprint == task.fingerprint
+    assert set(again.seconds) == set(runs.STAGES)
+    assert again.environment["packages"]["numpy"] == np.__version__
+
+
+def test_the_result_is_what_the_command_prints(task, tmp_path):
+    made = fit(task, plan_of(), tmp_path / "run")
+    written = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert written == made.result
+    assert written["verdict"] is None
+    assert written["decision"] is None
+    assert written["evaluation"]["num_images"] == 23
+
+
+def test_without_a_test_set_the_evaluation_is_out_of_fold_and_says_so(task, tmp_path):
+    made = fit(replace(task, test=None), plan_of(), tmp_path / "run")
+    assert made.evaluation.split == "out of fold"
+    assert made.evaluation.num_images == 61
+    assert "out of fold" in made.evaluation.protocol
+
+
+def test_a_second_start_reads_what_the_first_one_made(task, tmp_path, monkeypatch):
+    first = fit(task, plan_of(), tmp_path / "run").evaluation
+    monkeypatch.setattr(fitting, "fit_rows", None)
+    monkeypatch.setattr(runs, "evaluate", None)
+    assert fit(task, plan_of(), tmp_path / "run").evaluation == first
+
+
+@pytest.mark.parametrize("name", ["evaluate", "fit_plan"])
+def test_a_kill_before_or_in_the_evaluation_gives_the_same_and_fits_once(task, tmp_path, monkeypatch, name):
+    whole = fit(task, plan_of(), tmp_path / "whole").evaluation
+    fits = []
+    monkeypatch.setattr(fitting, "fit_rows", lambda *given: fits.append(1) or judge.fit_rows(*given))
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(task, plan_of(), tmp_path / "run")
+    assert fit(task, plan_of(), tmp_path / "run").evaluation == whole
+    assert len(fits) == 1
+
+
+@pytest.mark.parametrize("changed", ["plan", "data"])
+def test_a_second_fit_in_one_folder_is_refused_and_the_first_stays_whole(task, tmp_path, changed):
+    folder = tmp_path / "run"
+    fit(task, plan_of(), folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    other = (task, plan_of("knn")) if changed == "plan" else (replace(task, seed=1), plan_of())
+    assert refused(PlanError, lambda: fit(*other, folder)) == (
+        f"{folder} holds the fit of another plan or of data that changed since. Give another --out, or delete it."
+    )
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_without_a_model_is_no_run(tmp_path):
+    assert refused(DataError, lambda: Run.load(tmp_path)) == (
+        f"{tmp_path} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with `run`."
+    )
+
+
+def test_runs_are_listed_oldest_first(task, tmp_path):
+    for name, age in (("b", 300), ("a", 200), ("c", 100)):
+        fit(task, plan_of(), tmp_path / name)
+        path = tmp_path / name / "model" / "model.json"
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
+    (tmp_path / "unfinished" / "model").mkdir(parents=True)
+    assert [run.folder.name for run in list_runs(tmp_path)] == ["b", "a", "c"]
+    assert list_runs(tmp_path / "none") == []
+
+
+def test_without_a_place_the_folder_is_named_after_data_and_plan(task, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {fit(task, plan).folder.name for plan in (plan_of(), plan_of(), plan_of("knn"))}
+    assert len(names) == 2
+    assert all(name.startswith("vectors-") for name in names)
