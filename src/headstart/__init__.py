@@ -4,7 +4,7 @@ The public names load on first use, so that `import headstart` costs next to not
 
     task = headstart.Task.from_folder("flowers/", seed=0)
     ranking = headstart.rank(task, headstart.pretrained(license="permissive"))
-    decision, plan = headstart.decide(task, ranking, minutes=5)
+    plan = headstart.decide(task, ranking, minutes=5)
     run = headstart.fit(task, plan)
     headstart.predict(run, ["new.jpg"])
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.applying import predict
     from headstart.backbones.loading import load_backbone, pretrained
-    from headstart.chain import fit, run
+    from headstart.chain import decide, fit, run
     from headstart.checks.inspection import inspect
     from headstart.core.evaluation import Evaluation
     from headstart.core.findings import Finding
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from headstart.evaluation.compare import compare
     from headstart.evaluation.protocols import evaluate
     from headstart.methods.model import Model
-    from headstart.planning.decide import decide
     from headstart.planning.plan import Plan
     from headstart.planning.rank import rank
     from headstart.runs import Run
@@ -42,7 +41,7 @@ _PLACES = {
     "Run": "headstart.runs",
     "Task": "headstart.data.task",
     "compare": "headstart.evaluation.compare",
-    "decide": "headstart.planning.decide",
+    "decide": "headstart.chain",
     "evaluate": "headstart.evaluation.protocols",
     "fit": "headstart.chain",
     "inspect": "headstart.checks.inspection",

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, did_you_mean
+from headstart.core.errors import DataError, HeadstartError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
 from headstart.data.scan import scan
 from headstart.data.splitting import reader_for
+from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.runs import Run
 
@@ -42,6 +43,15 @@ def predict(run: Run, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
             shares = {name: float(share) for name, share in zip(classes, probs, strict=True)}
             rows[row] = {"path": str(paths[row]), "label": classes[best], "probability": float(probs[best]), "probs": shares}
     return rows
+
+
+def task_of(run: Run) -> Task | None:
+    """The task that a run was fitted on; None where its data are gone or have changed since."""
+    try:
+        task = Task.from_folder(run.plan.data, run.plan.seed, run.plan.per_class)
+    except HeadstartError:
+        return None
+    return task if task.fingerprint == run.task_summary.task_fingerprint else None
 
 
 def evaluate_on(run: Run, place: str) -> Evaluation:

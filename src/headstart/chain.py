@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.task import Task
-from headstart.planning.decide import check_wishes, decide
+from headstart.planning import decide as deciding
 from headstart.planning.decision import Decision
 from headstart.planning.ladder import Only
 from headstart.planning.plan import Plan
@@ -90,11 +91,11 @@ def run(
         ExportError: The folder cannot be written.
     """
     request = Request(
-        place=place or EMBEDDED_SET, pretrained=tuple(pretrained), weights=weights, minutes=minutes, method=method,
-        settings=settings or {}, only=only, seed=seed, per_class=per_class,
+        place=EMBEDDED_SET if place is None else place, pretrained=tuple(pretrained), weights=weights, minutes=minutes,
+        method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class,
     )  # fmt: skip
     cards = _cards(request)
-    check_wishes(minutes, method, *_wishes(request))
+    deciding.check_wishes(minutes, method, *_wishes(request))
     with stage("reading the data"):
         task = Task.from_folder(request.place, seed, per_class)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
@@ -120,9 +121,18 @@ def _cards(request: Request) -> list[Pretrained]:
 
 
 def _ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
-    inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": request.weights}
+    inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": _content(request.weights)}
     with stage("ranking"):
         return steps.run("rank", inputs, Ranking, lambda _: rank(task, cards, steps=steps, weights=request.weights))
+
+
+def _content(weights: str) -> str:
+    """What the weights are, not where they lie: a file that was changed is another one."""
+    path = Path(weights)
+    if not path.is_file():
+        return weights
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _wishes(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -136,7 +146,7 @@ def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> De
     settings, training = _wishes(request)
 
     def make(_: Path) -> Decided:
-        decision, plan = decide(
+        decision, plan = deciding.decide(
             task,
             ranking,
             minutes=request.minutes,
@@ -150,8 +160,15 @@ def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> De
         )
         return Decided(decision=decision, plan=plan)
 
+    inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
     with stage("deciding"):
-        return steps.run("decide", {"request": request.to_dict(), "ranking": ranking.to_dict()}, Decided, make)
+        return steps.run("decide", inputs, Decided, make)
+
+
+def decide(task: Task, ranking: Ranking, *, minutes: float = DEFAULT_MINUTES, only: Only | None = None) -> Plan:
+    """The plan to fit, with the verdict, its reasons and everything rejected in it; see `planning.decide.decide`."""
+    _, plan = deciding.decide(task, ranking, minutes=minutes, only=only)
+    return plan
 
 
 def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:

@@ -160,10 +160,24 @@ def test_labels_of_a_sealed_set_are_not_read(backbone: Backbone) -> None:
     assert len(features_of(_set(3, sealed=True), backbone)) == 3
 
 
-def test_feature_vectors_come_back_as_the_only_stage(backbone: Backbone) -> None:
+def _vectors() -> ImageSet:
     vectors = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    images = ImageSet(Embeddings(vectors, "given", np.arange(5)), ("a", "b"), np.zeros(5, np.int64), np.arange(5))
-    features = features_of(images, backbone)
+    return ImageSet(Embeddings(vectors, "given", np.arange(5)), ("a", "b"), np.zeros(5, np.int64), np.arange(5))
+
+
+def test_a_network_is_given_no_vectors_and_vectors_no_pictures(backbone: Backbone) -> None:
+    with pytest.raises(DataError) as caught:
+        features_of(_vectors(), backbone)
+    assert str(caught.value) == (
+        f"given[0] and the rest are feature vectors, and {backbone.card.name} takes pictures. Give it those."
+    )
+    with pytest.raises(DataError, match=r"and the rest are pictures, and embeddings takes feature vectors\."):
+        features_of(_set(3), load_backbone("embeddings"))
+
+
+def test_feature_vectors_come_back_as_the_only_stage() -> None:
+    vectors = _vectors().images.vectors()
+    features = features_of(_vectors(), load_backbone("embeddings"))
     np.testing.assert_array_equal(features.penultimate, vectors)
     assert (len(features.stages), features.pixels, features.source_logits) == (1, None, None)
 

@@ -70,7 +70,8 @@ def test_integer_weights_equal_repeated_rows():
 def test_dual_equals_primal(num, width):
     features, labels = problem(num, width, 3)
     made = ridge_solver._problem(features, 2 * one_hot(labels, 3) - 1, None)
-    dual, primal = ridge_solver._dual(made, None), ridge_solver._primal(made, None)
+    groups = np.arange(num) // 3
+    dual, primal = ridge_solver._dual(made, None, groups), ridge_solver._primal(made, None, groups)
     for one, other in zip(dual, primal, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-8, rtol=1e-8)
 

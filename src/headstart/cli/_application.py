@@ -143,7 +143,6 @@ def _refused_usage(error: Any) -> int:
     if option in LATER:
         return _refused(later(option))
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(error.ctx.get_help(), err=True)
-        return 2
+        return 2  # to make the error is to print the help
     path = error.ctx.command_path if getattr(error, "ctx", None) else "headstart"
     return _refused(f"{str(error.format_message()).rstrip('.')}. `{path} --help` shows how.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from headstart.cli._printing import print_json, stdout
+from headstart.cli._printing import print_json, show
 from headstart.cli._views import run_view
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
         print_json(finished.result)
     else:
         sentence = finished.decision.sentence if finished.decision else ""
-        stdout().print(run_view(str(finished.folder), finished.result, sentence))
+        show(run_view(str(finished.folder), finished.result, sentence))
     if strict:
         exit_on_findings(finished.findings)
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from headstart.core.predictions import Predictions
 
 
+FEWEST_ROWS = 6
+"""With fewer shared images no exact paired test can reach 5 %, and a bootstrap of one image has an interval without width."""
+
+
 def compared(first: Path, second: Path, seed: int) -> dict[str, Any]:
     """The first run against the second, as plain JSON values.
 
@@ -33,7 +37,8 @@ def compared(first: Path, second: Path, seed: int) -> dict[str, Any]:
 
     pair = compare(_predictions(first), _predictions(second), seed)
     low, high = pair.log_loss_gain.low, pair.log_loss_gain.high
-    verdict = "better" if low > 0 else "worse" if high < 0 else "no difference"
+    enough = pair.num_rows >= FEWEST_ROWS
+    verdict = "better" if enough and low > 0 else "worse" if enough and high < 0 else "no difference"
     return {"run": str(second), "verdict": verdict, **pair.to_dict()}
 
 
@@ -53,7 +58,7 @@ def pairs_view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
             plain(pair["run"]),
             plain(pair["verdict"], "bold"),
             f"{pair['accuracy_gain']['value']:+.3f}",
-            interval(pair["accuracy_gain"]),
+            interval(pair["accuracy_gain"], "+"),
             f"{pair['log_loss_gain']['value']:+.3f}",
             f"{pair['p_value']:.3g}",
             str(pair["num_rows"]),
@@ -61,4 +66,4 @@ def pairs_view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
         for pair in pairs
     ]
     columns = ("against", "verdict", "accuracy", "95 %", "log loss", "p", "images")
-    return table(columns, rows, right=("accuracy", "log loss", "p", "images"), title=f"{run} is")
+    return table(columns, rows, right=("accuracy", "log loss", "p", "images"), title=f"{run}, and its lead over other runs")

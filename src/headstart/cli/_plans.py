@@ -29,23 +29,26 @@ def plan_from_file(path: Path, settings: dict[str, str]) -> Plan:
         DataError: The file cannot be read.
         PlanError: A field does not exist or its value is out of range.
     """
-    from headstart.planning.plan import Plan
-
     try:
-        plan = Plan.from_toml(path.read_text(encoding="utf-8"), str(path))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise DataError(f"{path}: cannot be read ({reason}). `headstart decide DATA -o {path}` writes a plan.") from None
-    return changed(plan, settings)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{path}: not valid TOML ({error}). Mend that line.") from None
+    plan = _checked(values, str(path))
+    return changed(plan, settings) if settings else plan
 
 
-def plan_by_hand(task: Task, kind: str, pretrained: str, weights: str, per_class: int | None, settings: dict[str, str]) -> Plan:
+def plan_by_hand(
+    task: Task, kind: str, pretrained: str | None, weights: str, per_class: int | None, settings: dict[str, str]
+) -> Plan:
     """The plan that options describe.
 
     Args:
         task: What is to be learned.
         kind: The method.
-        pretrained: Name of the card.
+        pretrained: Name of the card; None for the default.
         weights: "pretrained", "none" or a file.
         per_class: Goes into the plan.
         settings: Fields by dotted name.
@@ -59,17 +62,21 @@ def plan_by_hand(task: Task, kind: str, pretrained: str, weights: str, per_class
     from headstart.backbones.loading import card_of
     from headstart.planning.inputs import input_pixels_for
     from headstart.planning.plan import Plan
+    from headstart.training.budget import scratch_training
     from headstart.training.settings import Training
 
+    pretrained = pretrained or ("embeddings" if task.train.images.embedded else DEFAULT_PRETRAINED)
+    card = card_of(pretrained)
+    pixels, scratch = input_pixels_for(card, task), weights == "none" or card.provider == "small_cnn"
     plan = Plan(
         data=task.place,
         seed=task.seed,
         per_class=per_class,
         pretrained=pretrained,
         weights=weights,
-        input_pixels=input_pixels_for(card_of(pretrained), task),
+        input_pixels=pixels,
         method={"kind": kind},
-        training=Training(seed=task.seed),
+        training=scratch_training(len(task.labeled), pixels, task.seed) if scratch else Training(seed=task.seed),
     )
     return changed(plan, settings)
 
@@ -87,10 +94,6 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
     Raises:
         PlanError: A field does not exist or its value is out of range.
     """
-    from headstart.methods import method_from
-    from headstart.methods.base import settings_of
-    from headstart.planning.plan import Plan
-
     values = plan.to_dict()
     for key, text in settings.items():
         *parents, last = key.split(".")
@@ -98,8 +101,30 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
             raise PlanError(f"--set {key}: no such part of a plan.{did_you_mean(parents[0], ('training', 'method'))}")
         inside = values[parents[0]] if parents else values if last in values else values["method"]
         inside[last] = _value(text)
-    fresh = Plan.from_dict(values, "--set" if settings else plan.data)
-    return fresh.model_copy(update={"method": settings_of(method_from(fresh.method, "--set" if settings else "plan"))})
+    return _checked(values, "--set")
+
+
+def _checked(values: dict[str, Any], where: str) -> Plan:
+    """The plan with those values; whatever is wrong with any of them is said at once."""
+    from headstart.backbones.loading import card_of
+    from headstart.methods import method_from
+    from headstart.methods.base import settings_of
+    from headstart.planning.plan import Plan
+
+    problems, method = [], values.get("method")
+    try:
+        Plan.from_dict(values, where)
+    except PlanError as error:
+        problems.append(str(error).removeprefix(f"{where}: "))
+    try:
+        method = settings_of(method_from(method, "method")) if isinstance(method, dict) else method
+    except PlanError as error:
+        text = str(error)
+        problems.append(f"method.kind = {text}" if text.startswith('"') else text.removeprefix("method: "))
+    if problems:
+        raise PlanError(f"{where}: {' '.join(problems)}")
+    card_of(str(values["pretrained"]))
+    return Plan.from_dict({**values, "method": method}, where)
 
 
 def _value(text: str) -> Any:

@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.table import Table
 
 WIDEST_NAME = 32
 
 
-def stdout() -> Console:
-    """The console for answers."""
+def show(*parts: RenderableType, soft_wrap: bool = False) -> None:
+    """Print an answer, one part below the other, without blanks at the ends of lines.
+
+    Args:
+        *parts: Texts and tables.
+        soft_wrap: Leave it to the terminal to break lines: for paths that are copied.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False)
+    with console.capture() as captured:
+        console.print(*parts, sep="\n", soft_wrap=soft_wrap)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip(" "), color=console.is_terminal)
 
 
 def print_json(value: Any) -> None:
@@ -42,7 +51,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], righ
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     shown = list(rows)
     longest = max((len(str(row[0])) for row in shown), default=0)
     for index, name in enumerate(columns):
@@ -74,6 +91,6 @@ def plain(text: object, style: str = "") -> RenderableType:
     return Text(str(text), style=style)
 
 
-def interval(estimate: dict[str, float] | None) -> str:
-    """The ends of a 95 % interval, or a dash."""
-    return "-" if estimate is None else f"{estimate['low']:.3f} to {estimate['high']:.3f}"
+def interval(estimate: dict[str, float] | None, signs: str = "") -> str:
+    """The ends of a 95 % interval, or a dash; with signs = "+" a gain has its sign."""
+    return "-" if estimate is None else f"{estimate['low']:{signs}.3f} to {estimate['high']:{signs}.3f}"

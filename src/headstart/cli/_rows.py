@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from headstart.cli._printing import plain, stdout, table
+from headstart.cli._printing import plain, show, table
 from headstart.core.errors import DataError, ExportError
 from headstart.core.records import write_atomically
 from headstart.data.opening import IMAGE_SUFFIXES
@@ -54,12 +54,40 @@ def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
     cells = [
-        (plain(row["path"]), plain(row["error"], "red"), "")
+        (plain(row["path"]), plain(row["error"].removeprefix(f"{row['path']}: "), "red"), "")
         if "error" in row
         else (plain(row["path"]), plain(row["label"], "bold"), f"{row['probability']:.3f}")
         for row in rows
     ]
-    stdout().print(table(("path", "label", "probability"), cells, right=("probability",)))
+    show(table(("path", "label", "probability"), cells, right=("probability",)))
+
+
+def check_format(path: Path) -> str:
+    """The ending of a file's name.
+
+    Args:
+        path: Where rows are to be written.
+
+    Returns:
+        ".csv", ".parquet" or ".jsonl".
+
+    Raises:
+        ExportError: The name ends otherwise.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise ExportError(f'{path} ends in "{suffix}". Choose one of {", ".join(FORMATS)}.')
+    return suffix
+
+
+def keep_rows(path: Path, rows: Sequence[dict[str, Any]], printed: bool) -> None:
+    """Write the rows; where that fails and they are not yet printed, print them, so that they are not lost."""
+    try:
+        write_rows(path, rows)
+    except ExportError:
+        if not printed:
+            print_rows(rows, as_json=True)
+        raise
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -72,9 +100,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     Raises:
         ExportError: The name ends otherwise, or the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise ExportError(f'{path} ends in "{suffix}". Choose one of {", ".join(FORMATS)}.')
+    suffix = check_format(path)
     if suffix == ".jsonl":
         write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     elif suffix == ".csv":

@@ -64,7 +64,7 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
         title="Same folds for all",
     )
     reasons = facts(("-", plain(reason)) for reason in decision["reasons"])
-    return Group(rungs, plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+    return Group(rungs, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
 def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
@@ -72,15 +72,15 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
     from rich.console import Group
 
     metrics = [(plain(name), f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
-    title = f"{evaluation['num_images']} {evaluation['split']} images"
-    parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title)]
+    title = _counted(evaluation)
+    parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
     if len(evaluation["per_class"]) <= MOST_CLASSES:
         rows = [
-            (plain(row["class"]), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["support"]))
+            (plain(row["class"]), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['support']:,}")
             for row in evaluation["per_class"]
         ]
         numbers = ("precision", "recall", "f1", "images")
-        parts.append(table(("class", *numbers), rows, right=numbers))
+        parts += [table(("class", *numbers), rows, right=numbers), ""]
     return Group(*parts, plain(evaluation["protocol"], "dim"))
 
 
@@ -89,9 +89,12 @@ def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
     if evaluation is None:
         return plain("no labeled test images")
     accuracy = evaluation["metrics"]["accuracy"]
-    return plain(
-        f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {evaluation['num_images']} {evaluation['split']} images"
-    )
+    return plain(f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {_counted(evaluation)}")
+
+
+def _counted(evaluation: dict[str, Any]) -> str:
+    split = {"out of fold": "out-of-fold"}.get(evaluation["split"], evaluation["split"])
+    return f"{evaluation['num_images']:,} {split} images"
 
 
 def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableType:
@@ -100,15 +103,24 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
     grave = sum(finding["severity"] != "info" for finding in findings)
     verdict = result.get("verdict") or ""
     rows: list[tuple[str, RenderableType]] = [
-        ("Verdict", plain(verdict or "by hand", VERDICT_STYLES.get(verdict, ""))),
+        ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
         ("", plain(sentence)),
         ("Accuracy", accuracy_line(result.get("evaluation"))),
-        ("Findings", plain(f"{len(findings)}, of which {grave} want attention", "yellow" if grave else "")),
+        ("Findings", plain(_findings_line(len(findings), grave) if verdict else "", "yellow" if grave else "")),
         ("Run", plain(folder)),
         ("Report", plain(f"{folder}/report.html")),
         ("Next", plain(f"headstart predict {folder} NEW_IMAGES")),
     ]
-    return facts([row for row in rows if row[0] or str(row[1])])
+    return facts([row for row in rows if str(row[1])])
+
+
+def _findings_line(count: int, grave: int) -> str:
+    wants = "wants" if grave == 1 else "want"
+    return f"{count}, of which {grave or 'none'} {wants} attention" if count else "none"
+
+
+def _span(least: int, most: int) -> str:
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def task_view(summary: dict[str, Any]) -> RenderableType:
@@ -121,6 +133,6 @@ def task_view(summary: dict[str, Any]) -> RenderableType:
         [
             ("Data", plain(f"{summary['name']} ({summary['place']})")),
             ("Images", plain(f"{images}; {side}")),
-            ("Classes", plain(f"{len(summary['classes'])}; {min(counts)} to {max(counts)} training images each")),
+            ("Classes", plain(f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each")),
         ]
     )

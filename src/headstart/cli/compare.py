@@ -20,10 +20,10 @@ def compare(
 ) -> None:
     """Compare the first run with each other one on the test images that both saw."""
     from headstart.cli._pairs import compared, pairs_view
-    from headstart.cli._printing import print_json, stdout
+    from headstart.cli._printing import print_json, show
 
     pairs = [compared(run, other, seed) for other in others]
     if as_json:
         print_json({"run": str(run), "pairs": pairs})
     else:
-        stdout().print(pairs_view(str(run), pairs))
+        show(pairs_view(str(run), pairs))

@@ -9,7 +9,7 @@ POSITION = 52
 
 def datasets(as_json: options.Json = False) -> None:
     """List the built-in sets, and the layouts in which your own data may lie."""
-    from headstart.cli._printing import plain, print_json, stdout, table
+    from headstart.cli._printing import plain, print_json, show, table
     from headstart.data.built_in import built_in_names
     from headstart.data.readers import READERS
 
@@ -20,4 +20,4 @@ def datasets(as_json: options.Json = False) -> None:
         return
     named = [(plain(name, "bold"), plain(line)) for name, line in built_in.items()]
     read = [(plain(name, "bold"), plain(line)) for name, line in layouts.items()]
-    stdout().print(table(("name", "built-in set"), named), table(("reader", "your own data"), read), sep="\n")
+    show(table(("name", "built-in set"), named), "", table(("reader", "your own data"), read))

@@ -26,7 +26,7 @@ def decide(
 ) -> None:
     """Judge the candidates on shared folds and write the plan to fit."""
     from headstart.cli._candidates import cards_named
-    from headstart.cli._printing import plain, print_json, stdout
+    from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import decision_view
     from headstart.core.records import write_atomically
     from headstart.data.task import Task
@@ -34,11 +34,13 @@ def decide(
     from headstart.planning.rank import rank
 
     task = Task.from_folder(data, seed, per_class)
-    decision, plan = decide_plan(task, rank(task, cards_named(pretrained)), minutes=minutes)
-    if out:
-        write_atomically(out, plan.to_toml())
+    decision, plan = decide_plan(task, rank(task, cards_named(pretrained)), minutes=minutes, per_class=per_class)
     if as_json:
         print_json({"decision": decision.to_dict(), "plan": plan.to_dict()})
     else:
+        show(decision_view(decision.to_dict()))
+    if out:
+        write_atomically(out, plan.to_toml())
+    if not as_json:
         advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
-        stdout().print(decision_view(decision.to_dict()), "", plain(f"Next: {advice}"), sep="\n")
+        show("", plain(f"Next: {advice}"))

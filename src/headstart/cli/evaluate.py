@@ -21,7 +21,7 @@ def evaluate(
 ) -> None:
     """Show every metric with its 95 % interval."""
     from headstart.applying import evaluate_on
-    from headstart.cli._printing import print_json, stdout
+    from headstart.cli._printing import print_json, show
     from headstart.cli._views import evaluation_view
     from headstart.core.errors import DataError
     from headstart.runs import Run
@@ -33,4 +33,4 @@ def evaluate(
     if as_json:
         print_json(evaluation.to_dict())
     else:
-        stdout().print(evaluation_view(evaluation.to_dict()))
+        show(evaluation_view(evaluation.to_dict()))

@@ -44,5 +44,5 @@ def fit(
                 f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself."
             )
         task = Task.from_folder(plan_or_data, seed, per_class)
-        plan = plans.plan_by_hand(task, method, pretrained or plans.DEFAULT_PRETRAINED, weights, per_class, chosen)
+        plan = plans.plan_by_hand(task, method, pretrained, weights, per_class, chosen)
     finish_run(chain.fit(task, plan, out), as_json)

@@ -17,7 +17,7 @@ def inspect(
     """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance."""
     from headstart.checks.inspection import inspect as inspect_task
     from headstart.cli._finish import exit_on_findings
-    from headstart.cli._printing import print_json, stdout
+    from headstart.cli._printing import print_json, show
     from headstart.cli._views import findings_view, task_view
     from headstart.data.task import Task
 
@@ -27,6 +27,6 @@ def inspect(
     if as_json:
         print_json({"task": task.summary().to_dict(), "findings": plain_findings})
     else:
-        stdout().print(task_view(task.summary().to_dict()), "", findings_view(plain_findings), sep="\n")
+        show(task_view(task.summary().to_dict()), "", findings_view(plain_findings))
     if strict:
         exit_on_findings(findings)

@@ -20,7 +20,7 @@ def methods(
     as_json: options.Json = False,
 ) -> None:
     """List the methods, or describe one with its settings."""
-    from headstart.cli._printing import plain, print_json, stdout, table
+    from headstart.cli._printing import plain, print_json, show, table
     from headstart.methods import METHODS
 
     if name is not None:
@@ -31,12 +31,12 @@ def methods(
         print_json([{"name": kind, "cost": method.cost, "summary": method.summary} for kind, method in found.items()])
         return
     rows = [(plain(kind, "bold"), method.cost, plain(method.summary)) for kind, method in found.items()]
-    stdout().print(table(("name", "cost", "what it does"), rows))
+    show(table(("name", "cost", "what it does"), rows))
 
 
 def _describe(name: str, method: type[Method], as_json: bool) -> None:
     from headstart.cli._docstrings import described, paragraphs
-    from headstart.cli._printing import plain, print_json, stdout, table
+    from headstart.cli._printing import plain, print_json, show, table
 
     schema = method.model_json_schema()
     description, _, fields = inspect.cleandoc(method.__doc__ or "").partition("\n\nAttributes:\n")
@@ -44,14 +44,14 @@ def _describe(name: str, method: type[Method], as_json: bool) -> None:
         card = {"name": name, "cost": method.cost, "summary": method.summary, "description": description, "schema": schema}
         print_json(card)
         return
-    stdout().print(plain(f"{name} ({method.cost})", "bold"), *(plain(part) for part in paragraphs(description)), sep="\n")
+    show(plain(f"{name} ({method.cost})", "bold"), *(plain(part) for part in paragraphs(description)))
     meanings = described(fields)
     rows = [
         (plain(key, "bold"), plain(_written(value.get("default", ""))), plain(_allowed(value)), plain(meanings.get(key, "")))
         for key, value in schema.get("properties", {}).items()
     ]
     if rows:
-        stdout().print(table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
+        show("", table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
 
 
 def _written(value: Any) -> str:

@@ -21,12 +21,16 @@ def models(
 ) -> None:
     """List the pretrained models; any other timm or torchvision classifier works by its name too."""
     from headstart.backbones.loading import pretrained
-    from headstart.cli._printing import plain, print_json, stdout, table
+    from headstart.cli._printing import plain, print_json, show, table
+    from headstart.core.errors import PlanError
 
     cards = pretrained(license=license_name, provider=provider)
     if as_json:
         print_json([card.to_dict() for card in cards])
         return
+    if not cards:
+        known = sorted({card.license for card in pretrained(provider=provider)})
+        raise PlanError(f'"{license_name}" is the license of no model here. Known: permissive, {", ".join(known)}.')
     rows = [
         (
             plain(card.name, "bold" if card.available else "dim"),
@@ -39,4 +43,4 @@ def models(
         for card in cards
     ]
     columns = ("name", "size", "pixels", "license", "top-1", "here")
-    stdout().print(table(columns, rows, right=("size", "pixels", "top-1")))
+    show(table(columns, rows, right=("size", "pixels", "top-1")))

@@ -26,13 +26,17 @@ def predict(
 ) -> None:
     """Label new images; files that cannot be read give a row with the error, and exit code 1."""
     from headstart.applying import predict as predict_files
-    from headstart.cli._rows import image_paths, print_rows, write_rows
+    from headstart.cli._rows import check_format, image_paths, keep_rows, print_rows
     from headstart.runs import Run
 
-    rows = predict_files(Run.load(run), image_paths(paths))
     if out:
-        write_rows(out, rows)
+        check_format(out)
+    rows = predict_files(Run.load(run), image_paths(paths))
+    unread = sum("error" in row for row in rows)
     if as_json or not out:
         print_rows(rows, as_json)
-    if any("error" in row for row in rows):
+    if out:
+        keep_rows(out, rows, printed=as_json)
+        typer.echo(f"{out}: {len(rows) - unread:,} labeled, {unread:,} unreadable", err=True)
+    if unread:
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ def rank(
 ) -> None:
     """Rank the models that could be transferred from, with spread and canaries."""
     from headstart.cli._candidates import cards_named
-    from headstart.cli._printing import plain, print_json, stdout
+    from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import ranking_view
     from headstart.data.task import Task
     from headstart.planning.rank import rank as rank_cards
@@ -25,4 +25,4 @@ def rank(
     if as_json:
         print_json(ranking.to_dict())
     else:
-        stdout().print(ranking_view(ranking.to_dict()), plain(ranking.sentence, "bold"), sep="\n")
+        show(ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold"))

@@ -17,16 +17,18 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Write each run's report.html again and say where it is."""
-    from headstart.cli._printing import plain, print_json, stdout
+    from headstart.applying import task_of
+    from headstart.cli._printing import plain, print_json, show
     from headstart.report.html import write_report
     from headstart.runs import Run
 
     paths = []
     for folder in runs:
         path = folder / "report.html"
-        write_report(Run.load(folder), path)
+        loaded = Run.load(folder)
+        write_report(loaded, path, task_of(loaded))
         paths.append(str(path))
     if as_json:
         print_json({"reports": paths})
     else:
-        stdout().print(*(plain(path) for path in paths), sep="\n", soft_wrap=True)
+        show(*(plain(path) for path in paths), soft_wrap=True)

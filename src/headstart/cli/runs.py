@@ -17,7 +17,7 @@ def runs(
     as_json: options.Json = False,
 ) -> None:
     """List the runs of a folder with their verdicts."""
-    from headstart.cli._printing import interval, plain, print_json, stdout, table
+    from headstart.cli._printing import interval, plain, print_json, show, table
     from headstart.runs import list_runs
 
     results = [(str(run.folder), run.plan, run.result) for run in list_runs(folder)]
@@ -31,6 +31,6 @@ def runs(
         adapted = f"{plan.method['kind']} of {plan.pretrained}"
         rows.append((plain(place, "bold"), plain(result.get("verdict") or "-"), plain(adapted), shown, interval(accuracy)))
     if not rows:
-        stdout().print(plain(f"No runs in {folder}. `headstart run DATA` makes one."))
+        show(plain(f"No runs in {folder}. `headstart run DATA` makes one."))
         return
-    stdout().print(table(("run", "verdict", "plan", "accuracy", "95 % interval"), rows, right=("accuracy",)))
+    show(table(("run", "verdict", "plan", "accuracy", "95 % interval"), rows, right=("accuracy",)))

@@ -62,7 +62,7 @@ class Catalog(Generic[T]):
             The object.
 
         Raises:
-            PlanError: No entry has that name, or a plug-in's object is of the wrong kind.
+            PlanError: No entry has that name, or a plug-in cannot be loaded or is of the wrong kind.
         """
         if name in self._modules:
             module = importlib.import_module(self._modules[name])
@@ -74,7 +74,12 @@ class Catalog(Generic[T]):
         if plug_in is None:
             near = did_you_mean(name, self.names())
             raise PlanError(f'"{name}" is not a {self.word}.{near} Known: {", ".join(self.names())}.')
-        value = plug_in.load()
+        try:
+            value = plug_in.load()
+        except (ImportError, AttributeError) as error:
+            raise PlanError(
+                f'The plug-in "{name}" ({plug_in.value}) cannot be loaded ({error}). Mend or uninstall it.'
+            ) from error
         if not self.accepts(value):
             raise PlanError(f'The plug-in "{name}" ({plug_in.value}) is not a {self.word}.')
         return value  # type: ignore[no-any-return]

@@ -95,6 +95,8 @@ def _joined(looks: Iterable[Look]) -> Scan:
 def _scan_files(images: FileImages) -> Scan:
     cache = ScanCache(images.paths)
     unseen = [row for row in range(len(images)) if cache.get(row) is None]
+    if not unseen:
+        return _joined(cache[row] for row in range(len(images)))
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(unseen), "Looking at pictures") as advance:
         for start in range(0, len(unseen), CHUNK_FILES):
             looks: dict[int, Look] = {}

@@ -79,6 +79,8 @@ def reader_for(place: str) -> Reader:
     Raises:
         DataError: There is nothing of that name, or no reader knows the layout.
     """
+    if not place.strip():
+        raise DataError(f'"{place}" names no place. Give a folder, a file, or the name of a built-in set.')
     readers = sorted((kind() for kind in READERS.all().values()), key=lambda reader: -reader.precedence)
     for reader in readers:
         if reader.recognizes(place):

@@ -12,6 +12,7 @@ import torch
 
 from headstart.backbones.backbone import Backbone, Outputs
 from headstart.backbones.engines.torch_engine import engine_for
+from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
@@ -44,9 +45,10 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
         The features.
 
     Raises:
-        DataError: A picture cannot be read.
+        DataError: A picture cannot be read, or a backbone of pictures is given vectors, or the other way round.
         ExportError: The store cannot be written.
     """
+    _check_kind(images, backbone)
     if images.images.embedded:
         vectors = np.asarray(images.images.vectors(), np.float32)
         return FeatureSet((vectors,), None, None, ("given",))
@@ -57,6 +59,15 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
         first_rows = {key: row for row, key in reversed(list(enumerate(keys)))}
         _extract(images.images, [first_rows[key] for key in missing], missing, backbone, store)
     return _feature_set(store.gather(keys), backbone, len(keys))
+
+
+def _check_kind(images: ImageSet, backbone: Backbone) -> None:
+    takes_vectors = backbone.card.architecture == "identity"
+    if len(images) and images.images.embedded != takes_vectors:
+        given, taken = ("feature vectors", "pictures") if images.images.embedded else ("pictures", "feature vectors")
+        raise DataError(
+            f"{images.images.name(0)} and the rest are {given}, and {backbone.card.name} takes {taken}. Give it those."
+        )
 
 
 def _address(backbone: Backbone) -> str:

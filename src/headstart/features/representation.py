@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 
@@ -64,8 +64,24 @@ class Representation:
         return cls(blocks, means)
 
     def matrix(self, features: FeatureSet) -> Floats:
-        """The joined, normalized features, float32 [sample, feature]."""
+        """The joined, normalized features.
+
+        Args:
+            features: Blocks as wide as those that the means were taken from.
+
+        Returns:
+            float32 [sample, feature].
+
+        Raises:
+            DataError: The blocks have other widths: feature vectors that another network made.
+        """
         blocks = blocks_of(features, self.blocks)
+        widths, known = [block.shape[1] for block in blocks], [len(mean) for mean in self.means]
+        if widths != known:
+            met, wanted = (" + ".join(map(str, sides)) for sides in (widths, known))
+            raise DataError(
+                f"The features are {met} wide, and the model was fitted on {wanted}. Give features that the same network made."
+            )
         out = np.empty((len(features), sum(len(mean) for mean in self.means)), np.float32)
         for start in range(0, len(out), CHUNK_ROWS):
             rows, left = out[start : start + CHUNK_ROWS], 0

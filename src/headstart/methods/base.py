@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.errors import PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.data.streams import Stream
@@ -114,6 +115,10 @@ class GradientMethod(Method):
 
     @final
     def _built(self, task: Task, backbone: Backbone, training: Training) -> Learner:
+        if task.train.images.embedded:
+            raise PlanError(
+                f"{task.name} holds feature vectors, and {self.kind()} trains on pictures. Choose ridge or another closed form."
+            )
         with torch.random.fork_rng():
             torch.manual_seed(seed_for(training.seed, "build", self.kind()))
             return self.build(task, backbone.copy(), training)

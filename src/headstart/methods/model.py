@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
@@ -79,7 +80,7 @@ class Model:
         try:
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             arrays = load_file(folder / "head.safetensors")
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
         head = head_from(arrays, card["head"])
         return cls(Backbone.load(folder / "backbone"), head, float(card["temperature"]), tuple(card["classes"]))

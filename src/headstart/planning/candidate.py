@@ -43,6 +43,8 @@ class Candidate(Record):
         if self.family == "scratch":
             return f"{self.pretrained} from scratch"
         random = "random " if self.weights == "none" else ""
+        if self.pretrained == "embeddings":
+            return f"{kind} on the given features"
         network = f"{random}{self.pretrained} at {self.input_pixels} pixels"
         return f"{kind} on {self.method['blocks']} of {network}" if "blocks" in self.method else f"{kind} of {network}"
 

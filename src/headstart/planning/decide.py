@@ -101,8 +101,8 @@ def check_wishes(minutes: float, method: str | None, settings: dict[str, Any], t
         raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
     if settings and method is None:
         raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")
-    if method is not None:
-        method_from({"kind": method, **settings}, "--set")
+    if method is not None and method_from({"kind": method, **settings}, "--set").cost == "closed form" and training:
+        raise PlanError(f"--set training.{next(iter(training))} has no effect: {method} is a closed form. Leave it out.")
     Training.from_dict(training, "--set training")
 
 
@@ -138,13 +138,15 @@ def _closed_forms(ladder: Ladder, ranking: Ranking, method: str | None, settings
         return
     for index, name in enumerate(_in_turn(ladder, ranking)):
         share = ladder.shares.first if index == 0 else ladder.shares.other
-        for blocks in ("penultimate", "stages+pixels"):
+        for blocks in ("penultimate",) if ladder.task.train.images.embedded else ("penultimate", "stages+pixels"):
             ladder.closed_form(ladder.candidate("transfer", name, _ridge(blocks)), share, must=index == 0)
     if ladder.task.train.images.embedded:
         return
-    ladder.closed_form(
-        ladder.candidate("canary", _in_turn(ladder, ranking)[0], _ridge("stages")), ladder.shares.canary, must=True
-    )
+    canary = ladder.candidate("canary", _in_turn(ladder, ranking)[0], _ridge("stages"))
+    if ladder.many:
+        ladder.skip(canary, "with this many rows its features cost more than they tell; the ranking has it on fewer")
+    else:
+        ladder.closed_form(canary, ladder.shares.canary, must=True)
     best = _best_closed(ladder)
     own = card_of(best.candidate.pretrained).input_pixels if best else 0
     if best and own > best.candidate.input_pixels:
@@ -269,7 +271,7 @@ def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: i
         verdict, made = verdict_of(_side(transfer), _side(without), _side(chance), task.seed)
         comparisons += made
         gain = made[0].accuracy_gain
-        chosen = _chosen(verdict, transfer, without, made[0], chance)
+        chosen = transfer if only == "transfer" else _chosen(verdict, transfer, without, made[0], chance)
     curve = _curve(ladder, transfer)
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
     reasons = reasons_for(ladder.judged, chosen, comparisons, curve, ranking)
@@ -298,6 +300,8 @@ def _chosen(verdict: str, transfer: Judged, without: Judged, comparison: Compari
         return transfer
     if verdict == "scratch":
         return without
+    if without.rung.family == "canary" and without.candidate.pretrained != "pixels":
+        return transfer  # the same network with random weights is no cheaper
     return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
 
 

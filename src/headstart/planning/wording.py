@@ -37,16 +37,28 @@ def sentence_for(
         return f"{tried}: {chosen.rung.name} reaches {_accuracy(chosen)} out of fold."
     pairs = {(made.better, made.worse): made.num_rows for made in comparisons}
     rows = pairs.get((transfer.rung.name, without.rung.name), transfer.rung.num_rows)
+    first, second = _shared_accuracies(transfer, without)
     pair = (
-        f"{transfer.rung.name} ({_accuracy(transfer)}) against {without.rung.name} ({_accuracy(without)}), the best without "
+        f"{transfer.rung.name} ({first}) against {without.rung.name} ({second}), the best without "
         f"transferred knowledge: {in_points(gain)} on {rows:,} shared held-out images"
     )
     partly = f" Only {only} was tried in full." if only else ""
     if verdict == "transfer":
         return f"Transfer: {pair}.{partly}"
     if verdict == "scratch":
-        return f"Train without transfer: {pair}.{partly}"
+        kept = f" {chosen.rung.name} is fitted all the same." if chosen is transfer else ""
+        return f"Train without transfer: {pair}.{partly}{kept}"
     return f"No difference that these labels can show: {pair}; {chosen.rung.name} is kept.{partly}"
+
+
+def _shared_accuracies(first: Judged, second: Judged) -> tuple[str, str]:
+    """The accuracies on the rows that both were judged on, which is where the gain was measured."""
+    if first.predictions is None or second.predictions is None:
+        return _accuracy(first), _accuracy(second)
+    shared = set(first.predictions.names) & set(second.predictions.names)
+    rows = [[name in shared for name in one.predictions.names] for one in (first, second) if one.predictions is not None]
+    shares = [one.predictions.correct[kept].mean() for one, kept in zip((first, second), rows, strict=True) if one.predictions]
+    return f"{shares[0]:.1%}", f"{shares[1]:.1%}"
 
 
 def reasons_for(
