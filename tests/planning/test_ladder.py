@@ -195,3 +195,17 @@ def test_the_class_shares_are_judged_without_a_network(tmp_path):
     assert (judged.rung.family, judged.rung.num_rows) == ("chance", 31)
     assert ladder.skip(judged.candidate, "no need").rung.reason == "no need"
     assert len(ladder.judged) == 2
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(15, 3000), (70, 8000), (1000, None)])
+def test_time_left_buys_rows_for_the_final_fit_of_a_closed_form(ladder_at, make_candidate, budget, rows):
+    ladder = ladder_at(17_000, budget, image=0.005)
+    candidate = make_candidate(max_rows=3000)
+    judged = Judged(candidate, candidate.rung(seconds=10.0))
+    ladder.judged.append(judged)
+    assert ladder.final_rows(judged) == rows
+
+
+def test_a_closed_form_judged_on_all_rows_is_fitted_on_all(ladder_at, make_candidate):
+    candidate = make_candidate()
+    assert ladder_at(100, 1).final_rows(Judged(candidate, candidate.rung(seconds=10.0))) is None

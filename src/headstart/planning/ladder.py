@@ -181,9 +181,9 @@ class Ladder:
         if rows is None:
             return None
         price = MARGIN * seconds_per_image(self.backbone(judged.candidate), self.task, self.steps)
-        solving = max(0.0, judged.rung.seconds - price * rows)
-        more = int((self.remaining_seconds - 2 * solving) * ALL_SHARE / price) if price > 0 else 0
-        wanted = rows + max(0, more // ROWS_STEP) * ROWS_STEP
+        solving = judged.rung.seconds / rows
+        paid_for = (max(0.0, self.remaining_seconds) * ALL_SHARE + price * rows) / (price + solving)
+        wanted = max(rows, int(paid_for) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
 
     def _affordable(self, candidate: Candidate, price: float, allowed: float, num_rows: int) -> tuple[Candidate, float] | None:
