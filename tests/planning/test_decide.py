@@ -160,13 +160,16 @@ def best_of(make_judged, make_candidate, monkeypatch, tmp_path, pictures):
         for index, (price, accuracy, loss) in enumerate(facts):
             one.judged.append(make_judged(make_candidate(pretrained=str(index), max_rows=price), accuracy, loss, predictions=()))
         monkeypatch.setattr(module, "_price", lambda judged: judged.candidate.max_rows)
+        monkeypatch.setattr(module, "_side", lambda judged: judged)
+        monkeypatch.setattr(module, "advantage", lambda one, other: (module._loss(other) - module._loss(one)) / 0.05)
         return int(module._best_closed(one).candidate.pretrained)
 
     return best
 
 
 def test_a_costlier_network_must_gain_a_point(best_of):
-    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.49)) == 1
+    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.49)) == 0
+    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.40)) == 1
     assert best_of((1, 0.800, 0.50), (2, 0.805, 0.40)) == 0
     assert best_of((1, 0.80, 0.50), (2, 0.82, 0.40)) == 1
     assert best_of((2, 0.82, 0.40), (1, 0.80, 0.50)) == 0

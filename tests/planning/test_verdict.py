@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from headstart.core.predictions import Predictions
-from headstart.planning.verdict import Side, compared, verdict_of, wins
+from headstart.core.predictions import Predictions, joined
+from headstart.planning.verdict import Side, advantage, compared, verdict_of, wins
 
 
 def margins(num: int, wrong: int, size: float = 2.0) -> np.ndarray:
@@ -96,3 +98,14 @@ def test_equal_models_and_noise_win_in_at_most_six_of_a_hundred(monkeypatch):
         verdicts += verdict != "no difference"
     assert forth <= 60
     assert verdicts <= 60
+
+
+def test_advantage_counts_standard_errors_and_takes_a_group_as_one_row(make_predictions):
+    generator = np.random.default_rng(3)
+    first, second = make_predictions(generator.normal(1, 1, 41)), make_predictions(generator.normal(0.5, 1, 41))
+    differences = second.log_losses - first.log_losses
+    alone = differences.mean() / (differences.std() / np.sqrt(41))
+    assert advantage(Side("a", first), Side("b", second)) == pytest.approx(alone)
+    twice = [joined([side, replace(side, names=tuple(f"{name}+" for name in side.names))]) for side in (first, second)]
+    assert advantage(Side("a", twice[0]), Side("b", twice[1])) == pytest.approx(alone)
+    assert advantage(Side("a", first), Side("b", first)) == 0.0
