@@ -1,8 +1,7 @@
 """What the program says when there is nothing to say.
 
 Labels permuted at random: "no difference", and an accuracy interval that covers chance, expected in at least 9 of 10 seeds. One
-model's predictions offered under two names, each with the noise of a resampled training set: a false winner in at most 6 % of 100
-repetitions.
+model offered under two names, judged on two draws of the folds: a false winner in at most 6 % of 100 repetitions.
 """
 
 from __future__ import annotations
@@ -11,14 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.protocol import arguments, show
 from headstart import chain
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.checks.inspection import inspect
-from headstart.core.seeds import generator_for
+from headstart.core.seeds import generator_for, seed_for
 from headstart.core.steps import Steps
+from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
@@ -69,23 +67,20 @@ def permuted_labels(seeds: int, minutes: float, out: Path) -> None:
 
 
 def twins(repetitions: int, out: Path) -> None:
-    """How often one model under two names yields a winner: ridge fitted twice, on two random halves of the same rows."""
+    """How often one model under two names yields a winner: the same method on the same rows, judged on two draws of the folds."""
     backbone = load_backbone("pixels", "none", 8)
-    steps = Steps(out / "twins")
+    method = {"kind": "ridge", "blocks": "penultimate"}
     rows = []
     for seed in range(repetitions):
         task = Task.from_folder("digits", seed, per_class=20)
+        training = Training(seed=seed)
+        candidate = Candidate(
+            family="canary", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training
+        )
         sides = []
-        for name in ("first", "second"):
-            chosen = np.sort(generator_for(seed, name).permutation(len(task.labeled))[: len(task.labeled) // 2])
-            folds = tuple(replace(fold, fit=np.intersect1d(fold.fit, chosen)) for fold in task.folds)
-            method = {"kind": "ridge", "blocks": "penultimate", "name": name}
-            method.pop("name")
-            training = Training(seed=seed)
-            candidate = Candidate(
-                family="canary", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training
-            )
-            judged = judge(task, candidate, backbone, folds, Steps(steps.folder / name))
+        for number, name in enumerate(("first", "second")):
+            folds = stratified_folds(task.labeled.labels, task.labeled.groups, 5, seed_for(seed, "twins", number))
+            judged = judge(task, candidate, backbone, folds, Steps(out / "twins" / name))
             sides.append(Side(name, judged.predictions))
         forth, back = compared(*sides, seed), compared(*reversed(sides), seed)
         rows.append({"seed": seed, "first wins": float(wins(forth)), "second wins": float(wins(back))})
