@@ -174,3 +174,21 @@ def test_a_costlier_network_must_gain_a_point(best_of):
     assert best_of((1, 0.80, 0.50), (2, 0.82, 0.40)) == 1
     assert best_of((2, 0.82, 0.40), (1, 0.80, 0.50)) == 0
     assert best_of((1, 0.80, 0.40), (2, 0.82, 0.50)) == 0
+
+
+def test_a_lucky_fold_does_not_make_the_best_candidate_without_knowledge(
+    make_judged, make_candidate, make_predictions, tmp_path, pictures
+):
+    one = ladder.Ladder(pictures, Steps(tmp_path), 60)
+    generator = np.random.default_rng(3)
+    full = make_predictions(generator.normal(0.4, 1.0, 100))
+    easy = full.take(np.argsort(full.log_losses)[:20])
+    canary = make_judged(
+        make_candidate("canary", pretrained="pixels"), log_loss=float(full.log_losses.mean()), num_rows=100, predictions=full
+    )
+    lucky = make_judged(make_candidate("scratch"), log_loss=float(easy.log_losses.mean()), num_rows=20, predictions=easy)
+    one.judged += [lucky, canary]
+    assert module._best_without(one) is canary
+    better = make_predictions(generator.normal(3.0, 0.5, 20), labels=full.labels[:20])
+    one.judged.append(make_judged(make_candidate("scratch"), log_loss=0.1, num_rows=20, predictions=better))
+    assert module._best_without(one) is one.judged[-1]
