@@ -13,7 +13,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.data.images import ArrayImages, Embeddings, ImageSet
 from headstart.features import extract
-from headstart.features.extract import features_of
+from headstart.features.extract import features_of, num_unseen
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +204,14 @@ def test_unreadable_picture_is_named_and_what_was_done_is_kept(backbone: Backbon
     seen = _counted(monkeypatch)
     features_of(images, backbone)
     assert sorted(seen) == [10, 11, 12]
+
+
+def test_pictures_looked_at_before_are_not_counted(backbone: Backbone) -> None:
+    images = _set(23)
+    assert num_unseen(images, backbone) == 23
+    features_of(images.take(np.arange(7)), backbone)
+    assert num_unseen(images, backbone) == 16
+    vectors = ImageSet(
+        Embeddings(np.ones((3, 2), np.float32), "given", np.arange(3)), ("a", "b"), np.zeros(3, np.int64), np.arange(3)
+    )
+    assert num_unseen(vectors, backbone) == 0

@@ -70,6 +70,13 @@ def _check_kind(images: ImageSet, backbone: Backbone) -> None:
         )
 
 
+def num_unseen(images: ImageSet, backbone: Backbone) -> int:
+    """How many of the pictures the backbone has not looked at yet: those that `features_of` would take time for."""
+    if images.images.embedded:
+        return 0
+    return len(store_at(cache_folder() / "features" / _address(backbone)).missing(images.content_keys))
+
+
 def _address(backbone: Backbone) -> str:
     """The folder's name: changes with the weights and with anything else that changes the features."""
     card = backbone.card

@@ -11,6 +11,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
+from headstart.features.extract import num_unseen
 from headstart.methods import method_from
 from headstart.methods.base import cost_of
 from headstart.planning.candidate import Candidate
@@ -42,6 +43,16 @@ def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
     if task.train.images.embedded:
         return 0.0
     inputs = {"backbone": backbone.weights_hash, "transform": backbone.transform.to_dict()}
+    return steps.run("cost", inputs, Cost, make).seconds
+
+
+def seconds_of_features(backbone: Backbone, task: Task, steps: Steps) -> float:
+    """What the features of all labeled rows cost: those seen before are free. A restart reads the first price."""
+
+    def make(_: Path) -> Cost:
+        return Cost(seconds=seconds_per_image(backbone, task, steps) * num_unseen(task.labeled, backbone))
+
+    inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "transform": backbone.transform.to_dict()}
     return steps.run("cost", inputs, Cost, make).seconds
 
 

@@ -162,8 +162,8 @@ def _closed_forms(ladder: Ladder, ranking: Ranking, method: str | None, settings
 
 
 def _in_turn(ladder: Ladder, ranking: Ranking) -> list[str]:
-    """The shortlist in the order of trial: as ranked; the cheapest first where the ranking cannot tell and rows are many."""
-    if ladder.many and not ranking.distinguishable:
+    """The shortlist in the order of trial: as ranked; the cheapest first where the ranking cannot tell."""
+    if not ranking.distinguishable:
         return sorted(ranking.chosen, key=lambda name: card_of(name).num_parameters or 0)
     return list(ranking.chosen)
 

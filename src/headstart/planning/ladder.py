@@ -16,7 +16,7 @@ from headstart.data.task import HOLDOUT_ROWS, Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import seconds_of_fit, seconds_per_image
+from headstart.planning.costs import seconds_of_features, seconds_of_fit, seconds_per_image
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.judge import Judged, judge, judge_chance
 from headstart.training.settings import Training
@@ -32,10 +32,11 @@ class Shares(NamedTuple):
     canary: float
 
 
-USUAL_SHARES = Shares(0.25, 0.10, 0.10)
+USUAL_SHARES = Shares(0.5, 0.15, 0.1)
+"""Features of all rows are the best buy there is: on the embedded set half of the rows cost 8 points."""
 MANY_SHARES = Shares(0.15, 0.04, 0.02)
 """Where rows are many, training from scratch needs the time more."""
-ALONE_SHARES = Shares(0.5, 0.2, 0.1)
+ALONE_SHARES = Shares(0.6, 0.2, 0.1)
 """Where nothing else is tried."""
 GRADIENT_SHARE = 0.6
 """Of what is left when its turn comes, for judging one gradient candidate; its final fit is counted in."""
@@ -145,7 +146,7 @@ class Ladder:
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
         allowed = share * self.budget_seconds
-        predicted = MARGIN * price * len(self.task.labeled)
+        predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps)
         if predicted > allowed and not must:
             return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {allowed:.0f} s")
         if predicted > allowed:
