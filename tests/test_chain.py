@@ -122,7 +122,7 @@ def from_scratch(monkeypatch):
     recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
     monkeypatch.setattr(decide, "scratch_training", lambda *_: recipe)
     # The network, not the pixels, so that the final fit is trained too.
-    monkeypatch.setattr(decide, "_best", lambda ladder, families: next(one for one in ladder.judged if one.temperature))
+    monkeypatch.setattr(decide, "_best_without", lambda ladder: next(one for one in ladder.judged if one.temperature))
     monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
 
 
