@@ -40,7 +40,7 @@ def main() -> None:
     rows = []
     for seed in range(options.seeds):
         begun = time.perf_counter()
-        done = run("emoji", seed=seed, minutes=options.minutes or 4.0, out=options.out / f"emoji-{seed}")
+        done = run("emoji", seed=seed, minutes=options.minutes, out=options.out / f"emoji-{seed}")
         seconds = time.perf_counter() - begun
         task = Task.from_folder("emoji", seed=seed)
         top = done.plan if done.plan.weights != "none" else None

@@ -22,7 +22,7 @@ def main() -> None:
         for seed in range(options.seeds):
             begun = time.perf_counter()
             folder = options.out / f"{name}-{per_class}-{seed}"
-            done = run(name, seed=seed, per_class=per_class, minutes=options.minutes or 4.0, out=folder)
+            done = run(name, seed=seed, per_class=per_class, minutes=options.minutes, out=folder)
             metrics = done.evaluation.metrics
             rows.append(
                 {

@@ -1,24 +1,58 @@
-"""What every benchmark shares: where it works, how it sums up seeds, how it prints."""
+"""What every benchmark shares: where it works, how it measures alone, how it sums up seeds and pairs, how it prints."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from scipy import stats
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def arguments(description: str, seeds: int) -> argparse.Namespace:
-    """The options that all benchmarks take."""
+
+def arguments(description: str, seeds: int, **more: Any) -> argparse.Namespace:
+    """The options that all benchmarks take, and further ones by name and default; a tuple takes several values."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds, from 0 on")
+    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds or repetitions, from 0 on")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder for the runs")
     parser.add_argument("--minutes", type=float, default=None, help="budget of a run")
+    for name, default in more.items():
+        many = isinstance(default, tuple)
+        kind = type(default[0] if many else default)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+" if many else None, default=default)
     return parser.parse_args()
+
+
+def alone(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What a function gives in a new process: no thread pool, allocation or cache of earlier work is there."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *args, **kwargs).result()
+
+
+@contextmanager
+def empty_cache() -> Iterator[Path]:
+    """Let headstart work on a cache folder of its own, deleted afterwards."""
+    before = os.environ.get("HEADSTART_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HEADSTART_CACHE"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            os.environ.pop("HEADSTART_CACHE")
+            if before is not None:
+                os.environ["HEADSTART_CACHE"] = before
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -30,8 +64,8 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
     return float(array.mean()), float(array.mean() - half), float(array.mean() + half)
 
 
-def show(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """A table of all rows, then mean and interval of the named columns, on stdout."""
+def show(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str], ratios: Sequence[str] = ()) -> None:
+    """A table of all rows, then mean and interval of the columns, median and spread of the ratios, on stdout."""
     names = list(rows[0])
     cells = [[_text(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[index]) for line in cells)) for index, name in enumerate(names)]
@@ -40,6 +74,10 @@ def show(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str
     for column in columns:
         mean, low, high = mean_and_interval([float(str(row[column])) for row in rows])
         lines.append(f"mean {column}: {mean:.4f} [{low:.4f}, {high:.4f}] over {len(rows)} runs")
+    for column in ratios:
+        values = [float(str(row[column])) for row in rows]
+        spread = f"({min(values):.3f} .. {max(values):.3f})"
+        lines.append(f"median {column}: {statistics.median(values):.3f} {spread} over {len(rows)} pairs")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.write(json.dumps({"title": title, "rows": [dict(row) for row in rows]}, default=str) + "\n")
     sys.stdout.flush()

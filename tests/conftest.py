@@ -10,6 +10,7 @@ from typing import NamedTuple
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["HEADSTART_QUIET"] = "1"
+os.environ["HEADSTART_ENGINE"] = "torch-float32"  # exact, and no time is spent on choosing
 os.environ["COLUMNS"] = "80"
 for name in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "HEADSTART_DATA"):
     os.environ.pop(name, None)

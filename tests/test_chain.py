@@ -93,12 +93,24 @@ KILLS = [
 
 @pytest.mark.parametrize(("owner", "name", "call"), KILLS, ids=[f"{name}-{call}" for _, name, call in KILLS])
 def test_a_kill_anywhere_changes_nothing_and_redoes_nothing(vectors, tmp_path, monkeypatch, owner, name, call):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "one"))
     whole = outcome(chain.run(vectors, minutes=1, out=tmp_path / "whole").folder)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another"))
     count = kill_at(monkeypatch, owner, name, call)
     with pytest.raises(KeyboardInterrupt):
         chain.run(vectors, minutes=1, out=tmp_path / "killed")
     assert outcome(chain.run(vectors, minutes=1, out=tmp_path / "killed").folder) == whole
     assert len(count) >= call
+
+
+def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_judged(vectors, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    first = outcome(chain.run(vectors, minutes=1, out=tmp_path / "first").folder)
+    monkeypatch.setattr(judge, "fit_rows", None)
+    monkeypatch.setattr(chain, "rank", None)
+    second = outcome(chain.run(vectors, minutes=1, out=tmp_path / "second").folder)
+    assert second[:2] == first[:2]
+    assert second[2] == {"inspect": 1, "decide": 1, "fit": 1, "evaluate": 1}
 
 
 def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):
@@ -131,7 +143,9 @@ def from_scratch(monkeypatch):
 def test_a_kill_in_the_middle_of_an_epoch_costs_that_step_alone(pictures, tmp_path, monkeypatch, from_scratch, call):
     with monkeypatch.context() as patch:
         undisturbed = kill_at(patch, loop.Fit, "step", 0)
+        patch.setenv("HEADSTART_CACHE", str(tmp_path / "one"))
         whole = outcome(chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "whole").folder)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another"))
     count = kill_at(monkeypatch, loop.Fit, "step", call)
     with pytest.raises(KeyboardInterrupt):
         chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")

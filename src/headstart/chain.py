@@ -6,14 +6,17 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from headstart import runs
+from headstart.backbones.engines.choice import wished_engine
 from headstart.backbones.loading import card_of, pretrained
 from headstart.backbones.pretrained import Pretrained
 from headstart.checks.inspection import inspect
 from headstart.core.errors import ExportError, PlanError
+from headstart.core.folders import cache_folder
 from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
@@ -28,7 +31,6 @@ from headstart.report.html import write_report
 from headstart.runs import Findings, Run
 
 EMBEDDED_SET = "emoji"
-DEFAULT_MINUTES = 4.0
 
 
 class Request(Record):
@@ -37,7 +39,7 @@ class Request(Record):
     place: str
     pretrained: tuple[str, ...] = ()
     weights: str = "pretrained"
-    minutes: float = DEFAULT_MINUTES
+    minutes: float | None = None
     method: str | None = None
     settings: dict[str, Any] = {}
     only: str | None = None
@@ -57,7 +59,7 @@ def run(
     *,
     pretrained: Sequence[str] = (),
     weights: str = "pretrained",
-    minutes: float = DEFAULT_MINUTES,
+    minutes: float | None = None,
     method: str | None = None,
     settings: dict[str, Any] | None = None,
     only: Only | None = None,
@@ -73,7 +75,7 @@ def run(
         place: A path or a built-in name; None for the embedded set.
         pretrained: Names of the cards to rank; empty for those whose weights are here.
         weights: A file of weights for the one card named, or "pretrained".
-        minutes: Budget for ranking, decision and fit.
+        minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
         method: The only method to try for transfer; None tries the ladder.
         settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
         only: Try one side only: "transfer" or "scratch".
@@ -100,7 +102,7 @@ def run(
         task = Task.from_folder(request.place, seed, per_class)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
-    steps = Steps(folder / "steps")
+    steps = Steps(folder / "steps", _shared())
     inspected = steps.run("inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task))))
     write_atomically(folder / "findings.json", inspected.to_json())
     ranking = _ranked(task, cards, request, steps)
@@ -108,6 +110,11 @@ def run(
     decided = _decided(task, ranking, request, steps)
     write_atomically(folder / "decision.json", decided.decision.to_json())
     return fit(task, decided.plan, folder)
+
+
+def _shared() -> Path:
+    """Where runs leave what others can use; another version or another engine would compute something else."""
+    return cache_folder() / "steps" / f"{version('headstart')}-{wished_engine() or 'auto'}"
 
 
 def _cards(request: Request) -> list[Pretrained]:
@@ -165,7 +172,7 @@ def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> De
         return steps.run("decide", inputs, Decided, make)
 
 
-def decide(task: Task, ranking: Ranking, *, minutes: float = DEFAULT_MINUTES, only: Only | None = None) -> Plan:
+def decide(task: Task, ranking: Ranking, *, minutes: float | None = None, only: Only | None = None) -> Plan:
     """The plan to fit, with the verdict, its reasons and everything rejected in it; see `planning.decide.decide`."""
     _, plan = deciding.decide(task, ranking, minutes=minutes, only=only)
     return plan

@@ -66,6 +66,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "methods": [],
         "datasets": [],
         "runs": [runs],
+        "cache": [],
     }[command]
 
 

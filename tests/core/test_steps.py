@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.core.errors import ExportError
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 
@@ -65,3 +66,50 @@ def test_seconds_are_summed_by_name_and_torn_lines_left_out(steps):
 def test_seconds_of_steps_with_hyphens_in_their_name(steps):
     steps.run("rank-one", {}, Number, lambda _: Number(number=1))
     assert list(steps.seconds()) == ["rank-one"]
+
+
+@pytest.fixture
+def shared(tmp_path):
+    return tmp_path / "shared"
+
+
+def _fold(made):
+    def make(folder):
+        made.append(1)
+        folder.mkdir(parents=True)
+        (folder / "predictions").write_text("rows")
+        return Number(number=len(made))
+
+    return make
+
+
+def test_another_run_takes_over_what_is_shared_with_its_files(tmp_path, shared):
+    made = []
+    Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, _fold(made))
+    second = Steps(tmp_path / "two", shared)
+    assert second.run("fold", {"a": 1}, Number, _fold(made)) == Number(number=1)
+    assert (tmp_path / "two" / second.stem("fold", {"a": 1}) / "predictions").read_text() == "rows"
+    assert second.seconds() == {}
+
+
+def test_steps_that_belong_to_one_run_are_not_shared(tmp_path, shared):
+    made = []
+    for name in ("one", "two"):
+        Steps(tmp_path / name, shared).run("fit", {"a": 1}, Number, _fold(made))
+    assert len(made) == 2
+    assert not shared.exists()
+
+
+def test_a_torn_shared_step_is_made_anew_and_shared_again(tmp_path, shared):
+    made = []
+    steps = Steps(tmp_path / "one", shared)
+    steps.run("fold", {"a": 1}, Number, _fold(made))
+    (shared / f"{steps.stem('fold', {'a': 1})}.json").write_text('{"num')
+    assert Steps(tmp_path / "two", shared).run("fold", {"a": 1}, Number, _fold(made)) == Number(number=2)
+    assert Steps(tmp_path / "three", shared).run("fold", {"a": 1}, Number, _fold(made)) == Number(number=2)
+
+
+def test_a_shared_folder_that_cannot_be_written_is_one_sentence(tmp_path, shared):
+    shared.write_text("a file")
+    with pytest.raises(ExportError):
+        Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, _fold([]))

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from headstart.core.errors import DataError
 from headstart.features import linear_algebra, ridge_solver
+from headstart.features import rows as rows_module
 from headstart.features.class_statistics import one_hot
-from headstart.features.ridge_solver import fit_ridge, ridge_path
+from headstart.features.ridge_solver import fit_ridge, judged_rows, ridge_path
+from headstart.features.rows import LazyRows
 
 FIXTURE = np.array([[2, 0], [1, 1], [2, 1], [0, 2], [-1, 1], [0, 1]], float)
 FIXTURE_LABELS = np.array([0, 0, 0, 1, 1, 1])
@@ -71,7 +73,10 @@ def test_dual_equals_primal(num, width):
     features, labels = problem(num, width, 3)
     made = ridge_solver._problem(features, 2 * one_hot(labels, 3) - 1, None)
     groups = np.arange(num) // 3
-    dual, primal = ridge_solver._dual(made, None, groups), ridge_solver._primal(made, None, groups)
+    dual, primal = (
+        ridge_solver._dual(made, None, np.arange(num), groups),
+        ridge_solver._primal(made, None, np.arange(num), groups),
+    )
     for one, other in zip(dual, primal, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-8, rtol=1e-8)
 
@@ -191,3 +196,61 @@ def test_groups_of_one_row_change_nothing() -> None:
     alone = ridge_path(features, targets)
     grouped = ridge_path(features, targets, groups=generator.permutation(19))
     np.testing.assert_array_equal(alone.loo_scores, grouped.loo_scores)
+
+
+@pytest.mark.parametrize(("num", "width"), [(67, 11), (11, 67)])
+def test_rows_made_when_read_give_the_same_fit(num, width):
+    features, labels = problem(num, width, 3)
+    lazy = LazyRows(features.shape, lambda part: features[part], features.dtype)
+    made, expected = fit_ridge(lazy, labels, 3), fit_ridge(features, labels, 3)
+    np.testing.assert_allclose(made.weight, expected.weight, atol=1e-12)
+    np.testing.assert_allclose(made.loo_scores, expected.loo_scores, atol=1e-12)
+
+
+def test_a_large_memory_map_of_halves_gives_the_fit_of_their_values(tmp_path, monkeypatch):
+    features, labels = problem(67, 11, 2)
+    np.save(tmp_path / "rows.npy", features.astype(np.float16))
+    expected = fit_ridge(features.astype(np.float16), labels, 2)
+    monkeypatch.setattr(rows_module, "IN_MEMORY_BYTES", 0)
+    made = fit_ridge(np.load(tmp_path / "rows.npy", mmap_mode="r"), labels, 2)
+    np.testing.assert_array_equal(made.weight, expected.weight)
+
+
+def test_few_rows_are_all_judged_and_of_many_a_sample():
+    np.testing.assert_array_equal(judged_rows(50_000, 10, None), np.arange(50_000))
+    sample = judged_rows(200_003, 10, None)
+    assert len(sample) in (49_999, 50_000)
+    assert (np.diff(sample) > 0).all()
+    assert abs(sample.mean() / 200_003 - 0.5) < 0.01
+    assert len(judged_rows(200_003, 1_000, None)) <= 11_111
+
+
+def test_a_sample_takes_groups_whole_unless_one_is_larger(monkeypatch):
+    monkeypatch.setattr(ridge_solver, "JUDGED_ROWS", 53)
+    groups = np.random.default_rng(0).integers(0, 40, 211)
+    sample = judged_rows(211, 2, groups)
+    assert 40 < len(sample) <= 53
+    assert set(groups[sample]).isdisjoint(np.delete(groups, sample))
+    assert len(judged_rows(211, 2, np.zeros(211, np.int64))) == 53
+
+
+@pytest.mark.parametrize(("num", "width"), [(97, 7), (31, 59)])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_judged_rows_have_the_scores_that_they_have_among_all(num, width, grouped):
+    features, labels = problem(num, width, 3)
+    groups = np.arange(num) // 3 if grouped else None
+    targets = 2 * one_hot(labels, 3) - 1
+    judged = np.arange(num)[np.arange(num) // 3 % 2 == 0]
+    every, some = ridge_path(features, targets, None, None, groups), ridge_path(features, targets, None, None, groups, judged)
+    np.testing.assert_allclose(some.loo_scores, every.loo_scores[:, judged], atol=1e-9)
+    np.testing.assert_array_equal(some.weights, every.weights)
+
+
+def test_a_sample_chooses_as_all_rows_do(monkeypatch):
+    features, labels = problem(1009, 13, 3)
+    every = fit_ridge(features, labels, 3)
+    monkeypatch.setattr(ridge_solver, "JUDGED_ROWS", 307)
+    some = fit_ridge(features, labels, 3)
+    assert some.loo_scores.shape == (len(some.judged), 3)
+    np.testing.assert_allclose(some.losses, every.losses, rtol=0.1)
+    assert every.losses[int(np.argmin(some.losses))] - min(every.losses) < 0.01

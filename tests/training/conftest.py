@@ -46,7 +46,6 @@ def settings() -> Training:
 def new_learner() -> Callable[[], Classifier]:
     def make() -> Classifier:
         backbone = load_backbone("small_cnn", "none", 8, seed=1)
-        backbone.transform = backbone.transform.model_copy(update={"channels": 1})
         torch.manual_seed(3)
         return Classifier(backbone, 3, label_smoothing=0.1)
 

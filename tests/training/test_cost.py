@@ -29,6 +29,6 @@ def test_cost_counts_every_step(streams: dict[str, Stream], new_learner: Callabl
         time.sleep(0.05)
         return losses(learner, batch, progress)
 
-    seconds = cost_probe(new_learner, streams, slow, Training(epochs=100, batch_size=7), 70)
+    seconds = cost_probe(new_learner(), streams, slow, Training(epochs=100, batch_size=7), 70)
     assert 50 < seconds < 1000
     assert seconds == pytest.approx(1000 * 0.05, rel=5)

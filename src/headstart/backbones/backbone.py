@@ -51,6 +51,9 @@ class Backbone(nn.Module):
         weights: "pretrained", "none", or the file that the weights came from.
         anatomy: What `anatomy_of` found; found now when absent.
         source_classes: Whether the network's own classifier means something; by default unless `weights` is "none".
+
+    Attributes:
+        engine: Name of the inference engine that extracts its features; None until that is settled.
     """
 
     def __init__(
@@ -75,14 +78,19 @@ class Backbone(nn.Module):
         self.register_buffer("_mean", torch.tensor(card.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(card.std).view(1, -1, 1, 1), persistent=False)
         self.weights_hash = hash_of(module)
+        self.engine: str | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """The penultimate layer's pooled output, [batch, feature]."""
-        return self._run(images, every_stage=False).stages[-1]
+        return images if images.ndim == 2 else self.of_input(self.normalized(images))
+
+    def of_input(self, inputs: Tensor) -> Tensor:
+        """What `forward` gives, of pictures that are normalized already."""
+        return self._run(inputs, every_stage=False).stages[-1]
 
     def describe(self, images: Tensor) -> Outputs:
         """The mean and the spread over places of every stage, and the network's own class scores."""
-        return self._run(images, every_stage=True)
+        return Outputs((images,), None) if images.ndim == 2 else self._run(self.normalized(images), every_stage=True)
 
     def normalized(self, images: Tensor) -> Tensor:
         """The network's input: float, mean and standard deviation as in its training."""
@@ -90,13 +98,11 @@ class Backbone(nn.Module):
         pixels = images.to(mean.dtype) / 255.0 if images.dtype == torch.uint8 else images
         return (pixels - mean) / std
 
-    def _run(self, images: Tensor, every_stage: bool) -> Outputs:
-        if images.ndim == 2:
-            return Outputs((images,), None)
+    def _run(self, inputs: Tensor, every_stage: bool) -> Outputs:
         seen: dict[int, Tensor] = {}
         spreads: dict[int, Tensor] = {}
         with self._watched(seen, spreads, every_stage):
-            result = first_tensor(self.module(self.normalized(images)))
+            result = first_tensor(self.module(inputs))
         if result is None:
             raise AssertionError("a network puts out a tensor")
         num_stages = len(self.anatomy.stages)
@@ -160,6 +166,7 @@ class Backbone(nn.Module):
     def refreshed(self) -> Backbone:
         """The same backbone with its hash taken again, after training; its own classifier no longer counts."""
         self.weights_hash = hash_of(self.module)
+        self.engine = None
         self.source_classes = False
         return self
 
@@ -181,6 +188,7 @@ class Backbone(nn.Module):
             "source_classes": self.source_classes,
             "stage_names": self.stage_names,
             "weights_hash": self.weights_hash,
+            "engine": self.engine,
         }
         write_atomically(folder / "card.json", json.dumps(values, indent=2, ensure_ascii=False))
 
@@ -208,7 +216,9 @@ class Backbone(nn.Module):
         module = network_of(card, "none")
         if module.state_dict():
             fill_strictly(module, read_state_dict(folder / "weights.safetensors"), folder / "weights.safetensors")
-        return cls(card, module, transform, str(values["weights"]), source_classes=bool(values["source_classes"])).eval()
+        backbone = cls(card, module, transform, str(values["weights"]), source_classes=bool(values["source_classes"]))
+        backbone.engine = values.get("engine")
+        return backbone.eval()
 
 
 def hash_of(module: nn.Module) -> str:

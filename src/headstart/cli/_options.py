@@ -17,7 +17,12 @@ PretrainedNames: TypeAlias = Annotated[
 Weights: TypeAlias = Annotated[
     str, typer.Option(metavar="FILE", help="A file of weights for the model, 'pretrained', or 'none' (from scratch).")
 ]
-Minutes: TypeAlias = Annotated[float, typer.Option(min=0.01, metavar="M", help="How long deciding and fitting may take.")]
+Minutes: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01, metavar="M", help="How long deciding and fitting may take; by default as the data need.", show_default=False
+    ),
+]
 Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Decides split, folds and training.")]
 PerClass: TypeAlias = Annotated[
     int | None,

@@ -19,7 +19,7 @@ def decide(
         typer.Option("--out", "-o", metavar="FILE", help="Where to write the plan, e.g. plan.toml.", show_default=False),
     ] = None,
     pretrained: options.PretrainedNames = None,
-    minutes: options.Minutes = 4.0,
+    minutes: options.Minutes = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     as_json: options.Json = False,

@@ -22,7 +22,7 @@ def run(
     ] = None,
     pretrained: options.PretrainedNames = None,
     weights: options.Weights = "pretrained",
-    minutes: options.Minutes = 4.0,
+    minutes: options.Minutes = None,
     method: options.MethodKind = None,
     settings: options.Settings = None,
     seed: options.Seed = 0,

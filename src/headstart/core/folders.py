@@ -1,14 +1,57 @@
-"""Where headstart keeps what it can make again."""
+"""Where headstart keeps what it can make again, and how much of it."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
+from headstart.core.errors import PlanError
+
+CACHE_BYTES = 20_000_000_000
+"""What the cache may take: a hundred thousand pictures seen by fifteen networks of the size of EfficientNet-Lite0."""
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def cache_folder() -> Path:
     """The cache's root: `HEADSTART_CACHE` if set, else the platform's cache folder."""
     chosen = os.environ.get("HEADSTART_CACHE")
     return Path(chosen) if chosen else user_cache_path("headstart")
+
+
+def cache_limit_bytes() -> int:
+    """What the cache may take: `HEADSTART_CACHE_BYTES` if set, as a number or like 5GB, else 20 GB.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        PlanError: The variable is no size.
+    """
+    chosen = os.environ.get("HEADSTART_CACHE_BYTES")
+    return bytes_from(chosen, "HEADSTART_CACHE_BYTES") if chosen else CACHE_BYTES
+
+
+def bytes_from(text: str, where: str) -> int:
+    """A size that a person wrote.
+
+    >>> bytes_from("1.5 GB", "--keep")
+    1500000000
+
+    Args:
+        text: A number, and if need be one of kB, MB, GB, TB.
+        where: Option or variable that it comes from, for the message.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        PlanError: It is no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE]\d+)?)\s*([kKMGT]?)B?", text.strip())
+    if not match:
+        raise PlanError(f'{where} = "{text}" is no size. Write a number of bytes, or for example 500MB or 20GB.')
+    return round(float(match[1]) * _UNITS[match[2].upper()])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import ExportError, PlanError
 from headstart.core.records import Record, fingerprint_of, write_atomically
 
 R = TypeVar("R", bound=Record)
@@ -17,15 +19,21 @@ LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
 """The second half of a whole line of the log; a full disk may have cut one off in the middle."""
 
 
+SHARED = frozenset({"rank", "cost", "fold"})
+"""Steps that cost most and depend on nothing but what their inputs name: another run on the same data takes them over."""
+
+
 class Steps:
     """A folder of results, one JSON file a step: `NAME-FINGERPRINT.json`, next to a folder of the same stem for arrays.
 
     Args:
         folder: Where the results lie.
+        shared: A folder where all runs leave copies of the steps in `SHARED` and find those of others; None shares nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shared: Path | None = None) -> None:
         self.folder = folder
+        self.shared = shared
 
     def stem(self, name: str, inputs: dict[str, Any]) -> str:
         """The file stem of a step with those inputs."""
@@ -44,15 +52,18 @@ class Steps:
             The result.
         """
         path = self.folder / f"{self.stem(name, inputs)}.json"
-        if path.exists():
-            try:
-                return kind.from_json(path.read_text(encoding="utf-8"), str(path))
-            except (PlanError, UnicodeDecodeError):
-                path.unlink()
+        shared = self.shared / path.name if self.shared and name in SHARED else None
+        if shared and not path.exists() and _read(shared, kind):
+            _copy(shared, path)
+        found = _read(path, kind)
+        if found is not None:
+            return found
         begun = time.perf_counter()
         result = make(path.with_suffix(""))
         write_atomically(path, result.to_json())
         self._log(path.stem, time.perf_counter() - begun)
+        if shared:
+            _copy(path, shared)
         return result
 
     def seconds(self) -> dict[str, float]:
@@ -69,3 +80,31 @@ class Steps:
     def _log(self, stem: str, seconds: float) -> None:
         with (self.folder / "log.tsv").open("a", encoding="utf-8") as stream:
             stream.write(f"{stem}\t{seconds:.3f}\n")
+
+
+def _read(path: Path, kind: type[R]) -> R | None:
+    """The result in a file; None where there is none, or none that can be read, which is deleted."""
+    try:
+        return kind.from_json(path.read_text(encoding="utf-8"), str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (PlanError, UnicodeDecodeError):
+        path.unlink()
+        return None
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Copy a step, its folder first, so that whoever sees the file finds the folder whole."""
+    folder = path.with_suffix("")
+    try:
+        if folder.is_dir() and not target.with_suffix("").exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as halfway:
+                whole = Path(shutil.copytree(folder, Path(halfway) / "whole"))
+                if not target.with_suffix("").exists():
+                    whole.rename(target.with_suffix(""))
+    except OSError as error:
+        raise ExportError(
+            f"{target.parent}: cannot be written ({error.strerror or error}). Free the disk, or move the cache."
+        ) from error
+    write_atomically(target, path.read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
 from headstart.data.opening import open_as_seen
+from headstart.data.resizing import squeezed
 
 
 class Images(ABC):
@@ -48,6 +49,24 @@ class Images(ABC):
         Raises:
             DataError: The picture cannot be read; the message names it.
         """
+
+    def squares(self, rows: Integers, pixels: int) -> Bytes:
+        """Those pictures, each squeezed to a square.
+
+        Args:
+            rows: Which pictures.
+            pixels: Side of the square.
+
+        Returns:
+            uint8 [sample, pixels, pixels, 3].
+
+        Raises:
+            DataError: A picture cannot be read; the message names it.
+        """
+        out = np.empty((len(rows), pixels, pixels, 3), np.uint8)
+        for position, row in enumerate(rows):
+            out[position] = squeezed(np.asarray(self.read(int(row), at_least=pixels))[None], pixels)[0]
+        return out
 
     @abstractmethod
     def content_key(self, row: int) -> str:
@@ -115,6 +134,10 @@ class ArrayImages(Images):
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
         array = self.pixels[row]
         return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).convert("RGB")
+
+    def squares(self, rows: Integers, pixels: int) -> Bytes:
+        small = squeezed(self.pixels[rows], pixels)
+        return np.repeat(small, 3, axis=-1) if small.shape[-1] == 1 else small
 
     def content_key(self, row: int) -> str:
         array = np.ascontiguousarray(self.pixels[row])

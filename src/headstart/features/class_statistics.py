@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.types import Floats, Integers
+from headstart.features.rows import Rows, parts
 
 
 def one_hot(labels: Integers, num_classes: int) -> Floats:
@@ -17,13 +18,14 @@ def compact(labels: Integers) -> Integers:
     return np.asarray(np.unique(labels, return_inverse=True)[1], np.int64)
 
 
-def class_means(rows: Floats, labels: Integers, num_classes: int) -> Floats:
-    """The mean row of each class, float64 [class, feature]; zeros for a class without rows."""
-    counts = np.bincount(labels, minlength=num_classes)
+def class_means(rows: Rows, labels: Integers, num_classes: int) -> Floats:
+    """The mean row of each class, float64 [class, feature]; zeros for a class without rows. Rows are read by chunks."""
     sums = np.zeros((num_classes, rows.shape[1]))
-    for index in np.flatnonzero(counts):
-        sums[index] = rows[labels == index].sum(axis=0, dtype=np.float64)
-    return np.asarray(sums / np.maximum(counts, 1)[:, None])
+    for part in parts(len(labels)):
+        order = np.argsort(labels[part], kind="stable")
+        present, starts = np.unique(labels[part][order], return_index=True)
+        sums[present] += np.add.reduceat(np.asarray(rows[part])[order], starts, axis=0, dtype=np.float64)
+    return np.asarray(sums / np.maximum(np.bincount(labels, minlength=num_classes), 1)[:, None])
 
 
 def expected_log_prediction(probs: Floats, labels: Integers) -> float:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import os
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
-import torch
 
-from headstart.backbones.backbone import Backbone, Outputs
-from headstart.backbones.engines.torch_engine import engine_for
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.engines.base import Pictures
+from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, engine_of, known_engine, settle_engine
+from headstart.backbones.programs import Describe
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
-from headstart.core.types import Bytes
+from headstart.core.types import Bytes, Integers
+from headstart.data.ahead import ahead
 from headstart.data.images import Images, ImageSet
-from headstart.data.transforms import Transform
+from headstart.data.resizing import squeezed
+from headstart.features.chunks import Arrays
 from headstart.features.feature_set import FeatureSet
-from headstart.features.store import CHUNK_ROWS, Arrays, Store, as_floats, store_at
+from headstart.features.store import CHUNK_ROWS, Store, as_floats, store_at
 
-BATCH_ROWS = 32
-PIXELS = Transform(pixels=18)
-"""The pixel block: every picture squeezed to 18 x 18 RGB (972 values), whatever its size and color, so that a set and a single
+PIXELS = 18
+"""The pixel block: every picture as the network gets it, squeezed to 18 x 18 RGB (972 values), so that a set and a single
 picture to predict get the same values. Enlarging smaller pictures costs ridge on 8-pixel digits at most 0.2 points of accuracy;
 on 28-pixel pictures 18 gives 0.2 to 0.5 points more than 16."""
 
-_VERSION = 2
+_VERSION = 3
 
 
 def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
@@ -52,13 +53,24 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
     if images.images.embedded:
         vectors = np.asarray(images.images.vectors(), np.float32)
         return FeatureSet((vectors,), None, None, ("given",))
-    store = store_at(cache_folder() / "features" / _address(backbone))
     keys = images.content_keys
+    store = _store(backbone, _settled(images, backbone))
     missing = store.missing(keys)
     if missing:
         first_rows = {key: row for row, key in reversed(list(enumerate(keys)))}
-        _extract(images.images, [first_rows[key] for key in missing], missing, backbone, store)
+        rows = np.array([first_rows[key] for key in missing], np.int64)
+        _extract(images.images, rows, missing, backbone, store)
     return _feature_set(store.gather(keys), backbone, len(keys))
+
+
+def _settled(images: ImageSet, backbone: Backbone) -> str:
+    """The name of the engine that looks at the pictures."""
+    pictures = _pictures(images.images, backbone)
+    return known_engine(backbone) or settle_engine(Describe(backbone), pictures, num_unseen(images, backbone))
+
+
+def _pictures(images: Images, backbone: Backbone) -> Pictures:
+    return lambda count: backbone.transform.decode(images, np.arange(min(count, len(images))))
 
 
 def _check_kind(images: ImageSet, backbone: Backbone) -> None:
@@ -74,20 +86,44 @@ def num_unseen(images: ImageSet, backbone: Backbone) -> int:
     """How many of the pictures the backbone has not looked at yet: those that `features_of` would take time for."""
     if images.images.embedded:
         return 0
-    return len(store_at(cache_folder() / "features" / _address(backbone)).missing(images.content_keys))
+    return len(_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
 
 
-def _address(backbone: Backbone) -> str:
-    """The folder's name: changes with the weights and with anything else that changes the features."""
+def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
+    """What looking at one picture costs, measured on some of them: reading it plus running the network, as both share the cores.
+
+    Args:
+        images: Pictures of the task.
+        backbone: What is to look at them.
+
+    Returns:
+        Seconds.
+    """
+    _settled(images, backbone)
+    rows = np.arange(min(SAMPLE_ROWS, len(images)))
+    begun = time.perf_counter()
+    inputs = backbone.transform.decode(images.images, rows)
+    reading = time.perf_counter() - begun
+    engine = engine_of(Describe(backbone), _pictures(images.images, backbone))
+    batches = [inputs[start : start + engine.batch_rows] for start in range(0, len(rows), engine.batch_rows)]
+    list(engine.run(batches[:1]))
+    begun = time.perf_counter()
+    list(engine.run(batches))
+    return (reading + time.perf_counter() - begun) / len(rows)
+
+
+def _store(backbone: Backbone, engine: str) -> Store:
+    """Where features lie: the place changes with the weights and with anything else that changes the features."""
     card = backbone.card
-    rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS.to_dict(), _VERSION]
-    return f"{backbone.weights_hash}-{fingerprint_of([backbone.transform.to_dict(), rest])}"
+    rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]
+    address = f"{backbone.weights_hash}-{fingerprint_of([backbone.transform.to_dict(), rest])}"
+    return store_at(cache_folder() / "features" / address, f"{card.name} at {backbone.transform.pixels} pixels, {engine}")
 
 
 def _feature_set(arrays: Arrays, backbone: Backbone, num_rows: int) -> FeatureSet:
     if num_rows == 0:
         empty = tuple(np.empty((0, backbone.feature_width), np.float32) for _ in backbone.stage_names)
-        return FeatureSet(empty, np.empty((0, PIXELS.pixels**2 * 3), np.float32), None, backbone.stage_names)
+        return FeatureSet(empty, np.empty((0, PIXELS**2 * 3), np.float32), None, backbone.stage_names)
     stages = tuple(arrays[f"stage.{index}"] for index in range(len(backbone.stage_names)))
     spreads = tuple(arrays[name] for name in sorted(arrays, key=_number) if name.startswith("spread."))
     return FeatureSet(stages, as_floats(arrays["pixels"]), arrays.get("source_logits"), backbone.stage_names, spreads)
@@ -99,44 +135,35 @@ def _number(name: str) -> int:
     return int(number) if number else -1
 
 
-def _extract(images: Images, rows: Sequence[int], keys: Sequence[str], backbone: Backbone, store: Store) -> None:
-    engine = engine_for(backbone)
+def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Backbone, store: Store) -> None:
     pending: list[Arrays] = []
     begin = done = 0
     with progress(len(rows), f"looking at pictures with {backbone.card.name}") as advance:
-        for inputs, pixels in _batches(images, rows, backbone.transform):
-            pending.append(_arrays(engine(torch.from_numpy(inputs).permute(0, 3, 1, 2)), pixels))
-            done += len(pixels)
-            advance(len(pixels))
+        for arrays in _described(images, rows, backbone):
+            pending.append(arrays)
+            done += len(arrays["pixels"])
+            advance(len(arrays["pixels"]))
             if done - begin >= CHUNK_ROWS or done == len(rows):
                 joined = {name: np.concatenate([part[name] for part in pending]) for name in pending[0]}
                 store.add(keys[begin:done], joined)
                 pending, begin = [], done
 
 
-def _arrays(outputs: Outputs, pixels: Bytes) -> Arrays:
-    arrays: dict[str, Any] = {f"stage.{index}": stage.float().cpu().numpy() for index, stage in enumerate(outputs.stages)}
-    arrays |= {f"spread.{index}": spread.float().cpu().numpy() for index, spread in enumerate(outputs.spreads)}
-    if outputs.source_logits is not None:
-        arrays["source_logits"] = outputs.source_logits.float().cpu().numpy()
-    arrays["pixels"] = pixels
-    return arrays
+def _described(images: Images, rows: Integers, backbone: Backbone) -> Iterator[Arrays]:
+    """What the store keeps of the pictures, batch by batch; other threads read the next ones while the engine runs."""
+    program = Describe(backbone)
+    engine = engine_of(program, _pictures(images, backbone))
+    reduced: deque[Bytes] = deque()
 
+    def read(part: Integers) -> tuple[Bytes, Bytes]:
+        inputs = backbone.transform.apply(images, part)
+        return inputs, squeezed(inputs, PIXELS).reshape(len(inputs), -1)
 
-def _batches(images: Images, rows: Sequence[int], transform: Transform) -> Iterator[tuple[Bytes, Bytes]]:
-    """Network inputs and pixel blocks; while one batch is used, the next is read by one thread a core."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    def inputs() -> Iterator[Bytes]:
+        batches = (rows[start : start + engine.batch_rows] for start in range(0, len(rows), engine.batch_rows))
+        for batch, pixels in ahead(read, batches):
+            reduced.append(pixels)
+            yield batch
 
-        def begin(start: int) -> list[Future[tuple[Bytes, Bytes]]]:
-            return [pool.submit(_both, images, row, transform) for row in rows[start : start + BATCH_ROWS]]
-
-        ahead = begin(0)
-        for start in range(0, len(rows), BATCH_ROWS):
-            current, ahead = ahead, begin(start + BATCH_ROWS)
-            pairs = [future.result() for future in current]
-            yield np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-
-
-def _both(images: Images, row: int, transform: Transform) -> tuple[Bytes, Bytes]:
-    image = images.read(row, at_least=max(transform.pixels, PIXELS.pixels))
-    return transform.apply(image), PIXELS.apply(image).reshape(-1)
+    for outputs in engine.run(inputs()):
+        yield {**dict(zip(program.names, outputs, strict=True)), "pixels": reduced.popleft()}

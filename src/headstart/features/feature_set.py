@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from headstart.core.types import Floats, Integers
+from headstart.features.linear_algebra import RowSpace, row_space
+from headstart.features.rows import Rows, taken
 
 
 @dataclass(frozen=True)
 class FeatureSet:
     """Pooled features of every stage, rows in the order of the images.
 
+    The blocks of a large set are read from the store when a slice or an index of them is asked for; see `features.rows`.
+
     Attributes:
         stages: float32 [sample, feature] per stage in depth order; the last is the penultimate layer's output, which a
-            classifier would see. May be memory-mapped.
+            classifier would see.
         pixels: float32 [sample, pixel] in [0, 1]: the picture itself, reduced to about a thousand values; None for rows that
             came as feature vectors.
         source_logits: float32 [sample, source class] of the backbone's own classifier; None when it has none.
@@ -24,28 +29,28 @@ class FeatureSet:
             rows that came as feature vectors.
     """
 
-    stages: tuple[Floats, ...] = field(repr=False)
-    pixels: Floats | None = field(repr=False)
-    source_logits: Floats | None = field(repr=False)
+    stages: tuple[Rows, ...] = field(repr=False)
+    pixels: Rows | None = field(repr=False)
+    source_logits: Rows | None = field(repr=False)
     stage_names: tuple[str, ...]
-    spreads: tuple[Floats, ...] = field(repr=False, default=())
+    spreads: tuple[Rows, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return len(self.stages[-1])
 
     @property
-    def penultimate(self) -> Floats:
+    def penultimate(self) -> Rows:
         """The last stage, float32 [sample, feature]."""
         return self.stages[-1]
 
     def take(self, rows: Integers) -> FeatureSet:
         """The features of those rows."""
         return FeatureSet(
-            tuple(np.asarray(stage[rows]) for stage in self.stages),
-            None if self.pixels is None else self.pixels[rows],
-            None if self.source_logits is None else self.source_logits[rows],
+            tuple(taken(stage, rows) for stage in self.stages),
+            None if self.pixels is None else taken(self.pixels, rows),
+            None if self.source_logits is None else taken(self.source_logits, rows),
             self.stage_names,
-            tuple(np.asarray(spread[rows]) for spread in self.spreads),
+            tuple(taken(spread, rows) for spread in self.spreads),
         )
 
 
@@ -62,6 +67,12 @@ class LabeledFeatures:
     features: Floats = field(repr=False)
     labels: Integers = field(repr=False)
     source_probs: Floats | None = field(repr=False, default=None)
+
+    @cached_property
+    def space(self) -> RowSpace:
+        """The row space of the centered features, in float64: computed once for all scores that need it."""
+        exact = np.asarray(self.features, np.float64)
+        return row_space(exact - exact.mean(axis=0))
 
     def take(self, rows: Integers) -> LabeledFeatures:
         """Those rows."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,38 +45,44 @@ def blocks_of_groups(groups: Integers) -> Iterator[Integers]:
         yield np.stack(by_size[size])
 
 
+class Basis(NamedTuple):
+    """What a solved ridge problem knows of its rows.
+
+    Attributes:
+        rows: Gives B's rows for some row indices, float [row, rank].
+        strengths: v, float [penalty, rank].
+        moments: B' times the weighted, centered targets, float [rank, class].
+    """
+
+    rows: Callable[[Integers], Floats]
+    strengths: Floats
+    moments: Floats
+
+
 def leave_groups_out(
-    scores: Floats,
-    groups: Integers,
-    basis: Callable[[Integers], Floats],
-    strengths: Floats,
-    moments: Floats,
-    roots: Floats,
-    targets: Floats,
-    aims: Floats,
+    scores: Floats, groups: Integers, basis: Basis, roots: Floats, targets: Floats, aims: Floats, num: int
 ) -> None:
     """Replace the leave-one-out scores of grouped rows by leave-group-out scores, in place.
 
     Args:
         scores: float [penalty, sample, class]; changed.
         groups: int64 [sample].
-        basis: Gives B's rows for some row indices, float [row, rank].
-        strengths: v, float [penalty, rank].
-        moments: B' times the weighted, centered targets, float [rank, class].
+        basis: Of these rows.
         roots: s, float [sample].
         targets: float [sample, class].
         aims: The weighted, centered targets, float [sample, class].
+        num: N, how many rows the solution was fitted to; more than there are samples here when some of them are judged only.
     """
     for blocks in blocks_of_groups(groups):
         size = blocks.shape[1]
-        step = max(1, BATCH_VALUES // (size * max(strengths.shape[1], size)))
+        step = max(1, BATCH_VALUES // (size * max(basis.strengths.shape[1], size)))
         for start in range(0, len(blocks), step):
             rows = blocks[start : start + step]
-            turned = np.asarray(basis(rows.ravel()), np.float64).reshape(*rows.shape, -1)
+            turned = np.asarray(basis.rows(rows.ravel()), np.float64).reshape(*rows.shape, -1)
             root = roots[rows][..., None]
-            intercept = root @ root.transpose(0, 2, 1) / len(roots)
-            for index, strength in enumerate(strengths):
-                residuals = aims[rows] - turned @ (strength[:, None] * moments)
+            intercept = root @ root.transpose(0, 2, 1) / num
+            for index, strength in enumerate(basis.strengths):
+                residuals = aims[rows] - turned @ (strength[:, None] * basis.moments)
                 hat = (turned * strength) @ turned.transpose(0, 2, 1) + intercept
                 left = np.linalg.solve((1 + JITTER) * np.eye(size) - hat, residuals)
                 scores[index][rows] = targets[rows] - left / root

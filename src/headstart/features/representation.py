@@ -10,13 +10,13 @@ import numpy as np
 from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
+from headstart.features.rows import Index, LazyRows, Rows, column_means, held
 
 Blocks = Literal["penultimate", "stages", "stages+pixels", "pixels"]
 BLOCKS: tuple[Blocks, ...] = get_args(Blocks)
-CHUNK_ROWS = 4096
 
 
-def blocks_of(features: FeatureSet, blocks: Blocks) -> list[Floats]:
+def blocks_of(features: FeatureSet, blocks: Blocks) -> list[Rows]:
     """The raw blocks that a representation joins.
 
     "stages" are means and spreads of every stage. The spreads add 0.2 to 2.1 points of test accuracy to the ridge head on digits,
@@ -60,17 +60,17 @@ class Representation:
     @classmethod
     def fitted(cls, features: FeatureSet, blocks: Blocks) -> Representation:
         """The representation with its means taken from those rows."""
-        means = tuple(np.asarray(block.mean(axis=0, dtype=np.float64), np.float32) for block in blocks_of(features, blocks))
+        means = tuple(np.asarray(column_means(block), np.float32) for block in blocks_of(features, blocks))
         return cls(blocks, means)
 
-    def matrix(self, features: FeatureSet) -> Floats:
-        """The joined, normalized features.
+    def rows(self, features: FeatureSet) -> Rows:
+        """The joined, normalized features, float32 [sample, feature]; those of a large set are made when they are read.
 
         Args:
             features: Blocks as wide as those that the means were taken from.
 
         Returns:
-            float32 [sample, feature].
+            An array, or rows to read by slice or index.
 
         Raises:
             DataError: The blocks have other widths: feature vectors that another network made.
@@ -82,12 +82,15 @@ class Representation:
             raise DataError(
                 f"The features are {met} wide, and the model was fitted on {wanted}. Give features that the same network made."
             )
-        out = np.empty((len(features), sum(len(mean) for mean in self.means)), np.float32)
-        for start in range(0, len(out), CHUNK_ROWS):
-            rows, left = out[start : start + CHUNK_ROWS], 0
-            for block, mean in zip(blocks, self.means, strict=True):
-                centered = np.asarray(block[start : start + CHUNK_ROWS], np.float32) - mean
-                norms = np.linalg.norm(centered, axis=1, keepdims=True)
-                rows[:, left : left + len(mean)] = centered / np.maximum(norms, 1e-12)
-                left += len(mean)
-        return out
+        return held(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
+
+    def matrix(self, features: FeatureSet) -> Floats:
+        """All of `rows` in memory, whatever their number."""
+        return np.asarray(self.rows(features))
+
+    def _joined(self, blocks: list[Rows], part: Index) -> Floats:
+        scaled = []
+        for block, mean in zip(blocks, self.means, strict=True):
+            centered = np.asarray(block[part], np.float32) - mean
+            scaled.append(centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12))
+        return np.concatenate(scaled, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from headstart.data.task import Task
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
-from headstart.training.learner import Learner
+from headstart.training.learner import Classifier, Learner
 from headstart.training.loop import train
+from headstart.training.rungs import Rungs, held_out
 from headstart.training.settings import Training
 
 
@@ -72,6 +74,10 @@ class GradientMethod(Method):
     def streams(self, task: Task) -> dict[str, Stream]:
         """What is to be fed, by name; the first stream sets the length of an epoch."""
 
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        """Stages of the backbone behind which training goes on in turn, the latest first; none where all is trained at once."""
+        return ()
+
     @abstractmethod
     def build(self, task: Task, backbone: Backbone, training: Training) -> Learner:
         """What is trained.
@@ -108,9 +114,16 @@ class GradientMethod(Method):
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`."""
-        learner = train(
-            self._built(task, backbone, training), self.streams(task), self.losses, training, workspace, self.after_step
-        )
+        stages = self.stages(backbone)
+        fold = held_out(task.train, training.seed) if stages else None
+        part = task.restricted_to(fold.fit) if fold else task
+        learner = self._built(part, backbone, training)
+        streams = self.streams(task)
+        if isinstance(learner, Classifier) and stages:
+            rungs = Rungs(learner, stages, self.losses, training, workspace, self.after_step)
+            learner = rungs.climbed_while_better(streams, fold) if fold else rungs.climbed(streams)
+        else:
+            learner = train(learner, streams, self.losses, training, workspace, self.after_step)
         return self.deploy(learner, task)
 
     @final
@@ -133,11 +146,19 @@ class GradientMethod(Method):
             training: Budget and optimizer of the fit to come.
 
         Returns:
-            Seconds: reading every row once, plus all steps. Features of the whole set that `build` may need are not counted.
+            Seconds: reading every row once, plus all steps, those behind stages that may turn out not to help included. Features
+            of the whole set that `build` may need are not counted.
         """
         rows = probe_rows(task.train, training)
         few = replace(task, train=task.train.take(rows), validation=None, test=None)
-        return cost_probe(lambda: self._built(few, backbone, training), self.streams(few), self.losses, training, len(task.train))
+        begun = time.perf_counter()
+        learner = self._built(few, backbone, training)
+        building = time.perf_counter() - begun
+        streams, num_rows = self.streams(few), len(task.train)
+        stages = self.stages(backbone)
+        if isinstance(learner, Classifier) and stages:
+            return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
+        return building + cost_probe(learner, streams, self.losses, training, num_rows)
 
 
 def settings_of(method: Method) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from headstart.core.errors import DataError
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import BLOCKS, Representation
+from headstart.features.rows import linear_scores, parts
 
 
 class Head(Protocol):
@@ -27,6 +28,15 @@ class Head(Protocol):
     def settings(self) -> dict[str, Any]:
         """What else makes it again, as plain JSON values; `kind` names the class."""
         ...
+
+
+VOTE_VALUES = 16_000_000
+"""Cosines held at once: 64 MB."""
+
+
+def unit_rows(matrix: Floats) -> Floats:
+    """The rows scaled to unit length; rows of zeros stay."""
+    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
 
 
 def _representation_arrays(representation: Representation) -> dict[str, Floats]:
@@ -55,8 +65,8 @@ class LinearHead:
     bias: Floats = field(repr=False)
 
     def scores(self, features: FeatureSet) -> Floats:
-        matrix = features.penultimate if self.representation is None else self.representation.matrix(features)
-        return np.asarray(matrix @ self.weight + self.bias, np.float64)
+        rows = features.penultimate if self.representation is None else self.representation.rows(features)
+        return linear_scores(rows, self.weight, self.bias)
 
     def arrays(self) -> dict[str, Floats]:
         means = _representation_arrays(self.representation) if self.representation else {}
@@ -85,14 +95,26 @@ class NeighborHead:
     num_classes: int
 
     def scores(self, features: FeatureSet) -> Floats:
-        matrix = self.representation.matrix(features)
-        matrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
-        out = np.empty((len(matrix), self.num_classes))
-        for start in range(0, len(matrix), 1024):
-            near = np.argsort(-(matrix[start : start + 1024] @ self.rows.T), axis=1, kind="stable")[:, : self.num_neighbors]
-            votes = (self.labels[near][..., None] == np.arange(self.num_classes)).sum(axis=1)
-            out[start : start + 1024] = np.log((votes + 1.0 / self.num_classes) / (self.num_neighbors + 1.0))
+        rows = self.representation.rows(features)
+        out = np.empty((len(rows), self.num_classes))
+        for part in parts(len(rows), max(1, VOTE_VALUES // len(self.rows))):
+            out[part] = self.votes(unit_rows(rows[part]) @ self.rows.T, self.num_neighbors)
         return out
+
+    def votes(self, cosines: Floats, num_neighbors: int) -> Floats:
+        """Log of the smoothed share of each class among the nearest, float64 [sample, class].
+
+        Args:
+            cosines: float [sample, training sample].
+            num_neighbors: How many vote.
+
+        Returns:
+            The scores.
+        """
+        near = np.argpartition(-cosines, num_neighbors - 1, axis=1)[:, :num_neighbors]
+        places = np.arange(len(near))[:, None] * self.num_classes + self.labels.astype(np.int64)[near]
+        votes = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)
+        return np.asarray(np.log((votes + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
 
     def arrays(self) -> dict[str, Floats]:
         return {"rows": self.rows, "labels": self.labels, **_representation_arrays(self.representation)}

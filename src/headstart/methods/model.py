@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.engines.choice import kept_with
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
 from headstart.core.records import write_atomically
@@ -59,6 +61,7 @@ class Model:
             ExportError: The folder cannot be written.
         """
         self.backbone.save(folder / "backbone")
+        _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
         card = {"classes": self.classes, "temperature": self.temperature, "head": self.head.settings()}
@@ -83,4 +86,12 @@ class Model:
         except (OSError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
         head = head_from(arrays, card["head"])
-        return cls(Backbone.load(folder / "backbone"), head, float(card["temperature"]), tuple(card["classes"]))
+        backbone = Backbone.load(folder / "backbone")
+        _carry(folder / "engine", kept_with(backbone))
+        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]))
+
+
+def _carry(source: Path, target: Path) -> None:
+    """Copy what an engine was calibrated to, where there is any and the other place has none."""
+    if source.is_dir() and not target.exists():
+        shutil.copytree(source, target)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-
-import torch
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
-from headstart.features.extract import num_unseen
+from headstart.features.extract import num_unseen, seconds_an_image
 from headstart.methods import method_from
 from headstart.methods.base import cost_of
 from headstart.planning.candidate import Candidate
-
-PROBE_BATCH = 32
-DECODE_ALLOWANCE = 1.15
-"""Reading and resizing overlaps with the network only in part."""
 
 
 class Cost(Record):
@@ -28,22 +21,11 @@ class Cost(Record):
 
 
 def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
-    """What one image costs to extract, measured on a batch after a warm-up; a restart reads the first measurement."""
-
-    def make(_: Path) -> Cost:
-        side = backbone.transform.pixels
-        images = torch.zeros(PROBE_BATCH, backbone.transform.channels, side, side, dtype=torch.uint8)
-        images = images.to(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            backbone.eval().describe(images)
-            begun = time.perf_counter()
-            backbone.describe(images)
-        return Cost(seconds=DECODE_ALLOWANCE * (time.perf_counter() - begun) / PROBE_BATCH)
-
+    """What one image costs to extract, measured on some of them; a restart reads the first measurement."""
     if task.train.images.embedded:
         return 0.0
     inputs = {"backbone": backbone.weights_hash, "transform": backbone.transform.to_dict()}
-    return steps.run("cost", inputs, Cost, make).seconds
+    return steps.run("cost", inputs, Cost, lambda _: Cost(seconds=seconds_an_image(task.train, backbone))).seconds
 
 
 def seconds_of_features(backbone: Backbone, task: Task, steps: Steps) -> float:

@@ -19,6 +19,7 @@ from headstart.planning.curve import MOST_ROWS, learning_curve
 from headstart.planning.decision import Comparison, Decision, LearningCurve
 from headstart.planning.judge import Judged
 from headstart.planning.ladder import ALL_SHARE, Ladder, Only
+from headstart.planning.minutes import usual_minutes
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
 from headstart.planning.verdict import SMALLEST_GAIN, Side, advantage, compared, verdict_of, wins
@@ -41,7 +42,7 @@ def decide(
     task: Task,
     ranking: Ranking,
     *,
-    minutes: float = 4.0,
+    minutes: float | None = None,
     method: str | None = None,
     settings: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
@@ -57,7 +58,7 @@ def decide(
     Args:
         task: What is to be learned.
         ranking: The candidates to transfer from, as `rank` gives them.
-        minutes: Budget for everything, ranking included.
+        minutes: Budget for everything, ranking included; None for `usual_minutes`.
         method: The only method to try for transfer; None tries the ladder.
         settings: Hyper-parameters of that method.
         training: Fields of `Training` to set for gradient methods.
@@ -84,16 +85,17 @@ def decide(
                 per_class=per_class, steps=kept,
             )  # fmt: skip
     spent = sum(candidate.seconds for candidate in ranking.candidates)
-    ladder = Ladder(task, steps, 60 * minutes, spent, weights, only)
+    budget = 60 * (usual_minutes(task) if minutes is None else minutes)
+    ladder = Ladder(task, steps, budget, spent, weights, only)
     _climb(ladder, ranking, method, settings or {}, training or {}, only)
     return _concluded(ladder, ranking, only, per_class)
 
 
-def check_wishes(minutes: float, method: str | None, settings: dict[str, Any], training: dict[str, Any]) -> None:
+def check_wishes(minutes: float | None, method: str | None, settings: dict[str, Any], training: dict[str, Any]) -> None:
     """Refuse wishes that no decision can fulfil, before anything is spent on them.
 
     Args:
-        minutes: Budget.
+        minutes: Budget; None for the usual one.
         method: The only method to try; None tries the ladder.
         settings: Hyper-parameters of that method.
         training: Fields of `Training`.
@@ -101,7 +103,7 @@ def check_wishes(minutes: float, method: str | None, settings: dict[str, Any], t
     Raises:
         PlanError: The budget is not positive, or a method or setting does not exist.
     """
-    if not minutes > 0:
+    if minutes is not None and not minutes > 0:
         raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
     if settings and method is None:
         raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")

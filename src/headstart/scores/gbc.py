@@ -6,7 +6,6 @@ import numpy as np
 
 from headstart.features.class_statistics import class_means, compact
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import row_space
 
 DIMENSIONS = 64
 
@@ -29,8 +28,7 @@ def gbc(labeled: LabeledFeatures) -> float | None:
     counts = np.bincount(labels)
     if len(counts) == 1 or counts.min() < 2:
         return None
-    features = np.asarray(labeled.features, np.float64)
-    left, values = row_space(features - features.mean(axis=0))
+    left, values = labeled.space
     rows = (left * np.sqrt(values))[:, -DIMENSIONS:]
     if not rows.shape[1]:
         return float(-len(counts) * (len(counts) - 1))

@@ -6,7 +6,6 @@ import numpy as np
 
 from headstart.features.class_statistics import class_means, compact
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import row_space
 
 
 def h_score(labeled: LabeledFeatures) -> float | None:
@@ -26,7 +25,6 @@ def h_score(labeled: LabeledFeatures) -> float | None:
     labels = compact(labeled.labels)
     if labels.max() == 0:
         return None
-    features = np.asarray(labeled.features, np.float64)
-    left = row_space(features - features.mean(axis=0)).left
+    left = labeled.space.left
     means = class_means(left, labels, int(labels.max()) + 1)
     return float((np.bincount(labels) * (means**2).sum(axis=1)).sum())

@@ -29,8 +29,7 @@ def logme(labeled: LabeledFeatures) -> float | None:
         the fixed-point iteration, which need not converge; features and targets are centered, which leaves N - 1
         observations, so that a constant offset is no evidence.
     """
-    features = np.asarray(labeled.features, np.float64)
-    return _centered_evidence(row_space(features - features.mean(axis=0)), labeled.labels)
+    return _centered_evidence(labeled.space, labeled.labels)
 
 
 def logme_of_draws(features: Floats, labels: Integers, draws: list[Integers]) -> Floats:

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 from headstart.core.types import Floats
 from headstart.features.class_statistics import compact, expected_log_prediction
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import row_space
+from headstart.features.linear_algebra import RowSpace
 
 ENERGY = 0.8
 MOST_COMPONENTS = 100
@@ -36,7 +36,7 @@ def n_leep(labeled: LabeledFeatures) -> float | None:
     num_classes = int(labels.max()) + 1
     if num_classes == 1 or len(labels) < 4 * num_classes:
         return None
-    rows = _leading(np.asarray(labeled.features, np.float64))
+    rows = _leading(labeled.space)
     if not rows.shape[1]:
         return expected_log_prediction(np.ones((len(labels), 1)), labels)
     order = np.argsort(rows[:, 0], kind="stable")
@@ -53,13 +53,13 @@ def n_leep(labeled: LabeledFeatures) -> float | None:
     return expected_log_prediction(posteriors, labels[order])
 
 
-def _leading(features: Floats) -> Floats:
+def _leading(space: RowSpace) -> Floats:
     """The principal components with most of the energy, scaled to unit total variance, each with a fixed sign."""
-    left, values = row_space(features - features.mean(axis=0))
+    left, values = space
     if not len(values):
-        return features[:, :0]
+        return left
     left, values = left[:, ::-1], values[::-1]
     kept = int(np.searchsorted(np.cumsum(values) / values.sum(), ENERGY)) + 1
-    rows = left[:, :kept] * np.sqrt(values[:kept] / values.sum() * len(features))
+    rows = left[:, :kept] * np.sqrt(values[:kept] / values.sum() * len(left))
     skew = (rows**3).sum(axis=0)
     return np.asarray(rows * np.where(skew < 0, -1.0, 1.0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from headstart.features.class_statistics import class_means, compact
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import row_space, shrinkage_intensity
+from headstart.features.linear_algebra import shrinkage_intensity
 
 
 def regularized_h_score(labeled: LabeledFeatures) -> float | None:
@@ -26,9 +26,8 @@ def regularized_h_score(labeled: LabeledFeatures) -> float | None:
     labels = compact(labeled.labels)
     if labels.max() == 0:
         return None
-    features = np.asarray(labeled.features, np.float64)
-    num, width = features.shape
-    left, values = row_space(features - features.mean(axis=0))
+    num, width = labeled.features.shape
+    left, values = labeled.space
     if not len(values):
         return 0.0
     spectrum = values / num

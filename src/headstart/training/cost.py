@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from statistics import median
 
 import numpy as np
@@ -38,24 +37,25 @@ def probe_rows(images: ImageSet, training: Training) -> Integers:
     return np.sort(np.argsort(ranks, kind="stable")[:count])
 
 
-def cost_probe(build: Callable[[], Learner], few: dict[str, Stream], losses: Losses, training: Training, num_rows: int) -> float:
-    """Predicted seconds of a fit.
+def cost_probe(learner: Learner, few: dict[str, Stream], losses: Losses, training: Training, num_rows: int) -> float:
+    """Predicted seconds of a fit, once its learner is built.
 
     Args:
-        build: Makes the learner; its time counts once.
+        learner: What is trained; its weights are changed.
         few: The fit's streams, cut down to a few rows.
         losses: What is minimized.
         training: Budget and optimizer of the fit to come.
         num_rows: Rows of the first stream in the fit to come.
 
     Returns:
-        Time to build, plus time to read a row times rows, plus the median of three steps, after one to warm up, times steps.
+        Time to read a row, or to have it looked at by what is frozen, times rows, plus the median of three steps, after one to
+        warm up, times steps.
     """
-    begun = time.perf_counter()
-    learner = build()
-    built = time.perf_counter()
+    fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows
     fit = fit_for(learner, few, losses, training)
-    read = time.perf_counter()
+    begun = time.perf_counter()
+    fit.prepare()
+    read = time.perf_counter() - begun
     trained = fit.attempt_state(0)
     learner.train()
     marks = []
@@ -64,6 +64,4 @@ def cost_probe(build: Callable[[], Learner], few: dict[str, Stream], losses: Los
             fit.step(trained, step)
             marks.append(time.perf_counter())
     num_read = sum(len(stream.images) for stream in few.values())
-    return (
-        (built - begun) + (read - built) / num_read * num_rows + median(np.diff(marks).tolist()) * num_steps(training, num_rows)
-    )
+    return read / num_read * num_rows + median(np.diff(marks).tolist()) * num_steps(training, num_rows)

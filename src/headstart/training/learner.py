@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.boundary import Boundary
 from headstart.data.transforms import Transform
 
 
@@ -29,7 +30,14 @@ class RateGroup:
 
 
 class Learner(nn.Module):
-    """What one fit changes. Its parameters and buffers are its whole state: a checkpoint holds nothing else of it."""
+    """What one fit changes. Its parameters and buffers are its whole state: a checkpoint holds nothing else of it.
+
+    Attributes:
+        boundary: Where the part ends that this fit leaves as it is, and shows of pictures what the rest is fed; None where the
+            learner takes pictures.
+    """
+
+    boundary: Boundary | None = None
 
     @abstractmethod
     def transform(self) -> Transform:
@@ -70,10 +78,19 @@ class Classifier(Learner):
         self.body_scale = body_scale
         self.stage_decay = stage_decay
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [batch, class] of pictures as `Backbone.forward` takes them."""
-        logits: Tensor = self.head(self.backbone(images))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits [batch, class] of pictures as `Backbone.forward` takes them, or of activations where there is a boundary."""
+        logits: Tensor = self.head(self.boundary.suffix(inputs) if self.boundary else self.backbone(inputs))
         return logits
+
+    def freeze_up_to(self, stage: str) -> Boundary:
+        """Leave everything up to that stage as it is from now on, and take activations in its place; see `Boundary`."""
+        self.boundary = Boundary(self.backbone, stage)
+        return self.boundary
+
+    def thaw(self) -> None:
+        """Train everything, and take pictures, from now on."""
+        self.boundary = None
 
     def transform(self) -> Transform:
         return self.backbone.transform
@@ -82,10 +99,12 @@ class Classifier(Learner):
         blocks = self.backbone.parameter_blocks()
         ends = set(self.backbone.stage_names)
         stages = [sum(earlier in ends for earlier, _ in blocks[:position]) for position in range(len(blocks))]
-        body = [
-            RateGroup(name, tuple(parameters), self.body_scale * self.stage_decay ** (stages[-1] - stage))
-            for (name, parameters), stage in zip(blocks, stages, strict=True)
-        ]
+        frozen = self.boundary.weights_before() if self.boundary else set()
+        body = []
+        for (name, parameters), stage in zip(blocks, stages, strict=True):
+            trained = tuple(parameter for parameter in parameters if id(parameter) not in frozen)
+            if trained:
+                body.append(RateGroup(name, trained, self.body_scale * self.stage_decay ** (stages[-1] - stage)))
         return [*body, RateGroup("head", tuple(self.head.parameters()))]
 
     def train(self, mode: bool = True) -> Self:

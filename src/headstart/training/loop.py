@@ -65,6 +65,11 @@ class Fit:
     steps: int
     beginning: dict[str, Tensor] = field(repr=False, default_factory=dict)
 
+    def prepare(self) -> None:
+        """Read the pictures of all streams, or have them looked at by what is frozen."""
+        for batches in self.streams.values():
+            batches.prepare()
+
     def attempt_state(self, attempt: int) -> Trained:
         """The learner at its beginning with a new optimizer at this attempt's step size."""
         self.learner.load_state_dict(self.beginning)
@@ -152,9 +157,10 @@ def fit_for(
     workspace: Path | None = None,
     after_step: AfterStep | None = None,
 ) -> Fit:
-    """The fit that `train` runs, with its pictures read and its learner on the device; arguments as there."""
+    """The fit that `train` runs, with its learner on the device; arguments as there."""
+    fed = (learner.boundary, training.views)
     batches = {
-        name: Batches(name, stream, learner.transform(), training.batch_size, training.seed, workspace)
+        name: Batches(name, stream, learner.transform(), training.batch_size, training.seed, workspace, *fed)
         for name, stream in streams.items()
     }
     accelerator = accelerator_for(training)
@@ -170,7 +176,8 @@ def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Trainin
     weights = {name: [list(tensor.shape), float(tensor.double().sum())] for name, tensor in learner.state_dict().items()}
     drawn = {name: [stream.images.fingerprint, str(stream.view)] for name, stream in streams.items()}
     rates = [[group.name, group.scale] for group in learner.rate_groups()]
-    return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform())])
+    frozen = learner.boundary.stage if learner.boundary else None
+    return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform()), frozen])
 
 
 def _taken_up(fit: Fit) -> tuple[Trained, Counters]:
@@ -189,6 +196,8 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
     history = History(fit.workspace / "history.jsonl" if fit.workspace else None, fit.steps, counters.attempt, counters.step)
     begun = saved = time.perf_counter()
     pause = 0.0
+    if counters.step < fit.steps:
+        fit.prepare()
     with progress(fit.steps, "training") as advance:
         advance(counters.step)
         for step in range(counters.step, fit.steps):

@@ -23,6 +23,9 @@ class Training(Record):
         warmup: Share of the steps that ramp up linearly.
         clip: Largest gradient norm; 0 for none.
         label_smoothing: Mass spread over the classes.
+        views: Random variants of each picture that take turns where the first part of a network is frozen and sees pictures
+            once; elsewhere every step draws anew. Eight lower the validation loss of four from 0.420 to 0.403 on solar cells and
+            from 1.470 to 1.456 on the embedded set (EfficientNet-Lite0 cut in the middle, one seed).
         ema: Decay of the averaged weights that are deployed; 0 for none.
         precision: "float32", or "auto" for bf16 on a GPU that has it.
         seed: Of batches, augmentation and initialization.
@@ -39,6 +42,7 @@ class Training(Record):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip: Annotated[float, Field(ge=0)] = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    views: Annotated[int, Field(ge=1, le=64)] = 8
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     precision: Literal["float32", "auto"] = "float32"
     seed: int = 0

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from headstart.backbones.loading import load_backbone
@@ -14,6 +13,7 @@ from headstart.backbones.providers import packaged
 from headstart.backbones.providers.packaged import packaged_file, renamed
 from headstart.backbones.state_dicts import read_state_dict
 from headstart.core.errors import PretrainedError
+from headstart.data.images import ArrayImages
 
 NAMES = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 TEMPLES = {442, 663, 698, 832}
@@ -46,8 +46,8 @@ def test_card_counts_the_weights(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_photographs_get_sensible_labels(name: str) -> None:
     backbone = load_backbone(name)
-    china, flower = (Image.fromarray(array) for array in load_sample_images().images)
-    pixels = np.stack([backbone.transform.apply(image) for image in (china, flower)])
+    images = ArrayImages(np.stack(load_sample_images().images), "photographs", np.arange(2))
+    pixels = backbone.transform.apply(images, np.arange(2))
     with torch.inference_mode():
         logits = backbone.describe(torch.from_numpy(pixels).permute(0, 3, 1, 2)).source_logits
     assert logits is not None

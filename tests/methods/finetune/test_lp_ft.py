@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,10 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.data.task import Task
 from headstart.features.extract import features_of
+from headstart.methods.base import cost_of
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.probe.ridge import Ridge
+from headstart.training import rungs
 from headstart.training.batches import Batches
 from headstart.training.settings import Training
 
@@ -34,7 +38,7 @@ def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backb
 
     fit = fit_ridge(np.asarray(features.penultimate), task.train.labels, 3)
     expected = (features.penultimate @ fit.weight + fit.bias) / fit.temperature
-    np.testing.assert_allclose(logits, expected[batch.rows.numpy()], atol=1e-3)
+    np.testing.assert_allclose(logits, expected[batch.rows.numpy()], atol=5e-3)
     accuracy = (logits.argmax(1) == batch.labels.numpy()).mean()
     ridge = Ridge(blocks="penultimate").fit(task, backbone, training).predict(task.train)
     assert accuracy == pytest.approx((expected.argmax(1) == task.train.labels).mean())
@@ -42,7 +46,7 @@ def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backb
 
 
 def test_pretrained_statistics_stay_and_weights_move(task: Task, backbone: Backbone) -> None:
-    model = LpFt().fit(task, backbone, Training(epochs=2, batch_size=7))
+    model = LpFt(depth="all").fit(task, backbone, Training(epochs=2, batch_size=7))
     before, after = backbone.module.state_dict(), model.backbone.module.state_dict()
     statistics = [name for name in before if "running" in name or "tracked" in name]
     assert statistics
@@ -60,7 +64,7 @@ def test_without_weights_statistics_are_learned(task: Task) -> None:
 
 def test_early_stages_move_less_than_late_ones(task: Task, backbone: Backbone) -> None:
     training = Training(epochs=2, batch_size=7, clip=0.0, weight_decay=0.0)
-    model = LpFt(stage_decay=0.1).fit(task, backbone, training)
+    model = LpFt(depth="all", stage_decay=0.1).fit(task, backbone, training)
     before, after = backbone.module.state_dict(), model.backbone.module.state_dict()
     moved = {
         index: float((after[f"blocks.{index}.convolution.weight"] - before[f"blocks.{index}.convolution.weight"]).abs().mean())
@@ -69,7 +73,43 @@ def test_early_stages_move_less_than_late_ones(task: Task, backbone: Backbone) -
     assert moved[0] < moved[1] < moved[2]
 
 
-def test_it_learns_the_task(task: Task, backbone: Backbone) -> None:
-    model = LpFt().fit(task, backbone, Training(epochs=12, batch_size=7))
+@pytest.mark.parametrize("depth", ["middle", "early", "all"])
+def test_it_learns_the_task(task: Task, backbone: Backbone, depth: str) -> None:
+    model = LpFt(depth=depth).fit(task, backbone, Training(epochs=12, batch_size=7))
     assert model.temperature == 1.0
     assert model.predict(task.train).correct.mean() > 0.9
+
+
+def test_what_lies_before_the_depth_stays_and_the_rest_moves(task: Task, backbone: Backbone) -> None:
+    model = LpFt(depth="late").fit(task, backbone, Training(epochs=2, batch_size=7))
+    before, after = backbone.module.state_dict(), model.backbone.module.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {f"blocks.2.{name}" for name in ("convolution.weight", "norm.weight", "norm.bias")}
+    assert model.backbone.weights_hash != backbone.weights_hash
+
+
+def test_a_killed_fit_in_rungs_goes_on_from_its_folder(task: Task, backbone: Backbone, tmp_path: Path) -> None:
+    training = Training(epochs=3, batch_size=7, checkpoint_seconds=1e-9)
+    hashes = [LpFt(depth="early").fit(task, backbone, training, tmp_path).backbone.weights_hash for _ in range(2)]
+    assert hashes == [LpFt(depth="early").fit(task, backbone, training).backbone.weights_hash] * 2
+
+
+def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
+    task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rungs, "FEWEST_HELD", 3)
+    built: list[int] = []
+    whole = LpFt.build
+    monkeypatch.setattr(LpFt, "build", lambda self, part, *rest: built.append(len(part.train)) or whole(self, part, *rest))
+    model = LpFt(depth="early").fit(task, backbone, Training(epochs=3, batch_size=7))
+    held = rungs.held_out(task.train, 0)
+    assert held is not None
+    assert built == [len(held.fit)]
+    assert len(held.held) >= 3
+    assert model.predict(task.train).correct.mean() > 0.5
+
+
+def test_the_price_of_more_depth_is_higher(task: Task, backbone: Backbone) -> None:
+    training = Training(epochs=1000)
+    middle, early = (cost_of(LpFt(depth=depth), task, backbone, training) for depth in ("middle", "early"))
+    assert 0 < middle < early

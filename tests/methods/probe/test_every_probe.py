@@ -5,7 +5,9 @@ import pytest
 from scipy.special import softmax
 
 from headstart.backbones.loading import load_backbone
+from headstart.features import rows as rows_module
 from headstart.features.feature_set import FeatureSet
+from headstart.features.rows import LazyRows
 from headstart.features.temperature import row_losses
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
@@ -99,3 +101,20 @@ def test_settings_lead_back_to_the_method(kind):
     assert method_from(settings_of(method)) == method
     assert method.cost == "closed form"
     assert method.summary
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num", [211, 47])
+def test_rows_read_when_asked_for_give_the_same_head(kind, num, draw, monkeypatch):
+    features, labels = draw(num=num)
+    late = FeatureSet(
+        tuple(LazyRows(stage.shape, stage.__getitem__) for stage in features.stages),
+        LazyRows(features.pixels.shape, features.pixels.__getitem__),
+        None,
+        features.stage_names,
+    )
+    expected, expected_temperature = METHODS.get(kind)().head_of(features, labels, 3)
+    monkeypatch.setattr(rows_module, "IN_MEMORY_BYTES", 0)
+    head, temperature = METHODS.get(kind)().head_of(late, labels, 3)
+    np.testing.assert_allclose(head.scores(late), expected.scores(features), atol=1e-6 if kind != "lda" else 1e-4)
+    assert temperature == pytest.approx(expected_temperature, rel=1e-4)

@@ -1,1 +1,1 @@
-"""One file per inference engine."""
+"""One file per inference engine; `choice` picks among them."""

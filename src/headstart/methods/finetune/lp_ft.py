@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.boundary import cuts_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
@@ -22,6 +23,9 @@ from headstart.methods.model import Model
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
+
+SHARES = {"late": (0.85,), "middle": (0.6,), "early": (0.6, 0.3), "all": ()}
+"""Of a network's work, what is left as it is. EfficientNet-Lite0 is cut behind blocks 5, 4 and 2, as in the measurements."""
 
 
 @final
@@ -43,6 +47,9 @@ class LpFt(GradientMethod):
     Differs: the linear probe is ridge with its leave-one-out temperature, and earlier stages take smaller steps.
 
     Attributes:
+        depth: How far training may reach down: "middle" trains what lies behind the middle of the network's work, "early" goes on
+            from there to what lies behind its first third where that lowers the loss on held-out rows, "late" trains the last
+            seventh; "all" trains everything at once, as in the paper.
         view: How pictures are varied.
         flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
         body_scale: Step size of the backbone's last stage as a multiple of the head's (Clark et al., "ELECTRA", ICLR 2020,
@@ -52,6 +59,7 @@ class LpFt(GradientMethod):
 
     summary: ClassVar[str] = "Fine-tuning from a fitted linear head, earlier stages in smaller steps"
 
+    depth: Literal["late", "middle", "early", "all"] = "middle"
     view: ViewName = "weak"
     flip: bool = False
     body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -59,6 +67,9 @@ class LpFt(GradientMethod):
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return cuts_of(backbone, SHARES[self.depth]) if backbone.weights != "none" else ()
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         frozen = backbone.weights != "none"

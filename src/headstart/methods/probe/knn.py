@@ -16,7 +16,7 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
 from headstart.features.temperature import fit_temperature
 from headstart.methods.base import Method
-from headstart.methods.heads import NeighborHead
+from headstart.methods.heads import NeighborHead, unit_rows
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 
@@ -57,8 +57,7 @@ class KNN(Method):
             The head, and the temperature of its leave-one-out scores.
         """
         representation = Representation.fitted(features, self.blocks)
-        rows = representation.matrix(features)
-        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        rows = unit_rows(representation.matrix(features))
         head = NeighborHead(representation, rows, cast(Floats, labels), min(self.num_neighbors, len(rows)), num_classes)
         judged = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), JUDGED_ROWS)).astype(np.int64))
         if len(rows) < 2:
@@ -76,6 +75,4 @@ def _left_out(head: NeighborHead, judged: Integers) -> Floats:
     num_neighbors = min(head.num_neighbors, len(head.rows) - 1)
     cosines = head.rows[judged] @ head.rows.T
     cosines[np.arange(len(judged)), judged] = -np.inf
-    near = np.argsort(-cosines, axis=1, kind="stable")[:, :num_neighbors]
-    votes = (head.labels[near][..., None] == np.arange(head.num_classes)).sum(axis=1)
-    return np.asarray(np.log((votes + 1.0 / head.num_classes) / (num_neighbors + 1.0)))
+    return head.votes(cosines, num_neighbors)

@@ -17,6 +17,7 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
 from headstart.features.out_of_fold import inner_folds, out_of_fold
 from headstart.features.representation import Blocks, Representation
+from headstart.features.rows import LazyRows, Rows, column_means, linear_scores, parts, shifted, squared_lengths, taken
 from headstart.features.temperature import fit_temperature
 from headstart.methods.base import Method
 from headstart.methods.heads import LinearHead
@@ -65,15 +66,15 @@ class LDA(Method):
             The head, and the temperature of its scores out of fold.
         """
         representation = Representation.fitted(features, self.blocks)
-        matrix = representation.matrix(features)
-        mean = matrix.mean(axis=0, dtype=np.float64)
-        rows, basis = rotated(matrix - mean.astype(np.float32))
+        joined = representation.rows(features)
+        mean = column_means(joined)
+        rows, basis = rotated(shifted(joined, mean))
         width = len(basis)
         folds = inner_folds(labels, groups, seed)
 
         def held_scores(fold: Fold) -> Floats:
-            weight, bias = _discriminant(rows[fold.fit], labels[fold.fit], num_classes, width)
-            return np.asarray(rows[fold.held] @ weight + bias)
+            weight, bias = _discriminant(taken(rows, fold.fit), labels[fold.fit], num_classes, width)
+            return linear_scores(taken(rows, fold.held), weight, bias)
 
         temperature = 1.0
         if folds:
@@ -90,16 +91,17 @@ class LDA(Method):
         return Model(backbone, head, temperature, task.classes)
 
 
-def _discriminant(rows: Floats, labels: Integers, num_classes: int, width: int) -> tuple[Floats, Floats]:
+def _discriminant(rows: Rows, labels: Integers, num_classes: int, width: int) -> tuple[Floats, Floats]:
     """Weight [feature, class] and bias [class] of Gaussians with one shrunk covariance of `width` original features."""
     present, numbered = np.unique(labels, return_inverse=True)
     means = class_means(rows, numbered, len(present))
-    within = np.asarray(rows - means[numbered].astype(rows.dtype))
+    within = LazyRows(rows.shape, lambda part: rows[part] - means[numbered[part]].astype(rows.dtype), rows.dtype)
     values, vectors = symmetric_eigen(chunked_gram(within) / len(rows))
     intensity = shrinkage_intensity(within, float((values**2).sum()), width)
-    spread = max(values.sum(), FLOOR * float(rows.var(axis=0).sum()), 1e-290) / width
+    total = float(squared_lengths(rows).mean() - (column_means(rows) ** 2).sum())
+    spread = max(values.sum(), FLOOR * total, 1e-290) / width
     precision = (vectors / ((1 - intensity) * values + intensity * spread)) @ vectors.T
     weight = precision @ means.T
     bias = np.log(np.bincount(numbered) / len(rows)) - 0.5 * np.einsum("cf,fc->c", means, weight)
-    lowest = float((rows @ weight + bias).min()) - np.log(len(rows) + 1.0)
+    lowest = min(float((rows[part] @ weight + bias).min()) for part in parts(len(rows))) - np.log(len(rows) + 1.0)
     return with_absent_classes(weight, bias, present, num_classes, lowest)

@@ -64,7 +64,7 @@ class Logistic(Method):
         matrix = representation.matrix(features)
         mean = matrix.mean(axis=0, dtype=np.float64)
         rows, basis = rotated(matrix - mean.astype(np.float32))
-        fit = fit_logistic(rows, labels, num_classes, inner_folds(labels, groups, seed))
+        fit = fit_logistic(np.asarray(rows), labels, num_classes, inner_folds(labels, groups, seed))
         weight = np.asarray(basis @ fit.weight, np.float32)
         return LinearHead(representation, weight, fit.bias - mean @ weight), fit.temperature
 

@@ -14,6 +14,7 @@ from headstart.features.class_statistics import class_means, with_absent_classes
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
+from headstart.features.rows import Rows, linear_scores, squared_lengths
 from headstart.features.temperature import fit_temperature
 from headstart.methods.base import Method
 from headstart.methods.heads import LinearHead
@@ -58,7 +59,7 @@ class NearestMean(Method):
             The head, and the temperature of its leave-one-out scores.
         """
         representation = Representation.fitted(features, self.blocks)
-        rows = representation.matrix(features)
+        rows = representation.rows(features)
         means = class_means(rows, labels, num_classes)
         present = np.unique(labels)
         lowest = -2.0 * len(representation.means)
@@ -75,16 +76,16 @@ class NearestMean(Method):
         return Model(backbone, head, temperature, task.classes)
 
 
-def _left_out(rows: Floats, labels: Integers, weight: Floats, bias: Floats) -> tuple[Floats, Booleans]:
+def _left_out(rows: Rows, labels: Integers, weight: Floats, bias: Floats) -> tuple[Floats, Booleans]:
     """Scores with each row taken out of its own class's mean, and which rows have a class mate.
 
     The mean without the row is (n m - x) / (n - 1), so that its score needs only x.m, m.m and x.x.
     """
-    scores = np.asarray(rows @ weight + bias, np.float64)
+    scores = linear_scores(rows, weight, bias)
     counts = np.bincount(labels, minlength=len(bias))[labels].astype(np.float64)
     judged = counts > 1
     mine = np.arange(len(labels))
-    lengths = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    lengths = squared_lengths(rows)
     inner = scores[mine, labels] - bias[labels]
     squared = -2.0 * bias[labels]
     others = np.maximum(counts - 1.0, 1.0)

@@ -55,7 +55,7 @@ class Ridge(Method):
             The head, and the temperature of its leave-one-out scores.
         """
         representation = Representation.fitted(features, self.blocks)
-        fit = fit_ridge(representation.matrix(features), labels, num_classes, groups=groups)
+        fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)
         return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:

@@ -1,0 +1,148 @@
+"""Features of 2,000 picture files, against the loop that users write: ImageFolder, two workers, eager timm.
+
+Both sides start from the same files with the same EfficientNet-Lite0, each measurement in a process of its own on all cores,
+in turn. headstart starts with an empty cache, so that hashing, making the engine and writing the features count; importing and
+loading weights count on neither side. "first" also tries the machine's engines, which is done once for a network; "headstart"
+knows from then which one to make, and nothing of the pictures. The loop brings pictures to 224 pixels, as its users do;
+headstart to the side that it would choose, and on the small pictures to 224 as well, which tells apart what the engine and
+what the side brings.
+
+Expected, medians: from JPEG files of about 400 pixels at least 6 times the loop's images a second, and at least 85 % of what
+reading alone and the engine alone together allow, 1 / (1/decode only + 1/engine only); from 64-pixel PNG files at least 8
+times the loop's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import timm
+import torch
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from benchmarks.limits import arithmetic_rows, decode_only_rate, engine_only_rate
+from benchmarks.pictures import image_set_of, jpegs, pngs
+from benchmarks.protocol import alone, arguments, empty_cache, show
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import card_of, load_backbone
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+from headstart.features.extract import features_of
+from headstart.planning.inputs import input_pixels_for
+
+NAME = "efficientnet_lite0"
+LOOP_SIDE = 224
+
+
+def loop_rate(folder: Path) -> float:
+    """Images a second of what users write today."""
+    network = timm.create_model(f"tf_{NAME}", num_classes=0).eval()
+    weights = load_backbone(NAME).module.state_dict()
+    network.load_state_dict({name: value for name, value in weights.items() if not name.startswith("classifier.")})
+    half = (0.5, 0.5, 0.5)
+    preparation = transforms.Compose(
+        [transforms.Resize(256), transforms.CenterCrop(LOOP_SIDE), transforms.ToTensor(), transforms.Normalize(half, half)]
+    )
+    begun = time.perf_counter()
+    rows = []
+    with torch.inference_mode():
+        for images, _ in DataLoader(ImageFolder(folder, preparation), batch_size=32, num_workers=2):
+            rows.append(network(images))
+    features = torch.cat(rows)
+    return len(features) / (time.perf_counter() - begun)
+
+
+def first_rate(folder: Path, side: int, remembered: Path) -> tuple[float, str]:
+    """Images a second on a machine that has never run headstart, and the engine found, which is remembered in that folder."""
+    images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
+    with empty_cache() as cache:
+        rate = _rate(images, backbone)
+        (cache / "engines").mkdir(exist_ok=True)  # nothing is tried for few pictures
+        shutil.copytree(cache / "engines", remembered)
+    return rate, str(backbone.engine)
+
+
+def headstart_rate(folder: Path, side: int, remembered: Path) -> float:
+    """Images a second on a machine that has run the network on other pictures."""
+    images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
+    with empty_cache() as cache:
+        shutil.copytree(remembered, cache / "engines")
+        return _rate(images, backbone)
+
+
+def _rate(images: ImageSet, backbone: Backbone) -> float:
+    begun = time.perf_counter()
+    features = features_of(images, backbone)
+    return len(features) / (time.perf_counter() - begun)
+
+
+def decode_rate(folder: Path, side: int, engine: str) -> float:
+    """Images a second of reading alone."""
+    return decode_only_rate(image_set_of(folder), load_backbone(NAME, input_pixels=side), engine)
+
+
+def engine_rate(folder: Path, side: int, engine: str) -> float:
+    """Images a second of the engine alone."""
+    return engine_only_rate(image_set_of(folder), load_backbone(NAME, input_pixels=side), engine)
+
+
+def chosen_side(folder: Path) -> int:
+    """The side that the product brings these pictures to."""
+    with empty_cache():
+        return input_pixels_for(card_of(NAME), Task.from_folder(folder))
+
+
+def measured(folder: Path, side: int, loop: float, repetition: int) -> dict[str, object]:
+    """Everything at one side, in turn."""
+    with tempfile.TemporaryDirectory() as place:
+        remembered = Path(place) / "engines"
+        first, engine = alone(first_rate, folder, side, remembered)
+        whole = alone(headstart_rate, folder, side, remembered)
+    decode, network = (alone(rate, folder, side, engine) for rate in (decode_rate, engine_rate))
+    allowed = 1 / (1 / decode + 1 / network)
+    return {
+        "repetition": repetition,
+        "side": side,
+        "engine": engine,
+        "loop": loop,
+        "first": first,
+        "headstart": whole,
+        "decode only": decode,
+        "engine only": network,
+        "allowed": allowed,
+        "first / loop": first / loop,
+        "headstart / loop": whole / loop,
+        "headstart / allowed": whole / allowed,
+    }
+
+
+def rows_of(folder: Path, sides: list[int], repetitions: int) -> list[dict[str, object]]:
+    """One row a repetition and side, the loop before each repetition."""
+    rows = []
+    for repetition in range(repetitions):
+        loop = alone(loop_rate, folder)
+        rows += [measured(folder, side, loop, repetition) for side in sides]
+    return rows
+
+
+def main() -> None:
+    """Print a table a kind of files and side, and the arithmetic limits."""
+    options = arguments(__doc__ or "", seeds=3, images=2000)
+    for title, make in (("JPEG files of about 400 pixels", jpegs), ("PNG files of 64 pixels", pngs)):
+        folder = make(options.out / "pictures", options.images)
+        sides = sorted({alone(chosen_side, folder), LOOP_SIDE})
+        rows = rows_of(folder, sides, options.seeds)
+        for side in sides:
+            part = [row for row in rows if row["side"] == side]
+            show(f"{title}, headstart at {side} pixels, images/s", part, [], [name for name in part[0] if "/" in name])
+            limits = alone(arithmetic_rows, side, [row["engine only"] for row in part])
+            show(f"arithmetic at {side} pixels", limits, [])
+
+
+if __name__ == "__main__":
+    main()

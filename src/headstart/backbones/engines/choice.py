@@ -1,0 +1,260 @@
+"""Choice: the fastest engine whose features stay close enough to exact ones, found by trying."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime
+from headstart.backbones.programs import Program
+from headstart.core.catalog import Catalog, is_final_class
+from headstart.core.errors import MissingExtraError, PlanError, did_you_mean
+from headstart.core.folders import cache_folder
+from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.types import Bytes
+
+RUNTIMES: Catalog[type[Runtime]] = Catalog(
+    "headstart.backbones.engines", "engine", is_final_class(Runtime), frozenset({"base", "choice"})
+)
+REFERENCE = "torch-float32"
+LARGEST_ERROR = 0.15
+"""Of features, as `feature_error` measures it. bf16 stays near 0.08 on EfficientNet-Lite and costs no accuracy that three seeds
+of three sets could show; 8-bit integers reach 0.4 there."""
+SAMPLE_ROWS = 32
+PATIENCE_SECONDS = 2.0
+"""A faster engine is looked for where the reference would take longer than this, which is what making another one takes."""
+SLOW_TO_MAKE_SECONDS = 60.0
+"""Engines that are compiled or calibrated for half a minute are tried where the best of the others would take this long."""
+_SLOW_TO_MAKE = ("int8", "-compiled")
+
+
+class Choice(Record):
+    """Which engine runs a network on this machine, and why.
+
+    Attributes:
+        engine: The fastest of those whose error is small enough.
+        rates: Pictures a second, by engine.
+        errors: Of features against exact ones, by engine.
+    """
+
+    engine: str
+    rates: dict[str, float]
+    errors: dict[str, float]
+
+
+def engine_names() -> list[str]:
+    """What this machine can run, as `RUNTIME-PRECISION`."""
+    return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().precisions()]
+
+
+def wished_engine() -> str | None:
+    """The engine that `HEADSTART_ENGINE` names.
+
+    Returns:
+        Its name; None where the variable is unset, empty or "auto".
+
+    Raises:
+        PlanError: There is no such engine.
+        MissingExtraError: Its package is not installed.
+    """
+    wish = os.environ.get("HEADSTART_ENGINE", "")
+    if wish in ("", "auto"):
+        return None
+    return _checked(wish, "HEADSTART_ENGINE")
+
+
+def _checked(name: str, where: str) -> str:
+    if name in engine_names():
+        return name
+    if name.partition("-")[0] in RUNTIMES.names():
+        raise MissingExtraError(
+            f'{where} = "{name}" cannot run here: `pip install "headstart[speed]"` brings OpenVINO, cuda needs a GPU. '
+            f"Here there are {', '.join(engine_names())}; HEADSTART_ENGINE chooses one, and features then differ by less than "
+            f"{LARGEST_ERROR:.0%}."
+        )
+    near = did_you_mean(name, engine_names())
+    raise PlanError(f'{where} = "{name}" is not an engine.{near} Here there are {", ".join(engine_names())}.')
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An engine to be made; orders with the same address are one."""
+
+    address: str
+    name: str
+    program: Program = field(compare=False, repr=False)
+    pictures: Pictures = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=4)
+def _made(order: _Order) -> Engine:
+    """The engine; the last few are kept, as making one takes a second or more."""
+    runtime, _, precision = order.name.partition("-")
+    return RUNTIMES.get(runtime)().engine(order.program, precision, order.pictures, kept_with(order.program.backbone))
+
+
+def kept_with(backbone: Backbone) -> Path:
+    """The folder of the cache for what engines of a backbone were calibrated to; a saved model takes a copy along."""
+    return _choices() / f"{backbone.weights_hash}-{backbone.transform.pixels}"
+
+
+def engine_called(name: str, program: Program, pictures: Pictures) -> Engine:
+    """The program on the engine of that name.
+
+    Args:
+        name: One of `engine_names`.
+        program: What is run, of a backbone whose hash is that of its weights as they are.
+        pictures: What calibrates, where anything must be.
+
+    Returns:
+        The engine.
+    """
+    backbone = program.backbone
+    return _made(_Order(f"{backbone.weights_hash} {backbone.transform} {program.key}", name, program, pictures))
+
+
+def engine_of(program: Program, pictures: Pictures) -> Engine:
+    """The program on the engine that was settled for its backbone; arguments as for `engine_called`."""
+    return engine_called(known_engine(program.backbone) or REFERENCE, program, pictures)
+
+
+def known_engine(backbone: Backbone) -> str | None:
+    """The engine that runs the backbone, where that is settled.
+
+    What `HEADSTART_ENGINE` names comes first, then what ran the backbone before, then what was found fastest for the same
+    weights on this machine.
+
+    Args:
+        backbone: Any.
+
+    Returns:
+        The name; None where engines have to be tried.
+
+    Raises:
+        PlanError: The engine that was named does not exist.
+        MissingExtraError: It cannot run here.
+    """
+    wish = wished_engine()
+    if wish or backbone.engine:
+        return wish or _checked(str(backbone.engine), f"the engine of {backbone.card.name}")
+    choice = _read(_choice_file(backbone))
+    return choice.engine if choice else None
+
+
+def settle_engine(program: Program, pictures: Pictures, num_images: int) -> str:
+    """The engine that runs the backbone from now on, found by trying; its name is kept with the backbone.
+
+    Engines are tried where the reference would take more than next to no time, and what was found is remembered in the cache, so
+    that fits and predictions agree.
+
+    Args:
+        program: What is to be run; its backbone's `engine` is set.
+        pictures: The task's own.
+        num_images: How many are to be run.
+
+    Returns:
+        The name.
+    """
+    choice = _tried(program, pictures, num_images)
+    if choice.errors:
+        write_atomically(_choice_file(program.backbone), choice.to_json())
+    program.backbone.engine = choice.engine
+    return choice.engine
+
+
+def _choice_file(backbone: Backbone) -> Path:
+    return _choices() / f"{fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), _machine()])}.json"
+
+
+def _choices() -> Path:
+    return cache_folder() / "engines"
+
+
+def _read(path: Path) -> Choice | None:
+    choice = Choice.from_json(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None
+    return choice if choice and choice.engine in engine_names() else None
+
+
+def _machine() -> list[str]:
+    """What a choice depends on beside the network."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return [platform.machine(), str(os.cpu_count()), gpu, *engine_names(), *(_version(name) for name in ("torch", "openvino"))]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
+    """The choice by trial. Rates of another network of the same architecture are taken as they are; errors never are."""
+    if not num_images:
+        return Choice(engine=REFERENCE, rates={}, errors={})
+    sample = pictures(SAMPLE_ROWS)
+    exact, rate = _run(engine_called(REFERENCE, program, pictures), sample)
+    rates, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
+    if num_images / rate <= PATIENCE_SECONDS:
+        return Choice(engine=REFERENCE, rates=rates, errors={})
+    path = _choices() / f"rates-{fingerprint_of([program.backbone.card.architecture, type(program).__name__, _machine()])}.json"
+    known = _read(path)
+    order = sorted(known.rates, key=known.rates.__getitem__, reverse=True) if known else _in_turn()
+    for name in order:
+        if name == REFERENCE or name not in engine_names():
+            continue
+        slow = any(name.endswith(ending) for ending in _SLOW_TO_MAKE)
+        if slow and num_images / max(rates.values()) <= SLOW_TO_MAKE_SECONDS:
+            continue
+        outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
+        errors[name] = feature_error(outputs, exact)
+        if known and errors[name] <= LARGEST_ERROR:
+            break
+    close = [name for name in rates if errors[name] <= LARGEST_ERROR]
+    choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors)
+    if not known:
+        write_atomically(path, choice.to_json())
+    return choice
+
+
+def _in_turn() -> list[str]:
+    """Those that are quickly made first."""
+    return sorted(engine_names(), key=lambda name: any(name.endswith(ending) for ending in _SLOW_TO_MAKE))
+
+
+def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
+    """The outputs, and pictures a second after a warm-up."""
+    parts = [sample[start : start + engine.batch_rows] for start in range(0, len(sample), engine.batch_rows)]
+    list(engine.run(parts[:1]))
+    begun = time.perf_counter()
+    found = list(engine.run(parts))
+    seconds = time.perf_counter() - begun
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True)), len(sample) / seconds
+
+
+def feature_error(outputs: Outputs, exact: Outputs) -> float:
+    """How far features are from exact ones, relative to how far pictures differ from one another.
+
+    Args:
+        outputs: float [sample, feature] per output.
+        exact: The same, in float32 arithmetic.
+
+    Returns:
+        The root mean square over the outputs of the distance to the exact rows over the exact rows' distance to their mean.
+        Outputs that tell no two pictures apart are left out.
+    """
+    ratios = []
+    for given, wanted in zip(outputs, exact, strict=True):
+        scale = float(np.linalg.norm(wanted - wanted.mean(axis=0)))
+        if scale > 1e-6 * max(float(np.linalg.norm(wanted)), 1e-30):
+            ratios.append(float(np.linalg.norm(given - wanted)) / scale)
+    return float(np.sqrt(np.mean(np.square(ratios)))) if ratios else 0.0

@@ -1,0 +1,53 @@
+"""Programs: what engines run. From bytes as they lie in memory to a tuple of tensors."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import final
+
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+
+
+class Program(nn.Module):
+    """Part of a backbone, or all of it, in the form that engines take.
+
+    Args:
+        backbone: It is shared, not copied.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """What is run of the backbone: two programs of equal weights, input and key are one."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The outputs, of uint8 [batch, height, width, channel]."""
+
+
+@final
+class Describe(Program):
+    """Everything that a backbone shows of pictures, as `Backbone.describe` gives it, side by side."""
+
+    @property
+    def key(self) -> str:
+        return " ".join(("describe", *self.backbone.stage_names, *self.names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each output is: `stage.0`, `stage.1`, ..., `spread.0`, ..., and `source_logits` where there are any."""
+        anatomy = self.backbone.anatomy
+        maps = [stage for stage in (*anatomy.stages, anatomy.last_map) if stage is not None and stage.layout != "flat"]
+        stages = [f"stage.{index}" for index in range(len(anatomy.stages) + 1)]
+        return (*stages, *(f"spread.{index}" for index in range(len(maps))), *["source_logits"] * self.backbone.source_classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The outputs in the order of `names`; see `Program.forward`."""
+        shown = self.backbone.describe(images.permute(0, 3, 1, 2))
+        return (*shown.stages, *shown.spreads, *([] if shown.source_logits is None else [shown.source_logits]))

@@ -1,0 +1,82 @@
+"""`headstart cache`: what is remembered between runs, and forgetting it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headstart.cli import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+POSITION = 54
+
+
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all of it.")] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Delete features used longest ago until SIZE is left, e.g. 5GB.", show_default=False),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what is remembered of pictures between runs, or delete it; nothing in it is needed, it only saves time."""
+    from headstart.cli._printing import print_json, show
+    from headstart.core.errors import PlanError
+    from headstart.core.folders import bytes_from, cache_folder, cache_limit_bytes
+    from headstart.features.cache_contents import cache_contents, clear_cache, shrink_cache
+
+    if clear and keep is not None:
+        raise PlanError("--clear deletes all of the cache, and --keep leaves some. Choose one of them.")
+    freed = clear_cache() if clear else shrink_cache(bytes_from(keep, "--keep")) if keep is not None else 0
+    entries = [entry.to_dict() for entry in cache_contents()]
+    contents = {
+        "folder": str(cache_folder()),
+        "limit_bytes": cache_limit_bytes(),
+        "size_bytes": sum(entry["size_bytes"] for entry in entries),
+        "freed_bytes": freed,
+        "entries": entries,
+    }
+    if as_json:
+        print_json(contents)
+        return
+    show(*_view(contents, changed=clear or keep is not None))
+
+
+def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
+    from headstart.cli._printing import facts, plain, table
+
+    rows = [
+        (plain(row["name"], "bold"), row["kind"], f"{row['num_rows']:,}", _size(row["size_bytes"]), _local(row["last_used"]))
+        for row in contents["entries"]
+    ]
+    listed = table(("name", "kind", "images", "size", "last used"), rows, right=("images", "size", "last used"))
+    totals = [
+        ("Folder", plain(contents["folder"])),
+        ("Size", plain(f"{_size(contents['size_bytes'])}; features are kept up to {_size(contents['limit_bytes'])}")),
+    ]
+    if changed:
+        totals.append(("Freed", plain(_size(contents["freed_bytes"]))))
+    return [listed, "", facts(totals)] if rows else [facts(totals)]
+
+
+def _size(num_bytes: int) -> str:
+    """A size with three digits at most.
+
+    >>> _size(45_300_000), _size(999), _size(20_000_000_000)
+    ('45.3 MB', '999 B', '20 GB')
+    """
+    scaled, unit = float(num_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if scaled < 999.5 or unit == "TB":
+            break
+        scaled /= 1000
+    return f"{scaled:.3g} {unit}"
+
+
+def _local(moment: str) -> str:
+    """The moment on this machine's clock, to the minute."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,135 @@
+"""Chunks: safetensors files that carry the keys of their rows, half as precise where that does no harm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from headstart.core.records import write_atomically
+from headstart.core.types import Integers
+
+SUFFIX = ".safetensors"
+HARMLESS = 2.0**-10
+"""Halves are kept where they change an array by no more than this share of its norm: rounding alone stays below half of it."""
+
+_DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U8": np.dtype("u1")}
+
+Arrays = dict[str, Any]
+"""Named arrays whose first axis is the pictures."""
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """Where an array lies.
+
+    Attributes:
+        path: The chunk.
+        stored: Its dtype on disk.
+        shape: [sample, ...].
+        offset: Bytes before it.
+    """
+
+    path: Path
+    stored: np.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of what is read: halves are read as float32."""
+        return np.dtype(np.float32) if self.stored.kind == "f" else self.stored
+
+    def rows(self, index: Integers) -> Any:
+        """Those rows, copied out of a memory map that is closed at once, so that no pages stay with the process."""
+        return np.memmap(self.path, self.stored, "r", self.offset, self.shape)[index].astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A file of rows.
+
+    Attributes:
+        path: Where it lies.
+        keys: One a row.
+        arrays: What it holds of each row.
+    """
+
+    path: Path
+    keys: tuple[str, ...] = field(repr=False)
+    arrays: dict[str, StoredArray] = field(repr=False)
+
+
+def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path, int]:
+    """The place and size of a new chunk with those rows, named after keys and layout, so that equal work gives the same file.
+
+    Args:
+        folder: Where to; made if absent.
+        keys: One a row.
+        arrays: float32 or uint8 arrays with one row a key.
+
+    Returns:
+        The file and its size in bytes.
+
+    Raises:
+        ExportError: The folder cannot be written.
+    """
+    compact = {name: np.ascontiguousarray(_halved(np.asarray(array))) for name, array in arrays.items()}
+    layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
+    path = folder / (hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX)
+    content = save(compact, {"keys": json.dumps(list(keys))})
+    write_atomically(path, content)
+    return path, len(content)
+
+
+def _halved(array: Any) -> Any:
+    """The array in half precision, or as it is where that would overflow or wipe out small values."""
+    if array.dtype != np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    if not np.isfinite(half).all():
+        return array
+    harm = np.linalg.norm((half.astype(np.float32) - array).ravel())
+    return half if harm <= HARMLESS * np.linalg.norm(array.ravel()) else array
+
+
+def read_chunk(path: Path) -> Chunk:
+    """The keys of a chunk and the places of its arrays.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        The chunk.
+
+    Raises:
+        ValueError: The file is not whole, or no chunk.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > size:
+                raise ValueError("the header is longer than the file")
+            header = json.loads(stream.read(length))
+        keys = tuple(json.loads(header.pop("__metadata__")["keys"]))
+        arrays = {name: _placed(path, entry, 8 + length, len(keys), size) for name, entry in header.items()}
+    except (KeyError, struct.error) as error:
+        raise ValueError(f"{path} is no chunk ({error})") from None
+    return Chunk(path, keys, arrays)
+
+
+def _placed(path: Path, entry: dict[str, Any], begin: int, num_rows: int, size: int) -> StoredArray:
+    start, stop = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    if begin + stop > size or shape[0] != num_rows:
+        raise ValueError("the file is cut off")
+    return StoredArray(path, _DTYPES[entry["dtype"]], shape, begin + start)

@@ -1,0 +1,160 @@
+"""Rows: matrices read by slice or by index, so that there may be more of them than memory holds."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from headstart.core.types import Booleans, Floats, Integers
+
+CHUNK_ROWS = 4096
+IN_MEMORY_BYTES = 2**28
+"""Rows that take less are held in memory as float32: some 10,000 pictures with every block of EfficientNet-Lite0."""
+
+Index = slice | Integers | Booleans
+
+
+class Rows(Protocol):
+    """What an array, a memory map and `LazyRows` have in common; reading a part gives an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+    def __array__(self, dtype: Any = None, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class LazyRows:
+    """Rows that are made for each read and held by nobody.
+
+    `numpy.asarray` reads all of them.
+
+    Attributes:
+        shape: [sample, feature].
+        read: Makes the rows of a slice, an index or a mask.
+        dtype: Of what is made.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[Index], Any] = field(repr=False)
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Index) -> Any:
+        return self.read(rows)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        out = np.empty(self.shape, dtype or self.dtype)
+        for part in parts(len(self)):
+            out[part] = self.read(part)
+        return out
+
+
+def parts(num: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
+    """Slices of `size` rows that cover `num`; the last may be shorter."""
+    for start in range(0, num, size):
+        yield slice(start, min(start + size, num))
+
+
+def held(rows: Rows) -> Rows:
+    """The rows in memory where they are few enough, else as they are."""
+    return np.asarray(rows) if 4 * math.prod(rows.shape) <= IN_MEMORY_BYTES else rows
+
+
+def taken(rows: Rows, index: Index) -> Rows:
+    """Some of the rows, in memory where those are few enough.
+
+    Args:
+        rows: [sample, feature].
+        index: Which, in which order.
+
+    Returns:
+        [taken sample, feature].
+    """
+    if not isinstance(rows, LazyRows):
+        return np.asarray(rows[index])
+    chosen = np.arange(len(rows))[index]
+    return held(LazyRows((len(chosen), *rows.shape[1:]), lambda part: rows[chosen[part]], rows.dtype))
+
+
+def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
+    """The mean row, float64 [feature].
+
+    Args:
+        rows: [sample, feature], at least one.
+        weights: float [sample], with mean 1; None weighs rows alike.
+
+    Returns:
+        The weighted sum over the number of rows.
+    """
+    total = np.zeros(rows.shape[1])
+    for part in parts(len(rows)):
+        chunk = np.asarray(rows[part], np.float64)
+        total += chunk.sum(axis=0) if weights is None else weights[part] @ chunk
+    return total / len(rows)
+
+
+def linear_scores(rows: Rows, weight: Floats, bias: Floats) -> Floats:
+    """The product of rows and weight plus bias, float64 [sample, class].
+
+    Args:
+        rows: [sample, feature].
+        weight: [feature, class].
+        bias: [class].
+
+    Returns:
+        The scores.
+    """
+    out = np.empty((len(rows), len(bias)))
+    for part in parts(len(rows)):
+        out[part] = rows[part] @ weight + bias
+    return out
+
+
+def shifted(rows: Rows, origin: Floats) -> Rows:
+    """The rows minus one row, in the rows' precision: an array of an array, lazy rows of others."""
+    moved = LazyRows(rows.shape, lambda part: rows[part] - origin.astype(rows.dtype), rows.dtype)
+    return moved if isinstance(rows, LazyRows) else np.asarray(moved)
+
+
+def squared_lengths(rows: Rows) -> Floats:
+    """The squared length of each row, float64 [sample]."""
+    out = np.empty(len(rows))
+    for part in parts(len(rows)):
+        chunk = np.asarray(rows[part])
+        out[part] = np.einsum("ij,ij->i", chunk, chunk, dtype=np.float64)
+    return out
+
+
+def mapped_briefly(rows: Rows) -> Rows:
+    """The same rows; those of a large memory map come through maps that are closed after each read.
+
+    The pages that were read through a map count as memory of the process for as long as the map lives.
+
+    Args:
+        rows: Any.
+
+    Returns:
+        Rows with the same values.
+    """
+    given: Any = rows
+    if not (isinstance(given, np.memmap) and isinstance(getattr(given, "base", None), mmap.mmap) and given.flags.c_contiguous):
+        return rows
+    if given.filename is None or given.mode == "c" or given.nbytes <= IN_MEMORY_BYTES:
+        return rows
+    path, dtype, offset, shape = given.filename, given.dtype, given.offset, given.shape
+    return LazyRows(shape, lambda part: np.array(np.memmap(path, dtype, "r", offset, shape)[part]), dtype)

@@ -1,0 +1,130 @@
+"""Activations: what the frozen first part of a network makes of every view of every picture, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headstart.backbones.boundary import Boundary
+from headstart.backbones.engines.choice import engine_of
+from headstart.core.progress import progress
+from headstart.core.records import fingerprint_of
+from headstart.core.seeds import seed_for
+from headstart.core.types import Bytes, Integers
+from headstart.data.streams import Stream
+from headstart.data.transforms import Transform
+from headstart.training.kept import kept
+from headstart.training.pictures import decoded
+
+CHUNK_ROWS = 256
+PRECISION: type[np.floating[Any]] = np.float16
+"""Its eleven bits lose less than engines do; values beyond its range are kept in float32."""
+MOST_BYTES = 8_000_000_000
+"""Of disk: eight views of 22,000 pictures, cut in the middle of EfficientNet-Lite0 at 224 pixels. More get fewer views."""
+
+
+class Activations:
+    """The activations of a stream's pictures behind a boundary, in a few views that take turns; filled when first asked for.
+
+    Activations do not stand being moved and cropped as pictures do ("Feature map caching", arXiv 2508.15033), so each picture is
+    varied a few times before the prefix sees it.
+
+    Args:
+        boundary: Whose prefix looks at the pictures.
+        name: The stream's name.
+        stream: The pictures and how they are varied.
+        transform: How pictures become input.
+        num_views: Views of each picture; a plain view needs one, and there are fewer where the disk would fill.
+        seed: The training's seed.
+        workspace: Where they are kept across kills; None for a temporary file.
+    """
+
+    def __init__(
+        self,
+        boundary: Boundary,
+        name: str,
+        stream: Stream,
+        transform: Transform,
+        num_views: int,
+        seed: int,
+        workspace: Path | None,
+    ) -> None:
+        self.boundary = boundary
+        self.name = name
+        self.stream = stream
+        self.transform = transform
+        self.seed = seed
+        self.workspace = workspace
+        per_view = len(stream.images) * int(np.prod(boundary.shape)) * np.dtype(PRECISION).itemsize
+        self.num_views = 1 if stream.view.is_plain else max(1, min(num_views, MOST_BYTES // max(per_view, 1)))
+
+    def of(self, rows: Integers, turns: Integers) -> Tensor:
+        """Activations as the suffix takes them.
+
+        Args:
+            rows: Which pictures, int64 [batch].
+            turns: How many times each was shown before, int64 [batch]; it decides the view.
+
+        Returns:
+            float32 [batch, ...], channels last in memory where it is a map.
+        """
+        found = torch.from_numpy(self._array[turns % self.num_views * len(self.stream.images) + rows]).float()
+        return found.contiguous(memory_format=torch.channels_last) if self.boundary.layout == "channels first" else found
+
+    @cached_property
+    def _array(self) -> Any:
+        try:
+            return self._kept(PRECISION)
+        except _TooLargeError:
+            return self._kept(np.float32)
+
+    def _kept(self, precision: type[np.floating[Any]]) -> Any:
+        most = np.finfo(precision).max
+
+        def make(start: int, stop: int) -> Any:
+            found = np.concatenate(list(self._seen(start, stop)))
+            if not np.abs(found).max() <= most:
+                raise _TooLargeError
+            return found.astype(precision)
+
+        shape = (self.num_views * len(self.stream.images), *self.boundary.shape)
+        with progress(shape[0], f"looking at pictures up to {self.boundary.stage}") as advance:
+            return kept(shape, precision, make, self._place(precision), CHUNK_ROWS, advance)
+
+    def _seen(self, start: int, stop: int) -> Iterator[Any]:
+        """What the prefix makes of those rows of all views, one view behind the other, batch by batch."""
+        pictures = self._shown(start, stop)
+        engine = engine_of(self.boundary.prefix, lambda count: pictures[:count])
+        parts = range(0, len(pictures), engine.batch_rows)
+        for (found,) in engine.run(pictures[at : at + engine.batch_rows] for at in parts):
+            yield found
+
+    def _shown(self, start: int, stop: int) -> Bytes:
+        chosen = self._pixels[np.arange(start, stop) % len(self.stream.images)]
+        if self.stream.view.is_plain:
+            return chosen
+        generator = torch.Generator().manual_seed(seed_for(self.seed, "view", self.name, "turns", start))
+        varied = self.stream.view.apply(torch.from_numpy(chosen).permute(0, 3, 1, 2), generator)
+        shown: Bytes = varied.mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        return shown
+
+    @cached_property
+    def _pixels(self) -> Bytes:
+        return decoded(self.stream.images, self.transform, self.workspace)
+
+    def _place(self, precision: type[np.floating[Any]]) -> Path | None:
+        if self.workspace is None:
+            return None
+        drawn = [self.stream.images.content_keys, str(self.stream.view), self.seed, self.name, self.num_views]
+        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.transform.to_dict()]
+        return self.workspace / "cache" / f"{fingerprint_of([drawn, looked])}.{np.dtype(precision).name}"
+
+
+class _TooLargeError(Exception):
+    """A value does not fit the precision."""

@@ -1,0 +1,39 @@
+"""Pictures as a network takes them, decoded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from headstart.core.records import fingerprint_of
+from headstart.core.types import Bytes
+from headstart.data.images import ImageSet
+from headstart.data.transforms import Transform
+from headstart.training.kept import kept
+
+IN_MEMORY_BYTES = 1_000_000_000
+CHUNK_ROWS = 1024
+
+
+def decoded(images: ImageSet, transform: Transform, workspace: Path | None = None) -> Bytes:
+    """Every picture as the network takes it, decoded once.
+
+    Args:
+        images: The pictures.
+        transform: How a picture becomes input.
+        workspace: Where a memory map is kept when the pictures exceed a gigabyte; it outlives a kill.
+
+    Returns:
+        uint8 [sample, height, width, channel], in memory or memory-mapped.
+    """
+
+    def make(start: int, stop: int) -> Bytes:
+        return transform.decode(images.images, np.arange(start, stop))
+
+    shape = (len(images), transform.pixels, transform.pixels, transform.channels)
+    if np.prod(shape, dtype=np.int64) <= IN_MEMORY_BYTES:
+        return make(0, len(images))
+    name = fingerprint_of([images.content_keys, transform.to_dict()])
+    pixels: Bytes = kept(shape, np.uint8, make, workspace / "cache" / f"{name}.u8" if workspace else None, CHUNK_ROWS)
+    return pixels

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from headstart.data.folds import Fold
+from headstart.data.images import ImageSet
+from headstart.data.streams import Stream
+from headstart.training import loop
+from headstart.training import rungs as rungs_module
+from headstart.training.batches import Batch
+from headstart.training.learner import Classifier
+from headstart.training.rungs import Reached, Rungs, average, held_out
+from headstart.training.settings import Training
+
+New = Callable[[], Classifier]
+Streams = dict[str, Stream]
+STAGES = ("blocks.1", "blocks.0")
+FOLD = Fold(np.arange(0, 31, 2), np.arange(1, 31, 2))
+
+
+@pytest.fixture
+def new_frozen() -> New:
+    """A learner on pictures of side 16, whose network has two places to cut."""
+    from headstart.backbones.loading import load_backbone
+
+    def make() -> Classifier:
+        torch.manual_seed(3)
+        return Classifier(load_backbone("small_cnn", "none", 16, seed=1), 3, 0.1, frozen_statistics=True)
+
+    return make
+
+
+def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def _state(learner: Classifier) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+
+
+def test_only_what_lies_behind_the_earliest_cut_moves(
+    streams: Streams, settings: Training, new_frozen: New, losses: Any, pictures: ImageSet
+) -> None:
+    learner = new_frozen()
+    before = _state(learner)
+    assert Rungs(learner, STAGES, losses, settings).climbed(streams) is learner
+    moved = {name.rsplit(".", 1)[0] for name, tensor in learner.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert "head" in moved
+    assert any("blocks.1.convolution" in name for name in moved)
+    assert not any("blocks.0" in name for name in moved)
+    images = torch.from_numpy(learner.transform().decode(pictures.images, np.arange(31))).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        assert (learner(images).argmax(1).numpy() == pictures.labels).mean() > 0.9
+
+
+def test_a_later_cut_leaves_more_as_it_was(streams: Streams, settings: Training, new_frozen: New, losses: Any) -> None:
+    learner = new_frozen()
+    before = _state(learner)
+    Rungs(learner, STAGES[:1], losses, settings).climbed(streams)
+    name = "backbone.module.blocks.1.convolution.weight"
+    assert torch.equal(learner.state_dict()[name], before[name])
+
+
+@pytest.mark.parametrize("kills", [(1,), (13,), (14, 9)])
+def test_killed_rungs_go_on_to_bit_identical_weights(
+    streams: Streams,
+    settings: Training,
+    new_frozen: New,
+    losses: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kills: tuple[int, ...],
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
+    training = settings.model_copy(update={"checkpoint_seconds": 1e-9})
+    left = [10_000]
+
+    def killed(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        found: dict[str, Tensor] = losses(learner, batch, progress)
+        return found
+
+    undisturbed = Rungs(new_frozen(), STAGES, losses, training).climbed_while_better(streams, FOLD)
+    for after in kills:
+        left[0] = after
+        with pytest.raises(KeyboardInterrupt):
+            Rungs(new_frozen(), STAGES, killed, training, tmp_path).climbed_while_better(streams, FOLD)
+    left[0] = 10_000
+    resumed = Rungs(new_frozen(), STAGES, killed, training, tmp_path).climbed_while_better(streams, FOLD)
+    assert _same(resumed.state_dict(), undisturbed.state_dict())
+
+
+def test_rungs_that_do_not_help_leave_the_beginning(streams: Streams, settings: Training, new_frozen: New) -> None:
+    def harmful(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        return {"noise": learner(batch["train"].images).pow(2).sum()}
+
+    learner = new_frozen()
+    before = _state(learner)
+    Rungs(learner, STAGES, harmful, settings).climbed_while_better(streams, FOLD)
+    assert learner.boundary is None
+    assert _same(learner.state_dict(), before)
+
+
+def test_rungs_that_help_are_climbed_and_settled_on_all_rows(
+    streams: Streams, settings: Training, new_frozen: New, losses: Any, tmp_path: Path
+) -> None:
+    learner = new_frozen()
+    before = _state(learner)
+    Rungs(learner, STAGES, losses, settings, tmp_path).climbed_while_better(streams, FOLD)
+    assert not _same(learner.state_dict(), before)
+    folders = {path.name for path in tmp_path.iterdir()}
+    assert {"blocks.1", "settling"} <= folders
+    assert not list(tmp_path.rglob("cache"))
+
+
+def test_the_average_is_the_beginning_at_0_and_the_end_at_1(new_frozen: New) -> None:
+    first = _state(new_frozen())
+    second = {name: tensor + 1 for name, tensor in first.items()}
+    assert _same(average(first, second, 0.0), {**second, **{n: t for n, t in first.items() if t.dtype.is_floating_point}})
+    assert _same(average(first, second, 1.0), second)
+    halfway = average(first, second, 0.5)["head.weight"]
+    torch.testing.assert_close(halfway, first["head.weight"] + 0.5)
+
+
+def test_only_a_fall_beyond_noise_is_an_improvement() -> None:
+    draw = np.random.default_rng(0).normal(size=101)
+    before = Reached("a", {}, 0.0, draw)
+    assert Reached("b", {}, 1.0, draw - 0.1 + 0.01 * draw).improves_on(before)
+    assert not Reached("b", {}, 1.0, draw).improves_on(before)
+    assert not Reached("b", {}, 1.0, draw - 0.01 + draw[::-1]).improves_on(before)
+
+
+def test_held_out_rows_keep_groups_whole_and_are_none_where_few(pictures: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert held_out(pictures, 0) is None
+    monkeypatch.setattr(rungs_module, "FEWEST_HELD", 3)
+    monkeypatch.setattr(rungs_module, "HELD_PART", 5)
+    fold = held_out(pictures, 0)
+    assert fold is not None
+    assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(31))
+    assert set(pictures.labels[fold.held]) == {0, 1, 2}
+    monkeypatch.setattr(rungs_module, "MOST_HELD", 4)
+    assert len(held_out(pictures, 0).held) <= 6  # type: ignore[union-attr]
+
+
+def test_the_price_counts_every_rung(streams: Streams, new_frozen: New, losses: Any) -> None:
+    training = Training(epochs=40, batch_size=7)
+    one, both = (Rungs(new_frozen(), STAGES[:count], losses, training).predicted_seconds(streams, 310) for count in (1, 2))
+    assert 0 < one < both
