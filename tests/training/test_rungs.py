@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
@@ -99,15 +100,32 @@ def test_killed_rungs_go_on_to_bit_identical_weights(
     assert _same(resumed.state_dict(), undisturbed.state_dict())
 
 
-def test_rungs_that_do_not_help_leave_the_beginning(streams: Streams, settings: Training, new_frozen: New) -> None:
-    def harmful(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"noise": learner(batch["train"].images).pow(2).sum()}
-
+def test_a_share_of_0_is_the_beginning_and_settles_nothing(
+    streams: Streams, settings: Training, new_frozen: New, losses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rungs_module, "SHARES", [0.0])
     learner = new_frozen()
     before = _state(learner)
-    Rungs(learner, STAGES, harmful, settings).climbed_while_better(streams, FOLD)
+    Rungs(learner, STAGES, losses, settings, tmp_path).climbed_while_better(streams, FOLD)
     assert learner.boundary is None
     assert _same(learner.state_dict(), before)
+    assert not (tmp_path / "settling").exists()
+
+
+def test_of_a_rung_that_does_harm_little_is_taken(
+    streams: Streams, settings: Training, new_frozen: New, losses: Any, pictures: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        labels = (batch["train"].labels + 1) % 3
+        return {"cross_entropy": functional.cross_entropy(learner(batch["train"].images), labels)}
+
+    learner = Rungs(new_frozen(), STAGES, losses, settings).climbed(streams)
+    found: list[Reached] = []
+    whole = Rungs._reached
+    monkeypatch.setattr(Rungs, "_reached", lambda self, *args: found.append(whole(self, *args)) or found[-1])
+    Rungs(learner, STAGES, mistaken, settings).climbed_while_better(streams, FOLD)
+    assert found[0].share < 0.5
+    assert found[0].losses.mean() < 0.3
 
 
 def test_rungs_that_help_are_climbed_and_settled_on_all_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn
@@ -117,6 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: What stands after the word headstart; None for those of the process.
     """
+    # Read when torch is loaded. Threads that spin while they wait take a core from readers and other programs: on two cores
+    # with one other program running, PyTorch then ran a network at 14 pictures a second, and at 100 with threads that sleep.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = None if arguments is None else list(arguments)
     try:
         code = application()(args=words, prog_name="headstart", standalone_mode=False) or 0

@@ -208,17 +208,16 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
         return Choice(engine=REFERENCE, rates=rates, errors={})
     path = _choices() / f"rates-{fingerprint_of([program.backbone.card.architecture, type(program).__name__, _machine()])}.json"
     known = _read(path)
-    order = sorted(known.rates, key=known.rates.__getitem__, reverse=True) if known else _in_turn()
-    for name in order:
-        if name == REFERENCE or name not in engine_names():
-            continue
-        slow = any(name.endswith(ending) for ending in _SLOW_TO_MAKE)
-        if slow and num_images / max(rates.values()) <= SLOW_TO_MAKE_SECONDS:
-            continue
-        outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
-        errors[name] = feature_error(outputs, exact)
-        if known and errors[name] <= LARGEST_ERROR:
-            break
+    close_ones: set[str] = set()
+    for name in _in_turn(known.rates if known else {}):
+        if _is_slow_to_make(name):
+            worth = num_images / max(rates.values()) > SLOW_TO_MAKE_SECONDS
+        else:  # a runtime's slower precisions need no trial, nor do slower engines where rates are known
+            worth = name != REFERENCE and not (close_ones if known else close_ones & {name.partition("-")[0]})
+        if worth:
+            outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
+            errors[name] = feature_error(outputs, exact)
+            close_ones |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
     close = [name for name in rates if errors[name] <= LARGEST_ERROR]
     choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors)
     if not known:
@@ -226,9 +225,13 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
     return choice
 
 
-def _in_turn() -> list[str]:
-    """Those that are quickly made first."""
-    return sorted(engine_names(), key=lambda name: any(name.endswith(ending) for ending in _SLOW_TO_MAKE))
+def _in_turn(rates: dict[str, float]) -> list[str]:
+    """Engines in the order of trial: quickly made ones first, then by known rates, then as their runtimes name them."""
+    return sorted(engine_names(), key=lambda name: (_is_slow_to_make(name), -rates.get(name, 0.0)))
+
+
+def _is_slow_to_make(name: str) -> bool:
+    return any(name.endswith(ending) for ending in _SLOW_TO_MAKE)
 
 
 def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
