@@ -147,8 +147,9 @@ class Ladder:
         folds = self.task.folds
         allowed = share * self.budget_seconds
         predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps)
-        if predicted > allowed and not must:
-            return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {allowed:.0f} s")
+        left = min(allowed, max(self.remaining_seconds, 0.0))
+        if predicted > left and not must:
+            return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {left:.0f} s")
         if predicted > allowed:
             # One fold only: all folds together hold out, and so look at, every row, whatever number each is fitted on.
             folds = folds[:1]
@@ -161,6 +162,8 @@ class Ladder:
 
     def gradient(self, candidate: Candidate, share: float | None = None) -> Judged:
         """Judge a gradient candidate on as many folds, with as many epochs and rows, as its share pays for."""
+        if self.remaining_seconds <= 0:
+            return self.skip(candidate, "no time is left for it; give --minutes more")
         backbone = self.backbone(candidate)
         folds = self.task.folds
         first = self.task.restricted_to(folds[0].fit)

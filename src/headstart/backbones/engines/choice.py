@@ -17,7 +17,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime
 from headstart.backbones.programs import Program
 from headstart.core.catalog import Catalog, is_final_class
-from headstart.core.errors import MissingExtraError, PlanError, did_you_mean
+from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
 from headstart.core.folders import cache_folder
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.types import Bytes
@@ -44,11 +44,13 @@ class Choice(Record):
         engine: The fastest of those whose error is small enough.
         rates: Pictures a second, by engine.
         errors: Of features against exact ones, by engine.
+        faults: Why an engine cannot run the network at all, by engine.
     """
 
     engine: str
     rates: dict[str, float]
     errors: dict[str, float]
+    faults: dict[str, str] = {}
 
 
 def engine_names() -> list[str]:
@@ -95,7 +97,7 @@ class _Order:
     pictures: Pictures = field(compare=False, repr=False)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _made(order: _Order) -> Engine:
     """The engine; the last few are kept, as making one takes a second or more."""
     runtime, _, precision = order.name.partition("-")
@@ -198,7 +200,9 @@ def _version(package: str) -> str:
 
 
 def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
-    """The choice by trial. Rates of another network of the same architecture are taken as they are; errors never are."""
+    """The choice by trial. The order of rates is taken over from networks of the same family (architectures that differ in the
+    number they end with); errors never are.
+    """
     if not num_images:
         return Choice(engine=REFERENCE, rates={}, errors={})
     sample = pictures(SAMPLE_ROWS)
@@ -206,20 +210,27 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
     rates, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
     if num_images / rate <= PATIENCE_SECONDS:
         return Choice(engine=REFERENCE, rates=rates, errors={})
-    path = _choices() / f"rates-{fingerprint_of([program.backbone.card.architecture, type(program).__name__, _machine()])}.json"
+    family = program.backbone.card.architecture.rstrip("0123456789")
+    path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, _machine()])}.json"
     known = _read(path)
     close_ones: set[str] = set()
+    faults: dict[str, str] = {}
     for name in _in_turn(known.rates if known else {}):
         if _is_slow_to_make(name):
             worth = num_images / max(rates.values()) > SLOW_TO_MAKE_SECONDS
         else:  # a runtime's slower precisions need no trial, nor do slower engines where rates are known
             worth = name != REFERENCE and not (close_ones if known else close_ones & {name.partition("-")[0]})
-        if worth:
+        if not worth:
+            continue
+        try:
             outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
-            errors[name] = feature_error(outputs, exact)
-            close_ones |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
+        except PretrainedError as error:
+            faults[name] = str(error)
+            continue
+        errors[name] = feature_error(outputs, exact)
+        close_ones |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
     close = [name for name in rates if errors[name] <= LARGEST_ERROR]
-    choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors)
+    choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors, faults=faults)
     if not known:
         write_atomically(path, choice.to_json())
     return choice
