@@ -19,7 +19,7 @@ LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
 """The second half of a whole line of the log; a full disk may have cut one off in the middle."""
 
 
-SHARED = frozenset({"rank", "cost", "fold"})
+SHARED = frozenset({"rank", "cost", "fold", "curve"})
 """Steps that cost most and depend on nothing but what their inputs name: another run on the same data takes them over."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from headstart.backbones.loading import card_of
 from headstart.core.errors import PlanError
 from headstart.core.estimate import Estimate
+from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.features.representation import Representation
@@ -17,7 +18,7 @@ from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.curve import MOST_ROWS, learning_curve
 from headstart.planning.decision import Comparison, Decision, LearningCurve
-from headstart.planning.judge import Judged
+from headstart.planning.judge import Judged, fold_inputs
 from headstart.planning.ladder import ALL_SHARE, Ladder, Only
 from headstart.planning.minutes import usual_minutes
 from headstart.planning.plan import Plan
@@ -330,14 +331,26 @@ def _chosen(verdict: str, transfer: Judged, without: Judged, comparison: Compari
     return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
 
 
+class _Curve(Record):
+    """A learning curve, where the rows suffice for one."""
+
+    curve: LearningCurve | None
+
+
 def _curve(ladder: Ladder, transfer: Judged | None) -> LearningCurve | None:
     judged = _best_closed(ladder)
     if transfer is None or judged is None:
         return None
-    features, judged_rows = ladder.features_for_curve(judged, MOST_ROWS)
-    matrix = Representation.fitted(features, judged.candidate.method.get("blocks", "penultimate")).matrix(features)
-    task = ladder.task
-    return learning_curve(matrix, judged_rows.labels, judged_rows.groups, task.num_classes, task.seed, len(task.labeled))
+    task, candidate = ladder.task, judged.candidate
+
+    def make(_: Path) -> _Curve:
+        features, rows = ladder.features_for_curve(judged, MOST_ROWS)
+        matrix = Representation.fitted(features, candidate.method.get("blocks", "penultimate")).matrix(features)
+        found = learning_curve(matrix, rows.labels, rows.groups, task.num_classes, task.seed, len(task.labeled))
+        return _Curve(curve=found)
+
+    inputs = fold_inputs(task, candidate, ladder.backbone(candidate), judged.rung.num_folds)
+    return ladder.steps.run("curve", inputs, _Curve, make).curve
 
 
 def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | None) -> Plan:

@@ -98,7 +98,7 @@ def _graph_of(program: Program) -> Any:
             traced = torch.jit.trace(copy.deepcopy(program).eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
             # Not `openvino.convert_model`: it does the same in five times the time, most of it spent on reporting usage. Frozen,
             # the graph is half as large when OpenVINO gets it, and conversion takes a third of the time.
-            frozen = torch.jit.freeze(traced)  # type: ignore[no-untyped-call]
+            frozen = torch.jit.freeze(traced)
             frontend = FrontEndManager().load_by_framework("pytorch")
             decoder = TorchScriptPythonDecoder(frozen, example_input=example, skip_freeze=True)  # must outlive the conversion
             graph = frontend.convert(frontend.load(decoder))
