@@ -139,7 +139,7 @@ def _dual(problem: _Problem, penalties: Floats | None, judged: Integers, groups:
     num, width = problem.features.shape
     everything = slice(0, num)
     rows = problem.rows(everything)
-    values, vectors = symmetric_eigen(np.asarray(rows @ rows.T, np.float64))
+    values, vectors = symmetric_eigen(np.asarray(rows @ rows.T, np.float64), overwrite=True)
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
     targets = vectors.T @ problem.aims(everything)
     squares = vectors**2
@@ -165,7 +165,8 @@ def _primal(problem: _Problem, penalties: Floats | None, judged: Integers, group
         rows = problem.rows(part)
         gram += rows.T @ rows
         moment += rows.T @ np.asarray(problem.aims(part), rows.dtype)
-    values, vectors = symmetric_eigen(gram)
+    values, vectors = symmetric_eigen(gram, overwrite=True)
+    del gram
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
     turned_moment = vectors.T @ moment
     solved = turned_moment[None] / (values[None] + grid[:, None])[..., None]

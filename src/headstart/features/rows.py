@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.types import Booleans, Floats, Integers
 
-CHUNK_ROWS = 4096
+CHUNK_ROWS = 1024
 IN_MEMORY_BYTES = 2**28
 """Rows that take less are held in memory as float32: some 10,000 pictures with every block of EfficientNet-Lite0."""
 

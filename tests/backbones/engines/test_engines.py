@@ -231,6 +231,6 @@ def test_int8_is_calibrated_once_and_goes_with_the_model(
     assert capsys.readouterr().out == ""
     Model(backbone, LinearHead(None, np.zeros((1280, 2)), np.zeros(2)), 1.0, ("a", "b")).save(tmp_path / "model")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "elsewhere"))
-    choice._made.cache_clear()
+    choice._SHELF.clear()
     again = _all("openvino-int8", Model.load(tmp_path / "model").backbone, pictures)
     np.testing.assert_array_equal(again[0], first[0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,6 +34,7 @@ PATIENCE_SECONDS = 2.0
 """A faster engine is looked for where the reference would take longer than this, which is what making another one takes."""
 SLOW_TO_MAKE_SECONDS = 60.0
 """Engines that are compiled or calibrated for half a minute are tried where the best of the others would take this long."""
+MOST_ENGINES = 3
 _SLOW_TO_MAKE = ("int8", "-compiled")
 
 
@@ -87,21 +88,19 @@ def _checked(name: str, where: str) -> str:
     raise PlanError(f'{where} = "{name}" is not an engine.{near} Here there are {", ".join(engine_names())}.')
 
 
-@dataclass(frozen=True)
-class _Order:
-    """An engine to be made; orders with the same address are one."""
+class _Shelf(OrderedDict[str, Engine]):
+    """The engines used last, as making one takes a second or more, and as keeping one takes 50 MB and more."""
 
-    address: str
-    name: str
-    program: Program = field(compare=False, repr=False)
-    pictures: Pictures = field(compare=False, repr=False)
+    def taken(self, address: str, make: Callable[[], Engine]) -> Engine:
+        """The engine of that address, made if it is not there."""
+        engine = self.pop(address, None) or make()
+        self[address] = engine
+        while len(self) > MOST_ENGINES:
+            self.popitem(last=False)
+        return engine
 
 
-@lru_cache(maxsize=8)
-def _made(order: _Order) -> Engine:
-    """The engine; the last few are kept, as making one takes a second or more."""
-    runtime, _, precision = order.name.partition("-")
-    return RUNTIMES.get(runtime)().engine(order.program, precision, order.pictures, kept_with(order.program.backbone))
+_SHELF = _Shelf()
 
 
 def kept_with(backbone: Backbone) -> Path:
@@ -121,7 +120,9 @@ def engine_called(name: str, program: Program, pictures: Pictures) -> Engine:
         The engine.
     """
     backbone = program.backbone
-    return _made(_Order(f"{backbone.weights_hash} {backbone.transform} {program.key}", name, program, pictures))
+    runtime, _, precision = name.partition("-")
+    address = f"{name} {backbone.weights_hash} {backbone.transform} {program.key}"
+    return _SHELF.taken(address, lambda: RUNTIMES.get(runtime)().engine(program, precision, pictures, kept_with(backbone)))
 
 
 def engine_of(program: Program, pictures: Pictures) -> Engine:
