@@ -143,7 +143,7 @@ def test_an_overdrawn_budget_pays_for_nothing(ladder_at, calls, make_candidate):
     ladder = ladder_at(100, 100, fit=0.001)
     ladder.spent_before = 120.0
     judged = ladder.gradient(make_candidate(method={"kind": "lp_ft"}))
-    assert judged.rung.reason == "no time is left for it; give --minutes more"
+    assert judged.rung.reason == "too little time is left for it; give --minutes more"
 
 
 def test_one_held_out_fold_of_many_rows_needs_no_second_fit(ladder_at, calls, make_candidate):

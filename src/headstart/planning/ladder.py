@@ -13,7 +13,7 @@ from headstart.core.progress import stage
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.task import HOLDOUT_ROWS, Task
-from headstart.features.extract import features_of
+from headstart.features.extract import features_of, num_unseen
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import seconds_of_features, seconds_of_fit, seconds_per_image
@@ -49,6 +49,8 @@ FEWEST_PART = 4
 """A gradient candidate that can pay for less than this part of the rows is not tried."""
 ALL_SHARE = 0.9
 """Of what is left, for the last thing to be done."""
+LEAST_SECONDS = 10.0
+"""With less left nothing is even priced: making an engine and trying it, or a few real steps, take three to five seconds."""
 ROWS_STEP = 1_000
 MARGIN = 1.2
 """Measured costs vary by about this factor on a busy machine."""
@@ -143,6 +145,8 @@ class Ladder:
             What became of it.
         """
         backbone = self.backbone(candidate)
+        if not must and self.remaining_seconds <= LEAST_SECONDS and num_unseen(self.task.labeled, backbone):
+            return self.skip(candidate, "too little time is left for its features; give --minutes more")
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
         allowed = share * self.budget_seconds
@@ -162,8 +166,8 @@ class Ladder:
 
     def gradient(self, candidate: Candidate, share: float | None = None) -> Judged:
         """Judge a gradient candidate on as many folds, with as many epochs and rows, as its share pays for."""
-        if self.remaining_seconds <= 0:
-            return self.skip(candidate, "no time is left for it; give --minutes more")
+        if self.remaining_seconds <= LEAST_SECONDS:
+            return self.skip(candidate, "too little time is left for it; give --minutes more")
         backbone = self.backbone(candidate)
         folds = self.task.folds
         first = self.task.restricted_to(folds[0].fit)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from headstart.data.task import Task
 
-FIRST_MINUTES = 0.2
+FIRST_MINUTES = 0.15
 ROWS_A_MINUTE = 2_500
 MOST_MINUTES = 4.0
 
 
 def usual_minutes(task: Task) -> float:
-    """What ranking, deciding and fitting may take: some seconds, a minute for each 2,500 labeled images, four at most.
+    """What ranking, deciding and fitting may take: nine seconds, a minute for each 2,500 labeled images, four at most.
 
     On two cores EfficientNet-Lite0, -Lite1 and -Lite2 look at 2,500 pictures of 224 pixels in half a minute altogether; the
     other half is for what is fitted on top.

@@ -18,6 +18,9 @@ from headstart.data.transforms import Transform
 from headstart.training.activations import Activations
 from headstart.training.pictures import decoded
 
+GPU_SHARE = 0.3
+"""Of a GPU's free memory, for pictures that stay there: the network's own activations need the most."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -67,6 +70,7 @@ class Batches:
         self.seed = seed
         self.workspace = workspace
         self.labels = stream.images.labels
+        self._on_gpu: Tensor | None = None
         self.activations = boundary and Activations(boundary, name, stream, transform, num_views, seed, workspace)
 
     def __len__(self) -> int:
@@ -91,8 +95,20 @@ class Batches:
     def _pixels(self) -> Bytes:
         return decoded(self.stream.images, self.transform, self.workspace)
 
+    def _taken(self, rows: Integers, device: torch.device) -> Tensor:
+        """Pictures on the device, uint8 [batch, height, width, channel]; all of them stay on a GPU where they fit."""
+        if (
+            device.type == "cuda"
+            and self._on_gpu is None
+            and self._pixels.nbytes < GPU_SHARE * torch.cuda.mem_get_info(device)[0]
+        ):
+            self._on_gpu = torch.from_numpy(np.array(self._pixels)).to(device)
+        if self._on_gpu is not None:
+            return self._on_gpu[torch.from_numpy(rows).to(device)]
+        return torch.from_numpy(self._pixels[rows]).to(device)
+
     def _varied(self, rows: Integers, step: int, device: torch.device) -> Tensor:
         generator = torch.Generator().manual_seed(seed_for(self.seed, "view", self.name, step))
         # A view of [batch, height, width, channel] is channels last already: nothing is copied.
-        images = torch.from_numpy(self._pixels[rows]).permute(0, 3, 1, 2).to(device)
+        images = self._taken(rows, device).permute(0, 3, 1, 2)
         return self.stream.view.apply(images, generator).contiguous(memory_format=torch.channels_last)

@@ -77,7 +77,7 @@ class Rungs:
         learner: Changed in place; its forward gives logits, and its statistics are frozen.
         stages: Where to cut, the latest first.
         losses: What to minimize.
-        training: Budget and optimizer of each rung.
+        training: Budget and optimizer; the rungs share the epochs.
         workspace: Folder for a folder a rung; None keeps nothing.
         after_step: Called after each step.
     """
@@ -89,10 +89,15 @@ class Rungs:
     workspace: Path | None = None
     after_step: AfterStep | None = None
 
+    @property
+    def _share(self) -> Training:
+        """The training of one rung."""
+        return self.training.model_copy(update={"epochs": -(-self.training.epochs // len(self.stages))})
+
     def climbed(self, streams: dict[str, Stream]) -> Classifier:
         """The learner after every rung, on the CPU and in evaluation mode; it takes pictures again."""
         for stage in self.stages:
-            self._climb(stage, streams, stage, self.training)
+            self._climb(stage, streams, stage, self._share)
         self.learner.thaw()
         return self.learner
 
@@ -119,7 +124,7 @@ class Rungs:
         beginning = _state_of(self.learner)
         best: Reached | None = None
         for stage in self.stages:
-            self._climb(stage, part, stage, self.training)
+            self._climb(stage, part, stage, self._share)
             now = self._reached(stage, beginning, held)
             if best and not now.improves_on(best):
                 break
@@ -128,7 +133,7 @@ class Rungs:
             raise AssertionError("there is a stage to train behind")
         self.learner.load_state_dict(best.state)
         if best.share:
-            self._climb(best.stage, streams, "settling", settling(self.training))
+            self._climb(best.stage, streams, "settling", settling(self._share))
         self.learner.load_state_dict(average(beginning, self.learner.state_dict(), best.share))
         self.learner.thaw()
         return self.learner
@@ -138,7 +143,7 @@ class Rungs:
         seconds = 0.0
         for stage in self.stages:
             self.learner.freeze_up_to(stage)
-            seconds += cost_probe(self.learner, few, self.losses, self.training, num_rows)
+            seconds += cost_probe(self.learner, few, self.losses, self._share, num_rows)
         return seconds * (1 + 1 / SETTLING_PART)
 
     def _climb(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:

@@ -121,8 +121,13 @@ def engine_called(name: str, program: Program, pictures: Pictures) -> Engine:
     """
     backbone = program.backbone
     runtime, _, precision = name.partition("-")
-    address = f"{name} {backbone.weights_hash} {backbone.transform} {program.key}"
-    return _SHELF.taken(address, lambda: RUNTIMES.get(runtime)().engine(program, precision, pictures, kept_with(backbone)))
+
+    def make() -> Engine:
+        return RUNTIMES.get(runtime)().engine(program, precision, pictures, kept_with(backbone))
+
+    if runtime == "torch":  # quickly made, and would push others off the shelf
+        return make()
+    return _SHELF.taken(f"{name} {backbone.weights_hash} {backbone.transform} {program.key}", make)
 
 
 def engine_of(program: Program, pictures: Pictures) -> Engine:
