@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from headstart import chain
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.planning import decide, fitting, judge
+from headstart.planning import rank as ranking_module
 from headstart.planning.ranking import RankedCandidate, Ranking
 from headstart.training import loop
 from headstart.training.settings import Training
@@ -107,10 +109,20 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_judged(vect
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     first = outcome(chain.run(vectors, minutes=1, out=tmp_path / "first").folder)
     monkeypatch.setattr(judge, "fit_rows", None)
-    monkeypatch.setattr(chain, "rank", None)
+    monkeypatch.setattr(ranking_module, "evidence_of", None)
     second = outcome(chain.run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
-    assert second[2] == {"inspect": 1, "decide": 1, "fit": 1, "evaluate": 1}
+    assert second[2] == {"inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}
+
+
+def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    first = chain.run(vectors, minutes=1, out=tmp_path / "first")
+    (tmp_path / "elsewhere").mkdir()
+    copy = shutil.copy(vectors, tmp_path / "elsewhere" / "moved.npz")
+    second = chain.run(str(copy), minutes=1, out=tmp_path / "second")
+    assert second.evaluation == first.evaluation
+    assert second.decision.verdict == first.decision.verdict
 
 
 def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):

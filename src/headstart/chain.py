@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.backbones.engines.choice import wished_engine
+from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
 from headstart.backbones.loading import card_of, pretrained
 from headstart.backbones.pretrained import Pretrained
 from headstart.checks.inspection import inspect
@@ -113,8 +113,9 @@ def run(
 
 
 def _shared() -> Path:
-    """Where runs leave what others can use; another version or another engine would compute something else."""
-    return cache_folder() / "steps" / f"{version('headstart')}-{wished_engine() or 'auto'}"
+    """Where runs leave what others can use; another version, engine or machine would compute something else."""
+    engine = wished_engine() or "auto"
+    return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{machine_fingerprint()}"
 
 
 def _cards(request: Request) -> list[Pretrained]:

@@ -16,7 +16,7 @@ from headstart.features.store import Store
 
 @pytest.fixture
 def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with two networks' features, the older one used five hours ago, a scan of one file, and a user's weights."""
+    """A cache with two networks' features, the older one used five hours ago, a scan of one file, a step and a user's weights."""
     root = tmp_path / "cache"
     monkeypatch.setenv("HEADSTART_CACHE", str(root))
     monkeypatch.setenv("HEADSTART_CACHE_BYTES", "5MB")
@@ -27,6 +27,9 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.utime(old, (time.time() - 18_000,) * 2)
     (tmp_path / "picture.png").write_bytes(b"seen")
     ScanCache([tmp_path / "picture.png"]).add({0: Look(sha="0" * 64)})
+    (root / "steps" / "0.1.0-auto" / "fold-0a").mkdir(parents=True)
+    (root / "steps" / "0.1.0-auto" / "fold-0a.json").write_text("{}")
+    (root / "steps" / "0.1.0-auto" / "fold-0a" / "predictions.parquet").write_bytes(b"rows")
     (root / "weights").mkdir()
     (root / "weights" / "mine.safetensors").write_bytes(b"weights")
     return root
@@ -46,6 +49,7 @@ def test_json_names_every_network_and_the_scan(filled, headstart_command):
         ("features", "newer at 96 pixels", 7),
         ("features", "older at 96 pixels", 3),
         ("scan", "what was seen of files", 1),
+        ("steps", "what runs can take over from one another", 2),
     ]
     assert contents["size_bytes"] == sum(entry["size_bytes"] for entry in contents["entries"]) > 0
     assert contents["entries"][1]["last_used"] < contents["entries"][0]["last_used"]
@@ -66,6 +70,7 @@ def test_clearing_leaves_nothing_but_what_is_not_the_caches(filled, headstart_co
     assert contents["entries"] == []
     assert contents["freed_bytes"] == before["size_bytes"]
     assert [path.name for path in filled.rglob("*") if path.is_file()] == ["mine.safetensors"]
+    assert not (filled / "steps").exists()
 
 
 def test_keeping_less_forgets_what_was_used_longest_ago(filled, headstart_command):
@@ -86,7 +91,7 @@ def test_files_that_cannot_be_read_are_counted_without_rows(filled, junk, headst
     (filled / junk).parent.mkdir(exist_ok=True)
     (filled / junk).write_bytes(b"half")
     contents = _contents(headstart_command("cache", "--json"))
-    assert sum(entry["num_rows"] for entry in contents["entries"]) == 11
+    assert sum(entry["num_rows"] for entry in contents["entries"]) == 13
     assert _contents(headstart_command("cache", "--clear", "--json"))["entries"] == []
 
 

@@ -113,3 +113,25 @@ def test_a_shared_folder_that_cannot_be_written_is_one_sentence(tmp_path, shared
     shared.write_text("a file")
     with pytest.raises(ExportError):
         Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, _fold([]))
+
+
+def test_what_a_kill_left_half_done_gives_way_to_a_finished_step(tmp_path, shared):
+    steps = Steps(tmp_path / "killed", shared)
+    halfway = steps.folder / steps.stem("fold", {"a": 1})
+    halfway.mkdir(parents=True)
+    (halfway / "checkpoint.safetensors").write_text("half")
+    Steps(tmp_path / "other", shared).run("fold", {"a": 1}, Number, _fold([]))
+    steps.run("fold", {"a": 1}, Number, None)
+    assert [path.name for path in halfway.iterdir()] == ["predictions"]
+
+
+def test_what_only_a_restart_needs_is_not_shared(tmp_path, shared):
+    def make(folder):
+        (folder / "rung" / "cache").mkdir(parents=True)
+        (folder / "rung" / "checkpoint.safetensors").write_text("weights")
+        (folder / "predictions").write_text("rows")
+        return Number(number=1)
+
+    Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, make)
+    assert {path.name for path in shared.rglob("*") if path.suffix != ".json"} >= {"predictions"}
+    assert not list(shared.rglob("cache")) + list(shared.rglob("checkpoint*"))

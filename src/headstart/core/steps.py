@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import tempfile
@@ -19,8 +20,10 @@ LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
 """The second half of a whole line of the log; a full disk may have cut one off in the middle."""
 
 
-SHARED = frozenset({"rank", "cost", "fold", "curve"})
-"""Steps that cost most and depend on nothing but what their inputs name: another run on the same data takes them over."""
+SHARED = frozenset({"evidence", "cost", "fold", "curve"})
+"""Steps that cost most: another run on the same data takes them over, prices included, so that it decides alike."""
+FOR_RESUMING = shutil.ignore_patterns("cache", "checkpoint.safetensors", "history.jsonl")
+"""What only the run that was killed needs."""
 
 
 class Steps:
@@ -97,12 +100,16 @@ def _copy(path: Path, target: Path) -> None:
     """Copy a step, its folder first, so that whoever sees the file finds the folder whole."""
     folder = path.with_suffix("")
     try:
-        if folder.is_dir() and not target.with_suffix("").exists():
+        if folder.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent) as halfway:
-                whole = Path(shutil.copytree(folder, Path(halfway) / "whole"))
-                if not target.with_suffix("").exists():
+                whole = Path(shutil.copytree(folder, Path(halfway) / "whole", ignore=FOR_RESUMING))
+                shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # what a kill left half done
+                try:
                     whole.rename(target.with_suffix(""))
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # else another process was faster, with the same
+                        raise
     except OSError as error:
         raise ExportError(
             f"{target.parent}: cannot be written ({error.strerror or error}). Free the disk, or move the cache."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import zipfile
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -51,7 +52,7 @@ def cache_contents() -> tuple[CacheEntry, ...]:
     entries = [_features_entry(folder) for folder in features.iterdir()] if features.is_dir() else []
     entries.sort(key=lambda entry: entry.last_used, reverse=True)
     for kind, pattern, name in OTHERS:
-        files = list((cache_folder() / kind).glob(pattern))
+        files = [path for path in (cache_folder() / kind).glob(pattern) if path.is_file()]
         entries.append(_entry(kind, name, sum(map(_scanned, files)) if kind == "scan" else len(files), files))
     return tuple(entry for entry in entries if entry.size_bytes)
 
@@ -121,7 +122,11 @@ def clear_cache() -> int:
         removed(folder / NAME_FILE)
         with suppress(OSError):  # somebody else's files lie there
             folder.rmdir()
-    return freed + sum(_freed(path) for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern))
+    files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
+    freed += sum(map(_freed, files))
+    for kind in ("engines", "steps"):  # an empty folder would be taken for a whole one
+        shutil.rmtree(root / kind, ignore_errors=True)
+    return freed
 
 
 def _freed(path: Path) -> int:

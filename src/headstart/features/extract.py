@@ -54,7 +54,7 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
         vectors = np.asarray(images.images.vectors(), np.float32)
         return FeatureSet((vectors,), None, None, ("given",))
     keys = images.content_keys
-    store = _store(backbone, _settled(images, backbone))
+    store = _store(backbone, settled(images, backbone))
     missing = store.missing(keys)
     if missing:
         first_rows = {key: row for row, key in reversed(list(enumerate(keys)))}
@@ -63,10 +63,13 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
     return _feature_set(store.gather(keys), backbone, len(keys))
 
 
-def _settled(images: ImageSet, backbone: Backbone) -> str:
-    """The name of the engine that looks at the pictures."""
-    pictures = _pictures(images.images, backbone)
-    return known_engine(backbone) or settle_engine(Describe(backbone), pictures, num_unseen(images, backbone))
+def settled(images: ImageSet, backbone: Backbone) -> str:
+    """The name of the engine that looks at those pictures, and at others from now on: it is kept with the backbone."""
+    known = known_engine(backbone)
+    if known is None:
+        return settle_engine(Describe(backbone), _pictures(images.images, backbone), num_unseen(images, backbone))
+    backbone.engine = known
+    return known
 
 
 def _pictures(images: Images, backbone: Backbone) -> Pictures:
@@ -99,7 +102,7 @@ def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
     Returns:
         Seconds.
     """
-    _settled(images, backbone)
+    settled(images, backbone)
     rows = np.arange(min(SAMPLE_ROWS, len(images)))
     begun = time.perf_counter()
     inputs = backbone.transform.decode(images.images, rows)

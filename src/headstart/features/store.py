@@ -80,9 +80,9 @@ class Store:
     def _open(self, name: str) -> None:
         try:
             chunk = read_chunk(self.folder / name)
-        except FileNotFoundError:
+        except OSError:
             return
-        except (OSError, ValueError):
+        except ValueError:
             removed(self.folder / name)
             return
         self._take_in(chunk)

@@ -24,12 +24,12 @@ def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
     """What one image costs to extract, measured on some of them; a restart reads the first measurement."""
     if task.train.images.embedded:
         return 0.0
-    inputs = {"backbone": backbone.weights_hash, "transform": backbone.transform.to_dict()}
+    inputs = {"task": task.fingerprint, "image of": backbone.weights_hash, "transform": backbone.transform.to_dict()}
     return steps.run("cost", inputs, Cost, lambda _: Cost(seconds=seconds_an_image(task.train, backbone))).seconds
 
 
 def seconds_of_features(backbone: Backbone, task: Task, steps: Steps) -> float:
-    """What the features of all labeled rows cost: those seen before are free. A restart reads the first price."""
+    """What the features of all labeled rows cost: those seen before are free. Restarts and other runs read the first price."""
 
     def make(_: Path) -> Cost:
         return Cost(seconds=seconds_per_image(backbone, task, steps) * num_unseen(task.labeled, backbone))

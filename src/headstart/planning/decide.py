@@ -86,7 +86,7 @@ def decide(
                 per_class=per_class, steps=kept,
             )  # fmt: skip
     spent = sum(candidate.seconds for candidate in ranking.candidates)
-    budget = 60 * (usual_minutes(task) if minutes is None else minutes)
+    budget = 60 * (usual_minutes(task, wished=bool(method or only)) if minutes is None else minutes)
     ladder = Ladder(task, steps, budget, spent, weights, only)
     _climb(ladder, ranking, method, settings or {}, training or {}, only)
     return _concluded(ladder, ranking, only, per_class)

@@ -14,6 +14,7 @@ from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
 from headstart.data.task import Task
+from headstart.features.extract import settled
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, Family
 from headstart.planning.judge import fit_rows, fold_inputs, judge
@@ -65,6 +66,8 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
+    if not task.labeled.images.embedded:
+        settled(task.labeled, model.backbone)  # what has been trained has not been run yet
     try:
         shutil.rmtree(folder, ignore_errors=True)
         model.save(folder)

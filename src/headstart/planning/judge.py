@@ -115,7 +115,12 @@ def _judged_fold(
         return FoldRecord(seconds=time.perf_counter() - begun)
 
     record = steps.run("fold", inputs, FoldRecord, make)
-    return record, None if record.failure else Predictions.read(folder / "predictions.parquet")
+    if record.failure:
+        return record, None
+    # Another run may have judged the fold under other paths.
+    held = task.labeled.take(fold.held).images
+    names = tuple(held.name(row) for row in range(len(held)))
+    return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
 
 
 def fold_inputs(task: Task, candidate: Candidate, backbone: Backbone, index: int) -> dict[str, object]:

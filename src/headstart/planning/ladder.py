@@ -51,6 +51,8 @@ ALL_SHARE = 0.9
 """Of what is left, for the last thing to be done."""
 LEAST_SECONDS = 10.0
 """With less left nothing is even priced: making an engine and trying it, or a few real steps, take three to five seconds."""
+LEAST_SHARE = 0.2
+"""Of a small budget, in its place."""
 ROWS_STEP = 1_000
 MARGIN = 1.2
 """Measured costs vary by about this factor on a busy machine."""
@@ -88,6 +90,11 @@ class Ladder:
     def remaining_seconds(self) -> float:
         """What is left of the budget."""
         return self.budget_seconds - self.spent_seconds
+
+    @property
+    def least_seconds(self) -> float:
+        """With less left, nothing is priced."""
+        return min(LEAST_SECONDS, LEAST_SHARE * self.budget_seconds)
 
     @property
     def many(self) -> bool:
@@ -145,7 +152,7 @@ class Ladder:
             What became of it.
         """
         backbone = self.backbone(candidate)
-        if not must and self.remaining_seconds <= LEAST_SECONDS and num_unseen(self.task.labeled, backbone):
+        if not must and self.remaining_seconds <= self.least_seconds and num_unseen(self.task.labeled, backbone):
             return self.skip(candidate, "too little time is left for its features; give --minutes more")
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
@@ -166,7 +173,7 @@ class Ladder:
 
     def gradient(self, candidate: Candidate, share: float | None = None) -> Judged:
         """Judge a gradient candidate on as many folds, with as many epochs and rows, as its share pays for."""
-        if self.remaining_seconds <= LEAST_SECONDS:
+        if self.remaining_seconds <= self.least_seconds:
             return self.skip(candidate, "too little time is left for it; give --minutes more")
         backbone = self.backbone(candidate)
         folds = self.task.folds

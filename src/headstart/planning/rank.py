@@ -141,7 +141,8 @@ def evidence_of(features: FeatureSet, labels: Integers, halves: Booleans) -> Evi
     logits = features.source_logits
     labeled = LabeledFeatures(matrix, labels, None if logits is None else softmax(np.asarray(logits, np.float64), axis=1))
     fit = fit_ridge(matrix, labels, int(labels.max()) + 1)
-    losses = row_losses(fit.loo_scores, labels, fit.temperature)
+    judged = labels[fit.judged]
+    losses = row_losses(fit.loo_scores, judged, fit.temperature)
     hits = nearest_neighbor_hits(labeled)
     scores: dict[str, float | None] = {"ridge_loo": -float(losses.mean()), "knn": float(hits.mean())}
     scores |= {name: SCORES.get(name)(labeled) for name in SCORES.names() if name not in scores}
@@ -150,7 +151,7 @@ def evidence_of(features: FeatureSet, labels: Integers, halves: Booleans) -> Evi
         scores=scores,
         hits=tuple(hits.tolist()),
         losses=tuple(losses.tolist()),
-        num_correct=int((fit.loo_scores.argmax(axis=1) == labels).sum()),
+        num_correct=int((fit.loo_scores.argmax(axis=1) == judged).sum()),
         logme_draws=tuple(logme_of_draws(matrix, labels, drawn).tolist()),
         seconds=time.perf_counter() - begun,
     )
@@ -184,7 +185,7 @@ class _Judge:
 
         if self.steps is None:
             return make()
-        return self.steps.run("rank", self._inputs(entry, backbone, pixels), Evidence, make)
+        return self.steps.run("evidence", self._inputs(entry, backbone, pixels), Evidence, make)
 
     def _inputs(self, entry: _Entry, backbone: Backbone, pixels: int) -> dict[str, object]:
         return {

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from headstart.backbones.boundary import Boundary
-from headstart.backbones.engines.choice import engine_of
+from headstart.backbones.engines.base import Engine
+from headstart.backbones.engines.choice import REFERENCE, engine_of, known_engine
+from headstart.core.errors import TrainingError
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
@@ -89,7 +91,9 @@ class Activations:
 
         def make(start: int, stop: int) -> Any:
             found = np.concatenate(list(self._seen(start, stop)))
-            if not np.abs(found).max() <= most:
+            if not np.isfinite(found).all():
+                raise TrainingError(f"{self.boundary.stage} puts out values that are no numbers. Choose other weights.")
+            if np.abs(found).max() > most:
                 raise _TooLargeError
             return found.astype(precision)
 
@@ -99,11 +103,14 @@ class Activations:
 
     def _seen(self, start: int, stop: int) -> Iterator[Any]:
         """What the prefix makes of those rows of all views, one view behind the other, batch by batch."""
-        pictures = self._shown(start, stop)
-        engine = engine_of(self.boundary.prefix, lambda count: pictures[:count])
+        pictures, engine = self._shown(start, stop), self._engine
         parts = range(0, len(pictures), engine.batch_rows)
         for (found,) in engine.run(pictures[at : at + engine.batch_rows] for at in parts):
             yield found
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return engine_of(self.boundary.prefix, lambda count: self._shown(0, count))
 
     def _shown(self, start: int, stop: int) -> Bytes:
         chosen = self._pixels[np.arange(start, stop) % len(self.stream.images)]
@@ -122,7 +129,8 @@ class Activations:
         if self.workspace is None:
             return None
         drawn = [self.stream.images.content_keys, str(self.stream.view), self.seed, self.name, self.num_views]
-        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.transform.to_dict()]
+        engine = known_engine(self.boundary.backbone) or REFERENCE
+        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.transform.to_dict(), engine]
         return self.workspace / "cache" / f"{fingerprint_of([drawn, looked])}.{np.dtype(precision).name}"
 
 

@@ -102,7 +102,7 @@ class Batches:
             and self._on_gpu is None
             and self._pixels.nbytes < GPU_SHARE * torch.cuda.mem_get_info(device)[0]
         ):
-            self._on_gpu = torch.from_numpy(np.array(self._pixels)).to(device)
+            self._on_gpu = torch.from_numpy(np.asarray(self._pixels)).to(device)
         if self._on_gpu is not None:
             return self._on_gpu[torch.from_numpy(rows).to(device)]
         return torch.from_numpy(self._pixels[rows]).to(device)

@@ -63,5 +63,6 @@ def cost_probe(learner: Learner, few: dict[str, Stream], losses: Losses, trainin
         for step in range(NUM_STEPS + 1):
             fit.step(trained, step)
             marks.append(time.perf_counter())
+    learner.cpu()
     num_read = sum(len(stream.images) for stream in few.values())
     return read / num_read * num_rows + median(np.diff(marks).tolist()) * num_steps(training, num_rows)

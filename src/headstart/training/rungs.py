@@ -105,7 +105,7 @@ class Rungs:
         """The learner after the first rung and those that then improve the log loss on held-out rows by more than noise.
 
         The best weights are trained a little more on all rows, then averaged with those at the beginning in the proportion
-        that held-out rows like best.
+        that held-out rows like best; where they like none of it, the beginning stays.
 
         Args:
             streams: All rows.

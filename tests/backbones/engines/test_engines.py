@@ -214,7 +214,7 @@ def test_an_engine_that_is_missing_here_names_its_extra(monkeypatch: pytest.Monk
 
 
 def test_a_choice_that_names_an_engine_gone_since_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_machine", list)
+    monkeypatch.setattr(choice, "machine_fingerprint", str)
     _rated(monkeypatch, RATES, {})
     _settled(_network(), 1_000)
     monkeypatch.setattr(choice, "engine_names", lambda: [REFERENCE])

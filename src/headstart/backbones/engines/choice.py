@@ -125,7 +125,7 @@ def engine_called(name: str, program: Program, pictures: Pictures) -> Engine:
     def make() -> Engine:
         return RUNTIMES.get(runtime)().engine(program, precision, pictures, kept_with(backbone))
 
-    if runtime == "torch":  # quickly made, and would push others off the shelf
+    if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would push others off the shelf
         return make()
     return _SHELF.taken(f"{name} {backbone.weights_hash} {backbone.transform} {program.key}", make)
 
@@ -180,7 +180,7 @@ def settle_engine(program: Program, pictures: Pictures, num_images: int) -> str:
 
 
 def _choice_file(backbone: Backbone) -> Path:
-    return _choices() / f"{fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), _machine()])}.json"
+    return _choices() / f"{fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), machine_fingerprint()])}.json"
 
 
 def _choices() -> Path:
@@ -192,10 +192,11 @@ def _read(path: Path) -> Choice | None:
     return choice if choice and choice.engine in engine_names() else None
 
 
-def _machine() -> list[str]:
-    """What a choice depends on beside the network."""
+def machine_fingerprint() -> str:
+    """Changes with what engines and their speed depend on beside the network."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return [platform.machine(), str(os.cpu_count()), gpu, *engine_names(), *(_version(name) for name in ("torch", "openvino"))]
+    versions = [_version(name) for name in ("torch", "openvino")]
+    return fingerprint_of([platform.machine(), os.cpu_count(), gpu, engine_names(), versions])
 
 
 def _version(package: str) -> str:
@@ -217,7 +218,7 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
     if num_images / rate <= PATIENCE_SECONDS:
         return Choice(engine=REFERENCE, rates=rates, errors={})
     family = program.backbone.card.architecture.rstrip("0123456789")
-    path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, _machine()])}.json"
+    path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, machine_fingerprint()])}.json"
     known = _read(path)
     close_ones: set[str] = set()
     faults: dict[str, str] = {}
@@ -230,7 +231,7 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
             continue
         try:
             outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
-        except PretrainedError as error:
+        except (PretrainedError, RuntimeError) as error:  # RuntimeError: out of memory, or no compiler
             faults[name] = str(error)
             continue
         errors[name] = feature_error(outputs, exact)
@@ -252,13 +253,14 @@ def _is_slow_to_make(name: str) -> bool:
 
 
 def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
-    """The outputs, and pictures a second after a warm-up."""
-    parts = [sample[start : start + engine.batch_rows] for start in range(0, len(sample), engine.batch_rows)]
+    """The outputs, and pictures a second after a warm-up; the sample is repeated where a batch takes more."""
+    shown = np.concatenate([sample] * max(1, engine.batch_rows // len(sample)))
+    parts = [shown[start : start + engine.batch_rows] for start in range(0, len(shown), engine.batch_rows)]
     list(engine.run(parts[:1]))
     begun = time.perf_counter()
     found = list(engine.run(parts))
     seconds = time.perf_counter() - begun
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True)), len(sample) / seconds
+    return tuple(np.concatenate(part)[: len(sample)] for part in zip(*found, strict=True)), len(shown) / seconds
 
 
 def feature_error(outputs: Outputs, exact: Outputs) -> float:

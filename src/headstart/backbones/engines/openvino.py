@@ -95,15 +95,15 @@ def _graph_of(program: Program) -> Any:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is what is wanted
         try:
-            traced = torch.jit.trace(copy.deepcopy(program).eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(copy.deepcopy(program).cpu().eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
             # Not `openvino.convert_model`: it does the same in five times the time, most of it spent on reporting usage. Frozen,
             # the graph is half as large when OpenVINO gets it, and conversion takes a third of the time.
             frozen = torch.jit.freeze(traced)
             frontend = FrontEndManager().load_by_framework("pytorch")
             decoder = TorchScriptPythonDecoder(frozen, example_input=example, skip_freeze=True)  # must outlive the conversion
             graph = frontend.convert(frontend.load(decoder))
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
             raise PretrainedError(f"OpenVINO cannot run this network ({reason}). Use another engine.") from error
     graph.inputs[0].get_node().set_element_type(openvino.Type.u8)  # which freezing forgets
     graph.reshape([BATCH_ROWS, *example.shape[1:]])

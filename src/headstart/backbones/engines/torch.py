@@ -29,13 +29,13 @@ class Torch(Runtime):
     def precisions(self) -> tuple[str, ...]:
         if torch.cuda.is_available():
             half = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-            return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32", "float32")
+            return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32", "bf16", "float32")
         return ("bf16", "float32")
 
     def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
         device = torch.device("cuda" if precision.startswith("cuda-") else "cpu")
         kind = precision.removeprefix("cuda-")
-        ready = copy.deepcopy(program).eval()
+        ready = copy.deepcopy(program).cpu().eval()
         backbone = ready.backbone
         with torch.no_grad():
             fold_normalizations(backbone.module, backbone.normalized(probe_images(backbone.transform.pixels).sigmoid()))

@@ -48,8 +48,8 @@ class LpFt(GradientMethod):
 
     Attributes:
         depth: How far training may reach down: "middle" trains what lies behind the middle of the network's work, "early" goes on
-            from there to what lies behind its first third where that lowers the loss on held-out rows, "late" trains the last
-            seventh; "all" trains everything at once, as in the paper.
+            from there to what lies behind its first third, where rows can be held out only if it helps on them, "late"
+            trains the last seventh; "all" trains everything at once, as in the paper.
         view: How pictures are varied.
         flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
         body_scale: Step size of the backbone's last stage as a multiple of the head's (Clark et al., "ELECTRA", ICLR 2020,
