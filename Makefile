@@ -46,7 +46,8 @@ gate: $(VENV)/.dev
 	$(BIN)/codespell
 
 bench: $(VENV)/.dev
-	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $$(grep -l "^def main" benchmarks/*.py); do name=$$(basename $$script .py); echo "== $$name"; \
+	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) runs build dist

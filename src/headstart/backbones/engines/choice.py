@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 2.0
 """A faster engine is looked for where the reference would take longer than this, which is what making another one takes."""
 SLOW_TO_MAKE_SECONDS = 60.0
 """Engines that are compiled or calibrated for half a minute are tried where the best of the others would take this long."""
-MOST_ENGINES = 3
+MOST_ENGINES = 2
 _SLOW_TO_MAKE = ("int8", "-compiled")
 
 
