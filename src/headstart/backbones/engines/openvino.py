@@ -30,7 +30,7 @@ _HINTS = {"bf16": "bf16", "float32": "f32", "int8": "bf16"}
 
 @final
 class OpenVino(Runtime):
-    """Intel's inference library; on CPUs with bf16 arithmetic about four times as fast as PyTorch in its best layout.
+    """Intel's inference library; on CPUs with bf16 arithmetic about three times as fast as PyTorch in its best layout.
 
     8-bit integers are there for those who ask: on EfficientNet-Lite they are no faster than bf16, and features lose far more.
     """

@@ -75,7 +75,7 @@ class LpFt(GradientMethod):
         frozen = backbone.weights != "none"
         learner = Classifier(backbone, task.num_classes, training.label_smoothing, frozen, self.body_scale, self.stage_decay)
         features = features_of(task.train, backbone.eval()).penultimate
-        fit = fit_ridge(np.asarray(features), task.train.labels, task.num_classes, groups=task.train.groups)
+        fit = fit_ridge(features, task.train.labels, task.num_classes, groups=task.train.groups)
         with torch.no_grad():
             learner.head.weight.copy_(torch.from_numpy(np.asarray(fit.weight.T / fit.temperature)))
             learner.head.bias.copy_(torch.from_numpy(np.asarray(fit.bias / fit.temperature)))
