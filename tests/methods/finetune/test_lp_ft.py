@@ -15,6 +15,7 @@ from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.probe.ridge import Ridge
 from headstart.training import rungs
 from headstart.training.batches import Batches
+from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
 
@@ -109,7 +110,19 @@ def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     assert model.predict(task.train).correct.mean() > 0.5
 
 
-def test_the_price_of_more_depth_is_higher(task: Task, backbone: Backbone) -> None:
-    training = Training(epochs=1000)
-    middle, early = (cost_of(LpFt(depth=depth), task, backbone, training) for depth in ("middle", "early"))
-    assert 0 < middle < early
+def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
+    task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def probe(learner: Classifier, few: object, losses: object, training: Training, num_rows: int) -> float:
+        assert learner.boundary is not None
+        asked.append((learner.boundary.stage, training.epochs))
+        assert num_rows == len(task.train)
+        return 1000.0
+
+    monkeypatch.setattr(rungs, "cost_probe", probe)
+    price = cost_of(LpFt(depth="early"), task, backbone, Training(epochs=13))
+    assert [epochs for _, epochs in asked] == [7, 7]
+    assert [stage for stage, _ in asked] == list(LpFt(depth="early").stages(backbone))
+    assert 0 <= price - 2000 * (1 + 1 / 6) < 1000  # what is left is the time that building took
