@@ -100,7 +100,7 @@ def course(kind: type[Classifier], task: Task, backbone: Backbone, training: Tra
     """The loss before each of the first steps, without augmentation."""
     method = LpFt(view="plain")
     beginning = method._built(task, backbone, training)
-    learner = kind(beginning.backbone, task.num_classes, training.label_smoothing, True, method.body_scale, method.stage_decay)
+    learner = kind(beginning.backbone, task.num_classes, True, method.body_scale, method.stage_decay)
     learner.head.load_state_dict(beginning.head.state_dict())
     learner.freeze_up_to(method.stages(backbone)[0])
     with exact_activations():

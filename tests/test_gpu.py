@@ -16,6 +16,7 @@ from headstart.data.streams import Stream
 from headstart.data.transforms import Transform
 from headstart.data.views import View
 from headstart.training.batches import Batches
+from headstart.training.settings import Training
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 CUDA = [name for name in engine_names() if "cuda" in name] or ["none"]
@@ -40,7 +41,7 @@ def test_features_of_a_gpu_are_those_of_the_cpu(name: str) -> None:
 
 def test_pictures_on_the_gpu_are_those_in_memory() -> None:
     images = ImageSet(ArrayImages(_pictures(), "noise", np.arange(37)), ("a", "b"), np.arange(37) % 2, np.arange(37))
-    batches = [Batches("train", Stream(images, View()), Transform(pixels=96), 5, seed=0) for _ in range(2)]
+    batches = [Batches("train", Stream(images, View()), Transform(pixels=96), Training(batch_size=5)) for _ in range(2)]
     for step in range(9):
         on_cpu, on_gpu = (one.at(step, torch.device(kind)) for one, kind in zip(batches, ("cpu", "cuda"), strict=True))
         torch.testing.assert_close(on_gpu.images.cpu(), on_cpu.images)

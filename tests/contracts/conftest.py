@@ -1,4 +1,4 @@
-"""A tiny real task: three of scikit-learn's digits, unequal numbers of each."""
+"""A tiny real task: three of scikit-learn's digits, unequal numbers of each, with more of them unlabeled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from headstart.core.types import UNLABELED
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 
@@ -13,6 +14,7 @@ CLASSES = ("zero", "one", "seven")
 DIGITS = (0, 1, 7)
 TRAIN_COUNTS = (13, 17, 11)
 TEST_COUNTS = (19, 23, 29)
+POOL_COUNTS = (23, 19, 17)
 
 
 def image_set(rows: np.ndarray, labels: np.ndarray, sealed: bool) -> ImageSet:
@@ -34,4 +36,7 @@ def rows_of(counts: tuple[int, ...], skipped: tuple[int, ...]) -> tuple[np.ndarr
 def tiny_task() -> Task:
     train = image_set(*rows_of(TRAIN_COUNTS, (0, 0, 0)), sealed=False)
     test = image_set(*rows_of(TEST_COUNTS, TRAIN_COUNTS), sealed=True)
-    return Task("digits", CLASSES, train, test=test, place="digits", native_pixels=8, channels=1)
+    used = tuple(map(sum, zip(TRAIN_COUNTS, TEST_COUNTS, strict=True)))
+    rows, labels = rows_of(POOL_COUNTS, used)
+    pool = image_set(rows, np.full_like(labels, UNLABELED), sealed=False)
+    return Task("digits", CLASSES, train, test=test, unlabeled=pool, place="digits", native_pixels=8, channels=1)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from headstart.backbones.boundary import Boundary
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.streams import Stream
 from headstart.data.views import view_of
+from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
@@ -47,7 +48,7 @@ def new_learner() -> Callable[[], Classifier]:
     def make() -> Classifier:
         backbone = load_backbone("small_cnn", "none", 8, seed=1)
         torch.manual_seed(3)
-        return Classifier(backbone, 3, label_smoothing=0.1)
+        return Classifier(backbone, 3)
 
     return make
 
@@ -55,7 +56,11 @@ def new_learner() -> Callable[[], Classifier]:
 @pytest.fixture
 def losses() -> Callable[[Classifier, dict[str, Batch], float], dict[str, Tensor]]:
     def cross_entropy(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        logits = learner(batch["train"].images)
-        return {"cross_entropy": functional.cross_entropy(logits, batch["train"].labels, label_smoothing=0.1)}
+        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
 
     return cross_entropy
+
+
+@pytest.fixture
+def boundary(new_learner: Callable[[], Classifier]) -> Boundary:
+    return new_learner().eval().freeze_up_to("blocks.0")

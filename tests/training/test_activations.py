@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,6 @@ from headstart.training.settings import Training
 
 CPU = torch.device("cpu")
 STAGE = "blocks.0"
-
-
-@pytest.fixture
-def boundary(new_learner: Callable[[], Classifier]) -> Boundary:
-    return new_learner().eval().freeze_up_to(STAGE)
 
 
 def _activations(
@@ -65,7 +59,7 @@ def test_cached_and_uncached_training_take_the_same_course(
     courses, ends = [], []
     for kind in (Classifier, Uncached):
         torch.manual_seed(3)
-        learner = kind(load_backbone(name, weights, side, seed=1), 3, 0.1, frozen_statistics=True)
+        learner = kind(load_backbone(name, weights, side, seed=1), 3, frozen_statistics=True)
         learner.freeze_up_to(STAGE_OF[name])
         fit = fit_for(learner, {"train": Stream(pictures, View())}, losses, training)
         trained = fit.attempt_state(0)
@@ -101,7 +95,7 @@ def test_views_take_turns_and_differ(boundary: Boundary, pictures: ImageSet) -> 
 
 def test_an_epoch_shows_every_picture_in_one_view(boundary: Boundary, pictures: ImageSet) -> None:
     stream = Stream(pictures, view_of("weak", 8))
-    batches = Batches("train", stream, boundary.backbone.transform, 7, 5, None, boundary, 3)
+    batches = Batches("train", stream, boundary.backbone.transform, Training(batch_size=7, seed=5, views=3), None, boundary)
     expected = _activations(boundary, pictures, stream.view)
     for step, turns in ((0, [0] * 7), (4, [0] * 3 + [1] * 4), (13, [2] * 2 + [3] * 5)):
         batch = batches.at(step, CPU)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.loading import load_backbone
@@ -11,7 +12,7 @@ from headstart.training.settings import Training
 
 
 def test_earlier_stages_take_smaller_steps() -> None:
-    learner = Classifier(load_backbone("small_cnn", "none", 28), 3, 0.0, body_scale=0.5, stage_decay=0.7)
+    learner = Classifier(load_backbone("small_cnn", "none", 28), 3, body_scale=0.5, stage_decay=0.7)
     scales = {group.name: group.scale for group in learner.rate_groups()}
     assert scales == pytest.approx(
         {
@@ -26,7 +27,7 @@ def test_earlier_stages_take_smaller_steps() -> None:
 
 
 def test_groups_hold_each_trained_parameter_once() -> None:
-    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0)
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3)
     grouped = [id(parameter) for group in learner.rate_groups() for parameter in group.parameters]
     unused = {id(parameter) for parameter in learner.backbone.module.get_submodule("classifier").parameters()}
     assert len(grouped) == len(set(grouped))
@@ -35,7 +36,7 @@ def test_groups_hold_each_trained_parameter_once() -> None:
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_statistics_do_not_move(frozen: bool) -> None:
-    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0, frozen_statistics=frozen).train()
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, frozen_statistics=frozen).train()
     before = {name: buffer.clone() for name, buffer in learner.named_buffers()}
     learner(torch.rand(5, 3, 8, 8))
     moved = any(not torch.equal(buffer, before[name]) for name, buffer in learner.named_buffers())
@@ -44,10 +45,18 @@ def test_frozen_statistics_do_not_move(frozen: bool) -> None:
 
 
 def test_decay_leaves_vectors_alone() -> None:
-    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, 0.0, body_scale=0.5)
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, body_scale=0.5)
     optimizer = optimizer_for(learner.rate_groups(), Training(weight_decay=0.3), lr=0.01)
     for group in optimizer.param_groups:
         wide = [parameter.ndim > 1 for parameter in group["params"]]
         assert group["weight_decay"] == (0.3 if wide[0] else 0.0)
         assert len(set(wide)) == 1
     assert {group["peak"] for group in optimizer.param_groups} == {0.01, 0.005}
+
+
+def test_what_a_method_keeps_beside_the_classifier_is_trained_at_the_head_s_step_size() -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 8), 3, body_scale=0.5)
+    learner.extra = nn.Linear(7, 2)
+    head = learner.rate_groups()[-1]
+    assert head.scale == 1.0
+    assert {id(parameter) for parameter in learner.extra.parameters()} < {id(parameter) for parameter in head.parameters}

@@ -210,3 +210,60 @@ def test_dear_checkpoints_are_written_less_often(
     train(new_learner(), streams, losses, training, tmp_path)
     assert len(written) == 2
     assert written[0] == 1
+
+
+def test_a_sharpness_aware_step_uses_the_gradient_from_uphill(streams: Streams, new_learner: New, losses: Any) -> None:
+    settings = Training(
+        epochs=1, batch_size=31, lr=0.1, optimizer="sgd", momentum=0.0, weight_decay=0.0, clip=0.0, warmup=0.0, ema=0.0
+    )
+    sharp = settings.model_copy(update={"sharpness": 0.05})
+    fit = loop.fit_for(new_learner(), streams, losses, sharp)
+    trained = fit.attempt_state(0)
+    fit.learner.train()
+    start = [parameter.detach().clone() for parameter in fit.learner.parameters()]
+    batch = {name: batches.at(0, torch.device("cpu")) for name, batches in fit.streams.items()}
+    parameters = list(fit.learner.parameters())
+
+    def gradient() -> list[Tensor]:
+        found = torch.autograd.grad(losses(fit.learner, batch, 0.0)["cross_entropy"], parameters, allow_unused=True)
+        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)]
+
+    first = gradient()
+    norm = torch.sqrt(sum((part**2).sum() for part in first))
+    with torch.no_grad():
+        for parameter, part in zip(parameters, first, strict=True):
+            parameter.add_(0.05 * part / norm)
+    second = gradient()
+    with torch.no_grad():
+        for parameter, value in zip(parameters, start, strict=True):
+            parameter.copy_(value)
+    fit.step(trained, 0)
+    for parameter, value, part in zip(parameters, start, second, strict=True):
+        torch.testing.assert_close(parameter.detach(), value - 0.1 * part, rtol=1e-4, atol=1e-6)
+
+
+def test_pictures_grow_where_the_whole_network_is_trained(
+    streams: Streams, settings: Training, new_learner: New, losses: Any
+) -> None:
+    sides: list[int] = []
+
+    def seen(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        sides.append(batch["train"].images.shape[-1])
+        return losses(learner, batch, progress)
+
+    train(new_learner(), streams, seen, settings.model_copy(update={"smallest_side": 0.5}))
+    assert sides[0] == 4
+    assert sides == sorted(sides)
+    assert sides[12:] == [8] * 11
+
+
+@pytest.mark.parametrize("balance", ["sampling", "weights"])
+def test_balanced_training_still_learns(
+    balance: str, streams: Streams, settings: Training, new_learner: New, losses: Any, pictures: ImageSet
+) -> None:
+    longer = settings.model_copy(update={"epochs": 20, "balance": balance})
+    learner = train(new_learner(), streams, losses, longer)
+    pixels = torch.from_numpy(pictures.images.pixels).permute(0, 3, 1, 2)  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        predicted = learner(pixels).argmax(1).numpy()
+    assert all((predicted[pictures.labels == label] == label).mean() > 0.8 for label in range(3))

@@ -33,7 +33,7 @@ def new_frozen() -> New:
 
     def make() -> Classifier:
         torch.manual_seed(3)
-        return Classifier(load_backbone("small_cnn", "none", 16, seed=1), 3, 0.1, frozen_statistics=True)
+        return Classifier(load_backbone("small_cnn", "none", 16, seed=1), 3, frozen_statistics=True)
 
     return make
 

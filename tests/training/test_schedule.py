@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from headstart.training.schedule import num_steps, rate_factor
+from headstart.training.schedule import num_steps, rate_factor, side_share
 from headstart.training.settings import Training
 
 
@@ -25,3 +25,9 @@ def test_warmup_is_linear_and_cosine_ends_near_zero() -> None:
 def test_constant_stays_at_its_peak() -> None:
     training = Training(schedule="constant", warmup=0.0)
     assert [rate_factor(training, step, 7) for step in range(7)] == [1.0] * 7
+
+
+def test_sides_grow_to_the_whole_over_the_first_half_in_eighths() -> None:
+    training = Training(smallest_side=0.5)
+    assert [side_share(training, step, 16) for step in (0, 1, 3, 4, 7, 8, 15)] == [0.5, 0.625, 0.75, 0.75, 1.0, 1.0, 1.0]
+    assert {side_share(Training(), step, 16) for step in range(16)} == {1.0}

@@ -19,13 +19,19 @@ class Stream:
     Attributes:
         images: The pictures with their labels.
         view: How each picture is varied.
+        also: Further views of the same pictures, drawn apart.
+        times: Rows a step as a multiple of the training's batch size.
     """
 
     images: ImageSet
     view: View
+    also: tuple[View, ...] = ()
+    times: int = 1
 
 
-def rows_of_step(num_rows: int, batch_size: int, step: int, seed: int, stream: str = "train") -> Integers:
+def rows_of_step(
+    num_rows: int, batch_size: int, step: int, seed: int, stream: str = "train", balanced: Integers | None = None
+) -> Integers:
     """The rows of one step: a stretch of an endless row of permutations, one permutation an epoch.
 
     The answer depends on the arguments alone, so a run that was killed goes on with the very batch it would have had. No row
@@ -37,12 +43,27 @@ def rows_of_step(num_rows: int, batch_size: int, step: int, seed: int, stream: s
         step: Counted from 0.
         seed: The training's seed.
         stream: The stream's name; two streams draw independently.
+        balanced: Labels, int64 [sample], where every class is to come up equally often; an epoch then shows some rows of rare
+            classes again and leaves out some of frequent ones, as often as it takes.
 
     Returns:
         int64 [batch].
     """
     first, last = step * batch_size, (step + 1) * batch_size
     epochs = range(first // num_rows, (last - 1) // num_rows + 1)
-    orders = [generator_for(seed, "rows", stream, epoch).permutation(num_rows) for epoch in epochs]
+    draws = [generator_for(seed, "rows", stream, epoch) for epoch in epochs]
+    orders = [draw.permutation(num_rows) if balanced is None else _balanced_order(balanced, draw) for draw in draws]
     begin = first - epochs.start * num_rows
     return np.concatenate(orders)[begin : begin + batch_size].astype(np.int64)
+
+
+def _balanced_order(labels: Integers, draw: np.random.Generator) -> Integers:
+    """As many rows as there are, each class as often as any other up to one, in random order."""
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    sizes = np.full(len(members), len(labels) // len(members))
+    sizes[draw.permutation(len(members))[: len(labels) % len(members)]] += 1
+    turns = [
+        np.concatenate([draw.permutation(rows) for _ in range(-(-size // len(rows)))])[:size]
+        for rows, size in zip(members, sizes.tolist(), strict=True)
+    ]
+    return draw.permutation(np.concatenate(turns))

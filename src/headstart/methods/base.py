@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
-from headstart.core.errors import PlanError
+from headstart.core.errors import DataError, PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
@@ -24,6 +28,10 @@ from headstart.training.learner import Classifier, Learner
 from headstart.training.loop import train
 from headstart.training.rungs import Rungs, held_out
 from headstart.training.settings import Training
+
+Need = Literal["pictures", "unlabeled", "stages", "batch_norm", "source_classes"]
+"""What a task or a backbone may lack: pictures instead of feature vectors, unlabeled rows, stages to cut behind, batch
+normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -34,10 +42,12 @@ class Method(Record):
     Attributes:
         summary: One line for `headstart methods`.
         cost: "closed form" (milliseconds once features exist) or "gradient".
+        needs: What the method cannot do without; `unmet` says whether it is there.
     """
 
     summary: ClassVar[str]
     cost: ClassVar[Literal["closed form", "gradient"]] = "closed form"
+    needs: ClassVar[tuple[Need, ...]] = ()
 
     @classmethod
     def kind(cls) -> str:
@@ -69,6 +79,7 @@ class GradientMethod(Method):
     """
 
     cost: ClassVar[Literal["closed form", "gradient"]] = "gradient"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures",)
 
     @abstractmethod
     def streams(self, task: Task) -> dict[str, Stream]:
@@ -107,9 +118,14 @@ class GradientMethod(Method):
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
 
-    @abstractmethod
     def deploy(self, learner: Any, task: Task) -> Model:
-        """The model made of the trained learner."""
+        """The model made of the trained learner: its backbone and its linear head, at temperature 1.
+
+        Training scores must not set the temperature; whoever has held-out scores replaces it.
+        """
+        weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
+        head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
+        return Model(learner.backbone.refreshed(), head, 1.0, task.classes)
 
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
@@ -128,10 +144,7 @@ class GradientMethod(Method):
 
     @final
     def _built(self, task: Task, backbone: Backbone, training: Training) -> Learner:
-        if task.train.images.embedded:
-            raise PlanError(
-                f"{task.name} holds feature vectors, and {self.kind()} trains on pictures. Choose ridge or another closed form."
-            )
+        check_needs(self, task, backbone)
         with torch.random.fork_rng():
             torch.manual_seed(seed_for(training.seed, "build", self.kind()))
             return self.build(task, backbone.copy(), training)
@@ -159,6 +172,60 @@ class GradientMethod(Method):
         if isinstance(learner, Classifier) and stages:
             return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
         return building + cost_probe(learner, streams, self.losses, training, num_rows)
+
+
+def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
+    """What the method needs and does not find, as one sentence that says what to do; empty when nothing is missing.
+
+    Args:
+        method: What is to be fitted.
+        task: What it would be fitted to.
+        backbone: What it would start from; None leaves out what only a backbone can tell.
+
+    Returns:
+        The first thing that is missing.
+    """
+    return next((sentence for need, sentence in _missing(method.kind(), task, backbone) if need in method.needs), "")
+
+
+def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple[Need, str]]:
+    """What is not there."""
+    if task.train.images.embedded:
+        advice = "Choose ridge or another closed form."
+        yield "pictures", f"{task.name} holds feature vectors, and {kind} trains on pictures. {advice}"
+    if not task.unlabeled:
+        advice = "Add a folder unlabeled/, or choose ridge or lp_ft."
+        yield "unlabeled", f"{kind} needs unlabeled images, and {task.name} has none. {advice}"
+    if backbone is None:
+        return
+    name = backbone.card.name
+    if not backbone.anatomy.stages:
+        yield "stages", f"{kind} treats stages apart, and {name} has none. Choose another network, or fine_tune."
+    if not any(isinstance(part, _BatchNorm) for part in backbone.module.modules()):
+        yield "batch_norm", f"{kind} needs batch normalization, and {name} has none. Choose another network, or lp_ft."
+    if not backbone.source_classes:
+        advice = "Choose l2_sp, or lp_ft."
+        yield "source_classes", f"{kind} needs the classifier that {name} was trained with, and there is none. {advice}"
+
+
+def check_needs(method: Method, task: Task, backbone: Backbone | None = None) -> None:
+    """Refuse what cannot work, before anything is spent on it; arguments as for `unmet`.
+
+    Args:
+        method: What is to be fitted.
+        task: What it would be fitted to.
+        backbone: What it would start from.
+
+    Raises:
+        DataError: The task lacks what the method needs.
+        PlanError: The backbone does, or the task holds no pictures.
+    """
+    fault = unmet(method, task)
+    if fault:
+        raise (PlanError if task.train.images.embedded and "pictures" in method.needs else DataError)(fault)
+    fault = unmet(method, task, backbone)
+    if fault:
+        raise PlanError(fault)
 
 
 def settings_of(method: Method) -> dict[str, Any]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from headstart.backbones.boundary import Boundary
-from headstart.core.seeds import seed_for
-from headstart.core.types import Bytes, Integers
+from headstart.core.seeds import generator_for, seed_for
+from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.streams import Stream, rows_of_step
 from headstart.data.transforms import Transform
+from headstart.data.views import View
 from headstart.training.activations import Activations
+from headstart.training.mixing import mixed
 from headstart.training.pictures import decoded
+from headstart.training.settings import Training
 
 GPU_SHARE = 0.3
 """Of a GPU's free memory, for pictures that stay there: the network's own activations need the most."""
@@ -29,13 +33,27 @@ class Batch:
     Attributes:
         images: float32 in [0, 1], [batch, channel, height, width], channels last in memory; where the first part of the learner
             is frozen, what that part makes of them.
-        labels: int64 [batch].
+        labels: int64 [batch], -1 where unknown.
+        targets: float32 [batch, class]: the labels smoothed, weighted and mixed as the training says; zeros where unknown.
         rows: int64 [batch]: where the pictures lie in the stream.
+        also: The same pictures in the stream's further views, each as `images`.
     """
 
     images: Tensor
     labels: Tensor
+    targets: Tensor
     rows: Tensor
+    also: tuple[Tensor, ...] = ()
+
+    def shrunk(self, share: float) -> Batch:
+        """The batch with its pictures at that share of their side."""
+
+        def smaller(images: Tensor) -> Tensor:
+            sides = [max(1, round(share * side)) for side in images.shape[-2:]]
+            found = functional.interpolate(images, sides, mode="bilinear", antialias=True, align_corners=False)
+            return found.contiguous(memory_format=torch.channels_last)
+
+        return replace(self, images=smaller(self.images), also=tuple(smaller(images) for images in self.also))
 
 
 class Batches:
@@ -45,11 +63,9 @@ class Batches:
         name: The stream's name.
         stream: What to draw from; its labels are read.
         transform: How pictures become input.
-        batch_size: Rows a step.
-        seed: The training's seed.
+        training: Names batch size, seed, smoothing, balance, mixing and the number of views where a part is frozen.
         workspace: Where what does not fit in memory is kept; a temporary file otherwise.
         boundary: Where the part of the learner ends that is frozen; None where nothing is.
-        num_views: Random variants of each picture that take turns, where a part is frozen.
     """
 
     def __init__(
@@ -57,21 +73,34 @@ class Batches:
         name: str,
         stream: Stream,
         transform: Transform,
-        batch_size: int,
-        seed: int,
+        training: Training,
         workspace: Path | None = None,
         boundary: Boundary | None = None,
-        num_views: int = 1,
     ) -> None:
         self.name = name
         self.stream = stream
         self.transform = transform
-        self.batch_size = batch_size
-        self.seed = seed
+        self.training = training
+        self.batch_size = stream.times * training.batch_size
         self.workspace = workspace
         self.labels = stream.images.labels
+        self.known = bool((self.labels != UNLABELED).all())
         self._on_gpu: Tensor | None = None
-        self.activations = boundary and Activations(boundary, name, stream, transform, num_views, seed, workspace)
+        self.activations = [self._activations(boundary, index) for index in range(1 + len(stream.also))] if boundary else []
+
+    def _activations(self, boundary: Boundary, index: int) -> Activations:
+        name, view = self._shown_as[index]
+        shown = Stream(self.stream.images, view)
+        return Activations(boundary, name, shown, self.transform, self.training.views, self.training.seed, self.workspace)
+
+    @property
+    def _shown_as(self) -> list[tuple[str, View]]:
+        """Every view with the name of its random stream."""
+        return [(f"{self.name} {index}" if index else self.name, view) for index, view in enumerate(self._views)]
+
+    @property
+    def _views(self) -> tuple[View, ...]:
+        return (self.stream.view, *self.stream.also)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -83,13 +112,42 @@ class Batches:
 
     def at(self, step: int, device: torch.device) -> Batch:
         """The batch of a step, counted from 0."""
-        rows = rows_of_step(len(self), self.batch_size, step, self.seed, self.name)
+        training = self.training
+        balanced = self.labels if training.balance == "sampling" and self.known else None
+        rows = rows_of_step(len(self), self.batch_size, step, training.seed, self.name, balanced)
+        images, *also = self._shown(rows, step, device)
+        labels = torch.from_numpy(self.labels[rows])
+        targets = self._targets[labels].to(device)  # -1, the row of zeros, is the last one
+        if training.mix != "none" and self.known:
+            images, targets = mixed(images, targets, training.mix, generator_for(training.seed, "mix", self.name, step))
+        return Batch(images, labels.to(device), targets, torch.from_numpy(rows), tuple(also))
+
+    @cached_property
+    def _targets(self) -> Tensor:
+        """What a row of each class is to be predicted as, float32 [class + 1, class]; the last row stands for no label."""
+        num_classes = self.stream.images.num_classes
+        smoothing = self.training.label_smoothing
+        targets = torch.full((num_classes + 1, num_classes), smoothing / max(num_classes, 1))
+        targets[:-1] += (1 - smoothing) * torch.eye(num_classes)
+        targets[-1] = 0
+        if self.training.balance == "weights" and self.known:
+            counts = np.bincount(self.labels, minlength=num_classes)
+            weights = len(self.labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+            targets[:-1] *= torch.from_numpy(weights).float()[:, None]
+        return targets
+
+    def _shown(self, rows: Integers, step: int, device: torch.device) -> list[Tensor]:
+        """The rows in every view."""
         if self.activations:
             turns = (step * self.batch_size + np.arange(len(rows))) // len(self)
-            shown = self.activations.of(rows, turns).to(device)
-        else:
-            shown = self._varied(rows, step, device)
-        return Batch(shown, torch.from_numpy(self.labels[rows]).to(device), torch.from_numpy(rows))
+            return [activations.of(rows, turns).to(device) for activations in self.activations]
+        # A view of [batch, height, width, channel] is channels last already: nothing is copied.
+        images = self._taken(rows, device).permute(0, 3, 1, 2)
+        shown = []
+        for name, view in self._shown_as:
+            generator = torch.Generator().manual_seed(seed_for(self.training.seed, "view", name, step))
+            shown.append(view.apply(images, generator).contiguous(memory_format=torch.channels_last))
+        return shown
 
     @cached_property
     def _pixels(self) -> Bytes:
@@ -106,9 +164,3 @@ class Batches:
         if self._on_gpu is not None:
             return self._on_gpu[torch.from_numpy(rows).to(device)]
         return torch.from_numpy(self._pixels[rows]).to(device)
-
-    def _varied(self, rows: Integers, step: int, device: torch.device) -> Tensor:
-        generator = torch.Generator().manual_seed(seed_for(self.seed, "view", self.name, step))
-        # A view of [batch, height, width, channel] is channels last already: nothing is copied.
-        images = self._taken(rows, device).permute(0, 3, 1, 2)
-        return self.stream.view.apply(images, generator).contiguous(memory_format=torch.channels_last)

@@ -54,18 +54,22 @@ class Classifier(Learner):
     Args:
         backbone: Trained in place; give it a copy.
         num_classes: Width of the head.
-        label_smoothing: Kept for the method's loss.
         frozen_statistics: Whether batch normalization keeps the mean and variance it came with; right for pretrained
             weights with few rows or small batches, wrong from scratch.
         body_scale: Step size of the backbone's last stage as a multiple of the head's.
         stage_decay: Factor on the step size from each stage to the one before it.
+
+    Attributes:
+        extra: What else a method trains or keeps beside the classifier, such as a teacher; it is part of checkpoints, its
+            parameters are trained at the head's step size, and it is not deployed.
     """
+
+    extra: nn.Module | None
 
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        label_smoothing: float,
         frozen_statistics: bool = False,
         body_scale: float = 1.0,
         stage_decay: float = 1.0,
@@ -73,15 +77,20 @@ class Classifier(Learner):
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(backbone.feature_width, num_classes)
-        self.label_smoothing = label_smoothing
         self.frozen_statistics = frozen_statistics
         self.body_scale = body_scale
         self.stage_decay = stage_decay
+        self.extra = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, class] of pictures as `Backbone.forward` takes them, or of activations where there is a boundary."""
-        logits: Tensor = self.head(self.boundary.suffix(inputs) if self.boundary else self.backbone(inputs))
+        logits: Tensor = self.head(self.features(inputs))
         return logits
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Penultimate features [batch, feature] of what `forward` takes."""
+        found: Tensor = self.boundary.suffix(inputs) if self.boundary else self.backbone(inputs)
+        return found
 
     def freeze_up_to(self, stage: str) -> Boundary:
         """Leave everything up to that stage as it is from now on, and take activations in its place; see `Boundary`."""
@@ -105,7 +114,8 @@ class Classifier(Learner):
             trained = tuple(parameter for parameter in parameters if id(parameter) not in frozen)
             if trained:
                 body.append(RateGroup(name, trained, self.body_scale * self.stage_decay ** (stages[-1] - stage)))
-        return [*body, RateGroup("head", tuple(self.head.parameters()))]
+        beside = tuple(self.extra.parameters()) if self.extra else ()
+        return [*body, RateGroup("head", (*self.head.parameters(), *beside))]
 
     def train(self, mode: bool = True) -> Self:
         """Switch between training and prediction; frozen statistics stay as they are."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -25,8 +26,9 @@ from headstart.training.checkpoint import Counters, Trained, read_checkpoint, wr
 from headstart.training.history import History
 from headstart.training.learner import Learner
 from headstart.training.optimizers import optimizer_for, set_rates
-from headstart.training.schedule import num_steps, rate_factor
+from headstart.training.schedule import num_steps, rate_factor, side_share
 from headstart.training.settings import Training
+from headstart.training.sharpness import uphill
 from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
 
 Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
@@ -80,19 +82,18 @@ class Fit:
 
     def step(self, trained: Trained, step: int) -> dict[str, float]:
         """One step; the losses before it. The weights stay as they are when a loss is not finite."""
-        # Dropout and its like draw from the global stream, so it too must depend on the step alone.
-        torch.manual_seed(seed_for(self.training.seed, "step", step))
         device = self.accelerator.device
-        batch = {name: batches.at(step, device) for name, batches in self.streams.items()}
+        batch = {name: self._sized(batches.at(step, device), step) for name, batches in self.streams.items()}
         set_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
-        with self.accelerator.autocast():
-            losses = self.losses(self.learner, batch, step / self.steps)
-            total = torch.stack(list(losses.values())).sum()
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        values, total = self._loss(batch, step)
         if not torch.isfinite(total.detach()):
             return values
         trained.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
+        if self.training.sharpness > 0:
+            with uphill(self.learner.parameters(), self.training.sharpness):
+                trained.optimizer.zero_grad(set_to_none=True)
+                self.accelerator.backward(self._loss(batch, step)[1])
         if self.training.clip > 0:
             self.accelerator.clip_grad_norm_(self.learner.parameters(), self.training.clip)
         trained.optimizer.step()
@@ -100,6 +101,19 @@ class Fit:
             self.after_step(self.learner, step + 1)
         trained.average.update(self.learner, step)
         return values
+
+    def _loss(self, batch: dict[str, Batch], step: int) -> tuple[dict[str, float], Tensor]:
+        # Dropout and its like draw from the global stream, so it too must depend on the step alone.
+        torch.manual_seed(seed_for(self.training.seed, "step", step))
+        with self.accelerator.autocast():
+            losses = self.losses(self.learner, batch, step / self.steps)
+            total = torch.stack(list(losses.values())).sum()
+        return {name: float(loss.detach()) for name, loss in losses.items()}, total
+
+    def _sized(self, batch: Batch, step: int) -> Batch:
+        """The batch at the side that its pictures have at this step."""
+        share = side_share(self.training, step, self.steps)
+        return batch if share == 1 or self.learner.boundary else batch.shrunk(share)
 
 
 def train(
@@ -132,7 +146,8 @@ def train(
     """
     fit = fit_for(learner, streams, losses, training, workspace, after_step)
     first = next(iter(streams.values())).images
-    chance = chance_loss(first.labels, first.num_classes, training.label_smoothing)
+    shown = first.labels if training.balance == "none" else np.unique(first.labels)
+    chance = chance_loss(shown, first.num_classes, training.label_smoothing)
     with torch.random.fork_rng(), _flushed_denormals():
         trained, counters = _taken_up(fit)
         while True:
@@ -158,9 +173,8 @@ def fit_for(
     after_step: AfterStep | None = None,
 ) -> Fit:
     """The fit that `train` runs, with its learner on the device; arguments as there."""
-    fed = (learner.boundary, training.views)
     batches = {
-        name: Batches(name, stream, learner.transform(), training.batch_size, training.seed, workspace, *fed)
+        name: Batches(name, stream, learner.transform(), training, workspace, learner.boundary)
         for name, stream in streams.items()
     }
     accelerator = accelerator_for(training)
@@ -174,7 +188,10 @@ def fit_for(
 def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Training) -> str:
     """Changes when anything changes that the weights to come depend on, but for the losses themselves."""
     weights = {name: [list(tensor.shape), float(tensor.double().sum())] for name, tensor in learner.state_dict().items()}
-    drawn = {name: [stream.images.fingerprint, str(stream.view)] for name, stream in streams.items()}
+    drawn = {
+        name: [stream.images.fingerprint, stream.times, *(str(view) for view in (stream.view, *stream.also))]
+        for name, stream in streams.items()
+    }
     rates = [[group.name, group.scale] for group in learner.rate_groups()]
     frozen = learner.boundary.stage if learner.boundary else None
     return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform()), frozen])

@@ -38,3 +38,18 @@ def rate_factor(training: Training, step: int, steps: int) -> float:
     if training.schedule == "constant":
         return 1.0
     return 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def side_share(training: Training, step: int, steps: int) -> float:
+    """The side of the pictures at a step as a share of the whole: from `training.smallest_side` to 1 over the first half.
+
+    Args:
+        training: Names the first share.
+        step: Counted from 0.
+        steps: Total.
+
+    Returns:
+        A share in (0, 1], in eighths, so that few sizes occur.
+    """
+    grown = training.smallest_side + (1 - training.smallest_side) * min(1.0, 2 * step / steps)
+    return math.ceil(8 * grown) / 8

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from headstart.core.records import Record
+
+Mix: TypeAlias = Literal["none", "mixup", "cutmix"]
+Balance: TypeAlias = Literal["none", "sampling", "weights"]
 
 
 class Training(Record):
@@ -23,6 +26,13 @@ class Training(Record):
         warmup: Share of the steps that ramp up linearly.
         clip: Largest gradient norm; 0 for none.
         label_smoothing: Mass spread over the classes.
+        balance: For skewed classes: "sampling" shows every class equally often, "weights" lets rare ones count more in the loss,
+            inversely to their number.
+        mix: Whether labeled pictures are blended in pairs, "mixup" or "cutmix".
+        sharpness: Radius of sharpness-aware minimization (Foret et al., ICLR 2021, use 0.05); 0 for none. It doubles the time.
+        smallest_side: Share of their side that pictures have at first; it grows to 1 over half of the steps (progressive
+            resizing: Howard et al., DAWNBench 2018; Tan & Le, "EfficientNetV2", ICML 2021). It acts where the whole network is
+            trained.
         views: Random variants of each picture that take turns where the first part of a network is frozen and sees pictures
             once; elsewhere every step draws anew. Eight lower the validation loss of four from 0.420 to 0.403 on solar cells and
             from 1.470 to 1.456 on the embedded set (EfficientNet-Lite0 cut in the middle, one seed).
@@ -42,6 +52,10 @@ class Training(Record):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip: Annotated[float, Field(ge=0)] = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    balance: Balance = "none"
+    mix: Mix = "none"
+    sharpness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    smallest_side: Annotated[float, Field(ge=0.25, le=1)] = 1.0
     views: Annotated[int, Field(ge=1, le=64)] = 8
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     precision: Literal["float32", "auto"] = "auto"

@@ -30,7 +30,7 @@ def backbone() -> Backbone:
 def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backbone: Backbone) -> None:
     method, training = LpFt(view="plain"), Training(batch_size=29)
     learner = method._built(task, backbone, training).eval()
-    batch = Batches("train", method.streams(task)["train"], learner.transform(), 29, 0).at(0, torch.device("cpu"))
+    batch = Batches("train", method.streams(task)["train"], learner.transform(), training).at(0, torch.device("cpu"))
     with torch.inference_mode():
         logits = learner(batch.images).numpy()
     features = features_of(task.train, backbone)

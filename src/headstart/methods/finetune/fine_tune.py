@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numpy as np
 from torch import Tensor
-from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
+from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods.base import GradientMethod
-from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
@@ -48,14 +45,7 @@ class FineTune(GradientMethod):
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return Classifier(backbone, task.num_classes, training.label_smoothing)
+        return Classifier(backbone, task.num_classes)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        logits = learner(batch["train"].images)
-        loss = functional.cross_entropy(logits, batch["train"].labels, label_smoothing=learner.label_smoothing)
-        return {"cross_entropy": loss}
-
-    def deploy(self, learner: Classifier, task: Task) -> Model:
-        weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
-        head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
-        return Model(learner.backbone.refreshed(), head, 1.0, task.classes)
+        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}

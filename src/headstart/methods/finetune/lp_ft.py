@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, final
 
-import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.boundary import cuts_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
-from headstart.features.extract import features_of
-from headstart.features.ridge_solver import fit_ridge
+from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods.base import GradientMethod
-from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
 from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
+from headstart.training.ridge_start import start_from_ridge
 from headstart.training.settings import Training
-
-SHARES = {"late": (0.85,), "middle": (0.6,), "early": (0.6, 0.3), "all": ()}
-"""Of a network's work, what is left as it is. EfficientNet-Lite0 is cut behind blocks 5, 4 and 2, as in the measurements."""
 
 
 @final
@@ -59,7 +51,7 @@ class LpFt(GradientMethod):
 
     summary: ClassVar[str] = "Fine-tuning from a fitted linear head, earlier stages in smaller steps"
 
-    depth: Literal["late", "middle", "early", "all"] = "middle"
+    depth: Depth = "middle"
     view: ViewName = "weak"
     flip: bool = False
     body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -69,24 +61,12 @@ class LpFt(GradientMethod):
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
 
     def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return cuts_of(backbone, SHARES[self.depth]) if backbone.weights != "none" else ()
+        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         frozen = backbone.weights != "none"
-        learner = Classifier(backbone, task.num_classes, training.label_smoothing, frozen, self.body_scale, self.stage_decay)
-        features = features_of(task.train, backbone.eval()).penultimate
-        fit = fit_ridge(features, task.train.labels, task.num_classes, groups=task.train.groups)
-        with torch.no_grad():
-            learner.head.weight.copy_(torch.from_numpy(np.asarray(fit.weight.T / fit.temperature)))
-            learner.head.bias.copy_(torch.from_numpy(np.asarray(fit.bias / fit.temperature)))
-        return learner
+        learner = Classifier(backbone, task.num_classes, frozen, self.body_scale, self.stage_decay)
+        return start_from_ridge(learner, task.train)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        logits = learner(batch["train"].images)
-        loss = functional.cross_entropy(logits, batch["train"].labels, label_smoothing=learner.label_smoothing)
-        return {"cross_entropy": loss}
-
-    def deploy(self, learner: Classifier, task: Task) -> Model:
-        weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
-        head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
-        return Model(learner.backbone.refreshed(), head, 1.0, task.classes)
+        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}

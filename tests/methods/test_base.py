@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError, PlanError
+from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.task import Task
+from headstart.methods.base import Need, check_needs, unmet
+from headstart.methods.probe.ridge import Ridge
+
+
+def _needing(need: Need, monkeypatch: pytest.MonkeyPatch) -> Ridge:
+    monkeypatch.setattr(Ridge, "needs", (need,))
+    return Ridge()
+
+
+@pytest.fixture
+def task() -> Task:
+    rows = np.arange(5)
+    pixels = np.zeros((5, 16, 16, 3), np.uint8)
+    images = ImageSet(ArrayImages(pixels, "squares", rows), ("a", "b"), np.array([0, 1, 0, 1, 1]), rows)
+    return Task("squares", images.classes, images, native_pixels=16)
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    return load_backbone("small_cnn", "none", 16, seed=1)
+
+
+def test_a_method_that_needs_unlabeled_rows_says_what_to_add(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = _needing("unlabeled", monkeypatch)
+    full = replace(task, unlabeled=task.train)
+    with pytest.raises(DataError) as caught:
+        check_needs(method, task)
+    assert str(caught.value) == (
+        f"ridge needs unlabeled images, and {task.name} has none. Add a folder unlabeled/, or choose ridge or lp_ft."
+    )
+    assert unmet(method, full) == ""
+
+
+def test_a_method_that_needs_source_classes_is_refused_without(
+    task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = _needing("source_classes", monkeypatch)
+    with pytest.raises(PlanError) as caught:
+        check_needs(method, task, backbone)
+    assert str(caught.value) == (
+        f"ridge needs the classifier that {backbone.card.name} was trained with, and there is none. Choose l2_sp, or lp_ft."
+    )
+    assert unmet(method, task) == ""
+
+
+def test_a_method_that_needs_batch_normalization_is_refused_without(
+    task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = _needing("batch_norm", monkeypatch)
+    assert unmet(method, task, backbone) == ""
+    backbone.module = nn.Flatten()
+    assert unmet(method, task, backbone) == (
+        f"ridge needs batch normalization, and {backbone.card.name} has none. Choose another network, or lp_ft."
+    )
+
+
+def test_a_method_that_needs_stages_is_refused_without(task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = _needing("stages", monkeypatch)
+    assert unmet(method, task, backbone) == ""
+    backbone.anatomy = replace(backbone.anatomy, stages=())
+    assert unmet(method, task, backbone) == (
+        f"ridge treats stages apart, and {backbone.card.name} has none. Choose another network, or fine_tune."
+    )
