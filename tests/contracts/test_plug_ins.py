@@ -135,7 +135,7 @@ def test_without_the_plug_in_nothing_is_listed(headstart_command):
 
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_method_and_a_toy_reader_are_listed_and_described(headstart_command):
-    assert "class frequencies, whatever the picture" in headstart_command("methods").out
+    assert "class frequencies, whatever" in headstart_command("methods").out
     described = json.loads(headstart_command("methods", "toy_majority", "--json").out)
     assert described["schema"]["properties"]["sharpness"]["default"] == 1.0
     assert json.loads(headstart_command("datasets", "--json").out)["layouts"]["toy_lines"].startswith("FILE.toylines")

@@ -19,7 +19,7 @@ EMBEDDED = files("headstart.data.built_in").joinpath("emoji_pictures")
 
 
 def test_names_are_listed_with_a_line_each():
-    assert sorted(built_in_names()) == ["digits", "elpv", "emoji", "emoji-noto", "emoji-twemoji", "fashion-mnist"]
+    assert sorted(built_in_names()) == ["digits", "elpv", "emoji", "emoji-noto", "emoji-twemoji", "fashion-mnist", "mnist"]
     assert BuiltInReader().recognizes("emoji-noto")
     assert not BuiltInReader().recognizes("./emoji")
     assert not BuiltInReader().recognizes("")

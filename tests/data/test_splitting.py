@@ -203,10 +203,10 @@ def test_per_class_drops_the_rest_where_a_test_split_is_given(monkeypatch):
     assert names_in(task.test) == {f"set[{row}]" for row in range(30, 40)}
 
 
-def test_per_class_of_one_is_refused():
+def test_per_class_of_none_is_refused():
     with pytest.raises(PlanError) as error:
-        Task.from_folder("digits", per_class=1)
-    assert str(error.value) == "per_class = 1: at least 2 labeled images a class are needed. Raise it."
+        Task.from_folder("digits", per_class=0)
+    assert str(error.value) == "per_class = 0: at least 1 labeled image a class is needed. Raise it."
 
 
 def test_numbers_are_ordered_by_value():
@@ -272,7 +272,7 @@ def test_an_absent_place_names_the_nearest_built_in_set(tmp_path):
         reader_for("emojy")
     assert str(error.value) == (
         '"emojy" does not exist, and no built-in set has that name. Did you mean "emoji"? '
-        "Give a folder, a file, or one of: digits, elpv, emoji, emoji-noto, emoji-twemoji, fashion-mnist."
+        "Give a folder, a file, or one of: digits, elpv, emoji, emoji-noto, emoji-twemoji, fashion-mnist, mnist."
     )
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     with pytest.raises(DataError, match=r'link" is a link to something that is gone, and no built-in set'):

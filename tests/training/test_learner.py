@@ -60,3 +60,30 @@ def test_what_a_method_keeps_beside_the_classifier_is_trained_at_the_head_s_step
     head = learner.rate_groups()[-1]
     assert head.scale == 1.0
     assert {id(parameter) for parameter in learner.extra.parameters()} < {id(parameter) for parameter in head.parameters}
+
+
+def test_earlier_blocks_of_one_stage_take_smaller_steps_where_blocks_decay() -> None:
+    backbone = load_backbone("efficientnet_lite0", "none", 32)
+    learner = Classifier(backbone, 3, body_scale=0.5, stage_decay=0.7, block_decay=0.9)
+    scales = {group.name: group.scale for group in learner.rate_groups()}
+    assert scales["conv_head"] == 0.5
+    assert scales["blocks.6.0"] == pytest.approx(0.5 * 0.7 * 0.9)
+    assert scales["blocks.5.3"] == pytest.approx(0.5 * 0.7**2 * 0.9**2)
+    assert scales["blocks.5.0"] == pytest.approx(0.5 * 0.7**2 * 0.9**5)
+    assert scales["conv_stem"] == pytest.approx(0.5 * 0.7**6 * 0.9**17)
+
+
+def test_freezing_all_but_some_weights_leaves_them_and_the_head_and_thawing_undoes_it() -> None:
+    learner = Classifier(load_backbone("small_cnn", "none", 16), 3)
+    blocks = dict(learner.backbone.parameter_blocks())
+    own = learner.backbone.module.get_submodule("classifier")
+    own.requires_grad_(False)
+    learner.freeze_all_but(blocks["blocks.1"][:1])
+    learner.freeze_up_to("blocks.0")
+    names = {name for name, weight in learner.named_parameters() if weight.requires_grad}
+    assert names == {"backbone.module.blocks.1.convolution.weight", "head.weight", "head.bias"}
+    assert [(group.name, len(group.parameters)) for group in learner.rate_groups()] == [("blocks.1", 1), ("head", 2)]
+    learner.thaw()
+    assert learner.boundary is None
+    frozen = {name for name, weight in learner.named_parameters() if not weight.requires_grad}
+    assert frozen == {f"backbone.module.classifier.{name}" for name in ("weight", "bias")}

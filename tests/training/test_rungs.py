@@ -13,11 +13,10 @@ from torch.nn import functional
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.training import loop
-from headstart.training import rungs as rungs_module
+from headstart.training import interpolation, loop
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.rungs import Reached, Rungs, average, held_out
+from headstart.training.rungs import Reached, Rungs
 from headstart.training.settings import Training
 
 New = Callable[[], Classifier]
@@ -103,7 +102,7 @@ def test_killed_rungs_go_on_to_bit_identical_weights(
 def test_a_share_of_0_is_the_beginning_and_settles_nothing(
     streams: Streams, settings: Training, new_frozen: New, losses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rungs_module, "SHARES", [0.0])
+    monkeypatch.setattr(interpolation, "SHARES", [0.0])
     learner = new_frozen()
     before = _state(learner)
     Rungs(learner, STAGES, losses, settings, tmp_path).climbed_while_better(streams, FOLD)
@@ -140,33 +139,12 @@ def test_rungs_that_help_are_climbed_and_settled_on_all_rows(
     assert not list(tmp_path.rglob("cache"))
 
 
-def test_the_average_is_the_beginning_at_0_and_the_end_at_1(new_frozen: New) -> None:
-    first = _state(new_frozen())
-    second = {name: tensor + 1 for name, tensor in first.items()}
-    assert _same(average(first, second, 0.0), {**second, **{n: t for n, t in first.items() if t.dtype.is_floating_point}})
-    assert _same(average(first, second, 1.0), second)
-    halfway = average(first, second, 0.5)["head.weight"]
-    torch.testing.assert_close(halfway, first["head.weight"] + 0.5)
-
-
 def test_only_a_fall_beyond_noise_is_an_improvement() -> None:
     draw = np.random.default_rng(0).normal(size=101)
     before = Reached("a", {}, 0.0, draw)
     assert Reached("b", {}, 1.0, draw - 0.1 + 0.01 * draw).improves_on(before)
     assert not Reached("b", {}, 1.0, draw).improves_on(before)
     assert not Reached("b", {}, 1.0, draw - 0.01 + draw[::-1]).improves_on(before)
-
-
-def test_held_out_rows_keep_groups_whole_and_are_none_where_few(pictures: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert held_out(pictures, 0) is None
-    monkeypatch.setattr(rungs_module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(rungs_module, "HELD_PART", 5)
-    fold = held_out(pictures, 0)
-    assert fold is not None
-    assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(31))
-    assert set(pictures.labels[fold.held]) == {0, 1, 2}
-    monkeypatch.setattr(rungs_module, "MOST_HELD", 4)
-    assert len(held_out(pictures, 0).held) <= 6  # type: ignore[union-attr]
 
 
 def test_the_price_counts_every_rung(streams: Streams, new_frozen: New, losses: Any) -> None:

@@ -19,7 +19,7 @@ from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import fill_strictly, read_state_dict
 from headstart.backbones.trace import Layout, first_tensor, pool, spread
 from headstart.core.errors import PlanError, PretrainedError
-from headstart.core.records import write_atomically
+from headstart.core.records import fingerprint_of, write_atomically
 from headstart.data.transforms import Transform
 
 
@@ -53,6 +53,7 @@ class Backbone(nn.Module):
         source_classes: Whether the network's own classifier means something; by default unless `weights` is "none".
 
     Attributes:
+        weights_hash: Changes with the weights, and with a normalization that is not the card's.
         engine: Name of the inference engine that extracts its features; None until that is settled.
     """
 
@@ -75,9 +76,9 @@ class Backbone(nn.Module):
         self.source_classes = named and (weights != "none" if source_classes is None else source_classes)
         self.stage_names = (*(stage.name for stage in self.anatomy.stages), "penultimate")
         self.feature_width = self.anatomy.width
-        self.register_buffer("_mean", torch.tensor(card.mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("_std", torch.tensor(card.std).view(1, -1, 1, 1), persistent=False)
-        self.weights_hash = hash_of(module)
+        self.register_buffer("_mean", torch.tensor(transform.mean or card.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("_std", torch.tensor(transform.std or card.std).view(1, -1, 1, 1), persistent=False)
+        self.weights_hash = self._hash()
         self.engine: str | None = None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -159,13 +160,19 @@ class Backbone(nn.Module):
             blocks[0][1][:0] = loose
         return blocks if blocks or not loose else [("all", loose)]
 
+    def _hash(self) -> str:
+        """Of the weights, and of a normalization that is not the card's: both decide what the features are."""
+        weights = hash_of(self.module)
+        own = (self.transform.mean, self.transform.std)
+        return weights if own == (None, None) else fingerprint_of([weights, *own])
+
     def copy(self) -> Backbone:
         """An independent copy, to be trained."""
         return copy.deepcopy(self)
 
     def refreshed(self) -> Backbone:
         """The same backbone with its hash taken again, after training; its own classifier no longer counts."""
-        self.weights_hash = hash_of(self.module)
+        self.weights_hash = self._hash()
         self.engine = None
         self.source_classes = False
         return self

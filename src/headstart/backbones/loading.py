@@ -23,6 +23,8 @@ PROVIDERS: Catalog[type[Provider]] = Catalog(
 _FIRST = ("packaged", "small_cnn", "pixels", "embeddings", "own_runs", "local_file", "torchvision", "timm")
 """Bare names are looked up in this order; plug-ins come after."""
 
+Channels = tuple[float, float, float]
+
 _PERMISSIVE = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause", "BSD-2-Clause", "ISC", "CC0-1.0"})
 
 
@@ -88,7 +90,14 @@ def network_of(card: Pretrained, weights: Weights) -> nn.Module:
     return provider_of(card).build(card, weights).eval()
 
 
-def load_backbone(name: str, weights: str | Path = "pretrained", input_pixels: int | None = None, seed: int = 0) -> Backbone:
+def load_backbone(
+    name: str,
+    weights: str | Path = "pretrained",
+    input_pixels: int | None = None,
+    seed: int = 0,
+    mean: Channels | None = None,
+    std: Channels | None = None,
+) -> Backbone:
     """The backbone of that name, ready to use.
 
     Args:
@@ -96,6 +105,8 @@ def load_backbone(name: str, weights: str | Path = "pretrained", input_pixels: i
         weights: "pretrained", "none" for a random initialization, or a file of weights for the architecture.
         input_pixels: Side of the input square; the card's own where absent.
         seed: Of the random initialization.
+        mean: Per-channel mean on pixels in [0, 1]; the card's own where absent.
+        std: Per-channel standard deviation; the card's own where absent.
 
     Returns:
         The backbone, in evaluation mode on the CPU.
@@ -122,9 +133,13 @@ def load_backbone(name: str, weights: str | Path = "pretrained", input_pixels: i
         sized = card.model_copy(update={"input_pixels": pixels}) if chosen == "none" else card
         module = provider.build(sized, chosen).eval()
     rebuilt = provider.underlying(card, pixels)
+    # A run's network may have been shown pictures otherwise than the network that rebuilds it.
+    normalization = {"mean": mean or card.mean, "std": std or card.std}
+    own = {key: value for key, value in normalization.items() if value != getattr(rebuilt, key)}
+    transform = Transform.model_validate({"pixels": pixels, **own})
     fresh = "none" if chosen == "none" else "pretrained" if chosen == "pretrained" else str(chosen)
     meaningful = fresh != "none" and getattr(module, "headstart_classifier_filled", True)
-    backbone = Backbone(rebuilt, module, Transform(pixels=pixels), fresh, source_classes=meaningful).eval()
+    backbone = Backbone(rebuilt, module, transform, fresh, source_classes=meaningful).eval()
     _check_runs(backbone, name)
     return backbone
 

@@ -27,7 +27,7 @@ LEAST_PER_CLASS = 2
 """Fewer rows of a class cannot be both learned from and checked on."""
 
 
-def task_from(cls: type[T], place: str, seed: int, per_class: int | None) -> T:
+def task_from(cls: type[T], place: str, seed: int, per_class: int | None, pool: bool = False) -> T:
     """The task read from a path or a built-in name; see `Task.from_folder`.
 
     Args:
@@ -35,20 +35,24 @@ def task_from(cls: type[T], place: str, seed: int, per_class: int | None) -> T:
         place: A path or a built-in name.
         seed: Decides the split.
         per_class: Training rows to keep of each class; all when None.
+        pool: Keep the other training rows as unlabeled ones.
 
     Returns:
         The task.
 
     Raises:
         DataError: The place cannot be used.
-        PlanError: `per_class` is too small.
+        PlanError: `per_class` is too small, or there is a pool without it.
     """
-    if per_class is not None and per_class < LEAST_PER_CLASS:
-        raise PlanError(f"per_class = {per_class}: at least {LEAST_PER_CLASS} labeled images a class are needed. Raise it.")
+    if per_class is not None and per_class < 1:
+        raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
+    if pool and per_class is None:
+        raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
     listing = _in_name_order(reader_for(place).read(place))
     rows = sifted(listing, scan(listing.images))
     classes, labels = _labels(rows, place)
-    parts = _parts(rows, labels, len(classes), seed, per_class)
+    parts = _parts(rows, labels, len(classes), seed, per_class, pool)
+    rows.findings += _pool_findings(rows, parts)
     rows.findings += _test_findings(classes, labels, parts.test)
     train = np.flatnonzero(parts.train)
     sides = rows.scan.shorter_sides[train]
@@ -195,21 +199,24 @@ class _Parts:
     unlabeled: Booleans
 
 
-def _parts(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_class: int | None) -> _Parts:
+def _parts(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool) -> _Parts:
     missing = np.array([name is None for name in rows.listing.labels], bool)
     train = rows.in_split("", "train") & ~missing
     unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & missing)
     parts = _Parts(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
     given_test = bool(parts.test.any())
-    at = np.flatnonzero(train)
-    if per_class is not None:
-        keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
-        parts.train = _mask(at[keep], len(train))
-        parts.test = parts.test if given_test else _mask(at[free], len(train))
-    elif not given_test:
+    if not given_test and (pool or per_class is None):
+        at = np.flatnonzero(train)
         held = held_out(labels[at], rows.groups[at], num_classes, seed)
         parts.train, parts.test = _mask(at[~held], len(train)), _mask(at[held], len(train))
-    parts.unlabeled = parts.unlabeled & ~np.isin(rows.groups, rows.groups[parts.test])
+    if per_class is not None:
+        at = np.flatnonzero(parts.train)
+        keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
+        parts.train = _mask(at[keep], len(train))
+        if pool:
+            parts.unlabeled = parts.unlabeled | _mask(at[~keep], len(train))
+        elif not given_test:
+            parts.test = _mask(at[free], len(train))
     return parts
 
 
@@ -217,6 +224,26 @@ def _mask(rows: Integers, count: int) -> Booleans:
     mask = np.zeros(count, bool)
     mask[rows] = True
     return mask
+
+
+def _pool_findings(rows: Sifted, parts: _Parts) -> list[Finding]:
+    """Takes out unlabeled rows that are used elsewhere already, and says how many."""
+    tested = parts.unlabeled & np.isin(rows.groups, rows.groups[parts.test])
+    labeled = parts.unlabeled & ~tested & np.isin(rows.copies, rows.copies[parts.train | parts.validation])
+    parts.unlabeled = parts.unlabeled & ~(tested | labeled)
+    counts = int(tested.sum()), int(labeled.sum())
+    if sum(counts) == 0:
+        return []
+    return [
+        Finding(
+            code="unlabeled-copies",
+            severity="info",
+            title=f"Unlabeled images that are copies of labeled ones ({counts[1]}) or belong to test images ({counts[0]}) "
+            "are left out.",
+            evidence={"in_test": counts[0], "labeled": counts[1], "paths": rows.names(np.flatnonzero(tested | labeled))},
+            advice="Nothing needs doing: each picture is used once, with its label where it has one.",
+        )
+    ]
 
 
 def _test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -> list[Finding]:

@@ -21,12 +21,14 @@ class Stream:
         view: How each picture is varied.
         also: Further views of the same pictures, drawn apart.
         times: Rows a step as a multiple of the training's batch size.
+        smooth: Whether labels may be smoothed; not where probabilities are compared with thresholds, which smoothing keeps low.
     """
 
     images: ImageSet
     view: View
     also: tuple[View, ...] = ()
     times: int = 1
+    smooth: bool = True
 
 
 def rows_of_step(

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core.findings import Finding
 from headstart.core.records import fingerprint_of
-from headstart.core.types import Integers
+from headstart.core.types import UNLABELED, Integers
 from headstart.data.folds import Fold, stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
@@ -56,7 +56,7 @@ class Task:
     channels: int = 3
 
     @classmethod
-    def from_folder(cls, place: str | Path, seed: int = 0, per_class: int | None = None) -> Self:
+    def from_folder(cls, place: str | Path, seed: int = 0, per_class: int | None = None, pool: bool = False) -> Self:
         """The task read from a path or a built-in name.
 
         Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, embeddings, CIFAR archives,
@@ -68,6 +68,8 @@ class Task:
             seed: Decides the split where none is given, and the folds.
             per_class: Keep only this many labeled training rows a class; without a given test split, all others become
                 the test set.
+            pool: Keep the other training rows without their labels, as unlabeled ones, so that label budgets can be studied; the
+                test set is then the one that there is without `per_class`.
 
         Returns:
             The task.
@@ -77,7 +79,7 @@ class Task:
         """
         from headstart.data.splitting import task_from  # noqa: PLC0415  imports this module
 
-        return task_from(cls, str(place), seed, per_class)
+        return task_from(cls, str(place), seed, per_class, pool)
 
     @property
     def num_classes(self) -> int:
@@ -90,14 +92,23 @@ class Task:
         return self.train if self.validation is None else concatenate(self.train, self.validation)
 
     @cached_property
+    def pool(self) -> ImageSet:
+        """Every row that may be learned from without its label: train, then unlabeled; their labels are hidden."""
+        rows = self.train if self.unlabeled is None else concatenate(self.train, self.unlabeled)
+        return replace(rows, hidden_labels=np.full(len(rows), UNLABELED, np.int64))
+
+    @cached_property
     def folds(self) -> tuple[Fold, ...]:
         """The folds that every candidate is judged on: rows of `labeled`.
 
-        One fold when the user set validation aside, or when there are many rows; five otherwise.
+        One fold when the user set validation aside, or when there are many rows; none where no class has two rows, as whoever is
+        fitted without one of them has never seen its class; five otherwise.
         """
         num_train = len(self.train)
         if self.validation is not None:
             return (Fold(np.arange(num_train), np.arange(num_train, len(self.labeled))),)
+        if self.train.class_counts.max() < 2:
+            return ()
         many = num_train >= HOLDOUT_ROWS
         num_folds = max(NUM_FOLDS, num_train // HELD_ROWS) if many else NUM_FOLDS
         folds = stratified_folds(self.train.labels, self.train.groups, num_folds, self.seed)
@@ -135,7 +146,7 @@ def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
     """Two sets of the same classes as one; the first one's rows come first."""
     from headstart.data.joined import JoinedImages  # noqa: PLC0415
 
-    return ImageSet(
+    both = ImageSet(
         images=JoinedImages(first.images, second.images),
         classes=first.classes,
         hidden_labels=np.concatenate([first.hidden_labels, second.hidden_labels]),
@@ -143,3 +154,6 @@ def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
         domains=first.domains + second.domains if first.domains and second.domains else (),
         sealed=first.sealed or second.sealed,
     )
+    if "content_keys" in first.__dict__ and "content_keys" in second.__dict__:
+        both.__dict__["content_keys"] = first.content_keys + second.content_keys
+    return both

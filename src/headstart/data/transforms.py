@@ -26,11 +26,15 @@ class Transform(Record):
         pixels: Side of the square.
         fit: "squish" is the only way today.
         channels: 3, for RGB.
+        mean: Per-channel mean on pixels in [0, 1] in place of the card's; None keeps the card's.
+        std: Per-channel standard deviation in place of the card's; None keeps the card's.
     """
 
     pixels: int
     fit: Literal["squish"] = "squish"
     channels: Literal[3] = 3
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
 
     def __str__(self) -> str:
         return f"{self.fit}({self.pixels}, bicubic, {self.channels} channels)"

@@ -10,7 +10,7 @@ from headstart.core.estimate import Estimate
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
-from headstart.core.types import UNLABELED, Floats
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.evaluation.intervals import bootstrap, has_clusters, percentile_interval, strata_of
 
 DRAWS = 10_000
@@ -37,7 +37,7 @@ class Paired(Record):
     num_rows: int
 
 
-def compare(first: Predictions, second: Predictions, seed: int) -> Paired:
+def compare(first: Predictions, second: Predictions, seed: int, balanced: bool = False) -> Paired:
     """The first model against the second, by a paired bootstrap of per-row losses.
 
     Rows are matched by name. Groups are resampled together; where every row is its own group, rows are resampled within their
@@ -47,6 +47,8 @@ def compare(first: Predictions, second: Predictions, seed: int) -> Paired:
         first: One model's predictions.
         second: The other's.
         seed: Of the bootstrap.
+        balanced: Let every class count the same, so that gains are those of balanced accuracy and of the mean log loss of
+            classes; the p-value stays that of single rows.
 
     Returns:
         Gains with 95 % intervals, the one-sided bound and the exact p-value.
@@ -55,8 +57,9 @@ def compare(first: Predictions, second: Predictions, seed: int) -> Paired:
         DataError: The two know different classes, share no labeled row, or disagree about a row's label.
     """
     first, second = _matched(first, second)
-    accuracy = first.correct - second.correct
-    loss = second.log_losses - first.log_losses
+    shares = _class_weights(first.labels) if balanced else np.ones(len(first))
+    right = first.correct - second.correct
+    accuracy, loss = right * shares, (second.log_losses - first.log_losses) * shares
     gains = np.stack([_spread(values, first) for values in (accuracy, loss)], axis=1)
     draws = bootstrap(
         lambda weights: weights @ gains / weights.sum(axis=1, keepdims=True),
@@ -70,10 +73,16 @@ def compare(first: Predictions, second: Predictions, seed: int) -> Paired:
         accuracy_gain=percentile_interval(float(accuracy.mean()), draws[:, 0]),
         log_loss_gain=percentile_interval(float(loss.mean()), draws[:, 1]),
         lower_bound=lower,
-        p_value=mcnemar(int((accuracy > 0).sum()), int((accuracy < 0).sum())),
+        p_value=mcnemar(int((right > 0).sum()), int((right < 0).sum())),
         significant=lower > 0,
         num_rows=len(first),
     )
+
+
+def _class_weights(labels: Integers) -> Floats:
+    """What each row counts where every class counts the same; the mean is 1."""
+    counts = np.bincount(labels)
+    return np.asarray(len(labels) / ((counts > 0).sum() * counts[labels]))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:

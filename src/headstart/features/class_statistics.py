@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.types import Floats, Integers
+from headstart.core.types import Booleans, Floats, Integers
 from headstart.features.rows import Rows, parts
 
 
@@ -16,6 +16,21 @@ def one_hot(labels: Integers, num_classes: int) -> Floats:
 def compact(labels: Integers) -> Integers:
     """The labels renumbered to 0..K-1 without classes that have no rows."""
     return np.asarray(np.unique(labels, return_inverse=True)[1], np.int64)
+
+
+def has_mates(labels: Integers, groups: Integers | None = None) -> Booleans:
+    """Whether another row has the same class, so that a fit without the row still knows it; bool [sample].
+
+    Args:
+        labels: int64 [sample], none unknown.
+        groups: int64 [sample]; a row of the same group does not count. None makes every row its own group.
+
+    Returns:
+        False for rows that are alone in their class.
+    """
+    own = np.arange(len(labels)) if groups is None else groups
+    classes = np.unique(np.stack([labels, own]), axis=1)[0]
+    return np.asarray(np.bincount(classes)[labels] > 1)
 
 
 def class_means(rows: Rows, labels: Integers, num_classes: int) -> Floats:

@@ -140,6 +140,11 @@ def squared_lengths(rows: Rows) -> Floats:
     return out
 
 
+def unit_rows(matrix: Floats) -> Floats:
+    """The rows scaled to unit length; rows of zeros stay."""
+    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
+
+
 def mapped_briefly(rows: Rows) -> Rows:
     """The same rows; those of a large memory map come through maps that are closed after each read.
 

@@ -24,9 +24,10 @@ from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
+from headstart.training.held_out import held_out
 from headstart.training.learner import Classifier, Learner
 from headstart.training.loop import train
-from headstart.training.rungs import Rungs, held_out
+from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
 Need = Literal["pictures", "unlabeled", "stages", "batch_norm", "source_classes"]
@@ -43,11 +44,13 @@ class Method(Record):
         summary: One line for `headstart methods`.
         cost: "closed form" (milliseconds once features exist) or "gradient".
         needs: What the method cannot do without; `unmet` says whether it is there.
+        label_free: Whether the backbone is trained without labels, so that only a head needs them.
     """
 
     summary: ClassVar[str]
     cost: ClassVar[Literal["closed form", "gradient"]] = "closed form"
     needs: ClassVar[tuple[Need, ...]] = ()
+    label_free: ClassVar[bool] = False
 
     @classmethod
     def kind(cls) -> str:
@@ -70,6 +73,19 @@ class Method(Record):
         Raises:
             TrainingError: The fit broke down; the message says where and what to change.
         """
+
+    def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
+        """What `fit` will take on this machine now, measured by a few real steps on a few rows.
+
+        Args:
+            task: What is to be learned.
+            backbone: What is transferred; it is not changed.
+            training: Budget and optimizer of the fit to come.
+
+        Returns:
+            Seconds; 0 for closed forms, whose cost is that of features, which are not counted here.
+        """
+        return 0.0
 
 
 class GradientMethod(Method):
@@ -119,17 +135,13 @@ class GradientMethod(Method):
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
 
     def deploy(self, learner: Any, task: Task) -> Model:
-        """The model made of the trained learner: its backbone and its linear head, at temperature 1.
-
-        Training scores must not set the temperature; whoever has held-out scores replaces it.
-        """
-        weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
-        head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
-        return Model(learner.backbone.refreshed(), head, 1.0, task.classes)
+        """The model made of the trained learner; see `deployed`."""
+        return deployed(learner, task)
 
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`."""
+        check_needs(self, task, backbone)
         stages = self.stages(backbone)
         fold = held_out(task.train, training.seed) if stages else None
         part = task.restricted_to(fold.fit) if fold else task
@@ -144,34 +156,43 @@ class GradientMethod(Method):
 
     @final
     def _built(self, task: Task, backbone: Backbone, training: Training) -> Learner:
-        check_needs(self, task, backbone)
         with torch.random.fork_rng():
             torch.manual_seed(seed_for(training.seed, "build", self.kind()))
             return self.build(task, backbone.copy(), training)
 
     @final
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
-        """What `fit` will take on this machine now, measured by a few real steps on a few rows.
-
-        Args:
-            task: What is to be learned.
-            backbone: What is transferred; it is not changed.
-            training: Budget and optimizer of the fit to come.
-
-        Returns:
-            Seconds: reading every row once, plus all steps, those behind stages that may turn out not to help included. Features
-            of the whole set that `build` may need are not counted.
-        """
+        """See `Method.predicted_seconds`: reading every row once, plus all steps, those behind every stage included."""
+        check_needs(self, task, backbone)
         rows = probe_rows(task.train, training)
-        few = replace(task, train=task.train.take(rows), validation=None, test=None)
+        unlabeled = task.unlabeled.take(np.arange(min(len(task.unlabeled), len(rows)))) if task.unlabeled else None
+        few = replace(task, train=task.train.take(rows), validation=None, test=None, unlabeled=unlabeled)
         begun = time.perf_counter()
         learner = self._built(few, backbone, training)
         building = time.perf_counter() - begun
-        streams, num_rows = self.streams(few), len(task.train)
+        streams, num_rows = self.streams(few), len(next(iter(self.streams(task).values())).images)
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
         return building + cost_probe(learner, streams, self.losses, training, num_rows)
+
+
+def deployed(learner: Any, task: Task) -> Model:
+    """The model made of a trained classifier: its backbone, whole again, and its linear head, at temperature 1.
+
+    Training scores must not set the temperature; whoever has held-out scores replaces it.
+
+    Args:
+        learner: On the CPU; it is used up.
+        task: Names the classes.
+
+    Returns:
+        The model.
+    """
+    learner.thaw()
+    weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
+    head = LinearHead(None, np.ascontiguousarray(weight), np.array(bias))
+    return Model(learner.backbone.refreshed(), head, 1.0, task.classes)
 
 
 def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
@@ -231,8 +252,3 @@ def check_needs(method: Method, task: Task, backbone: Backbone | None = None) ->
 def settings_of(method: Method) -> dict[str, Any]:
     """The method as it stands in a plan: its kind and its hyper-parameters."""
     return {"kind": method.kind(), **method.to_dict()}
-
-
-def cost_of(method: Method, task: Task, backbone: Backbone, training: Training) -> float:
-    """Predicted seconds of a fit; 0 for closed forms, whose cost is that of features."""
-    return method.predicted_seconds(task, backbone, training) if isinstance(method, GradientMethod) else 0.0

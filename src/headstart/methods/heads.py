@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
-from headstart.core.types import Floats
+from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import BLOCKS, Representation
-from headstart.features.rows import linear_scores, parts
+from headstart.features.graph import nearest
+from headstart.features.pool import Pool
+from headstart.features.principal_axes import Projection
+from headstart.features.representation import BLOCKS, Blocks, Representation
+from headstart.features.ridge_solver import fit_ridge
+from headstart.features.rows import linear_scores, parts, unit_rows
 
 
 class Head(Protocol):
@@ -32,11 +38,6 @@ class Head(Protocol):
 
 VOTE_VALUES = 16_000_000
 """Cosines held at once: 64 MB."""
-
-
-def unit_rows(matrix: Floats) -> Floats:
-    """The rows scaled to unit length; rows of zeros stay."""
-    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
 
 
 def _representation_arrays(representation: Representation) -> dict[str, Floats]:
@@ -128,13 +129,130 @@ class NeighborHead:
         }
 
 
+@dataclass(frozen=True)
+class GraphHead:
+    """scores = log of the mean class probabilities of the nearest rows of a graph, weighted by the cube of the cosine.
+
+    Attributes:
+        projection: What the head sees.
+        rows: Unit-length rows of the graph, float32 [graph row, axis].
+        probs: What class each is, float32 [graph row, class].
+        num_neighbors: How many are asked.
+    """
+
+    projection: Projection
+    rows: Floats = field(repr=False)
+    probs: Floats = field(repr=False)
+    num_neighbors: int
+
+    @classmethod
+    def of(cls, pool: Pool, probs: Floats, num_neighbors: int) -> GraphHead:
+        """The head that asks all rows of a pool; `probs` is float [row, class]."""
+        return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
+
+    def scores(self, features: FeatureSet) -> Floats:
+        return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).votes(self.probs)
+
+    def arrays(self) -> dict[str, Floats]:
+        known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}
+        return {**known, **_representation_arrays(self.projection.representation)}
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "graph", "blocks": self.projection.representation.blocks, "num_neighbors": self.num_neighbors}
+
+
+@dataclass(frozen=True)
+class MeanHead:
+    """scores = log of the mean of several heads' probabilities.
+
+    Attributes:
+        heads: What is averaged.
+        temperatures: Each one's own.
+    """
+
+    heads: tuple[Head, ...]
+    temperatures: tuple[float, ...]
+
+    def scores(self, features: FeatureSet) -> Floats:
+        return mean_scores([head.scores(features) for head in self.heads], self.temperatures)
+
+    def arrays(self) -> dict[str, Floats]:
+        return {f"{place}.{name}": array for place, head in enumerate(self.heads) for name, array in head.arrays().items()}
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "mean", "heads": [head.settings() for head in self.heads], "temperatures": list(self.temperatures)}
+
+
+def mean_scores(scores: Sequence[Floats], temperatures: Sequence[float]) -> Floats:
+    """The logarithm of the mean of the probabilities that scores stand for.
+
+    Args:
+        scores: float [sample, class] each.
+        temperatures: Divide the scores before softmax.
+
+    Returns:
+        float64 [sample, class].
+    """
+    logs = [log_softmax(part / temperature, axis=1) for part, temperature in zip(scores, temperatures, strict=True)]
+    return np.asarray(logsumexp(logs, axis=0) - np.log(len(logs)))
+
+
+def ridge_head(
+    features: FeatureSet, labels: Integers, num_classes: int, blocks: Blocks = "stages+pixels", groups: Integers | None = None
+) -> tuple[LinearHead, float]:
+    """The ridge solution on those features and the temperature of its leave-one-out scores.
+
+    Args:
+        features: Of the training rows.
+        labels: int64 [sample].
+        num_classes: Of the task; classes without rows get the lowest score.
+        blocks: What the head sees.
+        groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
+
+    Returns:
+        Head and temperature.
+    """
+    representation = Representation.fitted(features, blocks)
+    fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)
+    return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature
+
+
 def head_from(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
     """The head that `arrays` and `settings` of another one describe."""
-    if settings["kind"] == "linear":
-        blocks = settings["blocks"]
-        representation = None if blocks is None else _representation_from(arrays, blocks)
-        return LinearHead(representation, arrays["weight"], arrays["bias"])
-    if settings["kind"] == "neighbors":
-        representation = _representation_from(arrays, settings["blocks"])
-        return NeighborHead(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
-    raise DataError(f"model.json: head.kind = {settings['kind']!r} is unknown. Fit the run again with this version.")
+    make = _MAKERS.get(settings["kind"])
+    if make is None:
+        raise DataError(f"model.json: head.kind = {settings['kind']!r} is unknown. Fit the run again with this version.")
+    return make(arrays, settings)
+
+
+def _linear(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
+    blocks = settings["blocks"]
+    representation = None if blocks is None else _representation_from(arrays, blocks)
+    return LinearHead(representation, arrays["weight"], arrays["bias"])
+
+
+def _neighbors(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
+    representation = _representation_from(arrays, settings["blocks"])
+    return NeighborHead(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
+
+
+def _graph(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
+    projection = Projection(_representation_from(arrays, settings["blocks"]), arrays["axes"])
+    return GraphHead(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
+
+
+def _mean(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
+    parts_of = [
+        {name.removeprefix(f"{place}."): array for name, array in arrays.items() if name.startswith(f"{place}.")}
+        for place in range(len(settings["heads"]))
+    ]
+    heads = tuple(head_from(own, card) for own, card in zip(parts_of, settings["heads"], strict=True))
+    return MeanHead(heads, tuple(settings["temperatures"]))
+
+
+_MAKERS: dict[str, Callable[[dict[str, Floats], dict[str, Any]], Head]] = {
+    "linear": _linear,
+    "neighbors": _neighbors,
+    "graph": _graph,
+    "mean": _mean,
+}

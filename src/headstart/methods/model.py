@@ -30,7 +30,7 @@ class Model:
         backbone: Images to features; again something to transfer from.
         head: Features to scores.
         temperature: Divides the scores before softmax.
-        classes: Class names in label order.
+        classes: Class names in label order; none where there were none to learn.
     """
 
     backbone: Backbone
@@ -39,7 +39,21 @@ class Model:
     classes: tuple[str, ...]
 
     def predict(self, images: ImageSet) -> Predictions:
-        """Probabilities for every row; labels are copied where they may be read."""
+        """Probabilities for every row; labels are copied where they may be read.
+
+        Args:
+            images: Pictures, or feature vectors.
+
+        Returns:
+            One row an image.
+
+        Raises:
+            DataError: The model knows no classes.
+        """
+        if not self.classes:
+            raise DataError(
+                "This model was pretrained without classes and predicts none. Transfer from it with --pretrained run:FOLDER."
+            )
         scores = self.head.scores(features_of(images, self.backbone))
         hidden = images.sealed
         return Predictions(

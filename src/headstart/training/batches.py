@@ -126,7 +126,7 @@ class Batches:
     def _targets(self) -> Tensor:
         """What a row of each class is to be predicted as, float32 [class + 1, class]; the last row stands for no label."""
         num_classes = self.stream.images.num_classes
-        smoothing = self.training.label_smoothing
+        smoothing = self.training.label_smoothing if self.stream.smooth else 0.0
         targets = torch.full((num_classes + 1, num_classes), smoothing / max(num_classes, 1))
         targets[:-1] += (1 - smoothing) * torch.eye(num_classes)
         targets[-1] = 0

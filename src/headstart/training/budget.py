@@ -37,3 +37,24 @@ def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
         ema=0.998 if many else 0.99,
         seed=seed,
     )
+
+
+PRETRAINING_STEPS = 2_000
+PRETRAINING_EPOCHS = 20
+PRETRAINING_BATCH = 256
+"""Rows a step; two views of each make 512 pictures to tell apart, the least that Chen et al. (ICML 2020, figure 9) try."""
+
+
+def pretraining_training(num_rows: int, seed: int = 0) -> Training:
+    """Settings to learn from pictures without labels, as long as their number asks for.
+
+    Args:
+        num_rows: Pictures.
+        seed: Of batches, views and initialization.
+
+    Returns:
+        AdamW at 2e-3 with cosine: at least 20 epochs and 2,000 steps of 256 rows, or of a quarter of all where there are few.
+    """
+    batch_size = max(2, min(PRETRAINING_BATCH, num_rows // 4))
+    epochs = max(PRETRAINING_EPOCHS, math.ceil(PRETRAINING_STEPS * batch_size / num_rows))
+    return Training(epochs=min(epochs, 10_000), batch_size=batch_size, lr=2e-3, weight_decay=0.05, ema=0.99, seed=seed)

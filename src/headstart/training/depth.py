@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from torch import nn
+
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.boundary import cuts_of
+from headstart.backbones.boundary import Boundary, cuts_of
+from headstart.core.errors import PlanError
 
 Depth: TypeAlias = Literal["late", "middle", "early", "all"]
 """What is trained: the last seventh of the network's work; what lies behind its middle; from there on what lies behind its first
@@ -26,3 +29,43 @@ def stages_behind(backbone: Backbone, depth: Depth) -> tuple[str, ...]:
         None for "all", and for a network with random weights, whose first part would stay random.
     """
     return cuts_of(backbone, SHARES[depth]) if backbone.weights != "none" else ()
+
+
+def weights_by_stage(backbone: Backbone) -> dict[str, list[nn.Parameter]]:
+    """The weights that lie in each stage, without the network's own classifier.
+
+    Args:
+        backbone: Whose.
+
+    Returns:
+        By the stage's name, in depth order; what lies behind the last stage is "penultimate". No stage is without weights.
+    """
+    found: dict[str, list[nn.Parameter]] = {}
+    names = iter(backbone.stage_names)
+    stage = next(names)
+    for block, weights in backbone.parameter_blocks():
+        found.setdefault(stage, []).extend(weights)
+        if block == stage:
+            stage = next(names)
+    return found
+
+
+def every_cut(backbone: Backbone) -> tuple[str, ...]:
+    """All stages behind which a backbone can be cut, the latest first; none where its weights are random."""
+    if backbone.weights == "none":
+        return ()
+    return tuple(stage for stage in reversed(backbone.stage_names[:-1]) if _can_be_cut(backbone, stage))
+
+
+def cut_before(backbone: Backbone, stage: str) -> tuple[str, ...]:
+    """The latest stage before that one behind which a backbone can be cut; none where there is none."""
+    before = backbone.stage_names[: backbone.stage_names.index(stage)]
+    return next(((name,) for name in reversed(before) if _can_be_cut(backbone, name)), ())
+
+
+def _can_be_cut(backbone: Backbone, stage: str) -> bool:
+    try:
+        Boundary(backbone, stage)
+    except PlanError:
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from headstart.core.records import write_atomically
 
@@ -27,7 +28,7 @@ class History:
         self.sums: dict[str, float] = {}
         self.count = 0
         if path and path.exists():
-            kept = [line for line in _lines(path) if (line["attempt"], line["step"]) <= (attempt, step)]
+            kept = [line for line in read_history(path) if (line["attempt"], line["step"]) <= (attempt, step)]
             write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, step: int, attempt: int, lr: float, seconds: float, losses: dict[str, float]) -> None:
@@ -47,7 +48,8 @@ class History:
         self.sums, self.count = {}, 0
 
 
-def _lines(path: Path) -> list[dict[str, int]]:
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The lines that `History` wrote, up to the first one that a kill cut off."""
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines():
         try:

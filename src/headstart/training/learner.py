@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -58,6 +59,7 @@ class Classifier(Learner):
             weights with few rows or small batches, wrong from scratch.
         body_scale: Step size of the backbone's last stage as a multiple of the head's.
         stage_decay: Factor on the step size from each stage to the one before it.
+        block_decay: Factor on the step size from each block to the one before it.
 
     Attributes:
         extra: What else a method trains or keeps beside the classifier, such as a teacher; it is part of checkpoints, its
@@ -73,6 +75,7 @@ class Classifier(Learner):
         frozen_statistics: bool = False,
         body_scale: float = 1.0,
         stage_decay: float = 1.0,
+        block_decay: float = 1.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -80,7 +83,9 @@ class Classifier(Learner):
         self.frozen_statistics = frozen_statistics
         self.body_scale = body_scale
         self.stage_decay = stage_decay
+        self.block_decay = block_decay
         self.extra = None
+        self._held: list[nn.Parameter] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, class] of pictures as `Backbone.forward` takes them, or of activations where there is a boundary."""
@@ -97,9 +102,20 @@ class Classifier(Learner):
         self.boundary = Boundary(self.backbone, stage)
         return self.boundary
 
+    def freeze_all_but(self, weights: Iterable[nn.Parameter]) -> None:
+        """Train these weights of the backbone, and the head, alone from now on; gradients pass through the rest."""
+        trained = {id(weight) for weight in weights}
+        for weight in self.backbone.parameters():
+            if weight.requires_grad and id(weight) not in trained:
+                weight.requires_grad_(False)
+                self._held.append(weight)
+
     def thaw(self) -> None:
         """Train everything, and take pictures, from now on."""
         self.boundary = None
+        for weight in self._held:
+            weight.requires_grad_(True)
+        self._held.clear()
 
     def transform(self) -> Transform:
         return self.backbone.transform
@@ -110,10 +126,11 @@ class Classifier(Learner):
         stages = [sum(earlier in ends for earlier, _ in blocks[:position]) for position in range(len(blocks))]
         frozen = self.boundary.weights_before() if self.boundary else set()
         body = []
-        for (name, parameters), stage in zip(blocks, stages, strict=True):
-            trained = tuple(parameter for parameter in parameters if id(parameter) not in frozen)
+        for position, (name, parameters) in enumerate(blocks):
+            trained = tuple(parameter for parameter in parameters if parameter.requires_grad and id(parameter) not in frozen)
             if trained:
-                body.append(RateGroup(name, trained, self.body_scale * self.stage_decay ** (stages[-1] - stage)))
+                decay = self.stage_decay ** (stages[-1] - stages[position]) * self.block_decay ** (len(blocks) - 1 - position)
+                body.append(RateGroup(name, trained, self.body_scale * decay))
         beside = tuple(self.extra.parameters()) if self.extra else ()
         return [*body, RateGroup("head", (*self.head.parameters(), *beside))]
 

@@ -61,3 +61,24 @@ def _pasted(images: Tensor, partners: Tensor, draw: np.random.Generator) -> tupl
     pasted = images.clone()
     pasted[:, :, top:bottom, left:right] = images[partners][:, :, top:bottom, left:right]
     return pasted, 1 - (bottom - top) * (right - left) / (height * width)
+
+
+def mixed_in_pairs(inputs: Tensor, targets: Tensor, alpha: float, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Each row blended with another one, in a proportion of its own that keeps at least half of the row itself.
+
+    Args:
+        inputs: float [batch, ...].
+        targets: float [batch, class].
+        alpha: Of the Beta distribution of proportions, above 0; near 0 rows stay as they are.
+        draw: Decides partners and proportions.
+
+    Returns:
+        Inputs and targets.
+
+    Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eqs. 8 to 11.
+    """
+    partners = torch.from_numpy(draw.permutation(len(inputs))).to(inputs.device)
+    drawn = draw.beta(alpha, alpha, len(inputs))
+    taken = torch.from_numpy(np.minimum(drawn, 1 - drawn)).to(inputs)
+    mixed_inputs = inputs.lerp(inputs[partners], taken.view(-1, *[1] * (inputs.ndim - 1)))
+    return mixed_inputs, targets.lerp(targets[partners], taken[:, None].to(targets.dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from headstart.backbones.backbone import Backbone
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
 from headstart.features.ridge_solver import fit_ridge
@@ -33,3 +34,25 @@ def start_from_ridge(learner: Classifier, images: ImageSet) -> Classifier:
         learner.head.weight.copy_(torch.from_numpy(np.asarray(fit.weight.T / fit.temperature)))
         learner.head.bias.copy_(torch.from_numpy(np.asarray(fit.bias / fit.temperature)))
     return learner
+
+
+def fitted_classifier(
+    backbone: Backbone, images: ImageSet, body_scale: float = 1.0, stage_decay: float = 1.0, block_decay: float = 1.0
+) -> Classifier:
+    """A classifier on pretrained weights that starts from the ridge head and keeps their statistics.
+
+    On random weights its head is random too, and batch normalization learns.
+
+    Args:
+        backbone: Trained in place; give it a copy.
+        images: Labeled rows.
+        body_scale: See `Classifier`.
+        stage_decay: See `Classifier`.
+        block_decay: See `Classifier`.
+
+    Returns:
+        The classifier.
+    """
+    pretrained = backbone.weights != "none"
+    learner = Classifier(backbone, images.num_classes, pretrained, body_scale, stage_decay, block_decay)
+    return start_from_ridge(learner, images) if pretrained else learner

@@ -5,39 +5,23 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from headstart.core.types import Floats
-from headstart.data.folds import Fold, stratified_folds
+from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import View
-from headstart.features.temperature import fit_temperature, row_losses
-from headstart.training.activations import Activations
 from headstart.training.cost import cost_probe
+from headstart.training.held_out import HeldOut
+from headstart.training.interpolation import State, average, best_share, state_of
 from headstart.training.learner import Classifier
 from headstart.training.loop import AfterStep, Losses, train
 from headstart.training.settings import Training
 
-HELD_PART = 8
-"""One row in eight is held out to tell whether a rung helps, but no more than"""
-MOST_HELD = 1_000
-FEWEST_HELD = 100
-"""With fewer, chance would tell, and the rows are missed: of 352 rows of the embedded set, holding out 44 cost 0.08 and 0.10 in
-calibrated log loss at two step sizes (EfficientNet-Lite0, one seed)."""
 SETTLING_PART = 6
 """Epochs on all rows at the end, the held-out ones among them, as a part of a rung's."""
 SETTLING_RATE = 0.25
-SHARES = np.linspace(0.0, 1.0, 11).tolist()
-"""Of the trained weights in the average with those at the beginning."""
-BATCH_ROWS = 64
-
-State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -60,13 +44,6 @@ class Reached:
         """Whether the loss fell by more than the standard error of its fall."""
         fall = before.losses - self.losses
         return float(fall.mean()) > float(fall.std(ddof=1)) / math.sqrt(len(fall))
-
-
-def held_out(images: ImageSet, seed: int) -> Fold | None:
-    """Rows to train on and rows to choose by, groups kept whole; None where there are too few to choose by."""
-    num_parts = max(HELD_PART, -(-len(images) // MOST_HELD))
-    fold = stratified_folds(images.labels, images.groups, num_parts, seed)[0]
-    return fold if FEWEST_HELD <= len(fold.held) <= 2 * len(images) / HELD_PART else None
 
 
 @dataclass
@@ -119,9 +96,9 @@ class Rungs:
         Differs: the share of the average is chosen on held-out rows, with their temperature.
         """
         name, whole = next(iter(streams.items()))
-        part = streams | {name: Stream(whole.images.take(fold.fit), whole.view)}
+        part = streams | {name: replace(whole, images=whole.images.take(fold.fit))}
         held = whole.images.take(fold.held)
-        beginning = _state_of(self.learner)
+        beginning = state_of(self.learner)
         best: Reached | None = None
         for stage in self.stages:
             self._climb(stage, part, stage, self._share)
@@ -154,36 +131,13 @@ class Rungs:
             shutil.rmtree(workspace / "cache", ignore_errors=True)
 
     def _reached(self, stage: str, beginning: State, held: ImageSet) -> Reached:
-        boundary, transform = self.learner.freeze_up_to(stage), self.learner.transform()
-        shown = Activations(boundary, "held", Stream(held, View()), transform, 1, self.training.seed, None)
-        state = _state_of(self.learner)
-        found = []
-        for share in SHARES:
-            self.learner.load_state_dict(average(beginning, state, share))
-            scores = self._scores(shown, len(held))
-            found.append(row_losses(scores, held.labels, fit_temperature(scores, held.labels)))
-        self.learner.load_state_dict(state)
-        best = min(range(len(found)), key=lambda index: float(found[index].mean()))
-        return Reached(stage, state, SHARES[best], found[best])
-
-    def _scores(self, shown: Activations, num_rows: int) -> Floats:
-        parts = [np.arange(start, min(start + BATCH_ROWS, num_rows)) for start in range(0, num_rows, BATCH_ROWS)]
-        with torch.no_grad():  # not inference mode: an engine may have to be made, and that traces
-            return np.concatenate([self.learner.eval()(shown.of(rows, np.zeros_like(rows))).numpy() for rows in parts])
+        self.learner.freeze_up_to(stage)
+        state = state_of(self.learner)
+        share, losses = best_share(self.learner, beginning, HeldOut(held, self.learner))
+        return Reached(stage, state, share, losses)
 
 
 def settling(training: Training) -> Training:
     """The last steps, on all rows: few and small."""
     epochs = max(1, training.epochs // SETTLING_PART)
     return training.model_copy(update={"epochs": epochs, "lr": SETTLING_RATE * training.lr, "warmup": 0.0})
-
-
-def average(beginning: State, state: State, share: float) -> State:
-    """The weights at a share, in [0, 1], of the way from the beginning to the state; integers are the state's."""
-    return {
-        name: beginning[name].lerp(tensor, share) if tensor.dtype.is_floating_point else tensor for name, tensor in state.items()
-    }
-
-
-def _state_of(learner: Classifier) -> State:
-    return {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from headstart.core.ranges import Searched
 from headstart.core.records import Record
 
 Mix: TypeAlias = Literal["none", "mixup", "cutmix"]
@@ -14,6 +15,8 @@ Balance: TypeAlias = Literal["none", "sampling", "weights"]
 
 class Training(Record):
     """How long and with what step sizes; the same record for every gradient method.
+
+    `Searched` marks what `headstart search` tries, and between which ends.
 
     Attributes:
         epochs: Passes over the training rows; 12 as in the first part of the "12 to 30 epochs" of LP-FT practice.
@@ -42,18 +45,18 @@ class Training(Record):
         checkpoint_seconds: Time between checkpoints, at least; large ones are written less often.
     """
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    epochs: Annotated[int, Field(ge=1, le=10_000), Searched(4, 48)] = 12
+    batch_size: Annotated[int, Field(ge=1, le=4096), Searched(8, 128)] = 32
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    lr: Annotated[float, Field(gt=0, le=10)] = 1e-3
+    lr: Annotated[float, Field(gt=0, le=10), Searched(1e-4, 1e-2)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0, le=1), Searched(1e-4, 0.3)] = 0.05
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     clip: Annotated[float, Field(ge=0)] = 1.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    balance: Balance = "none"
-    mix: Mix = "none"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1), Searched(0.0, 0.3)] = 0.1
+    balance: Annotated[Balance, Searched()] = "none"
+    mix: Annotated[Mix, Searched()] = "none"
     sharpness: Annotated[float, Field(ge=0, le=1)] = 0.0
     smallest_side: Annotated[float, Field(ge=0.25, le=1)] = 1.0
     views: Annotated[int, Field(ge=1, le=64)] = 8

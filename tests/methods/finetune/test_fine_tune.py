@@ -10,7 +10,6 @@ from torch.nn import functional
 from headstart.backbones.loading import load_backbone
 from headstart.data.streams import rows_of_step
 from headstart.data.task import Task
-from headstart.methods.base import cost_of
 from headstart.methods.finetune.fine_tune import FineTune
 from headstart.methods.model import Model
 from headstart.training.settings import Training
@@ -77,5 +76,5 @@ def test_equal_seeds_give_equal_models(task: Task) -> None:
 
 def test_cost_grows_with_the_epochs(task: Task) -> None:
     backbone = load_backbone("small_cnn", "none", 8, seed=1)
-    few, many = (cost_of(FineTune(), task, backbone, Training(epochs=epochs)) for epochs in (1, 1000))
+    few, many = (FineTune().predicted_seconds(task, backbone, Training(epochs=epochs)) for epochs in (1, 1000))
     assert 0 < few < many

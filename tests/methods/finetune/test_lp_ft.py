@@ -10,9 +10,9 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.methods.base import cost_of
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.probe.ridge import Ridge
+from headstart.training import held_out as held_out_module
 from headstart.training import rungs
 from headstart.training.batches import Batches
 from headstart.training.learner import Classifier
@@ -98,12 +98,12 @@ def test_a_killed_fit_in_rungs_goes_on_from_its_folder(task: Task, backbone: Bac
 def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rungs, "FEWEST_HELD", 3)
+    monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
     built: list[int] = []
     whole = LpFt.build
     monkeypatch.setattr(LpFt, "build", lambda self, part, *rest: built.append(len(part.train)) or whole(self, part, *rest))
     model = LpFt(depth="early").fit(task, backbone, Training(epochs=3, batch_size=7))
-    held = rungs.held_out(task.train, 0)
+    held = held_out_module.held_out(task.train, 0)
     assert held is not None
     assert built == [len(held.fit)]
     assert len(held.held) >= 3
@@ -122,7 +122,7 @@ def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
         return 1000.0
 
     monkeypatch.setattr(rungs, "cost_probe", probe)
-    price = cost_of(LpFt(depth="early"), task, backbone, Training(epochs=13))
+    price = LpFt(depth="early").predicted_seconds(task, backbone, Training(epochs=13))
     assert [epochs for _, epochs in asked] == [7, 7]
     assert [stage for stage, _ in asked] == list(LpFt(depth="early").stages(backbone))
     assert 0 <= price - 2000 * (1 + 1 / 6) < 1000  # what is left is the time that building took

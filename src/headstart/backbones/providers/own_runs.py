@@ -1,4 +1,4 @@
-"""Backbones of finished runs: "run:FOLDER", or the folder's path."""
+"""Backbones of finished runs: "run:FOLDER", or the folder's path. Those that were pretrained are listed wherever they lie."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from headstart.backbones.lineage import lineage_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.base import Provider, Weights
 from headstart.core.errors import PlanError, PretrainedError
+from headstart.core.folders import cache_folder
+from headstart.core.records import fingerprint_of, write_atomically
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,20 +26,27 @@ class OwnRuns(Provider):
     summary: ClassVar[str] = "what an earlier run trained: run:FOLDER"
 
     def cards(self) -> list[Pretrained]:
-        return []
+        names = sorted(_name_of(folder) for folder in _listed() if _place(folder) is not None)
+        return [card for name in names if (card := self.card(name)) is not None]
 
     def card(self, name: str) -> Pretrained | None:
-        if not name.startswith("run:") and (not name or _place(Path(name)) is None):
+        if run_of(name) is None:
             return None
+        from headstart.data.transforms import Transform  # noqa: PLC0415  imports torch
+
         inner, values = _saved(name)
-        pixels = int(values["transform"]["pixels"])
+        shown = Transform.from_dict(values["transform"], f"{_folder(name)}/card.json")
+        lineage = lineage_of(_path_of(name))
         about = {
             "name": name,
             "provider": "own_runs",
             "architecture": inner.architecture,
-            "source": f"the run {_path_of(name).name}",
+            "source": str(lineage) if lineage else f"the run {_path_of(name).name}",
+            "input_pixels": shown.pixels,
+            "mean": shown.mean or inner.mean,
+            "std": shown.std or inner.std,
         }
-        return inner.model_copy(update={**about, "source_accuracy": None, "input_pixels": pixels, "available": True})
+        return inner.model_copy(update={**about, "source_accuracy": None, "available": True})
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from headstart.backbones.loading import network_of  # noqa: PLC0415  imports the providers
@@ -54,6 +64,33 @@ class OwnRuns(Provider):
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
         inner, _ = _saved(card.name)
         return inner.model_copy(update={"name": card.name, "source": card.source, "source_accuracy": None})
+
+
+def enlist(folder: Path) -> str:
+    """The name under which the backbone of a run's folder is listed until the folder is gone or the cache cleared."""
+    whole = folder.resolve()
+    write_atomically(_list_folder() / f"{fingerprint_of(str(whole))}.json", json.dumps({"folder": str(whole)}))
+    return _name_of(whole)
+
+
+def run_of(name: str) -> Path | None:
+    """The folder of the run that the name means; None where it means none."""
+    path = _path_of(name)
+    return path if name.startswith("run:") or (name and _place(path) is not None) else None
+
+
+def _list_folder() -> Path:
+    return cache_folder() / "pretrained"
+
+
+def _listed() -> list[Path]:
+    return [Path(json.loads(file.read_text(encoding="utf-8"))["folder"]) for file in _list_folder().glob("*.json")]
+
+
+def _name_of(folder: Path) -> str:
+    """By the path from here where the folder lies below, else by the whole path."""
+    here = Path.cwd()
+    return f"run:{folder.relative_to(here) if folder.is_relative_to(here) else folder}"
 
 
 def _path_of(name: str) -> Path:

@@ -46,7 +46,10 @@ class Folders(Reader):
             _check_classes_not_wrapped(root, labeled, found)
             found.add_classes(root, "", labeled)
         for folder in unlabeled:
+            before = len(found.paths)
             found.add_pictures(folder, None, "unlabeled")
+            if len(found.paths) == before:
+                found._note("empty-unlabeled", folder)
         return found.listing()
 
 
@@ -188,6 +191,11 @@ class _Found:
 SENTENCES: dict[str, tuple[Severity, str, str]] = {
     "broken-link": ("warning", "Links that lead nowhere are left out ({n}).", "Restore what they point to, or delete them."),
     "empty-class": ("warning", "Class folders without pictures are left out ({n}).", "Add pictures or delete the folders."),
+    "empty-unlabeled": (
+        "warning",
+        "The folder for unlabeled images holds none, so that nothing is learned from such.",
+        "Put pictures into it, or delete it.",
+    ),
     "link-loop": ("warning", "Links that lead back into a folder above them are not followed ({n}).", "Delete these links."),
     "other-file": ("info", "Files that are not pictures are ignored ({n}).", ""),
     "stray-image": (

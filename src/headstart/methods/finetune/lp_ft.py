@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.ranges import Searched
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
@@ -54,8 +55,8 @@ class LpFt(GradientMethod):
     depth: Depth = "middle"
     view: ViewName = "weak"
     flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+    body_scale: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.5
+    stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.4, 1.0)] = 0.7
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}

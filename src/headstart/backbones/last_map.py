@@ -1,0 +1,55 @@
+"""The last map of a network: what its penultimate features are averaged from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.stages import Stage
+from headstart.backbones.trace import first_tensor
+from headstart.core.errors import PlanError
+
+
+def map_stage(backbone: Backbone) -> Stage:
+    """The last stage at which pictures still have places.
+
+    Args:
+        backbone: Of any architecture.
+
+    Returns:
+        The stage.
+
+    Raises:
+        PlanError: The network puts out sequences or vectors throughout.
+    """
+    last = backbone.anatomy.last_map or next(reversed(backbone.anatomy.stages), None)
+    if last is None or last.layout not in ("channels first", "channels last"):
+        raise PlanError(f"{backbone.card.name} ends in no map of places. Choose a convolutional network, or sim_clr.")
+    return last
+
+
+def last_map(backbone: Backbone, inputs: Tensor) -> Tensor:
+    """The last map of normalized pictures, with gradients.
+
+    Args:
+        backbone: A network that has one; see `map_stage`.
+        inputs: As `Backbone.normalized` gives them, [batch, channel, height, width].
+
+    Returns:
+        float [batch, channel, height, width].
+    """
+    stage = map_stage(backbone)
+    found: list[Any] = []
+
+    def keep(module: nn.Module, args: Any, result: Any) -> None:
+        found.append(first_tensor(result))
+
+    handle = backbone.module.get_submodule(stage.name).register_forward_hook(keep)
+    try:
+        backbone.of_input(inputs)
+    finally:
+        handle.remove()
+    tensor: Tensor = found[stage.nth]
+    return tensor if stage.layout == "channels first" else tensor.permute(0, 3, 1, 2)

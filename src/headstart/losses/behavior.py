@@ -1,0 +1,51 @@
+"""Behavior: what a network shows of pictures, held to what another one shows of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def behavior_distance(maps: Tensor, source_maps: Tensor, attention: Tensor) -> Tensor:
+    """Half the squared distance between two networks' maps of the same pictures, channels weighted by attention.
+
+    Args:
+        maps: float [batch, channel, place].
+        source_maps: Of the same shape; no gradient reaches them.
+        attention: float [channel], summing to 1.
+
+    Returns:
+        The loss, float []; with equal attention, half the squared difference summed over channels.
+
+    Reference: Li et al., "DELTA: Deep Learning Transfer using Feature Map with Attention", ICLR 2019, section 3
+        (behavior regularization with attention).
+    Differs: averaged over pictures and places and multiplied by the number of channels, so that the weight of the loss depends
+        neither on the batch nor on the side of the pictures.
+    """
+    distances = (maps - source_maps.detach()).square().mean(dim=(0, 2))
+    return 0.5 * len(attention) * (attention * distances).sum()
+
+
+def removal_losses(maps: Tensor, gradients: Tensor) -> Tensor:
+    """By how much a loss rises, to first order, when a channel of a map is set to zero.
+
+    Args:
+        maps: float [batch, channel, place].
+        gradients: Of the loss by the maps, of the same shape.
+
+    Returns:
+        float [channel]; exact where the loss is linear in the maps.
+
+    Reference: Molchanov et al., "Pruning Convolutional Neural Networks for Resource Efficient Inference", ICLR 2017,
+        section 2.2.
+    Differs: it keeps its sign, as removing a channel may also help.
+    """
+    return -(maps * gradients).sum(dim=(0, 2))
+
+
+def channel_attention(losses: Tensor) -> Tensor:
+    """The softmax of what the loss loses by each channel, float [channel]: channels that matter to the task are held more.
+
+    Reference: Li et al., "DELTA", ICLR 2019, section 3 (supervised attention).
+    """
+    return torch.softmax(losses, dim=0)

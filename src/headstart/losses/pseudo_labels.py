@@ -1,0 +1,44 @@
+"""Pseudo-labels: targets made of a model's own probabilities; they carry no gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@torch.no_grad()
+def confident_targets(probs: Tensor, threshold: float | Tensor = 0.0) -> Tensor:
+    """All mass on the likeliest class, in rows where its probability reaches the threshold; zeros in the others.
+
+    Against such targets `soft_cross_entropy` is the masked loss of FixMatch.
+
+    Args:
+        probs: float [batch, class].
+        threshold: One for all, or float [class] with the one of each likeliest class.
+
+    Returns:
+        float [batch, class].
+
+    Reference: Sohn et al., "FixMatch", NeurIPS 2020, eq. 4; Zhang et al., "FlexMatch", NeurIPS 2021, eq. 10 (a threshold a
+        class).
+    """
+    confidence, classes = probs.max(dim=1)
+    kept = confidence >= (threshold[classes] if isinstance(threshold, Tensor) else threshold)
+    return functional.one_hot(classes, probs.shape[1]) * kept[:, None].to(probs.dtype)
+
+
+@torch.no_grad()
+def sharpened(probs: Tensor, temperature: float) -> Tensor:
+    """Probabilities to the power of 1 / temperature, normalized.
+
+    Args:
+        probs: float [batch, class].
+        temperature: Below 1 the likeliest class gains.
+
+    Returns:
+        float [batch, class].
+
+    Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eq. 7.
+    """
+    return torch.softmax(probs.log() / temperature, dim=1)

@@ -1,0 +1,104 @@
+"""LwF: fine-tuning that goes on saying of the new pictures what the network said as a source classifier."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, ClassVar, cast, final
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.source_head import source_head_of, write_source_head
+from headstart.core.ranges import Searched
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.views import ViewName, view_of
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.losses.distillation import distillation
+from headstart.methods.base import GradientMethod, Need
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.learner import Classifier
+from headstart.training.ridge_start import fitted_classifier
+from headstart.training.settings import Training
+from headstart.training.teacher import Teacher
+
+
+@final
+class Lwf(GradientMethod):
+    """Fine-tunes with two heads: the task's on its labels, and the network's own on what it said of the same pictures before.
+
+    The source task is thus held in memory by the task's own pictures, without any source data. The source classifier is kept:
+    what is deployed can still do the source task.
+
+    Needs: labeled rows, and the classifier that the network was trained with.
+    Helps: where the source task must go on working; with few rows, where holding on to it keeps features from drifting.
+    Hurts: where the task's pictures are unlike the source's, as what is said of them there tells little; then it only holds back.
+
+    Reference: Li & Hoiem, "Learning without Forgetting", ECCV 2016, section 3, eqs. 2 to 4.
+    Differs: the head starts at the ridge solution, which takes the place of the warm-up; what the source network says is asked
+        again for every view; the distillation loss is multiplied by the squared temperature.
+
+    Attributes:
+        weight: Of what is held on to, lambda_o in the paper, which uses 1.
+        temperature: At which scores are compared; the paper uses 2.
+        depth: How far training may reach down, as in lp_ft.
+        view: How pictures are varied.
+        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
+        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
+        stage_decay: Factor from each stage to the one before it, as in lp_ft.
+    """
+
+    summary: ClassVar[str] = "Fine-tuning that keeps what the network's own classifier says of the new pictures"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source_classes")
+
+    weight: Annotated[float, Field(ge=0, le=100), Searched(0.1, 10)] = 1.0
+    temperature: Annotated[float, Field(gt=0, le=100), Searched(1, 5)] = 2.0
+    depth: Depth = "middle"
+    view: ViewName = "weak"
+    flip: bool = False
+    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return stages_behind(backbone, self.depth)
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner.extra = _SourceTask(Teacher(learner), source_head_of(learner.backbone.eval()))
+        return learner
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        source = cast(_SourceTask, learner.extra)
+        features = learner.features(batch["train"].images)
+        remembered = source.remembered(learner, batch["train"].images)
+        return {
+            "cross_entropy": soft_cross_entropy(learner.head(features), batch["train"].targets),
+            "distillation": self.weight * distillation(source.head(features), remembered, self.temperature),
+        }
+
+    def deploy(self, learner: Classifier, task: Task) -> Model:
+        model = super().deploy(learner, task)
+        write_source_head(model.backbone, cast(_SourceTask, learner.extra).head)
+        model.backbone.refreshed().source_classes = True
+        return model
+
+
+class _SourceTask(nn.Module):
+    """The source classifier, to be trained along, and the network as it came."""
+
+    def __init__(self, teacher: Teacher, head: nn.Linear) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.head = head
+        self.first_head = copy.deepcopy(head).requires_grad_(False)
+
+    def remembered(self, learner: Classifier, inputs: Tensor) -> Tensor:
+        """What the network said as it came, [batch, source class]."""
+        logits: Tensor = self.first_head(self.teacher.features(learner, inputs))
+        return logits

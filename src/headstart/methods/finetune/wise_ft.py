@@ -1,0 +1,102 @@
+"""WiSE-FT: the average, in weight space, of the fitted linear head on unchanged features and of what fine-tuning made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, cast, final
+
+from pydantic import Field
+from torch import Tensor
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import PlanError
+from headstart.data.folds import Fold
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.views import ViewName, view_of
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.methods.base import GradientMethod
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.held_out import HeldOut, held_out
+from headstart.training.interpolation import State, average, best_share
+from headstart.training.learner import Classifier
+from headstart.training.ridge_start import fitted_classifier
+from headstart.training.settings import Training
+from headstart.training.teacher import Teacher
+
+SHARE_WITHOUT_ROWS = 0.5
+"""Where no rows can be held out; what Wortsman et al. recommend then."""
+FOLD_SEED = 0
+
+
+@final
+class WiseFt(GradientMethod):
+    """Fine-tunes from the ridge head and goes back part of the way: each weight is (1 - share) * before + share * after.
+
+    Before and after lie in one valley of the loss, so that models between them are as good or better, and keep more of what the
+    weights knew. The share is one of eleven, the one that rows held out from training like best; it is a half where fewer than
+    100 rows can be held out. lp_ft does the like where it holds out rows; here it is done with any number of rows, at one depth
+    and with depth = "all", too.
+
+    Needs: labeled rows, and weights worth keeping.
+    Helps: where fine-tuning overfits, or where pictures to come will differ from those at hand.
+    Hurts: where the features before were of no use: half of the way is then too little.
+
+    Reference: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, eq. 1.
+    Differs: the linear classifier on the unchanged features is the ridge solution, not a zero-shot one.
+
+    Attributes:
+        share: Of the weights after training, in [0, 1]; held-out rows choose where it is not given.
+        depth: How far training reaches down, as in lp_ft, at once.
+        body_scale: Step size of the backbone's last stage as a multiple of the head's.
+        stage_decay: Factor from each stage to the one before it.
+        view: How pictures are varied.
+        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
+    """
+
+    summary: ClassVar[str] = "Average of the weights before and after fine-tuning, its share chosen on held-out rows"
+
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    depth: Depth = "middle"
+    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+    view: ViewName = "weak"
+    flip: bool = False
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        fold = self._fold(task)
+        images = task.train.take(fold.fit) if fold else task.train
+        return {"train": Stream(images, view_of(self.view, task.native_pixels, self.flip))}
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        if backbone.weights == "none":
+            raise PlanError(
+                f"wise_ft goes back to the weights it began with, and {backbone.card.name}'s are random. Choose fine_tune."
+            )
+        images = self.streams(task)["train"].images
+        learner = fitted_classifier(backbone, images, self.body_scale, self.stage_decay)
+        for cut in stages_behind(backbone, self.depth)[-1:]:
+            learner.freeze_up_to(cut)
+        learner.extra = Teacher(learner)
+        return learner
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
+
+    def deploy(self, learner: Classifier, task: Task) -> Model:
+        beginning = cast(Teacher, learner.extra).weights()
+        learner.extra = None
+        share = self._share(learner, beginning, task)
+        learner.load_state_dict(average(beginning, learner.state_dict(), share))
+        return super().deploy(learner, task)
+
+    def _fold(self, task: Task) -> Fold | None:
+        """What is trained on and what the share is chosen by; None where it is not chosen."""
+        return held_out(task.train, FOLD_SEED) if self.share is None else None
+
+    def _share(self, learner: Classifier, beginning: State, task: Task) -> float:
+        if self.share is not None:
+            return self.share
+        fold = self._fold(task)
+        return best_share(learner, beginning, HeldOut(task.train.take(fold.held), learner))[0] if fold else SHARE_WITHOUT_ROWS
