@@ -1,0 +1,125 @@
+"""ABC: FixMatch with a second head that all classes shape alike."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.losses.pseudo_labels import confident_targets
+from headstart.methods.base import GradientMethod, Need
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.learner import Classifier
+from headstart.training.pool import learner_with_memory, streams_with_pool
+from headstart.training.settings import Training
+
+
+@final
+class AuxiliaryBalancedClassifier(GradientMethod):
+    """Trains one head as fix_match does, and on the same features a second one for which rare classes count as much as others.
+
+    The first head sees all pictures and shapes the features; the second one is what is deployed. With equally many labels a class
+    both are the same.
+
+    Needs: labeled rows, and unlabeled pictures of the same classes. The classes should be as skewed among unlabeled pictures as
+        among labeled ones.
+    Helps: where some classes have several times as many labels as others, and each class matters alike.
+    Hurts: where errors are to be few over all pictures: frequent classes lose what rare ones gain.
+
+    Reference: Lee et al., "ABC: Auxiliary Balanced Classifier for Class-imbalanced Semi-supervised Learning", NeurIPS 2021, eqs.
+        1 to 4.
+    Differs: rows are weighted with the probability that the paper's random mask keeps them; pseudo-labels are hard, for one
+        strong view in place of two; strong views change colors and hide a square in place of RandAugment; training starts from
+        the ridge head, and views are computed once where the first part of the network is frozen.
+
+    Attributes:
+        depth: How far training reaches down; see lp_ft.
+        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
+        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
+        unlabeled_weight: Weight of the losses on unlabeled pictures.
+        threshold: Probability of the likeliest class from which a picture counts.
+    """
+
+    summary: ClassVar[str] = "FixMatch, and beside its head a balanced one (ABC), which is deployed"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+
+    depth: Depth = "middle"
+    flip: bool = False
+    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
+    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return stages_behind(backbone, self.depth)
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        learner = learner_with_memory(backbone, task)
+        learner.extra = SkewedHead(learner.head, torch.from_numpy(task.train.class_counts))
+        return learner
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        skewed = learner.extra
+        assert isinstance(skewed, SkewedHead)
+        train, pool = batch["train"], batch["unlabeled"]
+        num_rows = [len(train.images), len(pool.also[0])]
+        features = learner.features(torch.cat([train.images, *pool.also]))
+        with torch.no_grad():
+            weak = learner.features(pool.images)
+            sure = confident_targets(learner.head(weak).softmax(dim=1), self.threshold)
+            sure_of_skewed = confident_targets(skewed(weak).softmax(dim=1), self.threshold)
+        labeled, strong = learner.head(features).split(num_rows)
+        labeled_skewed, strong_skewed = skewed(features).split(num_rows)
+        # Rare classes gain among unlabeled pictures little by little.
+        rates = 1 - progress * (1 - skewed.rates)
+        return {
+            "cross_entropy": soft_cross_entropy(labeled, train.targets * skewed.rates),
+            "balanced": self.unlabeled_weight * soft_cross_entropy(strong, sure * rates),
+            "skewed_cross_entropy": soft_cross_entropy(labeled_skewed, train.targets),
+            "fix_match": self.unlabeled_weight * soft_cross_entropy(strong_skewed, sure_of_skewed),
+        }
+
+
+class SkewedHead(nn.Module):
+    """The head that is not deployed, and how much each class counts for the one that is.
+
+    Args:
+        head: Copied at the beginning.
+        counts: Labeled rows a class, int64 [class].
+    """
+
+    rates: Tensor
+
+    def __init__(self, head: nn.Linear, counts: Tensor) -> None:
+        super().__init__()
+        self.head = copy.deepcopy(head)
+        self.register_buffer("rates", rates_of(counts))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits [batch, class] of features [batch, feature]."""
+        logits: Tensor = self.head(features)
+        return logits
+
+
+def rates_of(counts: Tensor) -> Tensor:
+    """The probability with which each class is kept: rows of the rarest over rows of this one; 1 for a class without rows.
+
+    Args:
+        counts: Rows a class, int64 [class].
+
+    Returns:
+        float32 [class], in (0, 1].
+
+    Reference: Lee et al., "ABC", NeurIPS 2021, eq. 1.
+    """
+    return counts[counts > 0].min() / counts.clamp_min(int(counts[counts > 0].min()))

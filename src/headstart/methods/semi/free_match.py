@@ -1,0 +1,143 @@
+"""FreeMatch: FixMatch with thresholds that follow the network's confidence."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.losses.pseudo_labels import confident_targets
+from headstart.methods.base import GradientMethod, Need
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.learner import Classifier
+from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
+from headstart.training.running_mean import RunningMean
+from headstart.training.settings import Training
+
+
+@final
+class FreeMatch(GradientMethod):
+    """Does what fix_match does, with thresholds that follow the mean confidence, scaled by how often each class is predicted.
+
+    No threshold must be chosen: early and on hard tasks it is low and every class gets pictures, later it rises. A fairness term
+    keeps predictions for strong views from leaving classes out.
+
+    Needs: labeled rows, and unlabeled pictures of the same classes.
+    Helps: with one to five labels a class, and where fix_match's threshold is never reached.
+    Hurts: where early predictions are mostly wrong, as many of them are learned.
+
+    Reference: Wang et al., "FreeMatch", ICLR 2023, eqs. 3 to 12.
+    Differs: running means are corrected for their beginning in place of starting at 1 / classes, as the ridge head is no blank
+        start; classes that no picture of the batch is predicted as are left out of the fairness term; strong views change colors
+        and hide a square in place of RandAugment; training starts from the ridge head, and views are computed once where the
+        first part of the network is frozen.
+
+    Attributes:
+        depth: How far training reaches down; see lp_ft.
+        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
+        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
+        unlabeled_weight: Weight of the loss on unlabeled pictures.
+        fairness_weight: Weight of the fairness term.
+        decay: Of the running means a step.
+    """
+
+    summary: ClassVar[str] = "FixMatch with thresholds that follow the network's own confidence"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+
+    depth: Depth = "middle"
+    flip: bool = False
+    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
+    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+    fairness_weight: Annotated[float, Field(ge=0, le=1)] = 0.01
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return stages_behind(backbone, self.depth)
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        return learner_with_memory(backbone, task, Means(self.decay, task.num_classes))
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        memory = learner.extra
+        assert isinstance(memory, Means)
+        labeled, weak, strong = scores_by_view(learner, batch)
+        confidence, probs, shares = memory(weak.softmax(dim=1))
+        targets = confident_targets(weak.softmax(dim=1), adaptive_thresholds(confidence, probs))
+        kept = targets.any(dim=1)
+        return {
+            "cross_entropy": soft_cross_entropy(labeled, batch["train"].targets),
+            "free_match": self.unlabeled_weight * soft_cross_entropy(strong, targets),
+            "fairness": self.fairness_weight * fairness(strong[kept].softmax(dim=1), probs, shares),
+        }
+
+
+def adaptive_thresholds(confidence: Tensor, probs: Tensor) -> Tensor:
+    """The threshold of each class.
+
+    Args:
+        confidence: Mean probability of the likeliest class, float [].
+        probs: Mean probability of each class, float [class].
+
+    Returns:
+        float [class], at most `confidence`.
+
+    Reference: Wang et al., "FreeMatch", ICLR 2023, eq. 8.
+    """
+    return probs / probs.max() * confidence
+
+
+def fairness(strong: Tensor, probs: Tensor, shares: Tensor) -> Tensor:
+    """Minus the cross-entropy between wanted and found probabilities of the classes, each divided by its predictions.
+
+    Args:
+        strong: Probabilities of the strong views that count, float [batch, class].
+        probs: Running mean of the probabilities of weak views, float [class].
+        shares: Running mean of the shares of weak views predicted as each class, float [class].
+
+    Returns:
+        The loss, float [], not above zero; 0 where no view counts.
+
+    Reference: Wang et al., "FreeMatch", ICLR 2023, eqs. 10 to 12.
+    """
+    if not len(strong):
+        return strong.sum()
+    wanted = _by_share(probs, shares)
+    predicted = confident_targets(strong).mean(dim=0)
+    found = _by_share(strong.mean(dim=0), predicted)
+    return (wanted * found.clamp_min(torch.finfo(found.dtype).tiny).log())[predicted > 0].sum()
+
+
+def _by_share(probs: Tensor, shares: Tensor) -> Tensor:
+    """Probabilities over shares, normalized; 0 where the share is."""
+    ratios = torch.where(shares > 0, probs / shares.clamp_min(torch.finfo(shares.dtype).tiny), 0.0)
+    return ratios / ratios.sum()
+
+
+class Means(nn.Module):
+    """Running means over the weak views.
+
+    Args:
+        decay: Of older values a step.
+        num_classes: Number of classes.
+    """
+
+    def __init__(self, decay: float, num_classes: int) -> None:
+        super().__init__()
+        self.confidence = RunningMean(decay)
+        self.probs = RunningMean(decay, (num_classes,))
+        self.shares = RunningMean(decay, (num_classes,))
+
+    def forward(self, probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean confidence [], probabilities [class] and shares of predictions [class], with those probabilities taken in."""
+        confidence = self.confidence(probs.amax(dim=1).mean())
+        return confidence, self.probs(probs.mean(dim=0)), self.shares(confident_targets(probs).mean(dim=0))

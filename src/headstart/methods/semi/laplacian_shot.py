@@ -1,0 +1,100 @@
+"""LaplacianShot: nearest class means, smoothed so that neighbors agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.types import UNLABELED, Floats, Integers
+from headstart.data.task import Task
+from headstart.features.class_statistics import class_means, one_hot
+from headstart.features.graph import Graph, neighbor_graph
+from headstart.features.pool import Pool, pool_of
+from headstart.features.representation import Blocks
+from headstart.methods.base import Method, Need, check_needs
+from headstart.methods.heads import GraphHead
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+MOST_ROUNDS = 100
+SETTLED = 1e-6
+"""Largest change of a probability at which the rounds end."""
+
+
+@final
+class LaplacianShot(Method):
+    """Assigns every row to the nearest class mean of the labeled rows, while neighbors in a graph are drawn to agree.
+
+    It knows no shares of classes, so that unlabeled rows may show them in any proportion. New pictures ask their nearest rows of
+    the graph.
+
+    Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind.
+    Helps: with one to five labels a class whose pictures form one cluster each.
+    Hurts: with more labels, where a mean tells too little of a class.
+
+    Reference: Ziko et al., "Laplacian regularized few-shot learning", ICML 2020, eqs. 1, 7 and 12.
+    Differs: labeled rows are rows of the graph, too, and keep their labels; joins weigh the cube of the cosine instead of 1;
+        means are not corrected by unlabeled rows.
+
+    Attributes:
+        blocks: What means and graph see.
+        num_neighbors: Joins that each row makes.
+        smoothing: lambda: how much neighbors count against the class means; 3, as joins weigh about a third of the paper's.
+    """
+
+    summary: ClassVar[str] = "Nearest class means, smoothed along a neighbor graph of unlabeled rows"
+    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
+
+    blocks: Blocks = "stages+pixels"
+    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10
+    smoothing: Annotated[float, Field(gt=0, le=100)] = 3.0
+
+    def head_of(self, pool: Pool) -> tuple[GraphHead, float]:
+        """The head and its temperature, fitted to labeled and unlabeled rows."""
+        graph = neighbor_graph(pool.directions, self.num_neighbors)
+
+        def scores_of(labels: Integers, rows: Integers) -> Floats:
+            return graph.neighbors.take(rows).votes(assigned(pool.directions, graph, labels, pool.num_classes, self.smoothing))
+
+        probs = assigned(pool.directions, graph, pool.labels, pool.num_classes, self.smoothing)
+        return GraphHead.of(pool, probs, self.num_neighbors), pool.temperature(scores_of)
+
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
+        check_needs(self, task, backbone)
+        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
+        return Model(backbone, head, temperature, task.classes)
+
+
+def assigned(rows: Floats, graph: Graph, labels: Integers, num_classes: int, smoothing: float) -> Floats:
+    """Class probabilities that lower sum_i p_i . d_i - lambda / 2 sum_ij w_ij p_i . p_j - sum_i H(p_i), round by round.
+
+    Each round minimizes an upper bound: p_i ~ exp(-d_i + lambda sum_j w_ij p_j), with d_i the squared distances to class means.
+
+    Args:
+        rows: float [row, feature], unit length.
+        graph: Of the rows.
+        labels: int64 [row]; `UNLABELED` where there is none.
+        num_classes: C.
+        smoothing: lambda.
+
+    Returns:
+        float64 [row, class]; labeled rows keep their labels, and classes without labels get nothing.
+    """
+    known = labels != UNLABELED
+    targets = one_hot(labels, num_classes)
+    means = class_means(rows[known], labels[known], num_classes)
+    distances = (means**2).sum(axis=1) - 2.0 * (rows @ means.T)
+    distances[:, targets.sum(axis=0) == 0] = np.inf
+    probs = np.where(known[:, None], targets, softmax(-distances, axis=1))
+    for _ in range(MOST_ROUNDS):
+        before = probs
+        probs = np.where(known[:, None], targets, softmax(smoothing * (graph.affinity @ before) - distances, axis=1))
+        if np.abs(probs - before).max() < SETTLED:
+            break
+    return probs

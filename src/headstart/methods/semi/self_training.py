@@ -1,0 +1,97 @@
+"""SelfTraining: ridge that learns again from what it and the neighbors are sure of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.types import UNLABELED, Booleans, Floats, Integers
+from headstart.data.task import Task
+from headstart.features.class_statistics import one_hot
+from headstart.features.graph import Graph, neighbor_graph
+from headstart.features.label_spread import spread_labels
+from headstart.features.pool import Pool, pool_of
+from headstart.features.representation import Blocks
+from headstart.features.ridge_solver import UNJUDGED_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
+from headstart.features.rows import linear_scores
+from headstart.methods.base import Method, Need, check_needs
+from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+
+@final
+class SelfTraining(Method):
+    """Fits ridge to the labels, then a few times to the labels and to what it and a neighbor graph together are surest of.
+
+    The graph says which pictures are alike, ridge carries this over to new ones; the result is one linear head, so that using it
+    costs what ridge costs.
+
+    Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind.
+    Helps: with one to five labels a class: 28 and 5 points over ridge on digits, 3 and 2 on emoji.
+    Hurts: where like pictures are of different classes, as it then learns its own mistakes: 4 points below ridge on solar cells.
+
+    Reference: soft pseudo-labels averaged over two unlike learners, as in "Revisiting semi-supervised learning in the era of
+        foundation models", NeurIPS 2025, arXiv 2503.09707; Lee, "Pseudo-Label", ICML 2013 workshops, for the idea.
+    Differs: a ridge head on 256 principal axes of frozen features takes the place of the networks, label spreading that of the
+        second one, and every refit is in closed form, its rows weighted by their confidence.
+
+    Attributes:
+        blocks: What graph and ridge see.
+        num_neighbors: Joins that each row of the graph makes.
+        strength: How much neighbors count against a row's own label in the graph.
+        share: Of the unlabeled rows, how many take part: the surest ones.
+        rounds: Refits.
+    """
+
+    summary: ClassVar[str] = "Ridge refitted to its own and its neighbors' surest labels of unlabeled rows"
+    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
+
+    blocks: Blocks = "stages+pixels"
+    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10
+    strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    share: Annotated[float, Field(gt=0, le=1)] = 0.6
+    rounds: Annotated[int, Field(ge=1, le=20)] = 3
+
+    def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
+        """The head and its temperature, fitted to labeled and unlabeled rows."""
+        graph = neighbor_graph(pool.directions, self.num_neighbors)
+
+        def scores_of(labels: Integers, rows: Integers) -> Floats:
+            fit = self._trained(pool, graph, labels)
+            return linear_scores(pool.rows[rows], fit.weight, fit.bias)
+
+        fit = self._trained(pool, graph, pool.labels)
+        weight = np.asarray(pool.projection.axes @ fit.weight, np.float32)
+        temperature = pool.temperature(scores_of, UNJUDGED_TEMPERATURE)
+        return LinearHead(pool.projection.representation, weight, fit.bias), temperature
+
+    def _trained(self, pool: Pool, graph: Graph, labels: Integers) -> RidgeFit:
+        """The last round's ridge on the pool's rows along their axes."""
+        known = labels != UNLABELED
+        targets = one_hot(labels, pool.num_classes)
+        spread = spread_labels(graph, labels, pool.num_classes, self.strength)
+        fit = fit_ridge(pool.rows[known], labels[known], pool.num_classes, groups=pool.groups[known])
+        for _ in range(self.rounds):
+            own = softmax(linear_scores(pool.rows, fit.weight, fit.bias) / fit.temperature, axis=1)
+            probs = np.where(known[:, None], targets, (spread + own) / 2)
+            rows = self._surest(probs, known)
+            fit = fit_soft_ridge(pool.rows[rows], probs[rows], probs[rows].max(axis=1), np.flatnonzero(known[rows]))
+        return fit
+
+    def _surest(self, probs: Floats, known: Booleans) -> Integers:
+        """All labeled rows and the unlabeled ones of the highest confidence, ascending."""
+        free = np.flatnonzero(~known)
+        order = np.argsort(-probs[free].max(axis=1), kind="stable")
+        return np.sort(np.concatenate([np.flatnonzero(known), free[order[: int(np.ceil(self.share * len(free)))]]]))
+
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
+        check_needs(self, task, backbone)
+        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
+        return Model(backbone, head, temperature, task.classes)
