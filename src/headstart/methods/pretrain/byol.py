@@ -1,0 +1,80 @@
+"""BYOL: predict what a slowly following copy of the network makes of another view."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.two_views import two_views
+from headstart.losses.cosine_distance import cosine_distance
+from headstart.methods._handover import handed_over
+from headstart.methods.base import GradientMethod
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.embedder import Embedder, check_batch, perceptron
+from headstart.training.settings import Training
+from headstart.training.teacher import Teacher
+
+
+class Bootstrap(nn.Module):
+    """What is trained and kept beside backbone and projector: the predictor, and the target network."""
+
+    def __init__(self, learner: Embedder, width: int) -> None:
+        super().__init__()
+        self.predictor = perceptron(width, 2 * width, width)
+        self.target = Teacher(learner)
+
+
+@final
+class Byol(GradientMethod):
+    """Trains the backbone to predict from one view what a running average of itself makes of the other view.
+
+    There are no others to be told from; that only one side predicts, and the other follows slowly, keeps it from collapsing.
+    Projector and predictor are thrown away, and a ridge head on the labeled rows makes a model of the backbone.
+
+    Needs: pictures, no labels; some thousands from random weights.
+    Helps: as sim_clr does, and where many pictures are near copies, which sim_clr would push apart.
+    Hurts: in short trainings, as the target has to follow first.
+
+    Reference: Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", NeurIPS 2020, section 3.
+    Differs: AdamW in place of LARS; the target's decay does not grow during the training; smaller projections.
+
+    Attributes:
+        decay: Of the target's running average; 0.996 in the paper, whose trainings are a hundred times longer.
+        width: Of the projections; 256 in the paper.
+        crop: Smallest share of the area that a view shows; 0.08 in the paper, more here as small pictures hold less.
+        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
+    """
+
+    summary: ClassVar[str] = "Without labels: predict what a running average of the network sees in another view"
+    label_free: ClassVar[bool] = True
+
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    width: Annotated[int, Field(ge=2, le=8192)] = 256
+    crop: Annotated[float, Field(gt=0, le=1)] = 0.3
+    flip: bool = False
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return {"pool": two_views(task, self.crop, self.flip)}
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
+        check_batch(self.kind(), training)
+        learner = Embedder(backbone, perceptron(backbone.feature_width, 2 * self.width, self.width))
+        learner.extra = Bootstrap(learner, self.width)
+        return learner
+
+    def losses(self, learner: Embedder, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        first, second = (learner.extra.predictor(projections) for projections in learner.of_views(batch["pool"]))
+        wanted_of_second, wanted_of_first = learner.of_views(batch["pool"], learner.extra.target)
+        return {"prediction": cosine_distance(first, wanted_of_first) + cosine_distance(second, wanted_of_second)}
+
+    def after_step(self, learner: Embedder, step: int) -> None:
+        learner.extra.target.update(learner, self.decay)
+
+    def deploy(self, learner: Embedder, task: Task) -> Model:
+        return handed_over(learner.backbone, task)

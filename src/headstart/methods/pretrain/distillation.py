@@ -1,0 +1,91 @@
+"""Distillation: a small network learns to see what a large one sees, on pictures without labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import card_of, load_backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.views import ViewName, view_of
+from headstart.features.extract import features_of
+from headstart.losses.cosine_distance import cosine_distance
+from headstart.losses.similarity_preserving import similarity_preserving
+from headstart.methods._handover import handed_over
+from headstart.methods.base import GradientMethod
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.embedder import Embedder, check_batch
+from headstart.training.settings import Training
+
+
+class Seen(nn.Module):
+    """What the teacher sees in every picture of the pool; no part of checkpoints, as it is remembered on disk anyway."""
+
+    features: Tensor
+
+    def __init__(self, features: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("features", features - features.mean(dim=0), persistent=False)
+
+
+@final
+class Distillation(GradientMethod):
+    """Trains the backbone so that a linear layer on it gives a larger network's features, and likenesses among pictures agree.
+
+    The teacher looks at each picture once, as it is, and the student sees it varied. The layer is thrown away, and a ridge head
+    on the labeled rows makes a model of the backbone.
+
+    Needs: pictures, no labels; a teacher that knows such pictures.
+    Helps: to get a small, fast network out of a large one.
+    Hurts: where the teacher's features do not tell the classes apart.
+
+    Reference: Romero et al., "FitNets", ICLR 2015, eq. 3 (a regressor from the student's to the teacher's features); Tung & Mori,
+        "Similarity-Preserving Knowledge Distillation", ICCV 2019, eq. 5 (likenesses within a batch).
+    Differs: penultimate features, centered and compared by cosine; the teacher sees unvaried pictures; no labels take part.
+
+    Attributes:
+        teacher: Name of the model to learn from, as `headstart models` lists them.
+        teacher_pixels: Side of the pictures that the teacher sees, no larger than its own.
+        relation: Weight of the likenesses; 3000 in Tung & Mori.
+        view: How the student's pictures are varied.
+        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
+    """
+
+    summary: ClassVar[str] = "Without labels: a small network learns to see what a large one sees"
+    label_free: ClassVar[bool] = True
+
+    teacher: str = "efficientnet_lite0"
+    teacher_pixels: Annotated[int, Field(ge=8, le=1024)] = 128
+    relation: Annotated[float, Field(ge=0)] = 3000.0
+    view: ViewName = "weak"
+    flip: bool = False
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return {"pool": Stream(task.pool, view_of(self.view, task.native_pixels, self.flip))}
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
+        check_batch(self.kind(), training)
+        pixels = min(self.teacher_pixels, card_of(self.teacher).input_pixels)
+        teacher = load_backbone(self.teacher, input_pixels=pixels)
+        seen = torch.from_numpy(np.array(features_of(task.pool, teacher).penultimate, np.float32))
+        learner = Embedder(backbone, nn.Linear(backbone.feature_width, teacher.feature_width))
+        learner.extra = Seen(seen)
+        return learner
+
+    def losses(self, learner: Embedder, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        features = learner.backbone(batch["pool"].images)
+        wanted = learner.extra.features[batch["pool"].rows.to(features.device)]
+        return {
+            "features": cosine_distance(learner.projector(features), wanted),
+            "relation": self.relation * similarity_preserving(features, wanted),
+        }
+
+    def deploy(self, learner: Embedder, task: Task) -> Model:
+        return handed_over(learner.backbone, task)

@@ -1,0 +1,205 @@
+"""Pretraining on a source domain of one's own: the outcome is a run whose backbone can be transferred from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from headstart import runs
+from headstart.backbones import lineage
+from headstart.backbones.lineage import Lineage
+from headstart.backbones.loading import card_of
+from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.providers.own_runs import enlist, run_of
+from headstart.core.errors import DataError, PlanError
+from headstart.core.progress import stage
+from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.steps import Steps
+from headstart.data.channel_statistics import channel_statistics
+from headstart.data.pretraining_source import source_task
+from headstart.data.task import Task
+from headstart.data.transforms import Transform
+from headstart.methods import method_from
+from headstart.methods.base import Method, check_needs, settings_of
+from headstart.planning.fitting import backbone_of
+from headstart.planning.inputs import input_pixels_for
+from headstart.planning.plan import Plan
+from headstart.report.html import write_report
+from headstart.runs import Run
+from headstart.training.budget import pretraining_training, scratch_training
+from headstart.training.settings import Training
+
+SUPERVISED = "supervised"
+WITHOUT_LABELS = "sim_clr"
+"""What is done where there are no labels and no method is named."""
+LEAST_IMAGES = 64
+MOST_EPOCHS = 1_000
+FITTING_SHARE = 0.9
+"""Of the minutes, for training; the rest is for reading, the head and the evaluation."""
+
+
+class Request(Record):
+    """What the user asked for.
+
+    Attributes:
+        place: The source domain.
+        method: A method's kind, or "supervised"; None decides by whether there are labels.
+        pretrained: Name of the model to go on from, or of the architecture.
+        weights: "pretrained", "none" or a file of weights.
+        minutes: How long it may take; None for as long as the data ask for.
+        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
+        seed: Of split, initialization and training.
+    """
+
+    place: str
+    method: str | None = None
+    pretrained: str = "small_cnn"
+    weights: str = "none"
+    minutes: float | None = None
+    settings: dict[str, Any] = {}
+    seed: int = 0
+
+
+def pretrain(
+    source: str | Path,
+    *,
+    method: str | None = None,
+    pretrained: str | None = None,
+    weights: str | None = None,
+    minutes: float | None = None,
+    settings: dict[str, Any] | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> Run:
+    """Train a backbone on a source domain, and list it among the models.
+
+    Started again with the same request, a pretraining that was killed goes on. Where the source has classes, a head on them is
+    fitted too, and its accuracy on held-out pictures is the run's evaluation.
+
+    Args:
+        source: A path or the name of a built-in set, with or without labels.
+        method: "supervised", or any method that trains a network; by default "supervised" where there are two classes.
+        pretrained: Name of the model to go on from; the small network from scratch where absent.
+        weights: "none" starts from random weights; by default those of the model.
+        minutes: How long it may take. Methods that need no labels use all of it.
+        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
+        seed: Of split, initialization and training.
+        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
+
+    Returns:
+        The run.
+
+    Raises:
+        DataError: The source cannot be used, has too few pictures, or lacks the labels that the method needs.
+        PlanError: A setting does not exist, or the folder holds another plan's fit.
+        PretrainedError: The model cannot be had.
+        TrainingError: The training broke down.
+        ExportError: The folder cannot be written.
+    """
+    card = card_of(pretrained or "small_cnn")
+    request = Request(
+        place=str(source),
+        method=method,
+        pretrained=card.name,
+        weights=weights or ("none" if card.provider == "small_cnn" else "pretrained"),
+        minutes=minutes,
+        settings=settings or {},
+        seed=seed,
+    )
+    if method is not None:
+        _method_of(request, method)
+    with stage("reading the data"):
+        task = source_task(source, seed)
+    kind = method or (SUPERVISED if task.classes else WITHOUT_LABELS)
+    chosen = _method_of(request, kind)
+    _check_source(task, kind, chosen)
+    folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
+    steps, inputs = Steps(folder / "steps"), {"request": request.to_dict(), "task": task.fingerprint}
+    with stage("planning"):
+        plan = steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
+    finished = runs.fit(task, plan, folder)
+    write_atomically(folder / lineage.FILE, _lineage(task, plan).to_json())
+    write_report(finished, folder / "report.html", task)
+    enlist(folder)
+    return finished
+
+
+def _method_of(request: Request, kind: str) -> Method:
+    """The method with its settings."""
+    chosen = {key.removeprefix("method."): value for key, value in request.settings.items() if not key.startswith("training.")}
+    method = method_from({"kind": "fine_tune" if kind == SUPERVISED else kind, **chosen}, "--set")
+    if method.cost != "gradient":
+        raise PlanError(f"{kind} trains no network. Choose supervised, sim_clr or another: `headstart methods` lists all.")
+    return method
+
+
+def _check_source(task: Task, kind: str, method: Method) -> None:
+    check_needs(method, task)
+    if not method.label_free and not task.classes:
+        raise DataError(
+            f"{kind} needs labels of at least two classes, and {task.place} has fewer. "
+            "Sort the pictures into one folder a class, or choose sim_clr, which needs none."
+        )
+    num_images = len(task.pool if method.label_free else task.labeled)
+    if num_images < LEAST_IMAGES:
+        raise DataError(
+            f"{task.place}: {num_images} pictures are too few to pretrain on; at least {LEAST_IMAGES} are needed. "
+            "Add pictures, or transfer from a model that `headstart models` lists."
+        )
+
+
+def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> Plan:
+    pixels = input_pixels_for(card, task)
+    from_scratch = request.weights == "none"
+    mean, std = channel_statistics(task.pool, Transform(pixels=pixels), task.seed) if from_scratch else (None, None)
+    plan = Plan(
+        data=task.place,
+        seed=task.seed,
+        pretrained=card.name,
+        weights=request.weights,
+        input_pixels=pixels,
+        mean=mean,
+        std=std,
+        method=settings_of(method),
+        training=_training(task, method, pixels, from_scratch, request),
+    )
+    return plan if request.minutes is None else _within(request.minutes, plan, task, method)
+
+
+def _training(task: Task, method: Method, pixels: int, from_scratch: bool, request: Request) -> Training:
+    usual = Training(seed=task.seed)
+    if method.label_free:
+        usual = pretraining_training(len(task.pool), task.seed)
+    elif from_scratch:
+        usual = scratch_training(len(task.labeled), pixels, task.seed)
+    wishes = {key.removeprefix("training."): value for key, value in request.settings.items() if key.startswith("training.")}
+    return Training.from_dict({**usual.to_dict(), **wishes}, "--set training")
+
+
+def _within(minutes: float, plan: Plan, task: Task, method: Method) -> Plan:
+    """The plan with as many epochs as fit; what needs no labels gains from every further one, what learns them from enough."""
+    training = plan.training
+    seconds = method.predicted_seconds(task, backbone_of(plan), training)
+    affordable = int(training.epochs * FITTING_SHARE * 60 * minutes / seconds)
+    most = MOST_EPOCHS if method.label_free else training.epochs
+    return plan.model_copy(update={"training": training.model_copy(update={"epochs": max(1, min(affordable, most))})})
+
+
+def _lineage(task: Task, plan: Plan) -> Lineage:
+    pictures = task.pool if method_from(plan.method).label_free else task.labeled
+    mean, std = channel_statistics(pictures, Transform(pixels=plan.input_pixels), task.seed)
+    begun = plan.weights != "none"
+    earlier = run_of(plan.pretrained)
+    return Lineage(
+        source=task.name,
+        place=task.place,
+        task_fingerprint=task.fingerprint,
+        num_images=len(pictures),
+        classes=task.classes,
+        method=plan.method["kind"],
+        epochs=plan.training.epochs,
+        started_from=plan.pretrained if begun else "",
+        mean=mean,
+        std=std,
+        before=lineage.lineage_of(earlier) if begun and earlier else None,
+    )
