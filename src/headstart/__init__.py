@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from headstart.data.task import Task
     from headstart.evaluation.compare import compare
     from headstart.evaluation.protocols import evaluate
+    from headstart.improving import adjust, search
     from headstart.methods.model import Model
     from headstart.planning.plan import Plan
     from headstart.planning.rank import rank
@@ -40,6 +41,7 @@ _PLACES = {
     "Predictions": "headstart.core.predictions",
     "Run": "headstart.runs",
     "Task": "headstart.data.task",
+    "adjust": "headstart.improving",
     "compare": "headstart.evaluation.compare",
     "decide": "headstart.chain",
     "evaluate": "headstart.evaluation.protocols",
@@ -50,6 +52,7 @@ _PLACES = {
     "pretrained": "headstart.backbones.loading",
     "rank": "headstart.planning.rank",
     "run": "headstart.chain",
+    "search": "headstart.improving",
 }
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "Run",
     "Task",
     "__version__",
+    "adjust",
     "compare",
     "decide",
     "evaluate",
@@ -71,6 +75,7 @@ __all__ = [
     "pretrained",
     "rank",
     "run",
+    "search",
 ]
 
 

@@ -102,7 +102,7 @@ def run(
         task = Task.from_folder(request.place, seed, per_class)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
-    steps = Steps(folder / "steps", _shared())
+    steps = Steps(folder / "steps", shared_steps())
     inspected = steps.run("inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task))))
     write_atomically(folder / "findings.json", inspected.to_json())
     ranking = _ranked(task, cards, request, steps)
@@ -112,7 +112,7 @@ def run(
     return fit(task, decided.plan, folder)
 
 
-def _shared() -> Path:
+def shared_steps() -> Path:
     """Where runs leave what others can use; another version, engine or machine would compute something else."""
     engine = wished_engine() or "auto"
     return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{machine_fingerprint()}"

@@ -26,6 +26,7 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.methods.model import Model
+from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.fitting import fit_plan, out_of_fold
 from headstart.planning.plan import Plan
@@ -97,6 +98,12 @@ class Run:
         """None for a fit of a plan written by hand."""
         text = self._read("decision.json")
         return None if text is None else Decision.from_json(text, "decision.json")
+
+    @cached_property
+    def adjustment(self) -> Adjustment | None:
+        """What was tried on the run that this one came from; None for a run that no adjusting made."""
+        text = self._read("adjustment.json")
+        return None if text is None else Adjustment.from_json(text, "adjustment.json")
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
@@ -180,7 +187,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         out: The run's folder; None for `runs/NAME-FINGERPRINT`.
 
     Returns:
-        The run. Without a test set it is evaluated out of fold, and says so.
+        The run. Without a test set it is evaluated out of fold, and says so; without classes it is not evaluated.
 
     Raises:
         PlanError: The folder holds another plan's fit.
@@ -212,9 +219,10 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
 
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
-    with stage("evaluating"):
-        evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
-    write_atomically(folder / "evaluation.json", evaluation.to_json())
+    if task.classes:
+        with stage("evaluating"):
+            evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
+        write_atomically(folder / "evaluation.json", evaluation.to_json())
     finished = Run(folder)
     write_atomically(folder / "result.json", json.dumps(finished.result, indent=2, ensure_ascii=False))
     return finished

@@ -15,7 +15,7 @@ import headstart
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 
-LATER = frozenset({"adjust", "pretrain", "fewshot", "export", "serve", "--source"})
+LATER = frozenset({"fewshot", "export", "serve", "--source"})
 """What the interface names and this version does not have."""
 
 INTERRUPTED = 130

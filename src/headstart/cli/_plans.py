@@ -40,6 +40,45 @@ def plan_from_file(path: Path, settings: dict[str, str]) -> Plan:
     return changed(plan, settings) if settings else plan
 
 
+def plan_and_task(
+    plan_or_data: str,
+    method: str | None,
+    pretrained: str | None,
+    weights: str,
+    seed: int,
+    per_class: int | None,
+    settings: dict[str, str],
+) -> tuple[Task, Plan]:
+    """The task and the plan that a file, or data with options, describe.
+
+    Args:
+        plan_or_data: A plan in TOML, which names its own data, or data.
+        method: The method for data.
+        pretrained: Name of the card for data; None for the default.
+        weights: For data: "pretrained", "none" or a file.
+        seed: Decides split, folds and training of data.
+        per_class: Labeled training rows to keep a class of data; None for all.
+        settings: Fields by dotted name.
+
+    Returns:
+        The task and the plan.
+
+    Raises:
+        PlanError: The file names its own method and model, and another one was given; or data come without a method.
+    """
+    from headstart.data.task import Task
+
+    if Path(plan_or_data).suffix.lower() == ".toml":
+        if method or pretrained:
+            raise PlanError(f"{plan_or_data} names its own method and model. Change them with --set method.kind=... instead.")
+        plan = plan_from_file(Path(plan_or_data), settings)
+        return Task.from_folder(plan.data, plan.seed, plan.per_class), plan
+    if method is None:
+        raise PlanError(f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself.")
+    task = Task.from_folder(plan_or_data, seed, per_class)
+    return task, plan_by_hand(task, method, pretrained, weights, per_class, settings)
+
+
 def plan_by_hand(
     task: Task, kind: str, pretrained: str | None, weights: str, per_class: int | None, settings: dict[str, str]
 ) -> Plan:

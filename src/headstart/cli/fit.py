@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,22 +26,9 @@ def fit(
 ) -> None:
     """Fit a plan, or one method on data, and evaluate it."""
     from headstart import chain
-    from headstart.cli import _plans as plans
     from headstart.cli._finish import finish_run
-    from headstart.core.errors import PlanError
-    from headstart.data.task import Task
+    from headstart.cli._plans import plan_and_task
 
     chosen = options.settings_from(settings)
-    if Path(plan_or_data).suffix.lower() == ".toml":
-        if method or pretrained:
-            raise PlanError(f"{plan_or_data} names its own method and model. Change them with --set method.kind=... instead.")
-        plan = plans.plan_from_file(Path(plan_or_data), chosen)
-        task = Task.from_folder(plan.data, plan.seed, plan.per_class)
-    else:
-        if method is None:
-            raise PlanError(
-                f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself."
-            )
-        task = Task.from_folder(plan_or_data, seed, per_class)
-        plan = plans.plan_by_hand(task, method, pretrained, weights, per_class, chosen)
+    task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
     finish_run(chain.fit(task, plan, out), as_json)

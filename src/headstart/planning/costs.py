@@ -9,8 +9,7 @@ from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.features.extract import num_unseen, seconds_an_image
-from headstart.methods import method_from
-from headstart.methods.base import cost_of
+from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
 
 
@@ -42,7 +41,26 @@ def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: 
     """What one fit on all of the task's training rows costs, measured on a few real steps."""
 
     def make(_: Path) -> Cost:
-        return Cost(seconds=cost_of(method_from(candidate.method), task, backbone, candidate.training))
+        return Cost(seconds=method_from(candidate.method).predicted_seconds(task, backbone, candidate.training))
 
     inputs = {"task": task.fingerprint, "candidate": candidate.to_dict(), "backbone": backbone.weights_hash}
     return steps.run("cost", inputs, Cost, make).seconds
+
+
+def seconds_of_judging(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int = 0) -> float:
+    """What judging a candidate on all folds costs.
+
+    Args:
+        candidate: What would be judged.
+        task: What is to be learned.
+        backbone: The candidate's backbone.
+        steps: Where prices are kept and found.
+        num_more: Further fits of a gradient method to count in.
+
+    Returns:
+        Seconds: of one fit a fold, or of the features of a closed form.
+    """
+    if METHODS.get(candidate.method["kind"]).cost != "gradient":
+        return seconds_of_features(backbone, task, steps)
+    first = task.restricted_to(task.folds[0].fit)
+    return seconds_of_fit(candidate, first, backbone, steps) * (len(task.folds) + num_more)

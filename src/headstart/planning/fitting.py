@@ -39,7 +39,7 @@ def candidate_of(plan: Plan) -> Candidate:
 
 def backbone_of(plan: Plan) -> Backbone:
     """The backbone that a plan starts from."""
-    return load_backbone(plan.pretrained, plan.weights, plan.input_pixels, seed=plan.seed)
+    return load_backbone(plan.pretrained, plan.weights, plan.input_pixels, plan.seed, plan.mean, plan.std)
 
 
 def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from headstart.core.records import Record
 from headstart.training.settings import Training
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Rejected(Record):
@@ -30,6 +34,8 @@ class Plan(Record):
         pretrained: Name of the card.
         weights: "pretrained", "none" (from scratch) or a file of weights.
         input_pixels: Side of the input square.
+        mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
+        std: Per-channel standard deviation in place of the card's; None keeps the card's.
         method: `kind` and hyper-parameters.
         training: Budget and optimizer.
         max_rows: Labeled rows to fit on; None for all.
@@ -47,6 +53,8 @@ class Plan(Record):
     pretrained: str
     weights: str = "pretrained"
     input_pixels: int
+    mean: tuple[float, float, float] | None = None
+    std: tuple[Positive, Positive, Positive] | None = None
     method: dict[str, Any]
     training: Training = Training()
     max_rows: int | None = None

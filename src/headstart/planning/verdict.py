@@ -21,9 +21,9 @@ class Side(NamedTuple):
     predictions: Predictions
 
 
-def compared(first: Side, second: Side, seed: int) -> Comparison:
-    """The two sides on the rows that both were judged on."""
-    paired = compare(first.predictions, second.predictions, seed)
+def compared(first: Side, second: Side, seed: int, balanced: bool = False) -> Comparison:
+    """The two sides on the rows that both were judged on; balanced lets every class count the same."""
+    paired = compare(first.predictions, second.predictions, seed, balanced)
     return Comparison(
         better=first.name,
         worse=second.name,

@@ -14,9 +14,10 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
+from headstart.features.rows import unit_rows
 from headstart.features.temperature import fit_temperature
 from headstart.methods.base import Method
-from headstart.methods.heads import NeighborHead, unit_rows
+from headstart.methods.heads import NeighborHead
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 

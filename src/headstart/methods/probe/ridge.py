@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, final
 
-import numpy as np
-
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Integers
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import Blocks, Representation
-from headstart.features.ridge_solver import fit_ridge
+from headstart.features.representation import Blocks
 from headstart.methods.base import Method
-from headstart.methods.heads import LinearHead
+from headstart.methods.heads import LinearHead, ridge_head
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 
@@ -54,9 +51,7 @@ class Ridge(Method):
         Returns:
             The head, and the temperature of its leave-one-out scores.
         """
-        representation = Representation.fitted(features, self.blocks)
-        fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)
-        return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature
+        return ridge_head(features, labels, num_classes, self.blocks, groups)
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; `training` and `workspace` are not used."""

@@ -1,0 +1,59 @@
+"""How a person sees what was tried on a run or in a search: each from its JSON form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headstart.cli._printing import facts, plain, table
+from headstart.cli._views import findings_view
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+OUTCOME_STYLES = {"kept": "bold green", "finished": "", "failed": "red"}
+MOST_TRIALS = 10
+"""The best of them; all lie in the study's folder."""
+
+
+def adjustment_view(adjustment: dict[str, Any], sentence: str, run: str) -> RenderableType:
+    """Every changed plan with its reason and outcome, then advice, then what to do next."""
+    from rich.console import Group
+
+    parts: list[RenderableType] = []
+    for trial in adjustment["trials"]:
+        outcome = plain(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
+        parts += [facts([(trial["rule"], plain(trial["reason"])), ("", outcome)]), ""]
+    if adjustment["advice"]:
+        parts += [findings_view(adjustment["advice"]), ""]
+    parts += [plain(sentence, "bold"), facts([("Run", plain(run)), ("Next", plain(f"headstart predict {run} NEW_IMAGES"))])]
+    return Group(*parts)
+
+
+def found_view(found: dict[str, Any], study: str) -> RenderableType:
+    """The best trials with what they changed, then whether the default stands."""
+    from rich.console import Group
+
+    default = found["trials"][0]["settings"]
+    numbered = sorted(enumerate(found["trials"]), key=lambda pair: (pair[1]["outcome"] != "finished", _loss(pair[1])))
+    rows = [
+        (
+            str(number),
+            plain(trial["origin"]),
+            plain(trial["outcome"], OUTCOME_STYLES.get(trial["outcome"], "dim")),
+            f"{trial['log_losses'][-1]:.3f}" if trial["log_losses"] else "-",
+            plain(", ".join(f"{name}={_short(value)}" for name, value in trial["settings"].items() if value != default[name])),
+        )
+        for number, trial in numbered[:MOST_TRIALS]
+    ]
+    shown = table(("#", "origin", "outcome", "log loss", "settings"), rows, right=("log loss",), title="Trials, best first")
+    plan = f"{study}/plan.toml"
+    advice = facts([("Plan", plain(plan)), ("Next", plain(f"headstart fit {plan} -o RUN"))])
+    return Group(shown, "", plain(found["sentence"], "bold"), advice)
+
+
+def _loss(trial: dict[str, Any]) -> float:
+    return float(trial["log_losses"][-1]) if trial["log_losses"] else float("inf")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

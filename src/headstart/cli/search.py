@@ -1,0 +1,47 @@
+"""`headstart search`: better settings for a method, if there are any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli import _options as options
+
+POSITION = 19
+
+
+def search(
+    plan_or_data: Annotated[
+        str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="The study's folder.", show_default=False)],
+    minutes: options.Minutes = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Trials at most; 20 without --minutes.", show_default=False)
+    ] = None,
+    method: Annotated[str | None, typer.Option(metavar="KIND", help="Whose settings; see `headstart methods`.")] = None,
+    pretrained: Annotated[str | None, typer.Option(metavar="NAME", help="What to transfer from.")] = None,
+    weights: options.Weights = "pretrained",
+    settings: options.Settings = None,
+    seed: options.Seed = 0,
+    per_class: options.PerClass = None,
+    as_json: options.Json = False,
+) -> None:
+    """Try the settings of a method on shared folds, and write the plan with the best.
+
+    Interrupted at any point, the same command goes on where it stopped.
+    """
+    from headstart import improving
+    from headstart.cli._improvements import found_view
+    from headstart.cli._plans import plan_and_task
+    from headstart.cli._printing import print_json, show
+
+    chosen = options.settings_from(settings)
+    task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
+    found = improving.search(task, plan, out, minutes=minutes, trials=trials)
+    if as_json:
+        print_json({"study": str(out), **found.to_dict()})
+    else:
+        show(found_view(found.to_dict(), str(out)))

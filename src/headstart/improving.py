@@ -1,0 +1,98 @@
+"""Making more of what is there: adjust a finished run, search the settings of a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.applying import task_of
+from headstart.chain import fit, shared_steps
+from headstart.core.errors import DataError, PlanError
+from headstart.core.progress import stage
+from headstart.core.records import write_atomically
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.planning import adjust as adjusting
+from headstart.planning import search as searching
+from headstart.planning.adjustment import Adjustment
+from headstart.planning.evidence import Evidence, gathered
+from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.judge import fold_inputs, judge
+from headstart.planning.plan import Plan
+from headstart.planning.search import check_budget
+from headstart.planning.study import Found
+from headstart.runs import Run, list_runs
+
+
+def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | None = None) -> tuple[Run, Adjustment]:
+    """The run with one changed plan, if a paired test on held-out rows says that the change is better; else the run itself.
+
+    What was judged stays with the run that is adjusted: called again, or with more minutes, nothing is judged twice.
+
+    Args:
+        run: A finished run, or its folder; its data must still be there.
+        minutes: Go on with further changes until judging has taken them or nothing is proposed; None tries one.
+        out: Folder of the new run; None for one beside the run.
+
+    Returns:
+        The run to use from now on, and what was tried.
+
+    Raises:
+        DataError: The folder holds no finished run, or its data are gone or have changed.
+        PlanError: The budget is not positive, or the folder holds another run.
+        TrainingError: The final fit broke down.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    check_budget(minutes)
+    if out is not None:
+        _check_free(out, run, minutes)
+    task = task_of(run)
+    if task is None:
+        raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back as they were.")
+    steps = Steps(run.folder / "steps", shared_steps())
+    with stage("looking at the run"):
+        evidence = _evidence_of(run, task, steps)
+    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder))
+    if not adjustment.kept:
+        return run, adjustment
+    plan = adjustment.plan
+    folder = out or run.folder.with_name(f"{run.folder.name}-{plan.content_fingerprint()[:8]}")
+    write_atomically(folder / "adjustment.json", adjustment.to_json())
+    return fit(task, plan, folder), adjustment
+
+
+def search(
+    task: Task, plan: Plan, out: Path, *, minutes: float | None = None, trials: int | None = None, runs: Path = Path("runs")
+) -> Found:
+    """The plan with better settings, if some were found; see `planning.search.search`.
+
+    Args:
+        task: What is to be learned.
+        plan: The default.
+        out: The study's folder.
+        minutes: Budget; None for none.
+        trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
+        runs: Folder of earlier runs: what they chose on similar tasks is tried first.
+
+    Returns:
+        The plan to fit, with all trials.
+    """
+    past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
+    return searching.search(task, plan, out, minutes=minutes, trials=trials, past=past, shared=shared_steps())
+
+
+def _check_free(out: Path, run: Run, minutes: float | None) -> None:
+    """Refuse a folder that holds anything but what a killed call with the same arguments left."""
+    there = Run(out).adjustment
+    same = there is not None and (there.parent, there.minutes) == (str(run.folder), minutes)
+    if (out / "plan.toml").exists() and not same:
+        raise PlanError(f"{out} holds another run. Give another --out, or delete it.")
+
+
+def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
+    plan = run.plan
+    backbone, candidate = backbone_of(plan), candidate_of(plan)
+    judged = judge(task, candidate, backbone, task.folds, steps)
+    fitted = next(path for path in (run.folder / "steps").glob("fit-*.json"))
+    if plan.hold_out:
+        fitted = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0))
+    return gathered(task, plan, backbone, judged, run.model, fitted.with_suffix(""), evaluation=run.evaluation)

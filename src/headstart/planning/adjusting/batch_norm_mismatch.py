@@ -1,0 +1,74 @@
+"""Do batches and running averages disagree about what batch normalization should subtract?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from headstart.backbones.backbone import Backbone
+from headstart.features.temperature import row_losses
+from headstart.methods.heads import LinearHead
+from headstart.planning.evidence import Evidence, Proposal, fitted_rows
+
+SMALL_BATCH = 16
+"""Below it the batch's own mean and variance are mostly noise (Wu & He, "Group Normalization", ECCV 2018, figure 1)."""
+USUAL_BATCH = 32
+MOST_ROWS = 256
+DISAGREEMENT = 0.1
+"""Nats."""
+GAIN = 0.95
+
+
+def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
+    """Batches of 32, and statistics left as they came with pretrained weights, when small batches moved them.
+
+    Args:
+        evidence: Of a fit.
+
+    Yields:
+        One proposal.
+    """
+    plan, batch_size = evidence.plan, evidence.plan.training.batch_size
+    head = evidence.model.head
+    if batch_size >= SMALL_BATCH or not isinstance(head, LinearHead) or head.representation is not None:
+        return
+    if not _moved(evidence.backbone, evidence.model.backbone):
+        return
+    running, batch = _log_loss(evidence, head, None), _log_loss(evidence, head, batch_size)
+    if abs(running - batch) < DISAGREEMENT:
+        return
+    training = plan.training.model_copy(update={"batch_size": USUAL_BATCH})
+    seen = f"with the statistics of batches of {batch_size} fitted images have a log loss of {batch:.2f}, with the averaged ones"
+    if plan.weights == "none":
+        reason = f"{seen} {running:.2f}: raise training.batch_size to {USUAL_BATCH}."
+        yield Proposal(evidence.changed(training=training), reason, GAIN)
+        return
+    method = {"kind": "lp_ft", "depth": "all"} | {key: plan.method[key] for key in ("view", "flip") if key in plan.method}
+    reason = f"{seen} {running:.2f}: keep those of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
+    yield Proposal(evidence.changed(method=method, training=training), reason, GAIN)
+
+
+def _statistics(backbone: Backbone) -> list[torch.Tensor]:
+    parts = (part for part in backbone.module.modules() if isinstance(part, _BatchNorm))
+    return [part.running_mean for part in parts if part.running_mean is not None]
+
+
+def _moved(before: Backbone, after: Backbone) -> bool:
+    """Whether the fit changed what batch normalization remembers."""
+    pairs = zip(_statistics(before), _statistics(after), strict=True)
+    return any(not torch.equal(first, second) for first, second in pairs)
+
+
+@torch.no_grad()
+def _log_loss(evidence: Evidence, head: LinearHead, batch_size: int | None) -> float:
+    """The mean log loss of fitted rows, normalized as in training by batches of that size, or by running averages for None."""
+    rows = fitted_rows(evidence.task, evidence.plan)[:MOST_ROWS]
+    rows = rows[: len(rows) - len(rows) % (batch_size or 1)]
+    part = evidence.task.labeled.take(rows)
+    network = evidence.model.backbone.copy().train(batch_size is not None)
+    pixels = torch.from_numpy(network.transform.decode(part.images, np.arange(len(part)))).permute(0, 3, 1, 2)
+    features = torch.cat([network(piece) for piece in torch.split(pixels, batch_size or USUAL_BATCH)]).numpy()
+    return float(row_losses(features @ head.weight + head.bias, part.labels, evidence.model.temperature).mean())

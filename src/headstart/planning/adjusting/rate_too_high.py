@@ -1,0 +1,39 @@
+"""Were the steps too large?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headstart.planning.evidence import Evidence, Proposal
+
+SUITED = {"adamw": 1e-3, "sgd": 1e-2}
+"""Step sizes of a new head that seldom fail: those of the recipes in `Training`."""
+AT_CHANCE = 0.05
+BURST = 1.5
+"""A loss so many times that of chance means confident answers that are wrong: the weights were thrown about."""
+GAIN = 0.9
+
+
+def rate_too_high(evidence: Evidence) -> Iterator[Proposal]:
+    """A tenth of the step size, or the usual one where that is smaller, when training broke down or never left chance.
+
+    Args:
+        evidence: Of a fit.
+
+    Yields:
+        One proposal.
+    """
+    course, training = evidence.course, evidence.plan.training
+    if course is None:
+        return
+    worst = float(course.losses.max())
+    if course.attempts:
+        seen = f"training broke down {course.attempts} times before it held"
+    elif worst > BURST * course.chance:
+        seen = f"the training loss rose to {worst:.2f}, and the class shares alone give {course.chance:.2f}"
+    elif course.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
+        seen = f"the training loss ended at chance ({course.losses[-1]:.2f})"
+    else:
+        return
+    lr = min(training.lr / 10, SUITED[training.optimizer])
+    yield Proposal(evidence.trained(lr=lr), f"{seen}: lower training.lr from {training.lr:g} to {lr:g}.", GAIN)
