@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import torch
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
+from headstart.methods.base import GradientMethod
+from headstart.training.batches import Batch, Batches
+from headstart.training.learner import Classifier
+from headstart.training.settings import Training
 
 
 @pytest.fixture
@@ -30,3 +37,27 @@ def pretrained() -> Backbone:
     made = load_backbone("small_cnn", "none", 16, seed=1)
     made.weights = "pretrained"
     return made
+
+
+@pytest.fixture
+def classifying(pretrained: Backbone) -> Backbone:
+    """The same network, whose own classifier of two source classes counts too, on features of about unit size."""
+    with torch.no_grad():
+        pretrained.module.get_submodule("classifier").weight.mul_(3.0)
+    pretrained.weights_hash = pretrained._hash()
+    pretrained.source_classes = True
+    return pretrained
+
+
+@pytest.fixture
+def first_batch() -> Callable[[GradientMethod, Task, Classifier], dict[str, Batch]]:
+    """Seven rows as a method would be fed them in its first step."""
+
+    def make(method: GradientMethod, task: Task, learner: Classifier) -> dict[str, Batch]:
+        training = Training(batch_size=7)
+        return {
+            name: Batches(name, stream, learner.transform(), training, None, learner.boundary).at(0, torch.device("cpu"))
+            for name, stream in method.streams(task).items()
+        }
+
+    return make

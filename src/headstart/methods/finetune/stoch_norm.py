@@ -68,7 +68,6 @@ class StochNorm(GradientMethod):
                 "stoch_norm takes statistics of batches, and training.batch_size = 1 leaves none. Set it to 2 or more, better 16."
             )
         learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
-        learner.frozen_statistics = False
         make_stochastic(learner.backbone.module, self.batch_share)
         return learner
 
