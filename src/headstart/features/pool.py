@@ -110,7 +110,7 @@ def pool_of(task: Task, backbone: Backbone, blocks: Blocks, seed: int) -> Pool:
     Raises:
         DataError: There are no unlabeled rows.
     """
-    if task.unlabeled is None:
+    if not task.unlabeled:
         raise DataError(f"{task.name} has no unlabeled images to pool. Add a folder unlabeled/, or choose ridge.")
     rows = concatenate(task.train, task.unlabeled)
     return Pool.of(features_of(rows, backbone), rows.labels, rows.groups, task.num_classes, blocks, seed)
