@@ -15,7 +15,7 @@ from PIL import Image
 from headstart import chain
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.estimate import Estimate
-from headstart.planning import decide, fitting, judge
+from headstart.planning import climbing, decide, fitting, judge
 from headstart.planning import rank as ranking_module
 from headstart.planning.ranking import RankedCandidate, Ranking
 from headstart.training import loop
@@ -144,9 +144,9 @@ def from_scratch(monkeypatch):
     ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)
     monkeypatch.setattr(chain, "rank", lambda *_, **__: ranking)
     recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(decide, "scratch_training", lambda *_: recipe)
+    monkeypatch.setattr(climbing, "scratch_training", lambda *_: recipe)
     # The network, not the pixels, so that the final fit is trained too.
-    monkeypatch.setattr(decide, "_best_without", lambda ladder: next(one for one in ladder.judged if one.temperature))
+    monkeypatch.setattr(decide, "best_without", lambda judged: next(one for one in judged if one.temperature))
     monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError
-from headstart.core.predictions import Predictions, joined
+from headstart.core.predictions import Predictions, joined, mean_of
 
 
 def made(num: int, width: int = 3, seed: int = 0) -> Predictions:
@@ -85,3 +85,14 @@ def test_other_files_are_refused(tmp_path, spoil):
     spoil(path)
     with pytest.raises(DataError, match=r"is not a file of predictions \([^\n]*\)\. Delete it and run again\.$"):
         Predictions.read(path)
+
+
+def test_a_mean_of_two_by_hand():
+    labels, groups = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    sides = [
+        Predictions(("a",), ("x", "y"), labels, probs, probs, groups)
+        for probs in (np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]]))
+    ]
+    np.testing.assert_allclose(mean_of(sides).probs, [[0.7, 0.3]])
+    np.testing.assert_allclose(mean_of(sides, 0.5).probs, [[0.49 / 0.58, 0.09 / 0.58]])
+    np.testing.assert_allclose(mean_of(sides, 0.5).raw_probs, [[0.7, 0.3]])

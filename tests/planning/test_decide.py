@@ -10,8 +10,8 @@ import pytest
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError, TrainingError
 from headstart.core.steps import Steps
-from headstart.planning import decide as module
-from headstart.planning import judge, ladder
+from headstart.core.types import UNLABELED
+from headstart.planning import climbing, judge, ladder
 from headstart.planning.decide import decide
 from headstart.training.settings import Training
 
@@ -30,7 +30,7 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(ladder, "load_backbone", load)
     recipe = Training(epochs=2, batch_size=16, lr=3e-3, ema=0.5)
-    monkeypatch.setattr(module, "scratch_training", lambda *_: recipe)
+    monkeypatch.setattr(climbing, "scratch_training", lambda *_: recipe)
 
 
 def refused(call) -> str:
@@ -151,44 +151,44 @@ def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monk
     )
 
 
-@pytest.fixture
-def best_of(make_judged, make_candidate, monkeypatch, tmp_path, pictures):
-    """The closed form chosen among (price, accuracy, log loss), by index."""
-
-    def best(*facts):
-        one = ladder.Ladder(pictures, Steps(tmp_path), 60)
-        for index, (price, accuracy, loss) in enumerate(facts):
-            one.judged.append(make_judged(make_candidate(pretrained=str(index), max_rows=price), accuracy, loss, predictions=()))
-        monkeypatch.setattr(module, "_price", lambda judged: judged.candidate.max_rows)
-        monkeypatch.setattr(module, "_side", lambda judged: judged)
-        monkeypatch.setattr(module, "advantage", lambda one, other: (module._loss(other) - module._loss(one)) / 0.05)
-        return int(module._best_closed(one).candidate.pretrained)
-
-    return best
+def with_pool(task, num=40):
+    """The task whose last training rows have lost their labels."""
+    kept = np.arange(len(task.train) - num)
+    pool = task.train.take(np.arange(len(kept), len(task.train)))
+    hidden = replace(pool, hidden_labels=np.full(num, UNLABELED))
+    return replace(task, train=task.train.take(kept), unlabeled=hidden)
 
 
-def test_a_costlier_network_must_gain_a_point(best_of):
-    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.49)) == 0
-    assert best_of((1, 0.80, 0.50), (1, 0.79, 0.40)) == 1
-    assert best_of((1, 0.800, 0.50), (2, 0.805, 0.40)) == 0
-    assert best_of((1, 0.80, 0.50), (2, 0.82, 0.40)) == 1
-    assert best_of((2, 0.82, 0.40), (1, 0.80, 0.50)) == 0
-    assert best_of((1, 0.80, 0.40), (2, 0.82, 0.50)) == 0
+def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    decision, plan = decide(task, ranking(), minutes=1, steps=steps)
+    kinds = [rung.method["kind"] for rung in decision.rungs if rung.family == "transfer"]
+    assert kinds == ["ridge", "label_mean", "self_training"]
+    assert all(rung.status == "fitted" and rung.num_rows == 40 for rung in decision.rungs)
+    assert plan.method["kind"] in kinds
 
 
-def test_a_lucky_fold_does_not_make_the_best_candidate_without_knowledge(
-    make_judged, make_candidate, make_predictions, tmp_path, pictures
-):
-    one = ladder.Ladder(pictures, Steps(tmp_path), 60)
-    generator = np.random.default_rng(3)
-    full = make_predictions(generator.normal(0.4, 1.0, 100))
-    easy = full.take(np.argsort(full.log_losses)[:20])
-    canary = make_judged(
-        make_candidate("canary", pretrained="pixels"), log_loss=float(full.log_losses.mean()), num_rows=100, predictions=full
+def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, ranking, steps):
+    decision, _ = decide(vectors(), ranking(), minutes=1, steps=steps)
+    assert {rung.method["kind"] for rung in decision.rungs} == {"ridge"}
+
+
+def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, steps):
+    task = vectors(num=60)
+    one_each = np.array([int(np.flatnonzero(task.train.labels == label)[0]) for label in (0, 1)])
+    rest = np.setdiff1d(np.arange(60), one_each)
+    pool = replace(task.train.take(rest), hidden_labels=np.full(58, UNLABELED))
+    bare = replace(task, train=task.train.take(one_each))
+    decision, plan = decide(bare, ranking(), minutes=1, steps=steps)
+    assert (decision.verdict, plan.method["kind"]) == ("no difference", "ridge")
+    assert decision.sentence == (
+        "No class has two labels, so that nothing can be held out and no comparison made: ridge on penultimate of embeddings "
+        "is fitted, untested. Label one more image a class."
+    ).replace("ridge on penultimate of embeddings", decision.chosen)
+    assert decision.rungs[0].accuracy is None
+    _, plan = decide(replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps)
+    assert plan.method["kind"] == "label_mean"
+    _, plan = decide(
+        replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps, method="knn", settings={"num_neighbors": 1}
     )
-    lucky = make_judged(make_candidate("scratch"), log_loss=float(easy.log_losses.mean()), num_rows=20, predictions=easy)
-    one.judged += [lucky, canary]
-    assert module._best_without(one) is canary
-    better = make_predictions(generator.normal(3.0, 0.5, 20), labels=full.labels[:20])
-    one.judged.append(make_judged(make_candidate("scratch"), log_loss=0.1, num_rows=20, predictions=better))
-    assert module._best_without(one) is one.judged[-1]
+    assert plan.method["num_neighbors"] == 1

@@ -13,7 +13,7 @@ from headstart.core.steps import Steps
 from headstart.methods.model import Model
 from headstart.planning import fitting, judge
 from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
 
@@ -131,3 +131,21 @@ def test_a_fold_that_breaks_down_is_told(pictures, make_plan, steps, monkeypatch
     monkeypatch.setattr(judge, "fit_rows", breaks_down)
     text = refused(PlanError, lambda: out_of_fold(pictures, make_plan(), steps))
     assert text == "ridge on raw pixels: loss became nan at step 3 of 6."
+
+
+def test_partners_are_fitted_to_the_same_rows_and_predict_together(pictures, tuned, steps, tmp_path):
+    partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    plan = tuned.model_copy(update={"partners": (partner,), "joint_temperature": 0.5, "hold_out": False})
+    assert Plan.from_toml(plan.to_toml()) == plan
+    fit_plan(pictures, plan, tmp_path / "both", steps, tmp_path / "work")
+    model = Model.load(tmp_path / "both")
+    first, second = (one.predict(pictures.train).probs for one in (replace(model, partners=()), *model.partners))
+    squared = ((first + second) / 2) ** 2
+    np.testing.assert_allclose(model.predict(pictures.train).probs, squared / squared.sum(axis=1, keepdims=True))
+    alone = tmp_path / "alone"
+    fit_plan(pictures, candidate_plan(partner), alone, steps, tmp_path / "work")
+    np.testing.assert_array_equal(second, Model.load(alone).predict(pictures.train).probs)
+
+
+def candidate_plan(partner):
+    return Plan(data="squares", **partner.model_dump())

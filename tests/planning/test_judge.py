@@ -13,6 +13,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.steps import Steps
 from headstart.planning import judge as module
 from headstart.planning.judge import FoldRecord, fold_inputs, is_gradient, judge, judge_chance, rows_for
+from headstart.planning.plan import Partner
 from headstart.training.settings import Training
 
 original = module.fit_rows
@@ -157,3 +158,35 @@ def test_chance_knows_the_class_shares_of_the_rows_it_may_see(pictures, ridge):
     counts = np.bincount(pictures.train.labels[first.fit], minlength=3) + 1
     np.testing.assert_allclose(judged.predictions.probs[0], counts / counts.sum())
     assert judged.rung.accuracy.value == pytest.approx(17 / 43)
+
+
+@pytest.fixture
+def together(small_cnn):
+    partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    return small_cnn.model_copy(update={"family": "transfer", "partners": (partner,)})
+
+
+def test_partners_are_judged_alone_once_and_averaged_after_their_temperatures(pictures, ridge, small_cnn, together, steps):
+    alone = judge(pictures, small_cnn, backbone_for(small_cnn), pictures.folds, steps)
+    usual = ridge.model_copy(update={"training": Training()})
+    partner = judge(pictures, usual, backbone_for(ridge), pictures.folds, steps)
+    done = set(steps.folder.glob("fold-*"))
+    both = judge(pictures, together, backbone_for(small_cnn), pictures.folds, steps)
+    assert set(steps.folder.glob("fold-*")) == done
+    np.testing.assert_allclose(both.predictions.raw_probs, (alone.predictions.probs + partner.predictions.probs) / 2)
+    powered = both.predictions.raw_probs ** (1 / both.joint_temperature)
+    np.testing.assert_allclose(both.predictions.probs, powered / powered.sum(axis=1, keepdims=True))
+    assert both.temperature == alone.temperature
+    assert both.temperatures == {"temperature": alone.temperature, "joint_temperature": both.joint_temperature}
+    assert both.rung.name == "mean of small_cnn from scratch and ridge on raw pixels"
+
+
+def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, steps, monkeypatch):
+    def fit_rows(task, rows, candidate, *rest):
+        if candidate.pretrained == "pixels":
+            raise TrainingError("no fit")
+        return original(task, rows, candidate, *rest)
+
+    monkeypatch.setattr(module, "fit_rows", fit_rows)
+    judged = judge(pictures, together, backbone_for(together), pictures.folds[:1], steps)
+    assert (judged.predictions, judged.rung.status, judged.rung.reason) == (None, "failed", "ridge on raw pixels: no fit")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.special import softmax
 
 from headstart.core.errors import DataError
 from headstart.core.records import write_atomically
@@ -121,3 +123,17 @@ def joined(parts: list[Predictions]) -> Predictions:
         raw_probs=np.concatenate([part.raw_probs for part in parts]),
         groups=np.concatenate([part.groups for part in parts]),
     )
+
+
+def mean_of(parts: Sequence[Predictions], temperature: float = 1.0) -> Predictions:
+    """The mean of several models' probabilities for the same rows.
+
+    Args:
+        parts: Of each model, rows in the same order.
+        temperature: Divides the logarithms of the mean before softmax: a mean is less sure than it is right.
+
+    Returns:
+        `raw_probs` are the mean of the models' probabilities after their own temperatures; `probs` are those after `temperature`.
+    """
+    mean = np.mean([part.probs for part in parts], axis=0)
+    return replace(parts[0], probs=softmax(np.log(np.maximum(mean, 1e-12)) / temperature, axis=1), raw_probs=mean)

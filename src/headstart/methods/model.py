@@ -15,7 +15,7 @@ from scipy.special import softmax
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.choice import kept_with
 from headstart.core.errors import DataError
-from headstart.core.predictions import Predictions
+from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import write_atomically
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
@@ -31,12 +31,20 @@ class Model:
         head: Features to scores.
         temperature: Divides the scores before softmax.
         classes: Class names in label order; none where there were none to learn.
+        partners: Models of the same classes that predict together with it: probabilities are averaged, each model's with the
+            same weight.
+        joint_temperature: Divides the logarithms of that mean.
+
+    Reference: Kumar, Ma, Liang & Raghunathan, "Calibrated Ensembles Can Mitigate Accuracy Tradeoffs Under Distribution Shift",
+        UAI 2022 (the mean of calibrated probabilities of a fine-tuned model and of a head on frozen features).
     """
 
     backbone: Backbone
     head: Head
     temperature: float
     classes: tuple[str, ...]
+    partners: tuple[Model, ...] = ()
+    joint_temperature: float = 1.0
 
     def predict(self, images: ImageSet) -> Predictions:
         """Probabilities for every row; labels are copied where they may be read.
@@ -56,7 +64,7 @@ class Model:
             )
         scores = self.head.scores(features_of(images, self.backbone))
         hidden = images.sealed
-        return Predictions(
+        own = Predictions(
             names=tuple(images.images.name(row) for row in range(len(images))),
             classes=self.classes,
             labels=np.full(len(images), -1, np.int64) if hidden else images.labels,
@@ -64,9 +72,12 @@ class Model:
             raw_probs=softmax(scores, axis=1),
             groups=images.groups,
         )
+        if not self.partners:
+            return own
+        return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.joint_temperature)
 
     def save(self, folder: Path) -> None:
-        """Write `backbone/`, `head.safetensors` and, last, `model.json`.
+        """Write `backbone/`, `head.safetensors`, `partners/` and, last, `model.json`.
 
         Args:
             folder: Where; made if absent.
@@ -78,7 +89,15 @@ class Model:
         _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
-        card = {"classes": self.classes, "temperature": self.temperature, "head": self.head.settings()}
+        for place, partner in enumerate(self.partners):
+            partner.save(folder / "partners" / str(place))
+        card = {
+            "classes": self.classes,
+            "temperature": self.temperature,
+            "head": self.head.settings(),
+            "partners": len(self.partners),
+            "joint_temperature": self.joint_temperature,
+        }
         write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
 
     @classmethod
@@ -102,7 +121,9 @@ class Model:
         head = head_from(arrays, card["head"])
         backbone = Backbone.load(folder / "backbone")
         _carry(folder / "engine", kept_with(backbone))
-        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]))
+        partners = tuple(cls.load(folder / "partners" / str(place)) for place in range(card.get("partners", 0)))
+        joint = float(card.get("joint_temperature", 1.0))
+        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, joint)
 
 
 def _carry(source: Path, target: Path) -> None:

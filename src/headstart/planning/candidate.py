@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from headstart.core.records import Record
 from headstart.planning.decision import Rung
+from headstart.planning.plan import Partner
 from headstart.training.settings import Training
 
 Family = Literal["chance", "canary", "transfer", "scratch"]
@@ -22,6 +23,7 @@ class Candidate(Record):
         method: `kind` and hyper-parameters.
         training: Budget and optimizer; closed forms use the seed alone.
         max_rows: Labeled rows to fit on; None for all.
+        partners: Closed forms whose probabilities are averaged with its own.
     """
 
     family: Family
@@ -31,10 +33,32 @@ class Candidate(Record):
     method: dict[str, Any]
     training: Training
     max_rows: int | None = None
+    partners: tuple[Partner, ...] = ()
 
     @property
     def name(self) -> str:
         """What a person calls it."""
+        names = [one.own_name for one in (self.alone, *self.of_partners)]
+        return names[0] if len(names) == 1 else f"mean of {' and '.join(names)}"
+
+    @property
+    def alone(self) -> Candidate:
+        """The candidate without its partners."""
+        family = "scratch" if self.partners and self.weights == "none" else self.family
+        return self.model_copy(update={"partners": (), "family": family})
+
+    @property
+    def of_partners(self) -> tuple[Candidate, ...]:
+        """Its partners as candidates, on the same rows."""
+        seeded = Training(seed=self.training.seed)
+        return tuple(
+            Candidate(family="transfer", training=seeded, max_rows=self.max_rows, **partner.model_dump())
+            for partner in self.partners
+        )
+
+    @property
+    def own_name(self) -> str:
+        """What a person calls it, its partners left out."""
         kind = self.method["kind"]
         if self.family == "chance":
             return "majority class"
@@ -64,5 +88,6 @@ class Candidate(Record):
             method=self.method,
             training=self.training,
             max_rows=self.max_rows,
+            partners=self.partners,
             **facts,
         )

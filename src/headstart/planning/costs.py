@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.records import Record
@@ -27,13 +28,34 @@ def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
     return steps.run("cost", inputs, Cost, lambda _: Cost(seconds=seconds_an_image(task.train, backbone))).seconds
 
 
-def seconds_of_features(backbone: Backbone, task: Task, steps: Steps) -> float:
-    """What the features of all labeled rows cost: those seen before are free. Restarts and other runs read the first price."""
+def needs_pool(method: dict[str, Any]) -> bool:
+    """Whether a method of that kind reads the unlabeled rows."""
+    return "unlabeled" in METHODS.get(method["kind"]).needs
+
+
+def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, with_pool: bool = False) -> float:
+    """What the features of all labeled rows cost: those seen before are free. Restarts and other runs read the first price.
+
+    Args:
+        backbone: What looks at the rows.
+        task: What is to be learned.
+        steps: Where prices are kept and found.
+        with_pool: Count the unlabeled rows in.
+
+    Returns:
+        Seconds.
+    """
+    parts = [task.labeled, *([task.unlabeled] if with_pool and task.unlabeled else [])]
 
     def make(_: Path) -> Cost:
-        return Cost(seconds=seconds_per_image(backbone, task, steps) * num_unseen(task.labeled, backbone))
+        return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_unseen(part, backbone) for part in parts))
 
-    inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "transform": backbone.transform.to_dict()}
+    inputs = {
+        "task": task.fingerprint,
+        "backbone": backbone.weights_hash,
+        "transform": backbone.transform.to_dict(),
+        "parts": len(parts),
+    }
     return steps.run("cost", inputs, Cost, make).seconds
 
 
@@ -61,6 +83,6 @@ def seconds_of_judging(candidate: Candidate, task: Task, backbone: Backbone, ste
         Seconds: of one fit a fold, or of the features of a closed form.
     """
     if METHODS.get(candidate.method["kind"]).cost != "gradient":
-        return seconds_of_features(backbone, task, steps)
+        return seconds_of_features(backbone, task, steps, needs_pool(candidate.method))
     first = task.restricted_to(task.folds[0].fit)
     return seconds_of_fit(candidate, first, backbone, steps) * (len(task.folds) + num_more)

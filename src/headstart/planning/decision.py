@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Record
-from headstart.planning.plan import Rejected
+from headstart.planning.plan import Partner, Rejected
 from headstart.training.settings import Training
 
 Verdict = Literal["transfer", "scratch", "no difference"]
@@ -24,6 +24,7 @@ class Rung(Record):
         method: `kind` and hyper-parameters.
         training: Budget and optimizer.
         max_rows: Labeled rows that it was fitted on at most; None for all.
+        partners: Closed forms whose probabilities are averaged with its own.
         status: "fitted", "skipped" (too costly, or no gain expected) or "failed".
         reason: Why it was skipped or failed; empty when fitted.
         accuracy: Out-of-fold; None unless fitted.
@@ -43,6 +44,7 @@ class Rung(Record):
     method: dict[str, Any]
     training: Training = Training()
     max_rows: int | None = None
+    partners: tuple[Partner, ...] = ()
     status: Literal["fitted", "skipped", "failed"] = "fitted"
     reason: str = ""
     accuracy: Estimate | None = None

@@ -39,8 +39,8 @@ class Evidence:
         plan: What was fitted.
         backbone: What the fit started from.
         judged: How the plan does out of fold.
-        model: What came out.
-        fitted: The model's predictions for rows that it was fitted on.
+        model: What came out; None where the fit broke down.
+        fitted: The model's predictions for rows that it was fitted on; None where the fit broke down.
         course: How the training loss went; None for closed forms and where no history was kept.
         evaluation: Of the test set, which advice may quote and no proposal is judged by; None where there is none.
         left_seconds: What is left of the budget; None where the user gave none.
@@ -50,8 +50,8 @@ class Evidence:
     plan: Plan
     backbone: Backbone
     judged: Judged
-    model: Model
-    fitted: Predictions
+    model: Model | None
+    fitted: Predictions | None
     course: Course | None = None
     evaluation: Evaluation | None = None
     left_seconds: float | None = None
@@ -72,7 +72,8 @@ class Evidence:
         if self.held is None or self.judged.temperature is None:
             return self.held
         scores = np.log(np.maximum(self.held.raw_probs, 1e-12))
-        return replace(self.held, probs=softmax(scores / (self.plan.temperature or 1.0), axis=1))
+        temperature = self.plan.joint_temperature if self.plan.partners else self.plan.temperature
+        return replace(self.held, probs=softmax(scores / (temperature or 1.0), axis=1))
 
     @property
     def held_error(self) -> float:
@@ -81,8 +82,8 @@ class Evidence:
 
     @property
     def fitted_error(self) -> float:
-        """Share of wrong predictions on rows that were fitted on."""
-        return 1.0 - float(self.fitted.correct.mean())
+        """Share of wrong predictions on rows that were fitted on; 1 where the fit broke down."""
+        return 1.0 if self.fitted is None else 1.0 - float(self.fitted.correct.mean())
 
     @cached_property
     def recalls(self) -> Floats:
@@ -95,7 +96,7 @@ class Evidence:
 
     def changed(self, **fields: Any) -> Plan:
         """The plan with those fields, for which its temperature no longer holds."""
-        return self.plan.model_copy(update={"temperature": None, **fields})
+        return self.plan.model_copy(update={"temperature": None, "joint_temperature": None, **fields})
 
     def trained(self, **fields: Any) -> Plan:
         """The plan with those fields of `Training`."""
@@ -125,7 +126,9 @@ def fitted_rows(task: Task, plan: Plan) -> Integers:
     return rows_for(candidate_of(plan), task, rows)
 
 
-def gathered(task: Task, plan: Plan, backbone: Backbone, judged: Judged, model: Model, workspace: Path, **known: Any) -> Evidence:
+def gathered(
+    task: Task, plan: Plan, backbone: Backbone, judged: Judged, model: Model | None, workspace: Path, **known: Any
+) -> Evidence:
     """The evidence of a fit.
 
     Args:
@@ -133,7 +136,7 @@ def gathered(task: Task, plan: Plan, backbone: Backbone, judged: Judged, model: 
         plan: What was fitted.
         backbone: What the fit started from.
         judged: How the plan does out of fold.
-        model: What came out.
+        model: What came out; None where the fit broke down.
         workspace: The fit's folder, with its histories.
         **known: Further fields of `Evidence`.
 
@@ -148,7 +151,7 @@ def gathered(task: Task, plan: Plan, backbone: Backbone, judged: Judged, model: 
         backbone=backbone,
         judged=judged,
         model=model,
-        fitted=model.predict(task.labeled.take(spread)),
+        fitted=model.predict(task.labeled.take(spread)) if model else None,
         course=course_of(workspace, plan.training, task.labeled.labels[rows], task.num_classes),
         **known,
     )

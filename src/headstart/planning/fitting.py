@@ -34,6 +34,7 @@ def candidate_of(plan: Plan) -> Candidate:
         method=plan.method,
         training=plan.training,
         max_rows=plan.max_rows,
+        partners=plan.partners,
     )
 
 
@@ -66,6 +67,11 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
+    partners = []
+    for partner in candidate.of_partners:
+        own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, plan.seed)
+        partners.append(fit_rows(task, rows, partner, own, None))
+    model = replace(model, partners=tuple(partners), joint_temperature=plan.joint_temperature or 1.0)
     if not task.labeled.images.embedded:
         settled(task.labeled, model.backbone)  # what has been trained has not been run yet
     try:

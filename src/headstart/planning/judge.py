@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import TrainingError
-from headstart.core.predictions import Predictions, joined
+from headstart.core.predictions import Predictions, joined, mean_of
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
@@ -42,12 +43,19 @@ class Judged:
         rung: How it did.
         predictions: One row per held-out image; None unless fitted.
         temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
+        joint_temperature: What calibrates the mean with its partners; None where there are none.
     """
 
     candidate: Candidate
     rung: Rung
     predictions: Predictions | None = None
     temperature: float | None = None
+    joint_temperature: float | None = None
+
+    @property
+    def temperatures(self) -> dict[str, float | None]:
+        """What a plan of this candidate needs to predict as calibrated as it was judged; fields of `Plan`."""
+        return {"temperature": self.temperature, "joint_temperature": self.joint_temperature}
 
 
 def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
@@ -82,6 +90,8 @@ def judge(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fol
     Returns:
         The rung and the out-of-fold predictions. A fit that breaks down gives a rung that says so.
     """
+    if candidate.partners:
+        return _judged_together(task, candidate, backbone, folds, steps)
     parts = []
     seconds = 0.0
     for index, fold in enumerate(folds):
@@ -95,6 +105,21 @@ def judge(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fol
     if is_gradient(candidate):
         predictions, temperature = _calibrated(predictions)
     return Judged(candidate, _rung(candidate, predictions, len(folds), seconds), predictions, temperature)
+
+
+def _judged_together(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> Judged:
+    """The mean of the candidate's calibrated probabilities and its partners'."""
+    judged = [judge(task, candidate.alone, backbone, folds, steps)]
+    for partner in candidate.of_partners:
+        own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, task.seed)
+        judged.append(judge(task, partner, own, folds, steps))
+    seconds = sum(one.rung.seconds for one in judged)
+    failed = next((one.rung for one in judged if one.predictions is None), None)
+    if failed is not None:
+        return Judged(candidate, candidate.rung(status="failed", reason=f"{failed.name}: {failed.reason}", seconds=seconds))
+    mean = mean_of([one.predictions for one in judged if one.predictions is not None])
+    predictions, joint = _calibrated(mean)
+    return Judged(candidate, _rung(candidate, predictions, len(folds), seconds), predictions, judged[0].temperature, joint)
 
 
 def _judged_fold(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,9 +16,10 @@ from headstart.data.task import HOLDOUT_ROWS, Task
 from headstart.features.extract import features_of, num_unseen
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import seconds_of_features, seconds_of_fit, seconds_per_image
+from headstart.planning.costs import needs_pool, seconds_of_features, seconds_of_fit, seconds_per_image
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.judge import Judged, judge, judge_chance
+from headstart.planning.plan import Partner
 from headstart.training.settings import Training
 
 Only = Literal["transfer", "scratch"]
@@ -157,7 +158,7 @@ class Ladder:
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
         allowed = share * self.budget_seconds
-        predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps)
+        predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps, needs_pool(candidate.method))
         left = min(allowed, max(self.remaining_seconds, 0.0))
         if predicted > left and not must:
             return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {left:.0f} s")
@@ -189,6 +190,19 @@ class Ladder:
         num_folds = max(1, min(len(folds), enough, int(allowed / price) - (1 if self.refits else 0)))
         with stage(candidate.name):
             return self._keep(judge(self.task, candidate, backbone, folds[:num_folds], self.steps), price * num_folds)
+
+    def together(self, trained: Judged, closed: Judged) -> Judged:
+        """Judge the mean of what was trained and of a closed form, on the folds of the first; it costs nothing more."""
+        own = closed.candidate
+        partner = Partner(pretrained=own.pretrained, weights=own.weights, input_pixels=own.input_pixels, method=own.method)
+        candidate = trained.candidate.model_copy(update={"family": "transfer", "partners": (partner,)})
+        folds = self.task.folds[: trained.rung.num_folds]
+        judged = judge(self.task, candidate, self.backbone(trained.candidate), folds, self.steps)
+        return self._keep(replace(judged, rung=judged.rung.model_copy(update={"seconds": 0.0})))
+
+    def unjudged(self, candidate: Candidate) -> Judged:
+        """Note a candidate that no held-out row can speak for or against."""
+        return self._skip(candidate, 0.0, "no class has two labels, so that nothing can be held out to judge it")
 
     def final_rows(self, judged: Judged) -> int | None:
         """Rows for the final fit of a closed form that was judged on fewer than all: as many more as the time left pays for."""
@@ -227,7 +241,7 @@ class Ladder:
 
     def _keep(self, judged: Judged, predicted: float = 0.0) -> Judged:
         rung = judged.rung.model_copy(update={"predicted_seconds": predicted})
-        kept = Judged(judged.candidate, rung, judged.predictions, judged.temperature)
+        kept = replace(judged, rung=rung)
         self.judged.append(kept)
         return kept
 

@@ -24,6 +24,22 @@ class Rejected(Record):
     reason: str
 
 
+class Partner(Record):
+    """A closed form whose probabilities are averaged, each with the same weight, with those of what a plan trains by gradient.
+
+    Attributes:
+        pretrained: Name of the card.
+        weights: "pretrained", "none" or a file of weights.
+        input_pixels: Side of the input square.
+        method: `kind` and hyper-parameters.
+    """
+
+    pretrained: str
+    weights: str = "pretrained"
+    input_pixels: int
+    method: dict[str, Any]
+
+
 class Plan(Record):
     """Everything that a fit needs; made by `decide`, edited by hand, given to `fit`.
 
@@ -42,6 +58,8 @@ class Plan(Record):
         hold_out: Leave the rows that judged the method out of the fit, as is done with many rows, where refitting would cost more
             than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
+        partners: Closed forms that predict together with it, fitted to the same rows.
+        joint_temperature: Divides the logarithms of the mean with its partners; None leaves the mean as it is.
         verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
         rejected: Everything else that was looked at, with its reason.
@@ -60,6 +78,8 @@ class Plan(Record):
     max_rows: int | None = None
     hold_out: bool = False
     temperature: float | None = None
+    partners: tuple[Partner, ...] = ()
+    joint_temperature: Positive | None = None
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()

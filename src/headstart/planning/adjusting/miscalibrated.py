@@ -24,8 +24,8 @@ def miscalibrated(evidence: Evidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    now, wanted = evidence.deployed, evidence.judged.temperature
-    if now is None or wanted is None:
+    now, wanted = evidence.deployed, evidence.judged.temperatures
+    if now is None or wanted["temperature"] is None:
         return
     generator = generator_for(evidence.task.seed, "calibration")
     error = calibration_error(now.probs, now.labels, now.groups, DRAWS, generator)
@@ -34,6 +34,6 @@ def miscalibrated(evidence: Evidence) -> Iterator[Proposal]:
     confidence = float(now.probs.max(axis=1).mean())
     reason = (
         f"held-out images are predicted with a mean confidence of {confidence:.1%} and an accuracy of {now.correct.mean():.1%}: "
-        f"set temperature to {wanted:.2f}."
+        f"set temperature to {wanted['temperature']:.2f}."
     )
-    yield Proposal(evidence.plan.model_copy(update={"temperature": wanted}), reason, GAIN, aim="log loss")
+    yield Proposal(evidence.plan.model_copy(update=wanted), reason, GAIN, aim="log loss")
