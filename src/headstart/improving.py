@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headstart.applying import task_of
 from headstart.chain import fit, shared_steps
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import stage
 from headstart.core.records import write_atomically
 from headstart.core.steps import Steps
@@ -29,7 +29,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     What was judged stays with the run that is adjusted: called again, or with more minutes, nothing is judged twice.
 
     Args:
-        run: A finished run, or its folder; its data must still be there.
+        run: A finished run, or its folder, or one whose training broke down; its data must still be there.
         minutes: Go on with further changes until judging has taken them or nothing is proposed; None tries one.
         out: Folder of the new run; None for one beside the run.
 
@@ -37,11 +37,12 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
         The run to use from now on, and what was tried.
 
     Raises:
-        DataError: The folder holds no finished run, or its data are gone or have changed.
+        DataError: The folder holds no run that was finished or broke down, or its data are gone or have changed.
         PlanError: The budget is not positive, or the folder holds another run.
-        TrainingError: The final fit broke down.
+        TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
+            broke down.
     """
-    run = run if isinstance(run, Run) else Run.load(run)
+    run = run if isinstance(run, Run) else _opened(Path(run))
     check_budget(minutes)
     if out is not None:
         _check_free(out, run, minutes)
@@ -51,7 +52,10 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     steps = Steps(run.folder / "steps", shared_steps())
     with stage("looking at the run"):
         evidence = _evidence_of(run, task, steps)
-    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder))
+    earlier = run.adjustment.num_judged if run.adjustment else 0
+    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier)
+    if not adjustment.kept and evidence.model is None:
+        raise TrainingError(f"{evidence.judged.rung.reason} {adjustment.sentence}")
     if not adjustment.kept:
         return run, adjustment
     plan = adjustment.plan
@@ -88,11 +92,20 @@ def _check_free(out: Path, run: Run, minutes: float | None) -> None:
         raise PlanError(f"{out} holds another run. Give another --out, or delete it.")
 
 
+def _opened(folder: Path) -> Run:
+    """The run in a folder; without a model, where the fit may have broken down."""
+    begun = all((folder / name).exists() for name in ("plan.toml", "task.json"))
+    return Run(folder) if begun else Run.load(folder)
+
+
 def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
     plan = run.plan
     backbone, candidate = backbone_of(plan), candidate_of(plan)
+    model = run.model if (run.folder / "model" / "model.json").exists() else None
+    if model is None and judge(task, candidate, backbone, task.folds[:1], steps).predictions is not None:
+        Run.load(run.folder)  # it did not break down: it was never finished, and this says so
     judged = judge(task, candidate, backbone, task.folds, steps)
-    fitted = next(path for path in (run.folder / "steps").glob("fit-*.json"))
+    name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
     if plan.hold_out:
-        fitted = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0))
-    return gathered(task, plan, backbone, judged, run.model, fitted.with_suffix(""), evaluation=run.evaluation)
+        name = steps.stem("fold", fold_inputs(task, candidate, backbone, 0))
+    return gathered(task, plan, backbone, judged, model, steps.folder / name, evaluation=run.evaluation)

@@ -61,6 +61,7 @@ class Adjustment(Record):
     Attributes:
         parent: Folder of the run.
         minutes: The budget; None for a single trial.
+        earlier: Changes that were judged before the plan of the run came about, on the same rows.
         plan: The plan that stands at the end.
         trials: In the order tried.
         advice: What no change of the plan can mend.
@@ -68,9 +69,15 @@ class Adjustment(Record):
 
     parent: str
     minutes: float | None
+    earlier: int = 0
     plan: Plan
     trials: tuple[Trial, ...]
     advice: tuple[Finding, ...]
+
+    @property
+    def num_judged(self) -> int:
+        """Changes judged on the rows so far."""
+        return self.earlier + sum(trial.comparison is not None for trial in self.trials)
 
     @property
     def kept(self) -> tuple[Trial, ...]:

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from headstart.backbones.backbone import Backbone
 from headstart.features.temperature import row_losses
 from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
 from headstart.planning.evidence import Evidence, Proposal, fitted_rows
 
 SMALL_BATCH = 16
@@ -31,13 +32,12 @@ def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    plan, batch_size = evidence.plan, evidence.plan.training.batch_size
-    head = evidence.model.head
-    if batch_size >= SMALL_BATCH or not isinstance(head, LinearHead) or head.representation is not None:
+    plan, model, batch_size = evidence.plan, evidence.model, evidence.plan.training.batch_size
+    if model is None or batch_size >= SMALL_BATCH or not isinstance(model.head, LinearHead) or model.head.representation:
         return
-    if not _moved(evidence.backbone, evidence.model.backbone):
+    if not _moved(evidence.backbone, model.backbone):
         return
-    running, batch = _log_loss(evidence, head, None), _log_loss(evidence, head, batch_size)
+    running, batch = (_log_loss(evidence, model, model.head, size) for size in (None, batch_size))
     if abs(running - batch) < DISAGREEMENT:
         return
     training = plan.training.model_copy(update={"batch_size": USUAL_BATCH})
@@ -63,12 +63,12 @@ def _moved(before: Backbone, after: Backbone) -> bool:
 
 
 @torch.no_grad()
-def _log_loss(evidence: Evidence, head: LinearHead, batch_size: int | None) -> float:
+def _log_loss(evidence: Evidence, model: Model, head: LinearHead, batch_size: int | None) -> float:
     """The mean log loss of fitted rows, normalized as in training by batches of that size, or by running averages for None."""
     rows = fitted_rows(evidence.task, evidence.plan)[:MOST_ROWS]
     rows = rows[: len(rows) - len(rows) % (batch_size or 1)]
     part = evidence.task.labeled.take(rows)
-    network = evidence.model.backbone.copy().train(batch_size is not None)
+    network = model.backbone.copy().train(batch_size is not None)
     pixels = torch.from_numpy(network.transform.decode(part.images, np.arange(len(part)))).permute(0, 3, 1, 2)
     features = torch.cat([network(piece) for piece in torch.split(pixels, batch_size or USUAL_BATCH)]).numpy()
-    return float(row_losses(features @ head.weight + head.bias, part.labels, evidence.model.temperature).mean())
+    return float(row_losses(features @ head.weight + head.bias, part.labels, model.temperature).mean())

@@ -37,7 +37,7 @@ def frozen_too_much(evidence: Evidence) -> Iterator[Proposal]:
             method = {**plan.method, "blocks": EVERY_DEPTH}
             yield Proposal(evidence.changed(method=method), f"{error} from {blocks} alone: look at every depth.", BLOCKS_GAIN)
         yield from _trained(evidence, error)
-    elif evidence.fitted_error > UNFITTED * evidence.held_error:
+    elif evidence.fitted is not None and evidence.fitted_error > UNFITTED * evidence.held_error:
         yield from _deeper(evidence, error)
 
 

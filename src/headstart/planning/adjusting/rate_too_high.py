@@ -23,17 +23,26 @@ def rate_too_high(evidence: Evidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    course, training = evidence.course, evidence.plan.training
-    if course is None:
-        return
-    worst = float(course.losses.max())
-    if course.attempts:
-        seen = f"training broke down {course.attempts} times before it held"
-    elif worst > BURST * course.chance:
-        seen = f"the training loss rose to {worst:.2f}, and the class shares alone give {course.chance:.2f}"
-    elif course.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
-        seen = f"the training loss ended at chance ({course.losses[-1]:.2f})"
-    else:
+    training = evidence.plan.training
+    seen = _seen(evidence)
+    if not seen or not evidence.gradient:
         return
     lr = min(training.lr / 10, SUITED[training.optimizer])
     yield Proposal(evidence.trained(lr=lr), f"{seen}: lower training.lr from {training.lr:g} to {lr:g}.", GAIN)
+
+
+def _seen(evidence: Evidence) -> str:
+    """What speaks for steps that were too large; empty where nothing does."""
+    course, training = evidence.course, evidence.plan.training
+    if evidence.fitted is None or evidence.held is None:
+        return "training broke down"
+    if course is None:
+        return ""
+    worst = float(course.losses.max())
+    if course.attempts:
+        return f"training broke down {course.attempts} times before it held"
+    if worst > BURST * course.chance:
+        return f"the training loss rose to {worst:.2f}, and the class shares alone give {course.chance:.2f}"
+    if course.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
+        return f"the training loss ended at chance ({course.losses[-1]:.2f})"
+    return ""
