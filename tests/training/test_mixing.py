@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from headstart.core.errors import TrainingError
-from headstart.training.mixing import mixed
+from headstart.training.mixing import mixed, mixed_in_pairs
 
 
 def _batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,3 +47,26 @@ def test_cutmix_needs_maps() -> None:
         "mix = cutmix needs maps with height and width, and this network is cut where it holds 2 axes a picture. "
         'Set training.mix = "mixup".'
     )
+
+
+@pytest.mark.parametrize("shape", [(5, 2, 7, 11), (5, 13)])
+def test_every_row_is_blended_in_its_own_proportion_and_stays_mostly_itself(shape: tuple[int, ...]) -> None:
+    inputs = torch.arange(5.0).view(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
+    blended, shares = mixed_in_pairs(inputs, torch.eye(5), 0.75, np.random.default_rng(3))
+    torch.testing.assert_close(blended.flatten(1).mean(dim=1), shares @ torch.arange(5.0))
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(5))
+    own = shares.diagonal()
+    assert float(own.min()) >= 0.5
+    assert len(own.unique()) == 5
+    assert torch.equal(inputs.flatten(1)[:, 0], torch.arange(5.0))
+
+
+def test_proportions_are_those_of_the_beta_distribution_folded_at_a_half() -> None:
+    rows = 20_011
+    _, shares = mixed_in_pairs(
+        torch.zeros(rows, 1), torch.stack([torch.ones(rows), torch.arange(rows) / rows], 1), 0.75, np.random.default_rng(1)
+    )
+    moved = (shares[:, 1] - torch.arange(rows) / rows).abs()
+    # The mean distance of two uniform draws is a third, and partners are drawn apart from proportions.
+    folded = np.minimum(*(lambda drawn: (drawn, 1 - drawn))(np.random.default_rng(2).beta(0.75, 0.75, 200_000)))
+    assert float(moved.mean()) == pytest.approx(folded.mean() / 3, rel=0.03)

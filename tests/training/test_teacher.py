@@ -60,3 +60,24 @@ def test_a_checkpoint_holds_the_teacher(new_learner: Callable[[], Classifier]) -
     other.load_state_dict(state)
     weights = learner.extra.weights()
     assert all(torch.equal(tensor, weights[name]) for name, tensor in other.extra.weights().items())
+
+
+def test_a_teacher_s_features_are_those_before_its_head(new_learner: Callable[[], Classifier]) -> None:
+    learner = new_learner().eval()
+    before = learner.features(IMAGES).detach()
+    teacher = learner.extra = Teacher(learner)
+    _moved(learner)
+    found = teacher.features(learner, IMAGES)
+    assert torch.equal(found, before)
+    assert not found.requires_grad
+
+
+def test_a_teacher_copies_integers(new_learner: Callable[[], Classifier]) -> None:
+    learner = new_learner()
+    teacher = Teacher(learner)
+    counts = {name: tensor for name, tensor in learner.state_dict().items() if not tensor.dtype.is_floating_point}
+    assert counts
+    for tensor in counts.values():
+        tensor.add_(7)
+    teacher.update(learner, decay=0.9)
+    assert all(torch.equal(teacher.weights()[name], tensor) for name, tensor in counts.items())

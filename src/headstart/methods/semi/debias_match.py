@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, final
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -71,7 +72,8 @@ class DebiasMatch(GradientMethod):
         memory = learner.extra
         assert isinstance(memory, RunningMean)
         labeled, weak, strong = scores_by_view(learner, batch)
-        favor = self.strength * memory(weak.softmax(dim=1).mean(dim=0)).log()
+        mean = memory(weak.softmax(dim=1).mean(dim=0))
+        favor = self.strength * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
         targets = confident_targets((weak - favor).softmax(dim=1), self.threshold)
         return {
             "cross_entropy": soft_cross_entropy(labeled, batch["train"].targets),
