@@ -27,6 +27,7 @@ from headstart.planning.ladder import Only
 from headstart.planning.plan import Plan
 from headstart.planning.rank import rank
 from headstart.planning.ranking import Ranking
+from headstart.planning.rates import with_found_rate
 from headstart.report.html import write_report
 from headstart.runs import Findings, Run
 
@@ -179,9 +180,15 @@ def decide(task: Task, ranking: Ranking, *, minutes: float | None = None, only: 
     return plan
 
 
-def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
-    """Fit a plan, evaluate it on the test set, and write the report; see `runs.fit`."""
+def fit(task: Task, plan: Plan, out: Path | None = None, *, find_rate: bool = False) -> Run:
+    """Fit a plan, evaluate it on the test set, and write the report; see `runs.fit`.
+
+    With `find_rate` the step size is the one that a test of growing ones suggests; the report draws its curve.
+    """
+    plan, curve = with_found_rate(task, plan) if find_rate else (plan, None)
     finished = runs.fit(task, plan, out)
+    if curve is not None:
+        write_atomically(finished.folder / "rate_curve.json", curve.to_json())
     write_report(finished, finished.folder / "report.html", task)
     return finished
 

@@ -31,6 +31,7 @@ from headstart.planning.decision import Decision
 from headstart.planning.fitting import fit_plan, out_of_fold
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
+from headstart.training.rate_finder import RateCurve
 
 STAGES = ("inspect", "rank", "decide", "fit", "evaluate")
 
@@ -104,6 +105,12 @@ class Run:
         """What was tried on the run that this one came from; None for a run that no adjusting made."""
         text = self._read("adjustment.json")
         return None if text is None else Adjustment.from_json(text, "adjustment.json")
+
+    @cached_property
+    def rate_curve(self) -> RateCurve | None:
+        """None where the step size was not looked for."""
+        text = self._read("rate_curve.json")
+        return None if text is None else RateCurve.from_json(text, "rate_curve.json")
 
     @cached_property
     def evaluation(self) -> Evaluation | None:

@@ -22,6 +22,7 @@ from headstart.evaluation.protocols import evaluation_of
 from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
 from headstart.planning.plan import Plan, Rejected
 from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.training.rate_finder import RateCurve
 
 CHOSEN = "ridge on stages+pixels of efficientnet_lite1"
 SCRATCH = "small_cnn from scratch, 64 px"
@@ -36,6 +37,7 @@ class FakeRun:
     task_summary: TaskSummary
     ranking: Ranking | None = None
     decision: Decision | None = None
+    rate_curve: RateCurve | None = None
     evaluation: Evaluation | None = None
     predictions: Predictions | None = None
     findings: tuple[Finding, ...] = ()

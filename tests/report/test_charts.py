@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Confusion, ReliabilityBin
 from headstart.planning.decision import CurvePoint, LearningCurve
-from headstart.report.charts import curve_chart, heatmap, reliability_dots, shortened, top_confusions
+from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
+from headstart.training.rate_finder import RateCurve
 
 CONFUSION = Confusion(classes=("cup", "dog", "fish"), counts=((7, 0, 2), (1, 11, 0), (0, 3, 5)))
 
@@ -45,6 +48,26 @@ def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
     assert chart.forecast.x > chart.marks[-1].x
     assert chart.forecast.top < chart.forecast.y < chart.forecast.bottom
     assert chart.marks[1].x - chart.marks[0].x == pytest.approx(chart.marks[2].x - chart.marks[1].x, abs=0.02)
+
+
+def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
+    curve = RateCurve(rates=(0.001, 0.01, 0.1, 1.0), losses=(2.0, 1.0, 1.5, 40.0), suggested=0.01, before=0.3)
+    chart = rate_chart(curve)
+    assert [label for _, label in chart.x_ticks] == ["0.001", "0.01", "0.1", "1"]
+    places = [x for x, _ in chart.x_ticks]
+    assert {round(second - first, 1) for first, second in pairwise(places)} == {182.7}
+    points = [tuple(map(float, point.split())) for point in chart.line.removeprefix("M").split(" L")]
+    assert [x for x, _ in points] == places
+    heights = [chart.bottom - y for _, y in points]
+    assert heights[1] < heights[2] < heights[0] < heights[3]
+    assert points[3][1] >= chart.chosen.top  # what breaks away stays in the picture
+    assert (chart.chosen.x, chart.chosen.y, chart.chosen.label) == (*points[1], "0.01")
+
+
+def test_a_choice_below_the_tested_rates_is_in_the_picture():
+    chart = rate_chart(RateCurve(rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
+    assert chart.chosen.x == chart.left
+    assert [label for _, label in chart.x_ticks] == ["0.0001", "0.001"]
 
 
 def test_dots_below_the_diagonal_are_overconfident():

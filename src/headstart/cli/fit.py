@@ -19,6 +19,9 @@ def fit(
     pretrained: Annotated[str | None, typer.Option(metavar="NAME", help="What to transfer from.")] = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,
+    find_rate: Annotated[
+        bool, typer.Option("--find-rate", help="Find training.lr by a test of growing step sizes; the report draws it.")
+    ] = False,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     out: options.Out = None,
@@ -31,4 +34,4 @@ def fit(
 
     chosen = options.settings_from(settings)
     task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
-    finish_run(chain.fit(task, plan, out), as_json)
+    finish_run(chain.fit(task, plan, out, find_rate=find_rate), as_json)

@@ -27,6 +27,7 @@ from headstart.training.cost import cost_probe, probe_rows
 from headstart.training.held_out import held_out
 from headstart.training.learner import Classifier, Learner
 from headstart.training.loop import train
+from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
@@ -175,6 +176,28 @@ class GradientMethod(Method):
         if isinstance(learner, Classifier) and stages:
             return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
         return building + cost_probe(learner, streams, self.losses, training, num_rows)
+
+    @final
+    def rate_curve(self, task: Task, backbone: Backbone, training: Training) -> RateCurve:
+        """The loss at growing step sizes, and the step size that follows; where training goes on in turns, of the first one.
+
+        Args:
+            task: What is to be learned.
+            backbone: What is transferred; it is not changed.
+            training: Budget and optimizer of the fit to come; its step size is what is asked for.
+
+        Returns:
+            The curve; the same arguments give the same one.
+
+        Raises:
+            TrainingError: The loss is not finite before the first step.
+        """
+        check_needs(self, task, backbone)
+        learner = self._built(task, backbone, training)
+        stages = self.stages(backbone)
+        if isinstance(learner, Classifier) and stages:
+            learner.freeze_up_to(stages[0])
+        return rate_curve(learner, self.streams(task), self.losses, training, self.after_step)
 
 
 def deployed(learner: Any, task: Task) -> Model:

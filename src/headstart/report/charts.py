@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from headstart.core.evaluation import Confusion, ReliabilityBin
 from headstart.planning.decision import LearningCurve
 from headstart.report.axis import Axis
+from headstart.training.rate_finder import RateCurve
 
 MOST_CELLS = 30
 """Above so many classes a heatmap cannot be read, and the most frequent confusions are listed instead."""
@@ -88,6 +89,54 @@ def curve_chart(curve: LearningCurve) -> CurveChart:
     forecast = Mark(x(4 * now), y(four.value), y(four.high), y(four.low), f"{4 * now:,}")
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
     return CurveChart(width, height, left, bottom, ticks, marks, forecast, path(first, now), path(now, 4 * now))
+
+
+@dataclass(frozen=True)
+class RateChart:
+    """The loss at growing step sizes, and where the chosen one lies.
+
+    Attributes:
+        width: Of the view box.
+        height: Of the view box.
+        left: Where the plot begins.
+        bottom: Where it ends.
+        x_ticks: Place and label: powers of ten.
+        y_ticks: Place and label.
+        line: Path of the smoothed loss.
+        chosen: The step size, whose whisker spans the plot.
+    """
+
+    width: float
+    height: float
+    left: float
+    bottom: float
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    line: str
+    chosen: Mark
+
+
+def rate_chart(curve: RateCurve) -> RateChart:
+    """The drawing of a rate curve, on a logarithmic axis of step sizes; what lies above twice the first loss is cut off."""
+    width, height, left, right, top, bottom = 640.0, 270.0, 52.0, 600.0, 22.0, 226.0
+    ceiling = max(2 * curve.losses[0], 1.5 * min(curve.losses))
+    axis = Axis.over([min(loss, ceiling) for loss in curve.losses], least=0.0, num_ticks=4)
+    low, high = math.log10(min(curve.rates[0], curve.suggested)), math.log10(curve.rates[-1])
+    span = (high - low) or 1.0
+
+    def x(rate: float) -> float:
+        return round(left + (right - left) * (math.log10(rate) - low) / span, 2)
+
+    def y(loss: float) -> float:
+        return round(bottom - (bottom - top) * axis.at(loss), 2)
+
+    points = [f"{x(rate)} {y(loss)}" for rate, loss in zip(curve.rates, curve.losses, strict=True)]
+    powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    x_ticks = tuple((x(10.0**power), f"{10.0**power:g}") for power in powers)
+    y_ticks = tuple((y(tick), f"{tick:.3g}") for tick in axis.ticks)
+    place = min(range(len(curve.rates)), key=lambda at: abs(math.log(curve.rates[at] / curve.suggested)))
+    chosen = Mark(x(curve.suggested), y(curve.losses[place]), top, bottom, f"{curve.suggested:.2g}")
+    return RateChart(width, height, left, bottom, x_ticks, y_ticks, "M" + " L".join(points), chosen)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.planning.decision import Decision
 from headstart.report.axis import Axis
-from headstart.report.charts import curve_chart, heatmap, reliability_dots, shortened, top_confusions
+from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
 from headstart.report.numbers import FILTERS
 from headstart.report.pictures import PictureBook, confident_mistakes, least_sure, pictures_of
 from headstart.report.source import Reported
@@ -80,6 +80,7 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         folder_literal=repr(str(run.folder)),
         metric_names=METRICS,
         unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
+        rates=rate_chart(run.rate_curve) if run.rate_curve else None,
         **_decision_parts(run.decision),
         **_evaluation_parts(run, task),
     )

@@ -13,6 +13,7 @@ from headstart.data.summary import TaskSummary
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
+from headstart.training.rate_finder import RateCurve
 
 
 class Reported(Protocol):
@@ -33,6 +34,10 @@ class Reported(Protocol):
     @property
     def decision(self) -> Decision | None:
         """The verdict and what was tried for it."""
+
+    @property
+    def rate_curve(self) -> RateCurve | None:
+        """How the step size was found."""
 
     @property
     def evaluation(self) -> Evaluation | None:

@@ -10,12 +10,14 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.data.task import Task
 from headstart.features.extract import features_of
+from headstart.methods import base
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.probe.ridge import Ridge
 from headstart.training import held_out as held_out_module
 from headstart.training import rungs
 from headstart.training.batches import Batches
 from headstart.training.learner import Classifier
+from headstart.training.rate_finder import RateCurve
 from headstart.training.settings import Training
 
 
@@ -126,3 +128,22 @@ def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
     assert [epochs for _, epochs in asked] == [7, 7]
     assert [stage for stage, _ in asked] == list(LpFt(depth="early").stages(backbone))
     assert 0 <= price - 2000 * (1 + 1 / 6) < 1000  # what is left is the time that building took
+
+
+def test_the_step_size_is_looked_for_where_the_first_rung_begins(
+    task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested: list[str] = []
+    whole = base.rate_curve
+
+    def watched(learner: Classifier, *rest: object) -> RateCurve:
+        assert learner.boundary is not None
+        tested.append(learner.boundary.stage)
+        return whole(learner, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(base, "rate_curve", watched)
+    before = backbone.weights_hash
+    curve = LpFt(depth="early").rate_curve(task, backbone, Training(batch_size=7))
+    assert tested == [LpFt(depth="early").stages(backbone)[0]]
+    assert curve.before == 1e-3
+    assert backbone._hash() == before
