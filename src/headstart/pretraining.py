@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def pretrain(
 
     Raises:
         DataError: The source cannot be used, has too few pictures, or lacks the labels that the method needs.
-        PlanError: A setting does not exist, or the folder holds another plan's fit.
+        PlanError: A setting does not exist, or the folder holds something else.
         PretrainedError: The model cannot be had.
         TrainingError: The training broke down.
         ExportError: The folder cannot be written.
@@ -114,9 +115,10 @@ def pretrain(
     chosen = _method_of(request, kind)
     _check_source(task, kind, chosen)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
-    steps, inputs = Steps(folder / "steps"), {"request": request.to_dict(), "task": task.fingerprint}
+    _claim(folder, request, task)
+    inputs = {"request": request.to_dict(), "task": task.fingerprint}
     with stage("planning"):
-        plan = steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
+        plan = Steps(folder / "steps").run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
     finished = runs.fit(task, plan, folder)
     write_atomically(folder / lineage.FILE, _lineage(task, plan).to_json())
     write_report(finished, folder / "report.html", task)
@@ -133,13 +135,24 @@ def _method_of(request: Request, kind: str) -> Method:
     return method
 
 
+def _claim(folder: Path, request: Request, task: Task) -> None:
+    """Refuse a folder that holds anything but this very pretraining, before any work."""
+    path = folder / "request.json"
+    content = json.dumps({"pretraining": request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"{folder} is a file. Give another --out.")
+    if folder.exists() and any(folder.iterdir()) and not (path.exists() and path.read_text(encoding="utf-8") == content):
+        raise PlanError(f"{folder} holds something else than this pretraining. Give another --out, or delete it.")
+    write_atomically(path, content)
+
+
 def _check_source(task: Task, kind: str, method: Method) -> None:
-    check_needs(method, task)
     if not method.label_free and not task.classes:
         raise DataError(
             f"{kind} needs labels of at least two classes, and {task.place} has fewer. "
             "Sort the pictures into one folder a class, or choose sim_clr, which needs none."
         )
+    check_needs(method, task)
     num_images = len(task.pool if method.label_free else task.labeled)
     if num_images < LEAST_IMAGES:
         raise DataError(
