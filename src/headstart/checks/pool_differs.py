@@ -1,0 +1,61 @@
+"""Are the unlabeled images of another kind than the labeled ones?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.findings import Finding
+from headstart.core.types import Floats
+from headstart.data.images import ImageSet
+from headstart.data.scan import scan
+from headstart.data.task import Task
+from headstart.features.kinship import kinship
+from headstart.features.rows import unit_rows
+
+MOST_LABELED = 500
+MOST_UNLABELED = 1_500
+
+
+def pool_differs(task: Task) -> Finding | None:
+    """A finding when labeled images are each other's nearest neighbors far more often than chance explains.
+
+    Thumbnails of gray values are compared, or the vectors themselves, at most 500 labeled and 1,500 unlabeled rows. Rows of one
+    kind are reported in at most one of a hundred tasks. One label a class is often too few for it, and what differs in little
+    but color is not seen.
+    """
+    if not task.unlabeled:
+        return None
+    labeled, unlabeled = _some(task.train, MOST_LABELED), _some(task.unlabeled, MOST_UNLABELED)
+    rows = np.concatenate([_rows(labeled), _rows(unlabeled)])
+    is_labeled = np.arange(len(rows)) < len(labeled)
+    groups = np.concatenate([labeled.groups, unlabeled.groups])
+    kin = kinship(unit_rows(rows - rows.mean(axis=0)), is_labeled, groups, task.seed)
+    if not kin.differs:
+        return None
+    return Finding(
+        code="pool-differs",
+        severity="warning",
+        title=f"The unlabeled images look unlike the labeled ones: of the nearest neighbors of labeled images, a share of "
+        f"{kin.share:.2f} is labeled, too, where {kin.expected:.2f} would be among images of one kind.",
+        evidence={
+            "share": round(kin.share, 4),
+            "expected": round(kin.expected, 4),
+            "p_value": kin.p_value,
+            "labeled": len(labeled),
+            "unlabeled": len(unlabeled),
+        },
+        advice="Look at some of the unlabeled images; those of another kind teach nothing, and whatever learns from them is "
+        "compared with learning from the labels alone.",
+    )
+
+
+def _some(images: ImageSet, most: int) -> ImageSet:
+    """No more than that many of the rows, evenly spaced."""
+    return images if len(images) <= most else images.take(np.linspace(0, len(images) - 1, most).astype(np.int64))
+
+
+def _rows(images: ImageSet) -> Floats:
+    """What is compared, float32 [sample, feature]."""
+    if images.images.embedded:
+        return np.asarray(images.images.vectors(), np.float32)
+    return scan(images.images).thumbnails.reshape(len(images), -1).astype(np.float32)
