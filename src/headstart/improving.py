@@ -55,7 +55,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     earlier = run.adjustment.num_judged if run.adjustment else 0
     adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier)
     if not adjustment.kept and evidence.model is None:
-        raise TrainingError(f"{evidence.judged.rung.reason} {adjustment.sentence}")
+        raise TrainingError(f"{run.failure} {adjustment.sentence}")
     if not adjustment.kept:
         return run, adjustment
     plan = adjustment.plan
@@ -93,17 +93,14 @@ def _check_free(out: Path, run: Run, minutes: float | None) -> None:
 
 
 def _opened(folder: Path) -> Run:
-    """The run in a folder; without a model, where the fit may have broken down."""
-    begun = all((folder / name).exists() for name in ("plan.toml", "task.json"))
-    return Run(folder) if begun else Run.load(folder)
+    """The run in a folder; one without a model, if its training broke down."""
+    return Run(folder) if Run(folder).failure else Run.load(folder)
 
 
 def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
     plan = run.plan
     backbone, candidate = backbone_of(plan), candidate_of(plan)
-    model = run.model if (run.folder / "model" / "model.json").exists() else None
-    if model is None and judge(task, candidate, backbone, task.folds[:1], steps).predictions is not None:
-        Run.load(run.folder)  # it did not break down: it was never finished, and this says so
+    model = None if run.failure else run.model
     judged = judge(task, candidate, backbone, task.folds, steps)
     name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
     if plan.hold_out:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
@@ -24,6 +24,7 @@ from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
+from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.methods.model import Model
 from headstart.planning.adjustment import Adjustment
@@ -113,6 +114,17 @@ class Run:
         return None if text is None else RateCurve.from_json(text, "rate_curve.json")
 
     @cached_property
+    def failure(self) -> str | None:
+        """Why its training broke down; None where it did not."""
+        return None if (self.folder / "model" / "model.json").exists() else self._read("failure.txt")
+
+    @cached_property
+    def forgetting(self) -> Forgetting | None:
+        """None where the run started from no other run whose test images were at hand."""
+        text = self._read("forgetting.json")
+        return None if text is None else Forgetting.from_json(text, "forgetting.json")
+
+    @cached_property
     def evaluation(self) -> Evaluation | None:
         """None before the evaluation."""
         text = self._read("evaluation.json")
@@ -170,9 +182,14 @@ class Run:
             "verdict": decision.verdict if decision else None,
             "decision": decided,
             "evaluation": self.evaluation.to_dict() if self.evaluation else None,
+            "forgetting": self.forgetting.to_dict() if self.forgetting else None,
             "findings": [finding.to_dict() for finding in self.findings],
             "seconds": self.seconds,
         }
+
+    def write_result(self) -> None:
+        """Write `result.json`: what `--json` prints."""
+        write_atomically(self.folder / "result.json", json.dumps(self.result, indent=2, ensure_ascii=False))
 
     def predict(self, images: ImageSet) -> Predictions:
         """Probabilities for images."""
@@ -198,7 +215,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
 
     Raises:
         PlanError: The folder holds another plan's fit.
-        TrainingError: The fit broke down.
+        TrainingError: The fit broke down; `failure.txt` keeps the sentence, so that `adjust` can go on from there.
         ExportError: The folder cannot be written.
     """
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([plan.to_dict(), task.fingerprint])[:8]}"
@@ -211,7 +228,11 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         write_atomically(folder / "env.json", json.dumps(_environment(), indent=2))
 
     def fitted(workspace: Path) -> Done:
-        fit_plan(task, plan, folder / "model", steps, workspace)
+        try:
+            fit_plan(task, plan, folder / "model", steps, workspace)
+        except TrainingError as error:
+            write_atomically(folder / "failure.txt", str(error))
+            raise
         return Done()
 
     def evaluated(_: Path) -> Evaluation:
@@ -231,7 +252,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
             evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
         write_atomically(folder / "evaluation.json", evaluation.to_json())
     finished = Run(folder)
-    write_atomically(folder / "result.json", json.dumps(finished.result, indent=2, ensure_ascii=False))
+    finished.write_result()
     return finished
 
 

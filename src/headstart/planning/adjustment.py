@@ -91,10 +91,10 @@ class Adjustment(Record):
             return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.kept)}."
         judged = [trial for trial in self.trials if trial.outcome != "too costly"]
         if judged:
-            return f"The run stands: no changed plan was better beyond noise ({len(judged)} tried)."
+            return f"The plan stands: no changed plan was better beyond noise ({len(judged)} tried)."
         if self.trials:
-            return "The run stands: what could be changed takes longer than the budget; give --minutes more."
-        return "The run stands: no rule found anything to change."
+            return "The plan stands: what could be changed takes longer than the budget; give --minutes more."
+        return "The plan stands: no rule found anything to change."
 
 
 def changes_between(before: Plan, after: Plan) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.ranges import Range
 from headstart.core.records import write_atomically
@@ -31,8 +31,8 @@ from headstart.planning.verdict import Side, advantage, compared
 USUAL_TRIALS = 20
 SURE = 1.645
 """Standard errors of a one-sided 95 % bound."""
-MOST_TOO_COSTLY = 5
-"""So many suggestions in a row that cannot finish end the search."""
+MOST_IN_VAIN = 5
+"""So many suggestions in a row that cannot finish, or that the task does not allow, end the search."""
 REDRAWS = 10
 """Suggestions that were all tried before end the search: there is nothing else to try."""
 
@@ -79,8 +79,8 @@ class Search:
 
     def _stuck(self) -> bool:
         """Whether nothing that was suggested lately can finish."""
-        latest = self.trials[-MOST_TOO_COSTLY:]
-        return len(latest) == MOST_TOO_COSTLY and all(trial.outcome == "too costly" for trial in latest)
+        latest = self.trials[-MOST_IN_VAIN:]
+        return len(latest) == MOST_IN_VAIN and not any(trial.seconds for trial in latest)
 
     def _suggested(self) -> Beginning | None:
         """The default, then what similar tasks chose, then what the sampler draws; None when that was all tried before."""
@@ -96,8 +96,17 @@ class Search:
         return None
 
     def _tried(self, suggested: Beginning) -> SearchTrial:
-        """What became of the settings; a trial that cannot finish in time is not begun."""
-        number, plan = len(self.trials), plan_with(self.study.plan, suggested.settings)
+        """What became of the settings; those that the task does not allow are a failed trial, unless they are the default's."""
+        try:
+            return self._priced(plan_with(self.study.plan, suggested.settings), suggested)
+        except (DataError, PlanError) as error:
+            if not self.trials:
+                raise
+            return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="failed", reason=str(error))
+
+    def _priced(self, plan: Plan, suggested: Beginning) -> SearchTrial:
+        """The trial; one that cannot finish in time is not begun."""
+        number = len(self.trials)
         if self.minutes is not None:
             price = MARGIN * seconds_of_judging(candidate_of(plan), self.task, backbone_of(plan), self.steps)
             if price > self.left_seconds:

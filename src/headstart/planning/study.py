@@ -82,10 +82,15 @@ class Found(Record):
 
 
 def space_of(plan: Plan) -> dict[str, Range]:
-    """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included."""
+    """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included.
+
+    Feature vectors have one block, which leaves no choice of blocks.
+    """
     method = METHODS.get(plan.method["kind"])
     defaults = method().to_dict() | plan.method
     space = {f"method.{name}": found.containing(defaults[name]) for name, found in ranges_of(method).items()}
+    if plan.pretrained == "embeddings":
+        space.pop("method.blocks", None)
     if method.cost == "gradient":
         values = plan.training.to_dict()
         marked = ranges_of(Training, marked_only=True)
