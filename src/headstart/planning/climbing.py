@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 from headstart.backbones.loading import card_of
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
+from headstart.planning.candidate import Candidate
 from headstart.planning.choosing import best_closed, loss_of
+from headstart.planning.costs import seconds_per_image
 from headstart.planning.ladder import ALL_SHARE, Ladder, Only
+from headstart.planning.mirroring import mirroring
 from headstart.planning.ranking import Ranking
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
@@ -22,6 +25,8 @@ WITH_POOL = ("label_mean", "self_training")
 """Closed forms that learn from unlabeled rows, the least risk first."""
 FEW_LABELS = 5
 """Up to so many labels a class the folds are too small to tell, and what unlabeled rows add is the better guess."""
+MIRRORING_SHARE = 0.1
+"""Of what is left, for asking whether pictures may be mirrored."""
 SMALL_GAP = 0.03
 """Canary gap under which training from scratch goes before fine-tuning."""
 
@@ -168,4 +173,17 @@ def _fine_tuned(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     if method is None and best and best.rung.accuracy and 1 - best.rung.accuracy.value < HARD_ENOUGH:
         ladder.skip(candidate, f"{best.rung.name} errs on {1 - best.rung.accuracy.value:.1%} only: no point left to win")
         return
-    ladder.gradient(candidate, ALL_SHARE)
+    ladder.gradient(_mirrored(ladder, candidate, wishes), ALL_SHARE)
+
+
+def _mirrored(ladder: Ladder, candidate: Candidate, wishes: Wishes) -> Candidate:
+    """The candidate, trained on mirrored pictures too where held-out rows say that this helps and nobody said otherwise."""
+    if "flip" not in candidate.method or "flip" in wishes.settings:
+        return candidate
+    backbone = ladder.backbone(candidate)
+    price = seconds_per_image(backbone, ladder.task, ladder.steps) * len(ladder.task.labeled)
+    if price > MIRRORING_SHARE * ladder.remaining_seconds:
+        return candidate
+    found = mirroring(ladder.task, candidate, backbone, ladder.steps)
+    ladder.notes.append(str(found))
+    return candidate.model_copy(update={"method": {**candidate.method, "flip": found.helps}})

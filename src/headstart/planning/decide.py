@@ -123,7 +123,7 @@ def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: i
         chosen = transfer if only == "transfer" else chosen_of(verdict, transfer, without, made[0], chance)
     curve = _curve(ladder, transfer)
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
-    reasons = reasons_for(ladder.judged, chosen, comparisons, curve, ranking)
+    reasons = (*reasons_for(ladder.judged, chosen, comparisons, curve, ranking), *ladder.notes)
     rejected = rejected_from(ladder.judged, ranking, chosen, comparisons)
     decision = Decision(
         verdict=verdict,

@@ -71,6 +71,7 @@ class Ladder:
         weights: A file of weights for the transfer candidates, or "pretrained".
         only: The one side that is tried; None tries both.
         judged: In the order tried.
+        notes: What else was found out on the way, in sentences.
     """
 
     task: Task
@@ -80,6 +81,7 @@ class Ladder:
     weights: str = "pretrained"
     only: Only | None = None
     judged: list[Judged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     shelf: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
 
     @property
