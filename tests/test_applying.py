@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,3 +47,74 @@ def test_a_run_whose_data_changed_or_are_gone_has_no_task(finished):
     assert task_of(run) is None
     shutil.rmtree("shades")
     assert task_of(run) is None
+
+
+CLASSIC = ("--set", "training.epochs=2", "--set", "training.batch_size=8")
+
+
+def shaded(folder: Path, names: tuple[str, ...], step: int) -> str:
+    """Pictures in classes of growing brightness."""
+    rng = np.random.default_rng(len(names))
+    for level, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(15):
+            pixels = (step * level + rng.integers(0, 60, (16, 16, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return str(folder)
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch, headstart_command):
+    """A network trained from scratch on two shades, and another task of three."""
+    monkeypatch.chdir(tmp_path)
+    shaded(tmp_path / "two", ("dark", "light"), 150)
+    shaded(tmp_path / "three", ("low", "mid", "high"), 90)
+    words = (
+        "fit",
+        "two",
+        "--method",
+        "fine_tune",
+        "--pretrained",
+        "small_cnn",
+        "--weights",
+        "none",
+        "--set",
+        "training.epochs=6",
+    )
+    assert headstart_command(*words, "-o", "source").code == 0
+    return tmp_path
+
+
+def continued(headstart_command, method: str, folder: str, *more: str) -> Run:
+    words = ("fit", "three", "--method", method, "--pretrained", "run:source", *CLASSIC, *more, "-o", folder)
+    answer = headstart_command(*words)
+    assert answer.code == 0, answer.err
+    return Run.load(folder)
+
+
+def test_a_fit_from_an_earlier_run_says_what_was_forgotten_of_its_task(source, headstart_command):
+    tuned = continued(headstart_command, "fine_tune", "tuned", "--set", "training.lr=0.05")
+    found = tuned.forgetting
+    earlier = Run.load("source")
+    test = task_of(earlier).test.opened_for_evaluation()
+    judged = replace(earlier.model, backbone=tuned.model.backbone).predict(test)
+    assert (found.source, found.num_images) == ("two", len(test))
+    assert found.before.value == pytest.approx(earlier.evaluation.accuracy.value)
+    assert found.after.value == pytest.approx(judged.correct.mean())
+    assert found.lost.value == pytest.approx(found.before.value - found.after.value)
+    assert json.loads((source / "tuned" / "result.json").read_text())["forgetting"] == found.to_dict()
+    page = (source / "tuned" / "report.html").read_text(encoding="utf-8")
+    assert 'id="forgetting"' in page
+    assert found.sentence in page.replace("&#43;", "+")
+
+
+def test_nothing_is_forgotten_by_what_leaves_the_network_or_does_not_start_from_it(source, headstart_command):
+    assert continued(headstart_command, "ridge", "head").forgetting is None
+    assert continued(headstart_command, "fine_tune", "fresh", "--weights", "none").forgetting is None
+    assert Run.load("source").forgetting is None
+    assert 'id="forgetting"' not in (source / "head" / "report.html").read_text(encoding="utf-8")
+
+
+def test_without_the_source_s_data_a_fit_goes_through_unmeasured(source, headstart_command):
+    shutil.rmtree("two")
+    assert continued(headstart_command, "fine_tune", "tuned").forgetting is None

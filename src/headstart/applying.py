@@ -1,13 +1,15 @@
-"""Applying a finished run: labels for new files, and metrics on other labeled images."""
+"""Applying a finished run: labels for new files, metrics on other labeled images, what was forgotten of an earlier task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart.backbones.providers.own_runs import run_of
 from headstart.core.errors import DataError, HeadstartError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import UNLABELED, Integers
@@ -16,6 +18,7 @@ from headstart.data.listing import Listing
 from headstart.data.scan import scan
 from headstart.data.splitting import reader_for
 from headstart.data.task import Task
+from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.protocols import evaluate
 from headstart.runs import Run
 
@@ -52,6 +55,29 @@ def task_of(run: Run) -> Task | None:
     except HeadstartError:
         return None
     return task if task.fingerprint == run.task_summary.task_fingerprint else None
+
+
+def forgotten_by(run: Run) -> Forgetting | None:
+    """What a run's training cost on the task of the run that it started from, by that one's head on its test images.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        Accuracy before and after; None where it started from no run with classes, left that one's network as it was, or the test
+        images are gone.
+    """
+    folder = run_of(run.plan.pretrained)
+    if folder is None or run.plan.weights != "pretrained" or not (folder / "model" / "model.json").exists():
+        return None
+    earlier = Run(folder)
+    source, after = earlier.model, run.model.backbone
+    if not source.classes or source.backbone.weights_hash == after.weights_hash:
+        return None
+    task = task_of(earlier)
+    if task is None or task.test is None:
+        return None
+    return forgetting(source, replace(source, backbone=after), task.name, task.test)
 
 
 def evaluate_on(run: Run, place: str) -> Evaluation:

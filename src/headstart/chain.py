@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart import runs
+from headstart.applying import forgotten_by
 from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
 from headstart.backbones.loading import card_of, pretrained
 from headstart.backbones.pretrained import Pretrained
@@ -183,12 +184,18 @@ def decide(task: Task, ranking: Ranking, *, minutes: float | None = None, only: 
 def fit(task: Task, plan: Plan, out: Path | None = None, *, find_rate: bool = False) -> Run:
     """Fit a plan, evaluate it on the test set, and write the report; see `runs.fit`.
 
-    With `find_rate` the step size is the one that a test of growing ones suggests; the report draws its curve.
+    Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate`
+    the step size is the one that a test of growing ones suggests; the report draws its curve.
     """
     plan, curve = with_found_rate(task, plan) if find_rate else (plan, None)
     finished = runs.fit(task, plan, out)
     if curve is not None:
         write_atomically(finished.folder / "rate_curve.json", curve.to_json())
+    forgotten = forgotten_by(finished)
+    if forgotten is not None:
+        write_atomically(finished.folder / "forgetting.json", forgotten.to_json())
+        finished = Run(finished.folder)
+        finished.write_result()
     write_report(finished, finished.folder / "report.html", task)
     return finished
 

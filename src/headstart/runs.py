@@ -26,11 +26,13 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluate, evaluation_of
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods.model import Model
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.fitting import fit_plan, out_of_fold
 from headstart.planning.plan import Plan
+from headstart.planning.pool_audit import audited
 from headstart.planning.ranking import Ranking
 from headstart.training.rate_finder import RateCurve
 
@@ -45,6 +47,12 @@ class Findings(Record):
 
 class Done(Record):
     """A stage whose result lies in files of its own."""
+
+
+class Audited(Record):
+    """What predictions for unlabeled images are worth, where there are any and something was held out."""
+
+    audit: PseudoLabelAudit | None
 
 
 CHOSEN_ON_THEM = "The method was chosen on these same images, so that the numbers lean to the bright side."
@@ -135,6 +143,12 @@ class Run:
         """The evaluated rows."""
         path = self.folder / "predictions.parquet"
         return Predictions.read(path) if path.exists() else None
+
+    @cached_property
+    def pool_audit(self) -> PseudoLabelAudit | None:
+        """None where there are no unlabeled images, or no labeled image was held out."""
+        text = self._read("pool_audit.json")
+        return None if text is None else PseudoLabelAudit.from_json(text, "pool_audit.json")
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -251,9 +265,22 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         with stage("evaluating"):
             evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
         write_atomically(folder / "evaluation.json", evaluation.to_json())
+        _audit_pool(task, plan, folder, steps, inputs)
     finished = Run(folder)
     finished.write_result()
     return finished
+
+
+def _audit_pool(task: Task, plan: Plan, folder: Path, steps: Steps, inputs: dict[str, Any]) -> None:
+    """Write `pool_audit.json`: what the model's predictions for unlabeled images would be worth as labels."""
+    if not task.unlabeled:
+        return
+    with stage("looking at unlabeled images"):
+        made = steps.run(
+            "audit", inputs, Audited, lambda _: Audited(audit=audited(task, plan, Model.load(folder / "model"), steps))
+        )
+    if made.audit:
+        write_atomically(folder / "pool_audit.json", made.audit.to_json())
 
 
 def _check_sole(folder: Path, stem: str) -> None:

@@ -18,6 +18,7 @@ from headstart.core.predictions import Predictions
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
+from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluation_of
 from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
 from headstart.planning.plan import Plan, Rejected
@@ -38,6 +39,7 @@ class FakeRun:
     ranking: Ranking | None = None
     decision: Decision | None = None
     rate_curve: RateCurve | None = None
+    forgetting: Forgetting | None = None
     evaluation: Evaluation | None = None
     predictions: Predictions | None = None
     findings: tuple[Finding, ...] = ()

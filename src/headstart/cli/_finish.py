@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from headstart.cli._printing import print_json, show
+from headstart.cli._printing import facts, plain, print_json, show
 from headstart.cli._views import run_view
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
     else:
         sentence = finished.decision.sentence if finished.decision else ""
         show(run_view(str(finished.folder), finished.result, sentence))
+        if finished.forgetting:
+            show(facts([("Forgotten", plain(finished.forgetting.sentence))]))
     if strict:
         exit_on_findings(finished.findings)
 

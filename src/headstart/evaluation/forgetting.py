@@ -1,70 +1,72 @@
-"""Forgetting: what a network lost on the task that it was first trained for."""
+"""Forgetting: what a network lost on the task that it was trained for before."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from headstart.backbones.backbone import Backbone
-from headstart.backbones.source_head import source_head_of
 from headstart.core.errors import DataError
+from headstart.core.estimate import Estimate
+from headstart.core.records import Record
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
-from headstart.features.extract import features_of
-from headstart.features.rows import linear_scores
+from headstart.evaluation.compare import compare
+from headstart.evaluation.metrics import metrics_of
+from headstart.evaluation.protocols import Predicts
 
 
-@dataclass(frozen=True)
-class Forgetting:
-    """Accuracy on the source task.
+class Forgetting(Record):
+    """Accuracy on an earlier task.
 
     Attributes:
-        before: By the network as it came, in [0, 1].
-        after: By the network as it was left, through its own classifier.
+        source: Name of the earlier task.
+        num_images: Images of it that both were asked about.
+        before: Accuracy by the network as it came.
+        after: Accuracy by the network as it was left.
+        lost: The fall, image by image; below zero where something was gained.
     """
 
-    before: float
-    after: float
+    source: str
+    num_images: int
+    before: Estimate
+    after: Estimate
+    lost: Estimate
 
     @property
-    def lost(self) -> float:
-        """The fall, in [-1, 1]."""
-        return self.before - self.after
+    def sentence(self) -> str:
+        """What was lost, for people."""
+        points = 100 * self.lost.value
+        change = (
+            f"fell by {points:.1f} points" if points > 0 else f"rose by {-points:.1f} points" if points < 0 else "is the same"
+        )
+        interval = f"95%: {-100 * self.lost.high:+.1f} to {-100 * self.lost.low:+.1f}"
+        shares = f"from {self.before.value:.1%} to {self.after.value:.1%}" if points else f"{self.after.value:.1%}"
+        return f"Accuracy on {self.source} {change}, {shares} ({interval}; {self.num_images:,} images)."
 
 
-def forgetting(before: Backbone, after: Backbone, source_images: ImageSet) -> Forgetting:
-    """What fine-tuning cost on the source task. Opens the images if they are sealed.
+def forgetting(before: Predicts, after: Predicts, source: str, images: ImageSet) -> Forgetting:
+    """What a training cost on an earlier task. Opens the images if they are sealed.
 
-    The network's own classifier judges both times: a method that does not train it, such as lp_ft, leaves it as it was, and lwf
-    brings it along.
+    One head should judge both times, so that what changed is the network.
 
     Args:
-        before: The network as it came.
-        after: `model.backbone` of what it became.
-        source_images: Images of the source task, best ones that it was not trained on, labeled by number of its classes.
+        before: The network as it came, with the head of the earlier task.
+        after: The network as it was left, with the same head.
+        source: Name of the earlier task.
+        images: Of the earlier task, best ones that it was not trained on.
 
     Returns:
-        Both accuracies.
+        Both accuracies and the fall.
 
     Raises:
-        DataError: No image has a label, or the classes are not those of the network's own classifier.
-        PlanError: A network has no classifier of its own.
+        DataError: No image has a label.
     """
-    opened = source_images.opened_for_evaluation()
-    labeled = opened.take(np.flatnonzero(opened.labels != UNLABELED))
+    opened = images.opened_for_evaluation()
+    labeled = opened.take(opened.labels != UNLABELED)
     if not len(labeled):
-        raise DataError(f"None of the {len(opened)} images of the source has a label. Give labeled images.")
-    return Forgetting(_source_accuracy(before, labeled), _source_accuracy(after, labeled))
-
-
-def _source_accuracy(backbone: Backbone, images: ImageSet) -> float:
-    head = source_head_of(backbone)
-    if head.out_features != images.num_classes:
-        raise DataError(
-            f"The images of the source have {images.num_classes} classes, and {backbone.card.name} was trained on "
-            f"{head.out_features}. Give images labeled by the classes of that network."
-        )
-    bias = np.zeros(head.out_features) if head.bias is None else head.bias.detach().numpy()
-    scores = linear_scores(features_of(images, backbone).penultimate, head.weight.detach().numpy().T, bias)
-    return float((scores.argmax(axis=1) == images.labels).mean())
+        raise DataError(f"None of the {len(opened)} images of {source} has a label. Give labeled images.")
+    then, now = before.predict(labeled), after.predict(labeled)
+    return Forgetting(
+        source=source,
+        num_images=len(labeled),
+        before=metrics_of(then)["accuracy"],
+        after=metrics_of(now)["accuracy"],
+        lost=compare(then, now, seed=0).accuracy_gain,
+    )

@@ -10,6 +10,7 @@ from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
 from headstart.data.summary import TaskSummary
+from headstart.evaluation.forgetting import Forgetting
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
@@ -38,6 +39,10 @@ class Reported(Protocol):
     @property
     def rate_curve(self) -> RateCurve | None:
         """How the step size was found."""
+
+    @property
+    def forgetting(self) -> Forgetting | None:
+        """What was lost on an earlier task."""
 
     @property
     def evaluation(self) -> Evaluation | None:
