@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.backbones.providers.own_runs import enlist
 from headstart.core.errors import PretrainedError
 
 
@@ -50,3 +52,55 @@ def test_card_of_a_run_says_where_it_comes_from(tmp_path: Path) -> None:
     assert card.source == "the run flowers"
     assert card.source_accuracy is None
     assert torch.equal(torch.tensor(card.mean), torch.tensor(card_of("timm/test_resnet").mean))
+
+
+LINEAGE = {
+    "source": "leaves",
+    "place": "leaves/",
+    "task_fingerprint": "abc",
+    "num_images": 1_009,
+    "classes": [],
+    "method": "sim_clr",
+    "epochs": 3,
+    "started_from": "",
+    "mean": [0.1, 0.2, 0.3],
+    "std": [0.4, 0.5, 0.6],
+}
+
+
+def test_only_runs_that_were_enlisted_are_listed_and_only_while_they_are_there(tmp_path: Path) -> None:
+    for name in ("seen", "unseen"):
+        _run(tmp_path / name)
+    assert enlist(tmp_path / "seen") == f"run:{tmp_path / 'seen'}"
+    enlist(tmp_path / "seen")
+    enlist(tmp_path / "empty")
+    names = [card.name for card in pretrained(provider="own_runs") if str(tmp_path) in card.name]
+    assert names == [f"run:{tmp_path / 'seen'}"]
+    (tmp_path / "seen" / "model" / "backbone" / "card.json").unlink()
+    assert not any(str(tmp_path) in card.name for card in pretrained(provider="own_runs"))
+
+
+def test_a_pretrained_run_s_card_names_its_source_and_its_own_normalization(tmp_path: Path) -> None:
+    mean, std = (0.25, 0.5, 0.75), (0.2, 0.3, 0.4)
+    backbone = load_backbone("small_cnn", "none", 11, mean=mean, std=std)
+    backbone.refreshed().save(tmp_path / "model" / "backbone")
+    (tmp_path / "lineage.json").write_text(json.dumps(LINEAGE), encoding="utf-8")
+    card = card_of(f"run:{tmp_path}")
+    assert card.source == "leaves, 1,009 pictures (sim_clr)"
+    assert (card.mean, card.std, card.input_pixels, card.provider) == (mean, std, 11, "own_runs")
+    loaded = load_backbone(card.name)
+    assert loaded.weights_hash == backbone.weights_hash
+    images = torch.rand(2, 3, 11, 11, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(loaded.normalized(images)[:, 2], (images[:, 2] - 0.75) / 0.4)
+    loaded.save(tmp_path / "kept")
+    assert Backbone.load(tmp_path / "kept").weights_hash == backbone.weights_hash
+
+
+def test_a_damaged_card_is_told(tmp_path: Path) -> None:
+    _run(tmp_path)
+    path = tmp_path / "model" / "backbone" / "card.json"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(PretrainedError) as caught:
+        card_of(f"run:{tmp_path}")
+    assert str(caught.value).startswith(f"{path} cannot be read (")
+    assert str(caught.value).endswith("). Fit the run again.")
