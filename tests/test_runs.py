@@ -124,3 +124,16 @@ def test_without_a_place_the_folder_is_named_after_data_and_plan(task, tmp_path,
     names = {fit(task, plan).folder.name for plan in (plan_of(), plan_of(), plan_of("knn"))}
     assert len(names) == 2
     assert all(name.startswith("vectors-") for name in names)
+
+
+def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(task, tmp_path):
+    assert fit(task, plan_of(), tmp_path / "without").pool_audit is None
+    pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
+    pooled = replace(task, unlabeled=pool)
+    audit = fit(pooled, plan_of(), tmp_path / "run").pool_audit
+    assert (audit.num_held, audit.num_pool) == (61, 23)
+    assert Run.load(tmp_path / "run").pool_audit == audit
+    predicted = Run.load(tmp_path / "run").predict(pool).predicted
+    assert [one.predicted for one in audit.classes] == pytest.approx([(predicted == 0).mean(), (predicted == 1).mean()])
+    (tmp_path / "run" / "pool_audit.json").unlink()
+    assert fit(pooled, plan_of(), tmp_path / "run").pool_audit == audit
