@@ -11,6 +11,9 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError, TrainingError
 from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
+from headstart.data.images import Embeddings, ImageSet
+from headstart.features.kinship import Kinship
+from headstart.features.pool_support import PoolSupport
 from headstart.planning import climbing, judge, ladder
 from headstart.planning.decide import decide
 from headstart.training.settings import Training
@@ -168,12 +171,27 @@ def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
     assert plan.method["kind"] in kinds
 
 
+def test_unlabeled_rows_of_another_kind_are_not_learned_from(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    far = ImageSet(
+        Embeddings(task.unlabeled.images.vectors() * 0.1 + 50, "far", np.arange(260)),
+        task.classes,
+        np.full(260, UNLABELED),
+        np.arange(260) + 1000,
+    )
+    decision, plan = decide(replace(task, unlabeled=far), ranking(), minutes=1, steps=steps)
+    assert plan.method["kind"] == "ridge"
+    skipped = {rung.method["kind"]: rung.reason for rung in decision.rungs if rung.status == "skipped"}
+    assert set(skipped) == {"label_mean", "self_training"}
+    assert all(reason.startswith("The unlabeled images are of another kind") for reason in skipped.values())
+
+
 def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, ranking, steps):
     decision, _ = decide(vectors(), ranking(), minutes=1, steps=steps)
     assert {rung.method["kind"] for rung in decision.rungs} == {"ridge"}
 
 
-def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, steps):
+def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, steps, monkeypatch):
     task = vectors(num=60)
     one_each = np.array([int(np.flatnonzero(task.train.labels == label)[0]) for label in (0, 1)])
     rest = np.setdiff1d(np.arange(60), one_each)
@@ -186,8 +204,15 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, step
         "is fitted, untested. Label one more image a class."
     ).replace("ridge on penultimate of embeddings", decision.chosen)
     assert decision.rungs[0].accuracy is None
-    _, plan = decide(replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps)
-    assert plan.method["kind"] == "label_mean"
+    with_pool = replace(bare, unlabeled=pool)
+    for supported, kind in ((True, "label_mean"), (False, "ridge")):
+        kin = Kinship(share=0.0, expected=0.0, p_value=1.0)
+        answer = PoolSupport(supported=supported, reason="As tested.", kinship=kin, p_value=0.5)
+        monkeypatch.setattr(climbing, "pool_support", lambda *_, answer=answer: answer)
+        decision, plan = decide(with_pool, ranking(), minutes=1, steps=steps)
+        assert plan.method["kind"] == kind
+        said = decision.reasons if supported else [one.reason for one in decision.rejected]
+        assert "As tested." in said
     _, plan = decide(
         replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps, method="knn", settings={"num_neighbors": 1}
     )

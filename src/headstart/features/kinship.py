@@ -73,8 +73,8 @@ def kinship(rows: Floats, labeled: Booleans, groups: Integers, seed: int) -> Kin
         valid = counts[chosen]
         return float((marked[index[chosen]] & valid).sum() / max(1, valid.sum()))
 
-    random = generator_for(seed, "kinship")
+    generator = generator_for(seed, "kinship")
     share = share_of(np.flatnonzero(labeled))
-    drawn = np.array([share_of(random.permutation(len(rows))[:num]) for _ in range(DRAWS)])
+    drawn = np.array([share_of(generator.permutation(len(rows))[:num]) for _ in range(DRAWS)])
     p_value = (1 + int((drawn >= share).sum())) / (DRAWS + 1)
     return Kinship(share=share, expected=float(drawn.mean()), p_value=p_value)

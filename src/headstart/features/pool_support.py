@@ -96,9 +96,9 @@ def separation_p_value(graph: Graph, labels: Integers, seed: int) -> float:
     if len(present) < 2:
         return 1.0
     places = _places(graph, seed)
-    random = generator_for(seed, "separation")
+    generator = generator_for(seed, "separation")
     nearness = _nearness(places[known], classes)
-    drawn = np.array([_nearness(places[random.permutation(len(labels))[: len(known)]], classes) for _ in range(DRAWS)])
+    drawn = np.array([_nearness(places[generator.permutation(len(labels))[: len(known)]], classes) for _ in range(DRAWS)])
     return (1 + int((drawn <= nearness).sum())) / (DRAWS + 1)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from headstart.backbones.loading import card_of
+from headstart.features.pool import pool_of
+from headstart.features.pool_support import PoolSupport, pool_supports
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.choosing import best_closed, loss_of
-from headstart.planning.costs import seconds_per_image
+from headstart.planning.costs import seconds_of_features, seconds_per_image
+from headstart.planning.judge import Judged
 from headstart.planning.ladder import ALL_SHARE, Ladder, Only
 from headstart.planning.mirroring import mirroring
 from headstart.planning.ranking import Ranking
@@ -67,8 +71,7 @@ def climb(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     if not embedded:
         ladder.closed_form(ladder.candidate("canary", "pixels", _ridge("penultimate")), ladder.shares.canary, must=True)
     if wishes.only != "scratch":
-        _closed_forms(ladder, ranking, wishes)
-        _with_pool(ladder, wishes)
+        closed_forms(ladder, ranking, wishes)
     if embedded:
         return
     if ladder.many or _gap(ladder) < SMALL_GAP or wishes.method is not None:
@@ -91,7 +94,7 @@ def _together(ladder: Ladder) -> None:
 
 
 def _with_pool(ladder: Ladder, wishes: Wishes) -> None:
-    """Heads that learn from unlabeled rows too, on what the best head without them sees."""
+    """Heads that learn from unlabeled rows too, on what the best head without them sees; none on rows of another kind."""
     best = best_closed(ladder.judged, few_labels(ladder))
     if wishes.method is not None or ladder.task.unlabeled is None or best is None:
         return
@@ -99,14 +102,58 @@ def _with_pool(ladder: Ladder, wishes: Wishes) -> None:
     for kind in WITH_POOL:
         chosen = settings_of(method_from({"kind": kind, "blocks": seen.method["blocks"]}))
         candidate = ladder.candidate("transfer", seen.pretrained, chosen, pixels=seen.input_pixels)
-        ladder.closed_form(candidate, ladder.shares.first, must=False)
+        support = pool_support(ladder, candidate)
+        if support and support.kinship.differs:
+            ladder.skip(candidate, support.reason)
+        else:
+            ladder.closed_form(candidate, ladder.shares.first, must=False)
+
+
+def untested(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> Judged:
+    """What is fitted where nothing can be held out: the method asked for, else what is best with one label a class.
+
+    That is a head that learns from unlabeled rows too, where a test that needs no held-out rows says that labels may spread along
+    them, and ridge otherwise.
+    """
+    name, recipe = in_turn(ladder, ranking)[0], wishes.recipe(ladder.task.seed)
+    if wishes.method is not None:
+        return ladder.unjudged(ladder.candidate("transfer", name, wishes.chosen(wishes.method), recipe))
+    blocks = "penultimate" if ladder.task.train.images.embedded else "stages+pixels"
+    ridge, pooled = (ladder.candidate("transfer", name, wishes.chosen(kind, blocks=blocks)) for kind in ("ridge", WITH_POOL[0]))
+    support = pool_support(ladder, pooled)
+    if support is None or not support.supported:
+        if ladder.task.unlabeled is not None:
+            ladder.skip(pooled, support.reason if support else "too little time for features of the unlabeled images")
+        return ladder.unjudged(ridge)
+    ladder.notes.append(support.reason)
+    return ladder.unjudged(pooled)
+
+
+def pool_support(ladder: Ladder, candidate: Candidate) -> PoolSupport | None:
+    """Whether labels may spread along the unlabeled rows as a candidate sees them; None without such rows or the time to look."""
+    task, backbone = ladder.task, ladder.backbone(candidate)
+    price = seconds_of_features(backbone, task, ladder.steps, with_pool=True)
+    if task.unlabeled is None or price > ladder.shares.first * ladder.budget_seconds:
+        return None
+
+    def make(_: Path) -> PoolSupport:
+        return pool_supports(pool_of(task, backbone, candidate.method["blocks"], task.seed))
+
+    inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "blocks": candidate.method["blocks"]}
+    return ladder.steps.run("pool", inputs, PoolSupport, make)
 
 
 def _ridge(blocks: str) -> dict[str, Any]:
     return settings_of(method_from({"kind": "ridge", "blocks": blocks}))
 
 
-def _closed_forms(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
+def closed_forms(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
+    """Judge the heads on frozen features, those that learn from unlabeled rows last."""
+    _supervised(ladder, ranking, wishes)
+    _with_pool(ladder, wishes)
+
+
+def _supervised(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     if wishes.method is not None:
         if METHODS.get(wishes.method).cost == "closed form":
             chosen = wishes.chosen(wishes.method)

@@ -15,7 +15,7 @@ from headstart.features.representation import Representation
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
 from headstart.planning.choosing import best_closed, best_transfer, best_without, chosen_of, side_of
-from headstart.planning.climbing import WITH_POOL, Wishes, climb, few_labels, in_turn
+from headstart.planning.climbing import Wishes, climb, few_labels, untested
 from headstart.planning.curve import MOST_ROWS, learning_curve
 from headstart.planning.decision import Decision, LearningCurve
 from headstart.planning.judge import Judged, fold_inputs
@@ -142,12 +142,8 @@ def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: i
 
 
 def _by_default(ladder: Ladder, ranking: Ranking, wishes: Wishes, per_class: int | None) -> tuple[Decision, Plan]:
-    """Where nothing can be held out: the method asked for, else what is best on average with one label a class."""
-    kind = wishes.method or (WITH_POOL[0] if ladder.task.unlabeled else "ridge")
-    embedded = ladder.task.train.images.embedded
-    usual = {} if wishes.method else {"blocks": "penultimate" if embedded else "stages+pixels"}
-    chosen, recipe = wishes.chosen(kind, **usual), wishes.recipe(ladder.task.seed)
-    judged = ladder.unjudged(ladder.candidate("transfer", in_turn(ladder, ranking)[0], chosen, recipe))
+    """Where nothing can be held out."""
+    judged = untested(ladder, ranking, wishes)
     sentence = (
         f"No class has two labels, so that nothing can be held out and no comparison made: {judged.rung.name} is fitted, "
         "untested. Label one more image a class."
@@ -157,10 +153,10 @@ def _by_default(ladder: Ladder, ranking: Ranking, wishes: Wishes, per_class: int
         chosen=judged.rung.name,
         gain=Estimate(value=0.0, low=-1.0, high=1.0),
         sentence=sentence,
-        rungs=(judged.rung,),
+        rungs=tuple(one.rung for one in ladder.judged),
         comparisons=(),
         curve=None,
-        reasons=(sentence, ranking.sentence),
+        reasons=(sentence, ranking.sentence, *ladder.notes),
         rejected=rejected_from(ladder.judged, ranking, judged, ()),
         budget_seconds=ladder.budget_seconds,
         spent_seconds=ladder.spent_seconds,
