@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from headstart.data.task import Task
     from headstart.evaluation.compare import compare
     from headstart.evaluation.protocols import evaluate
+    from headstart.extending import extend
     from headstart.improving import adjust, search
     from headstart.methods.model import Model
     from headstart.planning.plan import Plan
@@ -45,6 +46,7 @@ _PLACES = {
     "compare": "headstart.evaluation.compare",
     "decide": "headstart.chain",
     "evaluate": "headstart.evaluation.protocols",
+    "extend": "headstart.extending",
     "fit": "headstart.chain",
     "inspect": "headstart.checks.inspection",
     "load_backbone": "headstart.backbones.loading",
@@ -68,6 +70,7 @@ __all__ = [
     "compare",
     "decide",
     "evaluate",
+    "extend",
     "fit",
     "inspect",
     "load_backbone",

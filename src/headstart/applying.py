@@ -71,7 +71,7 @@ def forgotten_by(run: Run) -> Forgetting | None:
     if folder is None or run.plan.weights != "pretrained" or not (folder / "model" / "model.json").exists():
         return None
     earlier = Run(folder)
-    source, after = earlier.model, run.model.backbone
+    source, after = replace(earlier.model, partners=()), run.model.backbone
     if not source.classes or source.backbone.weights_hash == after.weights_hash:
         return None
     task = task_of(earlier)

@@ -24,6 +24,7 @@ from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
+from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
@@ -133,6 +134,12 @@ class Run:
         return None if text is None else Forgetting.from_json(text, "forgetting.json")
 
     @cached_property
+    def extension(self) -> Extension | None:
+        """What the run that this one extends gained and lost; None for a run that extends none."""
+        text = self._read("extension.json")
+        return None if text is None else Extension.from_json(text, "extension.json")
+
+    @cached_property
     def evaluation(self) -> Evaluation | None:
         """None before the evaluation."""
         text = self._read("evaluation.json")
@@ -197,6 +204,7 @@ class Run:
             "decision": decided,
             "evaluation": self.evaluation.to_dict() if self.evaluation else None,
             "forgetting": self.forgetting.to_dict() if self.forgetting else None,
+            "extension": self.extension.to_dict() if self.extension else None,
             "findings": [finding.to_dict() for finding in self.findings],
             "seconds": self.seconds,
         }

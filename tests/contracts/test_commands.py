@@ -64,6 +64,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "report": [runs / "first"],
         "pretrain": ["digits", "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],
+        "extend": [runs / "second", place, "-o", folder / "extended"],
         "search": [place, "--method", "logistic", "--trials", "2", "-o", folder / "study"],
         "models": [],
         "methods": [],

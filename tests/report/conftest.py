@@ -18,8 +18,10 @@ from headstart.core.predictions import Predictions
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
+from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluation_of
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
 from headstart.planning.plan import Plan, Rejected
 from headstart.planning.ranking import RankedCandidate, Ranking
@@ -40,8 +42,10 @@ class FakeRun:
     decision: Decision | None = None
     rate_curve: RateCurve | None = None
     forgetting: Forgetting | None = None
+    extension: Extension | None = None
     evaluation: Evaluation | None = None
     predictions: Predictions | None = None
+    pool_audit: PseudoLabelAudit | None = None
     findings: tuple[Finding, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)

@@ -8,10 +8,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
 from headstart.core.records import write_atomically
 from headstart.data.task import Task
+from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.planning.decision import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
@@ -76,11 +78,15 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         plan=run.plan,
         settings=method_settings(run.plan.method),
         headline=headline(run),
+        lineage=lineage_of(run.folder),
         folder=shlex.quote(str(run.folder)),
+        run_name=shlex.quote(f"run:{run.folder}"),
         folder_literal=repr(str(run.folder)),
         metric_names=METRICS,
         unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
+        most_rows=MOST_ROWS,
+        shares=_shares(run.pool_audit) if run.pool_audit else (),
         **_decision_parts(run.decision),
         **_evaluation_parts(run, task),
     )
@@ -90,7 +96,7 @@ def headline(run: Reported) -> str:
     """The verdict in a few words."""
     decision = run.decision
     if decision is None:
-        return "Fitted as planned"
+        return f"Pretrained on {run.task_summary.name}" if lineage_of(run.folder) else "Fitted as planned"
     chosen = run.plan.pretrained
     return {
         "transfer": f"Transfer from {chosen}",
@@ -136,6 +142,13 @@ def _evaluation_parts(run: Reported, task: Task | None) -> dict[str, Any]:
         "dots": reliability_dots(evaluation.reliability, 40, 236, 220),
         "dots_before": reliability_dots(evaluation.reliability_before, 40, 236, 220),
     }
+
+
+def _shares(audit: PseudoLabelAudit) -> tuple[ClassShares, ...]:
+    """The classes in their order; of many, those whose shares differ most."""
+    if len(audit.classes) <= MOST_ROWS:
+        return audit.classes
+    return tuple(sorted(audit.classes, key=lambda one: -abs(one.corrected - one.labeled))[:MOST_ROWS])
 
 
 def _weakness(row: ClassRow) -> tuple[bool, float, str]:

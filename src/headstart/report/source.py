@@ -10,7 +10,9 @@ from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
 from headstart.data.summary import TaskSummary
+from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
@@ -45,12 +47,20 @@ class Reported(Protocol):
         """What was lost on an earlier task."""
 
     @property
+    def extension(self) -> Extension | None:
+        """What images that came later changed."""
+
+    @property
     def evaluation(self) -> Evaluation | None:
         """Metrics with intervals."""
 
     @property
     def predictions(self) -> Predictions | None:
         """The evaluated rows."""
+
+    @property
+    def pool_audit(self) -> PseudoLabelAudit | None:
+        """What predictions for unlabeled images are worth."""
 
     @property
     def findings(self) -> Sequence[Finding]:

@@ -1,0 +1,116 @@
+"""Additions: labeled images that come after a task was learned, of classes that it knows or of new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from headstart.core.errors import DataError
+from headstart.core.findings import Finding
+from headstart.core.types import Booleans, Integers
+from headstart.data.folds import stratified_folds
+from headstart.data.images import ImageSet
+from headstart.data.scan import scan
+from headstart.data.sifting import sifted
+from headstart.data.splitting import reader_for
+from headstart.data.task import concatenate
+
+NUM_PARTS = 5
+"""One image in five of each class is held out where the place has no test split."""
+LEAST_PER_CLASS = 2
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Images to add to what is known.
+
+    Attributes:
+        name: Short name.
+        place: The path or built-in name it was read from.
+        learn: Labeled rows to learn from; the classes are the known ones, then the new ones.
+        held: Labeled rows to measure by; no copy of one is in `learn`.
+        added: The new classes.
+        findings: What reading noticed.
+    """
+
+    name: str
+    place: str
+    learn: ImageSet = field(repr=False)
+    held: ImageSet = field(repr=False)
+    added: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any picture or label changes."""
+        return f"{self.learn.fingerprint}{self.held.fingerprint}"
+
+
+def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Collection[str] = ()) -> Addition:
+    """The labeled images of a place, as an addition to a task.
+
+    Args:
+        place: A path or the name of a built-in set; one class suffices.
+        known: Classes of the task, in label order.
+        seed: Decides what is held out where no test split is given.
+        without: Content keys of pictures that are left out, such as the task's test images.
+
+    Returns:
+        The addition.
+
+    Raises:
+        DataError: The place cannot be used, holds no labeled image, or a class has one only.
+    """
+    listing = reader_for(place).read(place)
+    rows = sifted(listing, scan(listing.images))
+    labeled = np.array([label is not None for label in listing.labels], bool)
+    index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & labeled)
+    index = index[[listing.images.content_key(int(row)) not in without for row in index]] if len(index) else index
+    if not len(index):
+        raise DataError(f"{place} holds no readable image with a label that is not known already. Give labeled images.")
+    names = [str(listing.labels[row]) for row in index]
+    added = tuple(sorted(set(names) - set(known)))
+    classes = (*known, *added)
+    number = {name: label for label, name in enumerate(classes)}
+    labels = np.array([number[name] for name in names], np.int64)
+    _check_counts(place, labels, classes)
+    images = ImageSet(listing.images.take(index), classes, labels, rows.groups[index])
+    given = np.array([listing.splits[row] == "test" for row in index], bool)
+    held = given if given.any() else _held(labels, images.groups, seed)
+    return Addition(listing.name, place, images.take(~held), images.take(held), added, tuple(rows.findings))
+
+
+def _check_counts(place: str, labels: Integers, classes: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    rare = next((name for name, count in zip(classes, counts, strict=True) if 0 < count < LEAST_PER_CLASS), None)
+    if rare is not None:
+        raise DataError(f'{place} has one image of "{rare}". Two are needed: one to learn from, and one to measure by.')
+
+
+def _held(labels: Integers, groups: Integers, seed: int) -> Booleans:
+    """A part of each class; a group that also lies outside of it is not held out."""
+    held = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if len(np.unique(groups[rows])) > 1:
+            held[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_PARTS, seed)[0].held]] = True
+    return held & ~np.isin(groups, groups[~held])
+
+
+def all_of(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
+    """Several sets as one, no group of one taken for a group of another.
+
+    Args:
+        sets: At least one; the classes of each are the first ones of `classes`.
+        classes: Of the whole.
+
+    Returns:
+        The rows in the order given.
+    """
+    whole = replace(sets[0], classes=classes)
+    for part in sets[1:]:
+        shifted = part.groups + int(whole.groups.max(initial=-1)) + 1
+        whole = concatenate(whole, replace(part, classes=classes, groups=shifted))
+    return whole

@@ -1,0 +1,233 @@
+"""Extending a finished run by images that came later: of known classes, or of new ones, without losing the old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from headstart.applying import task_of
+from headstart.core.errors import DataError, PlanError
+from headstart.core.predictions import Predictions
+from headstart.core.progress import stage
+from headstart.core.records import fingerprint_of, write_atomically
+from headstart.data.additions import Addition, all_of, read_addition
+from headstart.data.images import ImageSet
+from headstart.data.summary import TaskSummary
+from headstart.data.task import Task
+from headstart.evaluation.extension import Extension
+from headstart.evaluation.forgetting import Forgetting, forgetting
+from headstart.evaluation.protocols import evaluate
+from headstart.features.extract import features_of
+from headstart.features.ridge_memory import RidgeMemory
+from headstart.features.rows import Rows
+from headstart.methods.heads import LinearHead
+from headstart.methods.model import Model
+from headstart.report.html import write_report
+from headstart.runs import Run
+
+MEMORY = "memory.safetensors"
+
+
+def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None) -> Run:
+    """A new run that has also learned from other images, of the run's classes or of new ones.
+
+    The network stays as it is, and the ridge head on its features is solved for old and new rows together. The result is that
+    of one fit to all rows. It takes the run's own images where they are at hand, else sums over them that `remember` or an
+    earlier `extend` left in the run's folder; it leaves such sums in the new folder.
+
+    Args:
+        run: A finished run, or its folder.
+        place: A path or the name of a built-in set; one class suffices.
+        out: Folder of the new run; None for one beside the run.
+
+    Returns:
+        The new run; `extension` says how accuracy on old classes changed, and what it is on the new images.
+
+    Raises:
+        DataError: The place cannot be used, or neither the run's images nor sums over them are at hand.
+        PlanError: The run's model has no linear head, or the folder holds another run.
+        ExportError: The folder cannot be written.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    model, head = _model_of(run)
+    with stage("reading the data"):
+        task, tests = task_of(run), _tests_of(run)
+        known = {key for test in tests for key in test.content_keys}
+        addition = read_addition(str(place), model.classes, run.plan.seed, known)
+    if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
+        held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
+        raise DataError(f"{place} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
+    folder = out or run.folder.with_name(f"{run.folder.name}-{fingerprint_of([str(run.folder), addition.fingerprint])[:8]}")
+    if _is_there(folder, run, addition):
+        return Run(folder)
+    with stage("solving"):
+        memory = _joint_memory(run, task, addition, model, head)
+    weight, bias = memory.solution()
+    solved = LinearHead(head.representation, np.asarray(weight, np.float32), bias)
+    extended = Model(model.backbone, solved, memory.temperature, addition.learn.classes)
+    with stage("evaluating"):
+        made = _Extended(run, addition, extended, tests, with_old_images=task is not None)
+        made.write(folder)
+    memory.save(folder / MEMORY)
+    extended.save(folder / "model")
+    finished = Run(folder)
+    finished.write_result()
+    write_report(finished, folder / "report.html")
+    return finished
+
+
+def remember(run: Run | str | Path) -> Path:
+    """The file, in the run's folder, of sums over its images that `extend` needs when the images are gone.
+
+    Args:
+        run: A finished run, or its folder; its data must still be there.
+
+    Returns:
+        The file.
+
+    Raises:
+        DataError: The run's data are gone or have changed.
+        PlanError: The run's model has no linear head.
+        ExportError: The folder cannot be written.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    path = run.folder / MEMORY
+    if not path.exists():
+        model, head = _model_of(run)
+        task = task_of(run)
+        if task is None:
+            raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
+        rows = task.labeled
+        RidgeMemory.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
+    return path
+
+
+@dataclass(frozen=True)
+class _Extended:
+    """What an extension leaves in its folder, but for model and memory."""
+
+    run: Run
+    addition: Addition
+    model: Model
+    tests: list[ImageSet]
+    with_old_images: bool
+
+    def write(self, folder: Path) -> None:
+        """Evaluate and write everything."""
+        held, classes = self.addition.held, self.model.classes
+        evaluation, predictions = evaluate(self.model, all_of([*self.tests, held], classes))
+        on_new, _ = evaluate(self.model, held, split=self.addition.name)
+        extension = Extension(
+            parent=str(self.run.folder),
+            place=self.addition.place,
+            fingerprint=self.addition.fingerprint,
+            added=self.addition.added,
+            num_learned=len(self.addition.learn),
+            num_held=len(held),
+            with_old_images=self.with_old_images,
+            old=self._lost(),
+            new=on_new.metrics["accuracy"],
+        )
+        predictions.write(folder / "predictions.parquet")
+        plan = self.run.plan
+        plan = plan.model_copy(update={"reasons": (*plan.reasons, extension.sentence)})
+        write_atomically(folder / "evaluation.json", evaluation.to_json())
+        write_atomically(folder / "extension.json", extension.to_json())
+        write_atomically(folder / "plan.toml", plan.to_toml())
+        write_atomically(folder / "task.json", self._summary().to_json())
+
+    def _lost(self) -> Forgetting | None:
+        if not self.tests:
+            return None
+        classes = self.model.classes
+        old = all_of(self.tests, classes)
+        return forgetting(_Widened(self.run.model, classes), self.model, "old classes", old)
+
+    def _summary(self) -> TaskSummary:
+        """The run's numbers with those of the addition; no place can be read again as this task."""
+        before, learn = self.run.task_summary, self.addition.learn
+        counts = learn.class_counts
+        counts[: len(before.train_counts)] += np.array(before.train_counts)
+        return before.model_copy(
+            update={
+                "classes": learn.classes,
+                "train_counts": tuple(counts.tolist()),
+                "num_train": before.num_train + len(learn),
+                "num_test": sum(map(len, self.tests)) + len(self.addition.held),
+                "task_fingerprint": fingerprint_of([before.task_fingerprint, self.addition.fingerprint]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Widened:
+    """A model that gives probability 0 to classes that it does not know."""
+
+    model: Model
+    classes: tuple[str, ...]
+
+    def predict(self, images: ImageSet) -> Predictions:
+        """Probabilities of every class."""
+        told = self.model.predict(images)
+        more = ((0, 0), (0, len(self.classes) - len(told.classes)))
+        return replace(told, classes=self.classes, probs=np.pad(told.probs, more), raw_probs=np.pad(told.raw_probs, more))
+
+
+def _model_of(run: Run) -> tuple[Model, LinearHead]:
+    model = run.model
+    if not isinstance(model.head, LinearHead) or not model.classes:
+        what = f"a head of the kind {model.head.settings()['kind']}" if model.classes else "no classes"
+        raise PlanError(
+            f"{run.folder} has {what}, and only a linear one can be extended. Fit again with --method ridge, or any that trains."
+        )
+    return model, model.head
+
+
+def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
+    """What the head sees."""
+    features = features_of(images, model.backbone)
+    return features.penultimate if head.representation is None else head.representation.rows(features)
+
+
+def _joint_memory(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeMemory:
+    """Of old and new rows."""
+    learn, path = addition.learn, run.folder / MEMORY
+    if task is not None:
+        every = all_of([task.labeled, learn], learn.classes)
+        return RidgeMemory.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
+    if not path.exists():
+        raise DataError(
+            f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
+            f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
+        )
+    return RidgeMemory.load(path).joined(RidgeMemory.of(_rows(learn, model, head), learn.labels, learn.num_classes))
+
+
+def _tests_of(run: Run) -> list[ImageSet]:
+    """Test images of the run and, where it is an extension, of what it extends, as far as they are at hand."""
+    extension = run.extension
+    if extension is None:
+        task = task_of(run)
+        return [task.test] if task and task.test else []
+    earlier = Run(Path(extension.parent))
+    if not (earlier.folder / "model" / "model.json").exists():
+        return []
+    before = _tests_of(earlier)
+    try:
+        known = {key for test in before for key in test.content_keys}
+        addition = read_addition(extension.place, earlier.model.classes, run.plan.seed, known)
+    except DataError:
+        return before
+    return [*before, addition.held] if addition.fingerprint == extension.fingerprint else before
+
+
+def _is_there(folder: Path, run: Run, addition: Addition) -> bool:
+    """Whether the folder holds this very extension; refuses one that holds anything else."""
+    if not (folder / "plan.toml").exists():
+        return False
+    there = Run(folder).extension
+    if there is None or (there.parent, there.fingerprint) != (str(run.folder), addition.fingerprint):
+        raise PlanError(f"{folder} holds another run. Give another --out, or delete it.")
+    return (folder / "report.html").exists()

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.data.additions import all_of, read_addition
+from headstart.data.images import ArrayImages, ImageSet
+
+
+def written(place: Path, counts: dict[str, int]) -> str:
+    draw = np.random.default_rng(3)
+    for name, count in counts.items():
+        (place / name).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(draw.integers(0, 255, (12, 12, 3)).astype(np.uint8)).save(place / name / f"{number}.png")
+    return str(place)
+
+
+def test_new_classes_come_behind_the_known_ones(tmp_path: Path) -> None:
+    found = read_addition(written(tmp_path / "more", {"zebra": 11, "ant": 7, "cat": 5}), ("dog", "cat"))
+    assert found.added == ("ant", "zebra")
+    assert found.learn.classes == found.held.classes == ("dog", "cat", "ant", "zebra")
+    assert (found.learn.class_counts + found.held.class_counts).tolist() == [0, 5, 7, 11]
+    assert found.held.class_counts[1:].tolist() in ([1, 1, 2], [1, 1, 3], [1, 2, 2], [1, 2, 3])
+    names = {found.learn.images.name(row) for row in range(len(found.learn))}
+    assert not names & {found.held.images.name(row) for row in range(len(found.held))}
+
+
+def test_one_class_suffices_and_the_seed_decides(tmp_path: Path) -> None:
+    place = written(tmp_path / "more", {"ant": 23})
+    first, again, other = (read_addition(place, ("dog", "cat"), seed) for seed in (1, 1, 2))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert len(first.held) in {4, 5}
+
+
+def test_a_given_test_split_is_what_is_held_out(tmp_path: Path) -> None:
+    place = tmp_path / "more"
+    written(place / "train", {"ant": 5})
+    Image.fromarray(np.full((12, 12, 3), 7, np.uint8)).save(place / "train" / "ant" / "plain.png")
+    (place / "test" / "ant").mkdir(parents=True)
+    Image.fromarray(np.random.default_rng(9).integers(0, 255, (12, 12, 3)).astype(np.uint8)).save(
+        place / "test" / "ant" / "0.png"
+    )
+    found = read_addition(str(place), ("dog",))
+    assert (len(found.learn), len(found.held)) == (6, 1)
+
+
+def test_copies_stay_on_one_side_and_known_pictures_are_left_out(tmp_path: Path) -> None:
+    place = written(tmp_path / "more", {"ant": 9})
+    for number in range(9):
+        picture = tmp_path / "more" / "ant" / f"{number}.png"
+        (tmp_path / "more" / "ant" / f"copy-{number}.png").write_bytes(picture.read_bytes())
+    found = read_addition(place, ("dog",))
+    assert len(found.learn) + len(found.held) == 18
+    assert not set(found.learn.content_keys) & set(found.held.content_keys)
+    known = set(found.held.content_keys)
+    rest = read_addition(place, ("dog",), without=known)
+    assert len(rest.learn) + len(rest.held) == 18 - 2 * len(known)
+    assert not known & {*rest.learn.content_keys, *rest.held.content_keys}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_place_without_new_images_is_refused(tmp_path: Path, known: bool) -> None:
+    place = written(tmp_path / "more", {"ant": 4 if known else 0, "unlabeled": 3})
+    keys = (
+        () if not known else {key for part in ("learn", "held") for key in getattr(read_addition(place, ()), part).content_keys}
+    )
+    with pytest.raises(DataError) as error:
+        read_addition(place, (), without=keys)
+    assert str(error.value) == (f"{place} holds no readable image with a label that is not known already. Give labeled images.")
+
+
+def test_a_class_with_one_image_is_refused(tmp_path: Path) -> None:
+    place = written(tmp_path / "more", {"ant": 4, "bee": 1})
+    with pytest.raises(DataError) as error:
+        read_addition(place, ("dog",))
+    assert str(error.value) == (f'{place} has one image of "bee". Two are needed: one to learn from, and one to measure by.')
+
+
+def test_sets_joined_keep_their_groups_apart() -> None:
+    pixels = np.zeros((5, 8, 8, 3), np.uint8)
+    one = ImageSet(ArrayImages(pixels, "one", np.arange(5)), ("a", "b"), np.array([0, 1, 1, 0, 1]), np.array([0, 0, 1, 2, 2]))
+    two = replace(one.take([1, 2, 4]), classes=("a", "b", "c"))
+    whole = all_of([one, two, two], ("a", "b", "c", "d"))
+    assert whole.classes == ("a", "b", "c", "d")
+    assert whole.labels.tolist() == [0, 1, 1, 0, 1] + 2 * [1, 1, 1]
+    assert whole.groups.tolist() == [0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8]

@@ -1,0 +1,176 @@
+"""Extending a run: a new class with the old images, and without them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from headstart.applying import predict, task_of
+from headstart.core.errors import DataError, PlanError
+from headstart.data.additions import all_of, read_addition
+from headstart.extending import MEMORY, extend, remember
+from headstart.features.extract import features_of
+from headstart.features.ridge_solver import fit_ridge
+from headstart.runs import Run
+
+
+def digits(place: Path, counts: dict[str, tuple[int, int]], skipped: int = 0) -> str:
+    target = load_digits()
+    for name, (digit, count) in counts.items():
+        (place / name).mkdir(parents=True)
+        for row in np.flatnonzero(target.target == digit)[skipped : skipped + count].tolist():
+            Image.fromarray((target.images[row] * (255 / 16)).astype(np.uint8)).save(place / name / f"{row}.png")
+    return str(place)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headstart_command) -> Path:
+    """A run that tells zeros from ones by their pixels, and a folder with sevens."""
+    monkeypatch.chdir(tmp_path)
+    digits(tmp_path / "two", {"zero": (0, 37), "one": (1, 31)})
+    digits(tmp_path / "more", {"seven": (7, 29)})
+    answer = headstart_command("fit", "two", "--method", "ridge", "--pretrained", "pixels", "-o", "run")
+    assert answer.code == 0, answer.err
+    return tmp_path
+
+
+def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
+    made = extend("run", "more", out=home / "extended")
+    extension, evaluation = made.extension, made.evaluation
+    assert extension.added == ("seven",)
+    assert made.model.classes == ("one", "zero", "seven")
+    assert extension.with_old_images
+    assert extension.old.before.value == pytest.approx(Run.load("run").evaluation.accuracy.value)
+    assert extension.old.after.value > 0.9
+    assert extension.new.value > 0.9
+    assert extension.num_learned + extension.num_held == 29
+    num_old = len(task_of(Run.load("run")).test)
+    assert extension.old.num_images == num_old
+    assert evaluation.num_images == num_old + extension.num_held
+    right = evaluation.accuracy.value * evaluation.num_images
+    assert right == pytest.approx(extension.old.after.value * num_old + extension.new.value * extension.num_held)
+    assert extension.sentence in made.plan.reasons
+    assert made.task_summary.train_counts[2] == extension.num_learned
+    assert json.loads((home / "extended" / "result.json").read_text())["extension"] == extension.to_dict()
+    assert 'id="extension"' in (home / "extended" / "report.html").read_text(encoding="utf-8")
+    seven = next((home / "more" / "seven").iterdir())
+    assert predict(Run.load("extended"), [seven])[0]["label"] == "seven"
+
+
+def test_the_head_is_that_of_one_fit_to_all_rows(home: Path) -> None:
+    run = Run.load("run")
+    task, model = task_of(run), run.model
+    made = extend(run, "more", out=home / "extended")
+    addition = read_addition("more", model.classes, 0, set(task.test.content_keys))
+    every = all_of([task.labeled, addition.learn], addition.learn.classes)
+    fit = fit_ridge(model.head.representation.rows(features_of(every, model.backbone)), every.labels, 3, groups=every.groups)
+    np.testing.assert_allclose(made.model.head.weight, fit.weight, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(made.model.head.bias, fit.bias, rtol=1e-3, atol=1e-5)
+    assert made.model.temperature == fit.temperature
+    assert made.model.backbone.weights_hash == model.backbone.weights_hash
+
+
+def test_without_the_old_images_sums_over_them_do(home: Path, headstart_command) -> None:
+    with_images = extend("run", "more", out=home / "with")
+    answer = headstart_command("extend", "run")
+    assert answer.code == 0
+    assert (home / "run" / MEMORY).exists()
+    before = Run.load("run").evaluation.accuracy.value
+    shutil.rmtree("two")
+    made = extend("run", "more", out=home / "without")
+    assert not made.extension.with_old_images
+    assert made.extension.old is None
+    assert made.extension.num_learned >= with_images.extension.num_learned
+    # The zeros and ones that no longer exist as files are still told from sevens.
+    digits(home / "unseen", {"zero": (0, 50), "one": (1, 50), "seven": (7, 50)}, skipped=60)
+    told = predict(made, sorted((home / "unseen").rglob("*.png")))
+    accuracy = np.mean([Path(row["path"]).parent.name == row["label"] for row in told])
+    assert accuracy > min(0.9, before - 0.05)
+
+
+def test_sums_give_the_scores_that_images_give_but_for_the_penalty(home: Path) -> None:
+    remember("run")
+    kept = extend("run", "more", out=home / "with").model
+    path = home / "run" / MEMORY
+    shutil.move("two", "elsewhere")
+    summed = extend("run", "more", out=home / "without").model
+    np.testing.assert_allclose(summed.head.representation.means[0], kept.head.representation.means[0])
+    scores = [head.head.scores(features_of(read_addition("more", ()).learn, head.backbone)) for head in (kept, summed)]
+    assert path.exists()
+    assert np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1] > 0.98
+
+
+def test_an_extended_run_is_extended_again_and_all_that_is_at_hand_is_measured(home: Path) -> None:
+    first = extend("run", "more", out=home / "first")
+    digits(home / "further", {"four": (4, 23), "zero": (0, 7)}, skipped=100)
+    second = extend(first, "further", out=home / "second")
+    assert second.model.classes == ("one", "zero", "seven", "four")
+    assert not second.extension.with_old_images
+    assert second.extension.old.num_images == first.evaluation.num_images
+    assert second.extension.old.before.value == pytest.approx(first.evaluation.accuracy.value)
+    assert second.extension.old.after.value > 0.85
+    assert second.extension.new.value > 0.7
+
+
+def test_called_again_it_is_read_and_another_folder_is_not_overwritten(home: Path) -> None:
+    made = extend("run", "more")
+    stamp = (made.folder / "evaluation.json").stat().st_mtime_ns
+    assert extend("run", "more").folder == made.folder
+    assert (made.folder / "evaluation.json").stat().st_mtime_ns == stamp
+    with pytest.raises(PlanError) as error:
+        extend("run", "more", out=home / "run")
+    assert str(error.value) == f"{home / 'run'} holds another run. Give another --out, or delete it."
+
+
+def test_a_network_that_was_trained_is_extended_on_its_own_features(home: Path, headstart_command) -> None:
+    words = ("--weights", "none", "--pretrained", "small_cnn", "--set", "training.epochs=4", "-o", "tuned")
+    assert headstart_command("fit", "two", "--method", "fine_tune", *words).code == 0
+    made = extend("tuned", "more", out=home / "extended")
+    assert made.model.head.representation is None
+    assert made.extension.new.value > 0.7
+
+
+def test_gone_images_without_sums_are_a_sentence(home: Path) -> None:
+    shutil.rmtree("two")
+    with pytest.raises(DataError) as error:
+        extend("run", "more")
+    assert str(error.value) == (
+        "The data of run (two) are gone or have changed since, and no sums over them were kept. "
+        "Put them back; `headstart extend run` then keeps what later updates need."
+    )
+    with pytest.raises(DataError) as error:
+        remember("run")
+    assert str(error.value) == "The data of run (two) are gone or have changed since. Put them back."
+
+
+def test_a_head_that_is_not_linear_is_refused(home: Path, headstart_command) -> None:
+    assert headstart_command("fit", "two", "--method", "knn", "--pretrained", "pixels", "-o", "knn").code == 0
+    with pytest.raises(PlanError) as error:
+        extend("knn", "more")
+    assert str(error.value) == (
+        "knn has a head of the kind neighbors, and only a linear one can be extended. "
+        "Fit again with --method ridge, or any that trains."
+    )
+
+
+def test_feature_vectors_are_not_added_to_pictures(home: Path) -> None:
+    np.savez(home / "vectors.npz", features=np.eye(6, dtype=np.float32), labels=np.array(["a", "b"] * 3))
+    with pytest.raises(DataError) as error:
+        extend("run", "vectors.npz")
+    assert str(error.value) == "vectors.npz holds feature vectors, and run was fitted on pictures. Give pictures."
+
+
+def test_the_command_says_what_was_added_and_measured(home: Path, headstart_command) -> None:
+    answer = headstart_command("extend", "run", "more", "-o", "extended")
+    assert answer.code == 0
+    assert "1 new class (seven)" in " ".join(answer.out.split())
+    assert max(map(len, answer.out.splitlines())) <= 80
+    again = headstart_command("extend", "run", "more", "-o", "extended", "--json")
+    assert json.loads(again.out)["extension"]["added"] == ["seven"]
+    assert headstart_command("extend", "run", "nowhere").code == 2
