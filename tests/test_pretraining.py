@@ -392,7 +392,32 @@ def test_a_broken_picture_is_left_out_and_told(unlabeled: Path, tmp_path: Path) 
     lineage = lineage_of(made.folder)
     assert lineage is not None
     assert lineage.num_images == 97
-    assert "unreadable-images" in {finding.code for finding in pretraining.source_task(place).findings}
+    assert [finding.code for finding in made.findings] == ["unreadable-images"]
+    assert [finding["code"] for finding in made.result["findings"]] == ["unreadable-images"]
+    assert "broken.png" in (made.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_of_a_run_without_classes_says_nothing_of_accuracy_and_what_the_network_is_for(headless: Run) -> None:
+    page = (headless.folder / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Pretrained on digits</h1>" in page
+    assert "97 training images, no labels" in page
+    for section in ("data", "lineage", "cost", "use", "environment"):
+        assert page.count(f'id="{section}"') == 1
+    for section in ("ranking", "ladder", "curve", "results", "confusion", "calibration", "pictures", "rejected"):
+        assert f'id="{section}"' not in page
+        assert f'href="#{section}"' not in page
+    assert f"headstart rank DATA --pretrained run:{headless.folder}" in page
+    assert "headstart predict" not in page
+    assert "headstart evaluate" not in page
+
+
+def test_the_report_of_a_run_with_classes_shows_accuracy_and_lineage(supervised: Run) -> None:
+    page = (supervised.folder / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Pretrained on digits</h1>" in page
+    assert "Test accuracy" in page
+    assert "random weights" in page
+    assert "Learned classes: one, seven, zero." in page
+    assert "headstart predict" in page
 
 
 def test_the_folder_holds_json_that_says_all(headless: Run) -> None:

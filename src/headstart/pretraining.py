@@ -26,7 +26,7 @@ from headstart.planning.fitting import backbone_of
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.plan import Plan
 from headstart.report.html import write_report
-from headstart.runs import Run
+from headstart.runs import Findings, Run
 from headstart.training.budget import pretraining_training, scratch_training
 from headstart.training.settings import Training
 
@@ -119,6 +119,7 @@ def pretrain(
     inputs = {"request": request.to_dict(), "task": task.fingerprint}
     with stage("planning"):
         plan = Steps(folder / "steps").run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
+    write_atomically(folder / "findings.json", Findings(findings=task.findings).to_json())
     finished = runs.fit(task, plan, folder)
     write_atomically(folder / lineage.FILE, _lineage(task, plan).to_json())
     write_report(finished, folder / "report.html", task)

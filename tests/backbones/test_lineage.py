@@ -31,6 +31,12 @@ def test_a_folder_without_one_is_no_pretraining(tmp_path: Path) -> None:
     assert lineage_of(tmp_path) is None
 
 
+def test_the_chain_leads_back_to_the_beginning() -> None:
+    third = SECOND.model_copy(update={"source": "wood", "before": SECOND})
+    assert [one.source for one in third.chain] == ["wood", "bark", "leaves"]
+    assert FIRST.chain == (FIRST,)
+
+
 def test_in_one_line() -> None:
     assert str(FIRST) == "leaves, 20,011 pictures (sim_clr)"
     assert str(SECOND) == "bark, 20,011 pictures (fine_tune, from run:leaves)"

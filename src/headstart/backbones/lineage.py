@@ -38,6 +38,11 @@ class Lineage(Record):
     std: tuple[float, float, float]
     before: Lineage | None = None
 
+    @property
+    def chain(self) -> tuple[Lineage, ...]:
+        """This lineage and all that came before it, the latest first."""
+        return (self, *(self.before.chain if self.before else ()))
+
     def __str__(self) -> str:
         begun = f", from {self.started_from}" if self.started_from else ""
         return f"{self.source}, {self.num_images:,} pictures ({self.method}{begun})"
