@@ -13,10 +13,12 @@ from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.views import View, view_of
 from headstart.training import activations as activations_module
+from headstart.training import pictures as pictures_module
 from headstart.training.activations import Activations
 from headstart.training.batches import Batches
 from headstart.training.learner import Classifier
 from headstart.training.loop import fit_for
+from headstart.training.pictures import Pictures
 from headstart.training.settings import Training
 
 CPU = torch.device("cpu")
@@ -26,7 +28,8 @@ STAGE = "blocks.0"
 def _activations(
     boundary: Boundary, images: ImageSet, view: View, workspace: Path | None = None, num_views: int = 3
 ) -> Activations:
-    return Activations(boundary, "train", Stream(images, view), boundary.backbone.transform, num_views, 5, workspace)
+    decoded = Pictures(images, boundary.backbone.transform)
+    return Activations(boundary, "train", Stream(images, view), decoded, num_views, 5, workspace)
 
 
 class Uncached(Classifier):
@@ -145,3 +148,21 @@ def test_there_are_fewer_views_where_the_disk_would_fill(
     assert _activations(boundary, pictures, View()).num_views == 1
     monkeypatch.setattr(activations_module, "MOST_BYTES", 1)
     assert _activations(boundary, pictures, view_of("weak", 8)).num_views == 1
+
+
+def test_pictures_are_decoded_once_for_all_views_and_then_let_go(
+    boundary: Boundary, pictures: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    whole = pictures_module.decoded
+    monkeypatch.setattr(pictures_module, "decoded", lambda images, *rest: made.append(len(images)) or whole(images, *rest))
+    stream = Stream(pictures, view_of("weak", 8), (view_of("strong", 8), view_of("plain", 8)))
+    training = Training(batch_size=7, views=2)
+    batches = Batches("train", stream, boundary.backbone.transform, training, tmp_path, boundary)
+    first = batches.at(0, CPU)
+    assert made == [31]
+    assert batches.pictures._held is None
+    assert torch.equal(batches.at(0, CPU).images, first.images)
+    again = Batches("train", stream, boundary.backbone.transform, training, tmp_path, boundary).at(0, CPU)
+    assert torch.equal(again.also[0], first.also[0])
+    assert made == [31]  # what was looked at before needs no pictures

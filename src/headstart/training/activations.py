@@ -20,9 +20,8 @@ from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
 from headstart.core.types import Bytes, Integers
 from headstart.data.streams import Stream
-from headstart.data.transforms import Transform
 from headstart.training.kept import kept
-from headstart.training.pictures import decoded
+from headstart.training.pictures import Pictures
 
 CHUNK_ROWS = 256
 PRECISION: type[np.floating[Any]] = np.float16
@@ -41,7 +40,7 @@ class Activations:
         boundary: Whose prefix looks at the pictures.
         name: The stream's name.
         stream: The pictures and how they are varied.
-        transform: How pictures become input.
+        pictures: The stream's pictures, asked for only while there is something to look at.
         num_views: Views of each picture; a plain view needs one, and there are fewer where the disk would fill.
         seed: The training's seed.
         workspace: Where they are kept across kills; None for a temporary file.
@@ -52,7 +51,7 @@ class Activations:
         boundary: Boundary,
         name: str,
         stream: Stream,
-        transform: Transform,
+        pictures: Pictures,
         num_views: int,
         seed: int,
         workspace: Path | None,
@@ -60,7 +59,7 @@ class Activations:
         self.boundary = boundary
         self.name = name
         self.stream = stream
-        self.transform = transform
+        self.pictures = pictures
         self.seed = seed
         self.workspace = workspace
         per_view = len(stream.images) * int(np.prod(boundary.shape)) * np.dtype(PRECISION).itemsize
@@ -113,7 +112,7 @@ class Activations:
         return engine_of(self.boundary.prefix, lambda count: self._shown(0, count))
 
     def _shown(self, start: int, stop: int) -> Bytes:
-        chosen = self._pixels[np.arange(start, stop) % len(self.stream.images)]
+        chosen = self.pictures()[np.arange(start, stop) % len(self.stream.images)]
         if self.stream.view.is_plain:
             return chosen
         generator = torch.Generator().manual_seed(seed_for(self.seed, "view", self.name, "turns", start))
@@ -121,16 +120,12 @@ class Activations:
         shown: Bytes = varied.mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
         return shown
 
-    @cached_property
-    def _pixels(self) -> Bytes:
-        return decoded(self.stream.images, self.transform, self.workspace)
-
     def _place(self, precision: type[np.floating[Any]]) -> Path | None:
         if self.workspace is None:
             return None
         drawn = [self.stream.images.content_keys, str(self.stream.view), self.seed, self.name, self.num_views]
         engine = known_engine(self.boundary.backbone) or REFERENCE
-        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.transform.to_dict(), engine]
+        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.pictures.transform.to_dict(), engine]
         return self.workspace / "cache" / f"{fingerprint_of([drawn, looked])}.{np.dtype(precision).name}"
 
 

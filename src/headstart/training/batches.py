@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from headstart.backbones.boundary import Boundary
 from headstart.core.seeds import generator_for, seed_for
-from headstart.core.types import UNLABELED, Bytes, Integers
+from headstart.core.types import UNLABELED, Integers
 from headstart.data.streams import Stream, rows_of_step
 from headstart.data.transforms import Transform
 from headstart.data.views import View
 from headstart.training.activations import Activations
 from headstart.training.mixing import mixed
-from headstart.training.pictures import decoded
+from headstart.training.pictures import Pictures
 from headstart.training.settings import Training
 
 GPU_SHARE = 0.3
@@ -83,6 +83,7 @@ class Batches:
         self.training = training
         self.batch_size = stream.times * training.batch_size
         self.workspace = workspace
+        self.pictures = Pictures(stream.images, transform, workspace)
         self.labels = stream.images.labels
         self.known = bool((self.labels != UNLABELED).all())
         self._on_gpu: Tensor | None = None
@@ -91,7 +92,8 @@ class Batches:
     def _activations(self, boundary: Boundary, index: int) -> Activations:
         name, view = self._shown_as[index]
         shown = Stream(self.stream.images, view)
-        return Activations(boundary, name, shown, self.transform, self.training.views, self.training.seed, self.workspace)
+        training = self.training
+        return Activations(boundary, name, shown, self.pictures, training.views, training.seed, self.workspace)
 
     @property
     def _shown_as(self) -> list[tuple[str, View]]:
@@ -140,7 +142,9 @@ class Batches:
         """The rows in every view."""
         if self.activations:
             turns = (step * self.batch_size + np.arange(len(rows))) // len(self)
-            return [activations.of(rows, turns).to(device) for activations in self.activations]
+            shown = [activations.of(rows, turns).to(device) for activations in self.activations]
+            self.pictures.let_go()  # looked at in all views by now
+            return shown
         # A view of [batch, height, width, channel] is channels last already: nothing is copied.
         images = self._taken(rows, device).permute(0, 3, 1, 2)
         shown = []
@@ -149,18 +153,14 @@ class Batches:
             shown.append(view.apply(images, generator).contiguous(memory_format=torch.channels_last))
         return shown
 
-    @cached_property
-    def _pixels(self) -> Bytes:
-        return decoded(self.stream.images, self.transform, self.workspace)
-
     def _taken(self, rows: Integers, device: torch.device) -> Tensor:
         """Pictures on the device, uint8 [batch, height, width, channel]; all of them stay on a GPU where they fit."""
         if (
             device.type == "cuda"
             and self._on_gpu is None
-            and self._pixels.nbytes < GPU_SHARE * torch.cuda.mem_get_info(device)[0]
+            and self.pictures().nbytes < GPU_SHARE * torch.cuda.mem_get_info(device)[0]
         ):
-            self._on_gpu = torch.from_numpy(np.asarray(self._pixels)).to(device)
+            self._on_gpu = torch.from_numpy(np.asarray(self.pictures())).to(device)
         if self._on_gpu is not None:
             return self._on_gpu[torch.from_numpy(rows).to(device)]
-        return torch.from_numpy(self._pixels[rows]).to(device)
+        return torch.from_numpy(self.pictures()[rows]).to(device)

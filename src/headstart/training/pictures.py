@@ -37,3 +37,29 @@ def decoded(images: ImageSet, transform: Transform, workspace: Path | None = Non
     name = fingerprint_of([images.content_keys, transform.to_dict()])
     pixels: Bytes = kept(shape, np.uint8, make, workspace / "cache" / f"{name}.u8" if workspace else None, CHUNK_ROWS)
     return pixels
+
+
+class Pictures:
+    """A set's pictures, decoded when first asked for; several views of them share one copy.
+
+    Args:
+        images: The pictures.
+        transform: How a picture becomes input.
+        workspace: As for `decoded`.
+    """
+
+    def __init__(self, images: ImageSet, transform: Transform, workspace: Path | None = None) -> None:
+        self.images = images
+        self.transform = transform
+        self.workspace = workspace
+        self._held: Bytes | None = None
+
+    def __call__(self) -> Bytes:
+        """What `decoded` gives."""
+        if self._held is None:
+            self._held = decoded(self.images, self.transform, self.workspace)
+        return self._held
+
+    def let_go(self) -> None:
+        """Take no memory from now on, until asked again."""
+        self._held = None
