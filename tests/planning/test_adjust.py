@@ -169,13 +169,37 @@ def test_what_would_outlast_the_budget_is_not_tried_and_the_rest_is(make_evidenc
     assert dear.sentence == f"not tried: it would take {30 * adjusting.MARGIN:.0f} s, and 15 s are left"
 
 
-def test_findings_become_advice_once_each(make_evidence, steps, with_rules):
-    def warns(_: Evidence):
-        yield Finding(code="x", severity="warning", title="X.", evidence={}, advice="Look.")
+def warns(evidence: Evidence):
+    """Advice that names the plan that it was found of."""
+    neighbors = evidence.plan.method["num_neighbors"]
+    yield Finding(code="x", severity="warning", title=f"{neighbors}.", evidence={}, advice="Look.")
 
+
+def test_findings_become_advice_on_the_plan_that_stands(make_evidence, steps, with_rules):
     with_rules(a=proposing(GOOD), w=warns)
-    made = adjust(make_evidence(), steps, minutes=3.0)
-    assert [finding.code for finding in made.advice] == ["x"]
+    assert [finding.title for finding in adjust(make_evidence(), steps, minutes=3.0).advice] == [f"{GOOD}."]
+    with_rules(w=warns)
+    assert [finding.title for finding in adjust(make_evidence(), steps).advice] == [f"{POOR}."]
+
+
+def test_advice_on_a_plan_that_was_replaced_is_dropped(make_evidence, steps, with_rules):
+    with_rules(a=proposing(GOOD), w=warns)
+    assert adjust(make_evidence(), steps).advice == ()
+
+
+def test_where_a_proposal_breaks_down_the_next_one_is_tried(make_evidence, steps, with_rules, monkeypatch):
+    evidence, real = make_evidence(), judging.fit_rows
+
+    def breaks(task, rows, candidate, *rest):
+        if candidate.method["num_neighbors"] == 33:
+            raise TrainingError("loss became nan.")
+        return real(task, rows, candidate, *rest)
+
+    monkeypatch.setattr(judging, "fit_rows", breaks)
+    with_rules(a=proposing(33, 0.9), b=proposing(GOOD, 0.5), c=proposing(12, 0.1))
+    made = adjust(evidence, steps)
+    assert [(trial.rule, trial.outcome) for trial in made.trials] == [("a", "failed"), ("b", "kept")]
+    assert made.num_judged == 1
 
 
 def test_rules_see_what_is_left_of_the_budget(make_evidence, steps, with_rules):

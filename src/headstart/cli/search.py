@@ -17,7 +17,9 @@ def search(
         str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="The study's folder.", show_default=False)],
-    minutes: options.Minutes = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, metavar="M", help="How long trials may take in all.", show_default=False)
+    ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials at most; 20 without --minutes.", show_default=False)
     ] = None,

@@ -62,9 +62,11 @@ class Adjusting:
     def proposals(self) -> list[tuple[str, Proposal]]:
         """What the rules propose now and was not tried yet, with their names.
 
-        The most promising comes first, among equals the cheapest. Findings among what the rules say become advice.
+        The most promising comes first, among equals the cheapest. Findings among what the rules say become advice, in place of
+        what was found of an earlier plan.
         """
         evidence = replace(self.evidence, left_seconds=self.left_seconds)
+        self.advice.clear()
         found = []
         for name, rule in RULES.all().items():
             for said in rule(evidence):
@@ -75,10 +77,13 @@ class Adjusting:
         return sorted(found, key=lambda pair: (-pair[1].gain, _passes(pair[1].plan), pair[0]))
 
     def climb(self) -> None:
-        """Try proposals until one was judged or, with a budget, until it is spent or nothing is proposed."""
+        """Try proposals until one held to the end of its folds or, with a budget, until it is spent or nothing is proposed."""
         while proposed := self.proposals():
             trial = self.tried(*proposed[0])
-            if self.left_seconds is None or self.left_seconds <= 0:
+            last = trial.outcome != "failed" if self.left_seconds is None else self.left_seconds <= 0
+            if trial.outcome == "kept" and last:
+                self.advice.clear()
+            if last:
                 return
             if trial.outcome == "kept":
                 self.evidence = self._looked_at()
@@ -187,7 +192,8 @@ def adjust(evidence: Evidence, steps: Steps, *, minutes: float | None = None, pa
     Args:
         evidence: Of the finished fit.
         steps: Where judged folds and fits are kept and found.
-        minutes: Go on until judging has taken them or nothing is proposed; None tries one proposal.
+        minutes: Go on until judging has taken them or nothing is proposed; None tries one proposal, and the next where it breaks
+            down.
         parent: The run's folder, for the record.
         earlier: Changes judged on the same rows before the run's plan came about.
 

@@ -64,7 +64,7 @@ class Adjustment(Record):
         earlier: Changes that were judged before the plan of the run came about, on the same rows.
         plan: The plan that stands at the end.
         trials: In the order tried.
-        advice: What no change of the plan can mend.
+        advice: What no change can mend of the plan that stands, as far as that one was looked at.
     """
 
     parent: str

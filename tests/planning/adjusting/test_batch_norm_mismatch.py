@@ -72,8 +72,20 @@ def test_statistics_that_the_fit_left_alone_are_not_suspected(make_evidence, bac
     assert not list(batch_norm_mismatch(make_evidence(plan=SCRATCH, backbone=backbone, model=model_on(backbone.copy(), 50.0))))
 
 
-def test_a_head_on_other_features_and_a_fit_that_broke_down_are_left_alone(make_evidence, backbone):
+def test_a_head_on_other_features_is_left_alone(make_evidence, backbone):
     representation = Representation("penultimate", (np.zeros(backbone.feature_width),))
     other = model_on(moved(backbone, 1e-3), representation=representation)
-    for model in (other, None):
-        assert not list(batch_norm_mismatch(make_evidence(plan=SCRATCH, backbone=backbone, model=model)))
+    assert not list(batch_norm_mismatch(make_evidence(plan=SCRATCH, backbone=backbone, model=other)))
+
+
+def test_training_that_broke_down_on_small_batches_is_given_larger_ones(make_evidence, backbone):
+    (said,) = batch_norm_mismatch(make_evidence(plan=SCRATCH, backbone=backbone, fitted_wrong=None))
+    assert said.reason == "training broke down with batches of 2: raise training.batch_size to 32."
+    assert said.plan.training.batch_size == 32
+
+
+def test_without_batch_normalization_and_for_a_closed_form_batches_are_not_to_blame(make_evidence, backbone):
+    pixels = load_backbone("pixels", "none", 8)
+    assert not list(batch_norm_mismatch(make_evidence(plan=SCRATCH, backbone=pixels, fitted_wrong=None)))
+    plan = {**SCRATCH, "method": {"kind": "ridge"}}
+    assert not list(batch_norm_mismatch(make_evidence(plan=plan, backbone=backbone, fitted_wrong=None)))

@@ -21,3 +21,8 @@ def test_a_few_suspects_among_many_rows_are_no_finding(make_evidence):
 
 def test_folds_that_broke_down_suspect_nothing(make_evidence):
     assert not list(label_noise(make_evidence(held_wrong=None)))
+
+
+def test_a_model_that_suspects_more_than_a_third_of_all_labels_is_no_judge_of_them(make_evidence):
+    assert list(label_noise(make_evidence(held_wrong=(6, 7, 7))))
+    assert not list(label_noise(make_evidence(held_wrong=(7, 7, 7))))

@@ -24,7 +24,7 @@ GAIN = 0.95
 
 
 def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
-    """Batches of 32, and statistics left as they came with pretrained weights, when small batches moved them.
+    """Batches of 32, and statistics left as they came with pretrained weights, when small batches moved them, or broke training down.
 
     Args:
         evidence: Of a fit.
@@ -32,23 +32,33 @@ def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    plan, model, batch_size = evidence.plan, evidence.model, evidence.plan.training.batch_size
-    if model is None or batch_size >= SMALL_BATCH or not isinstance(model.head, LinearHead) or model.head.representation:
-        return
-    if not _moved(evidence.backbone, model.backbone):
-        return
-    running, batch = (_log_loss(evidence, model, model.head, size) for size in (None, batch_size))
-    if abs(running - batch) < DISAGREEMENT:
+    plan = evidence.plan
+    seen = _seen(evidence) if evidence.gradient and plan.training.batch_size < SMALL_BATCH else ""
+    if not seen:
         return
     training = plan.training.model_copy(update={"batch_size": USUAL_BATCH})
-    seen = f"with the statistics of batches of {batch_size} fitted images have a log loss of {batch:.2f}, with the averaged ones"
     if plan.weights == "none":
-        reason = f"{seen} {running:.2f}: raise training.batch_size to {USUAL_BATCH}."
-        yield Proposal(evidence.changed(training=training), reason, GAIN)
+        yield Proposal(evidence.changed(training=training), f"{seen}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
         return
     method = {"kind": "lp_ft", "depth": "all"} | {key: plan.method[key] for key in ("view", "flip") if key in plan.method}
-    reason = f"{seen} {running:.2f}: keep those of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
+    reason = f"{seen}: keep the statistics of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
     yield Proposal(evidence.changed(method=method, training=training), reason, GAIN)
+
+
+def _seen(evidence: Evidence) -> str:
+    """What speaks for batches that were too small; empty where nothing does."""
+    model, batch_size = evidence.model, evidence.plan.training.batch_size
+    if model is None:
+        return f"training broke down with batches of {batch_size}" if _statistics(evidence.backbone) else ""
+    if not isinstance(model.head, LinearHead) or model.head.representation or not _moved(evidence.backbone, model.backbone):
+        return ""
+    running, batch = (_log_loss(evidence, model, model.head, size) for size in (None, batch_size))
+    if abs(running - batch) < DISAGREEMENT:
+        return ""
+    return (
+        f"with the statistics of batches of {batch_size} fitted images have a log loss of {batch:.2f}, with the averaged ones "
+        f"{running:.2f}"
+    )
 
 
 def _statistics(backbone: Backbone) -> list[torch.Tensor]:

@@ -10,6 +10,8 @@ from headstart.planning.evidence import Evidence
 
 NOTEWORTHY = 0.02
 FEWEST = 3
+MOST = 1 / 3
+"""Of all rows: who suspects more is a poor judge of labels."""
 MOST_LISTED = 50
 
 
@@ -26,7 +28,7 @@ def label_noise(evidence: Evidence) -> Iterator[Finding]:
     if held is None:
         return
     suspects = label_suspects(held.probs, held.labels)
-    if len(suspects) < max(FEWEST, NOTEWORTHY * len(held)):
+    if not max(FEWEST, NOTEWORTHY * len(held)) <= len(suspects) <= MOST * len(held):
         return
     listed = [
         {"image": held.names[row], "label": held.classes[held.labels[row]], "looks_like": held.classes[held.predicted[row]]}
