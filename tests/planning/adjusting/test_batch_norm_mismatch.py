@@ -14,7 +14,7 @@ from headstart.methods.model import Model
 from headstart.planning.adjusting.batch_norm_mismatch import batch_norm_mismatch
 from headstart.training.settings import Training
 
-SMALL = Training(batch_size=2)
+SMALL = Training(batch_size=2, epochs=5)
 SCRATCH = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "training": SMALL}
 
 
@@ -54,7 +54,13 @@ def test_statistics_that_came_with_weights_are_kept_as_well(make_evidence):
     evidence = make_evidence(counts=(5, 4, 3), plan=plan, backbone=backbone, model=model_on(moved(backbone, 0.1), 3.0))
     (said,) = batch_norm_mismatch(evidence)
     assert said.plan.method == {"kind": "lp_ft", "depth": "all", "view": "weak", "flip": True}
-    assert said.plan.training.batch_size == 32
+    assert said.plan.training == Training(batch_size=32, epochs=12)
+
+
+def test_more_epochs_than_usual_stay(make_evidence, backbone):
+    plan = {**SCRATCH, "training": Training(batch_size=2, epochs=40)}
+    (said,) = batch_norm_mismatch(make_evidence(plan=plan, backbone=backbone, fitted_wrong=None))
+    assert said.plan.training.epochs == 40
 
 
 def test_nothing_is_wrong_where_both_give_the_same_loss(make_evidence, backbone):

@@ -17,6 +17,7 @@ from headstart.planning.evidence import Evidence, Proposal, fitted_rows
 SMALL_BATCH = 16
 """Below it the batch's own mean and variance are mostly noise (Wu & He, "Group Normalization", ECCV 2018, figure 1)."""
 USUAL_BATCH = 32
+USUAL_EPOCHS = 12
 MOST_ROWS = 256
 DISAGREEMENT = 0.1
 """Nats."""
@@ -24,7 +25,9 @@ GAIN = 0.95
 
 
 def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
-    """Batches of 32, and statistics left as they came with pretrained weights, when small batches moved them, or broke training down.
+    """Batches of 32, and statistics as they came with pretrained weights, when small batches moved them or broke training down.
+
+    An epoch has fewer steps then, so that there are to be 12 epochs at least.
 
     Args:
         evidence: Of a fit.
@@ -36,7 +39,8 @@ def batch_norm_mismatch(evidence: Evidence) -> Iterator[Proposal]:
     seen = _seen(evidence) if evidence.gradient and plan.training.batch_size < SMALL_BATCH else ""
     if not seen:
         return
-    training = plan.training.model_copy(update={"batch_size": USUAL_BATCH})
+    epochs = max(plan.training.epochs, USUAL_EPOCHS)
+    training = plan.training.model_copy(update={"batch_size": USUAL_BATCH, "epochs": epochs})
     if plan.weights == "none":
         yield Proposal(evidence.changed(training=training), f"{seen}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
         return
