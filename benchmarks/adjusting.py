@@ -1,4 +1,4 @@
-"""headstart adjust, unaided, on six plans that are broken on purpose: what it saw, what it changed, what that did to the test set.
+"""headstart adjust, unaided, on six plans that are broken on purpose: what it saw and changed, and what that did to the test set.
 
 Each plan has one fault: a step size 100 times too high, a network left as it is and read at its end alone, two epochs, the wrong
 input range, batches of 2 under live batch normalization, a rare class that counts no more than the others. The rare class is
