@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from headstart.applying import task_of
+from headstart.applying import forgotten_by, task_of
 from headstart.runs import Run
 
 
@@ -93,7 +94,7 @@ def continued(headstart_command, method: str, folder: str, *more: str) -> Run:
 
 
 def test_a_fit_from_an_earlier_run_says_what_was_forgotten_of_its_task(source, headstart_command):
-    tuned = continued(headstart_command, "fine_tune", "tuned", "--set", "training.lr=0.05")
+    tuned = continued(headstart_command, "fine_tune", "tuned")
     found = tuned.forgetting
     earlier = Run.load("source")
     test = task_of(earlier).test.opened_for_evaluation()
@@ -106,6 +107,19 @@ def test_a_fit_from_an_earlier_run_says_what_was_forgotten_of_its_task(source, h
     page = (source / "tuned" / "report.html").read_text(encoding="utf-8")
     assert 'id="forgetting"' in page
     assert found.sentence in page.replace("&#43;", "+")
+
+
+def test_a_network_that_shows_nothing_any_more_has_forgotten_everything(source, headstart_command):
+    tuned = continued(headstart_command, "fine_tune", "tuned")
+    blank = tuned.model.backbone.copy()
+    with torch.no_grad():
+        for weight in blank.parameters():
+            weight.zero_()
+    tuned.__dict__["model"] = replace(tuned.model, backbone=blank.refreshed())
+    found = forgotten_by(tuned)
+    assert found.before.value > 0.9
+    assert found.after.value == 0.5
+    assert found.lost.value == pytest.approx(found.before.value - 0.5)
 
 
 def test_nothing_is_forgotten_by_what_leaves_the_network_or_does_not_start_from_it(source, headstart_command):

@@ -63,6 +63,16 @@ def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
     assert predict(Run.load("extended"), [seven])[0]["label"] == "seven"
 
 
+def test_the_run_s_own_test_images_are_not_learned_from(home: Path) -> None:
+    test = task_of(Run.load("run")).test
+    (home / "more" / "zero").mkdir()
+    for row in range(len(test)):
+        picture = Path(test.images.name(row))
+        shutil.copy(picture, home / "more" / "zero" / f"{picture.parent.name}-{picture.name}")
+    found = extend("run", "more", out=home / "extended").extension
+    assert found.num_learned + found.num_held == 29
+
+
 def test_the_head_is_that_of_one_fit_to_all_rows(home: Path) -> None:
     run = Run.load("run")
     task, model = task_of(run), run.model

@@ -64,6 +64,22 @@ def test_copies_stay_on_one_side_and_known_pictures_are_left_out(tmp_path: Path)
     assert not known & {*rest.learn.content_keys, *rest.held.content_keys}
 
 
+def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
+    place = Path(written(tmp_path / "more", {"ant": 10, "bee": 10}))
+    shown = [(name, number, (number + shift) % 10) for name, shift in (("ant", 0), ("bee", 7)) for number in range(10)]
+    lines = [f"{name}/{number}.png,{name},scene-{scene}" for name, number, scene in shown]
+    scene_of = {f"{name}/{number}.png": scene for name, number, scene in shown}
+    (place / "manifest.csv").write_text("\n".join(["path,label,group", *lines]))
+    sides = [read_addition(str(place / "manifest.csv"), (), seed) for seed in range(4)]
+    for found in sides:
+        names = [
+            ["/".join(part.images.name(row).split("/")[-2:]) for row in range(len(part))] for part in (found.learn, found.held)
+        ]
+        scenes = [{scene_of[name] for name in side} for side in names]
+        assert not scenes[0] & scenes[1]
+        assert len(found.learn) + len(found.held) == 20
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_place_without_new_images_is_refused(tmp_path: Path, known: bool) -> None:
     place = written(tmp_path / "more", {"ant": 4 if known else 0, "unlabeled": 3})

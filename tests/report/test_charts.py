@@ -60,6 +60,7 @@ def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
     assert [x for x, _ in points] == places
     heights = [chart.bottom - y for _, y in points]
     assert heights[1] < heights[2] < heights[0] < heights[3]
+    assert max(float(label) for _, label in chart.y_ticks) == 4  # twice the first loss, though the last is 40
     assert points[3][1] >= chart.chosen.top  # what breaks away stays in the picture
     assert (chart.chosen.x, chart.chosen.y, chart.chosen.label) == (*points[1], "0.01")
 

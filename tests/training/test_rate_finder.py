@@ -113,6 +113,21 @@ def test_a_hundred_times_the_rate_that_it_takes_breaks_away_and_ends_the_test(
     assert 1 / (2 * 1e4) / 30 < curve.suggested < 1 / 1e4  # gradient descent on it breaks away at rates above 1e-4
 
 
+def test_the_test_ends_where_the_smoothed_loss_is_four_times_its_lowest(
+    new_learner: Callable[[], Classifier], streams: dict[str, Stream]
+) -> None:
+    script = iter([1.0] * 30 + [10.0] * 70)
+
+    def scripted(learner: Classifier, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+        return {"scripted": next(script) + 0.0 * learner.head.bias.sum()}
+
+    curve = rate_curve(new_learner(), streams, scripted, Training(batch_size=7))
+    # 1 + 9 (1 - 0.9^4) / (1 - 0.9^34) is the first above 4
+    assert len(curve.rates) == 34
+    assert curve.losses[-2] < 4 < curve.losses[-1]
+    assert curve.suggested == pytest.approx(curve.rates[29] / 10, rel=0.05)
+
+
 def test_the_same_arguments_give_the_same_curve_and_the_global_stream_is_left_alone(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
