@@ -66,7 +66,7 @@ def test_copies_stay_on_one_side_and_known_pictures_are_left_out(tmp_path: Path)
 
 def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
     place = Path(written(tmp_path / "more", {"ant": 10, "bee": 10}))
-    shown = [(name, number, (number + shift) % 10) for name, shift in (("ant", 0), ("bee", 7)) for number in range(10)]
+    shown = [(name, number, number) for name, first in (("ant", 0), ("bee", 3)) for number in range(first, 10)]
     lines = [f"{name}/{number}.png,{name},scene-{scene}" for name, number, scene in shown]
     scene_of = {f"{name}/{number}.png": scene for name, number, scene in shown}
     (place / "manifest.csv").write_text("\n".join(["path,label,group", *lines]))
@@ -77,7 +77,7 @@ def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
         ]
         scenes = [{scene_of[name] for name in side} for side in names]
         assert not scenes[0] & scenes[1]
-        assert len(found.learn) + len(found.held) == 20
+        assert len(found.learn) + len(found.held) == 17
 
 
 @pytest.mark.parametrize("known", [True, False])
