@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.backbones.loading import load_backbone
+from headstart.backbones.loading import card_of, load_backbone
 from headstart.data.task import Task
 from headstart.planning.adjusting.wrong_input_range import wrong_input_range
 
@@ -26,7 +26,7 @@ def seen(make_evidence, emoji):
 
     def see(mean=None, std=None, **other):
         plan = {"mean": mean, "std": std, "input_pixels": 32, **other}
-        backbone = load_backbone("efficientnet_lite0", plan.get("weights", "pretrained"), 32)
+        backbone = load_backbone("efficientnet_lite0", plan.get("weights", "pretrained"), 32, mean=mean, std=std)
         return list(wrong_input_range(replace(make_evidence(plan=plan), task=emoji, backbone=backbone)))
 
     return see
@@ -50,11 +50,12 @@ def test_a_range_near_the_right_one_cannot_be_told_from_it(seen):
     assert not seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def test_a_card_that_names_the_wrong_range_gives_way_to_the_usual_one_that_fits(make_evidence, emoji):
-    wrong = load_backbone("efficientnet_lite0", input_pixels=32)
-    wrong.card = wrong.card.model_copy(update={"mean": ZERO, "std": BYTE})
-    (said,) = wrong_input_range(replace(make_evidence(plan={"input_pixels": 32}), task=emoji, backbone=wrong))
+def test_a_card_that_names_the_wrong_range_gives_way_to_the_usual_one_that_fits(seen, monkeypatch):
+    wrong = card_of("efficientnet_lite0").model_copy(update={"mean": ZERO, "std": BYTE})
+    monkeypatch.setattr("headstart.planning.adjusting.wrong_input_range.card_of", lambda _: wrong)
+    (said,) = seen(ZERO, BYTE)
     assert said.plan.std in {HALF, (0.229, 0.224, 0.225)}
+    assert said.plan.mean is not None
 
 
 def test_random_weights_remember_no_range(seen):
@@ -63,6 +64,6 @@ def test_random_weights_remember_no_range(seen):
 
 def test_a_network_without_batch_normalization_has_nothing_to_compare_with(make_evidence, emoji, monkeypatch):
     monkeypatch.setattr("headstart.planning.adjusting.wrong_input_range._first_normalization", lambda _: None)
-    backbone = load_backbone("efficientnet_lite0", input_pixels=32)
+    backbone = load_backbone("efficientnet_lite0", "pretrained", 32, mean=ZERO, std=BYTE)
     plan = {"mean": ZERO, "std": BYTE, "input_pixels": 32}
     assert not list(wrong_input_range(replace(make_evidence(plan=plan), task=emoji, backbone=backbone)))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import card_of
 from headstart.planning.evidence import Evidence, Proposal
 
 MOST_ROWS = 64
@@ -53,8 +54,9 @@ def wrong_input_range(evidence: Evidence) -> Iterator[Proposal]:
     plan, backbone = evidence.plan, evidence.backbone
     if plan.weights == "none" or evidence.task.train.images.embedded or _first_normalization(backbone) is None:
         return
-    card = Range(backbone.card.mean, backbone.card.std)
-    now = Range(plan.mean or card.mean, plan.std or card.std)
+    named, own = card_of(plan.pretrained), backbone.transform
+    card = Range(named.mean, named.std)
+    now = Range(own.mean or backbone.card.mean, own.std or backbone.card.std)
     pixels = _pixels(evidence)
     distance = _distance(backbone, pixels, now)
     closest, nearest = min((_distance(backbone, pixels, tried), tried) for tried in USUAL)
@@ -62,8 +64,8 @@ def wrong_input_range(evidence: Evidence) -> Iterator[Proposal]:
         closest, nearest = _distance(backbone, pixels, card), card
     if distance < closest + CLEARLY:
         return
-    own = nearest == card
-    changed = evidence.changed(mean=None if own else nearest.mean, std=None if own else nearest.std)
+    kept = nearest == card
+    changed = evidence.changed(mean=None if kept else nearest.mean, std=None if kept else nearest.std)
     reason = (
         f"the first normalization meets inputs off by a factor of {exp(distance):.1f} from those of the weights' own training, "
         f"and of {exp(closest):.1f} with mean {nearest.mean[0]:g} and deviation {nearest.std[0]:.3g}: change the input range."
