@@ -59,6 +59,13 @@ def test_the_skewed_head_is_trained_as_fix_match_on_its_own_predictions() -> Non
     assert value(losses["fix_match"]) == pytest.approx(2 * -np.log([strong[0, 0], strong[1, 1]]).sum() / 3)
 
 
+def test_each_head_is_taught_by_its_own_sure_predictions() -> None:
+    losses = AuxiliaryBalancedClassifier(threshold=0.9).losses(learner(), batch(TRAIN, [0, 2], WEAK, STRONG), 0.0)
+    # The skewed head, at half the logits, is nowhere that sure.
+    assert value(losses["fix_match"]) == 0
+    assert value(losses["balanced"]) > 0
+
+
 def test_it_starts_with_equal_heads_and_trains_both_and_deploys_the_balanced_one(squares: Task, pretrained: Backbone) -> None:
     method, training = AuxiliaryBalancedClassifier(), Training(epochs=1, batch_size=7)
     built = method._built(squares, pretrained, training)
