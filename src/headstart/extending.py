@@ -33,9 +33,10 @@ MEMORY = "memory.safetensors"
 def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 
-    The network stays as it is, and the ridge head on its features is solved for old and new rows together. The result is that
-    of one fit to all rows. It takes the run's own images where they are at hand, else sums over them that `remember` or an
-    earlier `extend` left in the run's folder; it leaves such sums in the new folder.
+    The network stays as it is, and so do the means that its features are centered by; the ridge head on them is solved for old
+    and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
+    that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Models that predict
+    together with the run's own are left out.
 
     Args:
         run: A finished run, or its folder.
