@@ -217,3 +217,15 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, step
         replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps, method="knn", settings={"num_neighbors": 1}
     )
     assert plan.method["num_neighbors"] == 1
+
+
+def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(climbing, "HARD_ENOUGH", -1.0)
+    few = replace(
+        pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
+    )
+    decision, _ = decide(few, ranking("efficientnet_lite0"), minutes=1, steps=steps)
+    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "lp_ft"]
+    assert [(rung.status, rung.reason) for rung in tuned] == [
+        ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
+    ]
