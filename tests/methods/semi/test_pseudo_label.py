@@ -14,7 +14,7 @@ POOL = logits([0.5, 0.3, 0.2], [0.1, 0.3, 0.6])
 
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.1, 0.0), (0.35, 0.5), (0.6, 1.0), (0.9, 1.0)])
 def test_the_likeliest_class_is_the_label_with_growing_weight(progress: float, share: float) -> None:
-    losses = PseudoLabel().losses(Scripted(), batch(TRAIN, [1], POOL), progress)
+    losses = PseudoLabel(unlabeled_weight=3).losses(Scripted(), batch(TRAIN, [1], POOL), progress)
     assert float(losses["cross_entropy"]) == pytest.approx(-math.log(0.2))
     assert float(losses["pseudo_label"]) == pytest.approx(3 * share * -(math.log(0.5) + math.log(0.6)) / 2)
 

@@ -42,7 +42,8 @@ class PseudoLabel(GradientMethod):
         depth: How far training reaches down; see lp_ft.
         flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; 8 in the paper.
-        unlabeled_weight: Largest weight of the loss on unlabeled pictures; 3 in the paper.
+        unlabeled_weight: Largest weight of the loss on unlabeled pictures; 3 in the paper. On digits with five labels a class 3
+            costs five points against lp_ft and 1 costs none (EfficientNet-Lite0 at 64 pixels, 40 epochs, one seed).
     """
 
     summary: ClassVar[str] = "Unlabeled pictures are trained on the class that the network finds likeliest"
@@ -51,7 +52,7 @@ class PseudoLabel(GradientMethod):
     depth: Depth = "middle"
     flip: bool = False
     unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 3.0
+    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
