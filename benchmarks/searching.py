@@ -24,8 +24,8 @@ from headstart.planning.plan import Plan
 from headstart.planning.study import Found
 from headstart.runs import fit
 
-SETTINGS = {"training.epochs": "4", "training.lr": "0.0002"}
-"""A default that leaves something to find."""
+SETTINGS = {"training.epochs": "12", "training.lr": "0.001", "training.batch_size": "32"}
+"""The defaults of `Training`, which are short for training from scratch and leave something to find."""
 
 
 def command(place: str, per_class: int, seed: int, trials: int, study: Path) -> list[str]:
@@ -58,7 +58,7 @@ def killed(words: list[str], cache: Path, most: int, seconds: float, seed: int) 
     for kills in range(most):
         process = searching(words, cache)
         with suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=generator.uniform(0.2, 0.8) * max(seconds, 10.0))
+            process.communicate(timeout=generator.uniform(0.1, 0.3) * max(seconds, 20.0))
         if process.poll() is not None:
             return kills
         process.kill()
