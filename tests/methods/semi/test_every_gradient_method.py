@@ -135,6 +135,14 @@ def test_true_labels_of_unlabeled_pictures_change_nothing(kind: str, squares: Ta
 
 
 @each_method
+def test_a_single_unlabeled_picture_and_a_class_with_one_label_do(kind: str, squares: Task, pretrained: Backbone) -> None:
+    assert squares.unlabeled is not None
+    few = replace(squares, train=squares.train.take([0, 1, 2, 8, 9, 14]), unlabeled=squares.unlabeled.take([3]))
+    model = method_from({"kind": kind}).fit(few, pretrained, TRAINING)
+    assert all(bool(weight.isfinite().all()) for weight in weights_of(model).values())
+
+
+@each_method
 def test_unlabeled_pictures_change_the_weights_unless_they_weigh_nothing(kind: str, squares: Task, pretrained: Backbone) -> None:
     assert squares.unlabeled is not None
     fewer = replace(squares, unlabeled=squares.unlabeled.take(np.arange(5)))

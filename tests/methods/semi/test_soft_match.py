@@ -23,6 +23,8 @@ def test_the_weight_is_1_from_the_mean_on_and_falls_along_a_gaussian() -> None:
 def test_without_spread_rows_at_the_mean_count_fully_and_others_not() -> None:
     found = truncated_gaussian(torch.tensor([0.7, 0.6]), torch.tensor(0.7), torch.tensor(0.0))
     assert found.tolist() == [1, 0]
+    hardly = truncated_gaussian(torch.tensor([1e-30]), torch.tensor(2e-30), torch.tensor(0.0))
+    assert hardly.tolist() == [1]  # the square is 0, and so is the variance
 
 
 def weights(probs: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ def truncated_gaussian(confidence: Tensor, mean: Tensor, variance: Tensor) -> Te
     Reference: Chen et al., "SoftMatch", ICLR 2023, eq. 5.
     """
     below = (confidence - mean).clamp_max(0)
-    return torch.where(below < 0, torch.exp(-below.square() / (2 * variance)), 1.0)
+    return torch.exp(-below.square() / (2 * variance).clamp_min(torch.finfo(variance.dtype).tiny))
 
 
 class Means(nn.Module):
