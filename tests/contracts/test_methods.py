@@ -16,6 +16,7 @@ from headstart.evaluation.protocols import evaluate
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import Method, settings_of
 from headstart.methods.model import Model
+from headstart.planning.plan import Plan
 from headstart.training.settings import Training
 
 MARGIN = 0.2
@@ -121,6 +122,12 @@ def test_a_method_s_settings_make_it_again(kind):
     method = METHODS.get(kind)()
     assert method_from(settings_of(method)) == method
     assert settings_of(method)["kind"] == kind == METHODS.get(kind).kind()
+
+
+@each_method
+def test_a_plan_of_the_method_survives_its_file(kind):
+    plan = Plan(data="digits", pretrained="net", input_pixels=32, method=settings_of(METHODS.get(kind)()))
+    assert Plan.from_toml(plan.to_toml()) == plan
 
 
 @each_method

@@ -273,5 +273,5 @@ def check_needs(method: Method, task: Task, backbone: Backbone | None = None) ->
 
 
 def settings_of(method: Method) -> dict[str, Any]:
-    """The method as it stands in a plan: its kind and its hyper-parameters."""
-    return {"kind": method.kind(), **method.to_dict()}
+    """The method as it stands in a plan: its kind and its hyper-parameters; those that are not set are left out, as in TOML."""
+    return {"kind": method.kind(), **method.model_dump(mode="json", exclude_none=True)}
