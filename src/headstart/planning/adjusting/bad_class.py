@@ -19,7 +19,9 @@ GAIN = 0.8
 
 
 def bad_class(evidence: Evidence) -> Iterator[Proposal | Finding]:
-    """Class weights when the class is rare and training can weigh it; else advice that names what it is taken for.
+    """Class weights, then balanced sampling, for a rare class that training can weigh.
+
+    Else advice that names what it is taken for.
 
     Args:
         evidence: Of a fit.
@@ -40,7 +42,8 @@ def bad_class(evidence: Evidence) -> Iterator[Proposal | Finding]:
     counts = evidence.task.labeled.class_counts
     if counts[worst] < RARE * counts.max() and evidence.gradient and evidence.plan.training.balance == "none":
         reason = f"{seen}, and it is rare: let rare classes count more (training.balance)."
-        yield Proposal(evidence.trained(balance="weights"), reason, GAIN, aim="balanced accuracy")
+        for balance in ("weights", "sampling"):
+            yield Proposal(evidence.trained(balance=balance), reason, GAIN, aim="balanced accuracy")
         return
     taken = np.bincount(held.predicted[rows], minlength=len(recalls))
     taken[worst] = -1
