@@ -22,8 +22,10 @@ STRENGTH = 0.99
 """As in label_propagation; 0.9 and 0.999 find less."""
 DRAWS = 999
 LARGEST_P_VALUE = 0.1
-"""Where the graph knows nothing of the classes, one in ten pools is called a support. With one label a class, digits pass in all
-of 10 seeds, MNIST in 7 and solar cells, which the methods of this kind harm, in none (EfficientNet-Lite0)."""
+"""Where the graph knows nothing of the classes, one in ten pools is called a support. With one label a class and EfficientNet-
+Lite0's features, that was said in 0.95 of 20 seeds on digits, 0.55 on MNIST, 0.40 on clothing and 0.45 on emoji, all of which
+self-training lifts (by 25, 20, 10 and 4 points), and in 0.15 on solar cells, which it lowers by 2. At 0.05 the shares are 0.75,
+0.30, 0.30, 0.30 and 0.10."""
 
 
 class PoolSupport(Record):

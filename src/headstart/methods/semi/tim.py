@@ -41,8 +41,9 @@ class TIM(Method):
 
     Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind, whose classes come in the shares of the
     labeled ones.
-    Helps: with one to five labels a class where the shares are known to agree.
-    Hurts: where the unlabeled rows show the classes in other shares, as they are then forced into the labeled ones.
+    Helps: with one to five labels a class where the shares are known to agree: 5 and 2 points over ridge on digits.
+    Hurts: where the unlabeled rows show the classes in other shares, as they are then forced into the labeled ones, and
+    on emoji: 5 to 7 points below ridge with 5 and 20 labels a class.
 
     Reference: Boudiaf et al., "Transductive information maximization for few-shot learning", NeurIPS 2020, eqs. 1-3.
     Differs: the marginal entropy, which assumes balance, becomes the divergence from the labeled class shares; features are rows
@@ -51,8 +52,9 @@ class TIM(Method):
     Attributes:
         blocks: What the prototypes live in.
         temperature: tau, the scale of scores; 15 as in the paper.
-        cross_entropy: lambda, the weight of the labeled rows' loss; 0.1 as in the paper.
-        conditional: alpha, the weight of the unlabeled rows' mean entropy; 0.1 as in the paper.
+        cross_entropy: lambda, the weight of the labeled rows' loss.
+        conditional: alpha, the weight of the unlabeled rows' mean entropy. 1 for both instead of the paper's 0.1 gains some 2
+            points (digits, MNIST, clothing, emoji and solar cells, 1 to 20 labels a class).
     """
 
     summary: ClassVar[str] = "Prototypes of maximal information between unlabeled rows and classes (TIM)"
@@ -60,8 +62,8 @@ class TIM(Method):
 
     blocks: Blocks = "stages+pixels"
     temperature: Annotated[float, Field(gt=0, le=1000)] = 15.0
-    cross_entropy: Annotated[float, Field(gt=0, le=100)] = 0.1
-    conditional: Annotated[float, Field(gt=0, le=100)] = 0.1
+    cross_entropy: Annotated[float, Field(gt=0, le=100)] = 1.0
+    conditional: Annotated[float, Field(gt=0, le=100)] = 1.0
 
     def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
         """The head and its temperature, fitted to labeled and unlabeled rows."""
