@@ -54,9 +54,10 @@ def from_scratch(task: Task) -> Model:
 
 
 def chosen_by_folds(task: Task, name: str, backbone: Backbone, steps: Steps) -> tuple[Model, str]:
-    """A ridge head or fine-tuning, whichever has the smaller log loss on held-out folds of the labeled rows."""
+    """A ridge head on every depth or the last one, or fine-tuning: what has the least log loss on folds of the labeled rows."""
     tuned = Training(epochs=FEW_EPOCHS, seed=task.seed)
-    ways = [({"kind": "ridge"}, Training(seed=task.seed)), (TUNED, tuned)]
+    plain = Training(seed=task.seed)
+    ways = [({"kind": "ridge"}, plain), ({"kind": "ridge", "blocks": "penultimate"}, plain), (TUNED, tuned)]
     candidates = [
         Candidate(
             family="transfer",
@@ -70,7 +71,8 @@ def chosen_by_folds(task: Task, name: str, backbone: Backbone, steps: Steps) -> 
     ]
     losses = [judge(task, candidate, backbone, task.folds, steps).rung.log_loss for candidate in candidates]
     best = candidates[int(np.argmin([float("inf") if loss is None else loss.value for loss in losses]))]
-    return fit_rows(task, np.arange(len(task.labeled)), best, backbone, None), best.method["kind"]
+    model = fit_rows(task, np.arange(len(task.labeled)), best, backbone, None)
+    return model, " ".join(str(value) for value in best.method.values())
 
 
 def write_pictures(folder: Path, count: int) -> Path:

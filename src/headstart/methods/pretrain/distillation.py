@@ -48,7 +48,9 @@ class Distillation(GradientMethod):
 
     Reference: Romero et al., "FitNets", ICLR 2015, eq. 3 (a regressor from the student's to the teacher's features); Tung & Mori,
         "Similarity-Preserving Knowledge Distillation", ICCV 2019, eq. 5 (likenesses within a batch).
-    Differs: penultimate features, centered and compared by cosine; the teacher sees unvaried pictures; no labels take part.
+    Differs: penultimate features, the teacher's centered over the pool and compared by cosine; likenesses of features that are
+        centered, the student's within the batch, as those of features above 0 would never be negative and the teacher's are; the
+        teacher sees unvaried pictures; no labels take part.
 
     Attributes:
         teacher: Name of the model to learn from, as `headstart models` lists them.
@@ -84,7 +86,7 @@ class Distillation(GradientMethod):
         wanted = learner.extra.features[batch["pool"].rows.to(features.device)]
         return {
             "features": cosine_distance(learner.projector(features), wanted),
-            "relation": self.relation * similarity_preserving(features, wanted),
+            "relation": self.relation * similarity_preserving(features - features.mean(dim=0), wanted),
         }
 
     def deploy(self, learner: Embedder, task: Task) -> Model:

@@ -34,8 +34,8 @@ class VicReg(GradientMethod):
 
     Reference: Bardes et al., "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning", ICLR 2022,
         section 4.
-    Differs: AdamW in place of LARS; the variance terms of the two views are averaged as in the authors' code, not summed as in
-        eq. 6; an expander of two layers and of another width.
+    Differs: AdamW in place of LARS; as in the authors' code, the distance of the views is a mean over dimensions, not the sum of
+        eq. 5, and their variance terms are averaged, not summed as in eq. 6; an expander of two layers and of another width.
 
     Attributes:
         invariance: Weight of the distance between views, lambda in the paper.
