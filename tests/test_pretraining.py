@@ -310,7 +310,10 @@ def test_settings_reach_the_method_and_the_training(unlabeled: Path, tmp_path: P
     [
         ({"method": "simclr"}, '"simclr" is not a method. Did you mean "sim_clr"? Known: '),
         ({"method": "ridge"}, "ridge trains no network. Choose supervised, sim_clr or another: `headstart methods` lists all."),
-        ({"method": "sim_clr", "settings": {"temperatures": 1}}, '--set: temperatures is not a field. Did you mean "temperature"?'),
+        (
+            {"method": "sim_clr", "settings": {"temperatures": 1}},
+            '--set: temperatures is not a field. Did you mean "temperature"?',
+        ),
         ({"settings": {"training.epoch": 1}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
         ({"method": "sim_clr", "settings": {"crop": 2}}, "--set: crop = 2"),
     ],
