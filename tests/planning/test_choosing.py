@@ -12,7 +12,7 @@ from headstart.planning import choosing as module
 def best_of(make_judged, make_candidate, monkeypatch):
     """The closed form chosen among (price, accuracy, log loss), by index; one named last learns from unlabeled rows too."""
 
-    def best(*facts, pooled=(), few_labels=False):
+    def best(*facts, pooled=(), pool_trusted=False):
         judged = []
         for index, (price, accuracy, loss) in enumerate([*facts, *pooled]):
             method = {"kind": "ridge" if index < len(facts) else "label_mean", "blocks": "stages"}
@@ -21,7 +21,7 @@ def best_of(make_judged, make_candidate, monkeypatch):
         monkeypatch.setattr(module, "_price", lambda one: one.candidate.max_rows)
         monkeypatch.setattr(module, "side_of", lambda one: one)
         monkeypatch.setattr(module, "advantage", lambda one, other: (module.loss_of(other) - module.loss_of(one)) / 0.05)
-        return int(module.best_closed(judged, few_labels).candidate.pretrained)
+        return int(module.best_closed(judged, pool_trusted).candidate.pretrained)
 
     return best
 
@@ -41,10 +41,10 @@ def test_what_learns_from_unlabeled_rows_must_be_better_beyond_noise(best_of):
     assert best_of((1, 0.8, 0.50), pooled=[(1, 0.9, 0.44), (1, 0.9, 0.40)]) == 2
 
 
-def test_with_few_labels_it_stands_unless_it_is_worse_beyond_noise(best_of):
-    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.55)], few_labels=True) == 1
-    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.60)], few_labels=True) == 0
-    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.55), (1, 0.7, 0.54)], few_labels=True) == 2
+def test_with_pool_trusted_it_stands_unless_it_is_worse_beyond_noise(best_of):
+    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.55)], pool_trusted=True) == 1
+    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.60)], pool_trusted=True) == 0
+    assert best_of((1, 0.8, 0.50), pooled=[(1, 0.7, 0.55), (1, 0.7, 0.54)], pool_trusted=True) == 2
 
 
 def test_a_lucky_fold_does_not_make_the_best_candidate_without_knowledge(make_judged, make_candidate, make_predictions):

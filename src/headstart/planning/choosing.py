@@ -29,12 +29,12 @@ def best_without(judged: Sequence[Judged]) -> Judged | None:
     return best
 
 
-def best_closed(judged: Sequence[Judged], few_labels: bool) -> Judged | None:
+def best_closed(judged: Sequence[Judged], pool_trusted: bool) -> Judged | None:
     """The closed form to transfer with.
 
     Ridge on stages and pixels of the cheapest network is the default. Another head replaces it when its log loss is lower beyond
     noise, another network when it also gains a point: few rows would otherwise choose by chance. So does the best of those that
-    learn from unlabeled rows too; with few labels a class it stands unless it is worse beyond noise.
+    learn from unlabeled rows too; where the pool is trusted it stands unless it is worse beyond noise.
     """
     closed = [one for one in judged if one.rung.family == "transfer" and one.predictions is not None]
     closed = [one for one in closed if one.temperature is None]
@@ -49,12 +49,12 @@ def best_closed(judged: Sequence[Judged], few_labels: bool) -> Judged | None:
     pooled = min((one for one in closed if needs_pool(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
         return best or pooled
-    return pooled if advantage(side_of(pooled), side_of(best)) > (-SURE if few_labels else SURE) else best
+    return pooled if advantage(side_of(pooled), side_of(best)) > (-SURE if pool_trusted else SURE) else best
 
 
-def best_transfer(judged: Sequence[Judged], few_labels: bool, seed: int) -> tuple[Judged | None, list[Comparison]]:
+def best_transfer(judged: Sequence[Judged], pool_trusted: bool, seed: int) -> tuple[Judged | None, list[Comparison]]:
     """The best closed form, unless a gradient candidate is better beyond noise and by an amount that matters."""
-    best = best_closed(judged, few_labels)
+    best = best_closed(judged, pool_trusted)
     made = []
     for challenger in judged:
         if challenger.rung.family != "transfer" or challenger.temperature is None:

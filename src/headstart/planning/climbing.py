@@ -25,11 +25,11 @@ HARD_ENOUGH = 0.01
 CHEAP_LOGISTIC = 2_000
 """Rows times classes up to which logistic regression takes a second a fold. On solar cells with 50 labels a class it is 0.9
 points above ridge, on digits with 10 it is 2 below (EfficientNet-Lite0, 10 seeds): the folds decide."""
-WITH_POOL = ("label_mean", "self_training")
-"""Closed forms that learn from unlabeled rows, the least risk first."""
+WITH_POOL = ("self_training", "label_mean")
+"""Closed forms that learn from unlabeled rows, the one that gains most with one label a class first."""
 FEW_LABELS = 5
-"""Up to so many labels a class the folds are too small to tell, and what unlabeled rows add is the better guess. LP-FT then loses
-to ridge: by 5 points on emoji, 6 on Fashion-MNIST, 14 on solar cells, 10 and more on digits (EfficientNet-Lite0, one seed)."""
+"""Up to so many labels a class the folds are too small to tell, and what unlabeled rows add may be the better guess. LP-FT then
+loses to ridge: by 5 points on emoji, 6 on Fashion-MNIST, 14 on solar cells, 10 on digits (EfficientNet-Lite0, one seed)."""
 MIRRORING_SHARE = 0.1
 """Of what is left, for asking whether pictures may be mirrored."""
 SMALL_GAP = 0.03
@@ -65,6 +65,11 @@ def few_labels(ladder: Ladder) -> bool:
     return int(ladder.task.labeled.class_counts.max()) <= FEW_LABELS
 
 
+def trusts_pool(ladder: Ladder) -> bool:
+    """Whether what learns from unlabeled rows needs no proof: labels are few, and keep to their classes among such rows."""
+    return few_labels(ladder) and ladder.support is not None and ladder.support.supported
+
+
 def climb(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     """Judge what is worth judging, each on the shared folds, within the ladder's budget."""
     ladder.chance()
@@ -87,7 +92,7 @@ def climb(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
 
 def _together(ladder: Ladder) -> None:
     """The mean of the best that was trained and the best closed form, which err on different rows."""
-    closed = best_closed(ladder.judged, few_labels(ladder))
+    closed = best_closed(ladder.judged, trusts_pool(ladder))
     trained = [one for one in ladder.judged if one.temperature is not None and one.predictions is not None]
     if closed is None or not trained or closed.candidate.max_rows is not None:
         return
@@ -96,16 +101,16 @@ def _together(ladder: Ladder) -> None:
 
 def _with_pool(ladder: Ladder, wishes: Wishes) -> None:
     """Heads that learn from unlabeled rows too, on what the best head without them sees; none on rows of another kind."""
-    best = best_closed(ladder.judged, few_labels(ladder))
+    best = best_closed(ladder.judged, trusts_pool(ladder))
     if wishes.method is not None or ladder.task.unlabeled is None or best is None:
         return
     seen = best.candidate
     for kind in WITH_POOL:
         chosen = settings_of(method_from({"kind": kind, "blocks": seen.method["blocks"]}))
         candidate = ladder.candidate("transfer", seen.pretrained, chosen, pixels=seen.input_pixels)
-        support = pool_support(ladder, candidate)
-        if support and support.kinship.differs:
-            ladder.skip(candidate, support.reason)
+        ladder.support = pool_support(ladder, candidate)
+        if ladder.support and ladder.support.kinship.differs:
+            ladder.skip(candidate, ladder.support.reason)
         else:
             ladder.closed_form(candidate, ladder.shares.first, must=False)
 
@@ -172,7 +177,7 @@ def _supervised(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
         ladder.skip(canary, "with this many rows its features cost more than they tell; the ranking has it on fewer")
     else:
         ladder.closed_form(canary, ladder.shares.canary, must=True)
-    best = best_closed(ladder.judged, few_labels(ladder))
+    best = best_closed(ladder.judged, trusts_pool(ladder))
     if best and len(ladder.task.labeled) * ladder.task.num_classes <= CHEAP_LOGISTIC:
         logistic = settings_of(method_from({"kind": "logistic", "blocks": "stages+pixels"}))
         ladder.closed_form(ladder.candidate("transfer", best.candidate.pretrained, logistic), ladder.shares.other, must=False)
@@ -216,7 +221,7 @@ def _fine_tuned(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     if wishes.only == "scratch" or (method and METHODS.get(method).cost != "gradient"):
         return
     chosen, recipe = wishes.chosen(method or "lp_ft"), wishes.recipe(ladder.task.seed)
-    best = best_closed(ladder.judged, few_labels(ladder))
+    best = best_closed(ladder.judged, trusts_pool(ladder))
     candidate = ladder.candidate("transfer", best.candidate.pretrained if best else ranking.chosen[0], chosen, recipe)
     if method is None and best and best.rung.accuracy and 1 - best.rung.accuracy.value < HARD_ENOUGH:
         ladder.skip(candidate, f"{best.rung.name} errs on {1 - best.rung.accuracy.value:.1%} only: no point left to win")

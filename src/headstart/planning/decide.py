@@ -15,7 +15,7 @@ from headstart.features.representation import Representation
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
 from headstart.planning.choosing import best_closed, best_transfer, best_without, chosen_of, side_of
-from headstart.planning.climbing import Wishes, climb, few_labels, untested
+from headstart.planning.climbing import Wishes, climb, trusts_pool, untested
 from headstart.planning.curve import MOST_ROWS, learning_curve
 from headstart.planning.decision import Decision, LearningCurve
 from headstart.planning.judge import Judged, fold_inputs
@@ -107,7 +107,7 @@ def check_wishes(minutes: float | None, method: str | None, settings: dict[str, 
 
 def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:
     task = ladder.task
-    transfer, comparisons = best_transfer(ladder.judged, few_labels(ladder), task.seed)
+    transfer, comparisons = best_transfer(ladder.judged, trusts_pool(ladder), task.seed)
     chance = ladder.judged[0]
     without = best_without(ladder.judged) or chance
     if transfer is None and without is chance:
@@ -171,7 +171,7 @@ class _Curve(Record):
 
 
 def _curve(ladder: Ladder, transfer: Judged | None) -> LearningCurve | None:
-    judged = best_closed(ladder.judged, few_labels(ladder))
+    judged = best_closed(ladder.judged, trusts_pool(ladder))
     if transfer is None or judged is None:
         return None
     task, candidate = ladder.task, judged.candidate

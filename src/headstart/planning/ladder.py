@@ -15,6 +15,7 @@ from headstart.data.images import ImageSet
 from headstart.data.task import HOLDOUT_ROWS, Task
 from headstart.features.extract import features_of, num_unseen
 from headstart.features.feature_set import FeatureSet
+from headstart.features.pool_support import PoolSupport
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import needs_pool, seconds_of_features, seconds_of_fit, seconds_per_image
 from headstart.planning.inputs import input_pixels_for
@@ -71,6 +72,7 @@ class Ladder:
         weights: A file of weights for the transfer candidates, or "pretrained".
         only: The one side that is tried; None tries both.
         judged: In the order tried.
+        support: Whether labels may spread along the unlabeled rows; None where that was not looked at.
         notes: What else was found out on the way, in sentences.
     """
 
@@ -81,6 +83,7 @@ class Ladder:
     weights: str = "pretrained"
     only: Only | None = None
     judged: list[Judged] = field(default_factory=list)
+    support: PoolSupport | None = None
     notes: list[str] = field(default_factory=list)
     shelf: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
 
