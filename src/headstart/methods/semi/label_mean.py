@@ -28,7 +28,7 @@ class LabelMean(Method):
     The two err on different pictures: ridge sees what tells the classes apart, the graph which pictures are alike.
 
     Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind.
-    Helps: with one to five labels a class; of the methods here it is the least risk.
+    Helps: with one to five labels a class.
     Hurts: where like pictures are of different classes, as solar cells: 5 points with five labels a class.
 
     Reference: Zhou et al., "Learning with local and global consistency", NeurIPS 2003.
