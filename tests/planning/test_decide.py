@@ -15,6 +15,7 @@ from headstart.data.images import Embeddings, ImageSet
 from headstart.features.kinship import Kinship
 from headstart.features.pool_support import PoolSupport
 from headstart.planning import climbing, judge, ladder
+from headstart.planning.climbing import Looked
 from headstart.planning.decide import decide
 from headstart.training.settings import Training
 
@@ -191,7 +192,7 @@ def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, rankin
     assert {rung.method["kind"] for rung in decision.rungs} == {"ridge"}
 
 
-def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, ranking, steps, monkeypatch):
+def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ranking, steps, monkeypatch):
     task = vectors(num=60)
     one_each = np.array([int(np.flatnonzero(task.train.labels == label)[0]) for label in (0, 1)])
     rest = np.setdiff1d(np.arange(60), one_each)
@@ -229,3 +230,14 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
     assert [(rung.status, rung.reason) for rung in tuned] == [
         ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
     ]
+
+
+def test_looking_at_unlabeled_rows_is_off_the_budget_once(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    first, _ = decide(task, ranking(), minutes=1, steps=steps)
+    looked = Looked.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
+    judged = sum(rung.seconds for rung in first.rungs)
+    assert looked.seconds > 0
+    assert first.spent_seconds == pytest.approx(2.0 + judged + looked.seconds)
+    again, _ = decide(task, ranking(), minutes=1, steps=steps)
+    assert again.spent_seconds == first.spent_seconds

@@ -149,3 +149,15 @@ def test_partners_are_fitted_to_the_same_rows_and_predict_together(pictures, tun
 
 def candidate_plan(partner):
     return Plan(data="squares", **partner.model_dump())
+
+
+def test_a_held_out_mean_takes_the_fold_model_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
+    partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    plan = tuned.model_copy(update={"partners": (partner,)})
+    one_fold = replace(pictures)
+    one_fold.__dict__["folds"] = pictures.folds[:1]
+    judge.judge(one_fold, candidate_of(plan), fitting.backbone_of(plan), one_fold.folds, steps)
+    met = []
+    monkeypatch.setattr(fitting, "fit_rows", lambda *given: met.append(given[2].pretrained) or judge.fit_rows(*given))
+    fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
+    assert met == ["pixels"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from headstart.backbones.loading import card_of
+from headstart.core.records import Record
 from headstart.features.pool import pool_of
 from headstart.features.pool_support import PoolSupport, pool_supports
 from headstart.methods import METHODS, method_from
@@ -60,6 +62,13 @@ class Wishes(NamedTuple):
         return settings_of(method_from({"kind": kind, **usual, **self.settings}, "--set"))
 
 
+class Looked(Record):
+    """Whether labels may spread along the unlabeled rows, and the seconds that it took to see."""
+
+    support: PoolSupport
+    seconds: float
+
+
 def few_labels(ladder: Ladder) -> bool:
     """Whether no class has enough labels for its folds to tell much."""
     return int(ladder.task.labeled.class_counts.max()) <= FEW_LABELS
@@ -105,10 +114,10 @@ def _with_pool(ladder: Ladder, wishes: Wishes) -> None:
     if wishes.method is not None or ladder.task.unlabeled is None or best is None:
         return
     seen = best.candidate
-    for kind in WITH_POOL:
-        chosen = settings_of(method_from({"kind": kind, "blocks": seen.method["blocks"]}))
-        candidate = ladder.candidate("transfer", seen.pretrained, chosen, pixels=seen.input_pixels)
-        ladder.support = pool_support(ladder, candidate)
+    settings = [settings_of(method_from({"kind": kind, "blocks": seen.method["blocks"]})) for kind in WITH_POOL]
+    candidates = [ladder.candidate("transfer", seen.pretrained, one, pixels=seen.input_pixels) for one in settings]
+    ladder.support = pool_support(ladder, candidates[0])
+    for candidate in candidates:
         if ladder.support and ladder.support.kinship.differs:
             ladder.skip(candidate, ladder.support.reason)
         else:
@@ -122,6 +131,8 @@ def untested(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> Judged:
     them, and ridge otherwise.
     """
     name, recipe = in_turn(ladder, ranking)[0], wishes.recipe(ladder.task.seed)
+    if wishes.only == "scratch":
+        return ladder.unjudged(_from_scratch(ladder))
     if wishes.method is not None:
         return ladder.unjudged(ladder.candidate("transfer", name, wishes.chosen(wishes.method), recipe))
     blocks = "penultimate" if ladder.task.train.images.embedded else "stages+pixels"
@@ -142,11 +153,15 @@ def pool_support(ladder: Ladder, candidate: Candidate) -> PoolSupport | None:
     if task.unlabeled is None or price > ladder.shares.first * ladder.budget_seconds:
         return None
 
-    def make(_: Path) -> PoolSupport:
-        return pool_supports(pool_of(task, backbone, candidate.method["blocks"], task.seed))
+    def make(_: Path) -> Looked:
+        begun = time.perf_counter()
+        support = pool_supports(pool_of(task, backbone, candidate.method["blocks"], task.seed))
+        return Looked(support=support, seconds=time.perf_counter() - begun)
 
     inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "blocks": candidate.method["blocks"]}
-    return ladder.steps.run("pool", inputs, PoolSupport, make)
+    looked = ladder.steps.run("pool", inputs, Looked, make)
+    ladder.beside_seconds += looked.seconds
+    return looked.support
 
 
 def _ridge(blocks: str) -> dict[str, Any]:
@@ -208,12 +223,15 @@ def _gap(ladder: Ladder) -> float:
 def _scratch(ladder: Ladder, wishes: Wishes) -> None:
     if wishes.only == "transfer":
         return
+    ladder.gradient(_from_scratch(ladder), ALL_SHARE if wishes.only else None)
+
+
+def _from_scratch(ladder: Ladder) -> Candidate:
     task = ladder.task
-    probe = ladder.candidate("scratch", "small_cnn", {"kind": "fine_tune"})
-    recipe = scratch_training(len(task.folds[0].fit), probe.input_pixels).model_copy(update={"seed": task.seed})
-    chosen = settings_of(method_from({"kind": "fine_tune"}))
-    candidate = probe.model_copy(update={"method": chosen, "training": recipe})
-    ladder.gradient(candidate, ALL_SHARE if wishes.only else None)
+    probe = ladder.candidate("scratch", "small_cnn", settings_of(method_from({"kind": "fine_tune"})))
+    num_rows = len(task.folds[0].fit) if task.folds else len(task.labeled)
+    recipe = scratch_training(num_rows, probe.input_pixels).model_copy(update={"seed": task.seed})
+    return probe.model_copy(update={"training": recipe})
 
 
 def _fine_tuned(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
@@ -238,8 +256,10 @@ def _mirrored(ladder: Ladder, candidate: Candidate, wishes: Wishes) -> Candidate
         return candidate
     backbone = ladder.backbone(candidate)
     price = seconds_per_image(backbone, ladder.task, ladder.steps) * len(ladder.task.labeled)
+    price += seconds_of_features(backbone, ladder.task, ladder.steps)
     if price > MIRRORING_SHARE * ladder.remaining_seconds:
         return candidate
     found = mirroring(ladder.task, candidate, backbone, ladder.steps)
     ladder.notes.append(str(found))
+    ladder.beside_seconds += found.seconds
     return candidate.model_copy(update={"method": {**candidate.method, "flip": found.helps}})

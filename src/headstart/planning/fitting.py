@@ -63,7 +63,7 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     candidate = candidate_of(plan)
     backbone = backbone_of(plan)
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
-    judged = _fold_model(task, candidate, backbone, steps) if plan.hold_out else None
+    judged = _fold_model(task, candidate.alone, backbone, steps) if plan.hold_out else None
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)

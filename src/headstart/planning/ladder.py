@@ -73,6 +73,7 @@ class Ladder:
         only: The one side that is tried; None tries both.
         judged: In the order tried.
         support: Whether labels may spread along the unlabeled rows; None where that was not looked at.
+        beside_seconds: What went into looking at things besides judging.
         notes: What else was found out on the way, in sentences.
     """
 
@@ -84,13 +85,14 @@ class Ladder:
     only: Only | None = None
     judged: list[Judged] = field(default_factory=list)
     support: PoolSupport | None = None
+    beside_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     shelf: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
 
     @property
     def spent_seconds(self) -> float:
-        """Ranking and everything judged so far, as first measured."""
-        return self.spent_before + sum(one.rung.seconds for one in self.judged)
+        """Ranking and everything judged or looked at so far, as first measured."""
+        return self.spent_before + self.beside_seconds + sum(one.rung.seconds for one in self.judged)
 
     @property
     def remaining_seconds(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from headstart.backbones.backbone import Backbone
@@ -34,6 +35,7 @@ class Mirroring(Record):
         log_loss_gain: By how much the mean log loss falls.
         standard_errors: The same in standard errors.
         num_rows: Held-out rows.
+        seconds: What it took to find out.
     """
 
     helps: bool
@@ -41,6 +43,7 @@ class Mirroring(Record):
     log_loss_gain: float
     standard_errors: float
     num_rows: int
+    seconds: float
 
     def __str__(self) -> str:
         """The sentence for a reader."""
@@ -65,6 +68,7 @@ def mirroring(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
     """
 
     def make(_: Path) -> Mirroring:
+        begun = time.perf_counter()
         parts: tuple[list[Predictions], list[Predictions]] = ([], [])
         for fold in task.folds:
             fit, held = (task.labeled.take(_some(rows)) for rows in (fold.fit, fold.held))
@@ -75,7 +79,14 @@ def mirroring(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
         gain = float(both.correct.mean() - plain.correct.mean())
         lower = float(plain.log_losses.mean() - both.log_losses.mean())
         helps = ahead > SURE and gain >= 0
-        return Mirroring(helps=helps, accuracy_gain=gain, log_loss_gain=lower, standard_errors=ahead, num_rows=len(plain))
+        return Mirroring(
+            helps=helps,
+            accuracy_gain=gain,
+            log_loss_gain=lower,
+            standard_errors=ahead,
+            num_rows=len(plain),
+            seconds=time.perf_counter() - begun,
+        )
 
     return steps.run("mirroring", fold_inputs(task, candidate, backbone, 0), Mirroring, make)
 
