@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
         ]
         scenes = [{scene_of[name] for name in side} for side in names]
         assert not scenes[0] & scenes[1]
+        assert len(found.held)
+        assert found.learn.class_counts.all()
         assert len(found.learn) + len(found.held) == 17
 
 
@@ -96,6 +99,35 @@ def test_a_class_with_one_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_addition(place, ("dog",))
     assert str(error.value) == (f'{place} has one image of "bee". Two are needed: one to learn from, and one to measure by.')
+
+
+def test_one_image_of_a_known_class_is_learned_from(tmp_path: Path) -> None:
+    found = read_addition(written(tmp_path / "more", {"ant": 7, "dog": 1}), ("dog",))
+    assert found.learn.class_counts[0] == 1
+    assert found.held.class_counts[0] == 0
+
+
+def test_copies_of_one_image_leave_nothing_to_measure_by(tmp_path: Path) -> None:
+    place = written(tmp_path / "more", {"ant": 1})
+    for number in range(1, 5):
+        shutil.copy(tmp_path / "more" / "ant" / "0.png", tmp_path / "more" / "ant" / f"{number}.png")
+    with pytest.raises(DataError) as error:
+        read_addition(place, ("dog",))
+    assert str(error.value) == (
+        f"{place} leaves no image to measure by: those of a class are copies of one another, or of one group. Add others."
+    )
+
+
+def test_a_test_split_alone_leaves_nothing_to_learn_from(tmp_path: Path) -> None:
+    place = tmp_path / "more"
+    written(place / "train", {"ant": 5})
+    (place / "test" / "ant").mkdir(parents=True)
+    for number in (3, 4):
+        shutil.move(place / "train" / "ant" / f"{number}.png", place / "test" / "ant")
+    train = read_addition(str(place), ()).learn.content_keys
+    with pytest.raises(DataError) as error:
+        read_addition(str(place), ("ant",), without=train)
+    assert str(error.value) == f"{place} has new images in its test split only. Add some to learn from."
 
 
 def test_sets_joined_keep_their_groups_apart() -> None:

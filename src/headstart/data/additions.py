@@ -55,13 +55,14 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
         place: A path or the name of a built-in set; one class suffices.
         known: Classes of the task, in label order.
         seed: Decides what is held out where no test split is given.
-        without: Content keys of pictures that are left out, such as the task's test images.
+        without: Content keys of pictures that are left out: those that the task has learned from or is tested on.
 
     Returns:
         The addition.
 
     Raises:
-        DataError: The place cannot be used, holds no labeled image, or a class has one only.
+        DataError: The place cannot be used, holds no labeled image, a new class has one only, or nothing is left to learn from or
+            to measure by.
     """
     listing = reader_for(place).read(place)
     rows = sifted(listing, scan(listing.images))
@@ -75,28 +76,50 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     classes = (*known, *added)
     number = {name: label for label, name in enumerate(classes)}
     labels = np.array([number[name] for name in names], np.int64)
-    _check_counts(place, labels, classes)
+    _check_counts(place, labels, classes, len(known))
     images = ImageSet(listing.images.take(index), classes, labels, rows.groups[index])
     given = np.array([listing.splits[row] == "test" for row in index], bool)
     held = given if given.any() else _held(labels, images.groups, seed)
+    _check_parts(place, held)
     return Addition(listing.name, place, images.take(~held), images.take(held), added, tuple(rows.findings))
 
 
-def _check_counts(place: str, labels: Integers, classes: tuple[str, ...]) -> None:
+def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_known: int) -> None:
+    new = range(num_known, len(classes))
     counts = np.bincount(labels, minlength=len(classes))
-    rare = next((name for name, count in zip(classes, counts, strict=True) if 0 < count < LEAST_PER_CLASS), None)
+    rare = next((classes[label] for label in new if counts[label] < LEAST_PER_CLASS), None)
     if rare is not None:
         raise DataError(f'{place} has one image of "{rare}". Two are needed: one to learn from, and one to measure by.')
 
 
+def _check_parts(place: str, held: Booleans) -> None:
+    if held.all():
+        raise DataError(f"{place} has new images in its test split only. Add some to learn from.")
+    if not held.any():
+        raise DataError(
+            f"{place} leaves no image to measure by: those of a class are copies of one another, or of one group. Add others."
+        )
+
+
 def _held(labels: Integers, groups: Integers, seed: int) -> Booleans:
-    """A part of each class; a group that also lies outside of it is not held out."""
+    """A part of each class; a group that also lies outside of it is not held out, unless nothing else could be."""
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if len(np.unique(groups[rows])) > 1:
             held[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_PARTS, seed)[0].held]] = True
-    return held & ~np.isin(groups, groups[~held])
+    apart = held & ~np.isin(groups, groups[~held])
+    return apart if apart.any() else _whole_groups(labels, groups, np.unique(groups[held]))
+
+
+def _whole_groups(labels: Integers, groups: Integers, wanted: Integers) -> Booleans:
+    """Those groups with all their rows, but for any without which nothing is left to learn a class from."""
+    held = np.zeros(len(labels), bool)
+    for group in wanted:
+        more = held | (groups == group)
+        if len(np.unique(labels[~more])) == len(np.unique(labels)):
+            held = more
+    return held
 
 
 def all_of(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
