@@ -73,11 +73,43 @@ def test_the_run_s_own_test_images_are_not_learned_from(home: Path) -> None:
     assert found.num_learned + found.num_held == 29
 
 
+def test_images_that_the_run_has_learned_are_neither_held_out_nor_learned_twice(home: Path) -> None:
+    run = Run.load("run")
+    with pytest.raises(DataError) as error:
+        extend(run, "two", out=home / "extended")
+    assert str(error.value) == "two holds no readable image with a label that is not known already. Give labeled images."
+    shutil.copytree("two", "more", dirs_exist_ok=True)
+    digits(home / "later", {"zero": (0, 1)}, skipped=60)
+    shutil.copytree("later", "more", dirs_exist_ok=True)
+    made = extend(run, "more", out=home / "extended")
+    assert made.extension.num_learned + made.extension.num_held == 30
+    before = run.task_summary.train_counts
+    assert made.task_summary.train_counts == (before[0], before[1] + 1, made.extension.num_learned - 1)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_images_learned_before_stay_known_when_they_are_gone(home: Path, gone: bool) -> None:
+    kept = remember("run")
+    shutil.copytree("two", "again")
+    shutil.copytree("more", "again", dirs_exist_ok=True)
+    first = extend("run", "again", out=home / "first")
+    if gone:
+        shutil.rmtree("two")
+    assert kept.exists()
+    summed = extend("run", "again", out=home / "summed").extension
+    assert summed.with_old_images is not gone
+    assert summed.fingerprint == first.extension.fingerprint
+    digits(home / "again", {"four": (4, 23)})
+    second = extend(first, "again", out=home / "second").extension
+    assert second.added == ("four",)
+    assert second.num_learned + second.num_held == 23
+
+
 def test_the_head_is_that_of_one_fit_to_all_rows(home: Path) -> None:
     run = Run.load("run")
     task, model = task_of(run), run.model
     made = extend(run, "more", out=home / "extended")
-    addition = read_addition("more", model.classes, 0, set(task.test.content_keys))
+    addition = read_addition("more", model.classes, 0, {*task.test.content_keys, *task.labeled.content_keys})
     every = all_of([task.labeled, addition.learn], addition.learn.classes)
     fit = fit_ridge(model.head.representation.rows(features_of(every, model.backbone)), every.labels, 3, groups=every.groups)
     np.testing.assert_allclose(made.model.head.weight, fit.weight, rtol=1e-3, atol=1e-5)

@@ -28,6 +28,8 @@ from headstart.report.html import write_report
 from headstart.runs import Run
 
 MEMORY = "memory.safetensors"
+KNOWN = "known.txt"
+"""Content keys of the images that the sums were made of and of those that measure them, one a line."""
 
 
 def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None) -> Run:
@@ -35,8 +37,9 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
 
     The network stays as it is, and so do the means that its features are centered by; the ridge head on them is solved for old
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
-    that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Models that predict
-    together with the run's own are left out.
+    that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
+    has learned from, or is tested on, are left out where the place holds them too. Models that predict together with the run's
+    own are left out.
 
     Args:
         run: A finished run, or its folder.
@@ -54,8 +57,9 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
     run = run if isinstance(run, Run) else Run.load(run)
     model, head = _model_of(run)
     with stage("reading the data"):
-        task, tests = task_of(run), _tests_of(run)
-        known = {key for test in tests for key in test.content_keys}
+        task = task_of(run)
+        tests = _tests_of(run, task)
+        known = _known_to(run, task, tests)
         addition = read_addition(str(place), model.classes, run.plan.seed, known)
     if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
         held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
@@ -72,6 +76,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
         made = _Extended(run, addition, extended, tests, with_old_images=task is not None)
         made.write(folder)
     memory.save(folder / MEMORY)
+    _keep_known(folder, known.union(addition.learn.content_keys, addition.held.content_keys))
     extended.save(folder / "model")
     finished = Run(folder)
     finished.write_result()
@@ -81,6 +86,8 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
 
 def remember(run: Run | str | Path) -> Path:
     """The file, in the run's folder, of sums over its images that `extend` needs when the images are gone.
+
+    Beside it, the SHA-256 of each image lets later additions leave out those that the run knows.
 
     Args:
         run: A finished run, or its folder; its data must still be there.
@@ -100,6 +107,7 @@ def remember(run: Run | str | Path) -> Path:
         task = task_of(run)
         if task is None:
             raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
+        _keep_known(run.folder, _known_to(run, task, _tests_of(run, task)))
         rows = task.labeled
         RidgeMemory.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
     return path
@@ -206,18 +214,29 @@ def _joint_memory(run: Run, task: Task | None, addition: Addition, model: Model,
     return RidgeMemory.load(path).joined(RidgeMemory.of(_rows(learn, model, head), learn.labels, learn.num_classes))
 
 
-def _tests_of(run: Run) -> list[ImageSet]:
+def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:
+    """Content keys of the images that the run has learned from or is tested on, as far as they were kept or are at hand."""
+    kept = run.folder / KNOWN
+    known = set(kept.read_text(encoding="ascii").split()) if kept.exists() else set()
+    return known.union(*(images.content_keys for images in ([*tests, task.labeled] if task else tests)))
+
+
+def _keep_known(folder: Path, known: set[str]) -> None:
+    write_atomically(folder / KNOWN, "".join(f"{key}\n" for key in sorted(known)))
+
+
+def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
     """Test images of the run and, where it is an extension, of what it extends, as far as they are at hand."""
     extension = run.extension
     if extension is None:
-        task = task_of(run)
         return [task.test] if task and task.test else []
     earlier = Run(Path(extension.parent))
     if not (earlier.folder / "model" / "model.json").exists():
         return []
-    before = _tests_of(earlier)
+    before_task = task_of(earlier)
+    before = _tests_of(earlier, before_task)
     try:
-        known = {key for test in before for key in test.content_keys}
+        known = _known_to(earlier, before_task, before)
         addition = read_addition(extension.place, earlier.model.classes, run.plan.seed, known)
     except DataError:
         return before
