@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ from torch import Tensor
 
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.training.batches import Batch
+from headstart.data.transforms import Transform
+from headstart.data.views import view_of
+from headstart.training import cost
+from headstart.training.batches import Batch, Batches
 from headstart.training.cost import cost_probe, probe_rows
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
@@ -29,6 +33,32 @@ def test_cost_counts_every_step(streams: dict[str, Stream], new_learner: Callabl
         time.sleep(0.05)
         return losses(learner, batch, progress)
 
-    seconds = cost_probe(new_learner(), streams, slow, Training(epochs=100, batch_size=7), 70)
+    seconds = cost_probe(new_learner(), streams, slow, Training(epochs=100, batch_size=7), {"train": 70})
     assert 50 < seconds < 1000
     assert seconds == pytest.approx(1000 * 0.05, rel=5)
+
+
+def test_rows_of_every_stream_are_read_and_batches_are_no_part_of_reading(
+    pictures: ImageSet,
+    streams: dict[str, Stream],
+    new_learner: Callable[[], Classifier],
+    losses: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    decode, at = Transform.decode, Batches.at
+
+    def read(self: Transform, images: Any, rows: Any) -> Any:
+        now[0] += 2.0 * len(rows)
+        return decode(self, images, rows)
+
+    def drawn(self: Batches, *args: Any) -> Batch:
+        now[0] += 100.0
+        return at(self, *args)
+
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(Transform, "decode", read)
+    monkeypatch.setattr(Batches, "at", drawn)
+    both = streams | {"unlabeled": Stream(pictures.take(np.arange(11)), view_of("weak", 8), times=3)}
+    seconds = cost_probe(new_learner(), both, losses, Training(epochs=3, batch_size=7), {"train": 70, "unlabeled": 5000})
+    assert seconds == pytest.approx(2.0 * (70 + 5000) + 30 * 200.0)

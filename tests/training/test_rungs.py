@@ -149,5 +149,7 @@ def test_only_a_fall_beyond_noise_is_an_improvement() -> None:
 
 def test_the_price_counts_every_rung(streams: Streams, new_frozen: New, losses: Any) -> None:
     training = Training(epochs=40, batch_size=7)
-    one, both = (Rungs(new_frozen(), STAGES[:count], losses, training).predicted_seconds(streams, 310) for count in (1, 2))
+    one, both = (
+        Rungs(new_frozen(), STAGES[:count], losses, training).predicted_seconds(streams, {"train": 310}) for count in (1, 2)
+    )
     assert 0 < one < both

@@ -126,7 +126,7 @@ class GradientMethod(Method):
         Args:
             learner: What `build` made.
             batch: One step's pictures and labels, by stream.
-            progress: Share of the steps done, in [0, 1).
+            progress: Share of the steps done, in [0, 1].
 
         Returns:
             Scalar losses; their sum is minimized. The one named "cross_entropy" is watched for staying at chance.
@@ -134,6 +134,10 @@ class GradientMethod(Method):
 
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
+
+    def unseen_seconds(self, task: Task) -> float:
+        """What `build` will take for rows that it looks at one by one and that nobody has looked at yet; 0 where it does not."""
+        return 0.0
 
     def deploy(self, learner: Any, task: Task) -> Model:
         """The model made of the trained learner; see `deployed`."""
@@ -171,7 +175,8 @@ class GradientMethod(Method):
         begun = time.perf_counter()
         learner = self._built(few, backbone, training)
         building = time.perf_counter() - begun
-        streams, num_rows = self.streams(few), len(next(iter(self.streams(task).values())).images)
+        building += self.unseen_seconds(task)
+        streams, num_rows = self.streams(few), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)

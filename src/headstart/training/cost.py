@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from statistics import median
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
+from headstart.training.batches import Batches
 from headstart.training.learner import Learner
 from headstart.training.loop import Losses, fit_for
 from headstart.training.schedule import num_steps
@@ -37,7 +39,9 @@ def probe_rows(images: ImageSet, training: Training) -> Integers:
     return np.sort(np.argsort(ranks, kind="stable")[:count])
 
 
-def cost_probe(learner: Learner, few: dict[str, Stream], losses: Losses, training: Training, num_rows: int) -> float:
+def cost_probe(
+    learner: Learner, few: dict[str, Stream], losses: Losses, training: Training, num_rows: Mapping[str, int]
+) -> float:
     """Predicted seconds of a fit, once its learner is built.
 
     Args:
@@ -45,17 +49,15 @@ def cost_probe(learner: Learner, few: dict[str, Stream], losses: Losses, trainin
         few: The fit's streams, cut down to a few rows.
         losses: What is minimized.
         training: Budget and optimizer of the fit to come.
-        num_rows: Rows of the first stream in the fit to come.
+        num_rows: Rows of each stream in the fit to come.
 
     Returns:
-        Time to read a row, or to have it looked at by what is frozen, times rows, plus the median of three steps, after one to
-        warm up, times steps.
+        Time to read a row, or to have it looked at by what is frozen, times rows, stream by stream, plus the median of three
+        steps, after one to warm up, times steps.
     """
     fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows
     fit = fit_for(learner, few, losses, training)
-    begun = time.perf_counter()
-    fit.prepare()
-    read = time.perf_counter() - begun
+    read = sum(_seconds_of_reading(batches) / len(batches) * num_rows[name] for name, batches in fit.streams.items())
     trained = fit.attempt_state(0)
     learner.train()
     marks = []
@@ -64,5 +66,13 @@ def cost_probe(learner: Learner, few: dict[str, Stream], losses: Losses, trainin
             fit.step(trained, step)
             marks.append(time.perf_counter())
     learner.cpu()
-    num_read = sum(len(stream.images) for stream in few.values())
-    return read / num_read * num_rows + median(np.diff(marks).tolist()) * num_steps(training, num_rows)
+    return read + median(np.diff(marks).tolist()) * num_steps(training, num_rows[next(iter(few))])
+
+
+def _seconds_of_reading(batches: Batches) -> float:
+    """What making a stream ready takes, without the batch that comes of it: that one grows with steps, not with rows."""
+    begun = time.perf_counter()
+    batches.prepare()
+    ready = time.perf_counter()
+    batches.prepare()
+    return max(0.0, 2 * ready - begun - time.perf_counter())

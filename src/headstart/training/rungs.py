@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class Rungs:
         self.learner.thaw()
         return self.learner
 
-    def predicted_seconds(self, few: dict[str, Stream], num_rows: int) -> float:
+    def predicted_seconds(self, few: dict[str, Stream], num_rows: Mapping[str, int]) -> float:
         """What all rungs will take, settling included; see `cost_probe`."""
         seconds = 0.0
         for stage in self.stages:

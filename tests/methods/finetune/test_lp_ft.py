@@ -117,10 +117,10 @@ def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
 ) -> None:
     asked: list[tuple[str, int]] = []
 
-    def probe(learner: Classifier, few: object, losses: object, training: Training, num_rows: int) -> float:
+    def probe(learner: Classifier, few: object, losses: object, training: Training, num_rows: dict[str, int]) -> float:
         assert learner.boundary is not None
         asked.append((learner.boundary.stage, training.epochs))
-        assert num_rows == len(task.train)
+        assert num_rows == {"train": len(task.train)}
         return 1000.0
 
     monkeypatch.setattr(rungs, "cost_probe", probe)

@@ -118,16 +118,16 @@ def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
 
 
 def test_the_price_counts_every_ingredient(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    asked: list[dict[str, int]] = []
 
-    def probe(learner: Classifier, few, losses, training, num_rows: int) -> float:
+    def probe(learner: Classifier, few, losses, training, num_rows: dict[str, int]) -> float:
         assert learner.boundary is not None
         asked.append(num_rows)
         return 1000.0
 
     monkeypatch.setattr(model_soup, "cost_probe", probe)
     price = ModelSoup(num_ingredients=7).predicted_seconds(task, pretrained, TRAINING)
-    assert asked == [29]
+    assert asked == [{"train": 29}]
     assert 0 <= price - 7000 < 1000  # what is left is the time that building took
 
 

@@ -13,6 +13,8 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.losses.cosine_distance import cosine_distance
 from headstart.losses.similarity_preserving import similarity_preserving
+from headstart.methods import base
+from headstart.methods.pretrain import distillation
 from headstart.methods.pretrain.distillation import Distillation
 from headstart.training.batches import Batches
 from headstart.training.loop import train
@@ -75,3 +77,16 @@ def test_an_unknown_teacher_is_refused(few: Task, backbone: Backbone) -> None:
     with pytest.raises(PretrainedError) as caught:
         Distillation(teacher="efficientnet_lite9").fit(few, backbone, TRAINING)
     assert str(caught.value).startswith('"efficientnet_lite9" is not a pretrained model. Did you mean')
+
+
+def test_the_price_counts_what_the_teacher_has_not_seen(
+    few: Task, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_backbone("small_cnn", "none", 16, seed=31).refreshed().save(tmp_path / "model" / "backbone")
+    monkeypatch.setattr(base, "cost_probe", lambda *_: 1000.0)
+    monkeypatch.setattr(distillation, "seconds_an_image", lambda *_: 5000.0)
+    method = Distillation(teacher=f"run:{tmp_path}")
+    price = method.predicted_seconds(few, backbone, TRAINING)
+    assert 0 <= price - 1000 - 12 * 5000 < 1000  # eleven rows were seen by the trial; what is left is the time that it took
+    features_of(few.pool, load_backbone(method.teacher, input_pixels=16))
+    assert 0 <= method.predicted_seconds(few, backbone, TRAINING) - 1000 < 1000

@@ -5,7 +5,12 @@ import math
 import pytest
 from scripted import Scripted, batch, logits
 
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
 from headstart.methods.semi.fix_match import FixMatch
+from headstart.training import rungs
+from headstart.training.settings import Training
 
 TRAIN = logits([0.7, 0.2, 0.1])
 WEAK = logits([0.96, 0.03, 0.01], [0.1, 0.3, 0.6], [0.0003, 0.9994, 0.0003])
@@ -30,3 +35,15 @@ def test_weak_views_carry_no_gradient() -> None:
     assert weak.grad is None
     assert strong.grad is not None
     assert [bool(row.any()) for row in strong.grad] == [True, False, True]
+
+
+def test_the_price_counts_the_whole_pool(squares: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[dict[str, int], dict[str, int]]] = []
+
+    def probe(learner: object, few: dict[str, Stream], losses: object, training: object, num_rows: dict[str, int]) -> float:
+        asked.append(({name: len(stream.images) for name, stream in few.items()}, num_rows))
+        return 1.0
+
+    monkeypatch.setattr(rungs, "cost_probe", probe)
+    FixMatch(depth="late").predicted_seconds(squares, pretrained, Training(batch_size=7))
+    assert asked == [({"train": 7, "unlabeled": 7}, {"train": 19, "unlabeled": 31})]

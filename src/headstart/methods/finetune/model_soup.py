@@ -99,7 +99,7 @@ class ModelSoup(Method):
         begun = time.perf_counter()
         learner = self.build(few, backbone, training)
         building = time.perf_counter() - begun
-        one = cost_probe(learner, self._streams(few, task), _losses, training, len(task.train))
+        one = cost_probe(learner, self._streams(few, task), _losses, training, {"train": len(task.train)})
         return building + self.num_ingredients * one
 
     def recipe(self, training: Training, index: int) -> Training:

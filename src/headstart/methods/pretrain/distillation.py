@@ -14,7 +14,7 @@ from headstart.backbones.loading import card_of, load_backbone
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
-from headstart.features.extract import features_of
+from headstart.features.extract import features_of, num_unseen, seconds_an_image
 from headstart.losses.cosine_distance import cosine_distance
 from headstart.losses.similarity_preserving import similarity_preserving
 from headstart.methods._handover import handed_over
@@ -74,12 +74,19 @@ class Distillation(GradientMethod):
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
         check_batch(self.kind(), training)
-        pixels = min(self.teacher_pixels, card_of(self.teacher).input_pixels)
-        teacher = load_backbone(self.teacher, input_pixels=pixels)
+        teacher = self._loaded_teacher()
         seen = torch.from_numpy(np.array(features_of(task.pool, teacher).penultimate, np.float32))
         learner = Embedder(backbone, nn.Linear(backbone.feature_width, teacher.feature_width))
         learner.extra = Seen(seen)
         return learner
+
+    def unseen_seconds(self, task: Task) -> float:
+        teacher = self._loaded_teacher()
+        count = num_unseen(task.pool, teacher)
+        return count * seconds_an_image(task.pool, teacher) if count else 0.0
+
+    def _loaded_teacher(self) -> Backbone:
+        return load_backbone(self.teacher, input_pixels=min(self.teacher_pixels, card_of(self.teacher).input_pixels))
 
     def losses(self, learner: Embedder, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         features = learner.backbone(batch["pool"].images)
