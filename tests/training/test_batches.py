@@ -11,6 +11,7 @@ from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.transforms import Transform
 from headstart.data.views import View, view_of
+from headstart.training import batches
 from headstart.training.batches import Batches
 from headstart.training.settings import Training
 
@@ -59,6 +60,20 @@ def test_balanced_sampling_shows_classes_equally_often(pictures: ImageSet) -> No
     assert shown.min() >= 10
     assert shown.max() <= 11
     assert all(len(batches.at(step, CPU).rows.unique()) >= 27 for step in range(9))
+
+
+def test_mixing_is_told_how_the_axes_are_meant(pictures: ImageSet, boundary: Boundary, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def watched(images: torch.Tensor, targets: torch.Tensor, how: str, draw: object, layout: str) -> tuple[torch.Tensor, ...]:
+        told.append(layout)
+        return images, targets
+
+    monkeypatch.setattr(batches, "mixed", watched)
+    monkeypatch.setattr(boundary, "layout", "channels last")
+    for cut in (None, boundary):
+        Batches("train", Stream(pictures, View()), AS_THEY_ARE, Training(batch_size=6, mix="cutmix"), boundary=cut).at(0, CPU)
+    assert told == ["channels first", "channels last"]
 
 
 def test_mixing_blends_pictures_and_targets_of_labeled_streams(pictures: ImageSet) -> None:

@@ -35,6 +35,15 @@ def test_mixup_blends_every_place_and_cutmix_replaces_one_rectangle() -> None:
     assert torch.equal(images, _batch()[0])
 
 
+def test_cutmix_pastes_places_whole_where_channels_are_last() -> None:
+    images, targets = _batch()
+    pasted, shares = mixed(images, targets, "cutmix", np.random.default_rng(3))
+    last, same = mixed(images.movedim(1, -1).contiguous(), targets, "cutmix", np.random.default_rng(3), "channels last")
+    assert last.is_contiguous()
+    assert torch.equal(last.movedim(-1, 1), pasted)
+    assert torch.equal(same, shares)
+
+
 def test_nothing_is_mixed_unasked() -> None:
     images, targets = _batch()
     assert mixed(images, targets, "none", np.random.default_rng(0)) == (images, targets)

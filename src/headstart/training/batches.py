@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from headstart.backbones.boundary import Boundary
+from headstart.backbones.trace import Layout
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.streams import Stream, rows_of_step
@@ -86,6 +87,7 @@ class Batches:
         self.pictures = Pictures(stream.images, transform, workspace)
         self.labels = stream.images.labels
         self.known = bool((self.labels != UNLABELED).all())
+        self.layout: Layout = boundary.layout if boundary else "channels first"
         self._on_gpu: Tensor | None = None
         self.activations = [self._activations(boundary, index) for index in range(1 + len(stream.also))] if boundary else []
 
@@ -121,7 +123,8 @@ class Batches:
         labels = torch.from_numpy(self.labels[rows])
         targets = self._targets[labels].to(device)  # -1, the row of zeros, is the last one
         if training.mix != "none" and self.known:
-            images, targets = mixed(images, targets, training.mix, generator_for(training.seed, "mix", self.name, step))
+            draw = generator_for(training.seed, "mix", self.name, step)
+            images, targets = mixed(images, targets, training.mix, draw, self.layout)
         return Batch(images, labels.to(device), targets, torch.from_numpy(rows), tuple(also))
 
     @cached_property

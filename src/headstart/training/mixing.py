@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.backbones.trace import Layout
 from headstart.core.errors import TrainingError
 from headstart.training.settings import Mix
 
@@ -16,7 +17,9 @@ MIXUP_ALPHA = 0.2
 CUTMIX_ALPHA = 1.0
 
 
-def mixed(images: Tensor, targets: Tensor, how: Mix, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+def mixed(
+    images: Tensor, targets: Tensor, how: Mix, draw: np.random.Generator, layout: Layout = "channels first"
+) -> tuple[Tensor, Tensor]:
     """Each picture blended with another one of the batch, and its targets in the same proportion.
 
     Args:
@@ -24,6 +27,7 @@ def mixed(images: Tensor, targets: Tensor, how: Mix, draw: np.random.Generator) 
         targets: float [batch, class].
         how: "mixup" blends all values, "cutmix" replaces a rectangle, "none" leaves everything.
         draw: Decides partners, proportion and place.
+        layout: How the axes of `images` are meant.
 
     Returns:
         Pictures and targets.
@@ -42,7 +46,9 @@ def mixed(images: Tensor, targets: Tensor, how: Mix, draw: np.random.Generator) 
         share = float(draw.beta(MIXUP_ALPHA, MIXUP_ALPHA))
         blended = images.lerp(images[partners], 1 - share)
     else:
-        blended, share = _pasted(images, partners, draw)
+        maps = images.movedim(-1, 1) if layout == "channels last" else images
+        blended, share = _pasted(maps, partners, draw)
+        blended = blended.movedim(1, -1) if layout == "channels last" else blended
     return blended, targets.lerp(targets[partners], 1 - share)
 
 
