@@ -113,6 +113,21 @@ def test_a_hundred_times_the_rate_that_it_takes_breaks_away_and_ends_the_test(
     assert 1 / (2 * 1e4) / 30 < curve.suggested < 1 / 1e4  # gradient descent on it breaks away at rates above 1e-4
 
 
+def test_more_steps_than_the_fit_has_count_as_its_end(
+    new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable
+) -> None:
+    seen: list[float] = []
+
+    def watched(learner: Classifier, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+        seen.append(progress)
+        return losses(learner, batch, progress)
+
+    rate_curve(new_learner(), streams, watched, Training(epochs=2, batch_size=7))
+    assert len(seen) > 9
+    assert seen[:9] == [step / 9 for step in range(9)]
+    assert set(seen[9:]) == {1.0}
+
+
 def test_the_test_ends_where_the_smoothed_loss_is_four_times_its_lowest(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream]
 ) -> None:

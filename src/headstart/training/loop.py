@@ -32,7 +32,8 @@ from headstart.training.sharpness import uphill
 from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
 
 Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
-"""(learner, batch by stream, share of the steps done) to the losses by name; their sum is minimized."""
+"""(learner, batch by stream, share of the steps done) to the losses by name; their sum is minimized. The share stays at 1 where
+more steps are tried than the fit has."""
 
 AfterStep: TypeAlias = Callable[[Any, int], None]
 """(learner, steps done): what a method changes between steps, such as a teacher's weights."""
@@ -106,7 +107,7 @@ class Fit:
         # Dropout and its like draw from the global stream, so it too must depend on the step alone.
         torch.manual_seed(seed_for(self.training.seed, "step", step))
         with self.accelerator.autocast():
-            losses = self.losses(self.learner, batch, step / self.steps)
+            losses = self.losses(self.learner, batch, min(1.0, step / self.steps))
             total = torch.stack(list(losses.values())).sum()
         return {name: float(loss.detach()) for name, loss in losses.items()}, total
 
