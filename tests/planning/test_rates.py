@@ -41,6 +41,15 @@ def test_a_closed_form_has_no_rate(pictures: Task) -> None:
     assert str(error.value) == "ridge is solved in closed form and takes no steps, so there is no step size to find."
 
 
+def test_several_trainings_have_no_single_rate(pictures: Task) -> None:
+    with pytest.raises(PlanError) as error:
+        with_found_rate(pictures, plan_of("model_soup"))
+    assert str(error.value) == (
+        "model_soup trains several times, each with a step size of its own, and one test does not find them all. "
+        "Fit fine_tune or lp_ft with --find-rate and set training.lr to what it finds."
+    )
+
+
 def test_a_fitted_run_keeps_the_curve_and_its_report_draws_it(pictures: Task, tmp_path: Path) -> None:
     made = chain.fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
     curve = Run.load(tmp_path / "run").rate_curve

@@ -26,10 +26,15 @@ def with_found_rate(task: Task, plan: Plan) -> tuple[Plan, RateCurve]:
         The plan and the curve that it was read from; the same arguments give the same ones.
 
     Raises:
-        PlanError: The method is a closed form, which takes no steps.
+        PlanError: The method is a closed form, which takes no steps, or trains several times.
         TrainingError: The loss is not finite before the first step.
     """
     method = method_from(plan.method)
+    if method.cost == "gradient" and not isinstance(method, GradientMethod):
+        raise PlanError(
+            f"{method.kind()} trains several times, each with a step size of its own, and one test does not find them all. "
+            "Fit fine_tune or lp_ft with --find-rate and set training.lr to what it finds."
+        )
     if not isinstance(method, GradientMethod):
         raise PlanError(f"{method.kind()} is solved in closed form and takes no steps, so there is no step size to find.")
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
