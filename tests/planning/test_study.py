@@ -66,6 +66,11 @@ def test_tasks_of_feature_vectors_have_no_side_and_a_distance_all_the_same():
     assert distance(SUMMARY.model_copy(update={"native_pixels": 0}), SUMMARY) == pytest.approx(5)
 
 
+def test_a_pretraining_without_classes_is_far_away_and_no_error():
+    bare = SUMMARY.model_copy(update={"classes": (), "num_train": 0})
+    assert distance(bare, SUMMARY) == distance(SUMMARY, bare) == pytest.approx(2 + 6)
+
+
 def test_a_search_begins_with_what_similar_tasks_chose_the_nearest_first():
     def past(name: str, num_train: int, neighbors: int, kind: str = "knn"):
         method = {"kind": kind} if kind == "ridge" else {"kind": kind, "num_neighbors": neighbors}

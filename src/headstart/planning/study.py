@@ -69,7 +69,7 @@ class Found(Record):
     Attributes:
         plan: The plan to fit.
         sentence: Whether the default stands, with the numbers.
-        trials: In the order tried.
+        trials: In the order tried, and then those of another budget.
         best: Number of the trial with the lowest log loss; None where none was finished.
         comparison: Of the best trial with the default; None where they are the same, or one was not finished.
     """
@@ -143,10 +143,10 @@ def beginnings_from(
 
 
 def distance(first: TaskSummary, second: TaskSummary) -> float:
-    """How far apart two tasks are: the factors of two between their classes, rows and pixels, added up."""
+    """How far apart two tasks are: the factors of two between their classes, rows and pixels, added up; none counts as one."""
     pairs = (
         (len(first.classes), len(second.classes)),
         (first.num_train, second.num_train),
-        (max(first.native_pixels, 1), max(second.native_pixels, 1)),
+        (first.native_pixels, second.native_pixels),
     )
-    return sum(abs(math.log2(one / other)) for one, other in pairs)
+    return sum(abs(math.log2(max(one, 1) / max(other, 1))) for one, other in pairs)
