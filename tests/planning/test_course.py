@@ -54,6 +54,13 @@ def test_chance_is_the_entropy_of_the_labels_and_the_floor_that_of_a_smoothed_on
     assert smoothed.chance == pytest.approx(entropy(0.7 * np.array([1 / 2, 1 / 3, 1 / 6]) + 0.1))
 
 
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_where_classes_are_balanced_chance_is_that_of_equal_shares(tmp_path, balance):
+    write(tmp_path, line(1, 1.0))
+    made = course_of(tmp_path, Training(label_smoothing=0.0, balance=balance), LABELS, 3)
+    assert made.chance == pytest.approx(np.log(3))
+
+
 def test_the_last_attempt_alone_counts(tmp_path):
     write(tmp_path, line(1, 9.0), line(1, 2.0, 1), line(1, 1.0, 2), line(2, 0.7, 2))
     made = course_of(tmp_path, Training(), LABELS, 3)

@@ -24,7 +24,7 @@ class Course:
         losses: float64 [line], in the order of the steps.
         steps: Steps taken.
         attempts: Attempts that broke down before this one.
-        chance: The loss of the best constant answer.
+        chance: The loss of the best constant answer; where the training balances classes, they share the rows equally.
         floor: The loss of a perfect answer, which label smoothing keeps above zero.
     """
 
@@ -66,7 +66,8 @@ def course_of(folder: Path, training: Training, labels: Integers, num_classes: i
     Returns:
         The course; None where no history of a cross-entropy was kept, or one class is all there is.
     """
-    chance = chance_loss(labels, num_classes, training.label_smoothing)
+    shown = labels if training.balance == "none" else np.unique(labels)
+    chance = chance_loss(shown, num_classes, training.label_smoothing)
     courses = [read_history(path) for path in sorted(folder.rglob("history.jsonl"))]
     lines = max(courses, key=lambda lines: lines[-1]["step"] if lines else 0, default=[])
     if not lines or not chance or WATCHED not in lines[-1]["losses"]:

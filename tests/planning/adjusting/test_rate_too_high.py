@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headstart.planning.adjusting.rate_too_high import rate_too_high
@@ -38,6 +40,12 @@ def test_a_loss_that_never_left_chance_blames_a_high_rate_alone(make_evidence, m
 def test_a_calm_course_and_none_are_left_alone(make_evidence, make_course):
     assert not list(rate_too_high(make_evidence(plan={"training": Training(lr=0.5)}, course=make_course(1.1, 1.6, 0.9, 0.2))))
     assert not list(rate_too_high(make_evidence(plan={"training": Training(lr=0.5)})))
+
+
+def test_a_head_that_knows_no_shares_of_skewed_classes_did_not_burst(make_evidence, make_course):
+    plan = {"training": Training(lr=1e-3)}
+    skewed = [replace(make_course(*losses), chance=0.4) for losses in ((1.12, 1.2, 0.2), (2.0, 2.1, 0.2), (1.12, 1.72, 0.2))]
+    assert [len(list(rate_too_high(make_evidence(plan=plan, course=course)))) for course in skewed] == [0, 0, 1]
 
 
 @pytest.mark.parametrize("broken", [{"held_wrong": None}, {"fitted_wrong": None}])

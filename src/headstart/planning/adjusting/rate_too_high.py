@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log
 
 from headstart.planning.evidence import Evidence, Proposal
 
@@ -10,7 +11,7 @@ SUITED = {"adamw": 1e-3, "sgd": 1e-2}
 """Step sizes of a new head that seldom fail: those of the recipes in `Training`."""
 AT_CHANCE = 0.05
 BURST = 1.5
-"""A loss so many times that of chance means confident answers that are wrong: the weights were thrown about."""
+"""A loss so many times that of knowing nothing means confident answers that are wrong: the weights were thrown about."""
 GAIN = 0.9
 
 
@@ -41,7 +42,8 @@ def _seen(evidence: Evidence) -> str:
     worst = float(course.losses.max())
     if course.attempts:
         return f"training broke down {course.attempts} times before it held"
-    if worst > BURST * course.chance:
+    # A new head knows no class shares either: where they are skewed, it begins far above them.
+    if worst > BURST * max(course.chance, log(evidence.task.num_classes), course.losses[0]):
         return f"the training loss rose to {worst:.2f}, and the class shares alone give {course.chance:.2f}"
     if course.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
         return f"the training loss ended at chance ({course.losses[-1]:.2f})"
