@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.core.errors import MissingExtraError, PlanError, TrainingError
+from headstart.core.errors import DataError, MissingExtraError, PlanError, TrainingError
 from headstart.planning import judge, search
 from headstart.planning.plan import Plan
 from headstart.planning.search import check_budget
@@ -197,6 +197,25 @@ def test_a_default_too_costly_for_the_budget_is_told(task, tmp_path, monkeypatch
     )
 
 
+def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "suggest", lambda _, trials, *__: {"method.num_neighbors": drawn[len(trials)]})
+    dear = 85
+    monkeypatch.setattr(
+        search, "seconds_of_judging", lambda candidate, *_: 100.0 if candidate.method["num_neighbors"] == dear else 0.0
+    )
+    drawn = {1: dear, 2: GOOD}
+    first = search.search(task, plan_of(), tmp_path, minutes=1.0, trials=3)
+    assert [trial.outcome for trial in first.trials] == ["finished", "too costly", "finished"]
+    drawn = {1: dear, 2: 80}
+    larger = search.search(task, plan_of(), tmp_path, minutes=9.0, trials=3)
+    assert neighbors(larger) == [BAD, dear, 80, GOOD]
+    assert larger.trials[3] == first.trials[2]
+    assert larger.best == 3
+    smaller = search.search(task, plan_of(), tmp_path, minutes=1.0, trials=2)
+    assert sorted(neighbors(smaller)) == sorted([BAD, dear, 80, GOOD])
+    assert "too costly" not in [trial.outcome for trial in smaller.trials]
+
+
 def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monkeypatch):
     real = judge.judge
     dear = lambda *rest: replace((made := real(*rest)), rung=made.rung.model_copy(update={"seconds": 25.0}))  # noqa: E731
@@ -223,6 +242,22 @@ def test_a_setting_that_breaks_down_or_is_not_allowed_fails_and_the_search_goes_
         ("finished", ""), ("failed", "loss became nan."), ("failed", "not with this task."), ("finished", ""),
     ]  # fmt: skip
     assert found.best == 3
+
+
+@pytest.mark.parametrize("number", [BAD, GOOD])
+def test_what_breaks_down_while_its_price_is_measured_fails_and_the_search_goes_on(task, tmp_path, monkeypatch, number):
+    def priced(candidate, *_):
+        if candidate.method["num_neighbors"] == number:
+            raise TrainingError("CutMix takes pictures.")
+        return 0.0
+
+    monkeypatch.setattr(search, "seconds_of_judging", priced)
+    drawn = iter([GOOD, 8])
+    monkeypatch.setattr(search, "suggest", lambda *_: {"method.num_neighbors": next(drawn)})
+    found = search.search(task, plan_of(), tmp_path, minutes=1.0, trials=3)
+    failed = [(trial.settings["method.num_neighbors"], trial.reason) for trial in found.trials if trial.outcome == "failed"]
+    assert failed == [(number, "CutMix takes pictures.")]
+    assert len(found.trials) == 3
 
 
 def test_a_default_that_breaks_down_gives_way_to_what_does_not(task, tmp_path, monkeypatch):
@@ -265,6 +300,24 @@ def test_a_study_of_another_task_or_plan_is_refused(task, vectors, tmp_path):
     assert refused(PlanError, lambda: search.search(vectors(1.0, 61), plan_of(), tmp_path)) == text
     assert refused(PlanError, lambda: search.search(task, plan_of(7), tmp_path)) == text
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(task, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text("of a finished run")
+    text = f"{tmp_path} holds something else than a search. Give another --out, or delete it."
+    assert refused(PlanError, lambda: search.search(task, plan_of(), tmp_path)) == text
+    assert refused(PlanError, lambda: search.search(task, plan_of(), plan)) == f"{plan} is a file. Give another --out."
+    assert list(tmp_path.iterdir()) == [plan]
+    assert plan.read_text() == "of a finished run"
+
+
+def test_one_label_a_class_leaves_nothing_to_compare(task, tmp_path):
+    text = refused(DataError, lambda: search.search(task.restricted_to([0, 2]), plan_of(), tmp_path))
+    assert text == (
+        "No class has two labels, so that nothing can be held out and no comparison made. Label at least two images of a class."
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_study_file_is_told(task, tmp_path):

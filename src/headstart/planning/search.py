@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import stage
 from headstart.core.ranges import Range
 from headstart.core.records import write_atomically
@@ -47,7 +47,7 @@ class Search:
         steps: Where trials and judged folds lie.
         minutes: The budget; None for none.
         most_trials: So many trials at most.
-        trials: In the order tried.
+        trials: In the order tried, and then those of another budget.
     """
 
     task: Task
@@ -77,6 +77,18 @@ class Search:
             if self.trials[0].outcome == "too costly":
                 raise PlanError(f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more.")
 
+    def recall(self) -> None:
+        """List what was tried under another budget and not under this one, so that no finished trial is lost.
+
+        A larger budget affords what was too costly, after which other settings are suggested.
+        """
+        paths = sorted(self.steps.folder.glob("trial-*.json"))
+        kept = [SearchTrial.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
+        tried = [trial.settings for trial in self.trials if trial.outcome != "too costly"]
+        recalled = [trial for trial in kept if trial.settings not in tried]
+        settings = [trial.settings for trial in recalled]
+        self.trials = [*(trial for trial in self.trials if trial.settings not in settings), *recalled]
+
     def _stuck(self) -> bool:
         """Whether nothing that was suggested lately can finish."""
         latest = self.trials[-MOST_IN_VAIN:]
@@ -96,24 +108,26 @@ class Search:
         return None
 
     def _tried(self, suggested: Beginning) -> SearchTrial:
-        """What became of the settings; those that the task does not allow are a failed trial, unless they are the default's."""
+        """What became of the settings; those that the task does not allow are a failed trial, unless they are the default's.
+
+        So are those whose training breaks down before it is judged: while its price is measured.
+        """
         try:
             return self._priced(plan_with(self.study.plan, suggested.settings), suggested)
-        except (DataError, PlanError) as error:
-            if not self.trials:
+        except (DataError, PlanError, TrainingError) as error:
+            if not self.trials and not isinstance(error, TrainingError):
                 raise
             return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="failed", reason=str(error))
 
     def _priced(self, plan: Plan, suggested: Beginning) -> SearchTrial:
         """The trial; one that cannot finish in time is not begun."""
-        number = len(self.trials)
         if self.minutes is not None:
             price = MARGIN * seconds_of_judging(candidate_of(plan), self.task, backbone_of(plan), self.steps)
             if price > self.left_seconds:
                 reason = f"judging it would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
                 return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
-        inputs = {"study": self.study.content_fingerprint(), "number": number, "settings": suggested.settings}
-        with stage(f"trial {number}"):
+        inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
+        with stage(f"trial {len(self.trials)}"):
             return self.steps.run("trial", inputs, SearchTrial, lambda _: self._judged_by_folds(plan, suggested))
 
     def _judged_by_folds(self, plan: Plan, suggested: Beginning) -> SearchTrial:
@@ -214,12 +228,14 @@ def search(
         The plan to fit, with all trials.
 
     Raises:
-        PlanError: The budget is not positive, the folder holds another study, or nothing could be judged.
+        DataError: No class has two labels.
+        PlanError: The budget is not positive, the folder holds something else, or nothing could be judged.
         MissingExtraError: Optuna is not installed.
     """
     check_optuna()
     check_budget(minutes, trials)
     check_needs(method_from(plan.method, "method"), task)
+    check_folds(task)
     space = space_of(plan)
     if not space:
         raise PlanError(f"{plan.method['kind']} has no setting to search. `headstart methods` lists methods that have.")
@@ -228,6 +244,7 @@ def search(
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
     searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
     searching.run()
+    searching.recall()
     found = searching.found()
     write_atomically(folder / "plan.toml", found.plan.to_toml())
     write_atomically(folder / "found.json", found.to_json())
@@ -250,9 +267,29 @@ def check_budget(minutes: float | None, trials: int | None = None) -> None:
         raise PlanError(f"trials = {trials} leaves nothing to try. Give 1 or more.")
 
 
+def check_folds(task: Task) -> None:
+    """Refuse a task on which nothing can be compared.
+
+    Args:
+        task: What is to be learned.
+
+    Raises:
+        DataError: No class has two labels.
+    """
+    if not task.folds:
+        raise DataError(
+            "No class has two labels, so that nothing can be held out and no comparison made. "
+            "Label at least two images of a class."
+        )
+
+
 def _claimed(folder: Path, study: Study) -> Study:
     """The folder's study: the one that lies there, if it is about the same, else this one, written down."""
     path = folder / "study.json"
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"{folder} is a file. Give another --out.")
+    if folder.exists() and any(folder.iterdir()) and not path.exists():
+        raise PlanError(f"{folder} holds something else than a search. Give another --out, or delete it.")
     if not path.exists():
         write_atomically(path, study.to_json())
         return study
