@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -184,6 +185,27 @@ def test_what_cannot_be_adjusted_is_told(adjusted, squares, tmp_path):
     assert refused(DataError, lambda: adjust(short)) == (
         f"The data of {short} ({nowhere}) are gone or have changed since. Put them back as they were."
     )
+
+
+def test_one_label_a_class_leaves_nothing_to_compare(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    place = str(tmp_path / "vectors.npz")
+    np.savez(place, features=np.eye(12, dtype=np.float32), labels=np.array(["a", "b", "c"] * 4))
+    method = {"kind": "nearest_mean"}
+    plan = Plan(data=place, per_class=1, pretrained="embeddings", weights="none", input_pixels=1, method=method)
+    folder = fit(Task.from_folder(place, per_class=1), plan, tmp_path / "run").folder
+    assert refused(DataError, lambda: adjust(folder)) == (
+        "No class has two labels, so that nothing can be held out and no comparison made. Label at least two images of a class."
+    )
+
+
+def test_judging_the_run_s_own_plan_is_part_of_the_minutes_once_and_for_all(short, monkeypatch):
+    met, unchanged = [], Adjustment(parent="", minutes=None, plan=Run(short).plan, trials=(), advice=())
+    monkeypatch.setattr(improving.adjusting, "adjust", lambda *_, **known: met.append(known["spent_seconds"]) or unchanged)
+    adjust(short)
+    adjust(short)
+    folds = [json.loads(path.read_text())["seconds"] for path in (short / "steps").glob("fold-*.json")]
+    assert met[0] == met[1] >= sum(folds) > 0
 
 
 def test_searching_begins_with_what_earlier_runs_chose(tmp_path, monkeypatch):

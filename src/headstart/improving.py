@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from headstart.applying import task_of
 from headstart.chain import fit, shared_steps
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import stage
-from headstart.core.records import write_atomically
+from headstart.core.records import Record, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.planning import adjust as adjusting
@@ -18,9 +19,15 @@ from headstart.planning.evidence import Evidence, gathered
 from headstart.planning.fitting import backbone_of, candidate_of
 from headstart.planning.judge import fold_inputs, judge
 from headstart.planning.plan import Plan
-from headstart.planning.search import check_budget
+from headstart.planning.search import check_budget, check_folds
 from headstart.planning.study import Found
 from headstart.runs import Run, list_runs
+
+
+class Looked(Record):
+    """What it took to judge the plan of a run; nothing where its folds had been judged before."""
+
+    seconds: float
 
 
 def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | None = None) -> tuple[Run, Adjustment]:
@@ -30,14 +37,16 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
 
     Args:
         run: A finished run, or its folder, or one whose training broke down; its data must still be there.
-        minutes: Go on with further changes until judging has taken them or nothing is proposed; None tries one.
+        minutes: Go on with further changes until judging has taken them, the run's own plan included, or nothing is proposed;
+            None tries one.
         out: Folder of the new run; None for one beside the run.
 
     Returns:
         The run to use from now on, and what was tried.
 
     Raises:
-        DataError: The folder holds no run that was finished or broke down, or its data are gone or have changed.
+        DataError: The folder holds no run that was finished or broke down, its data are gone or have changed, or no class has
+            two labels.
         PlanError: The budget is not positive, or the folder holds another run.
         TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
             broke down.
@@ -49,11 +58,13 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     task = task_of(run)
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back as they were.")
+    check_folds(task)
     steps = Steps(run.folder / "steps", shared_steps())
     with stage("looking at the run"):
+        spent = _seconds_of_judging(run, task, steps)
         evidence = _evidence_of(run, task, steps)
     earlier = run.adjustment.num_judged if run.adjustment else 0
-    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier)
+    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier, spent_seconds=spent)
     if not adjustment.kept and evidence.model is None:
         raise TrainingError(f"{run.failure} {adjustment.sentence}")
     if not adjustment.kept:
@@ -97,6 +108,17 @@ def _opened(folder: Path) -> Run:
     return Run(folder) if Run(folder).failure else Run.load(folder)
 
 
+def _seconds_of_judging(run: Run, task: Task, steps: Steps) -> float:
+    """What judging the run's plan took when it was first looked at: a restart decides alike."""
+
+    def make(_: Path) -> Looked:
+        begun = time.perf_counter()
+        judge(task, candidate_of(run.plan), backbone_of(run.plan), task.folds, steps)
+        return Looked(seconds=time.perf_counter() - begun)
+
+    return steps.run("look", {"task": task.fingerprint, "plan": run.plan.to_dict()}, Looked, make).seconds
+
+
 def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
     plan = run.plan
     backbone, candidate = backbone_of(plan), candidate_of(plan)
@@ -104,5 +126,5 @@ def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
     judged = judge(task, candidate, backbone, task.folds, steps)
     name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
     if plan.hold_out:
-        name = steps.stem("fold", fold_inputs(task, candidate, backbone, 0))
+        name = steps.stem("fold", fold_inputs(task, candidate.alone, backbone, 0))
     return gathered(task, plan, backbone, judged, model, steps.folder / name, evaluation=run.evaluation)

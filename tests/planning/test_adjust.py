@@ -169,6 +169,40 @@ def test_what_would_outlast_the_budget_is_not_tried_and_the_rest_is(make_evidenc
     assert dear.sentence == f"not tried: it would take {30 * adjusting.MARGIN:.0f} s, and 15 s are left"
 
 
+def test_a_proposal_that_breaks_down_while_its_price_is_measured_fails(make_evidence, steps, with_rules, monkeypatch):
+    def priced(candidate, *_, **__):
+        if candidate.method["num_neighbors"] == 33:
+            raise TrainingError("CutMix takes pictures.")
+        return 0.0
+
+    monkeypatch.setattr(adjusting, "seconds_of_judging", priced)
+    with_rules(a=proposing(33, 0.9), b=proposing(85, 0.1))
+    broken, other = adjust(make_evidence(), steps, minutes=3.0).trials
+    assert (broken.outcome, broken.sentence, broken.comparison) == ("failed", "CutMix takes pictures.", None)
+    assert other.outcome == "no better"
+
+
+@pytest.mark.parametrize(
+    ("changes", "price"), [({"mean": (0.5, 0.5, 0.5)}, 40.0), ({"std": (0.5, 0.5, 0.5)}, 40.0), ({"temperature": 2.0}, 0.0)]
+)
+def test_what_must_be_judged_anew_has_a_price(make_evidence, steps, with_rules, monkeypatch, changes, price):
+    monkeypatch.setattr(adjusting, "seconds_of_judging", lambda *_, **__: 40.0)
+    evidence = make_evidence()
+    with_rules(a=lambda evidence: iter([Proposal(evidence.plan.model_copy(update=changes), "change it.", 0.5)]))
+    (trial,) = adjust(evidence, steps, minutes=0.1).trials
+    assert (trial.outcome == "too costly") == (price > 0)
+
+
+def test_what_judging_the_plan_itself_took_is_part_of_the_minutes(make_evidence, steps, with_rules, monkeypatch):
+    monkeypatch.setattr(adjusting, "seconds_of_judging", lambda *_, **__: 9.0 / adjusting.MARGIN)
+    with_rules(a=proposing(85))
+    evidence = make_evidence()
+    for spent, left in ((52.0, 8), (70.0, 0)):
+        (trial,) = adjust(evidence, steps, minutes=1.0, spent_seconds=spent).trials
+        assert trial.sentence == f"not tried: it would take 9 s, and {left} s are left"
+    assert adjust(evidence, steps, minutes=1.0).trials[0].outcome == "no better"
+
+
 def warns(evidence: Evidence):
     """Advice that names the plan that it was found of."""
     neighbors = evidence.plan.method["num_neighbors"]

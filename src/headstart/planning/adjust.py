@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from headstart.core.errors import TrainingError
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
@@ -98,8 +99,14 @@ class Adjusting:
             outcome="too costly",
             sentence="",
         )
-        price, left = self._price(proposal.plan), self.left_seconds
-        if left is not None and price > left:
+        left = float("inf") if self.left_seconds is None else max(self.left_seconds, 0.0)
+        try:
+            price = self._price(proposal.plan)
+        except TrainingError as error:
+            trial = trial.model_copy(update={"outcome": "failed", "sentence": str(error)})
+            self.trials.append(trial)
+            return trial
+        if price > left:
             trial = trial.model_copy(update={"sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left"})
         else:
             with stage(f"{rule}: {named(trial.changes)}"):
@@ -154,7 +161,7 @@ class Adjusting:
     def _price(self, plan: Plan) -> float:
         """What judging a plan and fitting it will take; nothing is measured where there is no budget to keep."""
         candidate = candidate_of(plan)
-        if self.minutes is None or candidate == candidate_of(self.evidence.plan):
+        if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
             return 0.0
         return MARGIN * seconds_of_judging(candidate, self.evidence.task, backbone_of(plan), self.steps, num_more=1)
 
@@ -162,6 +169,11 @@ class Adjusting:
 def _can_win(proposal: Proposal, evidence: Evidence) -> bool:
     """Whether enough is wrong for the proposal to be better by an amount that matters."""
     return proposal.aim != "accuracy" or evidence.held_error >= SMALLEST_GAIN
+
+
+def _fit_of(plan: Plan) -> tuple[object, ...]:
+    """All that a plan's judging depends on: plans that differ in their temperatures alone share it."""
+    return candidate_of(plan), plan.mean, plan.std
 
 
 def _passes(plan: Plan) -> float:
@@ -182,7 +194,15 @@ def _before(evidence: Evidence, proposal: Proposal) -> Predictions:
     return held
 
 
-def adjust(evidence: Evidence, steps: Steps, *, minutes: float | None = None, parent: str = "", earlier: int = 0) -> Adjustment:
+def adjust(
+    evidence: Evidence,
+    steps: Steps,
+    *,
+    minutes: float | None = None,
+    parent: str = "",
+    earlier: int = 0,
+    spent_seconds: float = 0.0,
+) -> Adjustment:
     """The plan of a finished fit, changed where a paired test on held-out rows says that the change is better.
 
     Rules read what the fit shows of itself and propose changed plans; the most promising one is judged on the same folds as the
@@ -196,11 +216,12 @@ def adjust(evidence: Evidence, steps: Steps, *, minutes: float | None = None, pa
             down.
         parent: The run's folder, for the record.
         earlier: Changes judged on the same rows before the run's plan came about.
+        spent_seconds: Of the minutes, what judging the plan itself took.
 
     Returns:
         What was tried, and the plan that stands.
     """
-    adjusting = Adjusting(steps, evidence, minutes, earlier)
+    adjusting = Adjusting(steps, evidence, minutes, earlier, spent_seconds=spent_seconds)
     adjusting.climb()
     return Adjustment(
         parent=parent,
