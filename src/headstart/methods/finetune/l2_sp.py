@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.errors import PlanError
 from headstart.core.ranges import Searched
 from headstart.data.streams import Stream
 from headstart.data.task import Task
@@ -67,6 +68,11 @@ class L2Sp(GradientMethod):
         return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        if not any(True for _ in backbone.parameters()):
+            raise PlanError(
+                f"l2_sp pulls weights back to where they started, and {backbone.card.name} has none. "
+                "Choose another network, or lp_ft."
+            )
         learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
         learner.extra = Teacher(learner)
         return learner
