@@ -15,9 +15,12 @@ from PIL import Image
 from headstart import chain
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.estimate import Estimate
+from headstart.data.task import Task
 from headstart.planning import climbing, decide, fitting, judge
 from headstart.planning import rank as ranking_module
+from headstart.planning.plan import Plan
 from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.runs import Run
 from headstart.training import loop
 from headstart.training.settings import Training
 
@@ -77,6 +80,32 @@ def test_a_run_leaves_everything_it_promises(vectors, tmp_path):
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
     assert finished.evaluation.split == "test"
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
+
+
+def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, tmp_path, headstart_command):
+    Path(pictures, "yellow").mkdir()
+    Image.effect_noise((8, 8), 90).save(Path(pictures, "yellow", "0.png"))
+    answer = headstart_command("fit", pictures, "--method", "ridge", "--pretrained", "pixels", "-o", tmp_path / "run")
+    assert answer.code == 0, answer.err
+    made = Run.load(tmp_path / "run")
+    codes = [finding.code for finding in made.findings]
+    assert codes == [finding.code for finding in chain.inspect(Task.from_folder(pictures))]
+    assert "tiny-class" in codes
+    assert [finding["code"] for finding in json.loads((made.folder / "result.json").read_text())["findings"]] == codes
+    assert f"Findings  {len(codes)}, of which" in answer.out
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert all(f"<code>{code}</code>" in page for code in codes)
+    assert "Nothing to report about the data." not in page
+
+
+def test_a_fit_that_is_refused_leaves_the_findings_of_the_run_that_is_there(vectors, tmp_path):
+    chain.run(vectors, minutes=1, out=tmp_path / "run")
+    before = (tmp_path / "run" / "findings.json").read_bytes()
+    plan = Plan(data=vectors, pretrained="embeddings", weights="none", input_pixels=1, method={"kind": "nearest_mean"})
+    assert "holds the fit of another plan" in refused(
+        PlanError, lambda: chain.fit(Task.from_folder(vectors, per_class=9), plan, tmp_path / "run")
+    )
+    assert (tmp_path / "run" / "findings.json").read_bytes() == before
 
 
 KILLS = [

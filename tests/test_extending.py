@@ -63,6 +63,15 @@ def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
     assert predict(Run.load("extended"), [seven])[0]["label"] == "seven"
 
 
+def test_what_was_noticed_of_the_run_s_images_and_of_those_added_is_kept(home: Path) -> None:
+    (home / "more" / "seven" / "broken.png").write_bytes(b"\x89PNG\r\n")
+    made = extend("run", "more", out=home / "extended")
+    codes = [finding.code for finding in made.findings]
+    assert codes == [*(finding.code for finding in Run.load("run").findings), "unreadable-images"]
+    page = (home / "extended" / "report.html").read_text(encoding="utf-8")
+    assert all(f"<code>{code}</code>" in page for code in codes)
+
+
 def test_the_run_s_own_test_images_are_not_learned_from(home: Path) -> None:
     test = task_of(Run.load("run")).test
     (home / "more" / "zero").mkdir()

@@ -49,7 +49,7 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.predictions.names == tuple(task.test.images.name(row) for row in range(23))
     assert again.predictions.correct.mean() == pytest.approx(made.evaluation.accuracy.value)
     np.testing.assert_allclose(again.predict(task.test).probs, again.predictions.probs)
-    assert (again.ranking, again.decision, again.findings) == (None, None, ())
+    assert (again.ranking, again.decision, again.findings) == (None, None, None)
     assert again.task_summary.task_fingerprint == task.fingerprint
     assert set(again.seconds) == set(runs.STAGES)
     assert again.environment["packages"]["numpy"] == np.__version__

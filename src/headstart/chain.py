@@ -105,8 +105,7 @@ def run(
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
     steps = Steps(folder / "steps", shared_steps())
-    inspected = steps.run("inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task))))
-    write_atomically(folder / "findings.json", inspected.to_json())
+    _inspected(task, folder)
     ranking = _ranked(task, cards, request, steps)
     write_atomically(folder / "ranking.json", ranking.to_json())
     decided = _decided(task, ranking, request, steps)
@@ -182,22 +181,32 @@ def decide(task: Task, ranking: Ranking, *, minutes: float | None = None, only: 
 
 
 def fit(task: Task, plan: Plan, out: Path | None = None, *, find_rate: bool = False) -> Run:
-    """Fit a plan, evaluate it on the test set, and write the report; see `runs.fit`.
+    """Fit a plan, evaluate it on the test set, inspect the data unless that is done, and write the report; see `runs.fit`.
 
     Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate`
     the step size is the one that a test of growing ones suggests; the report draws its curve.
     """
     plan, curve = with_found_rate(task, plan) if find_rate else (plan, None)
     finished = runs.fit(task, plan, out)
+    _inspected(task, finished.folder)
     if curve is not None:
         write_atomically(finished.folder / "rate_curve.json", curve.to_json())
     forgotten = forgotten_by(finished)
     if forgotten is not None:
         write_atomically(finished.folder / "forgetting.json", forgotten.to_json())
-        finished = Run(finished.folder)
-        finished.write_result()
+    finished = Run(finished.folder)
+    finished.write_result()
     write_report(finished, finished.folder / "report.html", task)
     return finished
+
+
+def _inspected(task: Task, folder: Path) -> None:
+    """Write `findings.json`; the second time in a folder, what was found is read."""
+    with stage("inspecting"):
+        found = Steps(folder / "steps").run(
+            "inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task)))
+        )
+    write_atomically(folder / "findings.json", found.to_json())
 
 
 def _claim(folder: Path, request: Request, task: Task) -> None:

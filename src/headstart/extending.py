@@ -25,7 +25,7 @@ from headstart.features.rows import Rows
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.report.html import write_report
-from headstart.runs import Run
+from headstart.runs import Findings, Run
 
 MEMORY = "memory.safetensors"
 KNOWN = "known.txt"
@@ -146,6 +146,9 @@ class _Extended:
         write_atomically(folder / "extension.json", extension.to_json())
         write_atomically(folder / "plan.toml", plan.to_toml())
         write_atomically(folder / "task.json", self._summary().to_json())
+        if self.run.findings is not None or self.addition.findings:
+            noticed = Findings(findings=(*(self.run.findings or ()), *self.addition.findings))
+            write_atomically(folder / "findings.json", noticed.to_json())
 
     def _lost(self) -> Forgetting | None:
         if not self.tests:

@@ -158,10 +158,10 @@ class Run:
         return None if text is None else PseudoLabelAudit.from_json(text, "pool_audit.json")
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """What inspection noticed."""
+    def findings(self) -> tuple[Finding, ...] | None:
+        """What inspection noticed; None where the data were not inspected."""
         text = self._read("findings.json")
-        return () if text is None else Findings.from_json(text, "findings.json").findings
+        return None if text is None else Findings.from_json(text, "findings.json").findings
 
     @cached_property
     def task_summary(self) -> TaskSummary:
@@ -205,7 +205,7 @@ class Run:
             "evaluation": self.evaluation.to_dict() if self.evaluation else None,
             "forgetting": self.forgetting.to_dict() if self.forgetting else None,
             "extension": self.extension.to_dict() if self.extension else None,
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
             "seconds": self.seconds,
         }
 

@@ -46,7 +46,7 @@ class FakeRun:
     evaluation: Evaluation | None = None
     predictions: Predictions | None = None
     pool_audit: PseudoLabelAudit | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] | None = ()
     seconds: dict[str, float] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
 

@@ -108,6 +108,13 @@ def test_missing_parts_are_said_in_words(make_run):
         assert sentence in page
 
 
+def test_data_that_were_not_inspected_are_not_said_to_be_in_order(make_run):
+    run, task = make_run()
+    page = report_html(replace(run, findings=None), task)
+    assert "The data were not inspected here." in page
+    assert "Nothing to report about the data." not in page
+
+
 def test_out_of_fold_numbers_are_not_called_test_numbers(make_run):
     run, task = make_run()
     page = report_html(replace(run, evaluation=run.evaluation.model_copy(update={"split": "out of fold"})), task)

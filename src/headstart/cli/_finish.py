@@ -25,7 +25,7 @@ def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
         if finished.forgetting:
             show(facts([("Forgotten", plain(finished.forgetting.sentence))]))
     if strict:
-        exit_on_findings(finished.findings)
+        exit_on_findings(finished.findings or ())
 
 
 def exit_on_findings(findings: Iterable[Finding]) -> None:

@@ -99,14 +99,14 @@ def _counted(evaluation: dict[str, Any]) -> str:
 
 def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableType:
     """What a finished run says: the verdict, how good, where it lies, what to do next."""
-    findings = result.get("findings") or []
-    grave = sum(finding["severity"] != "info" for finding in findings)
+    findings = result.get("findings")
+    grave = sum(finding["severity"] != "info" for finding in findings or ())
     verdict = result.get("verdict") or ""
     rows: list[tuple[str, RenderableType]] = [
         ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
         ("", plain(sentence)),
         ("Accuracy", accuracy_line(result.get("evaluation"))),
-        ("Findings", plain(_findings_line(len(findings), grave) if verdict else "", "yellow" if grave else "")),
+        ("Findings", plain("" if findings is None else _findings_line(len(findings), grave), "yellow" if grave else "")),
         ("Run", plain(folder)),
         ("Report", plain(f"{folder}/report.html")),
         ("Next", plain(f"headstart predict {folder} NEW_IMAGES")),

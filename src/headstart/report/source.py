@@ -63,8 +63,8 @@ class Reported(Protocol):
         """What predictions for unlabeled images are worth."""
 
     @property
-    def findings(self) -> Sequence[Finding]:
-        """What inspection noticed."""
+    def findings(self) -> Sequence[Finding] | None:
+        """What inspection noticed; None where the data were not inspected."""
 
     @property
     def task_summary(self) -> TaskSummary:
