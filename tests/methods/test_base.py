@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -8,10 +11,12 @@ from torch import nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.methods.base import Need, check_needs, unmet
+from headstart.methods.finetune.loha import Loha
+from headstart.methods.finetune.lora import Lora
 from headstart.methods.probe.ridge import Ridge
 
 
@@ -42,6 +47,18 @@ def test_a_method_that_needs_unlabeled_rows_says_what_to_add(task: Task, monkeyp
         f"ridge needs unlabeled images, and {task.name} has none. Add a folder unlabeled/, or choose ridge or lp_ft."
     )
     assert unmet(method, full) == ""
+
+
+def test_a_method_that_needs_a_package_is_refused_without(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", ModuleType("peft"))
+    sys.modules["peft"].__spec__ = ModuleSpec("peft", None)
+    assert unmet(Lora(), task) == unmet(Loha(), task) == ""
+    monkeypatch.setitem(sys.modules, "peft", None)
+    for method in (Lora(), Loha()):
+        with pytest.raises(MissingExtraError) as caught:
+            check_needs(method, task)
+        assert str(caught.value) == 'peft is not installed. Install it with `pip install "headstart[adapters]"`.'
+    assert unmet(Ridge(), task) == ""
 
 
 def test_a_method_that_needs_source_classes_is_refused_without(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from headstart.backbones.loading import load_backbone
-from headstart.core.errors import PlanError, TrainingError
+from headstart.core.errors import DataError, MissingExtraError, PlanError, TrainingError
 from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
@@ -138,6 +139,15 @@ def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
 def test_what_cannot_be_had_is_refused_before_anything_is_fitted(vectors, ranking, monkeypatch, wish, text):
     monkeypatch.setattr(judge, "fit_rows", None)
     assert refused(lambda: decide(vectors(), ranking(), **{"minutes": 1, **wish})) == text
+
+
+def test_what_a_method_needs_is_looked_for_before_anything_is_fitted(pictures, ranking, monkeypatch):
+    monkeypatch.setattr(judge, "fit_rows", None)
+    with pytest.raises(DataError, match=r"^fix_match needs unlabeled images, and "):
+        decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="fix_match")
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtraError, match=r"^peft is not installed"):
+        decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="lora")
 
 
 def test_an_unknown_method_is_refused_with_the_nearest(vectors, ranking):

@@ -14,7 +14,7 @@ from headstart.data.images import ArrayImages, Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.features.feature_set import FeatureSet
 from headstart.planning import rank as module
-from headstart.planning.rank import rank, rows_to_rank
+from headstart.planning.rank import check_candidates, rank, rows_to_rank
 
 
 def card(name, accuracy=None, provider="timm", available=True):
@@ -103,8 +103,15 @@ def test_absent_weights_are_left_out_unless_all_are(task, loads):
 def test_networks_without_knowledge_are_no_candidates(task, loads):
     with pytest.raises(PlanError) as caught:
         rank(task, [card("small_cnn", provider="small_cnn"), card("pixels", provider="pixels")])
+    assert str(caught.value) == (
+        "--pretrained small_cnn and pixels: no model to transfer from, as nothing was learned before. "
+        "Name another (`headstart models` lists all), or let `headstart fit` fit this one."
+    )
+    with pytest.raises(PlanError) as caught:
+        rank(task, [])
     expected = "There is no pretrained model to rank. Name one with --pretrained; `headstart models` lists all."
     assert str(caught.value) == expected
+    check_candidates(task, [card("pixels", provider="pixels"), card("strong")])
 
 
 def test_input_side_can_be_chosen(task, loads, monkeypatch):

@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
@@ -15,13 +16,14 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
 from headstart.training.held_out import held_out
@@ -31,9 +33,9 @@ from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "stages", "batch_norm", "source_classes"]
-"""What a task or a backbone may lack: pictures instead of feature vectors, unlabeled rows, stages to cut behind, batch
-normalization, a classifier of its own."""
+Need = Literal["pictures", "unlabeled", "peft", "stages", "batch_norm", "source_classes"]
+"""What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, the peft package,
+stages to cut behind, batch normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -245,6 +247,8 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not task.unlabeled:
         advice = "Add a folder unlabeled/, or choose ridge or lp_ft."
         yield "unlabeled", f"{kind} needs unlabeled images, and {task.name} has none. {advice}"
+    if find_spec("peft") is None:
+        yield "peft", WITHOUT_PEFT
     if backbone is None:
         return
     name = backbone.card.name
@@ -268,8 +272,11 @@ def check_needs(method: Method, task: Task, backbone: Backbone | None = None) ->
     Raises:
         DataError: The task lacks what the method needs.
         PlanError: The backbone does, or the task holds no pictures.
+        MissingExtraError: A package is not installed.
     """
     fault = unmet(method, task)
+    if fault == WITHOUT_PEFT:
+        raise MissingExtraError(fault)
     if fault:
         raise (PlanError if task.train.images.embedded and "pictures" in method.needs else DataError)(fault)
     fault = unmet(method, task, backbone)

@@ -13,6 +13,7 @@ from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.features.representation import Representation
 from headstart.methods import METHODS, method_from
+from headstart.methods.base import check_needs
 from headstart.planning.candidate import Candidate
 from headstart.planning.choosing import best_closed, best_transfer, best_without, chosen_of, side_of
 from headstart.planning.climbing import Wishes, climb, trusts_pool, untested
@@ -61,12 +62,12 @@ def decide(
         The decision and its plan.
 
     Raises:
+        DataError: The task lacks what the method needs.
         PlanError: The method or a setting does not exist, or nothing could be fitted within the budget.
+        MissingExtraError: The method needs a package that is not installed.
     """
     check_wishes(minutes, method, settings or {}, training or {})
-    if task.train.images.embedded and (only == "scratch" or (method and METHODS.get(method).cost == "gradient")):
-        wish = f"method {method}" if only != "scratch" else "training from scratch"
-        raise PlanError(f"{task.name} holds feature vectors, and {wish} needs pictures. Choose ridge or another closed form.")
+    check_wishes_for(task, method, settings or {}, only)
     if steps is None:
         with tempfile.TemporaryDirectory() as folder:
             kept = Steps(Path(folder))
@@ -103,6 +104,27 @@ def check_wishes(minutes: float | None, method: str | None, settings: dict[str, 
     if method is not None and method_from({"kind": method, **settings}, "--set").cost == "closed form" and training:
         raise PlanError(f"--set training.{next(iter(training))} has no effect: {method} is a closed form. Leave it out.")
     Training.from_dict(training, "--set training")
+
+
+def check_wishes_for(task: Task, method: str | None, settings: dict[str, Any], only: Only | None) -> None:
+    """Refuse wishes that come to nothing on this task, before anything is spent on them.
+
+    Args:
+        task: What is to be learned.
+        method: The only method to try; None tries the ladder.
+        settings: Hyper-parameters of that method.
+        only: The one side that is tried; None tries both.
+
+    Raises:
+        DataError: The task lacks what the method needs.
+        PlanError: The task holds no pictures.
+        MissingExtraError: The method needs a package that is not installed.
+    """
+    if task.train.images.embedded and (only == "scratch" or (method and METHODS.get(method).cost == "gradient")):
+        wish = f"method {method}" if only != "scratch" else "training from scratch"
+        raise PlanError(f"{task.name} holds feature vectors, and {wish} needs pictures. Choose ridge or another closed form.")
+    if method is not None and only != "scratch":
+        check_needs(method_from({"kind": method, **settings}, "--set"), task)
 
 
 def _concluded(ladder: Ladder, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:

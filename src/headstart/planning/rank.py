@@ -96,6 +96,27 @@ def rank(
     return _ranking(verdict, entries, evidence, len(rows))
 
 
+def check_candidates(task: Task, cards: Sequence[Pretrained]) -> None:
+    """Refuse candidates none of which can be transferred from; feature vectors need none.
+
+    Args:
+        task: What is to be learned.
+        cards: Candidates.
+
+    Raises:
+        PlanError: There is no candidate that carries anything over.
+    """
+    if task.train.images.embedded or any(card.provider not in WITHOUT_KNOWLEDGE for card in cards):
+        return
+    if not cards:
+        raise PlanError("There is no pretrained model to rank. Name one with --pretrained; `headstart models` lists all.")
+    names = " and ".join(card.name for card in cards)
+    raise PlanError(
+        f"--pretrained {names}: no model to transfer from, as nothing was learned before. Name another (`headstart models` lists "
+        "all), or let `headstart fit` fit this one."
+    )
+
+
 def rows_to_rank(images: ImageSet, seed: int) -> Integers:
     """The training rows that candidates are judged on: at most 100 a class and 2,000 in all, one a group where groups abound.
 
@@ -202,9 +223,8 @@ def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Ent
     if task.train.images.embedded:
         own = card_of("embeddings")
         return [_Entry(own.name, own, "pretrained", canary=False)]
+    check_candidates(task, cards)
     knowing = [card for card in cards if card.provider not in WITHOUT_KNOWLEDGE]
-    if not knowing:
-        raise PlanError("There is no pretrained model to rank. Name one with --pretrained; `headstart models` lists all.")
     usable = [card for card in knowing if card.available] if weights == "pretrained" else []
     return [_Entry(card.name, card, weights, canary=False) for card in usable or knowing]
 

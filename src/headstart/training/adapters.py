@@ -18,6 +18,8 @@ ADDITIVE = (nn.Linear, nn.Conv2d)
 """Layers that put out a product with their weight, to which a product with other weights can be added. Classes derived from them
 need not: some standardize their weight, and attention reads its output layer's weight without calling the layer."""
 
+WITHOUT_PEFT = 'peft is not installed. Install it with `pip install "headstart[adapters]"`.'
+
 
 def peft_package() -> ModuleType:
     """The peft package, imported.
@@ -31,7 +33,7 @@ def peft_package() -> ModuleType:
     try:
         import peft  # noqa: PLC0415  takes seconds
     except ImportError:
-        raise MissingExtraError('peft is not installed. Install it with `pip install "headstart[adapters]"`.') from None
+        raise MissingExtraError(WITHOUT_PEFT) from None
     return peft
 
 

@@ -13,7 +13,7 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod
+from headstart.methods.base import GradientMethod, Need
 from headstart.methods.model import Model
 from headstart.training.adapters import adapted_layers, merge_adapters, peft_package, with_adapters
 from headstart.training.batches import Batch
@@ -47,6 +47,7 @@ class Loha(GradientMethod):
     """
 
     summary: ClassVar[str] = "Elementwise products of low-rank weights beside frozen layers, then added (needs peft)"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "peft")
 
     rank: Annotated[int, Field(ge=1, le=64), Searched(2, 16)] = 4
     depth: Depth = "middle"
