@@ -342,6 +342,8 @@ def test_labels_of_one_class_are_none(labeled: Path, tmp_path: Path) -> None:
         )
     made = pretrain(place, settings=SHORT, out=tmp_path / "run")
     assert (made.plan.method["kind"], made.model.classes) == ("sim_clr", ())
+    title = 'There is one class only ("one"), so that labels teach nothing: none is used.'
+    assert title in [finding.title for finding in made.findings]
 
 
 @pytest.mark.parametrize("folders", [("unlabeled",), ("zero", "one")])
@@ -350,12 +352,40 @@ def test_ten_pictures_are_too_few(folders: tuple[str, ...], tmp_path: Path) -> N
     for row in range(10):
         (place / folders[row % len(folders)]).mkdir(parents=True, exist_ok=True)
         picture(row).save(place / folders[row % len(folders)] / f"{row}.png")
-    met = 10 if folders == ("unlabeled",) else len(Task.from_folder(place).labeled)
+    met = "10 pictures" if folders == ("unlabeled",) else "8 of 10 pictures (2 held out)"
     assert refused(DataError, lambda: pretrain(place, out=tmp_path / "run")) == (
-        f"{place}: {met} pictures are too few to pretrain on; at least 64 are needed. "
+        f"{place}: {met} are too few to pretrain on; at least 64 are needed. "
         "Add pictures, or transfer from a model that `headstart models` lists."
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_too_few_pictures_are_told_with_what_became_of_the_others(labeled: Path, tmp_path: Path) -> None:
+    """One class, with two copies of the three test pictures in the pool, and a file that is none."""
+    place, files = tmp_path / "one", sorted((labeled / "one").iterdir())
+    for folder in ("train/one", "test/one", "unlabeled"):
+        (place / folder).mkdir(parents=True)
+    for number, file in enumerate(files[:19]):
+        shutil.copy(file, place / ("test" if number < 3 else "train") / "one" / file.name)
+    for file in files[:2]:
+        shutil.copy(file, place / "unlabeled" / file.name)
+    (place / "unlabeled" / "broken.png").write_bytes(b"no picture")
+    met = "16 of 22 pictures (3 held out, 3 left out as copies or unusable) are too few to pretrain on; at least 64 are needed. "
+    advice = "Add pictures, or transfer from a model that `headstart models` lists."
+    chosen = 'With one class only ("one") labels teach nothing, so sim_clr was chosen. '
+    assert refused(DataError, lambda: pretrain(place, out=tmp_path / "run")) == f"{place}: {met}{chosen}{advice}"
+    wish = {"method": "vic_reg", "out": tmp_path / "run"}
+    assert refused(DataError, lambda: pretrain(place, **wish)) == f"{place}: {met}{advice}"
+
+
+def test_pictures_in_the_folder_itself_are_learned_from_without_labels(tmp_path: Path) -> None:
+    place = tmp_path / "loose"
+    place.mkdir()
+    for row in range(70):
+        picture(row).save(place / f"{row:02d}.png")
+    made = pretrain(place, settings=SHORT, out=tmp_path / "run")
+    assert (made.plan.method["kind"], made.model.classes, made.task_summary.num_train) == ("sim_clr", (), 70)
+    assert made.findings == ()
 
 
 def test_a_method_that_needs_what_the_source_lacks_is_refused(labeled: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.channel_statistics import channel_statistics
-from headstart.data.pretraining_source import source_task
+from headstart.data.pretraining_source import source_listing, source_task
 from headstart.data.task import Task
 from headstart.data.transforms import Transform
 from headstart.methods import method_from
@@ -113,7 +113,7 @@ def pretrain(
         task = source_task(source, seed)
     kind = method or (SUPERVISED if task.classes else WITHOUT_LABELS)
     chosen = _method_of(request, kind)
-    _check_source(task, kind, chosen)
+    _check_source(task, kind, chosen, as_wished=method is not None)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
     inputs = {"request": request.to_dict(), "task": task.fingerprint}
@@ -147,7 +147,7 @@ def _claim(folder: Path, request: Request, task: Task) -> None:
     write_atomically(path, content)
 
 
-def _check_source(task: Task, kind: str, method: Method) -> None:
+def _check_source(task: Task, kind: str, method: Method, *, as_wished: bool) -> None:
     if not method.label_free and not task.classes:
         raise DataError(
             f"{kind} needs labels of at least two classes, and {task.place} has fewer. "
@@ -156,10 +156,27 @@ def _check_source(task: Task, kind: str, method: Method) -> None:
     check_needs(method, task)
     num_images = len(task.pool if method.label_free else task.labeled)
     if num_images < LEAST_IMAGES:
+        one = next((finding.evidence["classes"][0] for finding in task.findings if finding.code == "one-class"), None)
+        chosen = "" if one is None or as_wished else f'With one class only ("{one}") labels teach nothing, so {kind} was chosen. '
         raise DataError(
-            f"{task.place}: {num_images} pictures are too few to pretrain on; at least {LEAST_IMAGES} are needed. "
-            "Add pictures, or transfer from a model that `headstart models` lists."
+            f"{task.place}: {_remaining(task, method, num_images)} are too few to pretrain on; "
+            f"at least {LEAST_IMAGES} are needed. {chosen}Add pictures, or transfer from a model that `headstart models` lists."
         )
+
+
+def _remaining(task: Task, method: Method, num_images: int) -> str:
+    """How many pictures there are to learn from, of how many, and where the others went."""
+    listing = source_listing(task.place)
+    if task.classes:
+        held = [task.test, task.validation] if method.label_free else [task.test]
+        num_held = sum(len(part) for part in held if part)
+    else:
+        num_held = sum(split in ("test", "validation") for split in listing.splits)
+    num_unlabeled = len(task.unlabeled) if task.unlabeled and not method.label_free else 0
+    num_other = len(listing.images) - num_images - num_held - num_unlabeled
+    counts = {"held out": num_held, "without a label": num_unlabeled, "left out as copies or unusable": num_other}
+    gone = ", ".join(f"{count} {why}" for why, count in counts.items() if count > 0)
+    return f"{num_images} of {len(listing.images)} pictures ({gone})" if gone else f"{num_images} pictures"
 
 
 def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> Plan:

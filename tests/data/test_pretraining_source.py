@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,38 @@ def test_pictures_of_given_test_and_validation_splits_stay_unseen(tmp_path: Path
     others = ["test/cat/10.png", "validation/cat/11.png"]
     task = source_task(write(tmp_path / "pets", [*kept, *others]))
     assert names_of(task) == [Path(name).name for name in kept]
+
+
+def test_copies_of_held_out_pictures_stay_unseen_and_are_told(tmp_path: Path) -> None:
+    place = write(tmp_path / "pets", ["train/cat/0.png", "train/cat/1.png", "test/cat/2.png", "validation/cat/3.png"])
+    (place / "unlabeled").mkdir()
+    for name in ("train/cat/1", "test/cat/2", "validation/cat/3"):
+        shutil.copy(place / f"{name}.png", place / "unlabeled" / f"copy of {name[-1]}.png")
+    task = source_task(place)
+    assert names_of(task) == ["0.png", "1.png", "copy of 1.png"]
+    found = next(finding for finding in task.findings if finding.code == "unlabeled-copies")
+    assert found.title == "Unlabeled images that belong to given test or validation images (2) are left out."
+    assert [Path(name).name for name in found.evidence["paths"]] == ["copy of 2.png", "copy of 3.png"]
+
+
+def test_pictures_in_the_folder_itself_are_a_pool_where_there_are_no_others(tmp_path: Path) -> None:
+    place = write(tmp_path / "pets", ["b.png", "a.png"])
+    (place / "notes.txt").write_text("text")
+    (place / "empty").mkdir()
+    task = source_task(place)
+    assert (task.classes, names_of(task)) == ((), ["a.png", "b.png"])
+    assert [finding.code for finding in task.findings] == ["empty-class", "other-file"]
+    with pytest.raises(DataError, match="2 pictures lie in no class folder"):
+        Task.from_folder(place)
+    write(place, ["unlabeled/c.png"])
+    assert names_of(source_task(place)) == ["c.png"]
+
+
+def test_a_single_class_is_told(tmp_path: Path) -> None:
+    found = source_task(write(tmp_path / "pets", ["cat/0.png", "cat/1.png"])).findings
+    assert [finding.title for finding in found] == [
+        'There is one class only ("cat"), so that labels teach nothing: none is used.'
+    ]
 
 
 def test_gray_pictures_are_known_as_such(tmp_path: Path) -> None:

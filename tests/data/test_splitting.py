@@ -260,10 +260,20 @@ def test_unlabeled_copies_of_labeled_and_tested_pictures_are_used_once_and_repor
     assert names_in(task.train) == {f"set[{row}]" for row in range(20)}
     copies = next(finding for finding in task.findings if finding.code == "unlabeled-copies")
     assert copies.severity == "info"
-    assert copies.title == "Unlabeled images that are copies of labeled ones (2) or belong to test images (0) are left out."
-    assert copies.evidence == {"in_test": 0, "labeled": 2, "paths": ["set[30]", "set[31]"]}
-    leaking = next(finding for finding in task.findings if finding.code == "duplicate-across-splits")
-    assert leaking.evidence["paths"] == ["set[32]"]
+    assert copies.title == "Unlabeled images that are copies of labeled ones (2) or belong to test images (1) are left out."
+    assert copies.evidence == {"in_test": 1, "labeled": 2, "paths": ["set[30]", "set[31]", "set[32]"]}
+    assert "duplicate-across-splits" not in codes(task)
+
+
+def test_copies_of_test_images_without_a_label_are_no_images_to_learn_from(monkeypatch):
+    """Row 8 repeats a test picture and has no label, row 9 does and has one."""
+    pixels = PICTURES[:16].copy()
+    pixels[8], pixels[9] = pixels[12], pixels[13]
+    labels = [*"abababab", None, *"ababaab"]
+    task = task_of(monkeypatch, listing_of(labels, splits=["train"] * 10 + ["test"] * 6, pixels=pixels))
+    assert (names_in(task.train), task.unlabeled) == ({f"set[{row}]" for row in range(8)}, None)
+    noted = {finding.code: finding.evidence.get("paths") for finding in task.findings}
+    assert (noted["duplicate-across-splits"], noted["unlabeled-copies"]) == (["set[9]"], ["set[8]"])
 
 
 def test_a_pool_of_copies_alone_is_no_pool(monkeypatch):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.core.types import UNLABELED
+from headstart.core.findings import Finding
+from headstart.core.types import UNLABELED, Booleans
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
+from headstart.data.readers.folders import Folders
 from headstart.data.scan import scan
-from headstart.data.sifting import sifted
+from headstart.data.sifting import Sifted, sifted
 from headstart.data.splitting import LEAST_PER_CLASS, reader_for
 from headstart.data.task import Task
 
@@ -25,15 +27,21 @@ def source_task(place: str | Path, seed: int = 0) -> Task:
 
     Returns:
         As `Task.from_folder` where two classes have images to learn from. Otherwise a task without classes, whose training rows
-        are all pictures outside of given validation and test splits.
+        are all pictures outside of given validation and test splits; those that lie in the folder itself, where it has no other.
 
     Raises:
         DataError: The place cannot be used; one sentence.
     """
-    listing = reader_for(str(place)).read(str(place))
+    listing = source_listing(str(place))
     if len(learnable_classes(listing)) >= 2:
         return Task.from_folder(place, seed)
     return _without_classes(listing, str(place), seed)
+
+
+def source_listing(place: str) -> Listing:
+    """What the reader finds in a source domain; a folder with pictures and no class folders holds unlabeled ones."""
+    reader = reader_for(place)
+    return reader.read_unsorted(place) if isinstance(reader, Folders) else reader.read(place)
 
 
 def learnable_classes(listing: Listing) -> tuple[str, ...]:
@@ -45,7 +53,10 @@ def learnable_classes(listing: Listing) -> tuple[str, ...]:
 
 def _without_classes(listing: Listing, place: str, seed: int) -> Task:
     rows = sifted(listing, scan(listing.images))
-    index = np.flatnonzero(rows.in_split("", "train", "unlabeled"))
+    free = rows.in_split("", "train", "unlabeled")
+    tested = free & _of_held_out(rows)
+    rows.findings += _source_findings(rows, tested)
+    index = np.flatnonzero(free & ~tested)
     if isinstance(listing.images, FileImages):  # whose order the file system decides
         index = np.array(sorted(index, key=lambda row: listing.images.name(int(row))), np.int64)
     images = ImageSet(listing.images.take(index), (), np.full(len(index), UNLABELED, np.int64), rows.groups[index])
@@ -60,3 +71,35 @@ def _without_classes(listing: Listing, place: str, seed: int) -> Task:
         native_pixels=0 if listing.images.embedded or not len(index) else int(np.median(sides)),
         channels=1 if rows.scan.gray[index].all() else 3,
     )
+
+
+def _of_held_out(rows: Sifted) -> Booleans:
+    """Rows that are copies of given test or validation rows, or of their groups; labels are not asked for."""
+    given = np.isin(np.array(rows.listing.splits, dtype=object), ("test", "validation"))
+    return np.isin(rows.groups, rows.groups[given])
+
+
+def _source_findings(rows: Sifted, tested: Booleans) -> list[Finding]:
+    found = []
+    names = sorted({label for label in rows.listing.labels if label is not None})
+    if len(names) == 1:
+        found.append(
+            Finding(
+                code="one-class",
+                severity="info",
+                title=f'There is one class only ("{names[0]}"), so that labels teach nothing: none is used.',
+                evidence={"classes": names},
+                advice="Nothing needs doing, unless there should be more: put one folder a class there.",
+            )
+        )
+    if tested.any():
+        found.append(
+            Finding(
+                code="unlabeled-copies",
+                severity="info",
+                title=f"Unlabeled images that belong to given test or validation images ({int(tested.sum())}) are left out.",
+                evidence={"in_test": int(tested.sum()), "labeled": 0, "paths": rows.names(np.flatnonzero(tested))},
+                advice="Nothing needs doing: the held-out images stay new to the model.",
+            )
+        )
+    return found

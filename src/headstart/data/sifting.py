@@ -50,6 +50,8 @@ class Sifted:
 def sifted(listing: Listing, scan: Scan) -> Sifted:
     """The rows with their groups, and with those left out that must not be used.
 
+    Unlabeled rows that share a group with a test row are not among those: who makes a pool leaves them out.
+
     Args:
         listing: What the reader found.
         scan: A look at all of its rows.
@@ -162,12 +164,13 @@ def _leave_out_contradictory(rows: Sifted) -> None:
 
 
 def _leave_out_leaking(rows: Sifted) -> None:
-    """Rows to learn from that share a group with a given test or validation row; the later split keeps its copy."""
+    """Labeled rows to learn from that share a group with a given test or validation row; the later split keeps its copy."""
+    labeled = np.array([label is not None for label in rows.listing.labels], bool)
     lost: Counter[str] = Counter()
     names: list[str] = []
-    for kept, dropped in (("test", ("", "train", "validation", "unlabeled")), ("validation", ("", "train"))):
+    for kept, dropped in (("test", ("", "train", "validation")), ("validation", ("", "train"))):
         held = np.unique(rows.groups[rows.in_split(kept)])
-        leaking = np.flatnonzero(rows.in_split(*dropped) & np.isin(rows.groups, held))
+        leaking = np.flatnonzero(rows.in_split(*dropped) & labeled & np.isin(rows.groups, held))
         rows.usable[leaking] = False
         lost.update({kept: len(leaking)})
         names += rows.names(leaking)

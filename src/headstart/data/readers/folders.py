@@ -33,7 +33,26 @@ class Folders(Reader):
         return os.path.isdir(place)  # noqa: PTH112  never raises, as Path.is_dir may
 
     def read(self, place: str) -> Listing:
-        root = Path(place)
+        return self._found(Path(place)).listing()
+
+    def read_unsorted(self, place: str) -> Listing:
+        """As `read`, but pictures that lie in the folder itself are unlabeled ones where there are no others.
+
+        Args:
+            place: The folder.
+
+        Returns:
+            The listing.
+
+        Raises:
+            DataError: It holds no pictures, or its folders make no data.
+        """
+        found = self._found(Path(place))
+        if not found.paths:
+            found.add_loose()
+        return found.listing()
+
+    def _found(self, root: Path) -> _Found:
         found = _Found(root)
         tops = found.folders_in(root)
         unlabeled = [folder for folder in tops if SPLIT_NAMES.get(folder.name.casefold()) == "unlabeled"]
@@ -50,7 +69,7 @@ class Folders(Reader):
             found.add_pictures(folder, None, "unlabeled")
             if len(found.paths) == before:
                 found._note("empty-unlabeled", folder)
-        return found.listing()
+        return found
 
 
 def _split_folders(root: Path, folders: list[Path], found: _Found) -> dict[str, Path]:
@@ -135,6 +154,21 @@ class _Found:
             self.paths.append(path)
             self.labels.append(label)
             self.splits.append(split)
+
+    def add_loose(self) -> None:
+        """List the pictures that lie beside the class folders as unlabeled ones."""
+        self.met.pop("stray-image", None)
+        for entry in self.entries(self.root):
+            if os.path.isfile(entry.path) and _is_picture(entry):  # noqa: PTH113
+                self._add_file(entry)
+
+    def _add_file(self, entry: os.DirEntry[str]) -> None:
+        if _has_surrogates(entry.name):
+            self._note("undecodable-name", Path(entry.path))
+        else:
+            self.paths.append(Path(entry.path))
+            self.labels.append(None)
+            self.splits.append("unlabeled")
 
     def _pictures_below(self, folder: Path, above: frozenset[str]) -> Iterator[Path]:
         real = os.path.realpath(folder)
