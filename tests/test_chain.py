@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from headstart import chain
-from headstart.core.errors import ExportError, PlanError
+from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.data.task import Task
 from headstart.planning import climbing, decide, fitting, judge
@@ -251,6 +252,31 @@ def test_a_wish_that_cannot_be_fulfilled_is_told_at_once_and_claims_no_folder(ve
     out = tmp_path / "run"
     assert refused(PlanError, lambda: chain.run(vectors, out=out, **wish)) == text
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "text"),
+    [
+        ({"method": "lora"}, MissingExtraError, 'peft is not installed. Install it with `pip install "headstart[adapters]"`.'),
+        (
+            {"method": "fix_match"},
+            DataError,
+            "fix_match needs unlabeled images, and squares has none. Add a folder unlabeled/, or choose ridge or lp_ft.",
+        ),
+        (
+            {"method": "norm_only", "pretrained": ["pixels"]},
+            PlanError,
+            "--pretrained pixels: no model to transfer from, as nothing was learned before. "
+            "Name another (`headstart models` lists all), or let `headstart fit` fit this one.",
+        ),
+    ],
+)
+def test_what_the_data_or_the_models_rule_out_is_told_before_ranking(pictures, tmp_path, monkeypatch, wish, error, text):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    monkeypatch.setattr(chain, "inspect", None)
+    monkeypatch.setattr(chain, "rank", None)
+    assert refused(error, lambda: chain.run(pictures, out=tmp_path / "run", **wish)) == text
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_setting_may_name_its_method(vectors, tmp_path):

@@ -26,7 +26,7 @@ from headstart.planning import decide as deciding
 from headstart.planning.decision import Decision
 from headstart.planning.ladder import Only
 from headstart.planning.plan import Plan
-from headstart.planning.rank import rank
+from headstart.planning.rank import check_candidates, rank
 from headstart.planning.ranking import Ranking
 from headstart.planning.rates import with_found_rate
 from headstart.report.html import write_report
@@ -91,7 +91,8 @@ def run(
     Raises:
         DataError: The data cannot be used.
         PretrainedError: A model cannot be had.
-        PlanError: A setting does not exist, or the folder holds another request.
+        PlanError: A setting does not exist, the folder holds another request, or no model named can be transferred from.
+        MissingExtraError: The method needs a package that is not installed.
         ExportError: The folder cannot be written.
     """
     request = Request(
@@ -102,6 +103,8 @@ def run(
     deciding.check_wishes(minutes, method, *_wishes(request))
     with stage("reading the data"):
         task = Task.from_folder(request.place, seed, per_class)
+    deciding.check_wishes_for(task, method, _wishes(request)[0], only)
+    check_candidates(task, cards)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
     steps = Steps(folder / "steps", shared_steps())
