@@ -33,6 +33,10 @@ def test_the_plan_keeps_what_is_not_set():
     assert plan.data == PLAN.data
 
 
+def test_a_closed_form_takes_its_seed():
+    assert changed(PLAN, {"training.seed": "3", "method.kind": "logistic"}).training.seed == 3
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -40,9 +44,13 @@ def test_the_plan_keeps_what_is_not_set():
         ({"trainin.lr": "1"}, '--set trainin.lr: no such part of a plan. Did you mean "training"?'),
         ({"training.lr": "-1"}, "--set: training.lr = -1: input should be greater than 0."),
         ({"a.b.c": "1"}, "--set a.b.c: no such part of a plan."),
+        (
+            {"training.seed": "3", "training.lr": "0.1", "method.kind": "knn"},
+            "--set training.lr has no effect: knn is a closed form. Leave it out.",
+        ),
     ],
 )
-def test_what_does_not_exist_is_refused(settings, message):
+def test_what_does_not_exist_or_has_no_effect_is_refused(settings, message):
     with pytest.raises(PlanError) as caught:
         changed(PLAN, settings)
     assert str(caught.value) == message

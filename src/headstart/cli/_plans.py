@@ -131,8 +131,10 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
         The plan, its method checked.
 
     Raises:
-        PlanError: A field does not exist or its value is out of range.
+        PlanError: A field does not exist, its value is out of range, or it changes nothing.
     """
+    from headstart.methods import METHODS
+
     values = plan.to_dict()
     for key, text in settings.items():
         *parents, last = key.split(".")
@@ -140,7 +142,11 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
             raise PlanError(f"--set {key}: no such part of a plan.{did_you_mean(parents[0], ('training', 'method'))}")
         inside = values[parents[0]] if parents else values if last in values else values["method"]
         inside[last] = _value(text)
-    return _checked(values, "--set")
+    plan = _checked(values, "--set")
+    idle = [key for key in settings if key.startswith("training.") and key != "training.seed"]
+    if idle and METHODS.get(plan.method["kind"]).cost == "closed form":
+        raise PlanError(f"--set {idle[0]} has no effect: {plan.method['kind']} is a closed form. Leave it out.")
+    return plan
 
 
 def _checked(values: dict[str, Any], where: str) -> Plan:
