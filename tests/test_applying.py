@@ -87,7 +87,18 @@ def source(tmp_path, monkeypatch, headstart_command):
 
 
 def continued(headstart_command, method: str, folder: str, *more: str) -> Run:
-    words = ("fit", "three", "--method", method, "--pretrained", "run:source", *CLASSIC, *more, "-o", folder)
+    words = (
+        "fit",
+        "three",
+        "--method",
+        method,
+        "--pretrained",
+        "run:source",
+        *(() if method == "ridge" else CLASSIC),
+        *more,
+        "-o",
+        folder,
+    )
     answer = headstart_command(*words)
     assert answer.code == 0, answer.err
     return Run.load(folder)

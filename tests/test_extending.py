@@ -58,7 +58,9 @@ def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
     assert extension.sentence in made.plan.reasons
     assert made.task_summary.train_counts[2] == extension.num_learned
     assert json.loads((home / "extended" / "result.json").read_text())["extension"] == extension.to_dict()
-    assert 'id="extension"' in (home / "extended" / "report.html").read_text(encoding="utf-8")
+    page = (home / "extended" / "report.html").read_text(encoding="utf-8")
+    assert 'id="extension"' in page
+    assert "written by hand" not in page
     seven = next((home / "more" / "seven").iterdir())
     assert predict(Run.load("extended"), [seven])[0]["label"] == "seven"
 
@@ -215,6 +217,15 @@ def test_feature_vectors_are_not_added_to_pictures(home: Path) -> None:
     with pytest.raises(DataError) as error:
         extend("run", "vectors.npz")
     assert str(error.value) == "vectors.npz holds feature vectors, and run was fitted on pictures. Give pictures."
+
+
+def test_without_images_to_add_there_is_no_folder_to_write(home: Path, headstart_command) -> None:
+    answer = headstart_command("extend", "run", "-o", "other")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "error: --out other without DATA: nothing new is made to put there. Name images to add, or leave --out out.\n"
+    )
+    assert not any((home / name).exists() for name in ("other", f"run/{MEMORY}"))
 
 
 def test_the_command_says_what_was_added_and_measured(home: Path, headstart_command) -> None:

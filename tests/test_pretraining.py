@@ -14,12 +14,15 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from headstart import pretraining
-from headstart.applying import predict
+from headstart.applying import evaluate_on, predict
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError
 from headstart.data.task import Task
+from headstart.extending import extend
 from headstart.features.extract import features_of
+from headstart.improving import adjust
 from headstart.planning.plan import Plan
 from headstart.planning.rank import rank
 from headstart.pretraining import pretrain
@@ -119,6 +122,21 @@ def test_a_run_without_classes_predicts_nothing_and_says_what_it_is_for(headless
     assert refused(DataError, lambda: predict(headless, [file])) == (
         "This model was pretrained without classes and predicts none. Transfer from it with --pretrained run:FOLDER."
     )
+
+
+def test_a_run_without_classes_is_neither_adjusted_nor_extended_nor_evaluated(headless: Run, labeled: Path) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "adjust": lambda: adjust(headless),
+        "extend": lambda: extend(headless, labeled),
+        "evaluate": lambda: evaluate_on(headless, str(labeled)),
+    }
+    for wish, call in calls.items():
+        assert refused(PlanError, call) == (
+            f"{headless.folder} was pretrained without classes, so there is nothing to {wish}. "
+            f"Transfer from it: headstart fit DATA --method ridge --pretrained run:{headless.folder}."
+        )
+    with pytest.raises(PlanError, match="there is nothing to evaluate"):
+        headstart_evaluate(headless.folder)
 
 
 def test_statistics_of_the_source_are_those_of_its_pixels_and_the_network_s_own_in_transfer(
@@ -312,10 +330,10 @@ def test_settings_reach_the_method_and_the_training(unlabeled: Path, tmp_path: P
         ({"method": "ridge"}, "ridge trains no network. Choose supervised, sim_clr or another: `headstart methods` lists all."),
         (
             {"method": "sim_clr", "settings": {"temperatures": 1}},
-            '--set: temperatures is not a field. Did you mean "temperature"?',
+            '--set: method.temperatures is not a field. Did you mean "temperature"?',
         ),
         ({"settings": {"training.epoch": 1}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
-        ({"method": "sim_clr", "settings": {"crop": 2}}, "--set: crop = 2"),
+        ({"method": "sim_clr", "settings": {"crop": 2}}, "--set: method.crop = 2"),
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_told_in_one_sentence(

@@ -55,6 +55,19 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.environment["packages"]["numpy"] == np.__version__
 
 
+@pytest.mark.parametrize("name", ["evaluation", "findings", "pool_audit", "rate_curve", "env", "task", "decision"])
+def test_a_file_that_was_cut_short_is_named_with_its_folder(task, tmp_path, name):
+    fit(task, plan_of(), tmp_path / "run")
+    path = tmp_path / "run" / f"{name}.json"
+    path.write_text('{"split": "te', encoding="utf-8")
+    run = Run.load(tmp_path / "run")
+    read = {"env": "environment", "task": "task_summary"}.get(name, name)
+    text = refused(PlanError, lambda: getattr(run, read))
+    assert text == (
+        f"{path}: not valid JSON (Unterminated string starting at: line 1 column 11 (char 10)). Restore or delete it."
+    )
+
+
 def test_the_result_is_what_the_command_prints(task, tmp_path):
     made = fit(task, plan_of(), tmp_path / "run")
     written = json.loads((tmp_path / "run" / "result.json").read_text())

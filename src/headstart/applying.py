@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.providers.own_runs import run_of
-from headstart.core.errors import DataError, HeadstartError, did_you_mean
+from headstart.core.errors import DataError, HeadstartError, PlanError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import FileImages, ImageSet
@@ -57,6 +57,24 @@ def task_of(run: Run) -> Task | None:
     return task if task.fingerprint == run.task_summary.task_fingerprint else None
 
 
+def check_classes(run: Run, wish: str) -> None:
+    """Refuse a run that was pretrained without classes.
+
+    Args:
+        run: A run that was finished or broke down.
+        wish: What was to be done with it, as a verb.
+
+    Raises:
+        PlanError: It knows no classes.
+    """
+    classes = run.task_summary.classes if run.failure else run.model.classes
+    if not classes:
+        raise PlanError(
+            f"{run.folder} was pretrained without classes, so there is nothing to {wish}. "
+            f"Transfer from it: headstart fit DATA --method ridge --pretrained run:{run.folder}."
+        )
+
+
 def forgotten_by(run: Run) -> Forgetting | None:
     """What a run's training cost on the task of the run that it started from, by that one's head on its test images.
 
@@ -92,7 +110,9 @@ def evaluate_on(run: Run, place: str) -> Evaluation:
 
     Raises:
         DataError: The place cannot be used, has no labels, or names a class that the model does not know.
+        PlanError: The run was pretrained without classes.
     """
+    check_classes(run, "evaluate")
     listing = reader_for(place).read(place)
     wanted = ("test",) if "test" in listing.splits else ("", "train", "validation")
     problems = scan(listing.images).problems

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.applying import task_of
+from headstart.applying import check_classes, task_of
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
@@ -51,7 +51,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
 
     Raises:
         DataError: The place cannot be used, or neither the run's images nor sums over them are at hand.
-        PlanError: The run's model has no linear head, or the folder holds another run.
+        PlanError: The run was pretrained without classes, its model has no linear head, or the folder holds another run.
         ExportError: The folder cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
@@ -97,7 +97,7 @@ def remember(run: Run | str | Path) -> Path:
 
     Raises:
         DataError: The run's data are gone or have changed.
-        PlanError: The run's model has no linear head.
+        PlanError: The run was pretrained without classes, or its model has no linear head.
         ExportError: The folder cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
@@ -188,11 +188,12 @@ class _Widened:
 
 
 def _model_of(run: Run) -> tuple[Model, LinearHead]:
+    check_classes(run, "extend")
     model = run.model
-    if not isinstance(model.head, LinearHead) or not model.classes:
-        what = f"a head of the kind {model.head.settings()['kind']}" if model.classes else "no classes"
+    if not isinstance(model.head, LinearHead):
         raise PlanError(
-            f"{run.folder} has {what}, and only a linear one can be extended. Fit again with --method ridge, or any that trains."
+            f"{run.folder} has a head of the kind {model.head.settings()['kind']}, and only a linear one can be extended. "
+            "Fit again with --method ridge, or any that trains."
         )
     return model, model.head
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from headstart.applying import task_of
+from headstart.applying import check_classes, task_of
 from headstart.chain import fit, shared_steps
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import stage
@@ -47,12 +47,13 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     Raises:
         DataError: The folder holds no run that was finished or broke down, its data are gone or have changed, or no class has
             two labels.
-        PlanError: The budget is not positive, or the folder holds another run.
+        PlanError: The budget is not positive, the run was pretrained without classes, or the folder holds another run.
         TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
             broke down.
     """
     run = run if isinstance(run, Run) else _opened(Path(run))
     check_budget(minutes)
+    check_classes(run, "adjust")
     if out is not None:
         _check_free(out, run, minutes)
     task = task_of(run)

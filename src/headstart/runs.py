@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -37,6 +37,7 @@ from headstart.planning.pool_audit import audited
 from headstart.planning.ranking import Ranking
 from headstart.training.rate_finder import RateCurve
 
+Kind = TypeVar("Kind", bound=Record)
 STAGES = ("inspect", "rank", "decide", "fit", "evaluate")
 
 
@@ -93,6 +94,10 @@ class Run:
         path = self.folder / name
         return path.read_text(encoding="utf-8") if path.exists() else None
 
+    def _record(self, kind: type[Kind], name: str) -> Kind | None:
+        text = self._read(name)
+        return None if text is None else kind.from_json(text, str(self.folder / name))
+
     @cached_property
     def plan(self) -> Plan:
         """The plan that was fitted."""
@@ -101,26 +106,22 @@ class Run:
     @cached_property
     def ranking(self) -> Ranking | None:
         """None for a fit of a plan written by hand."""
-        text = self._read("ranking.json")
-        return None if text is None else Ranking.from_json(text, "ranking.json")
+        return self._record(Ranking, "ranking.json")
 
     @cached_property
     def decision(self) -> Decision | None:
         """None for a fit of a plan written by hand."""
-        text = self._read("decision.json")
-        return None if text is None else Decision.from_json(text, "decision.json")
+        return self._record(Decision, "decision.json")
 
     @cached_property
     def adjustment(self) -> Adjustment | None:
         """What was tried on the run that this one came from; None for a run that no adjusting made."""
-        text = self._read("adjustment.json")
-        return None if text is None else Adjustment.from_json(text, "adjustment.json")
+        return self._record(Adjustment, "adjustment.json")
 
     @cached_property
     def rate_curve(self) -> RateCurve | None:
         """None where the step size was not looked for."""
-        text = self._read("rate_curve.json")
-        return None if text is None else RateCurve.from_json(text, "rate_curve.json")
+        return self._record(RateCurve, "rate_curve.json")
 
     @cached_property
     def failure(self) -> str | None:
@@ -130,20 +131,17 @@ class Run:
     @cached_property
     def forgetting(self) -> Forgetting | None:
         """None where the run started from no other run whose test images were at hand."""
-        text = self._read("forgetting.json")
-        return None if text is None else Forgetting.from_json(text, "forgetting.json")
+        return self._record(Forgetting, "forgetting.json")
 
     @cached_property
     def extension(self) -> Extension | None:
         """What the run that this one extends gained and lost; None for a run that extends none."""
-        text = self._read("extension.json")
-        return None if text is None else Extension.from_json(text, "extension.json")
+        return self._record(Extension, "extension.json")
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
         """None before the evaluation."""
-        text = self._read("evaluation.json")
-        return None if text is None else Evaluation.from_json(text, "evaluation.json")
+        return self._record(Evaluation, "evaluation.json")
 
     @cached_property
     def predictions(self) -> Predictions | None:
@@ -154,19 +152,18 @@ class Run:
     @cached_property
     def pool_audit(self) -> PseudoLabelAudit | None:
         """None where there are no unlabeled images, or no labeled image was held out."""
-        text = self._read("pool_audit.json")
-        return None if text is None else PseudoLabelAudit.from_json(text, "pool_audit.json")
+        return self._record(PseudoLabelAudit, "pool_audit.json")
 
     @cached_property
     def findings(self) -> tuple[Finding, ...] | None:
         """What inspection noticed; None where the data were not inspected."""
-        text = self._read("findings.json")
-        return None if text is None else Findings.from_json(text, "findings.json").findings
+        noticed = self._record(Findings, "findings.json")
+        return None if noticed is None else noticed.findings
 
     @cached_property
     def task_summary(self) -> TaskSummary:
         """The task's numbers."""
-        return TaskSummary.from_json(self._read("task.json") or "{}", "task.json")
+        return TaskSummary.from_json(self._read("task.json") or "{}", str(self.folder / "task.json"))
 
     @cached_property
     def model(self) -> Model:
@@ -182,7 +179,10 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """What it ran on."""
-        return dict(json.loads(self._read("env.json") or "{}"))
+        try:
+            return dict(json.loads(self._read("env.json") or "{}"))
+        except json.JSONDecodeError as error:
+            raise PlanError(f"{self.folder / 'env.json'}: not valid JSON ({error}). Restore or delete it.") from None
 
     @cached_property
     def result(self) -> dict[str, Any]:

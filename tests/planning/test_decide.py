@@ -125,7 +125,7 @@ def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
         ({"minutes": float("nan")}, "minutes = nan is no budget. Give a positive number."),
         ({"settings": {"k": 3}}, "--set k needs --method KIND: the method that it belongs to."),
         ({"training": {"epoch": 3}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
-        ({"method": "ridge", "settings": {"block": 3}}, '--set: block is not a field. Did you mean "blocks"?'),
+        ({"method": "ridge", "settings": {"block": 3}}, '--set: method.block is not a field. Did you mean "blocks"?'),
         (
             {"method": "fine_tune"},
             "vectors holds feature vectors, and method fine_tune needs pictures. Choose ridge or another closed form.",

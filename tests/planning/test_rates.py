@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart import chain
+from headstart.cli._finish import finish_run
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.planning.plan import Plan
@@ -48,6 +49,18 @@ def test_several_trainings_have_no_single_rate(pictures: Task) -> None:
         "model_soup trains several times, each with a step size of its own, and one test does not find them all. "
         "Fit fine_tune or lp_ft with --find-rate and set training.lr to what it finds."
     )
+
+
+def test_the_command_says_which_rate_it_found(
+    pictures: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    found = chain.fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
+    finish_run(found, as_json=False)
+    assert found.rate_curve is not None
+    assert f"Step size {found.rate_curve.sentence}" in " ".join(capsys.readouterr().out.split())
+    finish_run(chain.fit(pictures, plan_of("fine_tune"), tmp_path / "plain"), as_json=False)
+    assert "Step size" not in capsys.readouterr().out
 
 
 def test_a_fitted_run_keeps_the_curve_and_its_report_draws_it(pictures: Task, tmp_path: Path) -> None:

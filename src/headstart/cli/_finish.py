@@ -22,8 +22,10 @@ def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
     else:
         sentence = finished.decision.sentence if finished.decision else ""
         show(run_view(str(finished.folder), finished.result, sentence))
-        if finished.forgetting:
-            show(facts([("Forgotten", plain(finished.forgetting.sentence))]))
+        notes = {"Step size": finished.rate_curve, "Forgotten": finished.forgetting}
+        for name, noted in notes.items():
+            if noted:
+                show(facts([(name, plain(noted.sentence))]))
     if strict:
         exit_on_findings(finished.findings or ())
 

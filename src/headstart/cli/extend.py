@@ -29,9 +29,12 @@ def extend(
 ) -> None:
     """Add images or classes to a finished run; old classes are measured before and after."""
     from headstart.cli._printing import facts, plain, print_json, show
+    from headstart.core.errors import PlanError
     from headstart.extending import extend as extended_by
     from headstart.extending import remember
 
+    if data is None and out is not None:
+        raise PlanError(f"--out {out} without DATA: nothing new is made to put there. Name images to add, or leave --out out.")
     if data is None:
         kept = remember(run)
         if as_json:

@@ -37,12 +37,13 @@ class Record(BaseModel):
         return fingerprint_of(self.to_dict())
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], where: str = "") -> Self:
+    def from_dict(cls, values: dict[str, Any], where: str = "", inside: str = "") -> Self:
         """The record made from plain values.
 
         Args:
             values: Field names and values.
             where: File or option that the values come from, for the message.
+            inside: Part of that file that they are, for the message.
 
         Returns:
             The validated record.
@@ -53,7 +54,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise PlanError(_sentence(cls, error, where)) from None
+            raise PlanError(_sentence(cls, error, where, f"{inside}." if inside else "")) from None
 
     @classmethod
     def from_json(cls, text: str, where: str = "") -> Self:
@@ -96,10 +97,11 @@ class Record(BaseModel):
         return cls.from_dict(values, where)
 
 
-def _sentence(cls: type[BaseModel], error: ValidationError, where: str) -> str:
+def _sentence(cls: type[BaseModel], error: ValidationError, where: str, inside: str) -> str:
     parts = []
     for item in error.errors():
-        path = ".".join(str(step) for step in item["loc"]) or "the content"
+        steps = ".".join(str(step) for step in item["loc"])
+        path = f"{inside}{steps}" if steps else "the content"
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
             parts.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")

@@ -28,4 +28,4 @@ def method_from(settings: dict[str, Any], where: str = "") -> Method:
     kind = rest.pop("kind", None)
     if kind is None:
         raise PlanError(f"{where}: method.kind is missing. `headstart methods` lists all.")
-    return METHODS.get(str(kind)).from_dict(rest, where)
+    return METHODS.get(str(kind)).from_dict(rest, where, "method")
