@@ -89,7 +89,10 @@ def test_a_run_that_was_too_short_becomes_a_longer_one_in_a_new_folder(adjusted)
     assert better.plan.training.epochs == 12
     assert better.adjustment == adjustment
     assert better.evaluation.metrics["log_loss"].value < Run(short).evaluation.metrics["log_loss"].value - 0.1
-    assert (better.folder / "report.html").exists()
+    page = (better.folder / "report.html").read_text(encoding="utf-8")
+    assert 'id="adjustment"' in page
+    assert "written by hand" not in page
+    assert {finding.code for finding in better.findings} >= {"small-test", "tiny-images"}
     assert files_of(short) == before
 
 

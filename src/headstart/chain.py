@@ -205,10 +205,12 @@ def fit(task: Task, plan: Plan, out: Path | None = None, *, find_rate: bool = Fa
 
 def _inspected(task: Task, folder: Path) -> None:
     """Write `findings.json`; the second time in a folder, what was found is read."""
-    with stage("inspecting"):
-        found = Steps(folder / "steps").run(
-            "inspect", {"task": task.fingerprint}, Findings, lambda _: Findings(findings=tuple(inspect(task)))
-        )
+
+    def make(_: Path) -> Findings:
+        with stage("inspecting"):
+            return Findings(findings=tuple(inspect(task)))
+
+    found = Steps(folder / "steps").run("inspect", {"task": task.fingerprint}, Findings, make)
     write_atomically(folder / "findings.json", found.to_json())
 
 

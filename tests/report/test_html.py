@@ -2,9 +2,17 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from headstart.core.estimate import Estimate
+from headstart.core.findings import Finding
+from headstart.evaluation.extension import Extension
+from headstart.evaluation.pseudo_label_audit import pseudo_label_audit
+from headstart.planning.adjustment import Adjustment, Change, Trial
+from headstart.planning.decision import Comparison
 from headstart.report.html import headline, report_html, write_report
+from headstart.training.rate_finder import RateCurve
 
 VOID = {"meta", "br", "img"}
 EMPTY_SVG = {"line", "circle", "rect", "path"}
@@ -106,6 +114,96 @@ def test_missing_parts_are_said_in_words(make_run):
         "No environment was recorded.",
     ):
         assert sentence in page
+
+
+CHANGED = "training.epochs 2 -> 12"
+
+
+def adjustment_of(run):
+    """Too few epochs were found and mended; a smaller step size was no better."""
+    gain = Estimate(value=0.118, low=0.061, high=0.177)
+    kept = Trial(
+        rule="too_few_epochs",
+        reason="The loss still fell <fast> at the end.",
+        changes=(Change(field="training.epochs", before=2, after=12),),
+        outcome="kept",
+        sentence="better beyond noise",
+        comparison=Comparison(
+            better=CHANGED, worse="the plan before", accuracy_gain=gain, log_loss_gain=gain, p_value=0.0031, significant=True,
+            num_rows=211,
+        ),
+    )  # fmt: skip
+    failed = Trial(
+        rule="unsteady_loss",
+        reason="The loss jumped.",
+        changes=(Change(field="training.lr", before=0.1, after=0.03),),
+        outcome="failed",
+        sentence="loss became nan at step 7",
+    )
+    advice = Finding(code="label-noise", severity="warning", title="Some labels look wrong.", advice="Look at them.")
+    return Adjustment(parent="runs/first <one>", minutes=2, plan=run.plan, trials=(kept, failed), advice=(advice,))
+
+
+def section_of(page, name):
+    section = page[page.index(f'id="{name}"') :]
+    return section[: section.index("</section>")]
+
+
+def test_an_adjusted_run_says_what_changed_why_and_by_which_test(make_run):
+    run, task = make_run()
+    adjusted = replace(run, decision=None, ranking=None, adjustment=adjustment_of(run))
+    page = report_html(adjusted, task)
+    parsed(page)
+    assert "<h1>Adjusted from first &lt;one&gt;</h1>" in page
+    section = section_of(page, "adjustment")
+    for text in (
+        "The plan was changed: training.epochs 2 -&gt; 12.", "too few epochs", "The loss still fell &lt;fast&gt; at the end.",
+        "+11.8", "+6.1 to +17.7", "0.0031", "211 shared held-out images", "loss became nan at step 7", "Some labels look wrong.",
+        "runs/first &lt;one&gt;",
+    ):  # fmt: skip
+        assert text in section, text
+    assert "better beyond noise" in page[: page.index('id="data"')]
+    assert "written by hand" not in page
+    assert "fitted as it stands" not in page
+    assert 'href="#adjustment"' in page
+
+
+def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
+    run, task = make_run()
+    extension = Extension(
+        parent="runs/first", place="photos/more", fingerprint="0123", added=("mug",), num_learned=1, num_held=7,
+        with_old_images=True, old=None, new=run.evaluation.accuracy,
+    )  # fmt: skip
+    extended = replace(run, decision=None, ranking=None, seconds={"fit": 0.0}, extension=extension)
+    page = report_html(extended, task)
+    parsed(page)
+    assert "<h1>Extended from first</h1>" in page
+    assert "1 image of photos/more, 1 new class." in page
+    assert "the plan is that of runs/first, whose report says what was tried." in page
+    assert "written by hand" not in page
+    assert "fitted as it stands" not in page
+    assert "no times were kept" in page
+
+
+def test_contents_name_every_section_in_order(make_run):
+    run, task = make_run()
+    audit = pseudo_label_audit(np.eye(2), np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ("a", "b"))
+    rate_curve = RateCurve(rates=(1e-4, 1e-3, 1e-2), losses=(1.2, 0.7, 1.9), suggested=1e-3, before=1e-2)
+    page = report_html(replace(run, rate_curve=rate_curve, adjustment=adjustment_of(run), pool_audit=audit), task)
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'href="#([^"]+)"', contents) == parsed(page).ids
+    for name, title in (("rate", "Step size"), ("unlabeled", "Unlabeled images"), ("adjustment", "Adjustment")):
+        assert f'<a href="#{name}">{title}</a>' in contents
+
+
+def test_what_is_taken_over_from_an_earlier_run_is_not_called_time_of_this_one(make_run):
+    run, task = make_run()
+    run = replace(run, seconds={"fit": 3.0, "evaluate": 1.0})
+    page = report_html(run, task)
+    tile = page[page.index("<dt>Time spent") :]
+    tile = " ".join(re.sub("<[^>]*>", " ", tile[: tile.index("</dl>")]).split())
+    assert tile == "Time spent 4.0 s for the whole run ranking and deciding count for 2 min 28 s of a budget of 5 min"
+    assert "as first measured" in section_of(page, "cost")
 
 
 def test_data_that_were_not_inspected_are_not_said_to_be_in_order(make_run):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from headstart.report.source import Reported
 MOST_ROWS = 30
 WEAKEST_ROWS = 15
 """A table of more than 30 classes shows the weakest 15 and folds the others away."""
+
+HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
 
 METRICS = {
     "accuracy": ("Accuracy", "share of images labeled right"),
@@ -71,7 +75,7 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(FILTERS, shortened=shortened)
+    environment.filters.update(FILTERS, shortened=shortened, headings=headings)
     return environment.get_template("report.html.j2").render(
         run=run,
         task=run.task_summary,
@@ -96,13 +100,26 @@ def headline(run: Reported) -> str:
     """The verdict in a few words."""
     decision = run.decision
     if decision is None:
-        return f"Pretrained on {run.task_summary.name}" if lineage_of(run.folder) else "Fitted as planned"
+        return _headline_of_a_fit(run)
     chosen = run.plan.pretrained
     return {
         "transfer": f"Transfer from {chosen}",
         "scratch": "Train from scratch",
         "no difference": "No difference that these labels can show",
     }[decision.verdict]
+
+
+def _headline_of_a_fit(run: Reported) -> str:
+    if run.adjustment:
+        return f"Adjusted from {Path(run.adjustment.parent).name}"
+    if run.extension:
+        return f"Extended from {Path(run.extension.parent).name}"
+    return f"Pretrained on {run.task_summary.name}" if lineage_of(run.folder) else "Fitted as planned"
+
+
+def headings(page: str) -> list[tuple[str, str]]:
+    """The anchor and the title of each section, in order."""
+    return [(anchor, html.unescape(title)) for anchor, title in HEADING.findall(str(page))]
 
 
 def method_settings(method: dict[str, Any]) -> str:

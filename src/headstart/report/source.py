@@ -13,6 +13,7 @@ from headstart.data.summary import TaskSummary
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
@@ -45,6 +46,10 @@ class Reported(Protocol):
     @property
     def forgetting(self) -> Forgetting | None:
         """What was lost on an earlier task."""
+
+    @property
+    def adjustment(self) -> Adjustment | None:
+        """What was changed of the run that this one came from."""
 
     @property
     def extension(self) -> Extension | None:
