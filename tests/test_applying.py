@@ -87,18 +87,8 @@ def source(tmp_path, monkeypatch, headstart_command):
 
 
 def continued(headstart_command, method: str, folder: str, *more: str) -> Run:
-    words = (
-        "fit",
-        "three",
-        "--method",
-        method,
-        "--pretrained",
-        "run:source",
-        *(() if method == "ridge" else CLASSIC),
-        *more,
-        "-o",
-        folder,
-    )
+    short = () if method == "ridge" else CLASSIC
+    words = ("fit", "three", "--method", method, "--pretrained", "run:source", *short, *more, "-o", folder)
     answer = headstart_command(*words)
     assert answer.code == 0, answer.err
     return Run.load(folder)
