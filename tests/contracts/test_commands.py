@@ -33,7 +33,9 @@ def written_digits(folder: Path, skipped: int = 0) -> Path:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written_digits(tmp_path_factory.mktemp("data") / "digits")
+    folder = tmp_path_factory.mktemp("data")
+    written_digits(folder / "more", skipped=30)
+    return written_digits(folder / "digits")
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +66,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "report": [runs / "first"],
         "pretrain": ["digits", "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],
-        "extend": [runs / "second", place, "-o", folder / "extended"],
+        "extend": [runs / "second", place.parent / "more", "-o", folder / "extended"],
         "search": [place, "--method", "logistic", "--trials", "2", "-o", folder / "study"],
         "models": [],
         "methods": [],
