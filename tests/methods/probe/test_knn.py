@@ -26,4 +26,4 @@ def test_more_neighbors_than_rows_are_lowered(draw):
 def test_no_neighbors_are_refused():
     with pytest.raises(PlanError) as caught:
         method_from({"kind": "knn", "num_neighbors": 0}, "plan.toml")
-    assert str(caught.value) == "plan.toml: num_neighbors = 0: input should be greater than or equal to 1."
+    assert str(caught.value) == "plan.toml: method.num_neighbors = 0: input should be greater than or equal to 1."
