@@ -174,7 +174,8 @@ class Search:
         default, plan = self.judged(self.study.plan), plan_with(self.study.plan, self.trials[number].settings)
         facts = {"trials": tuple(self.trials), "best": number}
         if number == 0:
-            return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands("it was the best"))
+            why = "it was the best" if self._num_compared else "no other one was judged"
+            return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
         if default.predictions is None:
             sentence = f"Trial {number} is the best; the default broke down ({default.rung.reason})"
             return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
