@@ -11,6 +11,7 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.pseudo_label_audit import pseudo_label_audit
 from headstart.planning.adjustment import Adjustment, Change, Trial
 from headstart.planning.decision import Comparison
+from headstart.planning.plan import Partner
 from headstart.report.html import headline, report_html, write_report
 from headstart.training.rate_finder import RateCurve
 
@@ -204,6 +205,15 @@ def test_what_is_taken_over_from_an_earlier_run_is_not_called_time_of_this_one(m
     tile = " ".join(re.sub("<[^>]*>", " ", tile[: tile.index("</dl>")]).split())
     assert tile == "Time spent 4.0 s for the whole run ranking and deciding count for 2 min 28 s of a budget of 5 min"
     assert "as first measured" in section_of(page, "cost")
+
+
+def test_models_that_predict_together_are_all_named(make_run):
+    run, task = make_run()
+    partner = Partner(pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "knn"})
+    both = replace(run, plan=run.plan.model_copy(update={"partners": (partner,)}))
+    told = re.sub(r"<[^>]+>", "", report_html(both, task))
+    assert "; averaged with knn on efficientnet_lite0, 96 pixels." in told
+    assert "averaged with" not in report_html(run, task)
 
 
 def test_data_that_were_not_inspected_are_not_said_to_be_in_order(make_run):
