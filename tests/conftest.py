@@ -26,6 +26,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def pytest_make_parametrize_id(val: object) -> None:
+    """Refuses cases whose names could differ from one collection to the next, which workers in parallel would not agree on.
+
+    A name made of compressed bytes holds the time of their making.
+    """
+    if isinstance(val, bytes) and not val.isascii():
+        raise ValueError(f"Give the case {val!r} a name of its own, or make the value inside the test.")
+
+
 class Answer(NamedTuple):
     """What a command line gave."""
 
