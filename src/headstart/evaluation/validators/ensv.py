@@ -1,0 +1,22 @@
+"""EnsV: agreement with the mean of all candidates."""
+
+from __future__ import annotations
+
+from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+
+
+def ensv(evidence: AdaptedEvidence) -> float | None:
+    """Share of target rows on which the candidate and the mean of all candidates name the same class.
+
+    Limits: it follows the majority; where most candidates fail alike, it prefers them.
+
+    Args:
+        evidence: Of one candidate.
+
+    Returns:
+        In [0, 1].
+
+    Reference: Hu, Luo, Liang & Foo, "Towards Reliable Model Selection for Unsupervised Domain Adaptation: An Empirical Study and
+        A Certified Baseline", NeurIPS 2024, section 3.
+    """
+    return float(right_of(evidence.ensemble_probs, evidence.predicted).mean())

@@ -1,0 +1,84 @@
+"""Every validator: higher for the better of two models, blind to the order of rows and to the names of classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validators import VALIDATORS
+
+NUM_TARGET, NUM_HELD, NUM_SOURCE, NUM_CLASSES, WIDTH = 61, 37, 43, 5, 7
+OF_HELD_ROWS = {"source_accuracy", "iwcv", "dev"}
+
+each_validator = pytest.mark.parametrize("name", VALIDATORS.names())
+
+
+def probs_of(labels: np.ndarray, skill: float, random: np.random.Generator) -> np.ndarray:
+    """Probabilities that know the labels the better, the greater the skill."""
+    return softmax(skill * np.eye(NUM_CLASSES)[labels] + random.normal(size=(len(labels), NUM_CLASSES)), axis=1)
+
+
+def evidence(seed: int, skill: float) -> AdaptedEvidence:
+    """What a candidate of that skill shows, next to others that are good."""
+    random = np.random.default_rng(seed)
+    labels, held, source = (random.integers(0, NUM_CLASSES, num) for num in (NUM_TARGET, NUM_HELD, NUM_SOURCE))
+    weights = random.gamma(2.0, size=NUM_HELD)
+    return AdaptedEvidence(
+        target_probs=probs_of(labels, skill, random),
+        source_only_probs=probs_of(labels, 4.0, random),
+        ensemble_probs=probs_of(labels, 6.0, random),
+        target_features=3.0 * np.eye(NUM_CLASSES, WIDTH)[labels] + random.normal(size=(NUM_TARGET, WIDTH)) * 0.3 + 11.0,
+        held_labels=held,
+        held_probs=probs_of(held, skill, random),
+        held_weights=weights / weights.mean(),
+        circular_labels=source,
+        circular_probs=probs_of(source, skill, random),
+    )
+
+
+@each_validator
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_validator_is_higher_for_the_more_skilled_of_two_models(name, seed):
+    validator = VALIDATORS.get(name)
+    assert validator(evidence(seed, 9.0)) > validator(evidence(seed, 1.0))
+
+
+@each_validator
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), skill=st.floats(0.0, 6.0))
+def test_neither_order_nor_names_matter(name, seed, skill):
+    validator, given_one = VALIDATORS.get(name), evidence(seed, skill)
+    random = np.random.default_rng(seed + 1)
+    target, held, source, classes = (random.permutation(num) for num in (NUM_TARGET, NUM_HELD, NUM_SOURCE, NUM_CLASSES))
+    renamed = np.argsort(classes)
+    other = AdaptedEvidence(
+        target_probs=given_one.target_probs[target][:, classes],
+        source_only_probs=given_one.source_only_probs[target][:, classes],
+        ensemble_probs=given_one.ensemble_probs[target][:, classes],
+        target_features=given_one.target_features[target],
+        held_labels=renamed[given_one.held_labels[held]],
+        held_probs=given_one.held_probs[held][:, classes],
+        held_weights=given_one.held_weights[held],
+        circular_labels=renamed[given_one.circular_labels[source]],
+        circular_probs=given_one.circular_probs[source][:, classes],
+    )
+    assert validator(other) == pytest.approx(validator(given_one), rel=1e-6, abs=1e-9)
+
+
+@each_validator
+def test_what_is_missing_makes_a_validator_abstain_and_nothing_else(name):
+    bare = replace(evidence(3, 2.0), held_probs=None, held_weights=None, circular_probs=None, circular_labels=None)
+    assert (VALIDATORS.get(name)(bare) is None) == (name in OF_HELD_ROWS | {"circular"})
+
+
+@each_validator
+def test_a_validator_says_where_it_misleads_and_whose_it_is(name):
+    text = VALIDATORS.get(name).__doc__
+    assert "Limits:" in text
+    assert "Reference:" in text

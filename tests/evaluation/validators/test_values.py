@@ -1,0 +1,96 @@
+"""Values of the validators by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import entropy as entropy_of
+
+from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validators import VALIDATORS
+
+TARGET = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.25, 0.5, 0.25]])
+SOURCE_ONLY = np.array([[0.95, 0.05, 0.0], [0.02, 0.03, 0.95], [0.1, 0.8, 0.1]])
+ENSEMBLE = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.8, 0.1]])
+HELD = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.1, 0.2, 0.7], [0.1, 0.7, 0.2]])
+BY_HAND = AdaptedEvidence(
+    target_probs=TARGET,
+    source_only_probs=SOURCE_ONLY,
+    ensemble_probs=ENSEMBLE,
+    target_features=np.eye(3),
+    held_labels=np.array([0, 1, 2, 2]),
+    held_probs=HELD,
+    held_weights=np.array([0.4, 0.8, 1.2, 1.6]),
+    circular_labels=np.array([0, 1, 2, 1]),
+    circular_probs=HELD,
+)
+
+
+def value(name: str, evidence: AdaptedEvidence = BY_HAND) -> float:
+    return VALIDATORS.get(name)(evidence)
+
+
+def test_source_accuracy_is_the_share_of_held_rows_that_are_right():
+    assert value("source_accuracy") == 0.5
+
+
+def test_entropy_is_minus_the_mean_entropy_in_nats():
+    assert value("entropy") == pytest.approx(-(math.log(2) + 1.5 * math.log(2)) / 3)
+
+
+def test_information_maximization_adds_the_entropy_of_the_mean():
+    mean = np.array([7 / 12, 4 / 12, 1 / 12])
+    assert value("information_maximization") == pytest.approx(float(entropy_of(mean)) - 2.5 * math.log(2) / 3)
+
+
+def test_iwcv_weighs_the_mistakes():
+    assert value("iwcv") == pytest.approx(-(0.8 + 1.6) / 4)
+
+
+def test_dev_takes_off_what_the_weights_explain():
+    weights, weighted = np.array([0.4, 0.8, 1.2, 1.6]) + 0.2, np.array([0.0, 1.0, 0.0, 1.8])
+    slope = -np.cov(weighted, weights)[0, 1] / weights.var(ddof=1)
+    shifted = replace(BY_HAND, held_weights=weights)
+    assert value("dev", shifted) == pytest.approx(-(weighted.mean() + slope * 0.2))
+    assert value("dev", replace(BY_HAND, held_weights=np.ones(4))) == pytest.approx(-0.5)
+
+
+def test_snd_is_the_mean_entropy_of_softmax_over_cosines():
+    rows = TARGET / np.linalg.norm(TARGET, axis=1, keepdims=True)
+    entropies = []
+    for own, others in enumerate(([1, 2], [0, 2], [0, 1])):
+        shares = np.exp([rows[own] @ rows[other] / 0.05 for other in others])
+        entropies.append(entropy_of(shares))
+    assert value("snd") == pytest.approx(float(np.mean(entropies)))
+
+
+def test_circular_is_the_share_of_source_labels_that_come_back():
+    assert value("circular") == 0.75
+
+
+def test_ensv_is_the_agreement_with_the_mean_of_all():
+    assert value("ensv") == pytest.approx(2 / 3)
+
+
+def test_agreement_looks_only_at_rows_of_which_the_unadapted_model_is_sure():
+    assert value("agreement") == 0.5
+    unsure = replace(BY_HAND, source_only_probs=np.full((3, 3), 1 / 3))
+    assert value("agreement", unsure) is None
+
+
+def test_neighborhood_is_one_for_clusters_and_zero_for_one_class_alone():
+    features = np.repeat([[3.0, 0.0], [0.0, 3.0]], [13, 17], axis=0) + np.random.default_rng(0).normal(size=(30, 2)) * 0.01
+    clustered = np.repeat([[0.9, 0.1], [0.1, 0.9]], [13, 17], axis=0)
+    of_two = replace(BY_HAND, target_probs=clustered, target_features=features)
+    assert value("neighborhood", of_two) == pytest.approx(1.0)
+    assert value("neighborhood", replace(of_two, target_probs=np.repeat([[0.9, 0.1]], 30, axis=0))) == 0.0
+
+
+def test_neighborhood_takes_off_what_chance_explains():
+    """Ten neighbors among eleven rows are all the others: 3 of one class, 8 of the other agree as often as chance has it."""
+    probs = np.repeat([[0.9, 0.1], [0.1, 0.9]], [3, 8], axis=0)
+    features = np.random.default_rng(1).normal(size=(11, 4))
+    assert value("neighborhood", replace(BY_HAND, target_probs=probs, target_features=features)) == pytest.approx(0.0)
