@@ -1,4 +1,4 @@
-"""A tiny real task: three of scikit-learn's digits, unequal numbers of each, with more of them unlabeled."""
+"""A tiny real task: three of scikit-learn's digits, unequal numbers of each, more of them unlabeled, dimmed ones as a source."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ DIGITS = (0, 1, 7)
 TRAIN_COUNTS = (13, 17, 11)
 TEST_COUNTS = (19, 23, 29)
 POOL_COUNTS = (23, 19, 17)
+SOURCE_COUNTS = (29, 31, 37)
 
 
-def image_set(rows: np.ndarray, labels: np.ndarray, sealed: bool) -> ImageSet:
+def image_set(rows: np.ndarray, labels: np.ndarray, sealed: bool, dimmed: bool = False) -> ImageSet:
     pixels = (load_digits().images[rows][..., None] * (255 / 16)).astype(np.uint8)
-    return ImageSet(ArrayImages(pixels, "digits", rows), CLASSES, labels, rows.astype(np.int64), sealed=sealed)
+    pixels, origin = (pixels // 2 + 40, "dimmed") if dimmed else (pixels, "digits")
+    domains = (origin,) * len(rows) if dimmed else ()
+    return ImageSet(ArrayImages(pixels, origin, rows), CLASSES, labels, rows.astype(np.int64), domains, sealed)
 
 
 def rows_of(counts: tuple[int, ...], skipped: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -39,4 +42,6 @@ def tiny_task() -> Task:
     used = tuple(map(sum, zip(TRAIN_COUNTS, TEST_COUNTS, strict=True)))
     rows, labels = rows_of(POOL_COUNTS, used)
     pool = image_set(rows, np.full_like(labels, UNLABELED), sealed=False)
-    return Task("digits", CLASSES, train, test=test, unlabeled=pool, place="digits", native_pixels=8, channels=1)
+    used = tuple(map(sum, zip(used, POOL_COUNTS, strict=True)))
+    source = image_set(*rows_of(SOURCE_COUNTS, used), sealed=False, dimmed=True)
+    return Task("digits", CLASSES, train, None, test, pool, source, place="digits", native_pixels=8, channels=1)

@@ -49,6 +49,17 @@ def test_a_method_that_needs_unlabeled_rows_says_what_to_add(task: Task, monkeyp
     assert unmet(method, full) == ""
 
 
+def test_a_method_that_needs_a_source_says_how_to_name_one(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = _needing("source", monkeypatch)
+    for source in (None, task.train.take([])):
+        with pytest.raises(DataError) as caught:
+            check_needs(method, replace(task, source=source))
+        assert str(caught.value) == (
+            f"ridge needs labeled images of a source domain, and {task.name} has none. Name one with --source, or choose ridge."
+        )
+    assert unmet(method, replace(task, source=task.train)) == ""
+
+
 def test_a_method_that_needs_a_package_is_refused_without(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", ModuleType("peft"))
     sys.modules["peft"].__spec__ = ModuleSpec("peft", None)

@@ -33,9 +33,9 @@ from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "peft", "stages", "batch_norm", "source_classes"]
-"""What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, the peft package,
-stages to cut behind, batch normalization, a classifier of its own."""
+Need = Literal["pictures", "unlabeled", "source", "peft", "stages", "batch_norm", "source_classes"]
+"""What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, a labeled source
+domain, the peft package, stages to cut behind, batch normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -247,6 +247,9 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not task.unlabeled:
         advice = "Add a folder unlabeled/, or choose ridge or lp_ft."
         yield "unlabeled", f"{kind} needs unlabeled images, and {task.name} has none. {advice}"
+    if not task.source:
+        advice = "Name one with --source, or choose ridge."
+        yield "source", f"{kind} needs labeled images of a source domain, and {task.name} has none. {advice}"
     if find_spec("peft") is None:
         yield "peft", WITHOUT_PEFT
     if backbone is None:

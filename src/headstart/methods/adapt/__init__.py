@@ -1,0 +1,1 @@
+"""Methods that learn from labeled images of another domain, the source, for images of the target."""

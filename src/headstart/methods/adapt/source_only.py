@@ -1,0 +1,42 @@
+"""SourceOnly: what the source's labels say, without any adaptation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, final
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.task import Task, concatenate
+from headstart.features.extract import features_of
+from headstart.features.representation import Blocks
+from headstart.methods.base import Method, Need, check_needs
+from headstart.methods.heads import ridge_head
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+
+@final
+class SourceOnly(Method):
+    """Fits ridge regression to the source's rows, and to the target's labeled rows where there are any.
+
+    Nothing is adapted: it is what every adaptation has to beat, and what comes back where none can be trusted.
+
+    Needs: a labeled source.
+    Helps: where source and target hardly differ, and wherever adaptation would go wrong.
+    Hurts: where the target looks different.
+
+    Attributes:
+        blocks: What the head sees.
+    """
+
+    summary: ClassVar[str] = "Ridge on the source's rows and the labeled target rows, without adaptation"
+    needs: ClassVar[tuple[Need, ...]] = ("source",)
+
+    blocks: Blocks = "stages+pixels"
+
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`; source rows are read as well, unlabeled rows are not; `training` is not used."""
+        check_needs(self, task, backbone)
+        rows = concatenate(task.source, task.train) if task.source and len(task.train) else task.source or task.train
+        head, temperature = ridge_head(features_of(rows, backbone), rows.labels, task.num_classes, self.blocks, rows.groups)
+        return Model(backbone, head, temperature, task.classes)
