@@ -1,0 +1,25 @@
+"""Information maximization: predictions that are sure one by one and various together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from headstart.losses.entropy import mean_entropy
+
+
+def information_maximization(logits: Tensor, diversity: float = 1.0) -> Tensor:
+    """Mean entropy of the predictions minus the entropy of their mean: minus the mutual information of picture and class.
+
+    Args:
+        logits: float [batch, class].
+        diversity: Weight of the second entropy; 0 leaves the first alone.
+
+    Returns:
+        The loss, float [], in nats, from -log class to 0 where the weight is 1.
+
+    Reference: Krause, Perona & Gomes, "Discriminative Clustering by Regularized Information Maximization", NeurIPS 2010;
+        Liang et al., "Do We Really Need to Access the Source Data?", ICML 2020, section 3.
+    """
+    shares = torch.softmax(logits, dim=1).mean(dim=0)
+    return mean_entropy(logits) - diversity * torch.special.entr(shares).sum()

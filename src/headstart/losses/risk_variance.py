@@ -1,0 +1,19 @@
+"""Risk variance: domains on which a model does equally well."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def risk_variance(losses: Tensor) -> Tensor:
+    """The mean squared deviation of the domains' losses from their mean.
+
+    Args:
+        losses: float [domain].
+
+    Returns:
+        float [], 0 where all are equal.
+
+    Reference: Krueger et al., "Out-of-Distribution Generalization via Risk Extrapolation", ICML 2021, section 3 (V-REx).
+    """
+    return (losses - losses.mean()).square().mean()
