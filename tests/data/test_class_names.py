@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError
-from headstart.data.class_names import canonical, check_distinct
+from headstart.data.class_names import aligned, canonical, check_distinct
 
 
 def test_a_decomposed_name_is_composed_and_stripped():
@@ -31,3 +31,17 @@ def test_names_that_look_the_same_are_refused(first, second):
     assert str(caught.value) == (
         f"set: the classes {low!a} and {high!a} have the same name but for case or accents' form. Rename one."
     )
+
+
+def test_names_of_several_places_are_one_where_only_their_form_differs():
+    target, first, second = aligned([{"Hot dog", "cat"}, {"hot_dog", "Emu-bird"}, {"HOTDOG", "emu bird", "cat"}])
+    assert target == {"Hot dog": "Hot dog", "cat": "cat"}
+    assert first == {"hot_dog": "Hot dog", "Emu-bird": "Emu-bird"}
+    assert second == {"HOTDOG": "Hot dog", "emu bird": "Emu-bird", "cat": "cat"}
+
+
+def test_names_that_one_place_tells_apart_stay_apart():
+    target, source = aligned([{"a b", "ab"}, {"A-B", "ab"}])
+    assert target == {"a b": "a b", "ab": "ab"}
+    assert source == {"A-B": "A-B", "ab": "ab"}
+    assert aligned([{"a b", "ab"}, {"A-B"}])[1] == {"A-B": "A-B"}

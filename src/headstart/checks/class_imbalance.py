@@ -14,6 +14,8 @@ SEVERE = 10.0
 def class_imbalance(task: Task) -> Finding | None:
     """A finding when the largest class has three times the training images of the smallest, or more."""
     counts = task.train.class_counts
+    if not counts.any():
+        return None
     most, least = int(counts.argmax()), int(counts.argmin())
     ratio = counts[most] / max(1, counts[least])
     if ratio < NOTEWORTHY:

@@ -10,8 +10,10 @@ VERY_FEW = 5
 
 
 def few_labels(task: Task) -> Finding | None:
-    """A finding when a class has fewer than ten training images."""
+    """A finding when a class has fewer than ten training images; none where a source has all the labels."""
     counts = task.train.class_counts
+    if not counts.any():
+        return None
     poor = {name: int(count) for name, count in zip(task.classes, counts, strict=True) if count < FEW}
     if not poor:
         return None

@@ -23,7 +23,7 @@ def format_predicts_class(task: Task) -> Finding | None:
     answering the largest class that this saves. At most 2,000 files are opened, and only their headers are read.
     """
     images = task.train.images
-    if not isinstance(images, FileImages):
+    if not isinstance(images, FileImages) or not len(images):
         return None
     rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_FILES)).astype(np.int64))
     forms = [_form(images.paths[row]) for row in rows]

@@ -23,7 +23,7 @@ def pool_differs(task: Task) -> Finding | None:
     kind are reported in at most one of a hundred tasks. One label a class is often too few for it, and what differs in little
     but color is not seen.
     """
-    if not task.unlabeled:
+    if not task.unlabeled or not len(task.train):
         return None
     labeled, unlabeled = _some(task.train, MOST_LABELED), _some(task.unlabeled, MOST_UNLABELED)
     rows = np.concatenate([_rows(labeled), _rows(unlabeled)])

@@ -17,7 +17,7 @@ def split_drift(task: Task) -> Finding | None:
 
     The distance is half the sum of absolute differences of the shares. The test split is not looked at: its labels are sealed.
     """
-    if task.validation is None:
+    if task.validation is None or not len(task.train):
         return None
     met = np.stack([task.train.class_counts, task.validation.class_counts])
     present = np.flatnonzero(met.any(axis=0))

@@ -128,11 +128,12 @@ def task_view(summary: dict[str, Any]) -> RenderableType:
     counts = summary["train_counts"]
     parts = ("train", "validation", "test", "unlabeled")
     images = ", ".join(f"{summary[f'num_{part}']:,} {part}" for part in parts if summary[f"num_{part}"])
+    sources = f"{summary['num_source']:,} labeled images of {', '.join(summary['source_domains'])}"
     side = f"shorter side {summary['native_pixels']} pixels (median)" if summary["native_pixels"] else "feature vectors"
-    return facts(
-        [
-            ("Data", plain(f"{summary['name']} ({summary['place']})")),
-            ("Images", plain(f"{images}; {side}")),
-            ("Classes", plain(f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each")),
-        ]
-    )
+    rows = [
+        ("Data", plain(f"{summary['name']} ({summary['place']})")),
+        ("Images", plain(f"{images}; {side}")),
+        ("Sources", plain(sources if summary["num_source"] else "")),
+        ("Classes", plain(f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each")),
+    ]
+    return facts([row for row in rows if str(row[1])])

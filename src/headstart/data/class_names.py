@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 
 from headstart.core.errors import DataError
 
@@ -32,3 +34,37 @@ def check_distinct(names: Iterable[str], place: str) -> None:
             raise DataError(
                 f"{place}: the classes {other!a} and {name!a} have the same name but for case or accents' form. Rename one."
             )
+
+
+def aligned(places: Sequence[Set[str]]) -> list[dict[str, str]]:
+    """What each place's class names are called in common: names that differ in case, spaces, hyphens or underscores are one.
+
+    Names that are equal as they stand are always one class. The first place that has a name decides its spelling. A place that
+    tells two such names apart keeps both as they are.
+
+    Args:
+        places: The class names of each place; those of the target come first.
+
+    Returns:
+        The common name by the place's own, for each place.
+
+    >>> aligned([{"Hot dog", "cat"}, {"hot_dog", "cat"}])[1] == {"hot_dog": "Hot dog", "cat": "cat"}
+    True
+    """
+    known: dict[str, set[str]] = {}
+    found = []
+    for names in places:
+        alike = Counter(_plain(name) for name in names)
+        common = {}
+        for name in names:
+            spellings = known.get(_plain(name), {name})
+            unclear = name in spellings or alike[_plain(name)] > 1 or len(spellings) > 1
+            common[name] = name if unclear else next(iter(spellings))
+        for name in common.values():
+            known.setdefault(_plain(name), set()).add(name)
+        found.append(common)
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", canonical(name).casefold())

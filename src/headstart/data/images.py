@@ -221,6 +221,15 @@ class ImageSet:
         return len(self.classes)
 
     @property
+    def domain_names(self) -> tuple[str, ...]:
+        """The names of the domains, in the order of their first rows; none where rows name no domain."""
+        return tuple(dict.fromkeys(self.domains))
+
+    def of_domain(self, name: str) -> ImageSet:
+        """The rows of that domain."""
+        return self.take(np.array([domain == name for domain in self.domains], bool))
+
+    @property
     def class_counts(self) -> Integers:
         """How many rows each class has, int64 [class]."""
         return np.bincount(self.labels[self.labels != UNLABELED], minlength=self.num_classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.core.findings import Finding
+from headstart.core.types import Integers
 from headstart.data.images import Images
 
 SPLITS = ("", "train", "validation", "test", "unlabeled")
@@ -31,3 +32,19 @@ class Listing:
     groups: tuple[str, ...]
     domains: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+
+    def take(self, rows: Integers) -> Listing:
+        """The listing of those rows, in that order."""
+
+        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[row] for row in rows)
+
+        return Listing(
+            name=self.name,
+            images=self.images.take(rows),
+            labels=tuple(self.labels[row] for row in rows),
+            splits=chosen(self.splits),
+            groups=chosen(self.groups),
+            domains=chosen(self.domains),
+            findings=self.findings,
+        )

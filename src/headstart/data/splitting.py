@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +12,9 @@ from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.core.findings import Finding
 from headstart.core.types import UNLABELED, Booleans, Integers
 from headstart.data.built_in import built_in_names
-from headstart.data.images import FileImages, ImageSet
+from headstart.data.images import FileImages
 from headstart.data.listing import Listing
-from headstart.data.partition import held_out, kept_per_class
+from headstart.data.parts import image_set, parts_of, pool_findings
 from headstart.data.readers import READERS
 from headstart.data.readers.base import Reader
 from headstart.data.scan import scan
@@ -48,21 +47,21 @@ def task_from(cls: type[T], place: str, seed: int, per_class: int | None, pool: 
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
     if pool and per_class is None:
         raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
-    listing = _in_name_order(reader_for(place).read(place))
+    listing = in_name_order(reader_for(place).read(place))
     rows = sifted(listing, scan(listing.images))
     classes, labels = _labels(rows, place)
-    parts = _parts(rows, labels, len(classes), seed, per_class, pool)
-    rows.findings += _pool_findings(rows, parts)
-    rows.findings += _test_findings(classes, labels, parts.test)
+    parts = parts_of(rows, labels, len(classes), seed, per_class, pool)
+    rows.findings += pool_findings(rows, parts)
+    rows.findings += test_findings(classes, labels, parts.test)
     train = np.flatnonzero(parts.train)
     sides = rows.scan.shorter_sides[train]
     return cls(
         name=listing.name,
         classes=classes,
-        train=_image_set(rows, classes, labels, parts.train),
-        validation=_image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
-        test=_image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
-        unlabeled=_image_set(rows, classes, np.full_like(labels, UNLABELED), parts.unlabeled) if parts.unlabeled.any() else None,
+        train=image_set(rows, classes, labels, parts.train),
+        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
+        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
+        unlabeled=image_set(rows, classes, np.full_like(labels, UNLABELED), parts.unlabeled) if parts.unlabeled.any() else None,
         seed=seed,
         findings=tuple(rows.findings),
         place=place,
@@ -101,24 +100,11 @@ def reader_for(place: str) -> Reader:
     raise DataError(f"{place}: no known layout of images. Known: {known}.")
 
 
-def _in_name_order(listing: Listing) -> Listing:
+def in_name_order(listing: Listing) -> Listing:
     """Files in the order of their names, so that the split does not depend on the order of the file system."""
     if not isinstance(listing.images, FileImages):
         return listing
-    order = sorted(range(len(listing.images)), key=listing.images.name)
-
-    def arranged(values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(values[row] for row in order)
-
-    return Listing(
-        name=listing.name,
-        images=listing.images.take(np.array(order, np.int64)),
-        labels=tuple(listing.labels[row] for row in order),
-        splits=arranged(listing.splits),
-        groups=arranged(listing.groups),
-        domains=arranged(listing.domains),
-        findings=listing.findings,
-    )
+    return listing.take(np.array(sorted(range(len(listing.images)), key=listing.images.name), np.int64))
 
 
 def natural_order(names: set[str]) -> tuple[str, ...]:
@@ -151,17 +137,18 @@ def _labels(rows: Sifted, place: str) -> tuple[tuple[str, ...], Integers]:
     classes = natural_order(set(counts) - set(tiny))
     if len(classes) < 2:
         raise DataError(
-            f"{place}: {_quoted(natural_order(set(counts)))} {'is the only class' if len(counts) == 1 else 'are the classes'}"
+            f"{place}: {quoted(natural_order(set(counts)))} {'is the only class' if len(counts) == 1 else 'are the classes'}"
             f"{'' if len(counts) == 1 else f', and fewer than two of them have {LEAST_PER_CLASS} images to learn from'}. "
             "Add images until two classes have at least two each."
         )
     if tiny:
-        _leave_out_tiny(rows, tiny)
+        leave_out_tiny(rows, tiny)
     index = {name: label for label, name in enumerate(classes)}
     return classes, np.array([UNLABELED if name is None else index.get(name, UNLABELED) for name in given], np.int64)
 
 
-def _quoted(names: tuple[str, ...]) -> str:
+def quoted(names: tuple[str, ...]) -> str:
+    """The first ten names for a message, in quotes."""
     return ", ".join(f'"{name}"' for name in names[:10]) + (", ..." if len(names) > 10 else "")
 
 
@@ -170,83 +157,27 @@ def _refuse_unknown_classes(rows: Sifted, known: set[str], place: str) -> None:
         met = {name for row in np.flatnonzero(rows.in_split(split)) if (name := rows.listing.labels[row]) is not None}
         if extra := natural_order(met - known):
             raise DataError(
-                f"{place}: {split} has images of {_quoted(extra)}, of which train has none. "
+                f"{place}: {split} has images of {quoted(extra)}, of which train has none. "
                 f"Add training images of it, or remove it from {split}."
             )
 
 
-def _leave_out_tiny(rows: Sifted, tiny: tuple[str, ...]) -> None:
+def leave_out_tiny(rows: Sifted, tiny: tuple[str, ...]) -> None:
+    """Takes out the rows of those classes, and says so."""
     bad = np.array([name in tiny for name in rows.listing.labels], bool) & rows.usable
     rows.usable[bad] = False
     rows.findings.append(
         Finding(
             code="tiny-class",
             severity="warning",
-            title=f"Classes with fewer than {LEAST_PER_CLASS} images to learn from are left out: {_quoted(tiny)}.",
+            title=f"Classes with fewer than {LEAST_PER_CLASS} images to learn from are left out: {quoted(tiny)}.",
             evidence={"classes": list(tiny), "paths": rows.names(np.flatnonzero(bad))},
             advice="Add images of these classes, or merge them into others.",
         )
     )
 
 
-@dataclass
-class _Parts:
-    """Masks over the rows, bool [sample]; disjoint."""
-
-    train: Booleans
-    validation: Booleans
-    test: Booleans
-    unlabeled: Booleans
-
-
-def _parts(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool) -> _Parts:
-    missing = np.array([name is None for name in rows.listing.labels], bool)
-    train = rows.in_split("", "train") & ~missing
-    unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & missing)
-    parts = _Parts(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
-    given_test = bool(parts.test.any())
-    if not given_test and (pool or per_class is None):
-        at = np.flatnonzero(train)
-        held = held_out(labels[at], rows.groups[at], num_classes, seed)
-        parts.train, parts.test = _mask(at[~held], len(train)), _mask(at[held], len(train))
-    if per_class is not None:
-        at = np.flatnonzero(parts.train)
-        keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
-        parts.train = _mask(at[keep], len(train))
-        if pool:
-            parts.unlabeled = parts.unlabeled | _mask(at[~keep], len(train))
-        elif not given_test:
-            parts.test = _mask(at[free], len(train))
-    return parts
-
-
-def _mask(rows: Integers, count: int) -> Booleans:
-    mask = np.zeros(count, bool)
-    mask[rows] = True
-    return mask
-
-
-def _pool_findings(rows: Sifted, parts: _Parts) -> list[Finding]:
-    """Takes out unlabeled rows that are used elsewhere already, and says how many."""
-    tested = parts.unlabeled & np.isin(rows.groups, rows.groups[parts.test])
-    labeled = parts.unlabeled & ~tested & np.isin(rows.copies, rows.copies[parts.train | parts.validation])
-    parts.unlabeled = parts.unlabeled & ~(tested | labeled)
-    counts = int(tested.sum()), int(labeled.sum())
-    if sum(counts) == 0:
-        return []
-    return [
-        Finding(
-            code="unlabeled-copies",
-            severity="info",
-            title=f"Unlabeled images that are copies of labeled ones ({counts[1]}) or belong to test images ({counts[0]}) "
-            "are left out.",
-            evidence={"in_test": counts[0], "labeled": counts[1], "paths": rows.names(np.flatnonzero(tested | labeled))},
-            advice="Nothing needs doing: each picture is used once, with its label where it has one.",
-        )
-    ]
-
-
-def _test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -> list[Finding]:
+def test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -> list[Finding]:
     """What the test set cannot show."""
     if not test.any():
         return [
@@ -258,7 +189,8 @@ def _test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -
                 advice="Add images until each class has at least five.",
             )
         ]
-    counts = np.bincount(labels[test], minlength=len(classes))
+    tested = labels[test]
+    counts = np.bincount(tested[tested != UNLABELED], minlength=len(classes))
     absent = [classes[label] for label in np.flatnonzero(counts == 0)]
     if not absent:
         return []
@@ -266,23 +198,8 @@ def _test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -
         Finding(
             code="class-without-test",
             severity="warning",
-            title=f"Classes without a test image ({len(absent)} of {len(classes)}): {_quoted(tuple(absent))}.",
+            title=f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}.",
             evidence={"classes": absent},
             advice="Add images of these classes; the test says nothing about them.",
         )
     ]
-
-
-def _image_set(rows: Sifted, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
-    index = np.flatnonzero(mask)
-    domains = tuple(rows.listing.domains[row] for row in index)
-    chosen = ImageSet(
-        images=rows.listing.images.take(index),
-        classes=classes,
-        hidden_labels=labels[index],
-        groups=rows.groups[index],
-        domains=domains if any(domains) else (),
-        sealed=sealed,
-    )
-    chosen.__dict__["content_keys"] = tuple(rows.scan.sha[row] for row in index)
-    return chosen

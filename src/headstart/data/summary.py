@@ -17,6 +17,8 @@ class TaskSummary(Record):
         num_validation: Rows the user set aside for choosing.
         num_test: Sealed rows.
         num_unlabeled: Rows without labels.
+        num_source: Labeled rows of other domains.
+        source_domains: Names of these domains.
         native_pixels: Median of the shorter side.
         channels: 1 when all pictures are gray, else 3.
         seed: Of split and folds.
@@ -35,3 +37,5 @@ class TaskSummary(Record):
     channels: int
     seed: int
     task_fingerprint: str
+    num_source: int = 0
+    source_domains: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,11 +31,12 @@ class Task:
     Attributes:
         name: Short name, fit for a folder name.
         classes: Class names in label order.
-        train: Labeled rows to learn from.
+        train: Labeled rows to learn from; none where all labels are those of a source.
         validation: Labeled rows the user set aside for choosing; None when folds of `train` do that.
-        test: Sealed rows for the final evaluation; None when there are none.
+        test: Sealed rows for the final evaluation; None when there are none. A row without a label there is of a class that
+            no labeled row shows: the right answer to it is none.
         unlabeled: Rows without labels; None when there are none.
-        source: A labeled source domain; None when there is none.
+        source: Labeled rows of one source domain or several, each row's in `source.domains`; None when there is none.
         seed: The seed of the split and of the folds.
         findings: What reading and splitting noticed.
         place: The path or built-in name it was read from.
@@ -56,7 +58,16 @@ class Task:
     channels: int = 3
 
     @classmethod
-    def from_folder(cls, place: str | Path, seed: int = 0, per_class: int | None = None, pool: bool = False) -> Self:
+    def from_folder(
+        cls,
+        place: str | Path,
+        seed: int = 0,
+        per_class: int | None = None,
+        pool: bool = False,
+        *,
+        sources: Sequence[str | Path] = (),
+        target: Sequence[str] = (),
+    ) -> Self:
         """The task read from a path or a built-in name.
 
         Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, embeddings, CIFAR archives,
@@ -67,9 +78,11 @@ class Task:
             place: A path or the name of a built-in set.
             seed: Decides the split where none is given, and the folds.
             per_class: Keep only this many labeled training rows a class; without a given test split, all others become
-                the test set.
+                the test set. 0 takes all labels but the test's off a target that has sources.
             pool: Keep the other training rows without their labels, as unlabeled ones, so that label budgets can be studied; the
                 test set is then the one that there is without `per_class`.
+            sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
+            target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
 
         Returns:
             The task.
@@ -77,8 +90,11 @@ class Task:
         Raises:
             DataError: The place cannot be used; one sentence.
         """
+        from headstart.data.domains import task_with_sources  # noqa: PLC0415  imports this module
         from headstart.data.splitting import task_from  # noqa: PLC0415  imports this module
 
+        if sources or target:
+            return task_with_sources(cls, str(place), seed, per_class, pool, [str(source) for source in sources], tuple(target))
         return task_from(cls, str(place), seed, per_class, pool)
 
     @property
@@ -129,6 +145,8 @@ class Task:
             num_validation=len(self.validation) if self.validation else 0,
             num_test=len(self.test) if self.test else 0,
             num_unlabeled=len(self.unlabeled) if self.unlabeled else 0,
+            num_source=len(self.source) if self.source else 0,
+            source_domains=self.source.domain_names if self.source else (),
             native_pixels=self.native_pixels,
             channels=self.channels,
             seed=self.seed,

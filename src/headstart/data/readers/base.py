@@ -36,3 +36,17 @@ class Reader(ABC):
         Raises:
             DataError: The place has this layout and cannot be used; one sentence.
         """
+
+    def read_unsorted(self, place: str) -> Listing:
+        """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones.
+
+        Args:
+            place: A path or a built-in name.
+
+        Returns:
+            The listing.
+
+        Raises:
+            DataError: The place has this layout and cannot be used; one sentence.
+        """
+        return self.read(place)

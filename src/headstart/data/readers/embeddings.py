@@ -37,19 +37,25 @@ class Embeddings(Reader):
         return bool(_files(place))
 
     def read(self, place: str) -> Listing:
+        return self._read(place, ("features", "labels"))
+
+    def read_unsorted(self, place: str) -> Listing:
+        return self._read(place, ("features",))
+
+    def _read(self, place: str, required: tuple[str, ...]) -> Listing:
         files = _files(place)
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
         where = str(files[0])
         arrays, unknown = _from_npz(files[0]) if files[0].suffix.lower() == ".npz" else _from_parquet(files[0])
-        for name in ("features", "labels"):
+        for name in required:
             if name not in arrays:
                 listed = ", ".join([*arrays, *unknown]) or "none"
                 raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
         features = _checked_features(arrays["features"], where)
         cells = {name: _checked_cells(arrays[name], name, len(features), where) for name in ARRAYS[1:] if name in arrays}
         blank = [""] * len(features)
-        labels = ["" if label == "-1" else label for label in cells["labels"]]
+        labels = ["" if label == "-1" else label for label in cells.get("labels", blank)]
         known = [
             split_and_label(split, label, f"{where}, row {row}")
             for row, (split, label) in enumerate(zip(cells.get("split", blank), labels, strict=True))

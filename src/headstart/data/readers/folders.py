@@ -36,17 +36,7 @@ class Folders(Reader):
         return self._found(Path(place)).listing()
 
     def read_unsorted(self, place: str) -> Listing:
-        """As `read`, but pictures that lie in the folder itself are unlabeled ones where there are no others.
-
-        Args:
-            place: The folder.
-
-        Returns:
-            The listing.
-
-        Raises:
-            DataError: It holds no pictures, or its folders make no data.
-        """
+        # pictures that lie in the folder itself are unlabeled ones where there are no others
         found = self._found(Path(place))
         if not found.paths:
             found.add_loose()

@@ -39,10 +39,16 @@ class Manifest(Reader):
         return bool(_files(place))
 
     def read(self, place: str) -> Listing:
+        return self._read(place, ("path", "label"))
+
+    def read_unsorted(self, place: str) -> Listing:
+        return self._read(place, ("path",))
+
+    def _read(self, place: str, required: tuple[str, ...]) -> Listing:
         files = _files(place)
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
-        table = read_table(files[0], COLUMNS, required=("path", "label"))
+        table = read_table(files[0], COLUMNS, required)
         rows = _rows(table)
         check_distinct((row.label for row in rows if row.label is not None), table.place)
         rows, repeated = _without_repeats(rows)
@@ -69,7 +75,7 @@ def _rows(table: Table) -> list[_Row]:
     """The rows as written; a row to learn from that has no label is unlabeled, and an unlabeled row has no label."""
     folder = Path(table.place).parent
     rows: list[_Row] = []
-    for row, (path, label) in enumerate(zip(table.columns["path"], table.columns["label"], strict=True)):
+    for row, (path, label) in enumerate(zip(table.columns["path"], table.column("label"), strict=True)):
         if not path:
             raise DataError(f"{table.where(row)}: has no path. Name the picture, relative to the manifest.")
         if "\0" in path:

@@ -1,0 +1,232 @@
+"""Domains: a target place, labeled or not, and labeled sources, read into one Task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from headstart.core.errors import DataError, PlanError
+from headstart.core.types import UNLABELED, Integers
+from headstart.data import domain_findings as noted
+from headstart.data.class_names import aligned
+from headstart.data.images import ImageSet
+from headstart.data.parts import Parts, image_set, parts_of, pool_findings
+from headstart.data.scan import scan
+from headstart.data.sifting import Sifted, sifted
+from headstart.data.source_rows import (
+    SourceRows,
+    check_same_kind,
+    copies_of,
+    sifted_sources,
+    source_listings,
+    target_and_others,
+)
+from headstart.data.splitting import LEAST_PER_CLASS, leave_out_tiny, natural_order, quoted, test_findings
+from headstart.data.task import Task, concatenate
+
+T = TypeVar("T", bound=Task)
+
+
+def task_with_sources(
+    cls: type[T], place: str, seed: int, per_class: int | None, pool: bool, sources: list[str], target: tuple[str, ...]
+) -> T:
+    """The task of a target with labeled source domains; see `Task.from_folder`.
+
+    Classes are those of the sources and of readable target labels together, matched by name. A source without a class in common
+    with labeled target rows, or with one class only, is left out. So are source rows that are copies of target rows, or share a
+    given group with target rows of the test.
+
+    Args:
+        cls: The class to make.
+        place: The target's place; it may hold no labels.
+        seed: Decides the target's split.
+        per_class: Labeled target rows to keep of each class; all when None, none when 0.
+        pool: Keep the other target rows as unlabeled ones.
+        sources: Places of sources.
+        target: Domains of the target's place that are the target; its others are sources, too.
+
+    Returns:
+        The task. Its labeled rows may be none.
+
+    Raises:
+        DataError: A place cannot be used, or nothing is left to learn from.
+        PlanError: `per_class` is negative, or there is a pool without it.
+    """
+    if per_class is not None and per_class < 0:
+        raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
+    if pool and per_class is None:
+        raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
+    listing, others = target_and_others(place, target)
+    listings = [*others, *(one for source in sources for one in source_listings(source))]
+    if not listings:
+        raise DataError(
+            f"{place}: no other domain than {quoted(target)} has a labeled image, so that there is no source. Add one."
+        )
+    for one in listings:
+        check_same_kind(listing.images, one.images, one.name)
+    rows = sifted(listing, scan(listing.images))
+    found = _Joined(rows, sifted_sources(listings, len(others)), place)
+    parts = found.parts(seed, per_class, pool)
+    kept = found.usable_sources(parts)
+    classes = found.classes(parts, kept)
+    return _task(cls, found, parts, classes, kept, seed)
+
+
+class _Joined:
+    """The rows of a target and of its sources, with one set of class names."""
+
+    def __init__(self, rows: Sifted, sources: list[SourceRows], place: str) -> None:
+        self.rows = rows
+        self.sources = sources
+        self.place = place
+        given = {name for name in rows.listing.labels if name is not None}
+        own, *theirs = aligned([given, *(source.class_names for source in sources)])
+        self.labels = [None if name is None else own[name] for name in rows.listing.labels]
+        self.renamed = {source.name: names for source, names in zip(sources, theirs, strict=True)}
+
+    def parts(self, seed: int, per_class: int | None, pool: bool) -> Parts:
+        """Who of the target goes where; validation rows are learned from where no others have labels."""
+        if per_class != 0:
+            self._leave_out_tiny()
+        names = natural_order({name for name in self.labels if name is not None})
+        labels = self.numbered(names)
+        parts = parts_of(self.rows, labels, len(names), seed, per_class, pool or per_class == 0)
+        if per_class == 0:
+            parts.unlabeled, parts.validation = parts.unlabeled | parts.validation, np.zeros_like(parts.validation)
+            hidden = parts.unlabeled & (labels != UNLABELED)
+            self.rows.findings.append(noted.target_labels_hidden(int(hidden.sum()), int(parts.test.sum())))
+        if not parts.train.any():
+            parts.train, parts.validation = parts.validation, parts.train
+        self.rows.findings += pool_findings(self.rows, parts)
+        if not (parts.train | parts.unlabeled).any():
+            raise DataError(f"{self.place}: has no image outside of its test split. Add images, with labels or without.")
+        return parts
+
+    def _leave_out_tiny(self) -> None:
+        """Classes that one target row shows, and no source, cannot be both learned and checked."""
+        elsewhere = {name for names in self.renamed.values() for name in names.values()}
+        learn = np.flatnonzero(self.rows.in_split("", "train"))
+        counts: dict[str, int] = {}
+        for row in learn:
+            name = self.labels[row]
+            if name is not None and name not in elsewhere:
+                counts[name] = counts.get(name, 0) + 1
+        tiny = natural_order({name for name, count in counts.items() if count < LEAST_PER_CLASS})
+        if tiny:
+            leave_out_tiny(self.rows, tiny)
+
+    def numbered(self, classes: tuple[str, ...]) -> Integers:
+        """The label of each target row; -1 where it has none or one that is not among the classes."""
+        index = {name: label for label, name in enumerate(classes)}
+        return np.array([UNLABELED if name is None else index.get(name, UNLABELED) for name in self.labels], np.int64)
+
+    def readable(self, parts: Parts) -> set[str]:
+        """The classes of target rows whose labels may be read."""
+        return {name for row in np.flatnonzero(parts.train | parts.validation) if (name := self.labels[row]) is not None}
+
+    def names_of(self, source: SourceRows) -> set[str]:
+        """The classes of a source by their common names."""
+        return {self.renamed[source.name][name] for name in source.class_names}
+
+    def usable_sources(self, parts: Parts) -> list[SourceRows]:
+        """The sources that can teach, without rows that stand in the target, too; the findings say what is left out."""
+        readable = self.readable(parts)
+        kept = []
+        for source in self.sources:
+            self._leave_out_leaking(source, parts)
+            names = natural_order(self.names_of(source))
+            if len(names) < 2:
+                self.rows.findings.append(noted.one_class_source(source.name, names))
+            elif readable and not readable & set(names):
+                self.rows.findings.append(noted.no_common_class(source.name, names, natural_order(readable)))
+            else:
+                self.rows.findings += [noted.of_source(source.name, finding) for finding in source.rows.findings]
+                kept.append(source)
+        if not kept and len(readable) < 2:
+            why = " ".join(one.title for one in self.rows.findings if one.code in {"one-class-source", "no-common-class"})
+            raise DataError(f"{self.place}: has no labels of two classes, and no source can stand in. {why} Give another source.")
+        return kept
+
+    def _leave_out_leaking(self, source: SourceRows, parts: Parts) -> None:
+        copies = copies_of(self.rows, source.rows)
+        tested = np.zeros_like(copies)
+        if source.shares_groups:
+            groups = {name for row in np.flatnonzero(parts.test) if (name := self.rows.listing.groups[row])}
+            tested = source.rows.usable & ~copies & np.isin(np.array(source.rows.listing.groups, dtype=object), list(groups))
+        source.rows.usable &= ~(copies | tested)
+        if (copies | tested).any():
+            names = source.rows.names(np.flatnonzero(copies | tested))
+            self.rows.findings.append(noted.domain_leak(source.name, names, int(copies.sum()), int(tested.sum())))
+
+    def classes(self, parts: Parts, kept: list[SourceRows]) -> tuple[str, ...]:
+        """The class names that target labels and sources show together."""
+        shown = self.readable(parts).union(*(self.names_of(source) for source in kept))
+        unknown = np.array([row for row in np.flatnonzero(parts.test) if self.labels[row] not in shown], np.int64)
+        names = natural_order({str(self.labels[row]) for row in unknown})
+        if len(unknown) and len(unknown) == int(parts.test.sum()):
+            raise DataError(
+                f"{self.place}: tests on {quoted(names)}, and the labels to learn from are {quoted(natural_order(shown))}: "
+                "no class in common. Name the classes alike, or give another source."
+            )
+        if len(unknown):
+            self.rows.findings.append(noted.unknown_classes(names, self.rows.names(unknown), len(unknown)))
+        merged = {one: common for names in self.renamed.values() for one, common in names.items() if one != common}
+        if merged:
+            self.rows.findings.append(noted.class_names_merged(merged))
+        return natural_order(shown)
+
+    def source_set(self, source: SourceRows, classes: tuple[str, ...], first_group: int) -> ImageSet:
+        """The usable rows of a source, in the task's classes; given groups that the target has, too, keep the target's number."""
+        index = {name: label for label, name in enumerate(classes)}
+        names = {own: index.get(common, UNLABELED) for own, common in self.renamed[source.name].items()}
+        labels = np.array([names.get(str(name), UNLABELED) for name in source.rows.listing.labels], np.int64)
+        made = image_set(source.rows, classes, labels, source.rows.usable)
+        keys = made.content_keys
+        made = replace(made, groups=self._groups(source, first_group), domains=(source.name,) * len(made))
+        made.__dict__["content_keys"] = keys
+        return made
+
+    def _groups(self, source: SourceRows, first_group: int) -> Integers:
+        rows, groups = np.flatnonzero(source.rows.usable), source.rows.groups
+        shared: dict[int, int] = {}
+        if source.shares_groups:
+            known = {name: int(self.rows.groups[row]) for row, name in enumerate(self.rows.listing.groups) if name}
+            given = source.rows.listing.groups
+            shared = {int(groups[row]): known[given[row]] for row in rows[::-1] if given[row] in known}
+        return np.array([shared.get(int(group), int(group) + first_group) for group in groups[rows]], np.int64)
+
+
+def _task(cls: type[T], found: _Joined, parts: Parts, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> T:
+    rows, labels = found.rows, found.numbered(classes)
+    tested = test_findings(classes, labels, parts.test)
+    labeled = (parts.train | parts.validation).any()
+    rows.findings += tested if parts.test.any() or labeled else [noted.target_without_test(int(parts.unlabeled.sum()))]
+    seen = np.flatnonzero(parts.train | parts.unlabeled)
+    hidden = np.full_like(labels, UNLABELED)
+    return cls(
+        name=rows.listing.name,
+        classes=classes,
+        train=image_set(rows, classes, labels, parts.train),
+        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
+        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
+        unlabeled=image_set(rows, classes, hidden, parts.unlabeled) if parts.unlabeled.any() else None,
+        source=_source(found, classes, kept),
+        seed=seed,
+        findings=tuple(rows.findings),
+        place=found.place,
+        native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[seen])),
+        channels=1 if rows.scan.gray[seen].all() else 3,
+    )
+
+
+def _source(found: _Joined, classes: tuple[str, ...], kept: list[SourceRows]) -> ImageSet | None:
+    """The rows of all sources as one set."""
+    whole: ImageSet | None = None
+    first_group = len(found.rows.usable)
+    for source in kept:
+        part = found.source_set(source, classes, first_group)
+        first_group += len(source.rows.usable)
+        whole = part if whole is None else concatenate(whole, part)
+    return whole

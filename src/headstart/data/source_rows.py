@@ -1,0 +1,159 @@
+"""Source rows: the labeled rows of other domains than the target, as found in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.core.types import Booleans
+from headstart.data.duplicates import duplicate_groups
+from headstart.data.images import Images
+from headstart.data.listing import Listing
+from headstart.data.scan import Scan, scan
+from headstart.data.sifting import Sifted, sifted
+from headstart.data.splitting import in_name_order, quoted, reader_for
+
+LEARNED_FROM = ("", "train", "validation")
+
+
+@dataclass
+class SourceRows:
+    """One source domain.
+
+    Attributes:
+        name: The domain's name.
+        rows: Its labeled rows; those that are left out are not usable.
+        shares_groups: Whether its groups are named as the target's are: both come from one place.
+    """
+
+    name: str
+    rows: Sifted
+    shares_groups: bool
+
+    @property
+    def class_names(self) -> set[str]:
+        """The classes that its usable rows show, as its place calls them."""
+        labels = self.rows.listing.labels
+        return {name for row in np.flatnonzero(self.rows.usable) if (name := labels[row]) is not None}
+
+
+def target_and_others(place: str, target: Sequence[str]) -> tuple[Listing, list[Listing]]:
+    """The target's rows of a place, and the labeled rows of its other domains, one listing each.
+
+    Args:
+        place: A path or a built-in name.
+        target: The domains that are the target; none where all rows are.
+
+    Returns:
+        The target's listing, and those of the others, named after the domains.
+
+    Raises:
+        DataError: The place cannot be used, or has no such domain or no other.
+    """
+    listing = in_name_order(reader_for(place).read_unsorted(place))
+    if not target:
+        return listing, []
+    names = sorted(set(listing.domains) - {""})
+    if not names:
+        raise DataError(f'{place}: names no domains, so that {quoted(tuple(target))} is none of them. Add a column "domain".')
+    unknown = next((name for name in target if name not in names), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, names)
+        raise DataError(f'{place}: has no domain "{unknown}".{near} Its domains are {quoted(tuple(names))}.')
+    chosen = np.isin(np.array(listing.domains, dtype=object), list(target))
+    others = _by_domain(listing.take(np.flatnonzero(~chosen)))
+    return replace(listing.take(np.flatnonzero(chosen)), name="-".join([listing.name, *target])), others
+
+
+def source_listings(place: str) -> list[Listing]:
+    """The labeled rows of a source place, one listing a domain, named after place and domain.
+
+    Args:
+        place: A path or a built-in name.
+
+    Returns:
+        At least one listing; rows of a given test split, and those without labels, are left out.
+
+    Raises:
+        DataError: The place cannot be used, or holds no labeled image outside of a test split.
+    """
+    listing = in_name_order(reader_for(place).read(place))
+    found = _by_domain(listing)
+    if not found:
+        raise DataError(f"{place}: is given as a source and has no labeled image to learn from. Put one folder a class there.")
+    several = len(set(listing.domains)) > 1
+    return [replace(one, name=f"{listing.name}/{one.name}" if several else listing.name) for one in found]
+
+
+def _by_domain(listing: Listing) -> list[Listing]:
+    labeled = np.array([label is not None for label in listing.labels], bool)
+    rows = np.flatnonzero(labeled & np.isin(np.array(listing.splits, dtype=object), LEARNED_FROM))
+    domains = np.array([listing.domains[row] for row in rows], dtype=object)
+    return [
+        replace(part, name=name or listing.name, splits=("",) * len(part.labels))
+        for name in dict.fromkeys(domains.tolist())
+        for part in [listing.take(rows[domains == name])]
+    ]
+
+
+def check_same_kind(target: Images, source: Images, name: str) -> None:
+    """Refuse to learn from vectors for pictures, or from vectors of another width.
+
+    Args:
+        target: The target's rows.
+        source: A source's rows.
+        name: What the message calls the source.
+
+    Raises:
+        DataError: They do not fit together.
+    """
+    if target.embedded != source.embedded:
+        kinds = ("feature vectors", "pictures")
+        mine, other = kinds if target.embedded else kinds[::-1]
+        raise DataError(f'The target consists of {mine}, and the source "{name}" of {other}. Give both as {mine}.')
+    if target.embedded and target.vectors().shape[1] != source.vectors().shape[1]:
+        raise DataError(
+            f'The target has {target.vectors().shape[1]} features a row, and the source "{name}" has '
+            f"{source.vectors().shape[1]}. Make both with the same network."
+        )
+
+
+def sifted_sources(listings: Sequence[Listing], num_shared: int) -> list[SourceRows]:
+    """The sources with their rows looked at; names that several have are numbered.
+
+    Args:
+        listings: One a source; those that share the target's place come first.
+        num_shared: How many these are.
+
+    Returns:
+        The sources, in the same order.
+    """
+    taken: set[str] = set()
+    found = []
+    for number, listing in enumerate(listings):
+        name = listing.name
+        while name in taken:
+            name = f"{listing.name} ({len(taken) + 1})"
+        taken.add(name)
+        found.append(SourceRows(name, sifted(listing, scan(listing.images)), number < num_shared))
+    return found
+
+
+def copies_of(target: Sifted, source: Sifted) -> Booleans:
+    """Which usable source rows are copies or near copies of a usable target row, bool [source sample]."""
+    first, second = target.scan, source.scan
+    groups = duplicate_groups(
+        Scan(
+            problems=first.problems + second.problems,
+            sha=first.sha + second.sha,
+            dhash=np.concatenate([first.dhash, second.dhash]),
+            thumbnails=np.concatenate([first.thumbnails, second.thumbnails]),
+            shorter_sides=np.concatenate([first.shorter_sides, second.shorter_sides]),
+            gray=np.concatenate([first.gray, second.gray]),
+        )
+    )
+    num = len(first)
+    return source.usable & np.isin(groups[num:], groups[:num][target.usable])
