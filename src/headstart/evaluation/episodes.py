@@ -1,0 +1,116 @@
+"""Accuracy over episodes: the mean with its interval, and what users face: how much it depends on the support images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headstart.core.estimate import Estimate
+from headstart.core.records import Record
+from headstart.core.types import Floats, Integers
+from headstart.features.episodes import Episodes
+
+VALUES_AT_ONCE = 16_000_000
+"""Features gathered at once: 64 MB."""
+
+LogitsOf: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(support [episode, shot row, feature], targets [episode, shot row, way], query [episode, query row, feature]) to logits
+[episode, query row, way]."""
+
+
+class EpisodeAccuracy(Record):
+    """How good a head is on episodes of one shape.
+
+    Attributes:
+        ways: Classes an episode.
+        shots: Support images a class.
+        num_episodes: T.
+        accuracy: Mean over episodes, with mean +- 1.96 s / sqrt(T).
+        low: What the worst twentieth of the episodes stays below.
+        high: What the best twentieth lies above; between the two lie nine of ten support sets.
+    """
+
+    ways: int
+    shots: int
+    num_episodes: int
+    accuracy: Estimate
+    low: float
+    high: float
+
+
+def correct_queries(logits_of: LogitsOf, rows: Tensor, episodes: Episodes) -> Floats:
+    """Whether each query was predicted right, 1.0 or 0.0, float64 [episode, query row].
+
+    Args:
+        logits_of: The head.
+        rows: float [sample, feature], which the episodes index.
+        episodes: What to predict.
+
+    Returns:
+        One row an episode.
+    """
+    targets = torch.nn.functional.one_hot(torch.from_numpy(episodes.support_labels), episodes.ways).to(rows.dtype)
+    truth = torch.from_numpy(episodes.query_labels)
+    an_episode = (episodes.support.shape[1] + episodes.query.shape[1]) * rows.shape[1]
+    step = max(1, VALUES_AT_ONCE // an_episode)
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(episodes), step):
+            part = episodes.take(slice(start, start + step))
+            support, query = rows[torch.from_numpy(part.support)], rows[torch.from_numpy(part.query)]
+            logits = logits_of(support, targets.expand(len(part), -1, -1), query)
+            found.append((logits.argmax(dim=-1) == truth).double())
+    return torch.cat(found).numpy()
+
+
+def episode_accuracy(correct: Floats, episodes: Episodes) -> EpisodeAccuracy:
+    """Mean, interval and spread of what `correct_queries` gave.
+
+    Args:
+        correct: float64 [episode, query row].
+        episodes: What was predicted.
+
+    Returns:
+        The summary.
+    """
+    each = correct.mean(axis=1)
+    low, high = np.quantile(each, (0.05, 0.95))
+    return EpisodeAccuracy(
+        ways=episodes.ways,
+        shots=episodes.shots,
+        num_episodes=len(episodes),
+        accuracy=interval_over_episodes(each),
+        low=float(low),
+        high=float(high),
+    )
+
+
+def interval_over_episodes(values: Floats) -> Estimate:
+    """Mean +- 1.96 s / sqrt(T); the ends fall on the mean where there is one episode only."""
+    mean = float(values.mean())
+    half = 1.96 * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(value=mean, low=float(mean - half), high=float(mean + half))
+
+
+def interval_over_classes(gains: Floats, classes: Integers) -> Estimate:
+    """Mean gain with twice its standard error, where the classes and not the episodes are the sample.
+
+    Thousands of episodes drawn from a few dozen classes repeat the same images; only more classes bring more evidence.
+
+    Args:
+        gains: float64 [query], what one head gains over another.
+        classes: int64 [query], the class of each query.
+
+    Returns:
+        The mean over classes of each class's mean, +- 2 s / sqrt(number of classes).
+    """
+    _, places = np.unique(classes, return_inverse=True)
+    counts = np.bincount(places)
+    means = np.bincount(places, weights=gains) / counts
+    half = 2.0 * float(means.std(ddof=1)) / np.sqrt(len(means)) if len(means) > 1 else float("inf")
+    mean = float(means.mean())
+    return Estimate(value=mean, low=float(mean - half), high=float(mean + half))
