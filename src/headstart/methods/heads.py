@@ -11,8 +11,10 @@ from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
 from headstart.core.types import Floats, Integers
+from headstart.features.chart import Chart
 from headstart.features.feature_set import FeatureSet
 from headstart.features.graph import nearest
+from headstart.features.lift import Lift
 from headstart.features.pool import Pool
 from headstart.features.principal_axes import Projection
 from headstart.features.representation import BLOCKS, Blocks, Representation
@@ -162,6 +164,39 @@ class GraphHead:
 
 
 @dataclass(frozen=True)
+class ChartHead:
+    """scores = rows of a chart, lifted in turn, @ weight + bias.
+
+    Attributes:
+        chart: Features to rows.
+        lifts: What bends the boundaries; none where they are straight.
+        weight: [direction, class].
+        bias: [class].
+    """
+
+    chart: Chart
+    lifts: tuple[Lift, ...]
+    weight: Floats = field(repr=False)
+    bias: Floats = field(repr=False)
+
+    def scores(self, features: FeatureSet) -> Floats:
+        rows = self.chart.rows(features)
+        for lift in self.lifts:
+            rows = lift.rows(rows)
+        return np.asarray(rows @ self.weight + self.bias)
+
+    def arrays(self) -> dict[str, Floats]:
+        arrays = {"axes": self.chart.axes, "offset": self.chart.offset, "weight": self.weight, "bias": self.bias}
+        for place, lift in enumerate(self.lifts):
+            arrays |= {f"landmarks.{place}": lift.landmarks, f"turn.{place}": lift.turn}
+        return arrays | (_representation_arrays(self.chart.representation) if self.chart.representation else {})
+
+    def settings(self) -> dict[str, Any]:
+        blocks = self.chart.representation.blocks if self.chart.representation else None
+        return {"kind": "chart", "blocks": blocks, "gammas": [lift.gamma for lift in self.lifts]}
+
+
+@dataclass(frozen=True)
 class MeanHead:
     """scores = log of the mean of several heads' probabilities.
 
@@ -241,6 +276,14 @@ def _graph(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
     return GraphHead(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
 
 
+def _chart(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
+    blocks = settings["blocks"]
+    chart = Chart(None if blocks is None else _representation_from(arrays, blocks), arrays["axes"], arrays["offset"])
+    gammas = enumerate(settings["gammas"])
+    lifts = tuple(Lift(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
+    return ChartHead(chart, lifts, arrays["weight"], arrays["bias"])
+
+
 def _mean(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
     parts_of = [
         {name.removeprefix(f"{place}."): array for name, array in arrays.items() if name.startswith(f"{place}.")}
@@ -254,5 +297,6 @@ _MAKERS: dict[str, Callable[[dict[str, Floats], dict[str, Any]], Head]] = {
     "linear": _linear,
     "neighbors": _neighbors,
     "graph": _graph,
+    "chart": _chart,
     "mean": _mean,
 }

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, final
 
 from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task, concatenate
+from headstart.features.domains import domains_of
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks
+from headstart.methods._adapted import adapted_head
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model
 from headstart.training.settings import Training
+
+MOST_AXES = 1024
+"""Of feature vectors; narrower ones are kept whole."""
 
 
 @final
 class SourceOnly(Method):
     """Fits ridge regression to the source's rows, and to the target's labeled rows where there are any.
 
-    Nothing is adapted: it is what every adaptation has to beat, and what comes back where none can be trusted.
+    Nothing is adapted: it is what every adaptation has to beat, and what comes back where none can be trusted. Feature vectors
+    are seen as adaptations see them: boundaries bend where leave-one-out says so.
 
     Needs: a labeled source.
     Helps: where source and target hardly differ, and wherever adaptation would go wrong.
@@ -35,8 +42,11 @@ class SourceOnly(Method):
     blocks: Blocks = "stages+pixels"
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; source rows are read as well, unlabeled rows are not; `training` is not used."""
+        """See `Method.fit`; source rows are read as well, unlabeled rows are not; of `training` the seed alone is used."""
         check_needs(self, task, backbone)
         rows = concatenate(task.source, task.train) if task.source and len(task.train) else task.source or task.train
+        if rows.images.embedded:
+            domains = domains_of(replace(task, unlabeled=None), backbone, self.blocks, MOST_AXES, training.seed)
+            return Model(backbone, *adapted_head(domains), task.classes)
         head, temperature = ridge_head(features_of(rows, backbone), rows.labels, task.num_classes, self.blocks, rows.groups)
         return Model(backbone, head, temperature, task.classes)

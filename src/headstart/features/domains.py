@@ -1,0 +1,148 @@
+"""Domains: rows of a labeled source and of a target, in one chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import DataError
+from headstart.core.types import UNLABELED, Floats, Integers
+from headstart.data.images import ImageSet
+from headstart.data.task import Task, concatenate
+from headstart.features.chart import Chart
+from headstart.features.extract import features_of
+from headstart.features.feature_set import FeatureSet
+from headstart.features.lift import Lift
+from headstart.features.lifted_ridge import LiftedRidge, fit_lifted_ridge
+from headstart.features.representation import Blocks
+
+NUM_AXES = 256
+
+
+@dataclass(frozen=True)
+class Domains:
+    """What an adaptation on features works on.
+
+    Attributes:
+        chart: Features to rows.
+        source: float64 [source, axis].
+        source_labels: int64 [source].
+        source_groups: int64 [source]; rows of one group are left out together.
+        target: float64 [target, axis]: labeled rows, then unlabeled ones.
+        target_labels: int64 [target]; `UNLABELED` where there is none.
+        target_groups: int64 [target].
+        num_classes: C.
+        seed: Of everything drawn.
+        lifted: Whether heads bend their boundaries, as leave-one-out on the source says.
+        lifts: What comes between the chart and the rows.
+    """
+
+    chart: Chart
+    source: Floats = field(repr=False)
+    source_labels: Integers = field(repr=False)
+    source_groups: Integers = field(repr=False)
+    target: Floats = field(repr=False)
+    target_labels: Integers = field(repr=False)
+    target_groups: Integers = field(repr=False)
+    num_classes: int
+    seed: int
+    lifted: bool = False
+    lifts: tuple[Lift, ...] = ()
+
+    @cached_property
+    def known(self) -> Integers:
+        """The labeled target rows, int64, ascending."""
+        return np.flatnonzero(self.target_labels != UNLABELED)
+
+    @property
+    def labels(self) -> Integers:
+        """The labels of source rows, then of labeled target rows."""
+        return np.concatenate([self.source_labels, self.target_labels[self.known]])
+
+    def moved(self, source: Floats) -> Domains:
+        """The same with other source rows, float64 [source, axis]."""
+        return replace(self, source=source)
+
+    def mapped(self, matrix: Floats, shift: Floats, source: Floats) -> Domains:
+        """The same in another chart: target rows times a matrix plus a shift, and source rows as given."""
+        return replace(self, chart=self.chart.mapped(matrix, shift), source=source, target=self.target @ matrix + shift)
+
+    def lifted_by(self, lift: Lift) -> Domains:
+        """The same seen through a lift."""
+        return replace(self, lifts=(*self.lifts, lift), source=lift.rows(self.source), target=lift.rows(self.target))
+
+    def ridge(self, weights: Floats | None = None) -> LiftedRidge:
+        """Ridge on source rows and labeled target rows.
+
+        Args:
+            weights: float [source], of the source rows; labeled target rows weigh 1. None weighs all alike.
+
+        Returns:
+            The fit.
+        """
+        rows = np.concatenate([self.source, self.target[self.known]])
+        every = None if weights is None else np.concatenate([weights, np.ones(len(self.known))])
+        groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
+        return fit_lifted_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.lifted)
+
+
+def domains_of(task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int) -> Domains:
+    """The task's source rows and target rows in one chart.
+
+    Pictures are seen along principal axes of both domains together. Feature vectors are seen either so, at unit length, or as
+    they are, each feature standardized on the source; leave-one-out on the source decides, and also whether heads are linear.
+
+    Args:
+        task: With a source.
+        backbone: What looks at the images.
+        blocks: What is taken of its features.
+        num_axes: Directions that are kept.
+        seed: Of everything drawn.
+
+    Returns:
+        The domains.
+
+    Raises:
+        DataError: There is no source, or a feature is not a finite number.
+    """
+    source, target = _sides(task)
+    seen = features_of(concatenate(source, target) if len(target) else source, backbone)
+    charts = [Chart.along_axes(seen, blocks, num_axes, seed)]
+    if source.images.embedded and seen.penultimate.shape[1] <= num_axes:
+        charts.insert(0, Chart.standardized(seen.take(np.arange(len(source)))))
+    found = [_in_chart(chart, seen, source, target, task.num_classes, seed) for chart in charts]
+    for name, rows in (("the source", found[0].source), (task.name, found[0].target)):
+        if not np.isfinite(rows).all():
+            raise DataError(f"Features of {name} are not finite numbers. Leave those rows out, or take another network.")
+    fits = [fit_lifted_ridge(one.source, one.source_labels, one.num_classes, None, one.source_groups, seed) for one in found]
+    best = min(range(len(fits)), key=lambda place: min(fits[place].fit.losses))
+    return replace(found[best], lifted=fits[best].lift is not None)
+
+
+def _in_chart(chart: Chart, seen: FeatureSet, source: ImageSet, target: ImageSet, num_classes: int, seed: int) -> Domains:
+    rows = chart.rows(seen)
+    return Domains(
+        chart=chart,
+        source=rows[: len(source)],
+        source_labels=source.labels,
+        source_groups=source.groups,
+        target=rows[len(source) :],
+        target_labels=target.labels,
+        target_groups=target.groups + source.groups.max() + 1,
+        num_classes=num_classes,
+        seed=seed,
+    )
+
+
+def _sides(task: Task) -> tuple[ImageSet, ImageSet]:
+    """The source's images and the target's: labeled ones, then unlabeled ones with their labels hidden."""
+    train, free = task.train, task.unlabeled
+    if not task.source:
+        raise DataError(f"{task.name} has no source to adapt from. Name one with --source, or choose ridge.")
+    if not free:
+        return task.source, train
+    hidden = replace(free, hidden_labels=np.full(len(free), UNLABELED, np.int64))
+    return task.source, concatenate(train, hidden) if len(train) else hidden

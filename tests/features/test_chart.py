@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.core.errors import DataError
+from headstart.features.chart import Chart, column_deviations
+from headstart.features.feature_set import FeatureSet
+
+
+def features(num: int = 31, seed: int = 0) -> FeatureSet:
+    draw = np.random.default_rng(seed)
+    stages = tuple((draw.normal(size=(num, width)) * 3 + 2).astype(np.float32) for width in (5, 7))
+    return FeatureSet(stages, None, None, ("early", "late"))
+
+
+def test_standardized_rows_have_mean_zero_and_deviation_one_and_constants_stay_finite():
+    given = features()
+    last = given.penultimate.copy()
+    last[:, 2] = 4.0
+    given = FeatureSet((given.stages[0], last), None, None, given.stage_names)
+    rows = Chart.standardized(given).rows(given)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows.std(axis=0), [1, 1, 0, 1, 1, 1, 1], atol=1e-5)
+
+
+def test_all_axes_keep_distances_of_the_representation():
+    given = features()
+    chart = Chart.along_axes(given, "stages", 12, 0)
+    rows = chart.rows(given)
+    seen = chart.representation.matrix(given)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    distances = lambda matrix: ((matrix[:, None] - matrix[None]) ** 2).sum(axis=2)  # noqa: E731
+    np.testing.assert_allclose(distances(rows), distances(seen), atol=1e-4)
+    assert Chart.along_axes(given, "stages", 3, 0).rows(given).shape == (31, 3)
+
+
+def test_a_mapped_chart_maps_rows():
+    given = features()
+    matrix, shift = np.random.default_rng(1).normal(size=(7, 2)), np.array([5.0, -3.0])
+    chart = Chart.standardized(given)
+    np.testing.assert_allclose(chart.mapped(matrix, shift).rows(given), chart.rows(given) @ matrix + shift, atol=1e-5)
+
+
+def test_features_of_another_width_are_refused():
+    given = features()
+    other = FeatureSet((given.stages[0],), None, None, ("early",))
+    with pytest.raises(DataError) as error:
+        Chart.standardized(given).rows(other)
+    assert str(error.value) == (
+        "The features are 5 wide, and the model was fitted on 7. Give features that the same network made."
+    )
+
+
+def test_deviations_by_hand():
+    rows = np.array([[1.0, 3.0], [5.0, 3.0]])
+    assert column_deviations(rows, rows.mean(axis=0)).tolist() == [2.0, 1.0]
