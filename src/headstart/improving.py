@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.applying import check_classes, task_of
@@ -77,7 +78,14 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
 
 
 def search(
-    task: Task, plan: Plan, out: Path, *, minutes: float | None = None, trials: int | None = None, runs: Path = Path("runs")
+    task: Task,
+    plan: Plan,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    trials: int | None = None,
+    held: Sequence[str] = (),
+    runs: Path = Path("runs"),
 ) -> Found:
     """The plan with better settings, if some were found; see `planning.search.search`.
 
@@ -87,13 +95,14 @@ def search(
         out: The study's folder.
         minutes: Budget; None for none.
         trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
+        held: Settings that keep the plan's value, by dotted name.
         runs: Folder of earlier runs: what they chose on similar tasks is tried first.
 
     Returns:
         The plan to fit, with all trials.
     """
     past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
-    return searching.search(task, plan, out, minutes=minutes, trials=trials, past=past, shared=shared_steps())
+    return searching.search(task, plan, out, minutes=minutes, trials=trials, held=held, past=past, shared=shared_steps())
 
 
 def _check_free(out: Path, run: Run, minutes: float | None) -> None:

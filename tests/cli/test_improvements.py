@@ -74,7 +74,7 @@ def test_of_many_trials_some_are_shown():
 
 
 def test_a_search_prints_its_trials_and_goes_on_where_it_stopped(vectors, headstart_command):
-    words = ("search", vectors, "--method", "knn", "--set", "num_neighbors=60", "-o", "study")
+    words = ("search", vectors, "--method", "knn", "-o", "study")
     answer = headstart_command(*words, "--trials", "3", "--json")
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)

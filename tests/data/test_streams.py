@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data.streams import rows_of_step
+from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.streams import Stream, rows_of_step
+from headstart.data.views import View
 
 
 @given(st.integers(1, 23), st.integers(1, 29), st.integers(0, 5))
@@ -26,3 +28,14 @@ def test_seeds_streams_and_epochs_draw_different_orders() -> None:
     assert not np.array_equal(first, rows_of_step(97, 97, 0, seed=1))
     assert not np.array_equal(first, rows_of_step(97, 97, 1, seed=0))
     assert not np.array_equal(first, rows_of_step(97, 97, 0, seed=0, stream="unlabeled"))
+
+
+def test_a_part_of_a_stream_has_the_margins_of_its_rows() -> None:
+    pixels = ArrayImages(np.zeros((5, 4, 4, 1), np.uint8), "five", np.arange(5))
+    images = ImageSet(pixels, ("a", "b", "c"), np.array([0, 1, 2, 0, 1]), np.arange(5))
+    margins = np.arange(15.0).reshape(5, 3)
+    part = Stream(images, View(), times=2, margins=margins).take(np.array([4, 1]))
+    assert part.margins is not None
+    assert part.margins.tolist() == [[12, 13, 14], [3, 4, 5]]
+    assert (part.images.labels.tolist(), part.times) == ([1, 1], 2)
+    assert Stream(images, View()).take(np.array([3])).margins is None

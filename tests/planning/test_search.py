@@ -330,6 +330,9 @@ def test_a_method_without_settings_and_one_that_lacks_something_are_refused_at_o
     assert refused(PlanError, lambda: search.search(task, nothing, tmp_path)) == (
         "nearest_mean has no setting to search. `headstart methods` lists methods that have."
     )
+    assert refused(PlanError, lambda: search.search(task, plan_of(), tmp_path, held=("method.num_neighbors",))) == (
+        "knn: what could be searched is held at method.num_neighbors. Leave one of them out."
+    )
     with pytest.raises(Exception, match="pictures"):
         search.search(task, plan_of(method={"kind": "lp_ft"}), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -108,3 +108,19 @@ def test_a_shrunk_batch_has_smaller_pictures_in_every_view(pictures: ImageSet, s
     small = batch.shrunk(share)
     assert small.images.shape == small.also[0].shape == (5, 3, side, side)
     torch.testing.assert_close(small.images.mean(), batch.images.mean(), rtol=0.05, atol=0)
+
+
+def test_margins_come_with_their_rows(pictures: ImageSet) -> None:
+    margins = np.random.default_rng(0).normal(size=(31, 3))
+    batch = Batches("train", Stream(pictures, View(), margins=margins), AS_THEY_ARE, Training(batch_size=6)).at(3, CPU)
+    np.testing.assert_allclose(batch.margins, margins[batch.rows.numpy()], rtol=1e-6)
+    assert batch.targets.shape == (6, 3)
+    assert Batches("train", Stream(pictures, View()), AS_THEY_ARE, Training(batch_size=6)).at(3, CPU).margins is None
+
+
+def test_margins_are_mixed_as_targets_are(pictures: ImageSet) -> None:
+    targets = np.full((31, 3), 0.3 / 3) + 0.7 * np.eye(3)[pictures.labels]
+    settings = Training(batch_size=7, mix="mixup", label_smoothing=0.3)
+    batch = Batches("train", Stream(pictures, View(), margins=targets), AS_THEY_ARE, settings).at(1, CPU)
+    torch.testing.assert_close(batch.margins, batch.targets)
+    assert ((batch.targets > 0.11) & (batch.targets < 0.79)).any()

@@ -31,7 +31,7 @@ def search(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Try the settings of a method on shared folds, and write the plan with the best.
+    """Try the settings of a method on shared folds, and write the plan with the best; what --set gives is held.
 
     Interrupted at any point, the same command goes on where it stopped.
     """
@@ -42,7 +42,8 @@ def search(
 
     chosen = options.settings_from(settings)
     task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
-    found = improving.search(task, plan, out, minutes=minutes, trials=trials)
+    held = [name if "." in name else f"method.{name}" for name in chosen]
+    found = improving.search(task, plan, out, minutes=minutes, trials=trials, held=held)
     if as_json:
         print_json({"study": str(out), **found.to_dict()})
     else:

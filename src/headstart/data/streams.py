@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from headstart.core.seeds import generator_for
-from headstart.core.types import Integers
+from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.views import View
 
@@ -22,6 +22,7 @@ class Stream:
         also: Further views of the same pictures, drawn apart.
         times: Rows a step as a multiple of the training's batch size.
         smooth: Whether labels may be smoothed; not where probabilities are compared with thresholds, which smoothing keeps low.
+        margins: Scores of each row that are known already and that a learner adds to, float [sample, class]; None for none.
     """
 
     images: ImageSet
@@ -29,6 +30,12 @@ class Stream:
     also: tuple[View, ...] = ()
     times: int = 1
     smooth: bool = True
+    margins: Floats | None = field(default=None, repr=False)
+
+    def take(self, rows: Integers) -> Stream:
+        """The stream of those rows."""
+        margins = None if self.margins is None else self.margins[rows]
+        return replace(self, images=self.images.take(rows), margins=margins)
 
 
 def rows_of_step(

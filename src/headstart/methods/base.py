@@ -19,6 +19,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
+from headstart.core.types import Floats
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods.heads import LinearHead
@@ -134,6 +135,10 @@ class GradientMethod(Method):
             Scalar losses; their sum is minimized. The one named "cross_entropy" is watched for staying at chance.
         """
 
+    def margins(self, task: Task, backbone: Backbone) -> Floats | None:
+        """Scores of the first stream's rows that the learner's are added to, float [sample, class]; None for none."""
+        return None
+
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
 
@@ -153,13 +158,20 @@ class GradientMethod(Method):
         fold = held_out(task.train, training.seed) if stages else None
         part = task.restricted_to(fold.fit) if fold else task
         learner = self._built(part, backbone, training)
-        streams = self.streams(task)
+        streams = self._fed(task, backbone)
         if isinstance(learner, Classifier) and stages:
             rungs = Rungs(learner, stages, self.losses, training, workspace, self.after_step)
             learner = rungs.climbed_while_better(streams, fold) if fold else rungs.climbed(streams)
         else:
             learner = train(learner, streams, self.losses, training, workspace, self.after_step)
         return self.deploy(learner, task)
+
+    @final
+    def _fed(self, task: Task, backbone: Backbone) -> dict[str, Stream]:
+        """The streams, the first one with its margins."""
+        streams = self.streams(task)
+        first, margins = next(iter(streams)), self.margins(task, backbone)
+        return streams if margins is None else streams | {first: replace(streams[first], margins=margins)}
 
     @final
     def _built(self, task: Task, backbone: Backbone, training: Training) -> Learner:
@@ -178,7 +190,7 @@ class GradientMethod(Method):
         learner = self._built(few, backbone, training)
         building = time.perf_counter() - begun
         building += self.unseen_seconds(task)
-        streams, num_rows = self.streams(few), {name: len(stream.images) for name, stream in self.streams(task).items()}
+        streams, num_rows = self._fed(few, backbone), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
@@ -204,7 +216,7 @@ class GradientMethod(Method):
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             learner.freeze_up_to(stages[0])
-        return rate_curve(learner, self.streams(task), self.losses, training, self.after_step)
+        return rate_curve(learner, self._fed(task, backbone), self.losses, training, self.after_step)
 
 
 def deployed(learner: Any, task: Task) -> Model:

@@ -17,6 +17,7 @@ from headstart.backbones.engines.choice import kept_with
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import write_atomically
+from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
 from headstart.methods.heads import Head, head_from
@@ -34,6 +35,7 @@ class Model:
         partners: Models of the same classes that predict together with it: probabilities are averaged, each model's with the
             same weight.
         joint_temperature: Divides the logarithms of that mean.
+        base: A model of the same classes that this one corrects: the scores are added to its scores over its temperature.
 
     Reference: Kumar, Ma, Liang & Raghunathan, "Calibrated Ensembles Can Mitigate Accuracy Tradeoffs Under Distribution Shift",
         UAI 2022 (the mean of calibrated probabilities of a fine-tuned model and of a head on frozen features).
@@ -45,6 +47,19 @@ class Model:
     classes: tuple[str, ...]
     partners: tuple[Model, ...] = ()
     joint_temperature: float = 1.0
+    base: Model | None = None
+
+    def scores(self, images: ImageSet) -> Floats:
+        """Scores without partners; softmax of scores over the temperature gives probabilities.
+
+        Args:
+            images: Pictures, or feature vectors.
+
+        Returns:
+            float64 [sample, class].
+        """
+        own = self.head.scores(features_of(images, self.backbone))
+        return own if self.base is None else own + self.base.scores(images) / self.base.temperature
 
     def predict(self, images: ImageSet) -> Predictions:
         """Probabilities for every row; labels are copied where they may be read.
@@ -62,7 +77,7 @@ class Model:
             raise DataError(
                 "This model was pretrained without classes and predicts none. Transfer from it with --pretrained run:FOLDER."
             )
-        scores = self.head.scores(features_of(images, self.backbone))
+        scores = self.scores(images)
         hidden = images.sealed
         own = Predictions(
             names=tuple(images.images.name(row) for row in range(len(images))),
@@ -77,7 +92,7 @@ class Model:
         return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.joint_temperature)
 
     def save(self, folder: Path) -> None:
-        """Write `backbone/`, `head.safetensors`, `partners/` and, last, `model.json`.
+        """Write `backbone/`, `head.safetensors`, `base/`, `partners/` and, last, `model.json`.
 
         Args:
             folder: Where; made if absent.
@@ -89,6 +104,8 @@ class Model:
         _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
+        if self.base is not None:
+            self.base.save(folder / "base")
         for place, partner in enumerate(self.partners):
             partner.save(folder / "partners" / str(place))
         card = {
@@ -97,6 +114,7 @@ class Model:
             "head": self.head.settings(),
             "partners": len(self.partners),
             "joint_temperature": self.joint_temperature,
+            "corrects": self.base is not None,
         }
         write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
 
@@ -123,7 +141,8 @@ class Model:
         _carry(folder / "engine", kept_with(backbone))
         partners = tuple(cls.load(folder / "partners" / str(place)) for place in range(card.get("partners", 0)))
         joint = float(card.get("joint_temperature", 1.0))
-        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, joint)
+        base = cls.load(folder / "base") if card.get("corrects") else None
+        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, joint, base)
 
 
 def _carry(source: Path, target: Path) -> None:

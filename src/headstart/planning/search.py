@@ -60,7 +60,7 @@ class Search:
     @cached_property
     def space(self) -> dict[str, Range]:
         """What is searched."""
-        return space_of(self.study.plan)
+        return space_of(self.study.plan, self.study.held)
 
     @property
     def left_seconds(self) -> float:
@@ -206,6 +206,7 @@ def search(
     *,
     minutes: float | None = None,
     trials: int | None = None,
+    held: Sequence[str] = (),
     past: Sequence[tuple[str, TaskSummary, Plan]] = (),
     shared: Path | None = None,
 ) -> Found:
@@ -222,6 +223,7 @@ def search(
         folder: The study's folder.
         minutes: Budget; None for none.
         trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
+        held: Settings that keep the plan's value, by dotted name.
         past: Folder, task and plan of earlier runs: what they chose on similar tasks is tried first.
         shared: A folder where runs leave judged folds for one another; None shares nothing.
 
@@ -237,11 +239,13 @@ def search(
     check_budget(minutes, trials)
     check_needs(method_from(plan.method, "method"), task)
     check_folds(task)
-    space = space_of(plan)
+    space = space_of(plan, held)
+    if not space and held:
+        raise PlanError(f"{plan.method['kind']}: what could be searched is held at {', '.join(held)}. Leave one of them out.")
     if not space:
         raise PlanError(f"{plan.method['kind']} has no setting to search. `headstart methods` lists methods that have.")
     beginnings = beginnings_from(past, task.summary(), plan, space)
-    study = _claimed(folder, Study(task_fingerprint=task.fingerprint, plan=plan, beginnings=beginnings))
+    study = _claimed(folder, Study(task_fingerprint=task.fingerprint, plan=plan, held=tuple(sorted(held)), beginnings=beginnings))
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
     searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
     searching.run()
@@ -295,7 +299,7 @@ def _claimed(folder: Path, study: Study) -> Study:
         write_atomically(path, study.to_json())
         return study
     there = Study.from_json(path.read_text(encoding="utf-8"), str(path))
-    if (there.task_fingerprint, there.plan) != (study.task_fingerprint, study.plan):
+    if (there.task_fingerprint, there.plan, there.held) != (study.task_fingerprint, study.plan, study.held):
         raise PlanError(
             f"{folder} holds a study of another task or plan, or of data that changed since. Give another --out, or delete it."
         )

@@ -34,11 +34,13 @@ class Study(Record):
     Attributes:
         task_fingerprint: Of the task.
         plan: The default, trial 0.
+        held: Settings that keep the plan's value, by dotted name.
         beginnings: What is tried after it.
     """
 
     task_fingerprint: str
     plan: Plan
+    held: tuple[str, ...] = ()
     beginnings: tuple[Beginning, ...] = ()
 
 
@@ -81,10 +83,10 @@ class Found(Record):
     comparison: Comparison | None = None
 
 
-def space_of(plan: Plan) -> dict[str, Range]:
+def space_of(plan: Plan, held: Sequence[str] = ()) -> dict[str, Range]:
     """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included.
 
-    Feature vectors have one block, which leaves no choice of blocks.
+    Feature vectors have one block, which leaves no choice of blocks. What is held is left out.
     """
     method = METHODS.get(plan.method["kind"])
     defaults = method().to_dict() | plan.method
@@ -95,7 +97,8 @@ def space_of(plan: Plan) -> dict[str, Range]:
         values = plan.training.to_dict()
         marked = ranges_of(Training, marked_only=True)
         space |= {f"training.{name}": found.containing(values[name]) for name, found in marked.items()}
-    return {name: found for name, found in space.items() if isinstance(found, Interval) or len(found.values) > 1}
+    free = {name: found for name, found in space.items() if name not in held}
+    return {name: found for name, found in free.items() if isinstance(found, Interval) or len(found.values) > 1}
 
 
 def settings_in(plan: Plan, space: dict[str, Range]) -> Settings:

@@ -38,6 +38,7 @@ class Batch:
         targets: float32 [batch, class]: the labels smoothed, weighted and mixed as the training says; zeros where unknown.
         rows: int64 [batch]: where the pictures lie in the stream.
         also: The same pictures in the stream's further views, each as `images`.
+        margins: float32 [batch, class]: the stream's, mixed as the targets are; None where it has none.
     """
 
     images: Tensor
@@ -45,6 +46,7 @@ class Batch:
     targets: Tensor
     rows: Tensor
     also: tuple[Tensor, ...] = ()
+    margins: Tensor | None = None
 
     def shrunk(self, share: float) -> Batch:
         """The batch with its pictures at that share of their side."""
@@ -121,11 +123,16 @@ class Batches:
         rows = rows_of_step(len(self), self.batch_size, step, training.seed, self.name, balanced)
         images, *also = self._shown(rows, step, device)
         labels = torch.from_numpy(self.labels[rows])
-        targets = self._targets[labels].to(device)  # -1, the row of zeros, is the last one
+        known = self._targets[labels]  # -1, the row of zeros, is the last one
+        if self.stream.margins is not None:
+            known = torch.cat([known, torch.from_numpy(np.asarray(self.stream.margins[rows], np.float32))], dim=1)
+        known = known.to(device)
         if training.mix != "none" and self.known:
             draw = generator_for(training.seed, "mix", self.name, step)
-            images, targets = mixed(images, targets, training.mix, draw, self.layout)
-        return Batch(images, labels.to(device), targets, torch.from_numpy(rows), tuple(also))
+            images, known = mixed(images, known, training.mix, draw, self.layout)
+        targets, margins = known.tensor_split([self.stream.images.num_classes], dim=1)
+        rest = tuple(also), margins if margins.shape[1] else None
+        return Batch(images, labels.to(device), targets, torch.from_numpy(rows), *rest)
 
     @cached_property
     def _targets(self) -> Tensor:

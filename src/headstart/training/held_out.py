@@ -37,13 +37,15 @@ class HeldOut:
     Args:
         images: The rows.
         learner: It may change its weights behind the cut afterwards, not the cut.
+        margins: What the learner's scores are added to, float [sample, class]; None for nothing.
     """
 
-    def __init__(self, images: ImageSet, learner: Classifier) -> None:
+    def __init__(self, images: ImageSet, learner: Classifier, margins: Floats | None = None) -> None:
         self.images = images
         self.learner = learner
         shown = Training(batch_size=min(BATCH_ROWS, len(images)))
-        self._batches = Batches("held", Stream(images, View()), learner.transform(), shown, None, learner.boundary)
+        plain = Stream(images, View(), margins=margins)
+        self._batches = Batches("held", plain, learner.transform(), shown, None, learner.boundary)
 
     def losses(self) -> Floats:
         """Log loss of each row by the learner's present weights with calibrated scores, float64 [sample]."""
@@ -57,5 +59,6 @@ class HeldOut:
         scores = np.empty((len(self.images), self.images.num_classes), np.float32)
         for step in range(-(-len(self.images) // self._batches.batch_size)):
             batch = self._batches.at(step, torch.device("cpu"))
-            scores[batch.rows.numpy()] = self.learner(batch.images).numpy()
+            logits = self.learner(batch.images)
+            scores[batch.rows.numpy()] = (logits if batch.margins is None else logits + batch.margins).numpy()
         return scores

@@ -92,7 +92,7 @@ class Fit:
         trained.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         if self.training.sharpness > 0:
-            with uphill(self.learner.parameters(), self.training.sharpness):
+            with uphill(self.learner, self.training.sharpness):
                 trained.optimizer.zero_grad(set_to_none=True)
                 self.accelerator.backward(self._loss(batch, step)[1])
         if self.training.clip > 0:
@@ -192,7 +192,7 @@ def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Trainin
     drawn = {
         name: [stream.images.fingerprint, stream.times, *(str(view) for view in (stream.view, *stream.also))]
         for name, stream in streams.items()
-    }
+    } | {f"{name} margins": float(np.abs(stream.margins).sum()) for name, stream in streams.items() if stream.margins is not None}
     rates = [[group.name, group.scale] for group in learner.rate_groups()]
     frozen = learner.boundary.stage if learner.boundary else None
     return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform()), frozen])

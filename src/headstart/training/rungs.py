@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.core.types import Floats
 from headstart.data.folds import Fold
-from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.training.cost import cost_probe
 from headstart.training.held_out import HeldOut
@@ -96,8 +95,8 @@ class Rungs:
         Differs: the share of the average is chosen on held-out rows, with their temperature.
         """
         name, whole = next(iter(streams.items()))
-        part = streams | {name: replace(whole, images=whole.images.take(fold.fit))}
-        held = whole.images.take(fold.held)
+        part = streams | {name: whole.take(fold.fit)}
+        held = whole.take(fold.held)
         beginning = state_of(self.learner)
         best: Reached | None = None
         for stage in self.stages:
@@ -130,10 +129,10 @@ class Rungs:
         if workspace:
             shutil.rmtree(workspace / "cache", ignore_errors=True)
 
-    def _reached(self, stage: str, beginning: State, held: ImageSet) -> Reached:
+    def _reached(self, stage: str, beginning: State, held: Stream) -> Reached:
         self.learner.freeze_up_to(stage)
         state = state_of(self.learner)
-        share, losses = best_share(self.learner, beginning, HeldOut(held, self.learner))
+        share, losses = best_share(self.learner, beginning, HeldOut(held.images, self.learner, held.margins))
         return Reached(stage, state, share, losses)
 
 

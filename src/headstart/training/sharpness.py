@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 TINY = 1e-12
 
 
 @contextmanager
-def uphill(parameters: Iterable[nn.Parameter], radius: float) -> Iterator[None]:
+def uphill(learner: nn.Module, radius: float) -> Iterator[None]:
     """Parameters moved by radius * gradient / norm of the whole gradient; they are back where they were afterwards.
 
+    Batch normalization that is learning its running mean and variance does not learn them meanwhile, as it has seen the batch.
+
     Args:
-        parameters: Those without a gradient stay.
+        learner: Its parameters without a gradient stay.
         radius: Length of the move, rho in the paper.
 
     Yields:
         Nothing; take new gradients inside.
 
     Reference: Foret et al., "Sharpness-Aware Minimization", ICLR 2021, eq. 2 and algorithm 1.
-    Differs: batch normalization that is still learning sees each batch twice.
     """
-    moved = [parameter for parameter in parameters if parameter.grad is not None]
+    moved = [parameter for parameter in learner.parameters() if parameter.grad is not None]
+    norms = [(module, module.momentum) for module in learner.modules() if isinstance(module, _BatchNorm)]
     before = [parameter.detach().clone() for parameter in moved]
     with torch.no_grad():
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(parameter.grad) for parameter in moved]))
         for parameter in moved:
             parameter.add_(parameter.grad * (radius / (norm + TINY)))
+    for module, _ in norms:
+        module.momentum = 0.0
     try:
         yield
     finally:
+        for module, momentum in norms:
+            module.momentum = momentum
         with torch.no_grad():
             for parameter, value in zip(moved, before, strict=True):
                 parameter.copy_(value)
