@@ -8,6 +8,7 @@ from PIL import Image
 from small_data import smooth, write_classes
 
 from headstart.core.errors import DataError, PlanError
+from headstart.data.domains import only_sources
 from headstart.data.task import Task
 
 
@@ -260,3 +261,39 @@ def test_label_budgets_that_mean_nothing_are_refused(options, sentence):
     with pytest.raises(PlanError) as error:
         Task.from_folder("emoji", target=["noto"], **options)
     assert str(error.value) == sentence
+
+
+def test_without_a_source_its_own_classes_are_gone_and_labels_are_renumbered(tmp_path):
+    first = write_classes(tmp_path / "first", {"ant": 7, "cat": 5}, seed=1)
+    second = write_classes(tmp_path / "second", {"bee": 3, "cat": 4}, seed=2)
+    target = write_classes(tmp_path / "target", {"cat": 10, "dog": 10}, seed=3)
+    task = Task.from_folder(target, sources=[first, second])
+    assert task.classes == ("ant", "bee", "cat", "dog")
+    one = only_sources(task, ["second"])
+    assert (one.classes, one.source.domain_names) == (("bee", "cat", "dog"), ("second",))
+    assert one.source.class_counts.tolist() == [3, 4, 0]
+    assert one.train.class_counts.tolist() == [0, 8, 8]
+    alone, never = only_sources(task, ()), Task.from_folder(target)
+    assert (alone.source, alone.classes) == (None, never.classes)
+    assert alone.train.labels.tolist() == never.train.labels.tolist()
+    assert alone.test.hidden_labels.tolist() == never.test.hidden_labels.tolist()
+    assert alone.test.sealed
+    assert alone.fingerprint == never.fingerprint
+    assert only_sources(task, ["first", "second"]) is task
+    assert only_sources(alone, ["first"]) is alone
+
+
+def test_without_its_only_source_an_unlabeled_target_keeps_the_names_of_classes(tmp_path):
+    source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
+    target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=2)
+    alone = only_sources(Task.from_folder(target, sources=[source]), ())
+    assert (alone.source, alone.classes, len(alone.train), len(alone.unlabeled)) == (None, ("cat", "dog"), 0, 6)
+
+
+def test_a_test_class_that_only_a_dropped_source_shows_is_unknown(tmp_path):
+    first = write_classes(tmp_path / "first", {"ant": 7, "cat": 5}, seed=1)
+    second = write_classes(tmp_path / "second", {"cat": 3, "dog": 4}, seed=2)
+    target = write_classes(tmp_path / "target", {"unlabeled": 6, "test/ant": 2, "test/dog": 3}, seed=3)
+    one = only_sources(Task.from_folder(target, sources=[first, second]), ["second"])
+    assert one.classes == ("cat", "dog")
+    assert sorted(one.test.hidden_labels.tolist()) == [-1, -1, 1, 1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TypeVar
 
@@ -218,6 +219,44 @@ def _task(cls: type[T], found: _Joined, parts: Parts, classes: tuple[str, ...], 
         place=found.place,
         native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[seen])),
         channels=1 if rows.scan.gray[seen].all() else 3,
+    )
+
+
+def only_sources(task: Task, names: Collection[str]) -> Task:
+    """The task as it is without the other sources: classes that only those show are gone, too.
+
+    Args:
+        task: With sources.
+        names: Of the domains to keep; none makes a task without a source.
+
+    Returns:
+        The task; test rows of a class that is gone have no label any more.
+    """
+    if not task.source:
+        return task
+    kept = task.source.take(np.array([domain in names for domain in task.source.domains], bool))
+    shown = np.flatnonzero(task.labeled.class_counts + kept.class_counts)
+    if len(kept) == len(task.source) or not len(shown):
+        return task if len(kept) else replace(task, source=None)
+    number = np.full(task.num_classes + 1, UNLABELED, np.int64)  # the last place is that of -1
+    number[shown] = np.arange(len(shown))
+    classes = tuple(task.classes[label] for label in shown)
+
+    def renumbered(part: ImageSet | None) -> ImageSet | None:
+        if part is None:
+            return None
+        made = replace(part, classes=classes, hidden_labels=number[part.hidden_labels])
+        made.__dict__["content_keys"] = part.content_keys
+        return made
+
+    return replace(
+        task,
+        classes=classes,
+        train=renumbered(task.train) or replace(task.train, classes=classes),
+        validation=renumbered(task.validation),
+        test=renumbered(task.test),
+        unlabeled=renumbered(task.unlabeled),
+        source=renumbered(kept) if len(kept) else None,
     )
 
 

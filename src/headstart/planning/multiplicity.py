@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scipy.stats import norm
 
+from headstart.evaluation.compare import Paired
 from headstart.planning.decision import Comparison
 
 ERROR = 0.05
@@ -40,7 +41,7 @@ def level_in_turn(number: int) -> float:
     return ERROR / (number * (number + 1))
 
 
-def is_ahead(comparison: Comparison, level: float) -> bool:
+def is_ahead(comparison: Comparison | Paired, level: float) -> bool:
     """Whether the first side's log loss is lower at that one-sided level, and at 5 % by the bootstrap itself.
 
     Few bootstrap draws lie beyond small levels, so that the bound there is a normal one; its standard error is that of the

@@ -1,0 +1,86 @@
+"""SourceRanking: labeled sources, what each is worth to a target, and which are used."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from headstart.core.estimate import Estimate
+from headstart.core.records import Record
+from headstart.evaluation.compare import Paired
+
+Choice = Literal["none", "one", "mixture", "weights"]
+
+
+class SourceJudgment(Record):
+    """One source, measured against the target.
+
+    Attributes:
+        name: The domain.
+        num_images: Its labeled rows.
+        num_classes: Classes that they show.
+        common_classes: Those of them that labeled target rows show, too; empty where no target row is labeled.
+        name_overlap: The share of the target's classes that it has by name; None without target labels.
+        agreement: The share of common classes that look alike in both domains, see `class_agreement`; None without target labels.
+        proxy_a: Proxy A-distance to the target's images, in [0, 2].
+        mmd: Unbiased squared mean discrepancy to them.
+        otdd: Distance of the labeled data sets; None without target labels or without POT.
+        leep: LEEP of a probe trained on it, on labeled target rows; None without target labels.
+        nce: NCE of that probe.
+        own: Leave-one-out accuracy of its own labels: near chance where they say nothing about its images.
+        own_chance: Share of its largest class.
+        own_p_value: Of guessing that well; see `p_value_of`.
+        by_others: Accuracy of a probe trained on all other sources, on its rows of their classes; None where there is no other.
+        others_chance: Share of the largest class among those rows.
+        others_p_value: Of guessing that well.
+        on_target: Accuracy of a probe trained on it, on labeled target rows; None without target labels.
+        gain: What it adds to the target's own labels on left-out target rows; None where that was not tested.
+        weight: What one of its rows weighs, a target row weighing 1; 0 where it is not used.
+        reason: Why it is used, or not.
+    """
+
+    name: str
+    num_images: int
+    num_classes: int
+    common_classes: tuple[str, ...]
+    name_overlap: float | None
+    agreement: float | None
+    proxy_a: float
+    mmd: float
+    otdd: float | None
+    leep: float | None
+    nce: float | None
+    own: Estimate
+    own_chance: float
+    own_p_value: float
+    by_others: Estimate | None = None
+    others_chance: float | None = None
+    others_p_value: float | None = None
+    on_target: Estimate | None = None
+    gain: Paired | None = None
+    weight: float = 0.0
+    reason: str = ""
+
+    @property
+    def used(self) -> bool:
+        """Whether it is used."""
+        return self.weight > 0
+
+
+class SourceRanking(Record):
+    """Sources, the ones in use first, then by their distance.
+
+    Attributes:
+        sources: One judgment each.
+        choice: "none", "one" (at full weight), "mixture" (several, all at full weight), or "weights".
+        used: Names of the sources in use.
+        num_labeled: Labeled target rows that decided; 0 where there are none.
+        sentence: What to tell a person.
+        notes: What else there is to know: sources left out when the data were read, an absent package.
+    """
+
+    sources: tuple[SourceJudgment, ...]
+    choice: Choice
+    used: tuple[str, ...]
+    num_labeled: int
+    sentence: str
+    notes: tuple[str, ...] = ()
