@@ -26,7 +26,27 @@ Minutes: TypeAlias = Annotated[
 Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Decides split, folds and training.")]
 PerClass: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Keep only N labeled training images a class.", show_default=False),
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Keep only N labeled training images a class; 0 takes all labels off a target that has sources.",
+        show_default=False,
+    ),
+]
+Sources: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source", metavar="DIR", help="Labeled images of another domain, of any layout; repeatable.", show_default=False
+    ),
+]
+TargetDomains: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target-domain",
+        metavar="NAME",
+        help="The target among the domains of DATA's column 'domain'; the others are sources; repeatable.",
+        show_default=False,
+    ),
 ]
 Settings: TypeAlias = Annotated[
     list[str] | None,

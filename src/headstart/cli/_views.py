@@ -47,6 +47,28 @@ def ranking_view(ranking: dict[str, Any]) -> RenderableType:
     return table(columns, rows, right=("#", "accuracy", "mean rank", "first"), title="Ranking (leave-one-out, frozen)")
 
 
+def sources_view(sources: dict[str, Any]) -> RenderableType:
+    """Sources, those in use first, each with its distances and what its labels tell; then why."""
+    from rich.console import Group
+
+    rows = []
+    for row in sources["sources"]:
+        cells = (
+            row["name"],
+            f"{row['num_images']:,}",
+            f"{row['proxy_a']:.2f}",
+            f"{row['mmd']:.3f}",
+            *("" if row[key] is None else f"{row[key]:.2f}" for key in ("otdd", "leep", "name_overlap")),
+            *("" if row[key] is None else f"{row[key]['value']:.2f}" for key in ("own", "on_target")),
+            f"{row['weight']:g}" if row["weight"] else "-",
+        )
+        rows.append([plain(cell, "bold" if row["weight"] else "") for cell in cells])
+    columns = ("source", "images", "proxy-A", "MMD", "OTDD", "LEEP", "shared", "own", "on target", "weight")
+    reasons = [("-", plain(f"{row['name']}: {row['reason']}.")) for row in sources["sources"]]
+    notes = [("-", plain(note)) for note in sources["notes"]]
+    return Group(table(columns, rows, right=columns[1:], title="Sources"), "", facts([*reasons, *notes]))
+
+
 def decision_view(decision: dict[str, Any]) -> RenderableType:
     """Every rung that was judged, then what was left out and why."""
     from rich.console import Group

@@ -9,19 +9,21 @@ POSITION = 10
 
 def inspect(
     data: options.Data,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
-    """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance."""
+    """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance, domains that do not fit."""
     from headstart.checks.inspection import inspect as inspect_task
     from headstart.cli._finish import exit_on_findings
     from headstart.cli._printing import print_json, show
     from headstart.cli._views import findings_view, task_view
     from headstart.data.task import Task
 
-    task = Task.from_folder(data, seed, per_class)
+    task = Task.from_folder(data, seed, per_class, sources=source or (), target=target_domain or ())
     findings = inspect_task(task)
     plain_findings = [finding.to_dict() for finding in findings]
     if as_json:

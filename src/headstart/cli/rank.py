@@ -10,19 +10,30 @@ POSITION = 11
 def rank(
     data: options.Data,
     pretrained: options.PretrainedNames = None,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the models that could be transferred from, with spread and canaries."""
+    """Rank the models that could be transferred from, with spread and canaries, and judge the sources, if any."""
     from headstart.cli._candidates import cards_named
     from headstart.cli._printing import plain, print_json, show
-    from headstart.cli._views import ranking_view
+    from headstart.cli._views import ranking_view, sources_view
+    from headstart.data.domains import with_stand_in
     from headstart.data.task import Task
     from headstart.planning.rank import rank as rank_cards
+    from headstart.planning.sources import judge_sources_by
 
-    ranking = rank_cards(Task.from_folder(data, seed, per_class), cards_named(pretrained))
+    task = Task.from_folder(data, seed, per_class, sources=source or (), target=target_domain or ())
+    ranked = with_stand_in(task)
+    ranking = rank_cards(ranked, cards_named(pretrained))
+    sources = judge_sources_by(task, ranking) if task.source else None
     if as_json:
-        print_json(ranking.to_dict())
-    else:
-        show(ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold"))
+        print_json({**ranking.to_dict(), **({"sources": sources.to_dict()} if sources else {})})
+        return
+    show(ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold"))
+    if ranked is not task:
+        show(plain("The target has no labels to rank by; the sources' stand in."))
+    if sources:
+        show("", sources_view(sources.to_dict()), "", plain(sources.sentence, "bold"))

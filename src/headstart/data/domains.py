@@ -260,6 +260,13 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     )
 
 
+def with_stand_in(task: Task) -> Task:
+    """The same task; where fewer than two classes have target labels, the source's rows stand in for the training rows."""
+    if task.source and int((task.labeled.class_counts > 0).sum()) < 2:
+        return replace(task, train=task.source, validation=None)
+    return task
+
+
 def _source(found: _Joined, classes: tuple[str, ...], kept: list[SourceRows]) -> ImageSet | None:
     """The rows of all sources as one set."""
     whole: ImageSet | None = None

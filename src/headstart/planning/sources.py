@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.predictions import Predictions
 from headstart.core.types import Integers
 from headstart.data.task import Task
@@ -16,7 +17,9 @@ from headstart.evaluation.compare import Paired, compare
 from headstart.features.class_statistics import has_mates
 from headstart.features.dataset_distance import transport_installed
 from headstart.features.joint_ridge import Labeled, LeftOut, leave_target_out
+from headstart.planning.inputs import input_pixels_for
 from headstart.planning.multiplicity import ERROR, is_ahead, level_of_best
+from headstart.planning.ranking import Ranking
 from headstart.planning.source_evidence import Seen, few_shot_accuracy, largest_share, measured, p_value_of, seen_domains
 from headstart.planning.source_ranking import Choice, SourceJudgment, SourceRanking
 
@@ -81,6 +84,13 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
                 f"makes {one.own_chance:.2f}"
             )
     return _ranking(task, judged, verdict)
+
+
+def judge_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
+    """As `judge_sources`, by the first candidate of a ranking's shortlist."""
+    first = next(one for one in ranking.candidates if one.name == ranking.chosen[0])
+    pixels = input_pixels_for(card_of(first.pretrained), task)
+    return judge_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
 
 
 def _by_left_out_rows(seen: Seen, names: list[str], fair: Integers) -> _Verdict:

@@ -1,0 +1,27 @@
+"""Do sources and labeled target images show other classes?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+
+def class_sets_differ(task: Task) -> Finding | None:
+    """A finding when a class is shown by sources alone or by labeled target images alone; none without target labels."""
+    if not task.source or not task.labeled.class_counts.any():
+        return None
+    at_home, abroad = task.labeled.class_counts > 0, task.source.class_counts > 0
+    only_source = [task.classes[label] for label in np.flatnonzero(abroad & ~at_home)]
+    only_target = [task.classes[label] for label in np.flatnonzero(at_home & ~abroad)]
+    if not only_source and not only_target:
+        return None
+    return Finding(
+        code="class-sets-differ",
+        severity="info",
+        title=f"Of {task.num_classes} classes, {len(only_source)} are shown by sources alone and {len(only_target)} by labeled "
+        "target images alone.",
+        evidence={"only_source": only_source, "only_target": only_target},
+        advice="Rename classes that mean the same; remove those from the sources that the target cannot show.",
+    )

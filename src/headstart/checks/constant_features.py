@@ -1,0 +1,51 @@
+"""Do given features say nothing?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.findings import Finding
+from headstart.core.types import Booleans
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+
+MOST_ROWS = 5_000
+
+
+def constant_features(task: Task) -> Finding | None:
+    """A finding when given feature vectors have features that are the same in all rows of a domain; never for pictures.
+
+    At most 5,000 evenly spaced rows of a domain are looked at. A domain of one row has none.
+    """
+    domains = {} if not task.train.images.embedded else _domains(task)
+    if not domains:
+        return None
+    still = {name: _still(rows) for name, rows in domains.items()}
+    everywhere = np.logical_and.reduce(list(still.values()))
+    somewhere = np.logical_or.reduce(list(still.values()))
+    if not somewhere.any():
+        return None
+    width, uneven = len(somewhere), int((somewhere & ~everywhere).sum())
+    where = f", {uneven} of them in some domains only" if uneven else ""
+    return Finding(
+        code="constant-features",
+        severity="error" if everywhere.all() else "warning" if uneven else "info",
+        title=f"Features that are the same in all rows ({int(somewhere.sum())} of {width}{where}) say nothing.",
+        evidence={"features": width, "constant": {name: int(mask.sum()) for name, mask in still.items()}},
+        advice="Make the features of all domains with the same network; leave out those that never change.",
+    )
+
+
+def _domains(task: Task) -> dict[str, list[ImageSet]]:
+    """The sets of each domain, of two rows or more."""
+    found = {task.name: [part for part in (task.labeled, task.unlabeled) if part]}
+    if task.source:
+        names = task.source.domain_names
+        found |= {name: [task.source.of_domain(name)] for name in names} or {"source": [task.source]}
+    return {name: parts for name, parts in found.items() if sum(map(len, parts)) > 1}
+
+
+def _still(parts: list[ImageSet]) -> Booleans:
+    rows = np.concatenate([part.images.vectors() for part in parts])
+    looked_at = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))]
+    return np.asarray((looked_at == looked_at[0]).all(axis=0))

@@ -1,0 +1,22 @@
+"""Are there fewer images of the target than classes?"""
+
+from __future__ import annotations
+
+from headstart.core.findings import Finding
+from headstart.data.task import Task
+
+
+def few_target_images(task: Task) -> Finding | None:
+    """A finding when a task with a source has fewer target images to learn from than classes."""
+    if not task.source:
+        return None
+    count = len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
+    if count >= task.num_classes:
+        return None
+    return Finding(
+        code="few-target-images",
+        severity="warning",
+        title=f"There are {count} images of the target and {task.num_classes} classes, so that some classes are not seen there.",
+        evidence={"images": count, "classes": task.num_classes},
+        advice="Add images of the target, labeled or not; what is adapted to so few fits them and no others.",
+    )

@@ -1,0 +1,67 @@
+"""Sources on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CENTERS = np.random.default_rng(0).normal(size=(3, 8)) * 2
+
+
+def write(path: Path, labels: list[str], domains: list[str] | None = None, seed: int = 0) -> Path:
+    order = ["ant", "bee", "cat"]
+    at = np.array([order.index(label) if label in order else row % 3 for row, label in enumerate(labels)])
+    features = CENTERS[at] + np.random.default_rng(seed).normal(size=(len(labels), 8))
+    arrays = {"features": features, "labels": np.array(labels)}
+    np.savez(path, **arrays, **({"domain": np.array(domains)} if domains else {}))
+    return path
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    write(tmp_path / "source.npz", ["ant", "bee", "cat"] * 20, seed=1)
+    write(tmp_path / "other.npz", ["dog", "emu"] * 10, seed=2)
+    write(tmp_path / "target.npz", ["ant", "bee", "cat"] * 15, seed=3)
+    write(tmp_path / "free.npz", [""] * 30, seed=4)
+    write(tmp_path / "both.npz", ["ant", "bee", "cat"] * 20, ["day"] * 30 + ["night"] * 30, seed=5)
+    return tmp_path
+
+
+def test_rank_judges_the_sources(place, headstart_command):
+    words = ("rank", place / "target.npz", "--source", place / "source.npz", "--source", place / "other.npz")
+    answer = headstart_command(*words)
+    assert answer.code == 0, answer.err
+    assert "Sources" in answer.out
+    assert 'Source "other" is left out' in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    found = json.loads(headstart_command(*words, "--json").out)
+    assert set(found) >= {"candidates", "chosen", "audit", "sources"}
+    assert [one["name"] for one in found["sources"]["sources"]] == ["source"]
+    assert found["sources"]["choice"] in {"none", "one"}
+    assert "sources" not in json.loads(headstart_command("rank", place / "target.npz", "--json").out)
+
+
+def test_rank_goes_by_the_source_where_the_target_has_no_labels(place, headstart_command):
+    words = ("rank", place / "free.npz", "--source", place / "source.npz")
+    found = json.loads(headstart_command(*words, "--json").out)
+    assert found["sources"]["used"] == ["source"]
+    assert found["sources"]["num_labeled"] == 0
+    assert found["candidates"][0]["estimate"]["value"] > 0.8
+    assert "The target has no labels to rank by; the sources' stand in." in headstart_command(*words).out
+
+
+def test_inspect_shows_what_joining_noticed(place, headstart_command):
+    words = ("inspect", place / "both.npz", "--target-domain", "night", "--per-class", "0")
+    found = json.loads(headstart_command(*words, "--json").out)
+    assert (found["task"]["num_source"], found["task"]["source_domains"]) == (30, ["day"])
+    assert "target-labels-hidden" in [one["code"] for one in found["findings"]]
+    assert "30 labeled images of day" in headstart_command(*words).out
+
+
+def test_no_labels_without_sources_are_refused(place, headstart_command):
+    answer = headstart_command("inspect", place / "target.npz", "--per-class", "0")
+    assert answer.code == 2
+    assert answer.err.strip() == "error: per_class = 0: at least 1 labeled image a class is needed. Raise it."
