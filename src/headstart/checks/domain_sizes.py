@@ -26,5 +26,5 @@ def domain_sizes(task: Task) -> Finding | None:
         severity="warning" if ratio >= SEVERE else "info",
         title=f'"{most}" has {ratio:.0f} times the images of "{least}" ({large:,} against {small:,}).',
         evidence={"ratio": round(ratio, 2), "counts": dict(counts)},
-        advice="Nothing needs doing for a large source: a part of it is looked at. A small domain tells little; add images to it.",
+        advice="Nothing needs doing for a large source: part of it is looked at. A small domain tells little: add images to it.",
     )
