@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.optimize import linprog
 
+from headstart.losses.distances import squared_distances
 from headstart.losses.joint_transport import joint_cost, optimal_coupling
 
 SIZES = [(5, 5), (6, 3), (2, 8), (7, 5)]
@@ -17,7 +18,7 @@ def cost_of(source: int, target: int) -> torch.Tensor:
 def test_cost_by_hand() -> None:
     source, target = torch.tensor([[0.0, 1.0]]), torch.tensor([[3.0, 5.0], [0.0, 2.0]])
     logits = torch.tensor([[0.2, 0.8], [0.5, 0.5]]).log()
-    cost = joint_cost(source, target, torch.tensor([[1.0, 0.0]]), logits, 0.1, 2.0)
+    cost = joint_cost(squared_distances(source, target), torch.tensor([[1.0, 0.0]]), logits, 0.1, 2.0)
     torch.testing.assert_close(cost, torch.tensor([[2.5 - 2 * np.log(0.2), 0.1 - 2 * np.log(0.5)]], dtype=torch.float32))
 
 
@@ -49,7 +50,7 @@ def test_its_cost_is_that_of_pot(source: int, target: int) -> None:
 
 def test_the_coupling_carries_no_gradient_and_the_cost_does() -> None:
     source, target = torch.randn(3, 2, requires_grad=True), torch.randn(3, 2, requires_grad=True)
-    cost = joint_cost(source, target, torch.eye(2)[[0, 1, 1]], target, 1.0, 1.0)
+    cost = joint_cost(squared_distances(source, target), torch.eye(2)[[0, 1, 1]], target, 1.0, 1.0)
     coupling = optimal_coupling(cost)
     assert not coupling.requires_grad
     (coupling * cost).sum().backward()

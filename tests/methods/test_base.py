@@ -102,3 +102,15 @@ def test_a_method_that_needs_stages_is_refused_without(task: Task, backbone: Bac
     assert unmet(method, task, backbone) == (
         f"ridge treats stages apart, and {backbone.card.name} has none. Choose another network, or fine_tune."
     )
+
+
+def test_a_method_that_compares_domains_needs_labels_of_two(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = _needing("domains", monkeypatch)
+    alone = replace(task, train=task.train.take([]), source=replace(task.train, domains=("sketch",) * 5))
+    assert unmet(method, alone) == (
+        f"ridge compares domains, and all labeled images of {task.name} are of one, sketch. "
+        "Name several sources with --source, or choose erm."
+    )
+    assert unmet(method, replace(alone, train=task.train)) == ""
+    two = replace(alone, source=replace(task.train, domains=("photo",) * 2 + ("sketch",) * 3))
+    assert unmet(method, two) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -35,8 +37,8 @@ def randomly_conditioned(features: Tensor, probs: Tensor, feature_map: Tensor, p
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018, section 3.2 (randomized).
     """
-    width: int = feature_map.shape[1]
-    return (features @ feature_map) * (probs @ prob_map) / width**0.5
+    products: Tensor = (features @ feature_map) * (probs @ prob_map)
+    return products / math.sqrt(feature_map.shape[1])
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -20,5 +21,6 @@ def norm_gap(features: Tensor, step: float) -> Tensor:
     Reference: Xu et al., "Larger Norm More Transferable: An Adaptive Feature Norm Approach for Unsupervised Domain Adaptation",
         ICCV 2019, section 3 (stepwise).
     """
-    lengths = features.norm(dim=1)
-    return (lengths.detach() + step - lengths).square().mean()
+    lengths: Tensor = torch.linalg.vector_norm(features, dim=1)
+    gaps = lengths.detach() + step - lengths
+    return gaps.square().mean()

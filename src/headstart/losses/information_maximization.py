@@ -22,4 +22,5 @@ def information_maximization(logits: Tensor, diversity: float = 1.0) -> Tensor:
         Liang et al., "Do We Really Need to Access the Source Data?", ICML 2020, section 3.
     """
     shares = torch.softmax(logits, dim=1).mean(dim=0)
-    return mean_entropy(logits) - diversity * torch.special.entr(shares).sum()
+    variety: Tensor = torch.special.entr(shares).sum()
+    return mean_entropy(logits) - diversity * variety

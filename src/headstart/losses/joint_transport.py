@@ -10,14 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def joint_cost(
-    source: Tensor, target: Tensor, labels: Tensor, target_logits: Tensor, feature_weight: float, label_weight: float
-) -> Tensor:
-    """Weighted squared distance of features plus weighted cross-entropy of target predictions with source labels, pair by pair.
+def joint_cost(distances: Tensor, labels: Tensor, target_logits: Tensor, feature_weight: float, label_weight: float) -> Tensor:
+    """Weighted distance of features plus weighted cross-entropy of target predictions with source labels, pair by pair.
 
     Args:
-        source: float [source, feature].
-        target: float [target, feature].
+        distances: Of features, squared, float [source, target].
         labels: Of the source rows, as probabilities, float [source, class].
         target_logits: float [target, class].
         feature_weight: Of the distances, alpha in the paper.
@@ -28,7 +25,6 @@ def joint_cost(
 
     Reference: Damodaran et al., "DeepJDOT", ECCV 2018, section 3.
     """
-    distances = torch.cdist(source, target, compute_mode="donot_use_mm_for_euclid_dist").square()
     return feature_weight * distances - label_weight * labels @ functional.log_softmax(target_logits, dim=1).T
 
 

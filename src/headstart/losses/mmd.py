@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from headstart.losses.distances import squared_distances
+
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Of the kernels, as multiples of the median squared distance."""
 
@@ -38,8 +40,7 @@ def gaussian_kernel(rows: Tensor, widths: tuple[float, ...] = WIDTHS) -> Tensor:
     Returns:
         float [sample, sample], symmetric, with ones on the diagonal.
     """
-    # Not by way of a matrix product, in which near rows lose their digits.
-    squares = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()
+    squares = squared_distances(rows, rows)
     above = torch.triu(torch.ones_like(squares, dtype=torch.bool), diagonal=1)
     median = squares.detach()[above].median().clamp_min(torch.finfo(squares.dtype).tiny)
     return torch.stack([torch.exp(-squares / (width * median)) for width in widths]).mean(dim=0)

@@ -27,6 +27,7 @@ from headstart.methods.model import Model
 from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
+from headstart.training.domains import domains_of, joined
 from headstart.training.held_out import held_out
 from headstart.training.learner import Classifier, Learner
 from headstart.training.loop import train
@@ -34,9 +35,9 @@ from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "source", "peft", "stages", "batch_norm", "source_classes"]
+Need = Literal["pictures", "unlabeled", "source", "domains", "peft", "stages", "batch_norm", "source_classes"]
 """What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, a labeled source
-domain, the peft package, stages to cut behind, batch normalization, a classifier of its own."""
+domain, labels of two domains, the peft package, stages to cut behind, batch normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -94,6 +95,9 @@ class Method(Record):
 
 class GradientMethod(Method):
     """A method trained by the one loop. Subclasses say what is fed, built, minimized and deployed; `fit` is final.
+
+    A method that needs a source sees a task whose training rows are those of the source and then the labeled ones of the target.
+    It trains behind every one of its stages: rows held out of the source would choose what changes least.
 
     A method's learner is its own subclass of `Learner`; the types here name the base, as the loop knows no more of it.
     """
@@ -154,8 +158,9 @@ class GradientMethod(Method):
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`."""
         check_needs(self, task, backbone)
+        task = self._seen(task)
         stages = self.stages(backbone)
-        fold = held_out(task.train, training.seed) if stages else None
+        fold = held_out(task.train, training.seed) if stages and "source" not in self.needs else None
         part = task.restricted_to(fold.fit) if fold else task
         learner = self._built(part, backbone, training)
         streams = self._fed(task, backbone)
@@ -165,6 +170,10 @@ class GradientMethod(Method):
         else:
             learner = train(learner, streams, self.losses, training, workspace, self.after_step)
         return self.deploy(learner, task)
+
+    @final
+    def _seen(self, task: Task) -> Task:
+        return joined(task) if "source" in self.needs else task
 
     @final
     def _fed(self, task: Task, backbone: Backbone) -> dict[str, Stream]:
@@ -183,6 +192,7 @@ class GradientMethod(Method):
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
         """See `Method.predicted_seconds`: reading every row once, plus all steps, those behind every stage included."""
         check_needs(self, task, backbone)
+        task = self._seen(task)
         rows = probe_rows(task.train, training)
         unlabeled = task.unlabeled.take(np.arange(min(len(task.unlabeled), len(rows)))) if task.unlabeled else None
         few = replace(task, train=task.train.take(rows), validation=None, test=None, unlabeled=unlabeled)
@@ -212,6 +222,7 @@ class GradientMethod(Method):
             TrainingError: The loss is not finite before the first step.
         """
         check_needs(self, task, backbone)
+        task = self._seen(task)
         learner = self._built(task, backbone, training)
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
@@ -262,6 +273,9 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not task.source:
         advice = "Name one with --source, or choose ridge."
         yield "source", f"{kind} needs labeled images of a source domain, and {task.name} has none. {advice}"
+    elif len(names := domains_of(task)) < 2:
+        advice = "Name several sources with --source, or choose erm."
+        yield "domains", f"{kind} compares domains, and all labeled images of {task.name} are of one, {names[0]}. {advice}"
     if find_spec("peft") is None:
         yield "peft", WITHOUT_PEFT
     if backbone is None:

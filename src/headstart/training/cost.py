@@ -22,16 +22,18 @@ NUM_STEPS = 3
 
 
 def probe_rows(images: ImageSet, training: Training) -> Integers:
-    """Rows enough for one step, with two of every class where there are two, int64 [sample].
+    """Rows enough for one step, with two of every class of every domain where there are two, int64 [sample].
 
     Args:
         images: The training rows.
         training: Names the batch size.
 
     Returns:
-        The first rows of each class in turn.
+        The first rows of each class of each domain in turn.
     """
     labels = images.labels
+    if images.domains:
+        labels = labels + images.num_classes * np.unique(images.domains, return_inverse=True)[1]
     order = np.argsort(labels, kind="stable")
     ranks = np.empty(len(labels), np.int64)
     ranks[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order], side="left")
@@ -49,7 +51,7 @@ def cost_probe(
         few: The fit's streams, cut down to a few rows.
         losses: What is minimized.
         training: Budget and optimizer of the fit to come.
-        num_rows: Rows of each stream in the fit to come.
+        num_rows: Rows of each stream in the fit to come, in the order of its streams.
 
     Returns:
         Time to read a row, or to have it looked at by what is frozen, times rows, stream by stream, plus the median of three
@@ -66,7 +68,7 @@ def cost_probe(
             fit.step(trained, step)
             marks.append(time.perf_counter())
     learner.cpu()
-    return read + median(np.diff(marks).tolist()) * num_steps(training, num_rows[next(iter(few))])
+    return read + median(np.diff(marks).tolist()) * num_steps(training, next(iter(num_rows.values())))
 
 
 def _seconds_of_reading(batches: Batches) -> float:

@@ -1,0 +1,125 @@
+"""SHOT: a source's head is kept, and features of target pictures move until it is sure of them; the source is not seen again."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.losses.information_maximization import information_maximization
+from headstart.losses.pseudo_labels import confident_targets
+from headstart.methods.base import GradientMethod, Need
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.learner import Classifier
+from headstart.training.pool import learner_with_memory, streams_with_pool
+from headstart.training.running_mean import RunningMean
+from headstart.training.settings import Training
+
+
+@final
+class Shot(GradientMethod):
+    """Trains on source pictures for a share of the steps; from then on sees target pictures alone, with the head as it is.
+
+    Features move until predictions are sure one by one and various together, and follow the classes of the nearest centroids.
+
+    Needs: labeled source pictures, and unlabeled target pictures of the same classes. With `source_share` 0 the source gives the
+        head that training starts from and nothing else.
+    Helps: where the source's head is mostly right on the target; where target pictures matter alone.
+    Hurts: where classes are far from equally frequent in the target, as predictions are made various.
+
+    Reference: Liang, Hu & Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for Unsupervised Domain
+        Adaptation", ICML 2020.
+    Differs: centroids are running means over steps in place of means over all target pictures; the head has no weight
+        normalization and no bottleneck before it; training starts from the ridge head, and views are computed once where the
+        first part of the network is frozen.
+
+    Attributes:
+        depth: How far training reaches down; see lp_ft.
+        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
+        unlabeled_ratio: Unlabeled rows a step for each labeled one.
+        source_share: Of the steps, behind every stage, for training on the source.
+        diversity: Weight of the entropy of the mean prediction.
+        centroid_weight: Of the cross-entropy with the classes of the nearest centroids; 0.3 in the paper.
+        decay: Of the centroids a step.
+    """
+
+    summary: ClassVar[str] = "Features of target pictures move until the source's head is sure of them (source-free)"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
+
+    depth: Depth = "middle"
+    flip: bool = False
+    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 2
+    source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
+    centroid_weight: Annotated[float, Field(ge=0, le=10)] = 0.3
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return stages_behind(backbone, self.depth)
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        return learner_with_memory(backbone, task, Centroids(self.decay, task.num_classes, backbone.feature_width))
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        if progress < self.source_share:
+            return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
+        centroids = learner.extra
+        assert isinstance(centroids, Centroids)
+        features = learner.features(batch["unlabeled"].images)
+        logits = functional.linear(features, learner.head.weight.detach(), learner.head.bias.detach())
+        targets = centroids(features.detach(), logits.detach().softmax(dim=1))
+        return {
+            "information": information_maximization(logits, self.diversity),
+            "centroids": self.centroid_weight * soft_cross_entropy(logits, targets),
+        }
+
+
+class Centroids(nn.Module):
+    """The directions of the classes among target features, weighted by predictions at first and then by the nearest of those.
+
+    Args:
+        decay: Of the running means a step.
+        num_classes: Number of classes.
+        width: Of the features.
+    """
+
+    def __init__(self, decay: float, num_classes: int, width: int) -> None:
+        super().__init__()
+        self.predicted = RunningMean(decay, (num_classes, width))
+        self.nearest = RunningMean(decay, (num_classes, width))
+
+    @torch.no_grad()
+    def forward(self, features: Tensor, probs: Tensor) -> Tensor:
+        """The classes of the nearest centroids, which take these rows in, as probabilities 0 or 1.
+
+        Args:
+            features: float [batch, feature].
+            probs: Predictions, float [batch, class].
+
+        Returns:
+            float [batch, class].
+        """
+        rows = functional.normalize(features.to(self.predicted.total), dim=1)
+        first = confident_targets(self._cosines(rows, self.predicted(_sums(rows, probs))))
+        return confident_targets(self._cosines(rows, self.nearest(_sums(rows, first)))).to(probs)
+
+    @staticmethod
+    def _cosines(rows: Tensor, sums: Tensor) -> Tensor:
+        """[batch, class]; a class without rows is farther than all others."""
+        return (rows @ functional.normalize(sums, dim=1).T).masked_fill(~sums.any(dim=1), -2.0)
+
+
+def _sums(rows: Tensor, probs: Tensor) -> Tensor:
+    """The sum of the rows of each class over the number of rows, [class, feature]; the direction alone matters."""
+    return probs.to(rows).T @ rows / len(rows)

@@ -1,0 +1,1 @@
+"""Methods that learn from several labeled domains for one that they have not seen."""

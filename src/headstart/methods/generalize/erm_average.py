@@ -1,0 +1,99 @@
+"""ERM with averaged weights: the mean of the weights that training passes through."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.methods.base import GradientMethod, Need
+from headstart.methods.model import Model
+from headstart.training.batches import Batch
+from headstart.training.depth import Depth, stages_behind
+from headstart.training.domains import losses_by_domain, streams_by_domain
+from headstart.training.learner import Classifier
+from headstart.training.pool import learner_with_memory
+from headstart.training.settings import Training
+from headstart.training.teacher import Teacher
+
+
+@final
+class ErmAverage(GradientMethod):
+    """Does what erm does, and deploys the plain mean of the weights from a share of the training on.
+
+    The mean lies in a flat place, where a shift of the data changes the loss less.
+
+    Needs: labeled source pictures; none of the target.
+    Helps: most reliably of all such methods, for the price of a second set of weights.
+    Hurts: where few steps are done after averaging began.
+
+    Reference: Arpit et al., "Ensemble of Averages", NeurIPS 2022 (simple moving average); Cha et al., "SWAD", NeurIPS 2021.
+    Differs: averaging begins after a share of the steps behind every stage; the running average that training itself keeps
+        goes over the mean, too, unless training.ema is 0. Every domain gives a batch to a step; training starts from the
+        ridge head, and views are computed once where the first part of the network is frozen.
+
+    Attributes:
+        depth: How far training reaches down; see lp_ft.
+        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
+        begin: Share of the steps after which averaging begins.
+    """
+
+    summary: ClassVar[str] = "ERM that deploys the mean of the weights that it passed through"
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source")
+
+    depth: Depth = "middle"
+    flip: bool = False
+    begin: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return streams_by_domain(task, self.flip)
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return stages_behind(backbone, self.depth)
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        learner = learner_with_memory(backbone, task)
+        learner.extra = PassedThrough(learner)
+        return learner
+
+    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        mean = learner.extra
+        assert isinstance(mean, PassedThrough)
+        mean.counting.fill_(progress >= self.begin)
+        return {"cross_entropy": losses_by_domain(learner, batch).mean()}
+
+    def after_step(self, learner: Classifier, step: int) -> None:
+        assert isinstance(learner.extra, PassedThrough)
+        learner.extra.update(learner)
+
+    def deploy(self, learner: Classifier, task: Task) -> Model:
+        assert isinstance(learner.extra, PassedThrough)
+        learner.load_state_dict(learner.extra.mean.weights(), strict=False)
+        return super().deploy(learner, task)
+
+
+class PassedThrough(nn.Module):
+    """The mean of the weights that training passed through since counting began; the latest ones before that.
+
+    Args:
+        learner: Whose weights.
+    """
+
+    counting: Tensor
+    number: Tensor
+
+    def __init__(self, learner: Classifier) -> None:
+        super().__init__()
+        self.mean = Teacher(learner)
+        self.register_buffer("counting", torch.tensor(False))
+        self.register_buffer("number", torch.tensor(0))
+
+    def update(self, learner: Classifier) -> None:
+        """Take in the weights after a step."""
+        self.number.copy_(self.number + 1 if self.counting else torch.ones_like(self.number))
+        self.mean.update(learner, 1 - 1 / int(self.number))

@@ -1,0 +1,75 @@
+"""MixStyle: pictures that borrow each other's style inside a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headstart.backbones.trace import Layout
+from headstart.training.learner import Classifier
+
+EPSILON = 1e-6
+
+
+def styles_mixed(maps: Tensor, partners: Tensor, shares: Tensor, layout: Layout = "channels first") -> Tensor:
+    """Maps whose mean and standard deviation over places, channel by channel, are blended with those of other rows' maps.
+
+    Args:
+        maps: float [batch, channel, place ...], or [batch, place ..., channel].
+        partners: Whose style each row is blended with, int64 [batch].
+        shares: How much of its own style each row keeps, float [batch].
+        layout: Where the channels are.
+
+    Returns:
+        The maps; no gradient goes through the styles.
+
+    Reference: Zhou et al., "Domain Generalization with MixStyle", ICLR 2021, eqs. 3-6.
+    """
+    places = tuple(range(2, maps.ndim)) if layout == "channels first" else tuple(range(1, maps.ndim - 1))
+    with torch.no_grad():
+        mean = maps.mean(dim=places, keepdim=True)
+        std = (maps.var(dim=places, keepdim=True) + EPSILON).sqrt()
+        own = shares.to(maps).view(-1, *[1] * (maps.ndim - 1))
+        new_mean, new_std = (own * style + (1 - own) * style[partners] for style in (mean, std))
+    return (maps - mean) / std * new_std + new_mean
+
+
+@contextmanager
+def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iterator[None]:
+    """Let the learner mix styles meanwhile where its trained part begins: behind the cut, or else behind its first two stages.
+
+    Args:
+        learner: Its passes draw from the global random stream.
+        probability: Of mixing at all in a pass.
+        alpha: Of the beta distribution of the shares; small values leave most rows nearly as they are or swap styles whole.
+
+    Yields:
+        Nothing.
+    """
+    stages = {stage.name: stage.layout for stage in learner.backbone.anatomy.stages}
+    chosen = [learner.boundary.stage] if learner.boundary else list(stages)[:2]
+
+    def hook_for(layout: Layout) -> Any:
+        def hook(module: Any, args: Any, maps: Tensor) -> Tensor:
+            if maps.ndim < 3 or float(torch.rand(())) >= probability:
+                return maps
+            partners = torch.randperm(len(maps))
+            shares = torch.distributions.Beta(alpha, alpha).sample((len(maps),))
+            return styles_mixed(maps, partners.to(maps.device), shares.to(maps.device), layout)
+
+        return hook
+
+    handles = [
+        learner.backbone.module.get_submodule(name).register_forward_hook(hook_for(layout))
+        for name, layout in stages.items()
+        if name in chosen
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
