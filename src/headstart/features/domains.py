@@ -88,6 +88,22 @@ class Domains:
         groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
         return fit_lifted_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.lifted)
 
+    def target_ridge(self, probs: Floats, rows: Integers | None = None) -> LiftedRidge:
+        """Ridge on target rows with guessed labels; those whose label is known keep it.
+
+        Args:
+            probs: float [target, class]: of which class each row is taken to be; the likeliest counts, as much as it is likely.
+            rows: int64 [row]: the target rows that `probs` is about; None for all.
+
+        Returns:
+            The fit. Its temperature is too small, as labels follow from rows.
+        """
+        every = np.arange(len(self.target)) if rows is None else rows
+        known = self.target_labels[every]
+        labels = np.where(known != UNLABELED, known, probs.argmax(axis=1))
+        weights = np.where(known != UNLABELED, 1.0, np.maximum(probs.max(axis=1), 1e-3))
+        return fit_lifted_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.lifted)
+
 
 def domains_of(task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int) -> Domains:
     """The task's source rows and target rows in one chart.

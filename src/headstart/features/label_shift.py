@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import minimize, nnls
+from scipy.special import log_softmax
 
 from headstart.core.types import Floats, Integers
 from headstart.features.class_statistics import one_hot
+from headstart.features.temperature import fit_temperature
 
 MOST_STEPS = 1_000
 TOLERANCE = 1e-10
-"""Change of the shares at which expectation maximization stops."""
+"""Change of the shares at which iterations stop."""
+OFFSET_PENALTY = 1e-3
 
 
 def class_shares(labels: Integers, num_classes: int, weights: Floats | None = None) -> Floats:
@@ -61,11 +64,86 @@ def likely_shares(target_probs: Floats, source_shares: Floats) -> Floats:
     """
     present = source_shares > 0
     ratio = np.where(present, target_probs / np.where(present, source_shares, 1.0), 0.0)
-    shares = source_shares.copy()
+    return mixture_shares(ratio, source_shares)
+
+
+def mixture_shares(densities: Floats, start: Floats) -> Floats:
+    """The shares of a mixture's components that make rows likeliest, by expectation maximization.
+
+    Args:
+        densities: float [sample, component], at least 0: each component's at each row.
+        start: float64 [component], summing to 1; components that start at 0 stay there.
+
+    Returns:
+        float64 [component], summing to 1.
+
+    Reference: Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 1977, section 4.3.
+    """
+    shares = start
     for _ in range(MOST_STEPS):
-        joint = ratio * shares
+        joint = densities * shares
         updated = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
+        total = updated.sum()
+        if not total > 0:
+            return start
+        updated = updated / total
         if np.abs(updated - shares).max() < TOLERANCE:
-            return np.asarray(updated / updated.sum())
+            return np.asarray(updated)
         shares = updated
-    return np.asarray(shares / shares.sum())
+    return np.asarray(shares)
+
+
+def matching_factors(target_probs: Floats, shares: Floats) -> Floats:
+    """What to multiply probabilities by, class by class, so that after scaling to 1 their mean is the given shares.
+
+    Args:
+        target_probs: float [target, class].
+        shares: float64 [class], summing to 1.
+
+    Returns:
+        float64 [class], at least 0; 1 on average over the classes that have a share.
+
+    Reference: iterative proportional fitting, Deming & Stephan, Annals of Mathematical Statistics 1940; the aim is that of
+        Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
+    """
+    factors = np.asarray(shares > 0, np.float64)
+    for _ in range(MOST_STEPS):
+        scaled = target_probs * factors
+        means = (scaled / np.maximum(scaled.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
+        if np.abs(means - shares).max() < TOLERANCE:
+            break
+        factors = np.where(shares > 0, factors * shares / np.maximum(means, 1e-12), 0.0)
+        factors = np.clip(factors / factors[shares > 0].mean(), 0.0, 1e6)
+    return np.asarray(factors)
+
+
+def calibration(scores: Floats, labels: Integers) -> tuple[float, Floats]:
+    """Temperature and class offsets that turn held-out scores into probabilities: softmax(scores / temperature + offsets).
+
+    Args:
+        scores: float [sample, class], of rows that the classifier has not seen.
+        labels: int64 [sample].
+
+    Returns:
+        Temperature and float64 [class], mean 0 over the classes that have rows; other classes get 0.
+
+    Reference: Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at Label Shift
+        Adaptation", ICML 2020, section 3 (bias-corrected temperature scaling).
+    Differs: offsets are held near zero by a weak penalty.
+    """
+    num_classes = scores.shape[1]
+    targets = one_hot(labels, num_classes)
+    present = np.asarray(targets.sum(axis=0) > 0)
+    start = np.append(np.zeros(num_classes), -np.log(fit_temperature(scores, labels)))
+
+    def loss(point: Floats) -> tuple[float, Floats]:
+        scale = np.exp(point[-1])
+        logs = log_softmax(scale * scores + point[:-1], axis=1)
+        errors = (np.exp(logs) - targets) / len(labels)
+        slope = np.append(errors.sum(axis=0) * present + 2 * OFFSET_PENALTY * point[:-1], scale * (errors * scores).sum())
+        return float(-(targets * logs).sum() / len(labels) + OFFSET_PENALTY * (point[:-1] ** 2).sum()), slope
+
+    bounds = [(-10.0, 10.0) if one else (0.0, 0.0) for one in present] + [(start[-1] - 1.0, start[-1] + 1.0)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    offsets = np.where(present, found[:-1] - found[:-1][present].mean(), 0.0)
+    return float(np.exp(-found[-1])), np.asarray(offsets)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, TypeAlias, final
 
 import numpy as np
 from pydantic import Field
+from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
-from headstart.core.types import Floats
+from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.features.domains import NUM_AXES, Domains, domains_of
+from headstart.features.label_shift import calibration, class_shares
 from headstart.features.lifted_ridge import LiftedRidge
 from headstart.features.representation import Blocks
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import ChartHead, Head
 from headstart.methods.model import Model
 from headstart.training.settings import Training
+
+SharesOf: TypeAlias = Callable[[Floats, Integers, Floats, Floats], Floats]
+SMALLEST_FACTOR = 1e-6
 
 
 class FeatureAdaptation(Method):
@@ -71,3 +77,42 @@ def head_of_ridge(domains: Domains, found: LiftedRidge, bias: Floats | None = No
     lifts = (*domains.lifts, *([found.lift] if found.lift else []))
     total = found.fit.bias if bias is None else found.fit.bias + bias
     return ChartHead(domains.chart, lifts, found.fit.weight, np.asarray(total)), found.fit.temperature
+
+
+def shifted_head(domains: Domains, shares_of: SharesOf) -> tuple[ChartHead, float]:
+    """The source model, calibrated and corrected for the class shares of the target.
+
+    Args:
+        domains: Whose target rows have the shares that are looked for.
+        shares_of: From probabilities of source rows out of sample [source, class], their labels, probabilities of target rows
+            [target, class] and the source's class shares to the target's shares, float64 [class].
+
+    Returns:
+        Head and temperature.
+    """
+
+    def factors(source: Floats, labels: Integers, target: Floats, shares: Floats) -> Floats:
+        found = shares_of(source, labels, target, shares)
+        return np.asarray(np.where(shares > 0, found / np.where(shares > 0, shares, 1.0), 0.0))
+
+    return corrected_head(domains, factors)
+
+
+def corrected_head(domains: Domains, factors_of: SharesOf) -> tuple[ChartHead, float]:
+    """The source model, calibrated, its probabilities multiplied class by class.
+
+    Args:
+        domains: As in `shifted_head`.
+        factors_of: From the same to factors, float64 [class].
+
+    Returns:
+        Head and temperature.
+    """
+    found = domains.ridge()
+    fit = found.fit
+    labels = domains.labels[fit.judged]
+    temperature, offsets = calibration(fit.loo_scores, labels)
+    held, target = (softmax(scores / temperature + offsets, axis=1) for scores in (fit.loo_scores, found.scores(domains.target)))
+    factors = factors_of(held, labels, target, class_shares(labels, domains.num_classes))
+    head, _ = head_of_ridge(domains, found, temperature * (offsets + np.log(np.maximum(factors, SMALLEST_FACTOR))))
+    return head, temperature

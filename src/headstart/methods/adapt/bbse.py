@@ -1,0 +1,33 @@
+"""BBSE: class shares of the target from the confusions of the source model."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from headstart.features.domains import Domains
+from headstart.features.label_shift import confused_shares
+from headstart.methods._adapted import FeatureAdaptation, shifted_head
+from headstart.methods.heads import ChartHead
+
+
+@final
+class BBSE(FeatureAdaptation):
+    """Solves for the class shares of the target that explain what the source model says there, and corrects the model for them.
+
+    Needs: a labeled source and some hundred target images without labels.
+    Helps: where the classes come in other shares and look the same.
+    Hurts: where they look different: then what the model says is not explained by shares.
+
+    Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018.
+    Differs: probabilities are corrected instead of training again with weights.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+    """
+
+    summary: ClassVar[str] = "Source model corrected for the target's class shares, from its confusions"
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        return shifted_head(domains, lambda source, labels, target, _: confused_shares(source, labels, target))

@@ -1,0 +1,54 @@
+"""JDOT: a model of the target and a transport of labeled rows, found in turn."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+from pydantic import Field
+from scipy.special import softmax
+
+from headstart.features.class_statistics import one_hot
+from headstart.features.domains import Domains
+from headstart.features.transport import MOST_ROWS, plan_of, scaled_costs, some_rows
+from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ChartHead
+
+
+@final
+class JDOT(FeatureAdaptation):
+    """Carries rows with their labels onto target rows with what the model says of them, and fits the model to what arrives.
+
+    Both are done in turn, from the source model on.
+
+    Needs: a labeled source, some target images without labels, and POT.
+    Helps: where features and rule move together.
+    Hurts: where the classes come in other shares.
+
+    Reference: Courty et al., "Joint Distribution Optimal Transportation for Domain Adaptation", NeurIPS 2017, algorithm 1.
+    Differs: target rows take the likeliest label that arrives, weighted by its share; at most 1,000 rows of each domain.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        feature_weight: alpha, the weight of distances of features against those of labels.
+        rounds: How often both are done.
+    """
+
+    summary: ClassVar[str] = "Labels carried to target rows jointly with the model's predictions (JDOT)"
+
+    feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    rounds: Annotated[int, Field(ge=1, le=100)] = 10
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
+        theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
+        rows, labels = domains.target[theirs], one_hot(domains.source_labels[ours], domains.num_classes)
+        distances = self.feature_weight * scaled_costs(domains.source[ours], rows)
+        found = domains.ridge()
+        for _ in range(self.rounds):
+            probs = softmax(found.scores(rows) / found.fit.temperature, axis=1)
+            apart = ((labels[:, None] - probs[None]) ** 2).sum(axis=2)
+            arrived = plan_of(distances + apart, 0).T @ labels
+            found = domains.target_ridge(arrived / arrived.sum(axis=1, keepdims=True), theirs)
+        return head_of_ridge(domains, found)

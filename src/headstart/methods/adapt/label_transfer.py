@@ -1,0 +1,54 @@
+"""LabelTransfer: source labels spread along a graph of both domains."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+
+from headstart.features.domains import Domains
+from headstart.features.graph import neighbor_graph
+from headstart.features.label_spread import spread_labels
+from headstart.features.lift import Lift, median_square
+from headstart.features.rows import unit_rows
+from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ChartHead
+
+WIDTH = 0.1
+"""Of the Gaussian lift, as a multiple of the median squared distance."""
+
+
+@final
+class LabelTransfer(FeatureAdaptation):
+    """Spreads the source's labels along a neighbor graph of all rows, and fits ridge to what arrives at the target.
+
+    Needs: a labeled source and some target images without labels.
+    Helps: where the domains touch, and the target's classes are connected from there.
+    Hurts: where near rows of the two domains are of different classes.
+
+    Reference: Zhou et al., "Learning with local and global consistency", NeurIPS 2003, eqs. 4-5.
+    Differs: each domain is moved to mean 0 first; the graph joins nearest neighbors by the cube of their cosine, that of a
+        Gaussian lift where boundaries bend.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        num_neighbors: Joins that each row makes.
+        strength: How much neighbors count against a row's own label.
+    """
+
+    summary: ClassVar[str] = "Source labels spread along a graph of both domains, then ridge on the target"
+
+    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10
+    strength: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source, domains.target)])
+        if domains.lifted:
+            rows = Lift.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
+        known = np.concatenate([domains.source_labels, domains.target_labels])
+        graph = neighbor_graph(unit_rows(rows), self.num_neighbors)
+        probs = spread_labels(graph, known, domains.num_classes, self.strength)
+        return head_of_ridge(domains, domains.target_ridge(probs[len(domains.source) :]))

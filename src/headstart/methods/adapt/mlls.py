@@ -1,0 +1,34 @@
+"""MLLS: class shares of the target of highest likelihood."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from headstart.features.domains import Domains
+from headstart.features.label_shift import likely_shares
+from headstart.methods._adapted import FeatureAdaptation, shifted_head
+from headstart.methods.heads import ChartHead
+
+
+@final
+class MLLS(FeatureAdaptation):
+    """Finds the class shares under which the target rows are likeliest, and corrects the calibrated source model for them.
+
+    Needs: a labeled source and some hundred target images without labels.
+    Helps: where the classes come in other shares and look the same: more than `bbse`, as it uses all that probabilities say.
+    Hurts: where they look different.
+
+    Reference: Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
+        Computation 2002; calibration as in Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration
+        is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+    """
+
+    summary: ClassVar[str] = "Source model corrected for the target's likeliest class shares"
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        return shifted_head(domains, lambda _, __, target, shares: likely_shares(target, shares))

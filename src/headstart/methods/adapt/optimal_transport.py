@@ -1,0 +1,41 @@
+"""OptimalTransport: source rows carried onto target rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+from pydantic import Field
+
+from headstart.features.domains import Domains
+from headstart.features.transport import MOST_ROWS, carried_rows, extended, plan_of, scaled_costs, some_rows
+from headstart.methods._adapted import FeatureAdaptation, adapted_head
+from headstart.methods.heads import ChartHead
+
+
+@final
+class OptimalTransport(FeatureAdaptation):
+    """Carries source rows onto target rows at the least total cost, and fits ridge to where they arrive.
+
+    Needs: a labeled source, some target images without labels, and POT.
+    Helps: where the domains differ by more than an affine map, and classes come in the same shares.
+    Hurts: where the classes come in other shares: rows are then carried onto other classes.
+
+    Reference: Courty et al., "Optimal Transport for Domain Adaptation", TPAMI 2017, eqs. 6 and 14.
+    Differs: of more than 1,000 rows of a domain, some are carried and the others follow the nearest of them.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        entropy: Weight of the plan's smoothness, relative to the mean cost; 0 for the exact plan.
+    """
+
+    summary: ClassVar[str] = "Source rows carried onto target rows by optimal transport, then ridge"
+
+    entropy: Annotated[float, Field(ge=0, le=10)] = 0.05
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
+        target = domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")]
+        plan = plan_of(scaled_costs(domains.source[ours], target), self.entropy)
+        return adapted_head(domains.moved(extended(domains.source, ours, carried_rows(plan, target))))

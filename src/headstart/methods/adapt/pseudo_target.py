@@ -1,0 +1,46 @@
+"""PseudoTarget: the target's labels guessed, and learned, in rounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+from pydantic import Field
+from scipy.special import softmax
+
+from headstart.features.domains import Domains
+from headstart.features.label_shift import class_shares, matching_factors
+from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ChartHead
+
+
+@final
+class PseudoTarget(FeatureAdaptation):
+    """Lets the source model name the target rows, fits a model to them with these names, and so on; source rows are left behind.
+
+    Class by class, probabilities are scaled to the source's class shares before the likeliest class is taken.
+
+    Needs: a labeled source and target images without labels whose classes come in about the source's shares.
+    Helps: where the target's classes form clusters of their own that the source model finds mostly right.
+    Hurts: where it finds them mostly wrong, and where shares differ.
+
+    Reference: Lee, "Pseudo-Label", ICML 2013 Workshops; the shares as in Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        rounds: How often names are given and learned.
+    """
+
+    summary: ClassVar[str] = "Target rows named by the source model and learned, in rounds"
+
+    rounds: Annotated[int, Field(ge=1, le=100)] = 5
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        found = domains.ridge()
+        shares = class_shares(domains.source_labels, domains.num_classes)
+        for _ in range(self.rounds):
+            probs = softmax(found.scores(domains.target) / found.fit.temperature, axis=1)
+            scaled = probs * matching_factors(probs, shares)
+            found = domains.target_ridge(scaled / scaled.sum(axis=1, keepdims=True))
+        return head_of_ridge(domains, found)

@@ -1,0 +1,33 @@
+"""ShareMatching: the source model's predictions scaled to the source's class shares."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from headstart.features.domains import Domains
+from headstart.features.label_shift import matching_factors
+from headstart.methods._adapted import FeatureAdaptation, corrected_head
+from headstart.methods.heads import ChartHead
+
+
+@final
+class ShareMatching(FeatureAdaptation):
+    """Scales the source model's probabilities, class by class, until their mean over the target is the source's class shares.
+
+    Needs: a labeled source and target images without labels whose classes come in the source's shares.
+    Helps: where images moved across the boundaries, so that some classes are named too often.
+    Hurts: where the classes do come in other shares.
+
+    Reference: the distribution alignment of Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
+    Differs: it is done once, exactly, on a fitted model.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+    """
+
+    summary: ClassVar[str] = "Source model scaled so that the target's predictions have the source's class shares"
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        return corrected_head(domains, lambda _, __, target, shares: matching_factors(target, shares))

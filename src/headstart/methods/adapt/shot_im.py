@@ -1,0 +1,85 @@
+"""ShotIm: target features moved until the frozen source model is sure of them and names all classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, final
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from headstart.core.types import Floats
+from headstart.features.domains import Domains
+from headstart.features.lifted_ridge import LiftedRidge
+from headstart.losses.information_maximization import information_maximization
+from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ChartHead
+
+MOST_STEPS = 100
+
+
+@final
+class ShotIm(FeatureAdaptation):
+    """Finds an affine map of target rows after which the frozen source model is sure of each and names all classes alike.
+
+    Needs: a labeled source and target images without labels, balanced over the classes.
+    Helps: where images moved across the boundaries of an otherwise good model.
+    Hurts: where the classes come in unequal shares, and where the model is mostly wrong: it becomes surely wrong.
+
+    Reference: Liang, Hu & Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for Unsupervised Domain
+        Adaptation", ICML 2020, eqs. 3-5 (SHOT-IM).
+    Differs: features stay frozen but for an affine map behind them, which is held near the identity; steps on all rows at once.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        diversity: Weight of the entropy of the mean prediction.
+        stay: Weight of the mean squared distance of the map from the identity.
+    """
+
+    summary: ClassVar[str] = "Affine map of target features that makes the frozen source model sure (SHOT-IM)"
+
+    diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
+    stay: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        found = domains.ridge()
+        matrix, shift = self._map(domains, found)
+        return head_of_ridge(domains.mapped(matrix, shift, domains.source), found)
+
+    def _map(self, domains: Domains, found: LiftedRidge) -> tuple[Floats, Floats]:
+        """Matrix and shift."""
+        rows = torch.from_numpy(domains.target)
+        width = rows.shape[1]
+        change = torch.zeros(width + 1, width, dtype=torch.float64, requires_grad=True)
+        scale = float(max(np.sqrt((domains.source**2).mean()), 1e-12))
+        score = _scorer(found)
+        solver = torch.optim.LBFGS([change], max_iter=MOST_STEPS, line_search_fn="strong_wolfe")
+
+        def loss() -> torch.Tensor:
+            solver.zero_grad()
+            logits = score(rows + rows @ change[:-1] + scale * change[-1]) / found.fit.temperature
+            total = information_maximization(logits, self.diversity) + self.stay * change.square().sum()
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        with torch.enable_grad():
+            solver.step(loss)  # type: ignore[no-untyped-call]
+        moved = change.detach().numpy()
+        return np.eye(width) + moved[:-1], scale * moved[-1]
+
+
+def _scorer(found: LiftedRidge) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The fit's scores as a function of rows that gradients go through."""
+    weight, bias = torch.from_numpy(found.fit.weight), torch.from_numpy(found.fit.bias)
+    if found.lift is None:
+        return lambda rows: rows @ weight + bias
+    landmarks, turn, gamma = torch.from_numpy(found.lift.landmarks), torch.from_numpy(found.lift.turn), found.lift.gamma
+
+    def scores(rows: torch.Tensor) -> torch.Tensor:
+        squares = rows.square().sum(dim=1, keepdim=True) - 2 * rows @ landmarks.T + landmarks.square().sum(dim=1)
+        return torch.exp(-gamma * squares.clamp_min(0)) @ turn @ weight + bias
+
+    return scores

@@ -1,0 +1,39 @@
+"""SubspaceAlignment: the source's leading directions turned onto the target's."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+from pydantic import Field
+
+from headstart.features.domains import Domains
+from headstart.features.subspaces import leading_directions
+from headstart.methods._adapted import FeatureAdaptation, adapted_head
+from headstart.methods.heads import ChartHead
+
+
+@final
+class SubspaceAlignment(FeatureAdaptation):
+    """Sees each domain along its own leading directions and turns those of the source onto those of the target; ridge follows.
+
+    Needs: a labeled source and some target images without labels.
+    Helps: where the domains vary in different directions and few of them matter.
+    Hurts: where what tells the classes apart varies little.
+
+    Reference: Fernando et al., "Unsupervised Visual Domain Adaptation Using Subspace Alignment", ICCV 2013, algorithm 1.
+
+    Attributes:
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
+        num_directions: Of each domain's subspace; all of narrow features.
+    """
+
+    summary: ClassVar[str] = "Source directions turned onto the target's, then ridge"
+
+    num_directions: Annotated[int, Field(ge=1, le=1024)] = 64
+
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        """The head and its temperature."""
+        ours, theirs = (leading_directions(rows, self.num_directions) for rows in (domains.source, domains.target))
+        source = (domains.source - domains.source.mean(axis=0)) @ ours @ (ours.T @ theirs)
+        return adapted_head(domains.mapped(theirs, -domains.target.mean(axis=0) @ theirs, source))
