@@ -24,6 +24,8 @@ class AdaptedEvidence:
         held_labels: Labels of source rows that were held out of the fit, int64 [held].
         held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
         held_weights: How much likelier each of these rows is in the target than in the source, float [held], mean 1.
+        source_features: What it sees of source rows, float [source, feature]; None where they are not at hand.
+        source_labels: Labels of these rows, int64 [source].
         circular_labels: Labels of the source rows that a fit in the opposite direction was asked about, int64 [source].
         circular_probs: What a fit from the candidate's own target predictions back to the source says of these rows, float
             [source, class]; None where no such fit was made.
@@ -36,6 +38,8 @@ class AdaptedEvidence:
     held_labels: Integers = field(repr=False)
     held_probs: Floats | None = field(repr=False, default=None)
     held_weights: Floats | None = field(repr=False, default=None)
+    source_features: Floats | None = field(repr=False, default=None)
+    source_labels: Integers | None = field(repr=False, default=None)
     circular_labels: Integers | None = field(repr=False, default=None)
     circular_probs: Floats | None = field(repr=False, default=None)
 

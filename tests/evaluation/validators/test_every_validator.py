@@ -14,7 +14,8 @@ from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.evaluation.validators import VALIDATORS
 
 NUM_TARGET, NUM_HELD, NUM_SOURCE, NUM_CLASSES, WIDTH = 61, 37, 43, 5, 7
-OF_HELD_ROWS = {"source_accuracy", "iwcv", "dev"}
+ABSTAINING = {"source_accuracy", "iwcv", "dev", "circular", "joint_match"}
+"""Those that need more than target rows."""
 
 each_validator = pytest.mark.parametrize("name", VALIDATORS.names())
 
@@ -35,6 +36,8 @@ def evidence(seed: int, skill: float) -> AdaptedEvidence:
         ensemble_probs=probs_of(labels, 6.0, random),
         target_features=3.0 * np.eye(NUM_CLASSES, WIDTH)[labels] + random.normal(size=(NUM_TARGET, WIDTH)) * 0.3 + 11.0,
         held_labels=held,
+        source_features=3.0 * np.eye(NUM_CLASSES, WIDTH)[source] + random.normal(size=(NUM_SOURCE, WIDTH)) * 0.3 + 7.0,
+        source_labels=source,
         held_probs=probs_of(held, skill, random),
         held_weights=weights / weights.mean(),
         circular_labels=source,
@@ -63,6 +66,8 @@ def test_neither_order_nor_names_matter(name, seed, skill):
         ensemble_probs=given_one.ensemble_probs[target][:, classes],
         target_features=given_one.target_features[target],
         held_labels=renamed[given_one.held_labels[held]],
+        source_features=given_one.source_features[source],
+        source_labels=renamed[given_one.source_labels[source]],
         held_probs=given_one.held_probs[held][:, classes],
         held_weights=given_one.held_weights[held],
         circular_labels=renamed[given_one.circular_labels[source]],
@@ -73,8 +78,8 @@ def test_neither_order_nor_names_matter(name, seed, skill):
 
 @each_validator
 def test_what_is_missing_makes_a_validator_abstain_and_nothing_else(name):
-    bare = replace(evidence(3, 2.0), held_probs=None, held_weights=None, circular_probs=None, circular_labels=None)
-    assert (VALIDATORS.get(name)(bare) is None) == (name in OF_HELD_ROWS | {"circular"})
+    bare = replace(evidence(3, 2.0), held_probs=None, held_weights=None, circular_probs=None, source_features=None)
+    assert (VALIDATORS.get(name)(bare) is None) == (name in ABSTAINING)
 
 
 @each_validator

@@ -1,0 +1,25 @@
+"""Joint match: whether features and classes together look as in the source, once an affine map has been taken off."""
+
+from __future__ import annotations
+
+from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.features.joint_gap import joint_gap
+
+
+def joint_match(evidence: AdaptedEvidence) -> float | None:
+    """Minus the distance of the joint distribution of features and predicted classes from that of the source.
+
+    Limits: what an affine map cannot express, such as mirrored domains, counts as a gap whatever the classes are; with few rows a
+    class the distance is mostly noise.
+
+    Args:
+        evidence: Of one candidate.
+
+    Returns:
+        About 0 for classes that fit, below it for others; None without source rows.
+
+    Reference: see `joint_gap`.
+    """
+    if evidence.source_features is None or evidence.source_labels is None:
+        return None
+    return -joint_gap(evidence.source_features, evidence.source_labels, evidence.target_features, evidence.target_probs, seed=0)

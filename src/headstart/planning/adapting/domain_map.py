@@ -1,0 +1,50 @@
+"""Domain map: two domains drawn in the two directions in which they vary most, before and after."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.types import Floats, Integers
+from headstart.features.domain_maps import carried, moments_of, monge_matrix
+from headstart.planning.adapting.adaptation import DomainMap, MapPoint
+from headstart.planning.adapting.scene import Scene
+
+MOST_POINTS = 250
+"""Points of each domain: more hide each other."""
+
+
+def domain_map(scene: Scene, predicted: Integers) -> DomainMap:
+    """The map of a scene; "after" is the source with the target's mean and covariance, which is what most methods aim at.
+
+    Args:
+        scene: Both domains.
+        predicted: The chosen model's class of each target row, int64 [target].
+
+    Returns:
+        At most 250 points of each domain, evenly spaced.
+    """
+    source, target = scene.source_rows, scene.target_rows
+    before, after = moments_of(source), moments_of(target)
+    moved = carried(source, before, after, monge_matrix(before.covariance, after.covariance))
+    both = np.concatenate([source, target])
+    center = both.mean(axis=0)
+    axes = np.linalg.svd(both - center, full_matrices=False)[2][:2].T
+    if axes.shape[1] < 2:
+        axes = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
+    here, there = _spaced(len(source)), _spaced(len(target))
+    return DomainMap(
+        source=_points((source[here] - center) @ axes, scene.source.labels[here]),
+        moved=_points((moved[here] - center) @ axes, scene.source.labels[here]),
+        target=_points((target[there] - center) @ axes, predicted[there]),
+    )
+
+
+def _spaced(num: int) -> Integers:
+    return np.linspace(0, num - 1, min(num, MOST_POINTS)).astype(np.int64)
+
+
+def _points(places: Floats, labels: Integers) -> tuple[MapPoint, ...]:
+    return tuple(
+        MapPoint(x=round(float(x), 4), y=round(float(y), 4), label=int(label))
+        for (x, y), label in zip(places, labels, strict=True)
+    )

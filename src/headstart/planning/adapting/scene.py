@@ -1,0 +1,154 @@
+"""Scene: source and target rows as everyone sees them who judges candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import DataError
+from headstart.core.types import UNLABELED, Floats, Integers
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+from headstart.features.domains import domains_of
+from headstart.features.lifted_ridge import fit_lifted_ridge
+from headstart.features.out_of_fold import inner_folds
+from headstart.features.representation import Blocks
+from headstart.features.shift_kind import ShiftKind, shift_kind
+from headstart.methods import METHODS
+from headstart.planning.adapting.adaptation import UNADAPTED
+from headstart.training.settings import Training
+
+MOST_ROWS = 2_000
+"""Rows of each domain that are looked at, evenly spaced: gaps and neighborhoods are known to a hundredth from so many."""
+NUM_AXES = 64
+LARGEST_WEIGHT = 20.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What candidates are judged on; no target label is in it.
+
+    Attributes:
+        task: The task with its target rows unlabeled, all of them.
+        source: Source rows that are looked at.
+        target: Target rows that are looked at: all labeled ones, then others.
+        source_rows: Where the former lie, float64 [source, axis].
+        target_rows: Where the latter lie, float64 [target, axis].
+        held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
+        held_probs: What it says of them, float64 [held, class].
+        held_weights: How much likelier each is in the target than in the source, float64 [held], mean 1.
+        shift: What changed from source to target.
+    """
+
+    task: Task
+    source: ImageSet
+    target: ImageSet
+    source_rows: Floats = field(repr=False)
+    target_rows: Floats = field(repr=False)
+    held_labels: Integers = field(repr=False)
+    held_probs: Floats = field(repr=False)
+    held_weights: Floats = field(repr=False)
+    shift: ShiftKind
+
+    @property
+    def source_shares(self) -> Floats:
+        """The share of each class in the source, float64 [class]."""
+        counts = np.bincount(self.source.labels, minlength=self.task.num_classes)
+        return np.asarray(counts / counts.sum())
+
+
+def check_adaptable(task: Task) -> ImageSet:
+    """The source, where the task can be adapted to at all.
+
+    Args:
+        task: The task.
+
+    Returns:
+        Its source.
+
+    Raises:
+        DataError: There is no source, the source shows one class only, or there are fewer than two target images.
+    """
+    source = task.source
+    if not source:
+        raise DataError(f"{task.name} has no source to adapt from. Name one with --source.")
+    if len(np.unique(source.labels)) < 2:
+        only = task.classes[int(source.labels[0])]
+        raise DataError(
+            f'The source shows the class "{only}" alone, and nothing can be told from one class. Name another source.'
+        )
+    num = len(task.pool)
+    if num < 2:
+        raise DataError(f"{task.name} has {num} target images, and adapting needs two or more. Add a folder unlabeled/.")
+    return source
+
+
+def without_labels(task: Task) -> Task:
+    """The task with labeled target rows among the unlabeled ones, and no label left on them."""
+    if not len(task.train):
+        return task
+    return replace(task, train=task.train.take(np.empty(0, np.int64)), validation=None, unlabeled=task.pool)
+
+
+def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
+    """Look at both domains.
+
+    Args:
+        task: With a source and target images.
+        backbone: What looks at them.
+        seed: Of folds, features and draws.
+
+    Returns:
+        The scene.
+
+    Raises:
+        DataError: The task cannot be adapted to, or features are not finite numbers.
+    """
+    source, bare = check_adaptable(task), without_labels(task)
+    assert bare.unlabeled is not None
+    here, there = _spaced(source), hidden(_spaced(bare.unlabeled, len(task.train)))
+    few = replace(bare, source=here, unlabeled=there)
+    blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
+    seen = domains_of(few, backbone, blocks, NUM_AXES, seed)
+    folds = inner_folds(here.labels, here.groups, seed)
+    fit, held = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
+    part = replace(few, source=here.take(fit))
+    unadapted = METHODS.get(UNADAPTED)().fit(part, backbone, Training(seed=seed))
+    return Scene(
+        task=bare,
+        source=here,
+        target=there,
+        source_rows=seen.source,
+        target_rows=seen.target,
+        held_labels=here.labels[held],
+        held_probs=unadapted.predict(here.take(held)).probs,
+        held_weights=_target_weights(seen.source, seen.target, held, seed),
+        shift=shift_kind(seen.source, here.labels, seen.target, task.num_classes, seed),
+    )
+
+
+def hidden(images: ImageSet) -> ImageSet:
+    """The images without labels, whatever is known of them."""
+    return replace(images, hidden_labels=np.full(len(images), UNLABELED, np.int64), sealed=False)
+
+
+def _spaced(images: ImageSet, first: int = 0) -> ImageSet:
+    """All of the first rows, and of the others no more than `MOST_ROWS`, evenly spaced."""
+    rest = np.linspace(first, len(images) - 1, min(len(images) - first, MOST_ROWS)).astype(np.int64)
+    return images.take(np.concatenate([np.arange(first), rest]))
+
+
+def _target_weights(source: Floats, target: Floats, rows: Integers, seed: int) -> Floats:
+    """How much likelier some source rows are in the target, by a classifier that tells the domains apart; cut at 20, mean 1.
+
+    Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning Under Covariate Shift", JMLR 2009, section 4.
+    """
+    both = np.concatenate([source, target])
+    domain = np.repeat(np.arange(2), [len(source), len(target)])
+    ridge = fit_lifted_ridge(both, domain, 2, seed=seed)
+    probs = softmax(ridge.scores(source[rows]) / ridge.fit.temperature, axis=1)
+    weights = np.minimum(probs[:, 1] / np.maximum(probs[:, 0], 1e-12), LARGEST_WEIGHT)
+    return np.asarray(weights / max(float(weights.mean()), 1e-12))

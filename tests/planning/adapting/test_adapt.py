@@ -1,0 +1,138 @@
+"""The whole of adapting: who is chosen under which shift, and that no target label is needed or read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.core.errors import DataError, PlanError
+from headstart.core.steps import Steps
+from headstart.planning.adapting import trying
+from headstart.planning.adapting.adapt import adapt, rows_to_label
+from headstart.planning.adapting.adaptation import Adaptation
+
+METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
+SKEWED = (0.5, 0.25, 0.15, 0.05, 0.05)
+OFFSET = np.random.default_rng(5).normal(size=16) * 2.5
+
+
+def moved(rows: np.ndarray) -> np.ndarray:
+    """A planted affine shift."""
+    return rows * np.linspace(0.4, 2.0, rows.shape[1]) + OFFSET
+
+
+def accuracy(model, task, truth: np.ndarray) -> float:
+    return float((model.predict(task.pool).predicted == truth).mean())
+
+
+def test_a_planted_affine_shift_is_adapted_to(make_task, identity):
+    task, truth = make_task(3, move=moved)
+    model, found = adapt(task, identity, methods=METHODS)
+    before = adapt(task, identity, methods=("source_only",)).model
+    assert found.shift.kind == "features"
+    assert found.adapted
+    assert accuracy(model, task, truth) > max(0.95, accuracy(before, task, truth) + 0.05)
+    assert found.at_most_lost > 0.05
+    assert [vote.name for vote in found.votes] == ["source_only", *METHODS[:1], "coral", "linear_monge", "bbse", "mlls"]
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_other_class_shares_are_corrected_and_nothing_is_moved(make_task, identity, seed):
+    task, truth = make_task(seed, shares=SKEWED, spread=1.7)
+    model, found = adapt(task, identity, methods=METHODS)
+    before = adapt(task, identity, methods=("source_only",)).model
+    assert found.shift.kind in {"labels", "either"}
+    assert set(found.chosen) <= {"source_only", "bbse", "mlls"}
+    assert accuracy(model, task, truth) >= accuracy(before, task, truth) - 0.01
+
+
+def test_domains_that_do_not_differ_keep_the_unadapted_model(make_task, identity):
+    task, _ = make_task(4, spread=1.3)
+    found = adapt(task, identity, methods=METHODS).adaptation
+    assert found.chosen == ("source_only",)
+    assert not found.adapted
+    assert found.at_most_lost == 0.0
+    assert found.reasons[-1] == "There is nothing to adapt to."
+
+
+def test_a_poisoned_source_is_reported(make_task, identity):
+    task, _ = make_task(5, poisoned=True)
+    found = adapt(task, identity, methods=METHODS).adaptation
+    assert [finding.code for finding in found.findings] == ["source-teaches-nothing"]
+    assert found.chosen == ("source_only",)
+
+
+def test_the_estimate_covers_the_accuracy_where_domains_do_not_differ(make_task, identity):
+    task, truth = make_task(6, spread=1.7)
+    model, found = adapt(task, identity, methods=METHODS[:1])
+    assert found.accuracy.low - 0.03 <= accuracy(model, task, truth) <= found.accuracy.high + 0.03
+
+
+def test_labels_take_the_place_of_the_vote_and_join_the_fit(make_task, identity):
+    task, truth = make_task(3, move=moved, num_labeled=20)
+    model, found = adapt(task, identity, methods=METHODS)
+    assert found.num_labeled == 20
+    assert found.reasons[-1].startswith("Labels decide: of 20 labeled target images")
+    assert accuracy(model, task, truth) > 0.95
+
+
+def test_the_record_survives_json_and_the_same_seed_gives_the_same_one(make_task, identity):
+    task, _ = make_task(7, move=moved)
+    found, again = (adapt(task, identity, methods=METHODS[:2]).adaptation for _ in range(2))
+    assert Adaptation.from_json(found.to_json()) == found
+    assert found.map == again.map
+    assert [vote.values for vote in found.votes] == [vote.values for vote in again.votes]
+    assert (len(found.map.source), len(found.map.moved), len(found.map.target)) == (163, 163, 131)
+
+
+def test_a_restart_tries_nothing_again(make_task, identity, tmp_path, monkeypatch):
+    task, _ = make_task(8, move=moved)
+    first = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
+    monkeypatch.setattr(trying.Trier, "_tried", lambda *_: pytest.fail("tried again"))
+    again = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
+    assert [vote.values for vote in again.votes] == [vote.values for vote in first.votes]
+
+
+def test_a_method_that_breaks_down_is_refused_with_its_reason(make_task, identity, monkeypatch):
+    task, _ = make_task(8, move=moved)
+
+    def broken(*_):
+        raise DataError("Too large.")
+
+    monkeypatch.setattr("headstart.methods.adapt.coral.Coral.fit", broken)
+    votes = {vote.name: vote for vote in adapt(task, identity, methods=METHODS[:2]).adaptation.votes}
+    assert votes["coral"].refused == "Too large."
+    assert votes["coral"].values == {}
+
+
+def test_rows_to_label_are_unlabeled_rows_where_candidates_differ(make_task, identity):
+    task, _ = make_task(3, move=moved)
+    found = rows_to_label(task, identity, 20, methods=METHODS)
+    assert len(found.names) == len(found.rows) == len(found.guesses) == 20
+    assert 10 < found.num_differing < 131
+    assert found.names[0] == task.unlabeled.images.name(found.rows[0])
+
+
+def test_what_cannot_be_adapted_to_is_refused(make_task, identity):
+    task, _ = make_task(9)
+    refusals = {
+        "places has no source to adapt from. Name one with --source.": replace(task, source=None),
+        'The source shows the class "ant" alone, and nothing can be told from one class. Name another source.': replace(
+            task, source=task.source.take(task.source.labels == 0)
+        ),
+        "places has 1 target images, and adapting needs two or more. Add a folder unlabeled/.": replace(
+            task, unlabeled=task.unlabeled.take([0])
+        ),
+    }
+    for sentence, bad in refusals.items():
+        with pytest.raises(DataError) as caught:
+            adapt(bad, identity)
+        assert str(caught.value) == sentence
+
+
+def test_a_method_that_needs_no_source_is_refused(make_task, identity):
+    with pytest.raises(PlanError) as caught:
+        adapt(make_task(9)[0], identity, methods=("ridge",))
+    assert str(caught.value) == '"ridge" does not adapt from a source. `headstart methods` lists those that do.'
