@@ -9,7 +9,7 @@ import numpy as np
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import Representation
+from headstart.features.representation import Blocks, Representation
 from headstart.features.rows import Rows, linear_scores, parts
 
 MOST_ROWS = 2_000
@@ -24,11 +24,19 @@ class Projection:
 
     Attributes:
         representation: What is seen.
-        axes: float32 [feature, axis], orthonormal columns.
+        axes: float32 [feature, axis], orthogonal columns of one length.
     """
 
     representation: Representation
     axes: Floats = field(repr=False)
+
+    @classmethod
+    def scaled(cls, features: FeatureSet, blocks: Blocks, num_axes: int, seed: int) -> Projection:
+        """The projection fitted to those features, scaled so that their rows have a mean squared length of 1."""
+        representation = Representation.fitted(features, blocks)
+        own = cls(representation, principal_axes(representation.rows(features), num_axes, seed))
+        length = float(np.sqrt(np.mean(np.sum(own.rows(features) ** 2, axis=1, dtype=np.float64))))
+        return cls(representation, np.asarray(own.axes / max(length, 1e-12), np.float32))
 
     def rows(self, features: FeatureSet) -> Floats:
         """The features along the axes, float32 [sample, axis]."""

@@ -1,0 +1,69 @@
+"""What meta-learners by gradient share: a head that starts alike for every class, and its adaptation on the support rows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+from torch.nn import functional
+
+from headstart.methods._meta_learner import Adapted
+from headstart.training.inner_loop import Parameters, descended
+
+HEAD_RATE = 5.0
+"""Of the head's step at the start: one step from equal logits then gives about the logits of class means at scale 5."""
+EMBEDDING_RATE = 0.05
+"""Of the embedding's step at the start."""
+
+
+def inner_parameters(embedding: Tensor, adapts_embedding: bool) -> Parameters:
+    """An embedding, the weight with which every class starts, and the logarithms of the step sizes, which are learned, too.
+
+    Args:
+        embedding: float [feature, embedded].
+        adapts_embedding: Whether the embedding is adapted beside the head.
+
+    Returns:
+        Tensors by name.
+
+    Reference: Ye & Chao, "How to Train Your MAML to Excel in Few-Shot Classification", ICLR 2022, section 5 (one start for all
+        classes); Li et al., "Meta-SGD", arXiv 1707.09835, eq. 3 (learned step sizes).
+    """
+    rates = {"log_head_rate": HEAD_RATE} | ({"log_embedding_rate": EMBEDDING_RATE} if adapts_embedding else {})
+    logs = {name: torch.tensor(rate, dtype=embedding.dtype).log() for name, rate in rates.items()}
+    return {"embedding": embedding, "class_weight": torch.zeros(embedding.shape[1], dtype=embedding.dtype), **logs}
+
+
+def inner_adapted(parameters: Parameters, support: Tensor, targets: Tensor, num_steps: int, second_order: bool = True) -> Adapted:
+    """The head, and the embedding where it has a rate, after steps of gradient descent on the support rows.
+
+    The loss is summed over the classes and averaged within each, so that a step means the same for five ways and a thousand.
+
+    Args:
+        parameters: As `inner_parameters` made them.
+        support: float [..., shot row, feature]; leading axes are episodes.
+        targets: float [..., shot row, way], one-hot.
+        num_steps: Inner steps.
+        second_order: As in `descended`.
+
+    Returns:
+        The adapted embedding and head.
+    """
+    if support.ndim > 2:
+        return Adapted(*vmap(lambda rows, ways: inner_adapted(parameters, rows, ways, num_steps, second_order))(support, targets))
+    num_ways = targets.shape[-1]
+    moving = {
+        "embedding": parameters["embedding"],
+        "weight": parameters["class_weight"][:, None].expand(-1, num_ways),
+    }
+    rates = {"weight": parameters["log_head_rate"].exp()}
+    if "log_embedding_rate" in parameters:
+        rates["embedding"] = parameters["log_embedding_rate"].exp()
+    shares = targets / targets.sum(dim=0)
+
+    def loss(moved: Parameters) -> Tensor:
+        logits = functional.normalize(support @ moved["embedding"], dim=-1) @ moved["weight"]
+        return -(shares * torch.log_softmax(logits, dim=-1)).sum()
+
+    found = descended(loss, moving, rates, num_steps, second_order)
+    return Adapted(found["embedding"], found["weight"], support.new_zeros(num_ways))

@@ -1,0 +1,35 @@
+"""ProtoNet: an embedding in which the nearest class mean is right."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from torch import Tensor
+
+from headstart.losses.episodic import prototypes
+from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.training.inner_loop import Parameters
+
+
+@final
+class ProtoNet(MetaLearner):
+    """Meta-learns an embedding in which queries are nearest to the mean of their class's support rows.
+
+    A class is its mean, so that classes come and go without training. At one shot it is the nearest neighbor.
+
+    Needs: rows of several classes, two of them at least with two rows.
+    Helps: where many classes are at hand and new ones differ from one another as those do.
+    Hurts: where the new classes are of another kind; then the frozen features are better.
+
+    Reference: Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017, eqs. 1-3.
+    Differs: the embedding is a linear map of frozen features; squared distances are scaled by a learned inverse temperature, as
+        rows have unit length.
+    """
+
+    summary: ClassVar[str] = "Nearest class mean in an embedding learned from episodes (ProtoNet)"
+
+    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+        """See `MetaLearner.adapted`: squared distances without the query's own length, which no class changes."""
+        scale = parameters["log_scale"].exp()
+        centers = prototypes(support @ parameters["embedding"], targets)
+        return Adapted(parameters["embedding"], 2 * scale * centers.transpose(-1, -2), -scale * (centers**2).sum(dim=-1))

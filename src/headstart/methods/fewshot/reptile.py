@@ -1,0 +1,59 @@
+"""Reptile: a start that moves toward where gradient descent on each episode ends."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from headstart.methods._inner_adaptation import inner_adapted, inner_parameters
+from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.training.inner_loop import Parameters
+from headstart.training.meta_training import EpisodeRows
+
+
+@final
+class Reptile(MetaLearner):
+    """Moves the start of the embedding toward the embeddings that a few steps on each episode end at.
+
+    No gradient passes through the steps, and nothing is held out: support and query rows are learned from alike.
+
+    Needs: rows of several classes, two of them at least with two rows.
+    Helps: as MAML, where memory is short.
+    Hurts: where episodes are small: without held-out queries it fits what they share by chance.
+
+    Reference: Nichol, Achiam & Schulman, "On First-Order Meta-Learning Algorithms", arXiv 1803.02999, algorithm 2.
+    Differs: what is adapted is a linear map of frozen features and a linear head that starts at zero and is not meta-learned; the
+        outer step is Adam's on half the squared distance, whose gradient is the paper's direction.
+
+    Attributes:
+        inner_steps: Steps on an episode's rows; the paper takes 5 to 8.
+    """
+
+    summary: ClassVar[str] = "A start that moves to where gradient descent on episodes ends (Reptile)"
+
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 5
+
+    def parameters(self, embedding: Tensor) -> Parameters:
+        """See `MetaLearner.parameters`."""
+        return inner_parameters(embedding, adapts_embedding=True)
+
+    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+        """See `MetaLearner.adapted`."""
+        return inner_adapted(parameters, support, targets, self.inner_steps, second_order=False)
+
+    def objective(self, parameters: Parameters, batch: EpisodeRows) -> Tensor:
+        """See `MetaLearner.objective`: half the squared distance to where each episode ends, averaged over episodes."""
+        ways = torch.nn.functional.one_hot(batch.query_labels, batch.targets.shape[-1]).to(batch.targets.dtype)
+        rows = torch.cat([batch.support, batch.query], dim=1)
+        targets = torch.cat([batch.targets, ways.expand(len(rows), -1, -1)], dim=1)
+        held = {name: value.detach() for name, value in parameters.items()}
+        ends = self.adapted(held, rows, targets).embedding.detach()
+        return 0.5 * ((parameters["embedding"] - ends) ** 2).sum(dim=(-1, -2)).mean()
+
+    def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
+        """See `MetaLearner.embedded`: at unit length."""
+        return functional.normalize(rows @ embedding, dim=-1)

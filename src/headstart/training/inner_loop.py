@@ -1,0 +1,46 @@
+"""The inner loop of gradient-based meta-learning: a few steps of gradient descent as a function that can be differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from torch import Tensor
+from torch.func import grad
+
+Parameters: TypeAlias = dict[str, Tensor]
+
+
+def descended(
+    loss: Callable[[Parameters], Tensor],
+    parameters: Parameters,
+    rates: Mapping[str, Tensor | float],
+    num_steps: int,
+    second_order: bool = True,
+) -> Parameters:
+    """The parameters after steps of plain gradient descent; those given are not changed.
+
+    It is a pure function and works under `torch.func.vmap` and `torch.func.grad`.
+
+    Args:
+        loss: float [] of parameters.
+        parameters: Where to start; all names that have a rate are moved.
+        rates: The step size of each parameter that is adapted; others stay as they are.
+        num_steps: How many steps.
+        second_order: Whether gradients of the result flow through the gradients taken here; without them the step counts as a
+            constant (first-order MAML).
+
+    Returns:
+        All parameters.
+
+    Reference: Finn, Abbeel & Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks", ICML 2017, eq. 1 and
+        section 5.2 (first order).
+    """
+    kept = {name: value for name, value in parameters.items() if name not in rates}
+    moved = {name: parameters[name] for name in rates}
+    for _ in range(num_steps):
+        slopes = grad(lambda moving: loss({**kept, **moving}))(moved)
+        if not second_order:
+            slopes = {name: slope.detach() for name, slope in slopes.items()}
+        moved = {name: value - rates[name] * slopes[name] for name, value in moved.items()}
+    return {**kept, **moved}
