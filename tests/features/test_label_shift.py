@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.features.label_shift import class_shares, confused_shares, likely_shares
+from headstart.features.label_shift import (
+    calibration,
+    class_shares,
+    confused_shares,
+    likely_shares,
+    matching_factors,
+    mixture_shares,
+)
 
 
 def test_shares_by_hand():
@@ -54,3 +61,38 @@ def test_known_gaussians_with_other_shares_are_found():
     probs = densities * [0.6, 0.4]
     probs /= probs.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(likely_shares(probs, np.array([0.6, 0.4])), [0.85, 0.15], atol=0.03)
+
+
+def test_factors_give_the_wanted_shares():
+    probs = np.random.default_rng(5).dirichlet([3.0, 1.0, 0.5, 1.0], 41)
+    shares = np.array([0.2, 0.5, 0.0, 0.3])
+    factors = matching_factors(probs, shares)
+    scaled = probs * factors
+    np.testing.assert_allclose((scaled / scaled.sum(axis=1, keepdims=True)).mean(axis=0), shares, atol=1e-8)
+    np.testing.assert_allclose(matching_factors(probs, probs.mean(axis=0)), 1, rtol=1e-6)
+
+
+def test_mixture_shares_by_hand():
+    """Rows that only one component can have made."""
+    densities = np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 0.5]])
+    np.testing.assert_allclose(mixture_shares(densities, np.full(3, 1 / 3)), [2 / 3, 0, 1 / 3], atol=1e-8)
+    start = np.array([0.5, 0.5])
+    assert mixture_shares(np.zeros((3, 2)), start).tolist() == start.tolist()
+
+
+def test_calibration_recovers_temperature_and_offsets():
+    draw = np.random.default_rng(2)
+    scores = draw.normal(size=(5_003, 3))
+    logits = scores / 0.4 + [0.5, 0.0, -0.5]
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (draw.random(5_003)[:, None] > probs.cumsum(axis=1)).sum(axis=1)
+    temperature, offsets = calibration(scores, labels)
+    assert temperature == pytest.approx(0.4, rel=0.07)
+    np.testing.assert_allclose(offsets, [0.5, 0.0, -0.5], atol=0.1)
+
+
+def test_a_class_without_rows_gets_no_offset():
+    scores = np.random.default_rng(2).normal(size=(37, 3))
+    offsets = calibration(scores, np.where(scores[:, 0] > scores[:, 2], 0, 2))[1]
+    assert offsets[1] == 0
+    assert offsets.sum() == pytest.approx(0, abs=1e-9)

@@ -22,6 +22,7 @@ from headstart.core.seeds import seed_for
 from headstart.core.types import Floats
 from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.features.transport import WITHOUT_POT
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.training.adapters import WITHOUT_PEFT
@@ -35,9 +36,9 @@ from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "source", "domains", "peft", "stages", "batch_norm", "source_classes"]
+Need = Literal["pictures", "unlabeled", "source", "domains", "peft", "transport", "stages", "batch_norm", "source_classes"]
 """What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, a labeled source
-domain, labels of two domains, the peft package, stages to cut behind, batch normalization, a classifier of its own."""
+domain, labels of two domains, the peft package, POT, stages to cut behind, batch normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -276,8 +277,7 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     elif len(names := domains_of(task)) < 2:
         advice = "Name several sources with --source, or choose erm."
         yield "domains", f"{kind} compares domains, and all labeled images of {task.name} are of one, {names[0]}. {advice}"
-    if find_spec("peft") is None:
-        yield "peft", WITHOUT_PEFT
+    yield from _missing_packages()
     if backbone is None:
         return
     name = backbone.card.name
@@ -288,6 +288,14 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not backbone.source_classes:
         advice = "Choose l2_sp, or lp_ft."
         yield "source_classes", f"{kind} needs the classifier that {name} was trained with, and there is none. {advice}"
+
+
+def _missing_packages() -> Iterator[tuple[Need, str]]:
+    """What is not installed."""
+    if find_spec("peft") is None:
+        yield "peft", WITHOUT_PEFT
+    if find_spec("ot") is None:
+        yield "transport", WITHOUT_POT
 
 
 def check_needs(method: Method, task: Task, backbone: Backbone | None = None) -> None:
@@ -304,7 +312,7 @@ def check_needs(method: Method, task: Task, backbone: Backbone | None = None) ->
         MissingExtraError: A package is not installed.
     """
     fault = unmet(method, task)
-    if fault == WITHOUT_PEFT:
+    if fault in (WITHOUT_PEFT, WITHOUT_POT):
         raise MissingExtraError(fault)
     if fault:
         raise (PlanError if task.train.images.embedded and "pictures" in method.needs else DataError)(fault)

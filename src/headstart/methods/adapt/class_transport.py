@@ -9,6 +9,7 @@ from pydantic import Field
 from headstart.features.domains import Domains
 from headstart.features.transport import MOST_ROWS, carried_rows, class_plan, extended, scaled_costs, some_rows
 from headstart.methods._adapted import FeatureAdaptation, adapted_head
+from headstart.methods.base import Need
 from headstart.methods.heads import ChartHead
 
 
@@ -31,6 +32,7 @@ class ClassTransport(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source rows carried onto target rows, classes kept apart, then ridge"
+    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5

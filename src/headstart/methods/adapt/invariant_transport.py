@@ -7,6 +7,7 @@ from typing import ClassVar, final
 from headstart.features.domains import Domains
 from headstart.features.transport import best_rotation
 from headstart.methods._adapted import FeatureAdaptation, adapted_head
+from headstart.methods.base import Need
 from headstart.methods.heads import ChartHead
 
 
@@ -27,6 +28,7 @@ class InvariantTransport(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source rows turned as one so that transport to the target costs least, then ridge"
+    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""

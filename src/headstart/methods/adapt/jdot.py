@@ -11,6 +11,7 @@ from headstart.features.class_statistics import one_hot
 from headstart.features.domains import Domains
 from headstart.features.transport import MOST_ROWS, plan_of, scaled_costs, some_rows
 from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.methods.base import Need
 from headstart.methods.heads import ChartHead
 
 
@@ -35,6 +36,7 @@ class JDOT(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Labels carried to target rows jointly with the model's predictions (JDOT)"
+    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     rounds: Annotated[int, Field(ge=1, le=100)] = 10
