@@ -86,7 +86,7 @@ def test_tent_moves_scales_and_shifts_of_normalizations_alone_and_makes_predicti
         probs = one.predict(dark).probs
         return float(-(probs * np.log(probs)).sum(axis=1).mean())
 
-    assert entropy(surer) < entropy(plain) - 0.01
+    assert entropy(surer) < 0.8 * entropy(plain)
 
 
 def test_an_adapted_model_survives_its_folder(model: Model, tmp_path: pytest.TempPathFactory) -> None:
