@@ -93,6 +93,15 @@ def test_a_mean_of_two_by_hand():
         Predictions(("a",), ("x", "y"), labels, probs, probs, groups)
         for probs in (np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]]))
     ]
-    np.testing.assert_allclose(mean_of(sides).probs, [[0.7, 0.3]])
-    np.testing.assert_allclose(mean_of(sides, 0.5).probs, [[0.49 / 0.58, 0.09 / 0.58]])
-    np.testing.assert_allclose(mean_of(sides, 0.5).raw_probs, [[0.7, 0.3]])
+    np.testing.assert_allclose(mean_of(sides).probs, [[0.75, 0.25]])  # odds of 9 and 1 have a geometric mean of 3
+    np.testing.assert_allclose(mean_of(sides, (1.5, 7.0)).probs, [[27 / 28, 1 / 28]])
+    np.testing.assert_allclose(mean_of(sides, (1.5, 7.0)).raw_probs, [[0.75, 0.25]])
+
+
+def test_a_model_that_counts_nothing_changes_nothing():
+    labels, groups = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    first, second = (
+        Predictions(("a",), ("x", "y"), labels, probs, probs, groups)
+        for probs in (np.array([[0.8, 0.2]]), np.array([[0.0, 1.0]]))
+    )
+    np.testing.assert_allclose(mean_of([first, second], (1.0, 0.0)).probs, [[0.8, 0.2]])

@@ -102,7 +102,7 @@ def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
 def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, quick):
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
     tuned = decision.rungs[-1]
-    assert (tuned.method["kind"], tuned.status) == ("lp_ft", "skipped")
+    assert (tuned.method["kind"], tuned.status) == ("residual", "skipped")
     assert tuned.reason.endswith(" errs on 0.0% only: no point left to win")
     assert decision.sentence.endswith(" Only transfer was tried in full.")
     assert {one.candidate for one in decision.rejected} == {rung.name for rung in decision.rungs} - {decision.chosen}
@@ -236,7 +236,7 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
         pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
     )
     decision, _ = decide(few, ranking("efficientnet_lite0"), minutes=1, steps=steps)
-    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "lp_ft"]
+    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
     assert [(rung.status, rung.reason) for rung in tuned] == [
         ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
     ]

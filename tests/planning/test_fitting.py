@@ -135,13 +135,13 @@ def test_a_fold_that_breaks_down_is_told(pictures, make_plan, steps, monkeypatch
 
 def test_partners_are_fitted_to_the_same_rows_and_predict_together(pictures, tuned, steps, tmp_path):
     partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
-    plan = tuned.model_copy(update={"partners": (partner,), "joint_temperature": 0.5, "hold_out": False})
+    plan = tuned.model_copy(update={"partners": (partner,), "shares": (1.5, 0.25), "hold_out": False})
     assert Plan.from_toml(plan.to_toml()) == plan
     fit_plan(pictures, plan, tmp_path / "both", steps, tmp_path / "work")
     model = Model.load(tmp_path / "both")
     first, second = (one.predict(pictures.train).probs for one in (replace(model, partners=()), *model.partners))
-    squared = ((first + second) / 2) ** 2
-    np.testing.assert_allclose(model.predict(pictures.train).probs, squared / squared.sum(axis=1, keepdims=True))
+    powered = first**1.5 * second**0.25
+    np.testing.assert_allclose(model.predict(pictures.train).probs, powered / powered.sum(axis=1, keepdims=True), atol=1e-8)
     alone = tmp_path / "alone"
     fit_plan(pictures, candidate_plan(partner), alone, steps, tmp_path / "work")
     np.testing.assert_array_equal(second, Model.load(alone).predict(pictures.train).probs)

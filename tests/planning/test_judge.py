@@ -173,11 +173,13 @@ def test_partners_are_judged_alone_once_and_averaged_after_their_temperatures(pi
     done = set(steps.folder.glob("fold-*"))
     both = judge(pictures, together, backbone_for(small_cnn), pictures.folds, steps)
     assert set(steps.folder.glob("fold-*")) == done
-    np.testing.assert_allclose(both.predictions.raw_probs, (alone.predictions.probs + partner.predictions.probs) / 2)
-    powered = both.predictions.raw_probs ** (1 / both.joint_temperature)
-    np.testing.assert_allclose(both.predictions.probs, powered / powered.sum(axis=1, keepdims=True))
+    own, other = both.shares
+    powered = alone.predictions.probs**own * partner.predictions.probs**other
+    np.testing.assert_allclose(both.predictions.probs, powered / powered.sum(axis=1, keepdims=True), atol=1e-8)
+    sides = [one.predictions.log_losses.mean() for one in (alone, partner)]
+    assert both.predictions.log_losses.mean() < min(sides) + 1e-3
     assert both.temperature == alone.temperature
-    assert both.temperatures == {"temperature": alone.temperature, "joint_temperature": both.joint_temperature}
+    assert both.calibration == {"temperature": alone.temperature, "shares": both.shares}
     assert both.rung.name == "mean of small_cnn from scratch and ridge on raw pixels"
 
 

@@ -212,8 +212,8 @@ def test_models_that_predict_together_are_all_named(make_run):
     partner = Partner(pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "knn"})
     both = replace(run, plan=run.plan.model_copy(update={"partners": (partner,)}))
     told = re.sub(r"<[^>]+>", "", report_html(both, task))
-    assert "; averaged with knn on efficientnet_lite0, 96 pixels." in told
-    assert "averaged with" not in report_html(run, task)
+    assert "; together with knn on efficientnet_lite0, 96 pixels." in told
+    assert "together with" not in report_html(run, task)
 
 
 def test_data_that_were_not_inspected_are_not_said_to_be_in_order(make_run):

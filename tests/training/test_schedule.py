@@ -13,6 +13,11 @@ def test_steps_pass_the_rows_the_named_times() -> None:
     assert num_steps(Training(epochs=1, batch_size=64), 3) == 1
 
 
+def test_an_epoch_may_have_a_least_number_of_steps() -> None:
+    assert num_steps(Training(epochs=5, batch_size=7), 31, least_steps=4) == 23
+    assert num_steps(Training(epochs=5, batch_size=7), 31, least_steps=9) == 45
+
+
 def test_warmup_is_linear_and_cosine_ends_near_zero() -> None:
     training = Training(warmup=0.2)
     factors = [rate_factor(training, step, 20) for step in range(20)]

@@ -125,15 +125,25 @@ def joined(parts: list[Predictions]) -> Predictions:
     )
 
 
-def mean_of(parts: Sequence[Predictions], temperature: float = 1.0) -> Predictions:
-    """The mean of several models' probabilities for the same rows.
+def mean_of(parts: Sequence[Predictions], weights: Sequence[float] = ()) -> Predictions:
+    """The weighted geometric mean of several models' probabilities for the same rows (a logarithmic opinion pool).
 
     Args:
         parts: Of each model, rows in the same order.
-        temperature: Divides the logarithms of the mean before softmax: a mean is less sure than it is right.
+        weights: How much each counts; their sum says how sure the mean is. None given weighs all alike, with sum 1.
 
     Returns:
-        `raw_probs` are the mean of the models' probabilities after their own temperatures; `probs` are those after `temperature`.
+        `raw_probs` weigh all alike; `probs` are as `weights` say.
+
+    Reference: Genest & Zidek, "Combining Probability Distributions", Statistical Science 1986, section 3.2.
+    Differs: the weights need not sum to 1.
     """
-    mean = np.mean([part.probs for part in parts], axis=0)
-    return replace(parts[0], probs=softmax(np.log(np.maximum(mean, 1e-12)) / temperature, axis=1), raw_probs=mean)
+    logs = np.stack([log_probs(part) for part in parts])
+    alike = np.full(len(parts), 1 / len(parts))
+    raw, probs = (softmax(np.tensordot(shares, logs, 1), axis=1) for shares in (alike, np.asarray(weights or alike)))
+    return replace(parts[0], probs=probs, raw_probs=raw)
+
+
+def log_probs(predictions: Predictions) -> Floats:
+    """Logarithms of the calibrated probabilities, none below that of 1e-12, float64 [sample, class]."""
+    return np.asarray(np.log(np.maximum(predictions.probs, 1e-12)))

@@ -22,6 +22,7 @@ class Stream:
         also: Further views of the same pictures, drawn apart.
         times: Rows a step as a multiple of the training's batch size.
         smooth: Whether labels may be smoothed; not where probabilities are compared with thresholds, which smoothing keeps low.
+        least_steps: An epoch has at least so many steps where this is the first stream, however few its rows.
         margins: Scores of each row that are known already and that a learner adds to, float [sample, class]; None for none.
     """
 
@@ -30,6 +31,7 @@ class Stream:
     also: tuple[View, ...] = ()
     times: int = 1
     smooth: bool = True
+    least_steps: int = 0
     margins: Floats | None = field(default=None, repr=False)
 
     def take(self, rows: Integers) -> Stream:

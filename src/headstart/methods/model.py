@@ -32,13 +32,13 @@ class Model:
         head: Features to scores.
         temperature: Divides the scores before softmax.
         classes: Class names in label order; none where there were none to learn.
-        partners: Models of the same classes that predict together with it: probabilities are averaged, each model's with the
-            same weight.
-        joint_temperature: Divides the logarithms of that mean.
+        partners: Models of the same classes that predict together with it, by the geometric mean of the probabilities.
+        shares: How much its own and each partner's probabilities count in that mean; none given counts all alike.
         base: A model of the same classes that this one corrects: the scores are added to its scores over its temperature.
 
     Reference: Kumar, Ma, Liang & Raghunathan, "Calibrated Ensembles Can Mitigate Accuracy Tradeoffs Under Distribution Shift",
-        UAI 2022 (the mean of calibrated probabilities of a fine-tuned model and of a head on frozen features).
+        UAI 2022 (calibrated probabilities of a fine-tuned model and of a head on frozen features, averaged).
+    Differs: the mean is geometric, and may be weighted.
     """
 
     backbone: Backbone
@@ -46,7 +46,7 @@ class Model:
     temperature: float
     classes: tuple[str, ...]
     partners: tuple[Model, ...] = ()
-    joint_temperature: float = 1.0
+    shares: tuple[float, ...] = ()
     base: Model | None = None
 
     def scores(self, images: ImageSet) -> Floats:
@@ -89,7 +89,7 @@ class Model:
         )
         if not self.partners:
             return own
-        return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.joint_temperature)
+        return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.shares)
 
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `base/`, `partners/` and, last, `model.json`.
@@ -113,7 +113,7 @@ class Model:
             "temperature": self.temperature,
             "head": self.head.settings(),
             "partners": len(self.partners),
-            "joint_temperature": self.joint_temperature,
+            "shares": self.shares,
             "corrects": self.base is not None,
         }
         write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
@@ -140,9 +140,9 @@ class Model:
         backbone = Backbone.load(folder / "backbone")
         _carry(folder / "engine", kept_with(backbone))
         partners = tuple(cls.load(folder / "partners" / str(place)) for place in range(card.get("partners", 0)))
-        joint = float(card.get("joint_temperature", 1.0))
+        shares = tuple(card.get("shares", ()))
         base = cls.load(folder / "base") if card.get("corrects") else None
-        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, joint, base)
+        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, shares, base)
 
 
 def _carry(source: Path, target: Path) -> None:

@@ -130,7 +130,7 @@ class Adjusting:
         sentence = f"{'better' if better else 'not better beyond noise'}: {measured(comparison)}"
         if better:
             reasons = (*evidence.plan.reasons, f"{trial.rule}: {proposal.reason} {sentence}.")
-            plan = proposal.plan.model_copy(update={**judged.temperatures, "reasons": reasons})
+            plan = proposal.plan.model_copy(update={**judged.calibration, "reasons": reasons})
             self.evidence = replace(evidence, plan=plan, judged=judged)
         outcome = "kept" if better else "no better"
         return trial.model_copy(update={**facts, "outcome": outcome, "sentence": sentence, "comparison": comparison})

@@ -23,7 +23,7 @@ class Candidate(Record):
         method: `kind` and hyper-parameters.
         training: Budget and optimizer; closed forms use the seed alone.
         max_rows: Labeled rows to fit on; None for all.
-        partners: Closed forms whose probabilities are averaged with its own.
+        partners: Closed forms that predict together with it.
     """
 
     family: Family

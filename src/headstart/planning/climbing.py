@@ -100,7 +100,10 @@ def climb(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
 
 
 def _together(ladder: Ladder) -> None:
-    """The mean of the best that was trained and the best closed form, which err on different rows."""
+    """The mean of the best that was trained and the best closed form, which err on different rows.
+
+    It weighs both as their out-of-fold predictions ask for, so that what a residual adds to ridge has the size that helps.
+    """
     closed = best_closed(ladder.judged, trusts_pool(ladder))
     trained = [one for one in ladder.judged if one.temperature is not None and one.predictions is not None]
     if closed is None or not trained or closed.candidate.max_rows is not None:
@@ -238,7 +241,8 @@ def _fine_tuned(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     method = wishes.method
     if wishes.only == "scratch" or (method and METHODS.get(method).cost != "gradient"):
         return
-    chosen, recipe = wishes.chosen(method or "lp_ft"), wishes.recipe(ladder.task.seed)
+    chosen = wishes.chosen(method) if method else wishes.chosen("residual", shrinkage=1.0)
+    recipe = wishes.recipe(ladder.task.seed)
     best = best_closed(ladder.judged, trusts_pool(ladder))
     candidate = ladder.candidate("transfer", best.candidate.pretrained if best else ranking.chosen[0], chosen, recipe)
     if method is None and best and best.rung.accuracy and 1 - best.rung.accuracy.value < HARD_ENOUGH:

@@ -223,7 +223,7 @@ def _plan(ladder: Ladder, chosen: Judged, decision: Decision, per_class: int | N
         max_rows=candidate.max_rows if gradient else ladder.final_rows(chosen),
         hold_out=gradient and not ladder.refits,
         partners=candidate.partners,
-        **chosen.temperatures,
+        **chosen.calibration,
         verdict=decision.verdict,
         reasons=decision.reasons,
         rejected=decision.rejected,

@@ -24,7 +24,7 @@ class Rung(Record):
         method: `kind` and hyper-parameters.
         training: Budget and optimizer.
         max_rows: Labeled rows that it was fitted on at most; None for all.
-        partners: Closed forms whose probabilities are averaged with its own.
+        partners: Closed forms that predict together with it.
         status: "fitted", "skipped" (too costly, or no gain expected) or "failed".
         reason: Why it was skipped or failed; empty when fitted.
         accuracy: Out-of-fold; None unless fitted.

@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.evaluation import Evaluation
-from headstart.core.predictions import Predictions
+from headstart.core.predictions import Predictions, mean_of
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.methods import METHODS
@@ -71,9 +71,10 @@ class Evidence:
         """Out-of-fold predictions at the temperature that the plan's model has; None where the folds broke down."""
         if self.held is None or self.judged.temperature is None:
             return self.held
+        if self.plan.partners:
+            return mean_of(self.judged.parts, self.plan.shares)
         scores = np.log(np.maximum(self.held.raw_probs, 1e-12))
-        temperature = self.plan.joint_temperature if self.plan.partners else self.plan.temperature
-        return replace(self.held, probs=softmax(scores / (temperature or 1.0), axis=1))
+        return replace(self.held, probs=softmax(scores / (self.plan.temperature or 1.0), axis=1))
 
     @property
     def held_error(self) -> float:
@@ -96,7 +97,7 @@ class Evidence:
 
     def changed(self, **fields: Any) -> Plan:
         """The plan with those fields, for which its temperature no longer holds."""
-        return self.plan.model_copy(update={"temperature": None, "joint_temperature": None, **fields})
+        return self.plan.model_copy(update={"temperature": None, "shares": (), **fields})
 
     def trained(self, **fields: Any) -> Plan:
         """The plan with those fields of `Training`."""

@@ -71,7 +71,7 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     for partner in candidate.of_partners:
         own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, plan.seed)
         partners.append(fit_rows(task, rows, partner, own, None))
-    model = replace(model, partners=tuple(partners), joint_temperature=plan.joint_temperature or 1.0)
+    model = replace(model, partners=tuple(partners), shares=plan.shares)
     if not task.labeled.images.embedded:
         settled(task.labeled, model.backbone)  # what has been trained has not been run yet
     try:

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import TrainingError
-from headstart.core.predictions import Predictions, joined, mean_of
+from headstart.core.predictions import Predictions, joined, log_probs, mean_of
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
@@ -20,7 +20,7 @@ from headstart.core.types import Integers
 from headstart.data.folds import Fold
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluation_of
-from headstart.features.temperature import fit_temperature
+from headstart.features.temperature import fit_temperature, fit_weights
 from headstart.methods import METHODS, method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
@@ -43,19 +43,21 @@ class Judged:
         rung: How it did.
         predictions: One row per held-out image; None unless fitted.
         temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
-        joint_temperature: What calibrates the mean with its partners; None where there are none.
+        parts: Its own calibrated predictions and those of its partners; none where it has no partners.
+        shares: How much it and each of its partners count in their mean; none where it has no partners.
     """
 
     candidate: Candidate
     rung: Rung
     predictions: Predictions | None = None
     temperature: float | None = None
-    joint_temperature: float | None = None
+    parts: tuple[Predictions, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
-    def temperatures(self) -> dict[str, float | None]:
+    def calibration(self) -> dict[str, float | tuple[float, ...] | None]:
         """What a plan of this candidate needs to predict as calibrated as it was judged; fields of `Plan`."""
-        return {"temperature": self.temperature, "joint_temperature": self.joint_temperature}
+        return {"temperature": self.temperature, "shares": self.shares}
 
 
 def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
@@ -108,7 +110,7 @@ def judge(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fol
 
 
 def _judged_together(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> Judged:
-    """The mean of the candidate's calibrated probabilities and its partners'."""
+    """The mean of the candidate's calibrated probabilities and its partners', weighted by how well it then predicts."""
     judged = [judge(task, candidate.alone, backbone, folds, steps)]
     for partner in candidate.of_partners:
         own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, task.seed)
@@ -117,9 +119,11 @@ def _judged_together(task: Task, candidate: Candidate, backbone: Backbone, folds
     failed = next((one.rung for one in judged if one.predictions is None), None)
     if failed is not None:
         return Judged(candidate, candidate.rung(status="failed", reason=f"{failed.name}: {failed.reason}", seconds=seconds))
-    mean = mean_of([one.predictions for one in judged if one.predictions is not None])
-    predictions, joint = _calibrated(mean)
-    return Judged(candidate, _rung(candidate, predictions, len(folds), seconds), predictions, judged[0].temperature, joint)
+    parts = tuple(one.predictions for one in judged if one.predictions is not None)
+    shares = fit_weights(np.stack([log_probs(part) for part in parts]), parts[0].labels)
+    predictions = mean_of(parts, shares)
+    rung = _rung(candidate, predictions, len(folds), seconds)
+    return Judged(candidate, rung, predictions, judged[0].temperature, parts, shares)
 
 
 def _judged_fold(

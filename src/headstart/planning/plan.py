@@ -10,6 +10,7 @@ from headstart.core.records import Record
 from headstart.training.settings import Training
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Rejected(Record):
@@ -59,7 +60,7 @@ class Plan(Record):
             than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
         partners: Closed forms that predict together with it, fitted to the same rows.
-        joint_temperature: Divides the logarithms of the mean with its partners; None leaves the mean as it is.
+        shares: How much it and each partner count in the geometric mean of their probabilities; none given counts all alike.
         verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
         rejected: Everything else that was looked at, with its reason.
@@ -79,7 +80,7 @@ class Plan(Record):
     hold_out: bool = False
     temperature: float | None = None
     partners: tuple[Partner, ...] = ()
-    joint_temperature: Positive | None = None
+    shares: tuple[NotNegative, ...] = ()
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()

@@ -314,4 +314,4 @@ def _side(judged: Judged) -> Side:
 
 def _calibrated(plan: Plan, judged: Judged, *reasons: str) -> Plan:
     """The plan with the temperature that was fitted out of fold, and further reasons."""
-    return plan.model_copy(update={**judged.temperatures, "reasons": (*plan.reasons, *reasons)})
+    return plan.model_copy(update={**judged.calibration, "reasons": (*plan.reasons, *reasons)})

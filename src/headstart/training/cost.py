@@ -68,7 +68,9 @@ def cost_probe(
             fit.step(trained, step)
             marks.append(time.perf_counter())
     learner.cpu()
-    return read + median(np.diff(marks).tolist()) * num_steps(training, next(iter(num_rows.values())))
+    return read + median(np.diff(marks).tolist()) * num_steps(
+        training, next(iter(num_rows.values())), next(iter(few.values())).least_steps
+    )
 
 
 def _seconds_of_reading(batches: Batches) -> float:

@@ -182,7 +182,8 @@ def fit_for(
     _place(learner, accelerator.device, torch.channels_last)
     beginning = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
     fingerprint = _fingerprint(learner, streams, training) if workspace else ""
-    steps = num_steps(training, len(next(iter(batches.values()))))
+    first = next(iter(streams.values()))
+    steps = num_steps(training, len(first.images), first.least_steps)
     return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, beginning)
 
 

@@ -18,6 +18,9 @@ from headstart.training.ridge_start import fitted_classifier
 BODY_SCALE = 0.5
 STAGE_DECAY = 0.7
 """Step sizes below the head, as in `LpFt`: what semi-supervised methods are compared with."""
+LEAST_STEPS = 16
+"""An epoch's, as what is learned from unlabeled pictures takes steps, however few the labels: FreeMatch on digits with 50 labels
+reaches 86.4 % in 63 steps and 90.3 % in 188 (EfficientNet-Lite0, one seed)."""
 
 
 def streams_with_pool(
@@ -37,14 +40,14 @@ def streams_with_pool(
         unlabeled: Views of each unlabeled picture.
 
     Returns:
-        The streams; the first sets the length of an epoch.
+        The streams; the first sets the length of an epoch, which is at least 16 steps.
     """
     if task.unlabeled is None:
         raise AssertionError("check_needs comes first")
     view, *also = (view_of(name, task.native_pixels, flip) for name in labeled)
     pool_view, *pool_also = (view_of(name, task.native_pixels, flip) for name in unlabeled)
     return {
-        "train": Stream(task.train, view, tuple(also), smooth=False),
+        "train": Stream(task.train, view, tuple(also), smooth=False, least_steps=LEAST_STEPS),
         "unlabeled": Stream(task.unlabeled, pool_view, tuple(pool_also), times),
     }
 

@@ -7,9 +7,9 @@ import math
 from headstart.training.settings import Training
 
 
-def num_steps(training: Training, num_rows: int) -> int:
-    """The number of steps that pass `num_rows` rows `training.epochs` times, rounded up."""
-    return max(1, math.ceil(training.epochs * num_rows / training.batch_size))
+def num_steps(training: Training, num_rows: int, least_steps: int = 0) -> int:
+    """The number of steps that pass `num_rows` rows `training.epochs` times, rounded up; at least `least_steps` an epoch."""
+    return max(1, training.epochs * least_steps, math.ceil(training.epochs * num_rows / training.batch_size))
 
 
 def num_warmup_steps(training: Training, steps: int) -> int:

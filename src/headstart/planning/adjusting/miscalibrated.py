@@ -24,7 +24,7 @@ def miscalibrated(evidence: Evidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    now, wanted = evidence.deployed, evidence.judged.temperatures
+    now, wanted = evidence.deployed, evidence.judged.calibration
     if now is None or wanted["temperature"] is None:
         return
     generator = generator_for(evidence.task.seed, "calibration")
@@ -32,8 +32,10 @@ def miscalibrated(evidence: Evidence) -> Iterator[Proposal]:
     if error.low < LARGE_ERROR:
         return
     confidence = float(now.probs.max(axis=1).mean())
+    shares = ", ".join(f"{share:.2f}" for share in evidence.judged.shares)
+    setting = f"shares to {shares}" if shares else f"temperature to {wanted['temperature']:.2f}"
     reason = (
         f"held-out images are predicted with a mean confidence of {confidence:.1%} and an accuracy of {now.correct.mean():.1%}: "
-        f"set temperature to {wanted['temperature']:.2f}."
+        f"set {setting}."
     )
     yield Proposal(evidence.plan.model_copy(update=wanted), reason, GAIN, aim="log loss")
