@@ -19,8 +19,8 @@ class Training(Record):
     `Searched` marks what `headstart search` tries, and between which ends.
 
     Attributes:
-        epochs: Passes over the training rows, of at least 16 steps each for methods that learn from unlabeled rows too; 12 as in the
-            first part of the "12 to 30 epochs" of LP-FT practice.
+        epochs: Passes over the training rows, of at least 16 steps each for methods that learn from unlabeled rows too; 12 as in
+            the first part of the "12 to 30 epochs" of LP-FT practice.
         batch_size: Rows a step.
         optimizer: "adamw" or "sgd".
         lr: Step size of the head at its peak. Kumar et al. (ICLR 2022) tune it per task; 1e-3 suits AdamW.
