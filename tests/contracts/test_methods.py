@@ -49,7 +49,8 @@ FITTED: dict[tuple[str, int], Model] = {}
 
 def fitted(kind: str, task: Task, attempt: int = 0) -> Model:
     if (kind, attempt) not in FITTED:
-        FITTED[kind, attempt] = method_from({"kind": kind}).fit(task, backbone(kind), TRAINING)
+        training = TRAINING.model_copy(update={"epochs": 3}) if trains_across_domains(kind) else TRAINING
+        FITTED[kind, attempt] = method_from({"kind": kind}).fit(task, backbone(kind), training)
     return FITTED[kind, attempt]
 
 
