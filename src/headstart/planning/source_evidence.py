@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
+from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
@@ -146,7 +147,7 @@ def measured(seen: Seen, name: str, classes: tuple[str, ...], num_images: int) -
     shown, wanted = np.unique(source.labels), np.unique(target.labels)
     common = np.intersect1d(shown, wanted)
     fit = fit_ridge(source.rows, compact(source.labels), len(shown), groups=source.groups)
-    hits = int((fit.loo_scores.argmax(axis=1) == compact(source.labels)[fit.judged]).sum())
+    own, chance, p_value = _told(fit.loo_scores.argmax(axis=1), compact(source.labels)[fit.judged])
     near, far = (_thinned(rows, seen.seed) for rows in (source.rows, seen.images))
     return SourceJudgment(
         name=name,
@@ -158,9 +159,9 @@ def measured(seen: Seen, name: str, classes: tuple[str, ...], num_images: int) -
         proxy_a=proxy_a_distance(near, far),
         mmd=unbiased_mmd(near, far),
         otdd=_carried(seen, source),
-        own=wilson(hits, len(fit.judged)),
-        own_chance=largest_share(source.labels),
-        own_p_value=p_value_of(hits, len(fit.judged), largest_share(source.labels)),
+        own=own,
+        own_chance=chance,
+        own_p_value=p_value,
         **_abroad(fit, shown, target),
         **_by_others(seen, name),
     )
@@ -175,9 +176,31 @@ def p_value_of(hits: int, num: int, chance: float) -> float:
     return float(binom.sf(hits - 1, num, chance))
 
 
-def largest_share(labels: Integers) -> float:
-    """The share of the largest class."""
-    return float(np.bincount(labels).max() / len(labels))
+def agreement_by_chance(predicted: Integers, labels: Integers) -> float:
+    """The accuracy to expect of predictions that have nothing to do with the labels, each class as frequent as it is in both.
+
+    A classifier that always answers the largest class is at chance by it, however large that class is.
+
+    Args:
+        predicted: int64 [sample].
+        labels: int64 [sample].
+
+    Returns:
+        The sum over classes of the product of their shares.
+
+    Reference: Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological Measurement 1960.
+
+    >>> agreement_by_chance(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
+    0.5
+    """
+    num = int(max(predicted.max(), labels.max())) + 1
+    return float(np.bincount(predicted, minlength=num) @ np.bincount(labels, minlength=num) / len(labels) ** 2)
+
+
+def _told(predicted: Integers, labels: Integers) -> tuple[Estimate, float, float]:
+    """Accuracy, what it would be by chance, and the p-value of that chance."""
+    hits, chance = int((predicted == labels).sum()), agreement_by_chance(predicted, labels)
+    return wilson(hits, len(labels)), chance, p_value_of(hits, len(labels), chance)
 
 
 def _thinned(rows: Floats, seed: int) -> Floats:
@@ -198,8 +221,8 @@ def _abroad(fit: RidgeFit, shown: Integers, target: Labeled) -> dict[str, object
         return {"leep": None, "nce": None}
     scores = target.rows @ fit.weight + fit.bias
     seen = LabeledFeatures(target.rows, target.labels, softmax(scores / fit.temperature, axis=1))
-    hits = int((shown[scores.argmax(axis=1)] == target.labels).sum())
-    return {"leep": leep(seen), "nce": nce(seen), "on_target": wilson(hits, len(target))}
+    found, _, p_value = _told(shown[scores.argmax(axis=1)], target.labels)
+    return {"leep": leep(seen), "nce": nce(seen), "on_target": found, "on_target_p_value": p_value}
 
 
 def _by_others(seen: Seen, name: str) -> dict[str, object]:
@@ -214,13 +237,9 @@ def _by_others(seen: Seen, name: str) -> dict[str, object]:
     if not judged.any():
         return {}
     fit = fit_ridge(rows, compact(labels), len(shown), groups=np.concatenate([one.groups for one in others]))
-    hits = shown[(own.rows[judged] @ fit.weight + fit.bias).argmax(axis=1)] == own.labels[judged]
-    right, chance = int(hits.sum()), largest_share(own.labels[judged])
-    return {
-        "by_others": wilson(right, len(hits)),
-        "others_chance": chance,
-        "others_p_value": p_value_of(right, len(hits), chance),
-    }
+    predicted = shown[(own.rows[judged] @ fit.weight + fit.bias).argmax(axis=1)]
+    found, chance, p_value = _told(predicted, own.labels[judged])
+    return {"by_others": found, "others_chance": chance, "others_p_value": p_value}
 
 
 def few_shot_accuracy(source: Labeled, shots: int, seed: int) -> float:

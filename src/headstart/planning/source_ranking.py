@@ -27,12 +27,13 @@ class SourceJudgment(Record):
         leep: LEEP of a probe trained on it, on labeled target rows; None without target labels.
         nce: NCE of that probe.
         own: Leave-one-out accuracy of its own labels: near chance where they say nothing about its images.
-        own_chance: Share of its largest class.
-        own_p_value: Of guessing that well; see `p_value_of`.
+        own_chance: What it would be by chance, see `agreement_by_chance`.
+        own_p_value: Of so many hits by chance.
         by_others: Accuracy of a probe trained on all other sources, on its rows of their classes; None where there is no other.
-        others_chance: Share of the largest class among those rows.
-        others_p_value: Of guessing that well.
+        others_chance: What it would be by chance.
+        others_p_value: Of so many hits by chance.
         on_target: Accuracy of a probe trained on it, on labeled target rows; None without target labels.
+        on_target_p_value: Of so many hits by chance.
         gain: What it adds to the target's own labels on left-out target rows; None where that was not tested.
         weight: What one of its rows weighs, a target row weighing 1; 0 where it is not used.
         reason: Why it is used, or not.
@@ -56,6 +57,7 @@ class SourceJudgment(Record):
     others_chance: float | None = None
     others_p_value: float | None = None
     on_target: Estimate | None = None
+    on_target_p_value: float | None = None
     gain: Paired | None = None
     weight: float = 0.0
     reason: str = ""

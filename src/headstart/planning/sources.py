@@ -20,7 +20,7 @@ from headstart.features.joint_ridge import Labeled, LeftOut, leave_target_out
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.multiplicity import ERROR, is_ahead, level_of_best
 from headstart.planning.ranking import Ranking
-from headstart.planning.source_evidence import Seen, few_shot_accuracy, largest_share, measured, p_value_of, seen_domains
+from headstart.planning.source_evidence import Seen, agreement_by_chance, few_shot_accuracy, measured, p_value_of, seen_domains
 from headstart.planning.source_ranking import Choice, SourceJudgment, SourceRanking
 
 WEIGHTS = (1.0, 0.1)
@@ -50,9 +50,9 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
 
     Where labeled target rows can be left out and judged, a source is used if ridge on target and source rows predicts them better
     than ridge on target rows alone, at a level shared among all that was tried. Where each class has one label only, a source is
-    used if it predicts them better than chance, and better than as many labels of its own would. Without any, or with so few that
-    no number of hits would tell, sources whose own labels are at chance are
-    left out, then those that all others contradict, then those that harm the source nearest to the target.
+    used if it predicts them better than as many labels of its own would. A source whose probe is not surely better than chance on
+    labeled target rows is not used. Without any, sources whose own labels are at chance are left out, then those that all others
+    contradict, then those that harm the source nearest to the target.
 
     Labels that were permuted class by class look sound at home: without target labels and other sources nothing tells.
 
@@ -70,20 +70,40 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
     counts = Counter(task.source.domains) if task.source else Counter()
     judged = {name: measured(seen, name, task.classes, counts.get(name, len(task.source or ()))) for name in seen.sources}
     teaching = [name for name, one in judged.items() if one.own_p_value < SURE]
-    fair = np.flatnonzero(has_mates(seen.target.labels, seen.target.groups)) if len(seen.target) else np.empty(0, np.int64)
-    if len(fair) >= LEAST_JUDGED and len(np.unique(seen.target.labels[fair])) > 1:
-        verdict = _by_left_out_rows(seen, [name for name in teaching if judged[name].common_classes], fair)
-    elif len(seen.target) and p_value_of(len(seen.target), len(seen.target), largest_share(seen.target.labels)) < ERROR:
-        verdict = _by_single_rows(seen, [judged[name] for name in teaching])
-    else:
-        verdict = _by_themselves(seen, [judged[name] for name in teaching])
+    verdict, told = _verdict(seen, {name: judged[name] for name in teaching})
     for name, one in judged.items():
-        if name not in teaching:
-            verdict.reasons[name] = (
-                f"its own labels say nothing about its images: leave-one-out accuracy {one.own.value:.2f}, and the largest class "
-                f"makes {one.own_chance:.2f}"
-            )
+        if name not in told:
+            verdict.reasons[name] = _useless(one, name in teaching)
     return _ranking(task, judged, verdict)
+
+
+def _verdict(seen: Seen, judged: dict[str, SourceJudgment]) -> tuple[_Verdict, list[str]]:
+    """What sources with sound labels are worth, and which of them got so far as to be compared."""
+    labels, num = seen.target.labels, len(seen.target)
+    if not num:
+        return _by_themselves(seen, list(judged.values())), list(judged)
+    if p_value_of(num, num, agreement_by_chance(labels, labels)) >= ERROR:  # not even hits alone would tell
+        told = [name for name, one in judged.items() if one.common_classes and one.on_target and one.on_target.value > 0.5]
+        verdict = _by_themselves(seen, [judged[name] for name in told])
+        verdict.num_labeled = num
+        return verdict, told
+    told = [name for name, one in judged.items() if one.common_classes and (one.on_target_p_value or 0.0) < ERROR]
+    fair = np.flatnonzero(has_mates(labels, seen.target.groups))
+    if len(fair) >= LEAST_JUDGED and len(np.unique(labels[fair])) > 1:
+        return _by_left_out_rows(seen, told, fair), told
+    return _by_single_rows(seen, [judged[name] for name in told]), told
+
+
+def _useless(one: SourceJudgment, is_sound: bool) -> str:
+    if not is_sound:
+        return (
+            f"its own labels say nothing about its images: leave-one-out accuracy {one.own.value:.2f}, and {one.own_chance:.2f} "
+            "by chance"
+        )
+    if not one.common_classes:
+        return "it has no class in common with the target's labels"
+    right = one.on_target.value if one.on_target else 0.0
+    return f"a probe trained on it tells {right:.2f} of the labeled target images right: not surely more than chance"
 
 
 def judge_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
@@ -148,10 +168,7 @@ def _by_single_rows(seen: Seen, judged: Sequence[SourceJudgment]) -> _Verdict:
             f"it tells {told.value if told else 0.0:.2f} of {len(seen.target)} labeled target images right, where "
             f"{shots} label{'s' * (shots > 1)} a class would tell about {bar:.2f} within one domain"
         )
-        if told is None or told.value <= bar:
-            continue
-        p_value = p_value_of(round(told.value * len(seen.target)), len(seen.target), largest_share(seen.target.labels))
-        if p_value < level_of_best(len(judged)):
+        if told is not None and told.value > bar:
             verdict.weights[one.name] = 1.0
     return verdict
 
@@ -165,7 +182,7 @@ def _by_themselves(seen: Seen, judged: Sequence[SourceJudgment]) -> _Verdict:
     for one in contradicted:
         verdict.reasons[one.name] = (
             f"the other sources tell {one.by_others.value if one.by_others else 0.0:.2f} of its images by its own labels, "
-            f"and the largest class makes {one.others_chance or 0.0:.2f}: what it calls by a name is something else"
+            f"and {one.others_chance or 0.0:.2f} would be by chance: what it calls by a name is something else"
         )
     kept = [one for one in kept if one not in contradicted]
     for one in kept[:1]:
@@ -196,7 +213,7 @@ def _ranking(task: Task, judged: dict[str, SourceJudgment], verdict: _Verdict) -
             update={
                 "weight": verdict.weights.get(name, 0.0),
                 "gain": verdict.gains.get(name),
-                "reason": verdict.reasons.get(name, "it has no class in common with the target's labels"),
+                "reason": verdict.reasons[name],
             }
         )
         for name, one in judged.items()
