@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.features.shift_kind import nearest_shares, shift_kind
+from headstart.features.shift_kind import nearest_shares, shift_kind, turned
 
 CENTERS = np.random.default_rng(11).normal(size=(3, 7)) * 2.0 + 5.0
 
@@ -56,3 +56,44 @@ def test_nearest_shares_solve_the_mixture_and_stay_on_the_simplex():
     assert outside.min() >= 0
     assert outside.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(outside, [1.0, 0.0, 0.0], atol=1e-3)
+
+
+CORNERS = np.array([[-1.0, 1.0], [4.0, 0.5], [-0.5, -1.5]])
+
+
+def turned_over(shares: tuple[float, ...], corners: np.ndarray, seed: int):
+    """A source, its labels, a target that is its mirror image in the origin, moved, and the target's labels."""
+    random = np.random.default_rng(seed)
+    here, there = random.choice(3, 307, p=shares), random.choice(3, 263, p=shares)
+    source = corners[here] + random.normal(size=(307, 2)) * 0.4
+    return source, here, 3.0 - corners[there] + random.normal(size=(263, 2)) * 0.4, there
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_mirrored_target_is_recognized_and_the_source_turned_onto_it(seed):
+    pytest.importorskip("ot")
+    source, here, target, there = turned_over((0.6, 0.25, 0.15), CORNERS, seed)
+    found = shift_kind(source, here, target, 3, seed)
+    assert found.kind == "turned"
+    assert found.turn_ratio < 3 < found.feature_ratio
+    assert found.sentence.endswith("; a rotation or mirror image of the source does.")
+    moved = turned(source, target, seed)
+    for label in range(3):
+        np.testing.assert_allclose(moved[here == label].mean(axis=0), target[there == label].mean(axis=0), atol=0.3)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_shape_that_fits_in_several_ways_is_not_turned(seed):
+    """Corners of an equilateral triangle with equal shares: nobody can tell which is which."""
+    pytest.importorskip("ot")
+    angles = np.array([0.0, 2.0, 4.0]) * np.pi / 3
+    corners = 1.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    source, here, target, _ = turned_over((1 / 3, 1 / 3, 1 / 3), corners, seed)
+    assert shift_kind(source, here, target, 3, seed).kind == "features"
+
+
+def test_without_pot_nothing_is_turned(monkeypatch):
+    monkeypatch.setattr("headstart.features.shift_kind.find_spec", lambda name: None)
+    source, here, target, _ = turned_over((0.6, 0.25, 0.15), CORNERS, 1)
+    found = shift_kind(source, here, target, 3, 0)
+    assert (found.kind, found.turn_ratio) == ("features", None)

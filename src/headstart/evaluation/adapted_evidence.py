@@ -25,6 +25,7 @@ class AdaptedEvidence:
         held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
         held_weights: How much likelier each of these rows is in the target than in the source, float [held], mean 1.
         source_features: What it sees of source rows, float [source, feature]; None where they are not at hand.
+        turned_features: The same rows turned or mirrored as one; None where that explains nothing.
         source_labels: Labels of these rows, int64 [source].
         circular_labels: Labels of the source rows that a fit in the opposite direction was asked about, int64 [source].
         circular_probs: What a fit from the candidate's own target predictions back to the source says of these rows, float
@@ -39,6 +40,7 @@ class AdaptedEvidence:
     held_probs: Floats | None = field(repr=False, default=None)
     held_weights: Floats | None = field(repr=False, default=None)
     source_features: Floats | None = field(repr=False, default=None)
+    turned_features: Floats | None = field(repr=False, default=None)
     source_labels: Integers | None = field(repr=False, default=None)
     circular_labels: Integers | None = field(repr=False, default=None)
     circular_probs: Floats | None = field(repr=False, default=None)

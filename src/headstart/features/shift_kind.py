@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.spatial.distance import cdist
 
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.features.domain_maps import carried, moments_of, monge_matrix
 from headstart.features.random_features import RandomFeatures
+from headstart.features.transport import best_rotation
 
 DRAWS = 300
 LARGEST_P_VALUE = 0.05
 """Above it the domains pass for one."""
 NEARLY = 3.0
 """Class shares may leave so many times what chance would, and are believed where a map of the features leaves more."""
+CLEARLY_BETTER = 1.5
+"""How much less a turn must leave than the map, which has more freedom."""
+NUM_HALVES = 4
+STEADY = 0.8
+"""Share of target rows whose nearest turned source row keeps its class on every half."""
 SUM_WEIGHT = 100.0
 """Of the equation that shares sum to 1, next to those of random features."""
 
-Kind = Literal["none", "labels", "either", "features"]
+Kind = Literal["none", "labels", "either", "features", "turned"]
 
 
 class ShiftKind(Record):
@@ -29,10 +37,12 @@ class ShiftKind(Record):
 
     Attributes:
         kind: "none" where the rows pass for one domain; "labels" where other shares of the source's classes explain the target
-            best; "either" where they may, and a map of the features explains it as well; "features" where they cannot.
+            best; "either" where they may, and a map of the features explains it as well; "features" where they cannot;
+            "turned" where they cannot, nor an affine map that keeps directions, but a rotation or mirror image of the source can.
         p_value: That both domains have the same distribution.
         label_ratio: What the best class shares leave of the gap, over what chance alone would leave.
-        feature_ratio: The same of the best affine map of the source with its own class shares.
+        feature_ratio: The same of the linear Monge map of the source with its own class shares.
+        turn_ratio: The same of the best rotation; None where it was not looked for.
         shares: Of the classes in the target, as they explain it best; meant for "labels" alone.
     """
 
@@ -40,6 +50,7 @@ class ShiftKind(Record):
     p_value: float
     label_ratio: float
     feature_ratio: float
+    turn_ratio: float | None
     shares: tuple[float, ...]
 
     @property
@@ -53,9 +64,10 @@ class ShiftKind(Record):
                 f"The target may differ from the source in nothing but its class shares (p = {self.p_value:.2g}): other shares "
                 f"leave {self.label_ratio:.1f} times the gap that chance would leave{rest}"
             )
+        rest = "; a rotation or mirror image of the source does" if self.kind == "turned" else ""
         return (
             f"The target looks different from the source (p = {self.p_value:.2g}): no shares of the source's classes explain it, "
-            f"as they leave {self.label_ratio:.1f} times the gap that chance would leave."
+            f"as they leave {self.label_ratio:.1f} times the gap that chance would leave{rest}."
         )
 
 
@@ -77,8 +89,10 @@ class _Gap(NamedTuple):
 def shift_kind(source: Floats, labels: Integers, target: Floats, num_classes: int, seed: int) -> ShiftKind:
     """What changed between a labeled source and an unlabeled target.
 
-    Three explanations are tried, the simplest first: nothing changed; class shares did; an affine map moved the features. Each
-    leaves a gap between mean random features, which is compared with the gaps of a multiplier bootstrap without any.
+    Explanations are tried, the simplest first: nothing changed; class shares did; an affine map moved the features; all rows were
+    turned or mirrored as one. The last is looked for where POT is installed and nothing else will do, and believed where turns
+    found on halves of the rows agree about classes. Each leaves a gap between mean random features, which is compared with the
+    gaps of a multiplier bootstrap without any.
 
     Args:
         source: float [source, axis].
@@ -103,13 +117,44 @@ def shift_kind(source: Floats, labels: Integers, target: Floats, num_classes: in
     before, after = moments_of(source), moments_of(target)
     moved = carried(source, before, after, monge_matrix(before.covariance, after.covariance))
     by_map = _one_domain(features(moved), there, seed)
+    kind = _kind(same, by_shares, by_map)
+    by_turn = None
+    if kind == "features" and by_map.p_value < LARGEST_P_VALUE and find_spec("ot"):
+        by_turn = _one_domain(features(turned(source, target, seed)), there, seed)
+        explained = by_turn.ratio <= min(NEARLY, by_map.ratio / CLEARLY_BETTER)
+        kind = "turned" if explained and _steady(source, labels, target, seed) else kind
     return ShiftKind(
-        kind=_kind(same, by_shares, by_map),
+        kind=kind,
         p_value=same.p_value,
         label_ratio=by_shares.ratio,
         feature_ratio=by_map.ratio,
+        turn_ratio=by_turn.ratio if by_turn else None,
         shares=tuple(shares.tolist()),
     )
+
+
+def turned(source: Floats, target: Floats, seed: int) -> Floats:
+    """Source rows turned or mirrored as one about their mean, and laid on the target's mean, so that they fit the target best."""
+    everyone = np.arange(len(source)), np.arange(len(target))
+    return _turned(source, target, *everyone, seed)
+
+
+def _turned(source: Floats, target: Floats, here: Integers, there: Integers, seed: int) -> Floats:
+    """All source rows, turned as some of them fit some target rows best."""
+    ours, theirs = source[here].mean(axis=0), target[there].mean(axis=0)
+    return np.asarray((source - ours) @ best_rotation(source[here] - ours, target[there] - theirs, seed) + theirs)
+
+
+def _steady(source: Floats, labels: Integers, target: Floats, seed: int) -> bool:
+    """Whether turns found on random halves give target rows the same classes: a symmetric shape fits in several ways."""
+    generator = generator_for(seed, "halves")
+    known = labels[cdist(target, turned(source, target, seed)).argmin(axis=1)]
+    for _ in range(NUM_HALVES):
+        here, there = (generator.permutation(len(rows))[: len(rows) // 2] for rows in (source, target))
+        moved = _turned(source, target, here, there, seed)
+        if (labels[cdist(target, moved).argmin(axis=1)] == known).mean() < STEADY:
+            return False
+    return True
 
 
 def _kind(same: _Gap, by_shares: _Gap, by_map: _Gap) -> Kind:

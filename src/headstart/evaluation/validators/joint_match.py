@@ -9,8 +9,10 @@ from headstart.features.joint_gap import joint_gap
 def joint_match(evidence: AdaptedEvidence) -> float | None:
     """Minus the distance of the joint distribution of features and predicted classes from that of the source.
 
-    Limits: what an affine map cannot express, such as mirrored domains, counts as a gap whatever the classes are; with few rows a
-    class the distance is mostly noise.
+    Where a rotation or mirror image of the source explains the target, rows turned by it take the place of the source's.
+
+    Limits: what such maps cannot express counts as a gap whatever the classes are; with few rows a class the distance is mostly
+    noise.
 
     Args:
         evidence: Of one candidate.
@@ -22,4 +24,5 @@ def joint_match(evidence: AdaptedEvidence) -> float | None:
     """
     if evidence.source_features is None or evidence.source_labels is None:
         return None
-    return -joint_gap(evidence.source_features, evidence.source_labels, evidence.target_features, evidence.target_probs, seed=0)
+    rows = evidence.source_features if evidence.turned_features is None else evidence.turned_features
+    return -joint_gap(rows, evidence.source_labels, evidence.target_features, evidence.target_probs, seed=0)

@@ -27,6 +27,10 @@ SURE_GAIN = 0.1
 COMPARABLE = 0.5
 """Of the best gain: candidates that reach so much of it predict together. Of the source's own neighborhood value: the least that
 a believable target has."""
+NEARLY_OWN = 0.8
+"""Of the source's own neighborhood value, for candidates that turn the source."""
+TURNED_TOLERANCE = 0.1
+"""Of the unadapted model's joint gap: candidates that come so near to the best fit predict together."""
 SAME_AS_EXPECTED = 0.95
 """Agreement with what class shares alone imply, from which a candidate is a correction of labels."""
 
@@ -75,6 +79,10 @@ class Jury:
             chosen, behind = believed(values, first, faults, own, LEAST_GAIN if kind == "features" else SURE_GAIN)
             faults |= behind if kind == "features" or chosen else {}
             reasons.append(_about_features(chosen, values, first))
+        if kind == "turned":
+            chosen, behind = believed_turned(values, first, faults, own)
+            faults |= behind
+            reasons.append(_about_turned(chosen, values, first))
         if kind == "labels" or (kind == "either" and not chosen):
             chosen = self._corrected(evidence, faults)
             reasons.append(_about_labels(chosen))
@@ -82,7 +90,9 @@ class Jury:
             reasons.append("There is nothing to adapt to.")
         best = max(value["neighborhood"] or 0.0 for name, value in values.items() if not faults.get(name))
         votes = tuple(self._vote(one, values, faults, evidence) for one in self.candidates)
-        return Verdict(chosen, votes, tuple(reasons), kind != "features" or best >= COMPARABLE * own)
+        return Verdict(
+            chosen, votes, tuple(reasons), kind not in ("features", "turned") or bool(chosen) or best >= COMPARABLE * own
+        )
 
     def _faults(self, evidence: dict[str, AdaptedEvidence], values: dict[str, dict[str, float | None]]) -> dict[str, str]:
         """Why each candidate but the first is ruled out, by collapse detectors."""
@@ -93,7 +103,7 @@ class Jury:
         for name in rest:
             fault = shares_fault(predicted_shares(evidence[name].target_probs), expected, exact=exact)
             one = values[name]
-            agreement = one["agreement"] if self.scene.shift.kind != "features" else None
+            agreement = one["agreement"] if self.scene.shift.kind in ("none", "labels", "either") else None
             faults[name] = fault or agreement_fault(agreement, one["source_accuracy"], values[first]["source_accuracy"])
         return {name: fault for name, fault in faults.items() if fault}
 
@@ -156,6 +166,7 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
         held_probs=one.held_probs,
         held_weights=scene.held_weights,
         source_features=scene.source_rows,
+        turned_features=scene.turned_rows,
         source_labels=scene.source.labels,
         circular_labels=scene.source.labels if one.circular_probs is not None else None,
         circular_probs=one.circular_probs,
@@ -198,6 +209,43 @@ def believed(
     return tuple(name for name in ranked if gains[name] >= COMPARABLE * gains[ranked[0]]), behind
 
 
+def believed_turned(
+    values: dict[str, dict[str, float | None]], first: str, faults: dict[str, str], own: float
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Candidates whose classes fit the turned source, where a rotation or mirror image explains the target.
+
+    Neighborhoods do not tell there: the unadapted model's boundaries may run between clusters, too, and name them wrongly.
+
+    Args:
+        values: By candidate and validator.
+        first: The unadapted model's name.
+        faults: Of candidates that are ruled out already.
+        own: The neighborhood value of source labels on source rows.
+
+    Returns:
+        Names, the best fit first, and faults by name.
+    """
+    behind: dict[str, str] = {}
+    fits: dict[str, float] = {}
+    gap, circular = -_value(values[first], "joint_match"), _value(values[first], "circular")
+    for name, value in values.items():
+        if name == first or name in faults:
+            continue
+        left = -_value(value, "joint_match")
+        if left > COMPARABLE * gap:
+            behind[name] = (
+                f"it leaves {left:.3f} of the joint gap of {gap:.3f} that the unadapted model leaves to the turned source"
+            )
+        elif _value(value, "circular") < circular - TOLERANCES["circular"]:
+            behind[name] = "it falls behind the unadapted model in circular"
+        elif _value(value, "neighborhood") < NEARLY_OWN * own:
+            behind[name] = "neighbors in the target agree less than neighbors in the source"
+        else:
+            fits[name] = left
+    ranked = sorted(fits, key=lambda name: fits[name])
+    return tuple(name for name in ranked if fits[name] - fits[ranked[0]] <= TURNED_TOLERANCE * gap), behind
+
+
 def _value(values: dict[str, float | None], juror: str) -> float:
     found = values[juror]
     return -1.0 if found is None else found
@@ -212,6 +260,16 @@ def _about_features(chosen: tuple[str, ...], values: dict[str, dict[str, float |
         f"{', '.join(chosen)} {'passes' if len(chosen) == 1 else 'pass'} the vote: by {best}, neighbors among target rows agree "
         f"{after or 0.0:.2f} above chance, by the unadapted model {before or 0.0:.2f}, and neither circular validation nor joint "
         f"match speaks against."
+    )
+
+
+def _about_turned(chosen: tuple[str, ...], values: dict[str, dict[str, float | None]], first: str) -> str:
+    if not chosen:
+        return "No candidate fits the turned source."
+    before, after = values[first]["joint_match"], values[chosen[0]]["joint_match"]
+    return (
+        f"{', '.join(chosen)} {'fits' if len(chosen) == 1 else 'fit'} the turned source: {chosen[0]} leaves a joint gap of "
+        f"{-(after or 0.0):.3f}, the unadapted model one of {-(before or 0.0):.3f}."
     )
 
 

@@ -16,7 +16,7 @@ from headstart.features.domains import domains_of
 from headstart.features.lifted_ridge import fit_lifted_ridge
 from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Blocks
-from headstart.features.shift_kind import ShiftKind, shift_kind
+from headstart.features.shift_kind import ShiftKind, shift_kind, turned
 from headstart.methods import METHODS
 from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.training.settings import Training
@@ -37,6 +37,7 @@ class Scene:
         target: Target rows that are looked at: all labeled ones, then others.
         source_rows: Where the former lie, float64 [source, axis].
         target_rows: Where the latter lie, float64 [target, axis].
+        turned_rows: The source's rows turned or mirrored as one, where that explains the target and nothing simpler does.
         held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
         held_probs: What it says of them, float64 [held, class].
         held_weights: How much likelier each is in the target than in the source, float64 [held], mean 1.
@@ -48,6 +49,7 @@ class Scene:
     target: ImageSet
     source_rows: Floats = field(repr=False)
     target_rows: Floats = field(repr=False)
+    turned_rows: Floats | None = field(repr=False)
     held_labels: Integers = field(repr=False)
     held_probs: Floats = field(repr=False)
     held_weights: Floats = field(repr=False)
@@ -116,6 +118,7 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
     folds = inner_folds(here.labels, here.groups, seed)
     fit, held = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
     part = replace(few, source=here.take(fit))
+    shift = shift_kind(seen.source, here.labels, seen.target, task.num_classes, seed)
     unadapted = METHODS.get(UNADAPTED)().fit(part, backbone, Training(seed=seed))
     return Scene(
         task=bare,
@@ -123,10 +126,11 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
         target=there,
         source_rows=seen.source,
         target_rows=seen.target,
+        turned_rows=turned(seen.source, seen.target, seed) if shift.kind == "turned" else None,
         held_labels=here.labels[held],
         held_probs=unadapted.predict(here.take(held)).probs,
         held_weights=_target_weights(seen.source, seen.target, held, seed),
-        shift=shift_kind(seen.source, here.labels, seen.target, task.num_classes, seed),
+        shift=shift,
     )
 
 

@@ -88,7 +88,8 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     for kind, made in found.items():
         if methods is not None and "source" not in made.needs:
             raise PlanError(f'"{kind}" does not adapt from a source. `headstart methods` lists those that do.')
-    usable = [made() for made in found.values() if "source" in made.needs and not unmet(made(), task, backbone)]
+    able = [made() for made in found.values() if "source" in made.needs and "target_labels" not in made.needs]
+    usable = [one for one in able if not unmet(one, task, backbone)]
     closed = [one for one in usable if one.cost == "closed form" and one.kind() != UNADAPTED]
     trained = [one for one in usable if one.cost == "gradient" and (methods is not None or one.kind() in IN_TURN)]
     trained.sort(key=lambda one: IN_TURN.index(one.kind()) if one.kind() in IN_TURN else len(IN_TURN))
