@@ -18,9 +18,10 @@ def test_rings_are_told_apart_by_a_lift_that_leave_one_out_chooses():
     rows, labels = rings(211, 0)
     found = fit_lifted_ridge(rows, labels, 2, seed=3)
     assert found.lift is not None
+    assert found.width in (0.1, 0.3, 1.0)
     new, truth = rings(101, 1)
     assert (found.scores(new).argmax(axis=1) == truth).mean() > 0.95
-    straight = fit_lifted_ridge(rows, labels, 2, lift=False)
+    straight = fit_lifted_ridge(rows, labels, 2, width=0.0)
     assert (straight.scores(new).argmax(axis=1) == truth).mean() < 0.7
 
 
@@ -31,12 +32,12 @@ def test_what_is_straight_stays_straight():
     found = fit_lifted_ridge(rows, labels, 2)
     assert found.lift is None
     np.testing.assert_array_equal(found.fit.weight, fit_ridge(rows, labels, 2).weight)
-    assert fit_lifted_ridge(rows, labels, 2, lift=True).lift is not None
+    assert fit_lifted_ridge(rows, labels, 2, width=0.5).width == 0.5
 
 
 def test_weights_and_groups_reach_the_fit():
     rows, labels = rings(61, 0)
     weights, groups = np.linspace(0.1, 2, 61), np.arange(61) // 2
-    found = fit_lifted_ridge(rows, labels, 2, weights, groups, lift=False)
+    found = fit_lifted_ridge(rows, labels, 2, weights, groups, width=0.0)
     np.testing.assert_array_equal(found.fit.weight, fit_ridge(rows, labels, 2, weights, groups).weight)
     assert len(found.losses(labels, groups)) == 61

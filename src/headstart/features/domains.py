@@ -20,6 +20,8 @@ from headstart.features.lifted_ridge import LiftedRidge, fit_lifted_ridge
 from headstart.features.representation import Blocks
 
 NUM_AXES = 256
+FEWEST_AXES = 16
+"""Narrower feature vectors are never seen at unit length, which costs one of their few numbers."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Domains:
         target_groups: int64 [target].
         num_classes: C.
         seed: Of everything drawn.
-        lifted: Whether heads bend their boundaries, as leave-one-out on the source says.
+        width: Of the lift by which heads bend their boundaries, as leave-one-out on the source says; see `fit_lifted_ridge`.
         lifts: What comes between the chart and the rows.
     """
 
@@ -49,7 +51,7 @@ class Domains:
     target_groups: Integers = field(repr=False)
     num_classes: int
     seed: int
-    lifted: bool = False
+    width: float = 0.0
     lifts: tuple[Lift, ...] = ()
 
     @cached_property
@@ -86,7 +88,7 @@ class Domains:
         rows = np.concatenate([self.source, self.target[self.known]])
         every = None if weights is None else np.concatenate([weights, np.ones(len(self.known))])
         groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
-        return fit_lifted_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.lifted)
+        return fit_lifted_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.width)
 
     def target_ridge(self, probs: Floats, rows: Integers | None = None) -> LiftedRidge:
         """Ridge on target rows with guessed labels; those whose label is known keep it.
@@ -102,7 +104,7 @@ class Domains:
         known = self.target_labels[every]
         labels = np.where(known != UNLABELED, known, probs.argmax(axis=1))
         weights = np.where(known != UNLABELED, 1.0, np.maximum(probs.max(axis=1), 1e-3))
-        return fit_lifted_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.lifted)
+        return fit_lifted_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.width)
 
 
 def domains_of(task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int) -> Domains:
@@ -126,16 +128,19 @@ def domains_of(task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, se
     """
     source, target = _sides(task)
     seen = features_of(concatenate(source, target) if len(target) else source, backbone)
-    charts = [Chart.along_axes(seen, blocks, num_axes, seed)]
-    if source.images.embedded and seen.penultimate.shape[1] <= num_axes:
-        charts.insert(0, Chart.standardized(seen.take(np.arange(len(source)))))
+    width = seen.penultimate.shape[1]
+    charts = []
+    if source.images.embedded and width <= num_axes:
+        charts.append(Chart.standardized(seen.take(np.arange(len(source)))))
+    if not charts or width >= FEWEST_AXES:
+        charts.append(Chart.along_axes(seen, blocks, num_axes, seed))
     found = [_in_chart(chart, seen, source, target, task.num_classes, seed) for chart in charts]
     for name, rows in (("the source", found[0].source), (task.name, found[0].target)):
         if not np.isfinite(rows).all():
             raise DataError(f"Features of {name} are not finite numbers. Leave those rows out, or take another network.")
     fits = [fit_lifted_ridge(one.source, one.source_labels, one.num_classes, None, one.source_groups, seed) for one in found]
     best = min(range(len(fits)), key=lambda place: min(fits[place].fit.losses))
-    return replace(found[best], lifted=fits[best].lift is not None)
+    return replace(found[best], width=fits[best].width)
 
 
 def _in_chart(chart: Chart, seen: FeatureSet, source: ImageSet, target: ImageSet, num_classes: int, seed: int) -> Domains:

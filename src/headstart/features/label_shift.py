@@ -67,12 +67,13 @@ def likely_shares(target_probs: Floats, source_shares: Floats) -> Floats:
     return mixture_shares(ratio, source_shares)
 
 
-def mixture_shares(densities: Floats, start: Floats) -> Floats:
+def mixture_shares(densities: Floats, start: Floats, most_steps: int = MOST_STEPS) -> Floats:
     """The shares of a mixture's components that make rows likeliest, by expectation maximization.
 
     Args:
         densities: float [sample, component], at least 0: each component's at each row.
         start: float64 [component], summing to 1; components that start at 0 stay there.
+        most_steps: Steps after which the shares are taken as they are.
 
     Returns:
         float64 [component], summing to 1.
@@ -80,7 +81,7 @@ def mixture_shares(densities: Floats, start: Floats) -> Floats:
     Reference: Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 1977, section 4.3.
     """
     shares = start
-    for _ in range(MOST_STEPS):
+    for _ in range(most_steps):
         joint = densities * shares
         updated = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
         total = updated.sum()

@@ -25,10 +25,12 @@ class LiftedRidge:
     Attributes:
         lift: None where the rows themselves do as well.
         fit: The ridge solution and its leave-one-out scores.
+        width: The lift's squared width, as a multiple of the rows' median squared distance; 0 without a lift.
     """
 
     lift: Lift | None
     fit: RidgeFit = field(repr=False)
+    width: float = 0.0
 
     def scores(self, rows: Floats) -> Floats:
         """float64 [sample, class]."""
@@ -47,7 +49,7 @@ def fit_lifted_ridge(
     weights: Floats | None = None,
     groups: Integers | None = None,
     seed: int = 0,
-    lift: bool | None = None,
+    width: float | None = None,
 ) -> LiftedRidge:
     """Ridge on the rows, or on a Gaussian lift of them.
 
@@ -58,7 +60,8 @@ def fit_lifted_ridge(
         weights: float [sample], positive; None weighs rows alike.
         groups: int64 [sample]; rows of one group are left out together.
         seed: Decides the landmarks.
-        lift: Whether to lift; None lifts where leave-one-out loses two standard errors less.
+        width: Squared width of the lift, as a multiple of the median squared distance; 0 for none. None lifts, by the best of
+            three widths, where leave-one-out loses two standard errors less.
 
     Returns:
         The fit.
@@ -66,16 +69,17 @@ def fit_lifted_ridge(
     Reference: the rule to keep the simpler model unless the other one is clearly better is that of Breiman et al.,
         "Classification and Regression Trees", 1984, section 3.4.3.
     """
-    plain = LiftedRidge(None, fit_ridge(rows, labels, num_classes, weights, groups))
-    if lift is False:
-        return plain
-    median = median_square(rows, seed)
-    lifted = []
-    for width in WIDTHS:
-        way = Lift.of(rows, 1.0 / (width * median), seed)
-        lifted.append(LiftedRidge(way, fit_ridge(way.rows(rows), labels, num_classes, weights, groups)))
-    best = min(lifted, key=lambda one: min(one.fit.losses))
-    return best if lift or _clearly_better(best, plain, labels, groups) else plain
+
+    def fitted(width: float) -> LiftedRidge:
+        if not width:
+            return LiftedRidge(None, fit_ridge(rows, labels, num_classes, weights, groups))
+        lift = Lift.of(rows, 1.0 / (width * median_square(rows, seed)), seed)
+        return LiftedRidge(lift, fit_ridge(lift.rows(rows), labels, num_classes, weights, groups), width)
+
+    if width is not None:
+        return fitted(width)
+    plain, best = fitted(0.0), min(map(fitted, WIDTHS), key=lambda one: min(one.fit.losses))
+    return best if _clearly_better(best, plain, labels, groups) else plain
 
 
 def _clearly_better(one: LiftedRidge, other: LiftedRidge, labels: Integers, groups: Integers | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, final
 
+import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
@@ -48,9 +49,13 @@ class JDOT(FeatureAdaptation):
         rows, labels = domains.target[theirs], one_hot(domains.source_labels[ours], domains.num_classes)
         distances = self.feature_weight * scaled_costs(domains.source[ours], rows)
         found = domains.ridge()
+        before = np.full(len(theirs), -1)
         for _ in range(self.rounds):
             probs = softmax(found.scores(rows) / found.fit.temperature, axis=1)
             apart = ((labels[:, None] - probs[None]) ** 2).sum(axis=2)
             arrived = plan_of(distances + apart, 0).T @ labels
+            if (arrived.argmax(axis=1) == before).all():
+                break
+            before = arrived.argmax(axis=1)
             found = domains.target_ridge(arrived / arrived.sum(axis=1, keepdims=True), theirs)
         return head_of_ridge(domains, found)

@@ -46,7 +46,7 @@ class LabelTransfer(FeatureAdaptation):
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""
         rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source, domains.target)])
-        if domains.lifted:
+        if domains.width:
             rows = Lift.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
         known = np.concatenate([domains.source_labels, domains.target_labels])
         graph = neighbor_graph(unit_rows(rows), self.num_neighbors)

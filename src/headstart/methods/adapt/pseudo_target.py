@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, final
 
+import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
@@ -39,8 +40,12 @@ class PseudoTarget(FeatureAdaptation):
         """The head and its temperature."""
         found = domains.ridge()
         shares = class_shares(domains.source_labels, domains.num_classes)
+        before = np.full(len(domains.target), -1)
         for _ in range(self.rounds):
             probs = softmax(found.scores(domains.target) / found.fit.temperature, axis=1)
             scaled = probs * matching_factors(probs, shares)
+            if (scaled.argmax(axis=1) == before).all():
+                break
+            before = scaled.argmax(axis=1)
             found = domains.target_ridge(scaled / scaled.sum(axis=1, keepdims=True))
         return head_of_ridge(domains, found)
