@@ -13,8 +13,10 @@ from headstart.core.findings import Finding
 from headstart.data.additions import all_of
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.planning import seen_domains as domains_module
 from headstart.planning import source_evidence, sources
-from headstart.planning.source_evidence import few_shot_accuracy, seen_domains
+from headstart.planning.seen_domains import seen_domains
+from headstart.planning.source_evidence import few_shot_accuracy
 from headstart.planning.source_ranking import SourceRanking
 from headstart.planning.sources import judge_sources
 
@@ -152,7 +154,7 @@ def test_transport_is_measured_where_it_is_there(backbone):
 
 
 def test_rows_are_cut_to_what_is_looked_at_large_classes_first(backbone, monkeypatch):
-    monkeypatch.setattr(source_evidence, "MOST_SOURCE_ROWS", 40)
+    monkeypatch.setattr(domains_module, "MOST_SOURCE_ROWS", 40)
     lopsided = rows([0] * 100 + [1] * 5 + [2] * 5, "lopsided", seed=3)
     seen = seen_domains(task_of(10, lopsided, GOOD), backbone)
     assert np.bincount(seen.sources["lopsided"].labels).tolist() == [10, 5, 5]
@@ -183,3 +185,22 @@ def test_a_task_without_a_source_and_one_of_a_single_image_are_refused(backbone)
     with pytest.raises(DataError) as error:
         judge_sources(replace(task, train=task.train.take([0]), unlabeled=None), backbone)
     assert str(error.value) == "target has 1 images to compare sources with, and two are needed. Add some."
+
+
+def test_classes_behind_bent_boundaries_are_sound_labels(backbone):
+    rng = np.random.default_rng(1)
+
+    def corners(num, name=""):
+        features = rng.uniform(-1, 1, size=(num, 2)).astype(np.float32)
+        labels = (features[:, 0] * features[:, 1] > 0).astype(np.int64)
+        where = Embeddings(features, name or "target", np.arange(num))
+        return ImageSet(where, ("a", "b"), labels, np.arange(num), (name,) * num if name else ())
+
+    source = replace(corners(160, "source"), groups=np.arange(160) + 1_000)
+    free = corners(50)
+    free = replace(free, hidden_labels=np.full(50, -1))
+    task = Task("target", ("a", "b"), free.take([]), unlabeled=free, source=source)
+    found = judge_sources(task, backbone)
+    assert found.used == ("source",)
+    assert found.sources[0].own.value > 0.9
+    assert found.sources[0].proxy_a < 0.7

@@ -20,7 +20,8 @@ from headstart.features.joint_ridge import Labeled, LeftOut, leave_target_out
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.multiplicity import ERROR, is_ahead, level_of_best
 from headstart.planning.ranking import Ranking
-from headstart.planning.source_evidence import Seen, agreement_by_chance, few_shot_accuracy, measured, p_value_of, seen_domains
+from headstart.planning.seen_domains import Seen, seen_domains
+from headstart.planning.source_evidence import agreement_by_chance, few_shot_accuracy, measured, p_value_of
 from headstart.planning.source_ranking import Choice, SourceJudgment, SourceRanking
 
 WEIGHTS = (1.0, 0.1)
