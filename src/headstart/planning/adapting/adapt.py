@@ -164,7 +164,8 @@ def _tried(
     usable = methods_for(task, seen, methods, minutes is not None)
     scene = scene_of(task, seen, own)
     with _kept(steps) as kept:
-        trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, own)
+        needless = scene.shift.kind == "none" and not len(task.labeled)
+        trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, own, needless=needless)
         candidates = tuple(trier.candidate(method) for method in usable)
         yield _Tried(scene, trier, candidates)
 
@@ -184,11 +185,11 @@ def _loaded(name: str, task: Task, seed: int) -> Backbone:
 
 def _decided(task: Task, tried: _Tried, verdict: Verdict) -> tuple[tuple[str, ...], tuple[str, ...], int]:
     """Who predicts, why, and how many labels decided."""
-    num = len(task.train)
+    num = len(task.labeled)
     if not num:
         return verdict.chosen or (UNADAPTED,), verdict.reasons, 0
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in tried.candidates if one.target_probs is not None}
-    names, sentence = chosen_by_labels(task.train.labels, predicted, verdict.chosen, UNADAPTED)
+    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, UNADAPTED)
     return names or (UNADAPTED,), (*verdict.reasons, sentence), num
 
 

@@ -11,7 +11,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.task import Task
+from headstart.data.task import Task, concatenate
 from headstart.features.domains import domains_of
 from headstart.features.lifted_ridge import fit_lifted_ridge
 from headstart.features.out_of_fold import inner_folds
@@ -82,7 +82,7 @@ def check_adaptable(task: Task) -> ImageSet:
         raise DataError(
             f'The source shows the class "{only}" alone, and nothing can be told from one class. Name another source.'
         )
-    num = len(task.pool)
+    num = len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
     if num < 2:
         raise DataError(f"{task.name} has {num} target images, and adapting needs two or more. Add a folder unlabeled/.")
     return source
@@ -90,9 +90,11 @@ def check_adaptable(task: Task) -> ImageSet:
 
 def without_labels(task: Task) -> Task:
     """The task with labeled target rows among the unlabeled ones, and no label left on them."""
-    if not len(task.train):
+    labeled = task.labeled
+    if not len(labeled):
         return task
-    return replace(task, train=task.train.take(np.empty(0, np.int64)), validation=None, unlabeled=task.pool)
+    pool = hidden(concatenate(labeled, task.unlabeled) if task.unlabeled else labeled)
+    return replace(task, train=labeled.take(np.empty(0, np.int64)), validation=None, unlabeled=pool)
 
 
 def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
@@ -111,7 +113,7 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
     """
     source, bare = check_adaptable(task), without_labels(task)
     assert bare.unlabeled is not None
-    here, there = _spaced(source), hidden(_spaced(bare.unlabeled, len(task.train)))
+    here, there = _spaced(source), hidden(_spaced(bare.unlabeled, len(task.labeled)))
     few = replace(bare, source=here, unlabeled=there)
     blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
     seen = domains_of(few, backbone, blocks, NUM_AXES, seed)

@@ -30,6 +30,10 @@ IN_TURN = ("mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
 MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source only at first, DeepCORAL is stable."""
 
 
+COSTLY = frozenset({"class_transport", "jdot", "kliep"})
+"""Closed forms that iterate, five to twenty times as long as others: they come after them, so that a budget ends with them."""
+
+
 class Tried(Record):
     """One candidate's fit.
 
@@ -53,7 +57,8 @@ class Candidate:
     Attributes:
         tried: What was fitted.
         target_probs: Of the target rows that are looked at, float64 [target, class]; None where it could not be fitted.
-        circular_probs: What the fit in the opposite direction says of source rows; None where none was made.
+        circular_probs: What the fit in the opposite direction says of source rows; None where none was made, as where other class
+            shares explain the target.
         held_probs: Of held-out source rows, where the candidate can be asked about the source; None for others.
     """
 
@@ -78,7 +83,7 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
         timed: Whether there is a budget, so that gradient methods may be tried.
 
     Returns:
-        The methods: closed forms by name, then gradient methods in the order of trial.
+        The methods: closed forms by name, costly ones last, then gradient methods in the order of trial.
 
     Raises:
         PlanError: A kind is unknown or needs no source.
@@ -91,6 +96,7 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     able = [made() for made in found.values() if "source" in made.needs and "target_labels" not in made.needs]
     usable = [one for one in able if not unmet(one, task, backbone)]
     closed = [one for one in usable if one.cost == "closed form" and one.kind() != UNADAPTED]
+    closed.sort(key=lambda one: one.kind() in COSTLY)
     trained = [one for one in usable if one.cost == "gradient" and (methods is not None or one.kind() in IN_TURN)]
     trained.sort(key=lambda one: IN_TURN.index(one.kind()) if one.kind() in IN_TURN else len(IN_TURN))
     return [METHODS.get(UNADAPTED)(), *closed, *(trained if timed or methods is not None else ())]
@@ -105,20 +111,24 @@ class Trier:
         steps: Where results are kept.
         seconds: Time there is; None for no limit on closed forms.
         seed: Of fits.
+        needless: Whether there is nothing to adapt to, so that the unadapted model alone is fitted.
     """
 
-    def __init__(self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, seed: int) -> None:
+    def __init__(
+        self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, seed: int, *, needless: bool = False
+    ) -> None:
         self.scene = scene
         self.backbone = backbone
         self.steps = steps
         self.ends = None if seconds is None else time.monotonic() + seconds
         self.training = Training(seed=seed)
+        self.needless = needless
 
     def candidate(self, method: Method) -> Candidate:
         """The candidate, fitted now or read from the steps; one that fails or would take too long has its reason as fault."""
-        late = self._too_late(method)
-        if late:
-            return Candidate(Tried(kind=method.kind(), method=settings_of(method), fault=late, seconds=0.0))
+        untried = self._untried(method)
+        if untried:
+            return Candidate(Tried(kind=method.kind(), method=settings_of(method), fault=untried, seconds=0.0))
         inputs = self._inputs(method)
         tried = self.steps.run("adapted", inputs, Tried, lambda folder: self._tried(method, folder))
         found = _arrays(self.steps.folder / self.steps.stem("adapted", inputs) / "probs.npz")
@@ -136,8 +146,12 @@ class Trier:
             "training": self.training.to_dict(),
         }
 
-    def _too_late(self, method: Method) -> str:
-        if self.ends is None or method.kind() == UNADAPTED:
+    def _untried(self, method: Method) -> str:
+        if method.kind() == UNADAPTED:
+            return ""
+        if self.needless:
+            return "it was not tried, as source and target pass for one domain"
+        if self.ends is None:
             return ""
         left = self.ends - time.monotonic()
         if left <= 0:
@@ -170,7 +184,7 @@ class Trier:
         if method.kind() == UNADAPTED:
             arrays["held"] = scene.held_probs
         predicted = arrays["target"].argmax(axis=1)
-        if len(np.unique(predicted)) < 2:
+        if len(np.unique(predicted)) < 2 or scene.shift.kind == "labels":
             return arrays
         back = replace(scene.target, hidden_labels=predicted, domains=("target",) * len(scene.target))
         reverse = replace(scene.task, source=back, unlabeled=replace(hidden(scene.source), domains=()), test=None)
