@@ -62,3 +62,19 @@ def test_rows_of_every_stream_are_read_and_batches_are_no_part_of_reading(
     both = streams | {"unlabeled": Stream(pictures.take(np.arange(11)), view_of("weak", 8), times=3)}
     seconds = cost_probe(new_learner(), both, losses, Training(epochs=3, batch_size=7), {"train": 70, "unlabeled": 5000})
     assert seconds == pytest.approx(2.0 * (70 + 5000) + 30 * 200.0)
+
+
+def test_steps_are_timed_all_along_the_training(
+    streams: dict[str, Stream], new_learner: Callable[[], Classifier], losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, seen = [0.0], []
+
+    def later(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        seen.append(progress)
+        now[0] += 1.0 if progress < 0.5 else 5.0
+        return losses(learner, batch, progress)
+
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    seconds = cost_probe(new_learner(), streams, later, Training(epochs=5, batch_size=7), {"train": 70})
+    assert seen == [0, 7 / 23, 14 / 23, 22 / 23]
+    assert seconds == pytest.approx(50 * 5.0)

@@ -55,7 +55,7 @@ def cost_probe(
 
     Returns:
         Time to read a row, or to have it looked at by what is frozen, times rows, stream by stream, plus the median of three
-        steps, after one to warm up, times steps.
+        steps, after one to warm up, times steps. The three are spread over the training, as steps may change on the way.
     """
     fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows
     fit = fit_for(learner, few, losses, training)
@@ -64,7 +64,7 @@ def cost_probe(
     learner.train()
     marks = []
     with torch.random.fork_rng():
-        for step in range(NUM_STEPS + 1):
+        for step in np.linspace(0, fit.steps - 1, NUM_STEPS + 1).astype(int).tolist():
             fit.step(trained, step)
             marks.append(time.perf_counter())
     learner.cpu()
