@@ -22,6 +22,7 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
 from headstart.planning.plan import Plan, Rejected
@@ -43,6 +44,7 @@ class FakeRun:
     decision: Decision | None = None
     rate_curve: RateCurve | None = None
     forgetting: Forgetting | None = None
+    adaptation: Adaptation | None = None
     adjustment: Adjustment | None = None
     extension: Extension | None = None
     evaluation: Evaluation | None = None

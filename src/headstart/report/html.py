@@ -19,6 +19,7 @@ from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudi
 from headstart.planning.decision import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
+from headstart.report.domains import SHOWN, domain_panels
 from headstart.report.numbers import FILTERS
 from headstart.report.pictures import PictureBook, confident_mistakes, least_sure, pictures_of
 from headstart.report.source import Reported
@@ -91,6 +92,8 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
         most_rows=MOST_ROWS,
         shares=_shares(run.pool_audit) if run.pool_audit else (),
+        domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
+        shown_validators=SHOWN,
         **_decision_parts(run.decision),
         **_evaluation_parts(run, task),
     )
@@ -110,6 +113,8 @@ def headline(run: Reported) -> str:
 
 
 def _headline_of_a_fit(run: Reported) -> str:
+    if run.adaptation:
+        return "Adapted from source to target" if run.adaptation.adapted else "From the source, without adaptation"
     if run.adjustment:
         return f"Adjusted from {Path(run.adjustment.parent).name}"
     if run.extension:

@@ -13,6 +13,7 @@ from headstart.data.summary import TaskSummary
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
@@ -46,6 +47,10 @@ class Reported(Protocol):
     @property
     def forgetting(self) -> Forgetting | None:
         """What was lost on an earlier task."""
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """How a source was carried over to the target."""
 
     @property
     def adjustment(self) -> Adjustment | None:

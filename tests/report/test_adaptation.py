@@ -1,0 +1,96 @@
+"""The section on adapting draws both domains and shows every vote; it is not there without a source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from headstart.core.estimate import Estimate
+from headstart.features.shift_kind import ShiftKind
+from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, Vote
+from headstart.report.domains import MARGIN, SIDE, domain_panels
+from headstart.report.html import headline, report_html
+
+
+def points(*places: tuple[float, float, int]) -> tuple[MapPoint, ...]:
+    return tuple(MapPoint(x=x, y=y, label=label) for x, y, label in places)
+
+
+def vote(name: str, neighborhood: float | None, refused: str = "", changed: float = 0.0) -> Vote:
+    values = {"neighborhood": neighborhood, "circular": 0.75, "joint_match": -0.012, "ensv": 0.9, "agreement": None}
+    return Vote(
+        name=name, method={}, values={**values, "information_maximization": 1.5}, refused=refused, changed=changed, seconds=1
+    )
+
+
+def adaptation(chosen: tuple[str, ...] = ("coral",), num_labeled: int = 0) -> Adaptation:
+    return Adaptation(
+        chosen=chosen,
+        shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, turn_ratio=None, shares=(0.5, 0.5)),
+        votes=(vote("source_only", 0.4), vote("coral", 0.8, changed=0.25), vote("tca", None, "it <collapsed>")),
+        reasons=("The target looks different.", "coral passes the vote."),
+        findings=(),
+        accuracy=Estimate(value=0.83, low=0.79, high=0.87),
+        unadapted_accuracy=Estimate(value=0.61, low=0.55, high=0.67),
+        at_most_lost=0.25,
+        num_source=3,
+        num_target=2,
+        num_labeled=num_labeled,
+        map=DomainMap(
+            source=points((0.0, 0.0, 0), (4.0, 2.0, 1)), moved=points((2.0, 1.0, 0), (3.0, 1.0, 1)), target=points((4.0, 0.0, 0))
+        ),
+        classes=("a <b>", "c"),
+        seconds=2.0,
+    )
+
+
+def section_of(page: str) -> str:
+    section = page[page.index('id="adaptation"') :]
+    return section[: section.index("</section>")]
+
+
+def test_without_a_source_there_is_no_section(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    assert 'id="adaptation"' not in report_html(run, task)
+
+
+def test_it_shows_reasons_estimates_votes_and_what_can_have_been_lost(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    section = section_of(report_html(replace(run, adaptation=adaptation()), task))
+    assert "The target looks different. coral passes the vote." in section
+    assert "83.0%" in section
+    assert "61.0%" in section
+    assert "No target label was read." in section
+    assert "25.0% of the target images got another class than from the unadapted model" in section
+    assert '<tr class="is-chosen"><th scope="row">coral</th><td class="n">0.800</td>' in section
+    assert "it &lt;collapsed&gt;" in section
+    assert "target, predicted a &lt;b&gt;" in section
+    assert section.count("<circle") == 6
+
+
+def test_an_unadapted_model_has_lost_nothing_and_labels_are_counted(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    section = section_of(report_html(replace(run, adaptation=adaptation(("source_only",), num_labeled=20)), task))
+    assert "20 labeled target images decided" in section
+    assert "nothing can have been lost by it" in section
+
+
+def test_the_headline_says_whether_anything_was_adapted(make_run):
+    run, _ = make_run(("a", "b"), per_class=5, pixels=16)
+    fitted = replace(run, decision=None, adaptation=adaptation())
+    assert headline(fitted) == "Adapted from source to target"
+    assert headline(replace(fitted, adaptation=adaptation(("source_only",)))) == "From the source, without adaptation"
+
+
+def test_both_maps_share_one_scale_that_is_the_same_in_both_directions():
+    before, after = domain_panels(adaptation())
+    assert before.target == after.target
+    first, second = before.source
+    room = SIDE - 2 * MARGIN
+    assert second.x - first.x == pytest.approx(room, abs=0.1)
+    assert first.y - second.y == pytest.approx(room / 2, abs=0.1)
+    assert first.label == "source, a <b>"
+    for dot in (*before.source, *after.source, *before.target):
+        assert MARGIN <= dot.x <= SIDE - MARGIN
+        assert MARGIN <= dot.y <= SIDE - MARGIN
