@@ -63,6 +63,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "evaluate": [runs / "first"],
         "compare": [runs / "first", runs / "second"],
         "predict": [runs / "first", image],
+        "fewshot": ["enroll", folder / "gallery", "one", image],
         "report": [runs / "first"],
         "pretrain": ["digits", "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],

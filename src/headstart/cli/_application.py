@@ -15,7 +15,7 @@ import headstart
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 
-LATER = frozenset({"fewshot", "export", "serve", "--source"})
+LATER = frozenset({"export", "serve", "--source"})
 """What the interface names and this version does not have."""
 
 INTERRUPTED = 130
@@ -75,8 +75,15 @@ def later(word: str) -> str:
 def _built(name: str) -> Any:
     function = COMMANDS.get(name)
     listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name=name, rich_help_panel="Look up" if listed else "Do")(function)
+    panel = "Look up" if listed else "Do"
+    parts: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
+    single = typer.Typer(name=name, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(parts))
+    if not parts:
+        single.command(name=name, rich_help_panel=panel)(function)
+        return typer.main.get_command(single)
+    single.callback(rich_help_panel=panel)(function)
+    for part, own in parts.items():
+        single.command(name=part)(own)
     return typer.main.get_command(single)
 
 

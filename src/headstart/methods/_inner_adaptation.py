@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn import functional
 
-from headstart.methods._meta_learner import Adapted
+from headstart.methods.meta_learner import Adapted
 from headstart.training.inner_loop import Parameters, descended
 
 HEAD_RATE = 5.0

@@ -27,11 +27,16 @@ def input_pixels_for(card: Pretrained, task: Task) -> int:
         96 for pictures of up to 32 pixels, 160 for up to 64, never more than the side the network was trained on nor less than
         it takes; that side for larger pictures and for feature vectors. Raw pixels and the small network take the native side.
     """
-    if card.provider in OWN_SIDE or task.native_pixels <= 0:
+    return side_for(card, task.native_pixels)
+
+
+def side_for(card: Pretrained, native_pixels: int) -> int:
+    """The same where there is no task: from the median of the pictures' shorter sides, 0 where they have none."""
+    if card.provider in OWN_SIDE or native_pixels <= 0:
         return card.input_pixels
     if card.provider in NATIVE_SIDE:
-        return max(min(task.native_pixels, card.input_pixels), card.smallest_pixels)
+        return max(min(native_pixels, card.input_pixels), card.smallest_pixels)
     for native, side in SIDES:
-        if task.native_pixels <= native:
+        if native_pixels <= native:
             return max(min(side, card.input_pixels), card.smallest_pixels)
     return card.input_pixels

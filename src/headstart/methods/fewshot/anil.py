@@ -8,8 +8,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from headstart.core.ranges import Searched
 from headstart.methods._inner_adaptation import inner_adapted, inner_parameters
-from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters
 
 
@@ -34,7 +35,7 @@ class ANIL(MetaLearner):
 
     summary: ClassVar[str] = "An embedding in which a few gradient steps of the head suffice (ANIL)"
 
-    inner_steps: Annotated[int, Field(ge=1, le=100)] = 5
+    inner_steps: Annotated[int, Field(ge=1, le=100), Searched(1, 10)] = 5
 
     def parameters(self, embedding: Tensor) -> Parameters:
         """See `MetaLearner.parameters`."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.ranges import Searched
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
 from headstart.data.task import Task
@@ -51,9 +52,9 @@ class BaselinePlusPlus(Method):
     summary: ClassVar[str] = "Cosine classifier on frozen features, by gradient (Baseline++)"
 
     blocks: Blocks = "stages"
-    scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
-    num_steps: Annotated[int, Field(ge=0, le=10_000)] = 50
-    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    scale: Annotated[float, Field(gt=0, le=1000), Searched(1, 100)] = 10.0
+    num_steps: Annotated[int, Field(ge=0, le=10_000), Searched(0, 200)] = 50
+    lr: Annotated[float, Field(gt=0, le=1), Searched(1e-4, 1e-1)] = 1e-3
 
     def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[LinearHead, float]:
         """The head and its temperature, fitted to features.

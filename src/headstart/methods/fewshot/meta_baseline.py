@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from headstart.core.ranges import Searched
 from headstart.losses.episodic import cosine_logits, prototypes
-from headstart.methods._meta_learner import Adapted, MetaLearner, cosine_head
+from headstart.methods.meta_learner import Adapted, MetaLearner, cosine_head
 from headstart.training.inner_loop import Parameters
 
 
@@ -34,7 +35,7 @@ class MetaBaseline(MetaLearner):
 
     summary: ClassVar[str] = "A classifier's embedding, then episodes by cosine (Meta-Baseline)"
 
-    classifier_steps: Annotated[int, Field(ge=0, le=10_000)] = 50
+    classifier_steps: Annotated[int, Field(ge=0, le=10_000), Searched(0, 200)] = 50
 
     def prepared(self, parameters: Parameters, rows: Tensor, labels: Tensor) -> Parameters:
         """See `MetaLearner.prepared`: the first stage; the classifier starts at class means and is thrown away."""

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from headstart.losses.episodic import prototypes
-from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters
 
 

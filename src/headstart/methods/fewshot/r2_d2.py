@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from headstart.losses.episodic import ridge_weights
-from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters
 
 

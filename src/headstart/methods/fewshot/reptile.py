@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from headstart.core.ranges import Searched
 from headstart.methods._inner_adaptation import inner_adapted, inner_parameters
-from headstart.methods._meta_learner import Adapted, MetaLearner
+from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters
 from headstart.training.meta_training import EpisodeRows
 
@@ -35,7 +36,7 @@ class Reptile(MetaLearner):
 
     summary: ClassVar[str] = "A start that moves to where gradient descent on episodes ends (Reptile)"
 
-    inner_steps: Annotated[int, Field(ge=1, le=100)] = 5
+    inner_steps: Annotated[int, Field(ge=1, le=100), Searched(1, 10)] = 5
 
     def parameters(self, embedding: Tensor) -> Parameters:
         """See `MetaLearner.parameters`."""

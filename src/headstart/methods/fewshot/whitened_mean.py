@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import ClassVar, Literal, final
 
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from headstart.methods._meta_learner import Adapted, MetaLearner, cosine_head
+from headstart.methods.meta_learner import Adapted, MetaLearner, cosine_head
 from headstart.training.inner_loop import Parameters
 
 
@@ -30,7 +29,7 @@ class WhitenedMean(MetaLearner):
 
     summary: ClassVar[str] = "Nearest mean direction after whitening within known classes"
 
-    num_steps: Annotated[int, Field(ge=0, le=0)] = 0
+    num_steps: Literal[0] = 0
 
     def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
         """See `MetaLearner.adapted`."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.ranges import Searched
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
@@ -83,12 +84,12 @@ class MetaLearner(Method):
 
     blocks: Blocks = "stages"
     start: Literal["whitened", "frozen"] = "whitened"
-    ways: Annotated[int, Field(ge=2, le=1000)] = 20
-    shots: Annotated[int, Field(ge=1, le=100)] = 1
-    queries: Annotated[int, Field(ge=1, le=100)] = 4
-    num_steps: Annotated[int, Field(ge=0, le=100_000)] = 100
-    episodes_a_step: Annotated[int, Field(ge=1, le=1000)] = 8
-    lr: Annotated[float, Field(gt=0, le=1)] = 3e-4
+    ways: Annotated[int, Field(ge=2, le=1000), Searched(5, 50)] = 20
+    shots: Annotated[int, Field(ge=1, le=100), Searched(1, 5)] = 1
+    queries: Annotated[int, Field(ge=1, le=100), Searched(1, 8)] = 4
+    num_steps: Annotated[int, Field(ge=0, le=100_000), Searched(25, 400)] = 100
+    episodes_a_step: Annotated[int, Field(ge=1, le=1000), Searched(4, 32)] = 8
+    lr: Annotated[float, Field(gt=0, le=1), Searched(1e-5, 1e-2)] = 3e-4
 
     def parameters(self, embedding: Tensor) -> Parameters:
         """What is meta-learned, at its start.

@@ -1,0 +1,153 @@
+"""`headstart fewshot`: classes from a few images each, added and removed without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from headstart.cli import _options as options
+
+if TYPE_CHECKING:
+    from headstart.gallery import Gallery
+
+POSITION = 17
+
+GalleryFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.", show_default=False)]
+Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Name of the class.", show_default=False)]
+
+NewBackbone: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Backbone of a new gallery; see `headstart models`.", show_default=False)
+]
+NewSource: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="DATA", help="Many other classes: a new gallery meta-trains on them if that pays.", show_default=False),
+]
+NewMethod: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="KIND", help="Meta-train by this method instead of finding out.", show_default=False),
+]
+
+
+def fewshot() -> None:
+    """Learn classes from one to five images each, and recognize them."""
+
+
+def enroll(
+    gallery: GalleryFolder,
+    name: Name,
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images or folders of images.", show_default=False)],
+    pretrained: NewBackbone = None,
+    source: NewSource = None,
+    method: NewMethod = None,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Add a class; the first one makes the gallery. Files that cannot be read are left out, with exit code 1."""
+    from headstart.cli._printing import print_json
+    from headstart.cli._rows import image_paths
+    from headstart.gallery import Gallery
+
+    paths = image_paths(images)
+    if (gallery / "gallery.json").exists():
+        opened = Gallery.open(gallery)
+        _check_wishes(opened, pretrained, source, method)
+    else:
+        opened = Gallery.create(gallery, pretrained, paths, source, method, seed)
+        _tell(opened.ground.card.sentence)
+    left_out = opened.enroll({name: paths})
+    classes = opened.classes()
+    _tell(*(f"left out: {row['error']}" for row in left_out))
+    if as_json:
+        print_json({"gallery": str(gallery), "class": name, "num_images": classes[name], "left_out": left_out})
+    else:
+        typer.echo(f"{name}: {_images(classes[name])}. The gallery holds {_classes(len(classes))}.")
+    if left_out:
+        raise typer.Exit(1)
+
+
+def forget(gallery: GalleryFolder, name: Name, as_json: options.Json = False) -> None:
+    """Remove a class; predictions are then what they were before it came."""
+    from headstart.cli._printing import print_json
+    from headstart.gallery import Gallery
+
+    opened = Gallery.open(gallery)
+    opened.forget(name)
+    num_classes = len(opened.classes())
+    if as_json:
+        print_json({"gallery": str(gallery), "forgotten": name, "num_classes": num_classes})
+    else:
+        typer.echo(f"{name} is forgotten. The gallery holds {_classes(num_classes)}.")
+
+
+def listed(gallery: GalleryFolder, as_json: options.Json = False) -> None:
+    """List the classes, and what the gallery was made with."""
+    from headstart.cli._printing import facts, plain, print_json, show, table
+    from headstart.gallery import Gallery
+
+    opened = Gallery.open(gallery)
+    classes, card = opened.classes(), opened.ground.card
+    if as_json:
+        rows = [{"name": name, "num_images": count} for name, count in classes.items()]
+        print_json({"gallery": str(gallery), **card.to_dict(), "classes": rows})
+        return
+    made = [("Backbone", plain(f"{card.pretrained} at {card.input_pixels} pixels"))]
+    if card.sentence:
+        made.append(("Embedding", plain(card.sentence)))
+    rows_shown = [(plain(name, "bold"), f"{count:,}") for name, count in classes.items()]
+    show(facts(made), "", table(("class", "images"), rows_shown, right=("images",)))
+
+
+def predict(
+    gallery: GalleryFolder,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Images, folders of images, or - for paths on stdin.", show_default=False),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Recognize images, or say that they are none of the classes; exit code 1 where files cannot be read."""
+    from headstart.cli._rows import image_paths, print_rows
+    from headstart.gallery import Gallery
+
+    rows = Gallery.open(gallery).predict(image_paths(paths))
+    print_rows(rows if as_json else [_shown(row) for row in rows], as_json)
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": listed, "predict": predict}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return row if "error" in row or row["label"] else {**row, "label": f"none of them (nearest: {row['nearest']})"}
+
+
+def _tell(*sentences: str) -> None:
+    for sentence in filter(None, sentences):
+        typer.echo(sentence, err=True)
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
+
+
+def _classes(count: int) -> str:
+    return f"{count:,} class{'es' * (count != 1)}"
+
+
+def _check_wishes(opened: Gallery, pretrained: str | None, source: str | None, method: str | None) -> None:
+    from headstart.core.errors import PlanError
+
+    made = opened.ground.card
+    if pretrained not in (None, made.pretrained):
+        raise PlanError(
+            f"{opened.folder} was made with {made.pretrained}, and {pretrained} was asked. Leave out --pretrained, or enroll "
+            "into a new folder."
+        )
+    if source not in (None, made.source) or method is not None:
+        given = "--source" if method is None else "--method"
+        raise PlanError(
+            f"{given} is for a new gallery, and {opened.folder} is there already. Leave it out, or name a new folder."
+        )
