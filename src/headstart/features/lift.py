@@ -13,7 +13,7 @@ from headstart.features.linear_algebra import symmetric_eigen
 from headstart.features.rows import parts
 
 NUM_LANDMARKS = 256
-MEDIAN_ROWS = 1_000
+MEDIAN_ROWS = 500
 """Rows whose distances give the median."""
 SMALLEST = 1e-8
 """Directions of the landmarks' kernel with a smaller share of its largest eigenvalue are left out."""
@@ -67,7 +67,7 @@ def gaussian(rows: Floats, others: Floats, gamma: float) -> Floats:
 
 
 def median_square(rows: Floats, seed: int) -> float:
-    """The median squared distance of two different rows, of at most a thousand drawn; 1 where it is zero."""
+    """The median squared distance of two different rows, of at most 500 drawn; 1 where it is zero."""
     chosen = rows[generator_for(seed, "median").permutation(len(rows))[:MEDIAN_ROWS]]
     squares = cdist(chosen, chosen, "sqeuclidean")[np.triu_indices(len(chosen), 1)]
     median = float(np.median(squares)) if len(squares) else 0.0

@@ -70,10 +70,12 @@ def fit_lifted_ridge(
         "Classification and Regression Trees", 1984, section 3.4.3.
     """
 
+    median = 1.0 if width == 0 else median_square(rows, seed)
+
     def fitted(width: float) -> LiftedRidge:
         if not width:
             return LiftedRidge(None, fit_ridge(rows, labels, num_classes, weights, groups))
-        lift = Lift.of(rows, 1.0 / (width * median_square(rows, seed)), seed)
+        lift = Lift.of(rows, 1.0 / (width * median), seed)
         return LiftedRidge(lift, fit_ridge(lift.rows(rows), labels, num_classes, weights, groups), width)
 
     if width is not None:

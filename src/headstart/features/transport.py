@@ -18,8 +18,8 @@ from headstart.features.subspaces import leading_directions
 WITHOUT_POT = 'POT is not installed. Install it with `pip install "headstart[transport]"`.'
 MOST_ROWS = 1_000
 """Rows of each domain in one transport problem: 8 MB of costs, a second or less. Other source rows move as the nearest does."""
-MOST_STEPS = 500
-NUM_PASSES = 10
+MOST_STEPS = 200
+NUM_PASSES = 5
 SHARPNESS = 0.5
 """p of the penalty sum (mass of a class on a target row)^p, as in the paper."""
 FEWEST = 1e-3
@@ -73,7 +73,7 @@ def plan_of(costs: Floats, entropy: float) -> Floats:
     ours, theirs = (np.full(num, 1.0 / num) for num in costs.shape)
     if entropy == 0:
         return np.asarray(ot.emd(ours, theirs, costs, numItermax=1_000_000))
-    kept = {"numItermax": MOST_STEPS, "stopThr": 1e-7, "warn": False}
+    kept = {"numItermax": MOST_STEPS, "stopThr": 1e-6, "warn": False}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan = np.asarray(ot.sinkhorn(ours, theirs, costs, entropy, method="sinkhorn", **kept))

@@ -43,6 +43,10 @@ def test_statistics_that_count_for_very_many_pictures_stay_as_they_are():
     assert np.abs(found - expected).max() < 0.05
 
 
+def test_looking_at_pictures_again_is_what_it_takes():
+    assert AdaBN().predicted_seconds(picture_task(), net(), Training()) > 0
+
+
 def test_what_it_cannot_do_is_refused():
     with pytest.raises(PlanError, match="made holds feature vectors, and ada_bn trains on pictures"):
         AdaBN().fit(vector_task(), load_backbone("embeddings"), Training())

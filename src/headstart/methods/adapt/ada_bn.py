@@ -13,7 +13,7 @@ from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
-from headstart.features.extract import features_of
+from headstart.features.extract import features_of, seconds_an_image
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks
 from headstart.methods.base import Method, Need, check_needs
@@ -65,6 +65,11 @@ class AdaBN(Method):
             seen = _stacked(seen, features_of(task.train, adapted))
         head, temperature = ridge_head(seen, rows.labels, task.num_classes, self.blocks, rows.groups)
         return Model(adapted, head, temperature, task.classes)
+
+    def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
+        """See `Method.predicted_seconds`: looking at all pictures again, which no cache spares, and twice at some."""
+        num = len(task.pool) + len(task.source or ())
+        return (num + 2 * min(num, MOST_ROWS)) * seconds_an_image(task.pool, backbone)
 
     def _normalized_by(self, images: ImageSet, backbone: Backbone, seed: int) -> Backbone:
         few = np.sort(generator_for(seed, "ada_bn").permutation(len(images))[:MOST_ROWS])
