@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from headstart.gallery import shots
 
 
 @pytest.fixture
@@ -88,3 +91,12 @@ def test_a_sentence_says_why_meta_training_was_not_kept(patches, tmp_path, heads
     answer = headstart_command(*words)
     assert answer.code == 0
     assert answer.err.startswith("The plain head is used: the source has 10 classes")
+
+
+def test_shots_shows_a_table_and_draws_the_curve(tmp_path, headstart_command, monkeypatch) -> None:
+    monkeypatch.setattr(shots, "shots_curve", partial(shots.shots_curve, num_episodes=5))
+    words = ("fewshot", "shots", "digits", "--pretrained", "pixels", "--ways", "3")
+    answer = headstart_command(*words, "-o", tmp_path / "shots.html")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("With 10 images a class, ")
+    assert (tmp_path / "shots.html").read_text(encoding="utf-8").count("<circle") == 5

@@ -117,7 +117,46 @@ def predict(
         raise typer.Exit(1)
 
 
-SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": listed, "predict": predict}
+def shots(
+    data: options.Data,
+    ways: Annotated[int, typer.Option(min=2, metavar="N", help="Classes a gallery.")] = 5,
+    pretrained: NewBackbone = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", help="Draw the curve as well.", show_default=False)
+    ] = None,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Show how accuracy grows with the images a class, and how much it depends on which images those are."""
+    from headstart.cli._printing import plain, print_json, show, table
+    from headstart.data.task import Task
+    from headstart.gallery.shots import shots_curve
+    from headstart.report.shots import write_shots
+
+    curve = shots_curve(Task.from_folder(data, seed), pretrained, ways)
+    if out:
+        write_shots(curve, out)
+    if as_json:
+        print_json(curve.to_dict())
+        return
+    rows = [
+        (
+            str(point.shots),
+            f"{point.accuracy.value:.3f}",
+            _range(point.accuracy.low, point.accuracy.high),
+            _range(point.low, point.high),
+        )
+        for point in curve.points
+    ]
+    columns = ("images a class", "accuracy", "95% interval", "nine of ten galleries")
+    show(plain(curve.sentence), "", table(columns, rows, right=columns[1:]))
+
+
+SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": listed, "predict": predict, "shots": shots}
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.3f} to {high:.3f}"
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

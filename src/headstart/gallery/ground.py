@@ -113,7 +113,7 @@ def ground_on(
     native = task.native_pixels if task is not None else native_pixels_of(like)
     backbone = load_backbone(name, input_pixels=side_for(card_of(name), native))
     embedding, sentence = (None, "") if task is None else _embedding(task, backbone, method, seed)
-    background = features_of(_background(task), backbone)
+    background = features_of(background_of(task), backbone)
     card = GalleryCard(
         pretrained=name,
         weights_hash=backbone.weights_hash,
@@ -134,8 +134,8 @@ def native_pixels_of(images: FileImages) -> int:
     return int(np.median(sides)) if len(sides) else 0
 
 
-def _background(task: Task | None) -> ImageSet:
-    """A few images, evenly spaced: of the source, or of the embedded set."""
+def background_of(task: Task | None) -> ImageSet:
+    """Images of no class: a few of the source, evenly spaced, or of the embedded set where there is none."""
     if task is not None:
         rows = task.labeled
         return rows.take(np.unique(np.linspace(0, len(rows) - 1, min(NUM_BACKGROUND, len(rows))).astype(np.int64)))
