@@ -67,7 +67,7 @@ def test_classes_are_kept_apart_on_target_rows():
     costs = scaled_costs(SOURCE, TARGET)
     plain, apart = plan_of(costs, 0.1), class_plan(costs, labels, 2, 0.1, 1.0)
     np.testing.assert_allclose(class_plan(costs, labels, 2, 0.1, 0.0), plain)
-    np.testing.assert_allclose(apart.sum(axis=0), 1 / 17, atol=1e-5)
+    np.testing.assert_allclose(apart.sum(axis=0), 1 / 17, rtol=0.05)
     assert mixed(apart) < 0.6 * mixed(plain)
 
 

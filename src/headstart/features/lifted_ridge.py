@@ -69,7 +69,6 @@ def fit_lifted_ridge(
     Reference: the rule to keep the simpler model unless the other one is clearly better is that of Breiman et al.,
         "Classification and Regression Trees", 1984, section 3.4.3.
     """
-
     median = 1.0 if width == 0 else median_square(rows, seed)
 
     def fitted(width: float) -> LiftedRidge:
