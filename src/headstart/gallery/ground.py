@@ -20,12 +20,12 @@ from headstart.core.types import Floats
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.scan import scan
 from headstart.data.splitting import reader_for
-from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.principal_axes import Projection
 from headstart.features.representation import Representation
 from headstart.gallery.shelf import arrays_of, features_from
+from headstart.gallery.source import source_at
 from headstart.methods.base import settings_of
 from headstart.methods.meta_learner import numbered_domains
 from headstart.planning.inputs import side_for
@@ -106,14 +106,12 @@ def ground_on(
         meta_learner(method)
         if source is None:
             raise PlanError(f"{method} meta-trains on a source of other classes, and none was named. Name one with --source.")
-    task = Task.from_folder(source, seed) if source else None
-    if task is not None and task.train.images.embedded:
-        raise DataError(f"{source} holds feature vectors, and a gallery takes pictures. Name a source of pictures.")
+    taught_by = source_at(source) if source else None
     name = pretrained or DEFAULT
-    native = task.native_pixels if task is not None else native_pixels_of(like)
+    native = taught_by.native_pixels if taught_by else native_pixels_of(like)
     backbone = load_backbone(name, input_pixels=side_for(card_of(name), native))
-    embedding, sentence = (None, "") if task is None else _embedding(task, backbone, method, seed)
-    background = features_of(background_of(task), backbone)
+    embedding, sentence = _embedding(taught_by.images, backbone, method, seed) if taught_by else (None, "")
+    background = features_of(background_of(taught_by.images if taught_by else None), backbone)
     card = GalleryCard(
         pretrained=name,
         weights_hash=backbone.weights_hash,
@@ -134,18 +132,16 @@ def native_pixels_of(images: FileImages) -> int:
     return int(np.median(sides)) if len(sides) else 0
 
 
-def background_of(task: Task | None) -> ImageSet:
+def background_of(rows: ImageSet | None) -> ImageSet:
     """Images of no class: a few of the source, evenly spaced, or of the embedded set where there is none."""
-    if task is not None:
-        rows = task.labeled
+    if rows is not None:
         return rows.take(np.unique(np.linspace(0, len(rows) - 1, min(NUM_BACKGROUND, len(rows))).astype(np.int64)))
     images = reader_for(BACKGROUND_SET).read(BACKGROUND_SET).images
     chosen = np.linspace(0, len(images) - 1, NUM_BACKGROUND).astype(np.int64)
     return ImageSet(images.take(chosen), (), np.full(NUM_BACKGROUND, -1), chosen)
 
 
-def _embedding(task: Task, backbone: Backbone, method: str | None, seed: int) -> tuple[Embedding | None, str]:
-    rows = task.labeled
+def _embedding(rows: ImageSet, backbone: Backbone, method: str | None, seed: int) -> tuple[Embedding | None, str]:
     features, domains = features_of(rows, backbone), numbered_domains(rows)
     if method is None:
         choice = choose_meta_learner(features, rows.labels, domains, seed)

@@ -1,0 +1,60 @@
+"""A source of many classes to meta-train on: every labeled image outside of given test splits, few as a class may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+
+from headstart.core.errors import DataError
+from headstart.core.types import UNLABELED
+from headstart.data.images import ImageSet
+from headstart.data.parts import image_set
+from headstart.data.source_rows import SourceRows, sifted_sources, source_listings
+from headstart.data.task import concatenate
+
+
+@dataclass(frozen=True)
+class Source:
+    """A labeled set of other classes.
+
+    Attributes:
+        images: Its rows, with a domain each where it has several.
+        native_pixels: Median of the pictures' shorter sides.
+    """
+
+    images: ImageSet
+    native_pixels: int
+
+
+def source_at(place: str) -> Source:
+    """The source in a place.
+
+    Args:
+        place: A path or the name of a built-in set.
+
+    Returns:
+        The source.
+
+    Raises:
+        DataError: The place cannot be used, holds feature vectors, or has no labeled image that can be read.
+    """
+    listings = source_listings(place)
+    if listings[0].images.embedded:
+        raise DataError(f"{place} holds feature vectors, and a gallery takes pictures. Name a source of pictures.")
+    sources = sifted_sources(listings, 0)
+    classes = tuple(sorted(set[str]().union(*(source.class_names for source in sources))))
+    if not classes:
+        raise DataError(f"{place} has no labeled image that can be read. Name another source.")
+    sides = np.concatenate([source.rows.scan.shorter_sides[source.rows.usable] for source in sources])
+    return Source(reduce(concatenate, (_rows(source, classes) for source in sources)), int(np.median(sides)))
+
+
+def _rows(source: SourceRows, classes: tuple[str, ...]) -> ImageSet:
+    number = {name: label for label, name in enumerate(classes)}
+    labels = np.array(
+        [UNLABELED if name is None else number.get(name, UNLABELED) for name in source.rows.listing.labels], np.int64
+    )
+    made = image_set(source.rows, classes, labels, source.rows.usable)
+    return replace(made, domains=(source.name,) * len(made))
