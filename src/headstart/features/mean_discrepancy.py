@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from headstart.core.errors import DataError
 from headstart.core.types import Floats
@@ -30,7 +29,9 @@ def unbiased_mmd(source: Floats, target: Floats) -> float:
     if min(first, second) < 2:
         raise DataError(f"A mean discrepancy needs two rows a sample, and these have {first} and {second}.")
     rows = np.asarray(np.concatenate([source, target]), np.float64)
-    squares = cdist(rows, rows, "sqeuclidean")
+    rows = rows - rows.mean(axis=0)  # so that products lose few digits
+    lengths = np.einsum("ij,ij->i", rows, rows)
+    squares = np.maximum(lengths[:, None] + lengths[None] - 2.0 * (rows @ rows.T), 0.0)
     bandwidth = float(np.median(np.sqrt(squares[np.triu_indices(len(rows), 1)]))) or 1.0
     kernel = np.exp(-squares / (2.0 * bandwidth**2))
     np.fill_diagonal(kernel, 0.0)
