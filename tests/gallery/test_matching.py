@@ -5,7 +5,7 @@ import pytest
 
 from headstart.features.rows import unit_rows
 from headstart.gallery import matching
-from headstart.gallery.matching import left_out_similarity, match
+from headstart.gallery.matching import left_out_similarity, match, relatives_in
 from headstart.planning.meta_choice import meta_trained_on
 
 BACKGROUND = np.arange(500, 530)
@@ -75,3 +75,10 @@ def test_an_image_alone_in_its_class_is_not_judged_fairly() -> None:
     found, fair = left_out_similarity(rows, np.array([0, 0, 1]), rows[:2], np.arange(3))
     np.testing.assert_array_equal(fair, [True, True, False])
     assert found[2, 1] == -1
+
+
+def test_relatives_are_pairs_of_one_class_from_different_domains_where_there_are_some() -> None:
+    rows, labels = unit_rows(np.random.default_rng(0).normal(size=(7, 4))), np.array([3, 3, 3, 0, 5, 5, 5])
+    np.testing.assert_allclose(relatives_in(rows, labels, None), [rows[0] @ rows[1], rows[4] @ rows[5]])
+    apart = np.array([1, 1, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(relatives_in(rows, labels, apart), [rows[0] @ rows[2], rows[4] @ rows[5]])

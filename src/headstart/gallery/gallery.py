@@ -179,7 +179,7 @@ class Gallery:
         names = [each.name for each in enrolled]
         labels = np.repeat(np.arange(len(names)), [len(each) for each in enrolled])
         known = joined([each.features for each in enrolled])
-        found = match(features, known, labels, self.ground.background, self.ground.embedding)
+        found = match(features, known, labels, self.ground.background, self.ground.embedding, self.ground.relatives)
         return [
             _row(names, probs, float(similarity.max()), found.threshold)
             for probs, similarity in zip(found.probs, found.similarity, strict=True)

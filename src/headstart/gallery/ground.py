@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.principal_axes import Projection
 from headstart.features.representation import Representation
+from headstart.gallery.matching import NO_RELATIVES, relatives_in, view_of
 from headstart.gallery.shelf import arrays_of, features_from
 from headstart.gallery.source import source_at
 from headstart.methods.base import settings_of
@@ -72,11 +74,13 @@ class Ground:
         card: What it was made with.
         background: Features of images of no class.
         embedding: Meta-learned; None for plain features.
+        relatives: How similar two images of one class of the source are, float64 [class]; none without a source.
     """
 
     card: GalleryCard
     background: FeatureSet = field(repr=False)
     embedding: Embedding | None
+    relatives: Floats = field(repr=False)
 
 
 def ground_on(
@@ -112,6 +116,8 @@ def ground_on(
     backbone = load_backbone(name, input_pixels=side_for(card_of(name), native))
     embedding, sentence = _embedding(taught_by.images, backbone, method, seed) if taught_by else (None, "")
     background = features_of(background_of(taught_by.images if taught_by else None), backbone)
+    see = view_of(background, embedding)
+    relatives = _relatives(taught_by.images, backbone, see) if taught_by else NO_RELATIVES
     card = GalleryCard(
         pretrained=name,
         weights_hash=backbone.weights_hash,
@@ -122,7 +128,7 @@ def ground_on(
         method=settings_of(embedding.method) if embedding else None,
         sentence=sentence,
     )
-    return Ground(card, background, embedding)
+    return Ground(card, background, embedding, relatives)
 
 
 def native_pixels_of(images: FileImages) -> int:
@@ -139,6 +145,10 @@ def background_of(rows: ImageSet | None) -> ImageSet:
     images = reader_for(BACKGROUND_SET).read(BACKGROUND_SET).images
     chosen = np.linspace(0, len(images) - 1, NUM_BACKGROUND).astype(np.int64)
     return ImageSet(images.take(chosen), (), np.full(NUM_BACKGROUND, -1), chosen)
+
+
+def _relatives(rows: ImageSet, backbone: Backbone, see: Callable[[FeatureSet], Floats]) -> Floats:
+    return relatives_in(see(features_of(rows, backbone)), rows.labels, numbered_domains(rows))
 
 
 def _embedding(rows: ImageSet, backbone: Backbone, method: str | None, seed: int) -> tuple[Embedding | None, str]:
@@ -162,6 +172,7 @@ def written(ground: Ground, folder: Path) -> None:
         ExportError: The folder cannot be written.
     """
     arrays = {f"background.{name}": array for name, array in arrays_of(ground.background).items()}
+    arrays["relatives"] = ground.relatives
     if ground.embedding is not None:
         projection = ground.embedding.projection
         arrays |= {f"mean.{place}": mean for place, mean in enumerate(projection.representation.means)}
@@ -197,7 +208,7 @@ def ground_of(folder: Path) -> Ground:
             "Enroll its classes into a new folder."
         )
     background = features_from(_below(arrays, "background."), card.stage_names)
-    return Ground(card, background, _embedding_from(card, arrays))
+    return Ground(card, background, _embedding_from(card, arrays), arrays["relatives"])
 
 
 def _embedding_from(card: GalleryCard, arrays: dict[str, Floats]) -> Embedding | None:

@@ -26,6 +26,7 @@ MOST_RIDGE_ROWS = 2_000
 """Ridge on more takes longer than a prediction should: it is solved anew when the classes change."""
 MOST_JUDGED = 2_000
 """Enrolled images that set threshold and temperature; of more, that many, evenly spaced."""
+NO_RELATIVES: Floats = np.empty(0)
 PRIOR_TEMPERATURE = 0.1
 """Of cosines where every class has one image and nothing can be left out. Emoji identities ask for 0.18 at 5 classes, 0.08 at 20
 and 0.05 at 100."""
@@ -47,7 +48,12 @@ class Matches:
 
 
 def match(
-    features: FeatureSet, enrolled: FeatureSet, labels: Integers, background: FeatureSet, embedding: Embedding | None
+    features: FeatureSet,
+    enrolled: FeatureSet,
+    labels: Integers,
+    background: FeatureSet,
+    embedding: Embedding | None,
+    relatives: Floats = NO_RELATIVES,
 ) -> Matches:
     """What images are most like; a pure function of what is enrolled, so that a class that goes leaves no trace.
 
@@ -60,6 +66,7 @@ def match(
         labels: int64 [enrolled image], in 0..C-1, every class present.
         background: Of images of no class: they center plain features and stand for strangers.
         embedding: Meta-learned; None for plain features.
+        relatives: As in `threshold_of`.
 
     Returns:
         The matches.
@@ -68,12 +75,12 @@ def match(
     Differs: features of all stages, each scaled to unit length; centered on images outside the task, so that classes do not move
         one another; means are scaled to unit length, too, so that classes with many images do not win by it.
     """
-    see = _view_of(background, embedding)
+    see = view_of(background, embedding)
     own, shown, strangers = see(enrolled), see(features), see(background)
     directions = unit_rows(class_means(own, labels, int(labels.max()) + 1))
     judged = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_JUDGED)).astype(np.int64))
     left_out, fair = left_out_similarity(own, labels, directions, judged)
-    threshold = threshold_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1))
+    threshold = threshold_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
     similarity = np.asarray(shown @ directions.T, np.float64)
     if embedding is not None:
         scores = _adapted_scores(embedding, features, enrolled, labels)
@@ -86,8 +93,8 @@ def match(
     return Matches(softmax(similarity / temperature, axis=1), similarity, threshold)
 
 
-def _view_of(background: FeatureSet, embedding: Embedding | None) -> Callable[[FeatureSet], Floats]:
-    """Features to unit rows."""
+def view_of(background: FeatureSet, embedding: Embedding | None) -> Callable[[FeatureSet], Floats]:
+    """Features to the unit rows whose cosines are similarities, float [image, feature]; arguments as for `match`."""
     if embedding is not None:
         return lambda features: unit_rows(embedding.embedded(embedding.projection.rows(features)))
     representation = Representation.fitted(background, "stages")
@@ -98,6 +105,26 @@ def _adapted_scores(embedding: Embedding, features: FeatureSet, enrolled: Featur
     targets = functional.one_hot(torch.from_numpy(labels)).float()
     rows = embedding.projection.rows
     return embedding.logits(rows(enrolled), targets, rows(features))
+
+
+def relatives_in(rows: Floats, labels: Integers, domains: Integers | None) -> Floats:
+    """Cosines of the first image of each class with the next one, of another domain where there is one, float64 [class].
+
+    Args:
+        rows: float [row, feature], unit length.
+        labels: int64 [row].
+        domains: int64 [row]; None for one domain.
+
+    Returns:
+        One a class of two images and more.
+    """
+    found = []
+    for label in np.unique(labels):
+        first, *others = np.flatnonzero(labels == label)
+        apart = [row for row in others if domains is not None and domains[row] != domains[first]]
+        if others:
+            found.append(float(rows[first] @ rows[(apart or others)[0]]))
+    return np.array(found)
 
 
 def left_out_similarity(rows: Floats, labels: Integers, directions: Floats, judged: Integers) -> tuple[Floats, Booleans]:

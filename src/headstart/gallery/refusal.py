@@ -17,19 +17,21 @@ ENOUGH_CLASSES = 5
 """From this many classes on, their images are strangers enough to one another, and those of the background are not asked."""
 
 
-def threshold_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: Floats) -> float:
+def threshold_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: Floats, relatives: Floats) -> float:
     """The similarity that three of four strangers stay below and three of four images of enrolled classes reach.
 
     Each enrolled image, as if its class were not there, is a stranger to the other classes. With fewer than five classes 19 of 20
     background images have to stay below as well; with one class, they alone decide, and images of the class's own kind pass
-    easily. Where enrolled images can be left out of their class, the threshold lies midway between what strangers stay below and
-    what those reach; where each class has one image, at what strangers stay below.
+    easily. Where enrolled images can be left out of their class, or a source shows how similar images of one class are, the
+    threshold lies midway between what strangers stay below and what those reach; else at what strangers stay below.
 
     Args:
         left_out: float [image, class], similarities of enrolled images without themselves.
         labels: int64 [image].
         fair: bool [image], whether the image's class has others.
         strangers: float [background image], largest similarity to a class.
+        relatives: float [pair], similarities of two images of one class of a source; they count where too few enrolled images can
+            be left out. None without a source.
 
     Returns:
         The threshold.
@@ -40,5 +42,6 @@ def threshold_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: 
     highs = [float(np.quantile(others.max(axis=1), 1 - TAIL))] if left_out.shape[1] > 1 else []
     if left_out.shape[1] < ENOUGH_CLASSES:
         highs.append(float(np.quantile(strangers, 1 - FAR_TAIL)))
-    known = left_out[mine, labels][fair]
+    own = left_out[mine, labels][fair]
+    known = own if len(own) >= LEAST_KNOWN else relatives
     return max(highs) if len(known) < LEAST_KNOWN else (max(highs) + float(np.quantile(known, TAIL))) / 2
