@@ -76,7 +76,8 @@ def class_distances(source: Floats, source_labels: Integers, target: Floats, tar
     for row, (mean, root, trace) in enumerate(first):
         for column, (other_mean, other_root, other_trace) in enumerate(second):
             # The nuclear norm of the product of the roots is the trace of (S1^1/2 S2 S1^1/2)^1/2.
-            shared = float(np.linalg.svd(root @ other_root, compute_uv=False).sum())
+            spread = min(trace, other_trace) > 0
+            shared = float(np.linalg.svd(root @ other_root, compute_uv=False).sum()) if spread else 0.0
             found[row, column] = ((mean - other_mean) ** 2).sum() + max(trace + other_trace - 2.0 * shared, 0.0)
     return found
 

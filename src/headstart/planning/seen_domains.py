@@ -21,7 +21,7 @@ from headstart.features.representation import Representation
 
 MOST_ROWS = 1_000
 """Rows of a domain that are looked at: accuracies are then known to three points."""
-MOST_SOURCE_ROWS = 3_000
+MOST_SOURCE_ROWS = 2_000
 """Of all sources together: a fit to them takes seconds."""
 MOST_LIFTED = 256
 """Features of vectors that are lifted: a kernel of wider ones says little more than they do."""
@@ -63,7 +63,7 @@ def seen_domains(task: Task, backbone: Backbone) -> Seen:
         backbone: What looks at the images.
 
     Returns:
-        At most 1,000 rows a domain, and 3,000 of all sources.
+        At most 1,000 rows a domain, and 2,000 of all sources.
 
     Raises:
         DataError: There is no source, or the target has fewer than two images.
