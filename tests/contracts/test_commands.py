@@ -31,10 +31,25 @@ def written_digits(folder: Path, skipped: int = 0) -> Path:
     return folder
 
 
+def written_domains(path: Path) -> None:
+    """Feature vectors of two domains, few enough that all ways to adapt are tried soon."""
+    random = np.random.default_rng(5)
+    labels = random.integers(0, 2, 43)
+    domains = np.repeat(["here", "there"], [23, 20])
+    features = labels[:, None] * 4.0 + random.normal(size=(43, 3)) + (domains == "there")[:, None]
+    np.savez(
+        path,
+        features=features.astype(np.float32),
+        labels=np.where(domains == "here", np.array(["a", "b"])[labels], ""),
+        domain=domains,
+    )
+
+
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     written_digits(folder / "more", skipped=30)
+    written_domains(folder / "domains.npz")
     return written_digits(folder / "digits")
 
 
@@ -63,6 +78,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "evaluate": [runs / "first"],
         "compare": [runs / "first", runs / "second"],
         "predict": [runs / "first", image],
+        "label": [place.parent / "domains.npz", "--target-domain", "there", "--num", "3", "-o", folder / "to_label.csv"],
         "fewshot": ["enroll", folder / "gallery", "one", image],
         "report": [runs / "first"],
         "pretrain": ["digits", "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],

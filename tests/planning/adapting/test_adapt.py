@@ -115,6 +115,15 @@ def test_rows_to_label_are_unlabeled_rows_where_candidates_differ(make_task, ide
     assert found.names[0] == task.unlabeled.images.name(found.rows[0])
 
 
+def test_only_images_without_a_label_are_asked_for(make_task, identity):
+    task, _ = make_task(3, move=moved, num_labeled=100)
+    found = rows_to_label(task, identity, 7, methods=METHODS[:2])
+    assert set(found.names) <= {task.unlabeled.images.name(row) for row in range(31)}
+    with pytest.raises(DataError) as caught:
+        rows_to_label(replace(task, unlabeled=None), identity, 7)
+    assert str(caught.value) == "places has no target image without a label. Add a folder unlabeled/."
+
+
 def test_what_cannot_be_adapted_to_is_refused(make_task, identity):
     task, _ = make_task(9)
     refusals = {

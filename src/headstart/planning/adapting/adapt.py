@@ -14,6 +14,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
+from headstart.core.errors import DataError
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
@@ -45,7 +46,7 @@ class ToLabel(Record):
 
     Attributes:
         names: Of the images.
-        rows: Their places among labeled and then unlabeled target rows.
+        rows: Their places among the unlabeled target rows that were looked at.
         guesses: What the unadapted model calls them.
         num_differing: Target rows on which candidates differ.
     """
@@ -124,14 +125,17 @@ def rows_to_label(
         The images.
 
     Raises:
-        DataError: The task cannot be adapted to.
+        DataError: The task cannot be adapted to, or every target image has its label.
         PlanError: `num` is below one, or a method is unknown.
     """
+    if not task.unlabeled:
+        raise DataError(f"{task.name} has no target image without a label. Add a folder unlabeled/.")
+    known = len(task.labeled)
     with _tried(task, backbone, methods, minutes, steps, seed) as tried:
-        probs = [one.target_probs for one in tried.candidates if one.target_probs is not None]
-        rows = query_rows(probs, tried.scene.target_rows, num, tried.scene.task.seed)
+        probs = [one.target_probs[known:] for one in tried.candidates if one.target_probs is not None]
+        rows = query_rows(probs, tried.scene.target_rows[known:], num, tried.scene.task.seed)
         predicted = np.stack([one.argmax(axis=1) for one in probs])
-    target = tried.scene.target
+    target = tried.scene.target.take(np.arange(known, len(tried.scene.target)))
     return ToLabel(
         names=tuple(target.images.name(int(row)) for row in rows),
         rows=tuple(rows.tolist()),

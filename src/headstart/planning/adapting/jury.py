@@ -27,6 +27,8 @@ SURE_GAIN = 0.1
 COMPARABLE = 0.5
 """Of the best gain: candidates that reach so much of it predict together. Of the source's own neighborhood value: the least that
 a believable target has."""
+MOST_TOGETHER = 3
+"""Models that predict together at most: each has to be fitted, kept and asked."""
 NEARLY_OWN = 0.8
 """Of the source's own neighborhood value, for candidates that turn the source."""
 TURNED_TOLERANCE = 0.1
@@ -206,7 +208,7 @@ def believed(
         else:
             gains[name] = near + circular
     ranked = sorted(gains, key=lambda name: -gains[name])
-    return tuple(name for name in ranked if gains[name] >= COMPARABLE * gains[ranked[0]]), behind
+    return tuple(name for name in ranked[:MOST_TOGETHER] if gains[name] >= COMPARABLE * gains[ranked[0]]), behind
 
 
 def believed_turned(
@@ -243,7 +245,7 @@ def believed_turned(
         else:
             fits[name] = left
     ranked = sorted(fits, key=lambda name: fits[name])
-    return tuple(name for name in ranked if fits[name] - fits[ranked[0]] <= TURNED_TOLERANCE * gap), behind
+    return tuple(name for name in ranked[:MOST_TOGETHER] if fits[name] - fits[ranked[0]] <= TURNED_TOLERANCE * gap), behind
 
 
 def _value(values: dict[str, float | None], juror: str) -> float:

@@ -1,0 +1,100 @@
+"""Labeling: which images of a target a person should label, as a manifest to fill in and to run on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from headstart.backbones.loading import pretrained as known_cards
+from headstart.core.errors import PlanError
+from headstart.core.records import write_atomically
+from headstart.data.task import Task
+from headstart.planning.adapting.adapt import ToLabel, rows_to_label
+
+COLUMNS = ("path", "label", "split", "guess")
+
+
+def label(
+    place: str,
+    sources: Sequence[str],
+    *,
+    num: int = 20,
+    target_domains: Sequence[str] = (),
+    pretrained: str | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> ToLabel:
+    """The target images whose labels tell most about how to adapt, written as a manifest.
+
+    The manifest lists the images to label first, then all other images of the target without labels, so that it can be run on
+    once labels are filled in. Test images are not in it.
+
+    Args:
+        place: The target.
+        sources: Places of labeled images of other domains.
+        num: How many images to label.
+        target_domains: Domains of the place that are the target.
+        pretrained: What looks at the images; None for the first that is here.
+        minutes: How long trying may take; None for closed forms alone.
+        seed: Of everything drawn.
+        out: The manifest; None writes nothing.
+
+    Returns:
+        The images, with what the unadapted model calls them.
+
+    Raises:
+        PlanError: `num` is below one, or there is neither a source nor a target domain.
+        DataError: The data cannot be used.
+        ExportError: The manifest cannot be written.
+    """
+    if num < 1:
+        raise PlanError(f"--num {num}: ask for one image or more.")
+    if not sources and not target_domains:
+        raise PlanError("There is no source, so that nothing can be asked about it. Name one with --source.")
+    task = Task.from_folder(place, seed, sources=sources, target=target_domains)
+    found = rows_to_label(task, pretrained or _first_card(task), num, minutes=minutes)
+    if out is not None:
+        write_atomically(out, manifest_of(task, found, out.parent))
+    return found
+
+
+def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
+    """The manifest as text; paths of files are relative to its folder.
+
+    Args:
+        task: With unlabeled target rows.
+        found: The images to label.
+        folder: Where the manifest will lie.
+
+    Returns:
+        CSV with the columns path, label, split and guess; labels are empty but for those that are known.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, guess in zip(found.names, found.guesses, strict=True):
+        writer.writerow((_relative(name, folder), "", "train", guess))
+    labeled, asked = task.labeled, set(found.names)
+    for row, known in enumerate(labeled.labels):
+        writer.writerow((_relative(labeled.images.name(row), folder), task.classes[known], "train", ""))
+    free = task.unlabeled
+    for row in range(len(free) if free else 0):
+        name = free.images.name(row) if free else ""
+        if name not in asked:
+            writer.writerow((_relative(name, folder), "", "train", ""))
+    return stream.getvalue()
+
+
+def _relative(name: str, folder: Path) -> str:
+    """The path of a file from the manifest's folder; what is no file keeps its name."""
+    return os.path.relpath(name, folder or Path()) if Path(name).is_file() else name
+
+
+def _first_card(task: Task) -> str:
+    if task.train.images.embedded or (task.unlabeled and task.unlabeled.images.embedded):
+        return "embeddings"
+    return next(card.name for card in known_cards() if card.available and card.provider == "packaged")

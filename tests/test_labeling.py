@@ -1,0 +1,59 @@
+"""The manifest of images to label: those to label first, then the others, and headstart reads it back."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart.core.errors import PlanError
+from headstart.data.task import Task
+from headstart.labeling import label, manifest_of
+from headstart.planning.adapting.adapt import ToLabel
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A target of seven images without labels, and a source of two classes."""
+    random = np.random.default_rng(0)
+    target, source = tmp_path / "target", tmp_path / "source"
+    files = [target / "unlabeled" / f"{row}.png" for row in range(7)]
+    files += [source / name / f"{row}.png" for name in ("cat", "dog") for row in range(5)]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (16, 16, 3), np.uint8)).save(path)
+    return target, source
+
+
+def test_images_to_label_come_first_and_the_manifest_can_be_read(places, tmp_path):
+    target, source = places
+    task = Task.from_folder(target, sources=[source])
+    names = tuple(task.unlabeled.images.name(row) for row in (2, 5))
+    found = ToLabel(names=names, rows=(2, 5), guesses=("cat", "dog"), num_differing=2)
+    text = manifest_of(task, found, tmp_path)
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [(row["path"], row["label"], row["guess"]) for row in rows[:2]] == [
+        (str(Path(names[0]).relative_to(tmp_path)), "", "cat"),
+        (str(Path(names[1]).relative_to(tmp_path)), "", "dog"),
+    ]
+    assert len({row["path"] for row in rows}) == len(rows) == 7
+    filled = text.replace(f"{rows[0]['path']},,", f"{rows[0]['path']},cat,").replace(
+        f"{rows[1]['path']},,", f"{rows[1]['path']},dog,"
+    )
+    (tmp_path / "to_label.csv").write_text(filled, encoding="utf-8")
+    again = Task.from_folder(tmp_path / "to_label.csv", sources=[source])
+    assert len(again.labeled) == 2
+    assert len(again.unlabeled) == 5
+    assert again.classes == ("cat", "dog")
+
+
+def test_what_cannot_be_asked_is_refused_before_anything_is_read():
+    with pytest.raises(PlanError) as caught:
+        label("nowhere", ["elsewhere"], num=0)
+    assert str(caught.value) == "--num 0: ask for one image or more."
+    with pytest.raises(PlanError) as caught:
+        label("nowhere", [])
+    assert str(caught.value) == "There is no source, so that nothing can be asked about it. Name one with --source."
