@@ -20,6 +20,7 @@ from headstart.data.splitting import reader_for
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.protocols import evaluate
+from headstart.planning.fitting import task_of_plan
 from headstart.runs import Run
 
 
@@ -51,7 +52,7 @@ def predict(run: Run, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
 def task_of(run: Run) -> Task | None:
     """The task that a run was fitted on; None where its data are gone or have changed since."""
     try:
-        task = Task.from_folder(run.plan.data, run.plan.seed, run.plan.per_class)
+        task = task_of_plan(run.plan)
     except HeadstartError:
         return None
     return task if task.fingerprint == run.task_summary.task_fingerprint else None

@@ -21,8 +21,11 @@ from headstart.core.folders import cache_folder
 from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
+from headstart.data.domains import with_stand_in
 from headstart.data.task import Task
+from headstart.from_sources import adapted_plan, asks_for_adapting, judged_sources, with_used
 from headstart.planning import decide as deciding
+from headstart.planning.climbing import Wishes
 from headstart.planning.decision import Decision
 from headstart.planning.ladder import Only
 from headstart.planning.plan import Plan
@@ -39,6 +42,8 @@ class Request(Record):
     """What the user asked for; a folder holds one request."""
 
     place: str
+    sources: tuple[str, ...] = ()
+    target_domains: tuple[str, ...] = ()
     pretrained: tuple[str, ...] = ()
     weights: str = "pretrained"
     minutes: float | None = None
@@ -59,6 +64,8 @@ class Decided(Record):
 def run(
     place: str | None = None,
     *,
+    sources: Sequence[str | Path] = (),
+    target_domains: Sequence[str] = (),
     pretrained: Sequence[str] = (),
     weights: str = "pretrained",
     minutes: float | None = None,
@@ -75,6 +82,9 @@ def run(
 
     Args:
         place: A path or a built-in name; None for the embedded set.
+        sources: Places of labeled images of other domains. Whether they are used is part of the decision; the target may then
+            have few labels, or none.
+        target_domains: The target's names in the place's own column of domains; labeled rows of its other domains are sources.
         pretrained: Names of the cards to rank; empty for those whose weights are here.
         weights: A file of weights for the one card named, or "pretrained".
         minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
@@ -96,24 +106,48 @@ def run(
         ExportError: The folder cannot be written.
     """
     request = Request(
-        place=EMBEDDED_SET if place is None else place, pretrained=tuple(pretrained), weights=weights, minutes=minutes,
+        place=EMBEDDED_SET if place is None else place, sources=tuple(map(str, sources)), target_domains=tuple(target_domains),
+        pretrained=tuple(pretrained), weights=weights, minutes=minutes,
         method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class,
     )  # fmt: skip
     cards = _cards(request)
     deciding.check_wishes(minutes, method, *_wishes(request))
     with stage("reading the data"):
-        task = Task.from_folder(request.place, seed, per_class)
+        task = Task.from_folder(request.place, seed, per_class, sources=request.sources, target=request.target_domains)
     deciding.check_wishes_for(task, method, _wishes(request)[0], only)
     check_candidates(task, cards)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
     steps = Steps(folder / "steps", shared_steps())
     _inspected(task, folder)
-    ranking = _ranked(task, cards, request, steps)
+    ranking = _ranked(with_stand_in(task), cards, request, steps)
     write_atomically(folder / "ranking.json", ranking.to_json())
-    decided = _decided(task, ranking, request, steps)
+    used, plan = _plan_of(task, ranking, request, folder, steps)
+    return fit(used, plan, folder)
+
+
+def _plan_of(task: Task, ranking: Ranking, request: Request, folder: Path, steps: Steps) -> tuple[Task, Plan]:
+    """The plan, and the task with the sources that it uses."""
+    if task.source is None:
+        return task, _planned(task, ranking, request, folder, steps)
+    judged = judged_sources(task, ranking, folder, steps)
+    used = with_used(task, judged)
+    if asks_for_adapting(used):
+        wishes = Wishes(request.method, *_wishes(request), request.only)  # type: ignore[arg-type]
+        plan = adapted_plan(used, ranking, wishes, request.weights, request.minutes, folder, steps)
+    else:
+        plan = _planned(used, ranking, request, folder, steps, {one.name: one.weight for one in judged.sources if one.used})
+    origin = {"sources": request.sources, "target_domains": request.target_domains, "domains": judged.used}
+    return used, plan.model_copy(update=origin) if judged.used else plan
+
+
+def _planned(
+    task: Task, ranking: Ranking, request: Request, folder: Path, steps: Steps, source_weights: dict[str, float] | None = None
+) -> Plan:
+    """The plan that folds of the target's labels decide for; `decision.json` is written."""
+    decided = _decided(task, ranking, request, steps, source_weights or {})
     write_atomically(folder / "decision.json", decided.decision.to_json())
-    return fit(task, decided.plan, folder)
+    return decided.plan
 
 
 def shared_steps() -> Path:
@@ -154,7 +188,7 @@ def _wishes(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, training
 
 
-def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> Decided:
+def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps, source_weights: dict[str, float]) -> Decided:
     settings, training = _wishes(request)
 
     def make(_: Path) -> Decided:
@@ -168,11 +202,13 @@ def _decided(task: Task, ranking: Ranking, request: Request, steps: Steps) -> De
             weights=request.weights,
             only=request.only,  # type: ignore[arg-type]
             per_class=request.per_class,
+            source_weights=source_weights,
             steps=steps,
         )
         return Decided(decision=decision, plan=plan)
 
     inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
+    inputs["sources"] = source_weights
     with stage("deciding"):
         return steps.run("decide", inputs, Decided, make)
 

@@ -29,12 +29,14 @@ from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods.model import Model
+from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.fitting import fit_plan, out_of_fold
 from headstart.planning.plan import Plan
 from headstart.planning.pool_audit import audited
 from headstart.planning.ranking import Ranking
+from headstart.planning.source_ranking import SourceRanking
 from headstart.training.rate_finder import RateCurve
 
 Kind = TypeVar("Kind", bound=Record)
@@ -112,6 +114,16 @@ class Run:
     def decision(self) -> Decision | None:
         """None for a fit of a plan written by hand."""
         return self._record(Decision, "decision.json")
+
+    @cached_property
+    def sources(self) -> SourceRanking | None:
+        """None where no source was named."""
+        return self._record(SourceRanking, "sources.json")
+
+    @cached_property
+    def adaptation(self) -> Adaptation | None:
+        """None where target labels decided."""
+        return self._record(Adaptation, "adaptation.json")
 
     @cached_property
     def adjustment(self) -> Adjustment | None:
@@ -202,6 +214,8 @@ class Run:
             "run": str(self.folder),
             "verdict": decision.verdict if decision else None,
             "decision": decided,
+            "sources": self.sources.to_dict() if self.sources else None,
+            "adaptation": self.adaptation.to_dict() if self.adaptation else None,
             "evaluation": self.evaluation.to_dict() if self.evaluation else None,
             "forgetting": self.forgetting.to_dict() if self.forgetting else None,
             "extension": self.extension.to_dict() if self.extension else None,
@@ -233,7 +247,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         out: The run's folder; None for `runs/NAME-FINGERPRINT`.
 
     Returns:
-        The run. Without a test set it is evaluated out of fold, and says so; without classes it is not evaluated.
+        The run. Without a test set it is evaluated out of fold, and says so; without classes, or any label, it is not evaluated.
 
     Raises:
         PlanError: The folder holds another plan's fit.
@@ -269,7 +283,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
 
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
-    if task.classes:
+    if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
             evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
         write_atomically(folder / "evaluation.json", evaluation.to_json())

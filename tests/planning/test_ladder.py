@@ -49,7 +49,7 @@ def ladder_at(calls, monkeypatch, tmp_path):
 
     def make(num_rows: int, budget: float, image: float = 0.0, fit: float = 0.0, validation: int = 0) -> Ladder:
         monkeypatch.setattr(module, "seconds_per_image", lambda *_: image)
-        monkeypatch.setattr(module, "seconds_of_features", lambda backbone, task, steps, with_pool: image * len(task.labeled))
+        monkeypatch.setattr(module, "seconds_of_features", lambda backbone, task, steps, method: image * len(task.labeled))
         monkeypatch.setattr(module, "seconds_of_fit", lambda *_: fit)
         return Ladder(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget)
 

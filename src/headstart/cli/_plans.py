@@ -67,12 +67,13 @@ def plan_and_task(
         PlanError: The file names its own method and model, and another one was given; or data come without a method.
     """
     from headstart.data.task import Task
+    from headstart.planning.fitting import task_of_plan
 
     if Path(plan_or_data).suffix.lower() == ".toml":
         if method or pretrained:
             raise PlanError(f"{plan_or_data} names its own method and model. Change them with --set method.kind=... instead.")
         plan = plan_from_file(Path(plan_or_data), settings)
-        return Task.from_folder(plan.data, plan.seed, plan.per_class), plan
+        return task_of_plan(plan), plan
     if method is None:
         raise PlanError(f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself.")
     task = Task.from_folder(plan_or_data, seed, per_class)

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SEVERITY_STYLES = {"info": "cyan", "warning": "yellow", "error": "bold red"}
-VERDICT_STYLES = {"transfer": "bold green", "scratch": "bold blue", "no difference": "bold yellow"}
+VERDICT_STYLES = {
+    "transfer": "bold green",
+    "scratch": "bold blue",
+    "no difference": "bold yellow",
+    "adapted": "bold green",
+    "not adapted": "bold yellow",
+}
 MOST_CLASSES = 40
 """A longer table of classes is left to the report."""
 
@@ -123,10 +129,15 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
     """What a finished run says: the verdict, how good, where it lies, what to do next."""
     findings = result.get("findings")
     grave = sum(finding["severity"] != "info" for finding in findings or ())
-    verdict = result.get("verdict") or ""
+    adaptation = result.get("adaptation")
+    adapted = {None: "", True: "adapted", False: "not adapted"}[adaptation and adaptation["chosen"] != ["source_only"]]
+    verdict = result.get("verdict") or adapted
+    sources = (result.get("sources") or {}).get("sentence", "")
     rows: list[tuple[str, RenderableType]] = [
         ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
-        ("", plain(sentence)),
+        ("", plain(sentence or (adaptation["reasons"][-1] if adaptation else ""))),
+        ("Sources", plain(sources)),
+        ("Estimate", plain(_estimate_line(adaptation))),
         ("Accuracy", accuracy_line(result.get("evaluation"))),
         ("Findings", plain("" if findings is None else _findings_line(len(findings), grave), "yellow" if grave else "")),
         ("Run", plain(folder)),
@@ -134,6 +145,15 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
         ("Next", plain(f"headstart predict {folder} NEW_IMAGES")),
     ]
     return facts([row for row in rows if str(row[1])])
+
+
+def _estimate_line(adaptation: dict[str, Any] | None) -> str:
+    """What is thought of an adapted model before any target label is read."""
+    if adaptation is None:
+        return ""
+    now, before = adaptation["accuracy"], adaptation["unadapted_accuracy"]
+    span = f"{now['low']:.2f} to {now['high']:.2f}"
+    return f"accuracy about {now['value']:.2f} ({span}), unadapted {before['value']:.2f}; no target label was read for it"
 
 
 def _findings_line(count: int, grave: int) -> str:

@@ -20,6 +20,8 @@ def run(
             show_default=False,
         ),
     ] = None,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     pretrained: options.PretrainedNames = None,
     weights: options.Weights = "pretrained",
     minutes: options.Minutes = None,
@@ -43,6 +45,8 @@ def run(
 
     finished = chain.run(
         data,
+        sources=tuple(source or ()),
+        target_domains=tuple(target_domain or ()),
         pretrained=tuple(pretrained or ()),
         weights=weights,
         minutes=minutes,

@@ -21,11 +21,15 @@ class LeftOut:
         scores: float64 [target, class].
         temperature: Fitted to them.
         loss: Mean negative log-likelihood of the judged rows.
+        weight: Of the fit to all rows at the same penalty, float64 [feature, class].
+        bias: Of that fit, float64 [class].
     """
 
     scores: Floats = field(repr=False)
     temperature: float
     loss: float
+    weight: Floats = field(repr=False)
+    bias: Floats = field(repr=False)
 
     @property
     def probs(self) -> Floats:
@@ -81,9 +85,9 @@ def leave_target_out(
     if len(np.unique(target.labels[fair])) < 2:
         place = int(np.flatnonzero(EXPONENTS == UNJUDGED_EXPONENT)[0])
         loss = float(row_losses(scores[place], target.labels, UNJUDGED_TEMPERATURE).mean())
-        return LeftOut(scores[place], UNJUDGED_TEMPERATURE, loss)
+        return LeftOut(scores[place], UNJUDGED_TEMPERATURE, loss, path.weights[place], path.biases[place])
     known = target.labels[fair]
     temperatures = [fit_temperature(one[fair], known) for one in scores]
     losses = [float(row_losses(one[fair], known, warmth).mean()) for one, warmth in zip(scores, temperatures, strict=True)]
     best = int(np.argmin(losses))
-    return LeftOut(scores[best], temperatures[best], losses[best])
+    return LeftOut(scores[best], temperatures[best], losses[best], path.weights[best], path.biases[best])

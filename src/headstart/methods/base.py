@@ -36,9 +36,12 @@ from headstart.training.rate_finder import RateCurve, rate_curve
 from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "source", "domains", "peft", "transport", "stages", "batch_norm", "source_classes"]
-"""What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, a labeled source
-domain, labels of two domains, the peft package, POT, stages to cut behind, batch normalization, a classifier of its own."""
+Need = Literal[
+    "pictures", "unlabeled", "target_labels", "source", "domains", "peft", "transport", "stages", "batch_norm", "source_classes"
+]
+"""What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, labels of the target,
+a labeled source domain, labels of two domains, the peft package, POT, stages to cut behind, batch normalization, a classifier of
+its own."""
 
 
 class Method(Record):
@@ -271,6 +274,8 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not task.unlabeled:
         advice = "Add a folder unlabeled/, or choose ridge or lp_ft."
         yield "unlabeled", f"{kind} needs unlabeled images, and {task.name} has none. {advice}"
+    if not len(task.train):
+        yield "target_labels", f"{kind} needs labeled target images, and {task.name} has none. Label some, or choose source_only."
     if not task.source:
         advice = "Name one with --source, or choose ridge."
         yield "source", f"{kind} needs labeled images of a source domain, and {task.name} has none. {advice}"

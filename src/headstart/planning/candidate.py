@@ -70,7 +70,9 @@ class Candidate(Record):
         if self.pretrained == "embeddings":
             return f"{kind} on the given features"
         network = f"{random}{self.pretrained} at {self.input_pixels} pixels"
-        return f"{kind} on {self.method['blocks']} of {network}" if "blocks" in self.method else f"{kind} of {network}"
+        plain = " with plain pictures" if self.method.get("view") == "plain" else ""
+        depth = f" on {self.method['blocks']}" if "blocks" in self.method else ""
+        return f"{kind}{depth} of {network}{plain}"
 
     @property
     def essentials(self) -> dict[str, Any]:

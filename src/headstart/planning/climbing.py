@@ -111,6 +111,17 @@ def _together(ladder: Ladder) -> None:
     ladder.together(min(trained, key=lambda one: (-one.rung.num_rows, loss_of(one))), closed)
 
 
+def _with_sources(ladder: Ladder, wishes: Wishes) -> None:
+    """A head that learns from the sources that were found to help, on what the best head without them sees."""
+    best = best_closed(ladder.judged, trusts_pool(ladder))
+    if wishes.method is not None or not ladder.source_weights or best is None:
+        return
+    settings = {"kind": "joint_ridge", "source_weights": ladder.source_weights, "blocks": best.candidate.method["blocks"]}
+    seen = best.candidate
+    candidate = ladder.candidate("transfer", seen.pretrained, settings_of(method_from(settings)), pixels=seen.input_pixels)
+    ladder.closed_form(candidate, ladder.shares.first, must=False)
+
+
 def _with_pool(ladder: Ladder, wishes: Wishes) -> None:
     """Heads that learn from unlabeled rows too, on what the best head without them sees; none on rows of another kind."""
     best = best_closed(ladder.judged, trusts_pool(ladder))
@@ -152,7 +163,7 @@ def untested(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> Judged:
 def pool_support(ladder: Ladder, candidate: Candidate) -> PoolSupport | None:
     """Whether labels may spread along the unlabeled rows as a candidate sees them; None without such rows or the time to look."""
     task, backbone = ladder.task, ladder.backbone(candidate)
-    price = seconds_of_features(backbone, task, ladder.steps, with_pool=True)
+    price = seconds_of_features(backbone, task, ladder.steps, candidate.method)
     if task.unlabeled is None or price > ladder.shares.first * ladder.budget_seconds:
         return None
 
@@ -172,8 +183,9 @@ def _ridge(blocks: str) -> dict[str, Any]:
 
 
 def closed_forms(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
-    """Judge the heads on frozen features, those that learn from unlabeled rows last."""
+    """Judge the heads on frozen features, those that learn from sources, and from unlabeled rows, last."""
     _supervised(ladder, ranking, wishes)
+    _with_sources(ladder, wishes)
     _with_pool(ladder, wishes)
 
 
@@ -251,7 +263,10 @@ def _fine_tuned(ladder: Ladder, ranking: Ranking, wishes: Wishes) -> None:
     if method is None and few_labels(ladder):
         ladder.skip(candidate, f"with {FEW_LABELS} labels a class or fewer it lost to ridge on every set that was measured")
         return
-    ladder.gradient(_mirrored(ladder, candidate, wishes), ALL_SHARE)
+    tried = _mirrored(ladder, candidate, wishes)
+    judged = ladder.gradient(tried, ALL_SHARE)
+    if method is None and judged.predictions is not None:  # crops help on most sets, and hide the defects of solar cells
+        ladder.gradient(tried.model_copy(update={"method": {**tried.method, "view": "plain"}}), ALL_SHARE)
 
 
 def _mirrored(ladder: Ladder, candidate: Candidate, wishes: Wishes) -> Candidate:

@@ -8,6 +8,7 @@ from typing import Any
 from headstart.backbones.backbone import Backbone
 from headstart.core.records import Record
 from headstart.core.steps import Steps
+from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import num_unseen, seconds_an_image
 from headstart.methods import METHODS, method_from
@@ -28,24 +29,31 @@ def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
     return steps.run("cost", inputs, Cost, lambda _: Cost(seconds=seconds_an_image(task.train, backbone))).seconds
 
 
+def parts_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
+    """The rows that a method of that kind reads: the labeled ones, unlabeled ones and the sources' where it needs them."""
+    needs = METHODS.get(method["kind"]).needs
+    others = {"unlabeled": task.unlabeled, "source": task.source}
+    return [task.labeled, *(part for need, part in others.items() if part and need in needs)]
+
+
 def needs_pool(method: dict[str, Any]) -> bool:
     """Whether a method of that kind reads the unlabeled rows."""
     return "unlabeled" in METHODS.get(method["kind"]).needs
 
 
-def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, with_pool: bool = False) -> float:
-    """What the features of all labeled rows cost: those seen before are free. Restarts and other runs read the first price.
+def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, method: dict[str, Any] | None = None) -> float:
+    """What the features of the rows cost: those seen before are free. Restarts and other runs read the first price.
 
     Args:
         backbone: What looks at the rows.
         task: What is to be learned.
         steps: Where prices are kept and found.
-        with_pool: Count the unlabeled rows in.
+        method: Settings of the method that reads them; None for the labeled rows alone.
 
     Returns:
         Seconds.
     """
-    parts = [task.labeled, *([task.unlabeled] if with_pool and task.unlabeled else [])]
+    parts = parts_read(method, task) if method else [task.labeled]
 
     def make(_: Path) -> Cost:
         return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_unseen(part, backbone) for part in parts))
@@ -54,7 +62,7 @@ def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, with_pool:
         "task": task.fingerprint,
         "backbone": backbone.weights_hash,
         "transform": backbone.transform.to_dict(),
-        "parts": len(parts),
+        "parts": [part.fingerprint for part in parts[1:]],
     }
     return steps.run("cost", inputs, Cost, make).seconds
 
@@ -83,6 +91,6 @@ def seconds_of_judging(candidate: Candidate, task: Task, backbone: Backbone, ste
         Seconds: of one fit a fold, or of the features of a closed form.
     """
     if METHODS.get(candidate.method["kind"]).cost != "gradient":
-        return seconds_of_features(backbone, task, steps, needs_pool(candidate.method))
+        return seconds_of_features(backbone, task, steps, candidate.method)
     first = task.restricted_to(task.folds[0].fit)
     return seconds_of_fit(candidate, first, backbone, steps) * (len(task.folds) + num_more)

@@ -40,6 +40,7 @@ def decide(
     weights: str = "pretrained",
     only: Only | None = None,
     per_class: int | None = None,
+    source_weights: dict[str, float] | None = None,
     steps: Steps | None = None,
 ) -> tuple[Decision, Plan]:
     """Whether to transfer, from what and how, within a budget, and the plan to fit.
@@ -56,6 +57,7 @@ def decide(
         weights: A file of weights for the one candidate ranked, or "pretrained".
         only: Try one side only, to see what it gives in the same time.
         per_class: Goes into the plan.
+        source_weights: What a row of each source weighs that was found to help.
         steps: Where finished work is kept and found; None keeps nothing.
 
     Returns:
@@ -73,11 +75,11 @@ def decide(
             kept = Steps(Path(folder))
             return decide(
                 task, ranking, minutes=minutes, method=method, settings=settings, training=training, weights=weights, only=only,
-                per_class=per_class, steps=kept,
+                per_class=per_class, source_weights=source_weights, steps=kept,
             )  # fmt: skip
     spent = sum(candidate.seconds for candidate in ranking.candidates)
     budget = 60 * (usual_minutes(task, wished=bool(method or only)) if minutes is None else minutes)
-    ladder = Ladder(task, steps, budget, spent, weights, only)
+    ladder = Ladder(task, steps, budget, spent, weights, only, source_weights=source_weights or {})
     wishes = Wishes(method, settings or {}, training or {}, only)
     if not task.folds:
         return _by_default(ladder, ranking, wishes, per_class)

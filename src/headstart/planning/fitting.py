@@ -13,6 +13,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
+from headstart.data.domains import only_sources
 from headstart.data.task import Task
 from headstart.features.extract import settled
 from headstart.methods.model import Model
@@ -36,6 +37,12 @@ def candidate_of(plan: Plan) -> Candidate:
         max_rows=plan.max_rows,
         partners=plan.partners,
     )
+
+
+def task_of_plan(plan: Plan) -> Task:
+    """The task that a plan is for, read from where it lies, with the sources that it uses."""
+    task = Task.from_folder(plan.data, plan.seed, plan.per_class, sources=plan.sources, target=plan.target_domains)
+    return only_sources(task, plan.domains) if plan.domains else task
 
 
 def backbone_of(plan: Plan) -> Backbone:
@@ -72,8 +79,9 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, plan.seed)
         partners.append(fit_rows(task, rows, partner, own, None))
     model = replace(model, partners=tuple(partners), shares=plan.shares)
-    if not task.labeled.images.embedded:
-        settled(task.labeled, model.backbone)  # what has been trained has not been run yet
+    shown = task.labeled if len(task.labeled) else task.pool
+    if not shown.images.embedded:
+        settled(shown, model.backbone)  # what has been trained has not been run yet
     try:
         shutil.rmtree(folder, ignore_errors=True)
         model.save(folder)

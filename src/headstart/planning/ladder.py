@@ -17,7 +17,7 @@ from headstart.features.extract import features_of, num_unseen
 from headstart.features.feature_set import FeatureSet
 from headstart.features.pool_support import PoolSupport
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import needs_pool, seconds_of_features, seconds_of_fit, seconds_per_image
+from headstart.planning.costs import seconds_of_features, seconds_of_fit, seconds_per_image
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.judge import Judged, judge, judge_chance
 from headstart.planning.plan import Partner
@@ -72,6 +72,7 @@ class Ladder:
         weights: A file of weights for the transfer candidates, or "pretrained".
         only: The one side that is tried; None tries both.
         judged: In the order tried.
+        source_weights: What a row of each source weighs that was found to help; empty where none was.
         support: Whether labels may spread along the unlabeled rows; None where that was not looked at.
         beside_seconds: What went into looking at things besides judging.
         notes: What else was found out on the way, in sentences.
@@ -84,6 +85,7 @@ class Ladder:
     weights: str = "pretrained"
     only: Only | None = None
     judged: list[Judged] = field(default_factory=list)
+    source_weights: dict[str, float] = field(default_factory=dict)
     support: PoolSupport | None = None
     beside_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -165,7 +167,7 @@ class Ladder:
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
         allowed = share * self.budget_seconds
-        predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps, needs_pool(candidate.method))
+        predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps, candidate.method)
         left = min(allowed, max(self.remaining_seconds, 0.0))
         if predicted > left and not must:
             return self._skip(candidate, predicted, f"features of all rows would take {predicted:.0f} s of its {left:.0f} s")

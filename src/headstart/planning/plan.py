@@ -46,6 +46,9 @@ class Plan(Record):
 
     Attributes:
         data: The path or built-in name of the task's data.
+        sources: Places of labeled images of other domains.
+        target_domains: The target's names in the data's own column of domains, whose other domains are sources.
+        domains: Of the sources, those that are used; all where none is named.
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
         pretrained: Name of the card.
@@ -67,6 +70,9 @@ class Plan(Record):
     """
 
     data: str
+    sources: tuple[str, ...] = ()
+    target_domains: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     seed: int = 0
     per_class: int | None = None
     pretrained: str

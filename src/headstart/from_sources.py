@@ -1,0 +1,106 @@
+"""From sources: which of them are used for a target, and the plan where the target's own labels cannot decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.backbones.loading import card_of, load_backbone
+from headstart.core.errors import DataError, PlanError
+from headstart.core.progress import stage
+from headstart.core.records import write_atomically
+from headstart.core.steps import Steps
+from headstart.data.domains import only_sources
+from headstart.data.task import Task
+from headstart.methods import method_from
+from headstart.methods.base import check_needs, settings_of
+from headstart.planning.adapting.adapt import adapt
+from headstart.planning.adapting.adaptation import Adaptation
+from headstart.planning.climbing import FEW_LABELS, Wishes
+from headstart.planning.inputs import input_pixels_for
+from headstart.planning.plan import Partner, Plan, Rejected
+from headstart.planning.ranking import Ranking
+from headstart.planning.source_ranking import SourceRanking
+from headstart.planning.sources import judge_sources_by
+
+
+def judged_sources(task: Task, ranking: Ranking, folder: Path, steps: Steps) -> SourceRanking:
+    """The sources, judged; `sources.json` is written.
+
+    Args:
+        task: With a source.
+        ranking: Names the network that looks at the images.
+        folder: The run's.
+        steps: Where finished work lies.
+
+    Returns:
+        The judgment.
+
+    Raises:
+        DataError: The target has no label and no source can be trusted, so that nothing can be learned.
+    """
+    inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
+    with stage("judging the sources"):
+        found = steps.run("sources", inputs, SourceRanking, lambda _: judge_sources_by(task, ranking))
+    write_atomically(folder / "sources.json", found.to_json())
+    if not found.used and not len(task.labeled):
+        raise DataError(f"{found.sentence} The target has no labels either: label some of its images, or name another source.")
+    return found
+
+
+def with_used(task: Task, sources: SourceRanking) -> Task:
+    """The task with the sources that are used, without any where none is."""
+    return only_sources(task, sources.used)
+
+
+def asks_for_adapting(task: Task) -> bool:
+    """Whether the target's labels are too few for its folds to decide, and other target images are there to adapt to."""
+    counts = task.labeled.class_counts
+    return task.source is not None and task.unlabeled is not None and int(counts.max(initial=0)) <= FEW_LABELS
+
+
+def adapted_plan(
+    task: Task, ranking: Ranking, wishes: Wishes, weights: str, minutes: float | None, folder: Path, steps: Steps
+) -> Plan:
+    """The plan that adapts to the target; `adaptation.json` is written unless one method is wished for.
+
+    Args:
+        task: With the sources that are used.
+        ranking: Names the network.
+        wishes: What the user asked for.
+        weights: A file of weights, or "pretrained".
+        minutes: How long trying may take; None for closed forms alone, which take seconds.
+        folder: The run's.
+        steps: Where finished work lies.
+
+    Returns:
+        The plan.
+
+    Raises:
+        PlanError: Training from scratch, or a field of the training of a closed form, is wished for.
+        DataError: The task cannot be adapted to.
+    """
+    if wishes.only == "scratch":
+        raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
+    name = ranking.chosen[0]
+    pixels = input_pixels_for(card_of(name), task)
+    about = {
+        "data": task.place, "seed": task.seed, "pretrained": name, "weights": weights, "input_pixels": pixels,
+        "training": wishes.recipe(task.seed),
+    }  # fmt: skip
+    if wishes.method is not None:
+        check_needs(method_from(wishes.chosen(wishes.method)), task)
+        return Plan(**about, method=wishes.chosen(wishes.method), reasons=("The method was asked for.",))
+    backbone = load_backbone(name, weights, pixels, task.seed)
+    inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "minutes": minutes}
+    with stage("adapting"):
+        found = steps.run("adapt", inputs, Adaptation, lambda _: adapt(task, backbone, minutes=minutes, steps=steps).adaptation)
+    write_atomically(folder / "adaptation.json", found.to_json())
+    methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
+    first, *others = found.chosen
+    partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
+    rejected = [Rejected(candidate=vote.name, reason=_why(vote.refused)) for vote in found.votes if vote.name not in found.chosen]
+    return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
+
+
+def _why(refused: str) -> str:
+    return refused or "the validators did not speak for it"

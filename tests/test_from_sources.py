@@ -1,0 +1,105 @@
+"""The chain with sources: what is used of them, and how a target without labels gets its model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart import chain
+from headstart.core.errors import DataError, PlanError
+from headstart.planning.fitting import task_of_plan
+from headstart.runs import Run
+
+CENTERS = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+NAMES = np.array(["cat", "dog", "owl"])
+
+
+def domain(path, num, seed, shift=0.0, told=None, tested=0, permuted=False, noise=0):
+    """Rows of three classes, moved; labels of all but the first `told` are hidden, and the last `tested` rows are test rows."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(num) % 3
+    features = CENTERS[labels] + rng.normal(size=(num, 3)) + shift
+    features = np.concatenate([features, 2 * rng.normal(size=(num, noise))], axis=1)
+    shown = NAMES[rng.permutation(labels) if permuted else labels].astype(object)
+    split = np.array(["train"] * (num - tested) + ["test"] * tested)
+    if told is not None:
+        shown[told : num - tested] = ""
+    np.savez(path, features=features.astype(np.float32), labels=shown.astype(str), split=split)
+    return str(path)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return domain(tmp_path / "source.npz", 240, 1)
+
+
+def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], told=0, tested=90)
+    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    assert run.decision is None
+    assert run.adaptation is not None
+    assert run.adaptation.adapted
+    assert run.sources is not None
+    assert run.sources.used == ("source",)
+    assert run.plan.method["kind"] == run.adaptation.chosen[0]
+    assert (run.plan.sources, run.plan.domains) == ((source,), ("source",))
+    assert run.evaluation is not None
+    assert run.evaluation.metrics["accuracy"].value > 0.85
+    unadapted = chain.run(target, sources=[source], method="source_only", out=tmp_path / "unadapted")
+    assert unadapted.adaptation is None
+    assert unadapted.evaluation is not None
+    assert unadapted.evaluation.metrics["accuracy"].value < 0.6
+    assert task_of_plan(run.plan).fingerprint == run.task_summary.task_fingerprint
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["adaptation"]["chosen"] == list(run.adaptation.chosen)
+
+
+def test_without_any_label_the_run_has_an_estimate_and_no_evaluation(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 120, 3, told=0)
+    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    assert run.evaluation is None
+    assert run.adaptation is not None
+    assert 0.8 < run.adaptation.accuracy.value <= 1
+    again = chain.run(target, sources=[source], out=tmp_path / "run")
+    assert again.result == run.result
+    assert Run.load(tmp_path / "run").predict(task_of_plan(run.plan).unlabeled).probs.shape == (120, 3)
+
+
+def test_target_labels_decide_about_a_source_and_joint_ridge_uses_it(tmp_path):
+    source = domain(tmp_path / "source.npz", 900, 1, noise=60)
+    target = domain(tmp_path / "target.npz", 45 + 90, 4, tested=90, noise=60)
+    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    assert run.adaptation is None
+    assert run.sources is not None
+    assert run.sources.used == ("source",), run.sources.sentence
+    assert run.decision is not None
+    assert "joint_ridge" in {rung.method["kind"] for rung in run.decision.rungs}
+
+
+def test_a_source_with_permuted_labels_is_left_out(tmp_path):
+    wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
+    target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
+    run = chain.run(target, sources=[wrong], out=tmp_path / "run")
+    assert run.sources is not None
+    assert run.sources.used == ()
+    assert run.decision is not None
+    assert "joint_ridge" not in {rung.method["kind"] for rung in run.decision.rungs}
+    assert task_of_plan(run.plan).fingerprint == run.task_summary.task_fingerprint
+    alone = chain.run(target, out=tmp_path / "alone")
+    assert run.evaluation is not None
+    assert alone.evaluation is not None
+    assert run.evaluation.metrics["accuracy"] == alone.evaluation.metrics["accuracy"]
+
+
+def test_nothing_is_learned_from_wrong_labels_alone(tmp_path):
+    wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
+    target = domain(tmp_path / "target.npz", 120, 7, told=0)
+    with pytest.raises(DataError, match=r"The target has no labels either: label some of its images, or name another source\.$"):
+        chain.run(target, sources=[wrong], out=tmp_path / "run")
+
+
+def test_nothing_is_trained_from_scratch_without_labels(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 120, 8, told=0)
+    with pytest.raises(PlanError, match="scratch"):
+        chain.run(target, sources=[source], only="scratch", out=tmp_path / "run")
