@@ -66,9 +66,9 @@ class Residual(GradientMethod):
     Differs: one further stage, a pretrained network trained by cross-entropy over several epochs.
 
     Attributes:
-        shrinkage: What the network adds is multiplied by this when the training ends. With 20 labels a class, of 0.2 to 1, 0.2 has
-            the lowest test loss on emoji and Fashion-MNIST, and 1 on digits (EfficientNet-Lite0, two seeds each). `headstart run`
-            takes 1 and weighs the whole by held-out rows.
+        shrinkage: What the network adds is multiplied by this when the training ends. With 20 labels a class, of 0.2 to 1, 0.2
+            has the lowest test loss on emoji and Fashion-MNIST, and 1 on digits (EfficientNet-Lite0, two seeds each).
+            `headstart run` takes 1 and weighs the whole by held-out rows.
         depth: How far training may reach down; see `lp_ft`.
         blocks: What ridge sees.
         view: How pictures are varied.
