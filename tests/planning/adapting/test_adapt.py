@@ -124,6 +124,14 @@ def test_only_images_without_a_label_are_asked_for(make_task, identity):
     assert str(caught.value) == "places has no target image without a label. Add a folder unlabeled/."
 
 
+def test_of_many_target_rows_some_are_looked_at_and_places_are_those_among_all(make_task, identity, monkeypatch):
+    monkeypatch.setattr("headstart.planning.adapting.scene.MOST_ROWS", 50)
+    task, _ = make_task(3, move=moved)
+    found = rows_to_label(task, identity, 7, methods=METHODS[:1])
+    assert found.names == tuple(task.unlabeled.images.name(row) for row in found.rows)
+    assert adapt(task, identity, methods=METHODS[:1]).adaptation.num_target == 50
+
+
 def test_what_cannot_be_adapted_to_is_refused(make_task, identity):
     task, _ = make_task(9)
     refusals = {

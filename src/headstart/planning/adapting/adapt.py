@@ -24,7 +24,7 @@ from headstart.planning.adapting.domain_map import domain_map
 from headstart.planning.adapting.jury import Jury, Verdict, mean_probs
 from headstart.planning.adapting.labeling import chosen_by_labels, query_rows
 from headstart.planning.adapting.outlook import estimated_accuracy, findings_of
-from headstart.planning.adapting.scene import Scene, check_adaptable, scene_of
+from headstart.planning.adapting.scene import Scene, check_adaptable, looked_at, scene_of
 from headstart.planning.adapting.trying import Candidate, Trier, methods_for
 from headstart.planning.inputs import input_pixels_for
 
@@ -46,7 +46,7 @@ class ToLabel(Record):
 
     Attributes:
         names: Of the images.
-        rows: Their places among the unlabeled target rows that were looked at.
+        rows: Their places among the unlabeled target rows.
         guesses: What the unadapted model calls them.
         num_differing: Target rows on which candidates differ.
     """
@@ -138,7 +138,7 @@ def rows_to_label(
     target = tried.scene.target.take(np.arange(known, len(tried.scene.target)))
     return ToLabel(
         names=tuple(target.images.name(int(row)) for row in rows),
-        rows=tuple(rows.tolist()),
+        rows=tuple(looked_at(len(task.unlabeled))[rows].tolist()),
         guesses=tuple(task.classes[label] for label in predicted[0][rows]),
         num_differing=int((predicted != predicted[0]).any(axis=0).sum()),
     )

@@ -141,10 +141,14 @@ def hidden(images: ImageSet) -> ImageSet:
     return replace(images, hidden_labels=np.full(len(images), UNLABELED, np.int64), sealed=False)
 
 
+def looked_at(num: int) -> Integers:
+    """Which of so many rows are looked at: all, or `MOST_ROWS` of them, evenly spaced."""
+    return np.linspace(0, num - 1, min(num, MOST_ROWS)).astype(np.int64)
+
+
 def _spaced(images: ImageSet, first: int = 0) -> ImageSet:
-    """All of the first rows, and of the others no more than `MOST_ROWS`, evenly spaced."""
-    rest = np.linspace(first, len(images) - 1, min(len(images) - first, MOST_ROWS)).astype(np.int64)
-    return images.take(np.concatenate([np.arange(first), rest]))
+    """All of the first rows, and those of the others that are looked at."""
+    return images.take(np.concatenate([np.arange(first), first + looked_at(len(images) - first)]))
 
 
 def _target_weights(source: Floats, target: Floats, rows: Integers, seed: int) -> Floats:
