@@ -15,7 +15,7 @@ import headstart
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 
-LATER = frozenset({"export", "serve", "--source"})
+LATER = frozenset({"export", "serve"})
 """What the interface names and this version does not have."""
 
 INTERRUPTED = 130
@@ -150,9 +150,6 @@ def _refused(sentence: str) -> int:
 
 
 def _refused_usage(error: Any) -> int:
-    option = str(getattr(error, "option_name", ""))
-    if option in LATER:
-        return _refused(later(option))
     if type(error).__name__ == "NoArgsIsHelpError":
         return 2  # to make the error is to print the help
     path = error.ctx.command_path if getattr(error, "ctx", None) else "headstart"
