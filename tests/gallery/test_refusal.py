@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.gallery.refusal import threshold_of
+from headstart.gallery.refusal import thresholds_of
 
 STRANGERS = np.linspace(0.0, 0.4, 41)
-NONE = np.zeros(6, bool)
+NOT_FAIR = np.zeros(6, bool)
 NOBODY = np.empty(0)
 
 
 def similarities(num_classes: int, own: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-    """Six images; the nearest other class of the i-th has similarity (i + 1) / 10."""
+    """Six images; the nearest other class of the i-th is the next one, at similarity (i + 1) / 10."""
     labels = np.arange(6) % num_classes
     found = np.zeros((6, num_classes))
     for row, label in enumerate(labels):
@@ -21,31 +21,39 @@ def similarities(num_classes: int, own: float = 0.9) -> tuple[np.ndarray, np.nda
 
 
 def test_with_one_class_the_background_decides() -> None:
-    found = threshold_of(np.full((2, 1), 0.8), np.zeros(2, np.int64), np.ones(2, bool), STRANGERS, NOBODY)
-    assert found == pytest.approx(0.38)
+    found = thresholds_of(np.full((2, 1), 0.8), np.zeros(2, np.int64), np.ones(2, bool), STRANGERS, NOBODY)
+    np.testing.assert_allclose(found, [0.38])
 
 
-def test_with_two_classes_the_larger_of_both_counts() -> None:
+def test_a_class_s_threshold_is_its_nearest_stranger_held_to_the_middle_of_all() -> None:
+    found, labels = similarities(6)
+    nearest = np.array([0.6, 0.1, 0.2, 0.3, 0.4, 0.5])
+    low, high = np.quantile(np.arange(1, 7) / 10, (0.5, 0.75))
+    np.testing.assert_allclose(thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY), np.clip(nearest, low, high))
+    assert 0.4 in nearest[(nearest > low) & (nearest < high)]
+
+
+def test_with_two_classes_the_background_has_to_stay_below_as_well() -> None:
     found, labels = similarities(2)
-    assert threshold_of(found, labels, NONE, STRANGERS, NOBODY) == pytest.approx(np.quantile(np.arange(1, 7) / 10, 0.75))
-    assert threshold_of(found / 10, labels, NONE, STRANGERS, NOBODY) == pytest.approx(0.38)
+    np.testing.assert_allclose(thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY), [0.475, 0.475])
+    np.testing.assert_allclose(thresholds_of(found / 10, labels, NOT_FAIR, STRANGERS, NOBODY), [0.38, 0.38])
 
 
 def test_with_many_classes_the_background_is_not_asked() -> None:
     found, labels = similarities(5)
-    assert threshold_of(found / 10, labels, NONE, STRANGERS, NOBODY) == pytest.approx(np.quantile(np.arange(1, 7) / 100, 0.75))
+    assert thresholds_of(found / 10, labels, NOT_FAIR, STRANGERS, NOBODY).max() < 0.05
 
 
 def test_images_that_can_be_left_out_move_it_halfway() -> None:
     found, labels = similarities(5)
-    alone = threshold_of(found, labels, NONE, STRANGERS, NOBODY)
-    assert threshold_of(found, labels, np.ones(6, bool), STRANGERS, NOBODY) == pytest.approx((alone + 0.9) / 2)
-    assert threshold_of(found, labels, np.arange(6) < 4, STRANGERS, NOBODY) == alone
+    alone = thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY)
+    np.testing.assert_allclose(thresholds_of(found, labels, np.ones(6, bool), STRANGERS, NOBODY), (alone + 0.9) / 2)
+    np.testing.assert_array_equal(thresholds_of(found, labels, np.arange(6) < 4, STRANGERS, NOBODY), alone)
 
 
 def test_a_source_says_how_similar_images_of_a_class_are_where_each_class_has_one() -> None:
     found, labels = similarities(5)
-    alone = threshold_of(found, labels, NONE, STRANGERS, NOBODY)
+    alone = thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY)
     relatives = np.linspace(0, 0.8, 5)
-    assert threshold_of(found, labels, NONE, STRANGERS, relatives) == pytest.approx((alone + 0.2) / 2)
-    assert threshold_of(found, labels, np.ones(6, bool), STRANGERS, relatives) == pytest.approx((alone + 0.9) / 2)
+    assert thresholds_of(found, labels, NOT_FAIR, STRANGERS, relatives) == pytest.approx((alone + 0.2) / 2)
+    assert thresholds_of(found, labels, np.ones(6, bool), STRANGERS, relatives) == pytest.approx((alone + 0.9) / 2)

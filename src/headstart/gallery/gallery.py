@@ -181,8 +181,8 @@ class Gallery:
         known = joined([each.features for each in enrolled])
         found = match(features, known, labels, self.ground.background, self.ground.embedding, self.ground.relatives)
         return [
-            _row(names, probs, float(similarity.max()), found.threshold)
-            for probs, similarity in zip(found.probs, found.similarity, strict=True)
+            _row(names, probs, float(similarity.max()), float(threshold))
+            for probs, similarity, threshold in zip(found.probs, found.similarity, found.threshold, strict=True)
         ]
 
     def _features(self, files: FileImages, rows: list[int]) -> FeatureSet:

@@ -16,7 +16,7 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.features.rows import unit_rows
 from headstart.features.temperature import fit_temperature
-from headstart.gallery.refusal import threshold_of
+from headstart.gallery.refusal import thresholds_of
 from headstart.methods.heads import ridge_head
 from headstart.planning.meta_choice import Embedding
 
@@ -39,12 +39,12 @@ class Matches:
     Attributes:
         probs: float64 [image, class].
         similarity: float64 [image, class], cosines to class directions.
-        threshold: An image whose largest similarity is below is none of the classes.
+        threshold: float64 [image], of the most similar class; an image whose largest similarity is below is none of the classes.
     """
 
     probs: Floats
     similarity: Floats
-    threshold: float
+    threshold: Floats
 
 
 def match(
@@ -66,7 +66,7 @@ def match(
         labels: int64 [enrolled image], in 0..C-1, every class present.
         background: Of images of no class: they center plain features and stand for strangers.
         embedding: Meta-learned; None for plain features.
-        relatives: As in `threshold_of`.
+        relatives: As in `thresholds_of`.
 
     Returns:
         The matches.
@@ -80,8 +80,9 @@ def match(
     directions = unit_rows(class_means(own, labels, int(labels.max()) + 1))
     judged = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_JUDGED)).astype(np.int64))
     left_out, fair = left_out_similarity(own, labels, directions, judged)
-    threshold = threshold_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
+    thresholds = thresholds_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
     similarity = np.asarray(shown @ directions.T, np.float64)
+    threshold = thresholds[similarity.argmax(axis=1)]
     if embedding is not None:
         scores = _adapted_scores(embedding, features, enrolled, labels)
         return Matches(softmax(scores, axis=1), similarity, threshold)

@@ -7,8 +7,10 @@ import numpy as np
 from headstart.core.types import Booleans, Floats, Integers
 
 TAIL = 0.25
-"""Of strangers that are let in, and of images of enrolled classes that are turned away, as far as enrolled images tell. With one
-image a class the similarities of both overlap, and a smaller share of the one is a larger share of the other."""
+"""Of images of enrolled classes that are turned away, as far as enrolled images or a source tell."""
+MIDDLE = (0.5, 0.75)
+"""Of the strangers' largest similarities: no class's threshold leaves this middle, so that neither a class without neighbors lets
+in everything nor a few classes that resemble one another shut out all."""
 FAR_TAIL = 0.05
 """Of background images that are let in."""
 LEAST_KNOWN = 5
@@ -17,13 +19,14 @@ ENOUGH_CLASSES = 5
 """From this many classes on, their images are strangers enough to one another, and those of the background are not asked."""
 
 
-def threshold_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: Floats, relatives: Floats) -> float:
-    """The similarity that three of four strangers stay below and three of four images of enrolled classes reach.
+def thresholds_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: Floats, relatives: Floats) -> Floats:
+    """For each class the similarity that strangers stay below and images of enrolled classes reach.
 
-    Each enrolled image, as if its class were not there, is a stranger to the other classes. With fewer than five classes 19 of 20
-    background images have to stay below as well; with one class, they alone decide, and images of the class's own kind pass
-    easily. Where enrolled images can be left out of their class, or a source shows how similar images of one class are, the
-    threshold lies midway between what strangers stay below and what those reach; else at what strangers stay below.
+    Each enrolled image, as if its class were not there, is a stranger to the other classes. A class's threshold is the largest
+    similarity of a stranger to it, held between the median and the upper quartile of all strangers' largest ones. With fewer than
+    five classes 19 of 20 background images have to stay below as well; with one class, they alone decide, and images of the
+    class's own kind pass easily. Where enrolled images can be left out of their class, or a source shows how similar images of one class
+    are, the threshold lies midway between that and what three of four of those reach.
 
     Args:
         left_out: float [image, class], similarities of enrolled images without themselves.
@@ -34,14 +37,18 @@ def threshold_of(left_out: Floats, labels: Integers, fair: Booleans, strangers: 
             be left out. None without a source.
 
     Returns:
-        The threshold.
+        The thresholds, float64 [class].
     """
     mine = np.arange(len(labels))
-    others = left_out.copy()
-    others[mine, labels] = -np.inf
-    highs = [float(np.quantile(others.max(axis=1), 1 - TAIL))] if left_out.shape[1] > 1 else []
-    if left_out.shape[1] < ENOUGH_CLASSES:
-        highs.append(float(np.quantile(strangers, 1 - FAR_TAIL)))
+    num_classes = left_out.shape[1]
+    highs = np.full(num_classes, -1.0)
+    if num_classes > 1:
+        others = left_out.copy()
+        others[mine, labels] = -np.inf
+        low, high = np.quantile(others.max(axis=1), MIDDLE)
+        highs = np.clip(others.max(axis=0), low, high)
+    if num_classes < ENOUGH_CLASSES:
+        highs = np.maximum(highs, np.quantile(strangers, 1 - FAR_TAIL))
     own = left_out[mine, labels][fair]
     known = own if len(own) >= LEAST_KNOWN else relatives
-    return max(highs) if len(known) < LEAST_KNOWN else (max(highs) + float(np.quantile(known, TAIL))) / 2
+    return highs if len(known) < LEAST_KNOWN else np.asarray((highs + np.quantile(known, TAIL)) / 2)
