@@ -64,12 +64,19 @@ def test_help_lists_every_command_in_80_columns(headstart_command):
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(headstart_command, name):
-    answer = headstart_command(name, "--help")
+def parts_of(name):
+    """A command by itself, or with each of its parts."""
+    function = application.COMMANDS.get(name)
+    parts = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
+    return [f"{name} {part}" for part in parts] or [name]
+
+
+@pytest.mark.parametrize("words", [words for name in COMMANDS for words in parts_of(name)])
+def test_every_command_explains_itself(headstart_command, words):
+    answer = headstart_command(*words.split(), "--help")
     assert answer.code == 0
     assert answer.err == ""
-    assert f"headstart {name}" in answer.out
+    assert f"headstart {words}" in answer.out
     assert "--json" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
 
