@@ -231,8 +231,8 @@ def refusal(known: Identities, seeds: int) -> None:
                         "head": name,
                         "classes": ways,
                         "AUROC": float(roc_auc_score(np.arange(2 * ways) < ways, nearest)),
-                        "enrolled let in": float((nearest[:ways] >= matches.threshold).mean()),
-                        "others let in": float((nearest[ways:] >= matches.threshold).mean()),
+                        "enrolled let in": float((nearest >= matches.threshold)[:ways].mean()),
+                        "others let in": float((nearest >= matches.threshold)[ways:].mean()),
                     }
                 )
     show("refusal, one Noto image enrolled, Twemoji shown", found, [])
@@ -244,7 +244,7 @@ def refusal(known: Identities, seeds: int) -> None:
 
 
 def scale(known: Identities, shots: int) -> dict[str, object]:
-    """Seconds that a gallery of 1,000 classes takes, features of the images apart: a class is a drawing and noisy copies of it."""
+    """Seconds that a gallery of 1,000 classes takes, features apart: a class is a drawing and noisy copies of it."""
     draw = np.random.default_rng(0)
 
     def copies(row: int) -> FeatureSet:

@@ -23,10 +23,10 @@ def thresholds_of(left_out: Floats, labels: Integers, fair: Booleans, strangers:
     """For each class the similarity that strangers stay below and images of enrolled classes reach.
 
     Each enrolled image, as if its class were not there, is a stranger to the other classes. A class's threshold is the largest
-    similarity of a stranger to it, held between the median and the upper quartile of all strangers' largest ones. With fewer than
-    five classes 19 of 20 background images have to stay below as well; with one class, they alone decide, and images of the
-    class's own kind pass easily. Where enrolled images can be left out of their class, or a source shows how similar images of one class
-    are, the threshold lies midway between that and what three of four of those reach.
+    similarity of a stranger to it, held between the median and the upper quartile of all strangers' largest ones. With fewer
+    than five classes 19 of 20 background images have to stay below as well; with one class, they alone decide, and images of the
+    class's own kind pass easily. Where enrolled images can be left out of their class, or a source shows how similar images of
+    one class are, the threshold lies midway between that and what three of four of those reach.
 
     Args:
         left_out: float [image, class], similarities of enrolled images without themselves.
