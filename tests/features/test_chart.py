@@ -6,6 +6,7 @@ import pytest
 from headstart.core.errors import DataError
 from headstart.features.chart import Chart, column_deviations
 from headstart.features.feature_set import FeatureSet
+from headstart.features.representation import Representation
 
 
 def features(num: int = 31, seed: int = 0) -> FeatureSet:
@@ -26,13 +27,23 @@ def test_standardized_rows_have_mean_zero_and_deviation_one_and_constants_stay_f
 
 def test_all_axes_keep_distances_of_the_representation():
     given = features()
-    chart = Chart.along_axes(given, "stages", 12, 0)
+    seen = Representation.fitted(given, "stages")
+    (chart,) = Chart.along_axes([(seen, given)], 12, 0)
     rows = chart.rows(given)
-    seen = chart.representation.matrix(given)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     distances = lambda matrix: ((matrix[:, None] - matrix[None]) ** 2).sum(axis=2)  # noqa: E731
-    np.testing.assert_allclose(distances(rows), distances(seen), atol=1e-4)
-    assert Chart.along_axes(given, "stages", 3, 0).rows(given).shape == (31, 3)
+    np.testing.assert_allclose(distances(rows), distances(seen.matrix(given)), atol=1e-4)
+    assert Chart.along_axes([(seen, given)], 3, 0)[0].rows(given).shape == (31, 3)
+
+
+def test_two_sides_share_their_axes():
+    given, other = features(), features(23, 1)
+    one, two = (Representation.fitted(side, "stages") for side in (given, other))
+    charts = Chart.along_axes([(one, given), (two, other)], 12, 0)
+    np.testing.assert_array_equal(charts[0].axes, charts[1].axes)
+    both = np.concatenate([charts[0].rows(given), charts[1].rows(other)])
+    np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-5)
+    assert charts[1].representation is two
 
 
 def test_a_mapped_chart_maps_rows():

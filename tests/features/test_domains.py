@@ -44,6 +44,16 @@ def test_pictures_are_seen_along_axes():
     np.testing.assert_allclose(np.concatenate([found.source, found.target]).mean(axis=0), 0, atol=1e-5)
 
 
+def test_each_domain_may_be_centered_on_itself():
+    task, net = picture_task(), load_backbone("small_cnn", "none", 16, seed=1)
+    shared, own = (domains_of(task, net, "stages", 11, 0, own_means=choice) for choice in (False, True))
+    gaps = [np.linalg.norm(one.source.mean(axis=0) - one.target.mean(axis=0)) for one in (shared, own)]
+    assert gaps[1] < 0.3 * gaps[0]
+    few = replace(task, unlabeled=task.unlabeled.take(np.arange(5)))
+    shared, own = (domains_of(few, net, "stages", 11, 0, own_means=choice) for choice in (False, True))
+    np.testing.assert_array_equal(shared.target, own.target)
+
+
 def test_mapped_and_lifted_domains_stay_consistent():
     found = domains_of(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
     matrix, shift = np.array([[2.0], [1.0]]), np.array([3.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,8 +11,11 @@ from headstart.core.errors import DataError
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.principal_axes import principal_axes
-from headstart.features.representation import Blocks, Representation
-from headstart.features.rows import Rows, column_means, linear_scores, parts
+from headstart.features.representation import Representation
+from headstart.features.rows import Rows, column_means, linear_scores, parts, taken
+
+MOST_ROWS = 1_000
+"""Of a side, that decide the axes."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +33,21 @@ class Chart:
     offset: Floats = field(repr=False)
 
     @classmethod
-    def along_axes(cls, features: FeatureSet, blocks: Blocks, num_axes: int, seed: int) -> Chart:
-        """The directions in which those rows vary most, each block at unit length.
+    def along_axes(cls, sides: Sequence[tuple[Representation, FeatureSet]], num_axes: int, seed: int) -> tuple[Chart, ...]:
+        """The directions in which the rows of all sides together vary most, one chart a side, all with the same axes.
 
         Args:
-            features: Of the rows that decide.
-            blocks: What is taken of them.
+            sides: What is seen, and the rows that decide; at most 1,000 of each side are looked at.
             num_axes: Number of directions, at most; rows and features may allow fewer.
             seed: Of the search for them.
 
         Returns:
-            The chart.
+            The charts.
         """
-        representation = Representation.fitted(features, blocks)
-        rows = representation.rows(features)
-        axes = principal_axes(rows, num_axes, seed)
-        return cls(representation, axes, -(column_means(rows) @ axes))
+        rows = np.concatenate([_some(representation.rows(features)) for representation, features in sides])
+        mean = column_means(rows)
+        axes = principal_axes(np.asarray(rows - mean, np.float32), num_axes, seed)
+        return tuple(cls(representation, axes, -(mean @ axes)) for representation, _ in sides)
 
     @classmethod
     def standardized(cls, features: FeatureSet) -> Chart:
@@ -86,6 +89,12 @@ class Chart:
         """
         axes = np.asarray(self.axes @ matrix, np.float32)
         return replace(self, axes=axes, offset=self.offset @ matrix + shift)
+
+
+def _some(rows: Rows) -> Floats:
+    """At most 1,000 rows, evenly spaced."""
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))
+    return np.asarray(taken(rows, chosen), np.float32)
 
 
 def column_deviations(rows: Rows, mean: Floats) -> Floats:

@@ -29,9 +29,14 @@ SMALLEST_FACTOR = 1e-6
 
 
 class FeatureAdaptation(Method):
-    """An adaptation that works on frozen features of both domains. Subclasses say what head comes out; `fit` is final."""
+    """An adaptation that works on frozen features of both domains. Subclasses say what head comes out; `fit` is final.
+
+    Attributes:
+        own_means: Whether each domain is centered on itself first, as suits what moves rows; see `domains_of`.
+    """
 
     needs: ClassVar[tuple[Need, ...]] = ("source",)
+    own_means: ClassVar[bool] = False
 
     blocks: Blocks = "stages+pixels"
     num_axes: Annotated[int, Field(ge=2, le=1024)] = NUM_AXES
@@ -46,7 +51,8 @@ class FeatureAdaptation(Method):
         check_needs(self, task, backbone)
         if not len(task.train) and not task.unlabeled:
             raise DataError(f"{task.name} has no target images to adapt to. Add a folder unlabeled/, or choose source_only.")
-        head, temperature = self.head_of(domains_of(task, backbone, self.blocks, self.num_axes, training.seed))
+        domains = domains_of(task, backbone, self.blocks, self.num_axes, training.seed, own_means=self.own_means)
+        head, temperature = self.head_of(domains)
         return Model(backbone, head, temperature, task.classes)
 
 

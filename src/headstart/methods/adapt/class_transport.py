@@ -32,6 +32,7 @@ class ClassTransport(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source rows carried onto target rows, classes kept apart, then ridge"
+    own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05

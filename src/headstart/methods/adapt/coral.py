@@ -27,6 +27,7 @@ class Coral(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source features recolored with the target's covariance, then ridge"
+    own_means: ClassVar[bool] = True
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""

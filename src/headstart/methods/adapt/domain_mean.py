@@ -25,6 +25,7 @@ class DomainMean(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source features moved to the target's mean, then ridge"
+    own_means: ClassVar[bool] = True
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""

@@ -30,6 +30,7 @@ class DomainStandardization(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source features with the target's mean and deviation on every axis, then ridge"
+    own_means: ClassVar[bool] = True
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""

@@ -28,6 +28,7 @@ class InvariantTransport(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source rows turned as one so that transport to the target costs least, then ridge"
+    own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:

@@ -37,6 +37,7 @@ class JDOT(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Labels carried to target rows jointly with the model's predictions (JDOT)"
+    own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0

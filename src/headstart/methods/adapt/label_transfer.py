@@ -29,7 +29,7 @@ class LabelTransfer(FeatureAdaptation):
 
     Reference: Zhou et al., "Learning with local and global consistency", NeurIPS 2003, eqs. 4-5.
     Differs: each domain is moved to mean 0 first; the graph joins nearest neighbors by the cube of their cosine, that of a
-        Gaussian lift where boundaries bend.
+        Gaussian lift of narrow features.
 
     Attributes:
         blocks: What is taken of the features.
@@ -39,6 +39,7 @@ class LabelTransfer(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source labels spread along a graph of both domains, then ridge on the target"
+    own_means: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -46,7 +47,7 @@ class LabelTransfer(FeatureAdaptation):
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""
         rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source, domains.target)])
-        if domains.width:
+        if domains.width and domains.chart.representation is None:
             rows = Lift.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
         known = np.concatenate([domains.source_labels, domains.target_labels])
         graph = neighbor_graph(unit_rows(rows), self.num_neighbors)

@@ -30,6 +30,7 @@ class LinearMonge(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source features moved by the least affine map to the target's moments, then ridge"
+    own_means: ClassVar[bool] = True
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""

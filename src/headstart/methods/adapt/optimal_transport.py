@@ -31,6 +31,7 @@ class OptimalTransport(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source rows carried onto target rows by optimal transport, then ridge"
+    own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     entropy: Annotated[float, Field(ge=0, le=10)] = 0.05

@@ -29,6 +29,7 @@ class SubspaceAlignment(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Source directions turned onto the target's, then ridge"
+    own_means: ClassVar[bool] = True
 
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64
 

@@ -31,6 +31,7 @@ class TCA(FeatureAdaptation):
     """
 
     summary: ClassVar[str] = "Transfer components shared by both domains, then ridge"
+    own_means: ClassVar[bool] = True
 
     num_components: Annotated[int, Field(ge=1, le=500)] = 32
     penalty: Annotated[float, Field(gt=0, le=1e6)] = 1.0
