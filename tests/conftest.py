@@ -17,6 +17,11 @@ for name in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "HEADSTART_DATA"):
 os.environ["NO_COLOR"] = "1"
 
 import pytest  # noqa: E402  the environment comes first
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# The same examples in every run, however slow the machine: nothing is kept beside the tests, and nothing is timed.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session", autouse=True)
