@@ -23,9 +23,9 @@ NUM_AXES = 256
 FEWEST_AXES = 16
 """Narrower feature vectors are never seen at unit length, which costs one of their few numbers."""
 WIDE = 3.0
-"""Of the lift along principal axes: nearly straight among source rows, and bounded where there are none. Against straight
-boundaries, with each domain centered on itself: 67.6 to 66.2 from Noto to Twemoji, 66.6 to 48.5 from MNIST to digits, 58.9 to 28.6
-back, while leave-one-out on the source sees little of it (EfficientNet-Lite0, one seed)."""
+"""Of the lift along principal axes: nearly straight among source rows, and bounded where there are none. With each domain
+centered on itself, against straight boundaries: 67.6 to 66.2 from Noto to Twemoji, 66.6 to 48.5 from MNIST to digits, 58.9 to
+28.6 back, while leave-one-out on the source sees little of it (EfficientNet-Lite0, one seed)."""
 FEWEST_ROWS = 16
 """Target rows from which their own mean is believed."""
 
