@@ -9,6 +9,9 @@ import pytest
 
 from headstart.core.errors import DataError, PlanError
 from headstart.core.steps import Steps
+from headstart.core.types import UNLABELED
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.task import Task
 from headstart.planning.adapting import trying
 from headstart.planning.adapting.adapt import adapt, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
@@ -153,3 +156,24 @@ def test_a_method_that_needs_no_source_is_refused(make_task, identity):
     with pytest.raises(PlanError) as caught:
         adapt(make_task(9)[0], identity, methods=("ridge",))
     assert str(caught.value) == '"ridge" does not adapt from a source. `headstart methods` lists those that do.'
+
+
+def test_a_target_that_shows_some_regions_more_often_counts_source_rows_by_weights(identity):
+    """A curved boundary that ridge on few axes bends by the region that the target shows: nothing may be moved there."""
+    random = np.random.default_rng(2)
+    source, many = random.normal(size=(403, 2)) * 2.0, random.normal(size=(3000, 2)) * 2.0
+    nearness = np.exp(-((many - np.array([1.5, 0.5])) ** 2).sum(axis=1) / 4)
+    target = many[random.uniform(size=3000) < nearness][:307]
+    num = len(target)
+    labels = (source[:, 1] + 0.4 * source[:, 0] ** 2 > 1.0).astype(np.int64)
+
+    def rows(features, known, domain):
+        images = Embeddings(features.astype(np.float32), domain, np.arange(len(features)))
+        return ImageSet(images, ("low", "high"), known, np.arange(len(features)), domains=(domain,) * len(features))
+
+    hidden = rows(target, np.full(num, UNLABELED), "target")
+    task = Task("curve", ("low", "high"), hidden.take([]), unlabeled=hidden, source=rows(source, labels, "source"))
+    found = adapt(task, identity, methods=("density_ratio", "linear_monge", "domain_mean")).adaptation
+    assert found.shift.kind == "features"
+    assert set(found.chosen) <= {"source_only", "density_ratio"}
+    assert any("counted by weights pass for the target" in reason for reason in found.reasons)

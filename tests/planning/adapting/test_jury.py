@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.planning.adapting.jury import LEAST_GAIN, SURE_GAIN, believed, believed_turned
+from headstart.planning.adapting.jury import believed, believed_turned
 
 OWN = 0.8
 
@@ -16,8 +16,8 @@ def values(neighborhood: float, circular: float | None, joint_match: float) -> d
 UNADAPTED = values(0.5, 0.7, -0.02)
 
 
-def judged(one: dict[str, float | None], faults: dict[str, str] | None = None, least: float = LEAST_GAIN):
-    return believed({"source_only": UNADAPTED, "coral": one}, "source_only", faults or {}, OWN, least)
+def judged(one: dict[str, float | None], faults: dict[str, str] | None = None, sure: bool = False):
+    return believed({"source_only": UNADAPTED, "coral": one}, "source_only", faults or {}, OWN, sure=sure)
 
 
 def test_a_candidate_that_gains_and_loses_nowhere_is_believed():
@@ -39,15 +39,15 @@ def test_one_juror_suffices_to_refuse(one, why):
 
 def test_neighbors_must_agree_half_as_well_as_in_the_source():
     low = {"source_only": values(0.1, 0.7, -0.02), "coral": values(0.3, 0.8, 0.0)}
-    assert believed(low, "source_only", {}, OWN, LEAST_GAIN) == (
+    assert believed(low, "source_only", {}, OWN, sure=False) == (
         (),
         {"coral": "neighbors in the target agree less than half as well as neighbors in the source"},
     )
 
 
 def test_where_shares_explain_as_much_neighborhood_alone_must_gain_clearly():
-    assert judged(values(0.55, 0.95, 0.0), least=SURE_GAIN)[0] == ()
-    assert judged(values(0.65, 0.7, 0.0), least=SURE_GAIN)[0] == ("coral",)
+    assert judged(values(0.55, 0.95, 0.0), sure=True)[0] == ()
+    assert judged(values(0.65, 0.7, 0.0), sure=True)[0] == ("coral",)
 
 
 def test_a_collapsed_candidate_is_not_believed_whatever_it_gains():
@@ -61,7 +61,7 @@ def test_candidates_that_gain_half_as_much_as_the_best_predict_with_it():
         "half": values(0.6, 0.8, 0.0),
         "little": values(0.55, 0.75, 0.0),
     }
-    assert believed(several, "source_only", {}, OWN, LEAST_GAIN)[0] == ("much", "half")
+    assert believed(several, "source_only", {}, OWN, sure=False)[0] == ("much", "half")
 
 
 def test_a_turned_source_wants_the_joint_gap_closed():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from headstart.core.types import Floats
+from headstart.core.types import Floats, Integers
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.evaluation.validators import VALIDATORS
 from headstart.features.class_statistics import one_hot
@@ -37,6 +37,10 @@ SAME_AS_EXPECTED = 0.95
 """Agreement with what class shares alone imply, from which a candidate is a correction of labels."""
 
 
+Values = dict[str, dict[str, float | None]]
+"""By candidate and validator."""
+
+
 class Verdict(NamedTuple):
     """Who predicts, and why.
 
@@ -51,6 +55,20 @@ class Verdict(NamedTuple):
     votes: tuple[Vote, ...]
     reasons: tuple[str, ...]
     fits: bool
+
+
+class Heard(NamedTuple):
+    """What one hearing came to.
+
+    Attributes:
+        chosen: Names; none where nobody is believed.
+        behind: Why others are not among them, by name.
+        reasons: In sentences.
+    """
+
+    chosen: tuple[str, ...]
+    behind: dict[str, str]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,31 +90,46 @@ class Jury:
         values = {name: {key: judge(one) for key, judge in VALIDATORS.all().items()} for name, one in evidence.items()}
         faults = {one.name: one.tried.fault for one in self.candidates if one.target_probs is None}
         faults |= self._faults(evidence, values)
-        first = fitted[0].name
-        own = self._source_neighborhood()
-        kind = self.scene.shift.kind
-        chosen: tuple[str, ...] = ()
-        reasons = [self.scene.shift.sentence]
-        if kind in ("either", "features"):
-            chosen, behind = believed(values, first, faults, own, LEAST_GAIN if kind == "features" else SURE_GAIN)
-            faults |= behind if kind == "features" or chosen else {}
-            reasons.append(_about_features(chosen, values, first))
-        if kind == "turned":
-            chosen, behind = believed_turned(values, first, faults, own)
-            faults |= behind
-            reasons.append(_about_turned(chosen, values, first))
-        if kind == "labels" or (kind == "either" and not chosen):
-            chosen = self._corrected(evidence, faults)
-            reasons.append(_about_labels(chosen))
-        if kind == "none":
-            reasons.append("There is nothing to adapt to.")
+        heard = self._heard(evidence, values, faults)
+        faults |= {name: fault for name, fault in heard.behind.items() if name not in heard.chosen}
         best = max(value["neighborhood"] or 0.0 for name, value in values.items() if not faults.get(name))
+        fits = bool(heard.chosen) or self.scene.shift.kind not in ("features", "turned") or best >= COMPARABLE * self._own()
         votes = tuple(self._vote(one, values, faults, evidence) for one in self.candidates)
-        return Verdict(
-            chosen, votes, tuple(reasons), kind not in ("features", "turned") or bool(chosen) or best >= COMPARABLE * own
-        )
+        return Verdict(heard.chosen, votes, (self.scene.shift.sentence, *heard.reasons), fits)
 
-    def _faults(self, evidence: dict[str, AdaptedEvidence], values: dict[str, dict[str, float | None]]) -> dict[str, str]:
+    def _heard(self, evidence: dict[str, AdaptedEvidence], values: Values, faults: dict[str, str]) -> Heard:
+        """Who is believed, of the candidates without faults."""
+        kind, first = self.scene.shift.kind, next(iter(evidence))
+        if kind == "none":
+            return Heard((), {}, ("There is nothing to adapt to.",))
+        if kind == "labels":
+            return self._by_labels(evidence, faults)
+        if kind == "turned":
+            chosen, behind = believed_turned(values, first, faults, self._own())
+            return Heard(chosen, behind, (_about_turned(chosen, values, first),))
+        chosen, behind = believed(values, first, faults, self._own(), sure=kind == "either" or self.scene.reweighted is not None)
+        heard = Heard(chosen, behind, (_about_features(chosen, values, first),))
+        if chosen:
+            return heard
+        simpler = self._by_labels(evidence, faults) if kind == "either" else self._by_weights(evidence, faults)
+        return Heard(simpler.chosen, behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
+
+    def _by_weights(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> Heard:
+        """The candidate nearest to a fit that counts source rows by weights, where rows so counted pass for the target."""
+        if self.scene.reweighted is None:
+            return Heard((), {}, ())
+        chosen = _nearest(self.scene.reweighted, evidence, faults)
+        return Heard(chosen, {}, (_about_weights(chosen),))
+
+    def _by_labels(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> Heard:
+        """The candidate nearest to what the unadapted model says once its class shares are those of the target, if near."""
+        unadapted, shares = next(iter(evidence.values())), np.array(self.scene.shift.shares)
+        implied = unadapted.target_probs * shares / np.maximum(self.scene.source_shares, 1e-12)
+        lost = shares_fault(predicted_shares(implied), shares, exact=True)
+        chosen = () if lost else _nearest(np.asarray(implied.argmax(axis=1), np.int64), evidence, faults)
+        return Heard(chosen, {}, (_about_labels(chosen),))
+
+    def _faults(self, evidence: dict[str, AdaptedEvidence], values: Values) -> dict[str, str]:
         """Why each candidate but the first is ruled out, by collapse detectors."""
         first, *rest = evidence
         exact = self.scene.shift.kind == "labels"
@@ -109,19 +142,7 @@ class Jury:
             faults[name] = fault or agreement_fault(agreement, one["source_accuracy"], values[first]["source_accuracy"])
         return {name: fault for name, fault in faults.items() if fault}
 
-    def _corrected(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> tuple[str, ...]:
-        """The candidate nearest to what the unadapted model says once its class shares are those of the target, if near."""
-        first, *rest = evidence
-        expected = np.array(self.scene.shift.shares) / np.maximum(self.scene.source_shares, 1e-12)
-        implied = (evidence[first].target_probs * expected).argmax(axis=1)
-        if shares_fault(predicted_shares(evidence[first].target_probs * expected), np.array(self.scene.shift.shares), exact=True):
-            return ()
-        agreement = {name: float((evidence[name].predicted == implied).mean()) for name in rest if name not in faults}
-        best = max(agreement, key=lambda name: agreement[name], default="")
-        unadapted = float((evidence[first].predicted == implied).mean())
-        return (best,) if best and agreement[best] >= max(SAME_AS_EXPECTED, unadapted) else ()
-
-    def _source_neighborhood(self) -> float:
+    def _own(self) -> float:
         """How well source labels keep to neighbors among source rows."""
         truth = one_hot(self.scene.source.labels, self.scene.task.num_classes)
         own = AdaptedEvidence(truth, truth, truth, self.scene.source_rows, self.scene.held_labels)
@@ -130,7 +151,7 @@ class Jury:
     def _vote(
         self,
         one: Candidate,
-        values: dict[str, dict[str, float | None]],
+        values: Values,
         faults: dict[str, str],
         evidence: dict[str, AdaptedEvidence],
     ) -> Vote:
@@ -144,6 +165,15 @@ class Jury:
             changed=changed,
             seconds=one.tried.seconds,
         )
+
+
+def _nearest(implied: Integers, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> tuple[str, ...]:
+    """The candidate that agrees best with implied classes, if well and no worse than the unadapted model, which comes first."""
+    agreement = {name: float((one.predicted == implied).mean()) for name, one in evidence.items() if not faults.get(name)}
+    first = next(iter(evidence))
+    best = max((name for name in agreement if name != first), key=lambda name: agreement[name], default=first)
+    near = best != first and agreement[best] >= max(SAME_AS_EXPECTED, agreement[first])
+    return (best,) if near else ()
 
 
 def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> AdaptedEvidence:
@@ -176,7 +206,7 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
 
 
 def believed(
-    values: dict[str, dict[str, float | None]], first: str, faults: dict[str, str], own: float, least: float
+    values: Values, first: str, faults: dict[str, str], own: float, *, sure: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates that no juror speaks against and that gain enough, and why the others are not among them.
 
@@ -185,7 +215,7 @@ def believed(
         first: The unadapted model's name.
         faults: Of candidates that are ruled out already.
         own: The neighborhood value of source labels on source rows.
-        least: `LEAST_GAIN`, or `SURE_GAIN` to ask that of neighborhood alone.
+        sure: Whether something simpler explains the target as well, so that neighborhood alone must gain `SURE_GAIN`.
 
     Returns:
         Names, the greatest gain first, and faults by name.
@@ -198,7 +228,7 @@ def believed(
             continue
         falls = [juror for juror, most in TOLERANCES.items() if _value(value, juror) < base[juror] - most]
         near, circular = (_value(value, juror) - base[juror] for juror in ("neighborhood", "circular"))
-        gain = near if least == SURE_GAIN else near + circular
+        gain, least = (near, SURE_GAIN) if sure else (near + circular, LEAST_GAIN)
         if falls:
             behind[name] = f"it falls behind the unadapted model in {', '.join(falls)}"
         elif _value(value, "neighborhood") < COMPARABLE * own:
@@ -211,9 +241,7 @@ def believed(
     return tuple(name for name in ranked[:MOST_TOGETHER] if gains[name] >= COMPARABLE * gains[ranked[0]]), behind
 
 
-def believed_turned(
-    values: dict[str, dict[str, float | None]], first: str, faults: dict[str, str], own: float
-) -> tuple[tuple[str, ...], dict[str, str]]:
+def believed_turned(values: Values, first: str, faults: dict[str, str], own: float) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates whose classes fit the turned source, where a rotation or mirror image explains the target.
 
     Neighborhoods do not tell there: the unadapted model's boundaries may run between clusters, too, and name them wrongly.
@@ -253,7 +281,7 @@ def _value(values: dict[str, float | None], juror: str) -> float:
     return -1.0 if found is None else found
 
 
-def _about_features(chosen: tuple[str, ...], values: dict[str, dict[str, float | None]], first: str) -> str:
+def _about_features(chosen: tuple[str, ...], values: Values, first: str) -> str:
     if not chosen:
         return "No candidate passes the vote of neighborhood, circular validation and joint match."
     best = chosen[0]
@@ -265,7 +293,7 @@ def _about_features(chosen: tuple[str, ...], values: dict[str, dict[str, float |
     )
 
 
-def _about_turned(chosen: tuple[str, ...], values: dict[str, dict[str, float | None]], first: str) -> str:
+def _about_turned(chosen: tuple[str, ...], values: Values, first: str) -> str:
     if not chosen:
         return "No candidate fits the turned source."
     before, after = values[first]["joint_match"], values[chosen[0]]["joint_match"]
@@ -273,6 +301,12 @@ def _about_turned(chosen: tuple[str, ...], values: dict[str, dict[str, float | N
         f"{', '.join(chosen)} {'fits' if len(chosen) == 1 else 'fit'} the turned source: {chosen[0]} leaves a joint gap of "
         f"{-(after or 0.0):.3f}, the unadapted model one of {-(before or 0.0):.3f}."
     )
+
+
+def _about_weights(chosen: tuple[str, ...]) -> str:
+    if not chosen:
+        return "Source rows counted by weights pass for the target, and no candidate counts them so."
+    return f"Source rows counted by weights pass for the target: {chosen[0]} is nearest to a fit that counts them so."
 
 
 def _about_labels(chosen: tuple[str, ...]) -> str:

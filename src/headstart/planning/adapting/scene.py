@@ -12,11 +12,13 @@ from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
-from headstart.features.domains import domains_of
+from headstart.features.density_ratio import bounded
+from headstart.features.domains import Domains, domains_of
 from headstart.features.lifted_ridge import fit_lifted_ridge
 from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Blocks
 from headstart.features.shift_kind import ShiftKind, shift_kind, turned
+from headstart.features.weighted_gap import weighted_gap
 from headstart.methods import METHODS
 from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.training.settings import Training
@@ -25,6 +27,8 @@ MOST_ROWS = 2_000
 """Rows of each domain that are looked at, evenly spaced: gaps and neighborhoods are known to a hundredth from so many."""
 NUM_AXES = 64
 LARGEST_WEIGHT = 20.0
+LEAST_EFFECTIVE = 100
+"""Rows that must carry the weight: with fewer, weights that fit are easily found and tell little."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Scene:
         held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
         held_probs: What it says of them, float64 [held, class].
         held_weights: How much likelier each is in the target than in the source, float64 [held], mean 1.
+        reweighted: Classes of target rows by a fit that counts source rows by such weights, where these explain the target, int64
+            [target]; None where they do not.
         shift: What changed from source to target.
     """
 
@@ -53,6 +59,7 @@ class Scene:
     held_labels: Integers = field(repr=False)
     held_probs: Floats = field(repr=False)
     held_weights: Floats = field(repr=False)
+    reweighted: Integers | None = field(repr=False)
     shift: ShiftKind
 
     @property
@@ -117,6 +124,7 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
     few = replace(bare, source=here, unlabeled=there)
     blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
     seen = domains_of(few, backbone, blocks, NUM_AXES, seed)
+    weights = _target_weights(seen.source, seen.target, seed)
     folds = inner_folds(here.labels, here.groups, seed)
     fit, held = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
     part = replace(few, source=here.take(fit))
@@ -131,7 +139,8 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
         turned_rows=turned(seen.source, seen.target, seed) if shift.kind == "turned" else None,
         held_labels=here.labels[held],
         held_probs=unadapted.predict(here.take(held)).probs,
-        held_weights=_target_weights(seen.source, seen.target, held, seed),
+        held_weights=weights[held] / max(float(weights[held].mean()), 1e-12),
+        reweighted=_reweighted(seen, weights),
         shift=shift,
     )
 
@@ -151,14 +160,23 @@ def _spaced(images: ImageSet, first: int = 0) -> ImageSet:
     return images.take(np.concatenate([np.arange(first), first + looked_at(len(images) - first)]))
 
 
-def _target_weights(source: Floats, target: Floats, rows: Integers, seed: int) -> Floats:
-    """How much likelier some source rows are in the target, by a classifier that tells the domains apart; cut at 20, mean 1.
+def _target_weights(source: Floats, target: Floats, seed: int) -> Floats:
+    """How much likelier each source row is in the target, by a classifier that tells the domains apart; cut at 20.
 
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning Under Covariate Shift", JMLR 2009, section 4.
     """
     both = np.concatenate([source, target])
     domain = np.repeat(np.arange(2), [len(source), len(target)])
     ridge = fit_lifted_ridge(both, domain, 2, seed=seed)
-    probs = softmax(ridge.scores(source[rows]) / ridge.fit.temperature, axis=1)
-    weights = np.minimum(probs[:, 1] / np.maximum(probs[:, 0], 1e-12), LARGEST_WEIGHT)
-    return np.asarray(weights / max(float(weights.mean()), 1e-12))
+    probs = softmax(ridge.scores(source) / ridge.fit.temperature, axis=1)
+    return np.asarray(np.minimum(probs[:, 1] / np.maximum(probs[:, 0], 1e-12), LARGEST_WEIGHT))
+
+
+def _reweighted(seen: Domains, weights: Floats) -> Integers | None:
+    """What a fit to weighted source rows says of the target, where such rows pass for the target and are not too few."""
+    if not weights.any():
+        return None
+    gap = weighted_gap(seen.source, seen.target, weights, seen.seed)
+    if gap.ratio > 1.0 or gap.num_effective < LEAST_EFFECTIVE:
+        return None
+    return np.asarray(seen.ridge(bounded(weights)).scores(seen.target).argmax(axis=1), np.int64)
