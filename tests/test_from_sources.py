@@ -92,6 +92,26 @@ def test_a_source_with_permuted_labels_is_left_out(tmp_path):
     assert run.evaluation.metrics["accuracy"] == alone.evaluation.metrics["accuracy"]
 
 
+def test_a_plan_without_target_labels_is_read_without_them(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], tested=90)
+    run = chain.run(target, sources=[source], per_class=0, out=tmp_path / "run")
+    again = task_of_plan(Run.load(tmp_path / "run").plan)
+    assert (len(again.labeled), len(again.unlabeled)) == (0, 210)
+    assert again.fingerprint == run.task_summary.task_fingerprint
+
+
+def test_a_plan_that_uses_none_of_its_place_s_other_domains_is_read_without_them(tmp_path):
+    files = domain(tmp_path / "one.npz", 150, 3), domain(tmp_path / "other.npz", 150, 4, permuted=True)
+    parts = [np.load(file) for file in files]
+    both = {name: np.concatenate([part[name] for part in parts]) for name in ("features", "labels")}
+    np.savez(tmp_path / "both.npz", **both, domain=np.repeat(["one", "other"], 150))
+    run = chain.run(str(tmp_path / "both.npz"), target_domains=["one"], out=tmp_path / "run")
+    again = task_of_plan(Run.load(tmp_path / "run").plan)
+    assert run.sources.used == ()
+    assert again.source is None
+    assert again.fingerprint == run.task_summary.task_fingerprint
+
+
 def test_nothing_is_learned_from_wrong_labels_alone(tmp_path):
     wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
     target = domain(tmp_path / "target.npz", 120, 7, told=0)

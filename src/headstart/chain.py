@@ -138,7 +138,7 @@ def _plan_of(task: Task, ranking: Ranking, request: Request, folder: Path, steps
     else:
         plan = _planned(used, ranking, request, folder, steps, {one.name: one.weight for one in judged.sources if one.used})
     origin = {"sources": request.sources, "target_domains": request.target_domains, "domains": judged.used}
-    return used, plan.model_copy(update=origin) if judged.used else plan
+    return used, plan.model_copy(update={**origin, "per_class": request.per_class})
 
 
 def _planned(

@@ -42,7 +42,7 @@ def candidate_of(plan: Plan) -> Candidate:
 def task_of_plan(plan: Plan) -> Task:
     """The task that a plan is for, read from where it lies, with the sources that it uses."""
     task = Task.from_folder(plan.data, plan.seed, plan.per_class, sources=plan.sources, target=plan.target_domains)
-    return only_sources(task, plan.domains) if plan.domains else task
+    return task if plan.domains is None else only_sources(task, plan.domains)
 
 
 def backbone_of(plan: Plan) -> Backbone:

@@ -48,7 +48,7 @@ class Plan(Record):
         data: The path or built-in name of the task's data.
         sources: Places of labeled images of other domains.
         target_domains: The target's names in the data's own column of domains, whose other domains are sources.
-        domains: Of the sources, those that are used; all where none is named.
+        domains: Of the sources, those that are used; all where it is left out, none where it is empty.
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
         pretrained: Name of the card.
@@ -72,7 +72,7 @@ class Plan(Record):
     data: str
     sources: tuple[str, ...] = ()
     target_domains: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
+    domains: tuple[str, ...] | None = None
     seed: int = 0
     per_class: int | None = None
     pretrained: str
