@@ -123,12 +123,16 @@ class Gallery:
         looked = scan(files)
         rows = self._rows_to_enroll(names, files, looked, shelf)
         features = self._features(files, [row for own in rows.values() for row in own])
-        begin = 0
-        for name, own in rows.items():
-            part = features.take(np.arange(begin, begin + len(own)))
-            begin += len(own)
-            keys, called = tuple(looked.sha[row] for row in own), tuple(files.name(row) for row in own)
-            shelf.add(Enrolled(name, keys, called, part))
+        ends = np.cumsum([len(own) for own in rows.values()])
+        shelf.add(
+            Enrolled(
+                name,
+                tuple(looked.sha[row] for row in own),
+                tuple(files.name(row) for row in own),
+                features.take(np.arange(end - len(own), end)),
+            )
+            for (name, own), end in zip(rows.items(), ends.tolist(), strict=True)
+        )
         return [{"path": files.name(row), "error": problem} for row, problem in enumerate(looked.problems) if problem]
 
     def forget(self, name: str) -> None:
@@ -196,16 +200,17 @@ class Gallery:
                 raise DataError(f'The class name "{name}" is empty. Give the class a name.')
             if not files:
                 raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
-            if shelf.path_of(name) is not None:
-                count = self.classes()[name]
-                raise DataError(
-                    f'"{name}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
-                    f"Forget it first (`headstart fewshot forget {self.folder} {name}`), or choose another name."
-                )
+        there = shelf.taken(images)
+        if there is not None:
+            count = self.classes()[there]
+            raise DataError(
+                f'"{there}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
+                f"Forget it first (`headstart fewshot forget {self.folder} {there}`), or choose another name."
+            )
 
     def _rows_to_enroll(self, names: list[str], files: FileImages, looked: Scan, shelf: Shelf) -> dict[str, list[int]]:
         """The readable, distinct rows of each class."""
-        owners = {key: each.name for each in shelf.read() for key in each.keys}
+        owners = shelf.owners()
         rows: dict[str, list[int]] = {name: [] for name in names}
         taken: dict[str, str] = {}
         for row, (name, key) in enumerate(zip(names, looked.sha, strict=True)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,15 @@ class Shelf:
 
     def path_of(self, name: str) -> Path | None:
         """The file of that class; None where there is none."""
-        mark = f"-{_mark(name)}{SUFFIX}"
-        return next((path for path in self.paths() if path.name.endswith(mark)), None)
+        return self._by_mark().get(_mark(name))
+
+    def taken(self, names: Iterable[str]) -> str | None:
+        """The first of those names that is a class already; None where all are free."""
+        known = self._by_mark()
+        return next((name for name in names if _mark(name) in known), None)
+
+    def _by_mark(self) -> dict[str, Path]:
+        return {path.stem.partition("-")[2]: path for path in self.paths()}
 
     def read(self) -> list[Enrolled]:
         """Every class, in the order of enrolling.
@@ -79,13 +87,18 @@ class Shelf:
         """Name and number of images of every class, without their features."""
         return [(card["name"], len(card["keys"])) for card in map(_card_of, self.paths())]
 
-    def add(self, enrolled: Enrolled) -> None:
-        """Write a class behind all others."""
+    def owners(self) -> dict[str, str]:
+        """The class of each enrolled image, by the image's SHA-256."""
+        return {key: card["name"] for card in map(_card_of, self.paths()) for key in card["keys"]}
+
+    def add(self, classes: Iterable[Enrolled]) -> None:
+        """Write classes behind all others, in their order."""
         paths = self.paths()
-        number = 1 + int(paths[-1].name.partition("-")[0]) if paths else 0
-        card = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
-        content = save(arrays_of(enrolled.features), {"class": json.dumps(card)})
-        write_atomically(self.folder / f"{number:08d}-{_mark(enrolled.name)}{SUFFIX}", content)
+        first = 1 + int(paths[-1].name.partition("-")[0]) if paths else 0
+        for number, enrolled in enumerate(classes, first):
+            card = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
+            content = save(arrays_of(enrolled.features), {"class": json.dumps(card)})
+            write_atomically(self.folder / f"{number:08d}-{_mark(enrolled.name)}{SUFFIX}", content)
 
     def remove(self, path: Path) -> None:
         """Delete a class's file."""
