@@ -119,6 +119,24 @@ def test_nothing_is_learned_from_wrong_labels_alone(tmp_path):
         chain.run(target, sources=[wrong], out=tmp_path / "run")
 
 
+def test_labels_of_one_class_alone_are_not_learned_from(tmp_path):
+    wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
+    target = domain(tmp_path / "target.npz", 120, 7, told=0)
+    with np.load(target) as parts:
+        kept = {**parts, "labels": np.where(np.arange(120) < 6, "cat", "")}
+    np.savez(target, **kept)
+    sentence = r'The target labels show "cat" alone: label some of its images, or name another source\.$'
+    with pytest.raises(DataError, match=sentence):
+        chain.run(target, sources=[wrong], out=tmp_path / "run")
+
+
+def test_a_method_that_learns_from_target_labels_is_refused_where_there_are_none(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 120, 8, told=0)
+    with pytest.raises(DataError) as caught:
+        chain.run(target, sources=[source], method="knn", out=tmp_path / "run")
+    assert str(caught.value) == "knn needs labeled target images, and target has none. Label some, or choose source_only."
+
+
 def test_nothing_is_trained_from_scratch_without_labels(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(PlanError, match="scratch"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
@@ -36,14 +38,16 @@ def judged_sources(task: Task, ranking: Ranking, folder: Path, steps: Steps) -> 
         The judgment.
 
     Raises:
-        DataError: The target has no label and no source can be trusted, so that nothing can be learned.
+        DataError: The target has labels of fewer than two classes and no source can be trusted, so that nothing can be learned.
     """
     inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
     with stage("judging the sources"):
         found = steps.run("sources", inputs, SourceRanking, lambda _: judge_sources_by(task, ranking))
     write_atomically(folder / "sources.json", found.to_json())
-    if not found.used and not len(task.labeled):
-        raise DataError(f"{found.sentence} The target has no labels either: label some of its images, or name another source.")
+    shown = np.flatnonzero(task.labeled.class_counts)
+    if not found.used and len(shown) < 2:
+        lack = f'labels show "{task.classes[shown[0]]}" alone' if len(shown) else "has no labels either"
+        raise DataError(f"{found.sentence} The target {lack}: label some of its images, or name another source.")
     return found
 
 

@@ -255,6 +255,8 @@ def deployed(learner: Any, task: Task) -> Model:
 def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
     """What the method needs and does not find, as one sentence that says what to do; empty when nothing is missing.
 
+    A method that needs no source learns from rows of the target alone, and needs some.
+
     Args:
         method: What is to be fitted.
         task: What it would be fitted to.
@@ -263,7 +265,8 @@ def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
     Returns:
         The first thing that is missing.
     """
-    return next((sentence for need, sentence in _missing(method.kind(), task, backbone) if need in method.needs), "")
+    needs = method.needs if {"source", "domains"} & set(method.needs) else (*method.needs, "target_labels")
+    return next((sentence for need, sentence in _missing(method.kind(), task, backbone) if need in needs), "")
 
 
 def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple[Need, str]]:
