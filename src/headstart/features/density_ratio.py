@@ -17,6 +17,8 @@ WIDTHS = (0.05, 0.2, 1.0)
 """Squared kernel widths that are tried, as multiples of the median squared distance."""
 MOST_ROWS = 2_000
 """Source rows, and target rows, that kernel mean matching looks at; others get the weight of the nearest one."""
+MOST_JUDGED = 5_000
+"""Rows of each domain that the logistic classifier of domains is fitted to."""
 NUM_STEPS = 300
 NUM_FOLDS = 5
 KLIEP_STEPS = 100
@@ -56,11 +58,12 @@ def logistic_ratio(source: Floats, target: Floats, seed: int) -> Floats:
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning for Differing Training and Test Distributions", ICML 2007,
         eq. 3.
     """
-    rows = np.concatenate([source, target])
-    labels = np.repeat(np.arange(2), [len(source), len(target)])
+    ours, theirs = _some(source, seed, "logistic source", MOST_JUDGED), _some(target, seed, "logistic target", MOST_JUDGED)
+    rows = np.concatenate([source[ours], target[theirs]])
+    labels = np.repeat(np.arange(2), [len(ours), len(theirs)])
     found = fit_logistic(rows, labels, 2, inner_folds(labels, None, seed))
     probs = softmax((source @ found.weight + found.bias) / found.temperature, axis=1)
-    return np.asarray(probs[:, 1] / np.maximum(probs[:, 0], 1e-12) * len(source) / max(len(target), 1))
+    return np.asarray(probs[:, 1] / np.maximum(probs[:, 0], 1e-12) * len(ours) / max(len(theirs), 1))
 
 
 def kliep_ratio(source: Floats, target: Floats, seed: int) -> Floats:
@@ -113,7 +116,7 @@ def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 
     Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006, eq. 8.
     Differs: the mean weight is exactly 1; accelerated projected gradients instead of a general solver.
     """
-    ours, theirs = (_some(rows, seed, side) for rows, side in ((source, "source"), (target, "target")))
+    ours, theirs = (_some(rows, seed, side, MOST_ROWS) for rows, side in ((source, "source"), (target, "target")))
     few, others = source[ours], target[theirs]
     gamma = 1.0 / median_square(np.concatenate([few, others]), seed)
     kernel = gaussian(few, few, gamma)
@@ -134,8 +137,8 @@ def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 
     return np.asarray(weights[NearestNeighbors(n_neighbors=1).fit(few).kneighbors(source, return_distance=False)[:, 0]])
 
 
-def _some(rows: Floats, seed: int, side: str) -> Integers:
-    return np.sort(generator_for(seed, "kernel mean", side).permutation(len(rows))[:MOST_ROWS])
+def _some(rows: Floats, seed: int, side: str, most: int) -> Integers:
+    return np.sort(generator_for(seed, "density ratio", side).permutation(len(rows))[:most])
 
 
 def _at_mean_one(values: Floats, bound: float) -> Floats:

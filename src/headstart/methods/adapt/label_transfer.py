@@ -12,9 +12,12 @@ from headstart.features.graph import neighbor_graph
 from headstart.features.label_spread import spread_labels
 from headstart.features.lift import Lift, median_square
 from headstart.features.rows import unit_rows
+from headstart.features.transport import some_rows
 from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
 from headstart.methods.heads import ChartHead
 
+MOST_ROWS = 5_000
+"""Of each domain in the graph, whose time grows with their square."""
 WIDTH = 0.1
 """Of the Gaussian lift, as a multiple of the median squared distance."""
 
@@ -46,10 +49,12 @@ class LabelTransfer(FeatureAdaptation):
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
         """The head and its temperature."""
-        rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source, domains.target)])
+        ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
+        theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
+        rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source[ours], domains.target[theirs])])
         if domains.width and domains.chart.representation is None:
             rows = Lift.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
-        known = np.concatenate([domains.source_labels, domains.target_labels])
+        known = np.concatenate([domains.source_labels[ours], domains.target_labels[theirs]])
         graph = neighbor_graph(unit_rows(rows), self.num_neighbors)
         probs = spread_labels(graph, known, domains.num_classes, self.strength)
-        return head_of_ridge(domains, domains.target_ridge(probs[len(domains.source) :]))
+        return head_of_ridge(domains, domains.target_ridge(probs[len(ours) :], theirs))

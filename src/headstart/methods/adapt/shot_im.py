@@ -12,11 +12,14 @@ from pydantic import Field
 from headstart.core.types import Floats
 from headstart.features.domains import Domains
 from headstart.features.lifted_ridge import LiftedRidge
+from headstart.features.transport import some_rows
 from headstart.losses.information_maximization import information_maximization
 from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
 from headstart.methods.heads import ChartHead
 
 MOST_STEPS = 100
+MOST_ROWS = 5_000
+"""Target rows that the map is fitted to; it has as many numbers as axes, squared."""
 
 
 @final
@@ -51,7 +54,7 @@ class ShotIm(FeatureAdaptation):
 
     def _map(self, domains: Domains, found: LiftedRidge) -> tuple[Floats, Floats]:
         """Matrix and shift."""
-        rows = torch.from_numpy(domains.target)
+        rows = torch.from_numpy(domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")])
         width = rows.shape[1]
         change = torch.zeros(width + 1, width, dtype=torch.float64, requires_grad=True)
         scale = float(max(np.sqrt((domains.source**2).mean()), 1e-12))
