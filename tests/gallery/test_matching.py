@@ -58,13 +58,13 @@ def test_mean_directions_decide_up_to_two_images_and_ridge_from_three_on(monkeyp
 
 def test_leaving_out_is_what_it_says() -> None:
     rows, labels = unit_rows(np.random.default_rng(0).normal(size=(7, 4))), np.array([0, 0, 0, 1, 2, 2, 1])
-    directions = unit_rows(np.stack([rows[labels == label].mean(axis=0) for label in range(3)]))
+    means = np.stack([rows[labels == label].mean(axis=0) for label in range(3)])
     judged = np.array([1, 3, 5])
-    found, fair = left_out_similarity(rows, labels, directions, judged)
+    found, fair = left_out_similarity(rows, labels, means, judged)
     assert fair.all()
     for place, row in enumerate(judged):
         rest = unit_rows(rows[(labels == labels[row]) & (np.arange(7) != row)].sum(axis=0, keepdims=True))[0]
-        expected = directions @ rows[row]
+        expected = unit_rows(means) @ rows[row]
         expected[labels[row]] = rest @ rows[row]
         np.testing.assert_allclose(found[place], expected, atol=1e-12)
 

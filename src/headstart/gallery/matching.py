@@ -22,9 +22,9 @@ from headstart.planning.meta_choice import Embedding
 
 RIDGE_SHOTS = 3
 """Images a class, at the median, from which on ridge is better than mean directions: it was on digits, clothing and emoji."""
-MOST_RIDGE_ROWS = 2_000
+MOST_RIDGE_ROWS = 1_000
 """Ridge on more takes longer than a prediction should: it is solved anew when the classes change."""
-MOST_JUDGED = 2_000
+MOST_JUDGED = 1_500
 """Enrolled images that set threshold and temperature; of more, that many, evenly spaced."""
 NO_RELATIVES: Floats = np.empty(0)
 PRIOR_TEMPERATURE = 0.1
@@ -77,9 +77,10 @@ def match(
     """
     see = view_of(background, embedding)
     own, shown, strangers = see(enrolled), see(features), see(background)
-    directions = unit_rows(class_means(own, labels, int(labels.max()) + 1))
+    means = np.asarray(class_means(own, labels, int(labels.max()) + 1), own.dtype)
+    directions = unit_rows(means)
     judged = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_JUDGED)).astype(np.int64))
-    left_out, fair = left_out_similarity(own, labels, directions, judged)
+    left_out, fair = left_out_similarity(own, labels, means, judged)
     thresholds = thresholds_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
     similarity = np.asarray(shown @ directions.T, np.float64)
     threshold = thresholds[similarity.argmax(axis=1)]
@@ -128,24 +129,23 @@ def relatives_in(rows: Floats, labels: Integers, domains: Integers | None) -> Fl
     return np.array(found)
 
 
-def left_out_similarity(rows: Floats, labels: Integers, directions: Floats, judged: Integers) -> tuple[Floats, Booleans]:
+def left_out_similarity(rows: Floats, labels: Integers, means: Floats, judged: Integers) -> tuple[Floats, Booleans]:
     """Cosines of enrolled rows with class directions, each without the row itself.
 
     Args:
         rows: float [row, feature], unit length.
         labels: int64 [row].
-        directions: float [class, feature], unit mean directions.
+        means: float [class, feature], mean rows; their directions are those of the classes.
         judged: int64 [judged row], which rows.
 
     Returns:
         float64 [judged row, class], and bool [judged row]: whether the row's class has another one; where it has none, the cosine
         with it is -1.
     """
-    counts = np.bincount(labels)[labels[judged]]
-    own = np.asarray(rows[judged], np.float64)
+    directions, counts = unit_rows(means), np.bincount(labels)[labels[judged]]
+    own = rows[judged]
     similarity = np.asarray(own @ directions.T, np.float64)
-    sums = class_means(rows, labels, len(directions))[labels[judged]] * counts[:, None]
-    rest = sums - own
+    rest = means[labels[judged]] * counts[:, None] - own
     lengths = np.linalg.norm(rest, axis=1)
     fair = (counts > 1) & (lengths > 1e-9)
     cosines = (own * rest).sum(axis=1) / np.maximum(lengths, 1e-12)
