@@ -81,6 +81,13 @@ def test_labels_are_not_read_and_the_order_of_rows_hardly_matters(backbone: Back
     torch.testing.assert_close(first.running_mean, second.running_mean)
 
 
+def test_nothing_is_dropped_at_random_meanwhile(backbone: Backbone, pictures: ImageSet) -> None:
+    expected = with_statistics_of(backbone, pictures, 0).weights_hash
+    for block in backbone.module.get_submodule("blocks"):
+        block.pool = nn.Sequential(block.pool, nn.Dropout(0.5))
+    assert with_statistics_of(backbone, pictures, 0).weights_hash == expected
+
+
 def test_one_picture_or_vectors_have_no_statistics(backbone: Backbone, pictures: ImageSet) -> None:
     with pytest.raises(DataError) as caught:
         with_statistics_of(backbone, pictures.take([3]))

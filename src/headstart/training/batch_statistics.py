@@ -52,7 +52,9 @@ def with_statistics_of(backbone: Backbone, images: ImageSet, prior_rows: int = P
     pixels = decoded(images, adapted.transform)
     order = generator_for(seed, "batch statistics").permutation(len(images))
     with torch.no_grad(), _moments_seen(norms) as moments:
-        adapted.train()
+        adapted.eval()  # nothing is dropped at random
+        for norm in norms:
+            norm.train()
         for rows in np.array_split(order, max(1, len(images) // BATCH_ROWS)):
             adapted(torch.from_numpy(pixels[rows]).permute(0, 3, 1, 2))
     share = len(images) / (len(images) + prior_rows)
