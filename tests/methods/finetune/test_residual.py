@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,12 @@ def test_the_only_row_of_a_class_has_the_score_of_the_whole_fit(task: Task, back
     few = task.restricted_to(np.sort(np.append(np.flatnonzero(labels != 2), alone)))
     margins = Residual().margins(few, backbone)
     assert margins[few.train.labels == 2].argmax(1).tolist() == [2]
+
+
+def test_the_only_group_of_a_class_has_the_scores_of_the_whole_fit(task: Task, backbone: Backbone) -> None:
+    alone = task.train.labels == 2
+    together = replace(task, train=replace(task.train, groups=np.where(alone, 1_000, task.train.groups)))
+    assert (Residual().margins(together, backbone)[alone].argmax(1) == 2).mean() > 0.5
 
 
 def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backbone: Backbone) -> None:

@@ -99,7 +99,7 @@ class Residual(GradientMethod):
         seen = Representation.fitted(features, self.blocks).rows(features)
         fit = fit_ridge(seen, rows.labels, task.num_classes, groups=rows.groups)
         scores = linear_scores(seen, fit.weight, fit.bias)
-        fair = has_mates(rows.labels)[fit.judged]  # without its only row, a class would not be known
+        fair = has_mates(rows.labels, rows.groups)[fit.judged]  # without its only group, a class would not be known
         scores[fit.judged[fair]] = fit.loo_scores[fair]
         return np.asarray(scores / fit.temperature)
 
