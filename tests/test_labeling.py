@@ -11,7 +11,7 @@ from PIL import Image
 
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
-from headstart.labeling import label, manifest_of
+from headstart.labeling import label, manifest_of, next_step
 from headstart.planning.adapting.adapt import ToLabel
 
 
@@ -48,6 +48,33 @@ def test_images_to_label_come_first_and_the_manifest_can_be_read(places, tmp_pat
     assert len(again.labeled) == 2
     assert len(again.unlabeled) == 5
     assert again.classes == ("cat", "dog")
+
+
+def test_the_next_step_names_every_source(places, tmp_path):
+    target, source = map(str, places)
+    picture = str(next((places[0] / "unlabeled").iterdir()))
+    file, vector = (ToLabel(names=(name,), rows=(0,), guesses=("cat",), num_differing=1) for name in (picture, "vectors.npz[3]"))
+    out = Path("to_label.csv")
+    assert next_step(target, [source], [], file, out) == (
+        f"fill in the labels, then: headstart run to_label.csv --source {source}"
+    )
+    assert next_step(target, [], ["sketch"], file, out) == (
+        f"fill in the labels, then: headstart run to_label.csv --source {target}"
+    )
+    assert next_step("vectors.npz", [source], ["sketch"], vector, out) == (
+        "write the labels of these rows into vectors.npz, then: "
+        f"headstart run vectors.npz --source {source} --target-domain sketch"
+    )
+
+
+def test_labels_that_were_filled_in_are_not_written_over(tmp_path):
+    out = tmp_path / "to_label.csv"
+    out.write_text("path,label\n")
+    with pytest.raises(PlanError) as caught:
+        label("nowhere", ["elsewhere"], out=out)
+    sentence = f"{out} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
+    assert str(caught.value) == sentence
+    assert out.read_text() == "path,label\n"
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_is_read():

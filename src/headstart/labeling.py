@@ -47,7 +47,7 @@ def label(
         The images, with what the unadapted model calls them.
 
     Raises:
-        PlanError: `num` is below one, or there is neither a source nor a target domain.
+        PlanError: `num` is below one, there is neither a source nor a target domain, or the manifest is there already.
         DataError: The data cannot be used.
         ExportError: The manifest cannot be written.
     """
@@ -55,6 +55,10 @@ def label(
         raise PlanError(f"--num {num}: ask for one image or more.")
     if not sources and not target_domains:
         raise PlanError("There is no source, so that nothing can be asked about it. Name one with --source.")
+    if out is not None and out.exists():
+        raise PlanError(
+            f"{out} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
+        )
     task = Task.from_folder(place, seed, sources=sources, target=target_domains)
     found = rows_to_label(task, pretrained or _first_card(task), num, minutes=minutes)
     if out is not None:
@@ -87,6 +91,26 @@ def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
         if name not in asked:
             writer.writerow((_relative(name, folder), "", "train", ""))
     return stream.getvalue()
+
+
+def next_step(place: str, sources: Sequence[str], target_domains: Sequence[str], found: ToLabel, out: Path) -> str:
+    """What to do with the images, as a sentence; arguments as for `label`.
+
+    Args:
+        place: The target.
+        sources: Places of sources.
+        target_domains: Domains of the place that are the target; its others are sources, and the manifest names no domains.
+        found: The images to label.
+        out: The manifest.
+
+    Returns:
+        Where labels go, and the command after that. Feature vectors are in no files that a manifest could name.
+    """
+    if all(Path(name).is_file() for name in found.names):
+        others = [*sources, *([place] if target_domains else [])]
+        return f"fill in the labels, then: {' '.join(['headstart run', str(out), *(f'--source {one}' for one in others)])}"
+    words = [*(f"--source {one}" for one in sources), *(f"--target-domain {one}" for one in target_domains)]
+    return f"write the labels of these rows into {place}, then: {' '.join(['headstart run', place, *words])}"
 
 
 def _relative(name: str, folder: Path) -> str:

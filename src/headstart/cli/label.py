@@ -44,6 +44,5 @@ def label(
         print_json({"manifest": str(out), **found.to_dict()})
         return
     show(table(("image", "guess"), [(plain(name), plain(guess)) for name, guess in zip(found.names, found.guesses, strict=True)]))
-    again = " ".join(f"--source {place}" for place in source or ())
-    then = f"fill in the labels, then: headstart run {out} {again}".rstrip()
+    then = labeling.next_step(data, tuple(source or ()), tuple(target_domain or ()), found, out)
     show("", facts([("Manifest", plain(str(out))), ("Next", plain(then))]))
