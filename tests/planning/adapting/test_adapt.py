@@ -13,7 +13,7 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning.adapting import trying
-from headstart.planning.adapting.adapt import adapt, rows_to_label
+from headstart.planning.adapting.adapt import adapt, adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
 
 METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
@@ -96,6 +96,14 @@ def test_a_restart_tries_nothing_again(make_task, identity, tmp_path, monkeypatc
     monkeypatch.setattr(trying.Trier, "_tried", lambda *_: pytest.fail("tried again"))
     again = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
     assert [vote.values for vote in again.votes] == [vote.values for vote in first.votes]
+
+
+def test_who_predicts_is_told_without_fitting_it_once_more(make_task, identity, monkeypatch):
+    task, _ = make_task(4, spread=1.3)
+    fitted = adapt(task, identity).adaptation
+    monkeypatch.setattr(trying.Trier, "model", lambda *_: pytest.fail("fitted again"))
+    found = adaptation_to(task, identity)
+    assert (found.chosen, found.reasons, found.map) == (fitted.chosen, fitted.reasons, fitted.map)
 
 
 def test_a_method_that_breaks_down_is_refused_with_its_reason(make_task, identity, monkeypatch):

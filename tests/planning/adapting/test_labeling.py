@@ -88,12 +88,17 @@ def test_a_narrow_win_counts_only_for_whom_validators_trust():
     )
 
 
-def test_labels_that_speak_against_the_trusted_candidate_send_it_away():
+def test_labels_that_speak_clearly_against_the_trusted_candidate_send_it_away():
     predicted = {"source_only": right_on(12), "coral": right_on(8)}
     assert chosen_by_labels(TRUTH, predicted, ("coral",), "source_only")[0] == ()
+
+
+def test_a_loss_that_chance_explains_leaves_the_trusted_candidate():
+    predicted = {"source_only": right_on(10), "coral": right_on(9)}
+    assert chosen_by_labels(TRUTH, predicted, ("coral",), "source_only")[0] == ("coral",)
 
 
 def test_labels_that_say_nothing_leave_the_trusted_candidate():
     names, sentence = chosen_by_labels(TRUTH, {"source_only": right_on(9), "coral": right_on(9)}, ("coral",), "source_only")
     assert names == ("coral",)
-    assert sentence == "Labels do not speak against coral: it wins 0 and loses 0 of 20 target images."
+    assert sentence == "Labels do not speak clearly against coral: it wins 0 and loses 0 of 20 target images."

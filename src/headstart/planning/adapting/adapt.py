@@ -90,14 +90,30 @@ def adapt(
     """
     begun = time.perf_counter()
     with _tried(task, backbone, methods, minutes, steps, seed) as tried:
-        verdict = Jury(tried.scene, tried.candidates).verdict()
-        chosen, reasons, num_labeled = _decided(task, tried, verdict)
+        found = _judged(task, tried, begun)
         settings = {one.name: one.tried.method for one in tried.candidates}
-        first, *others = [tried.trier.model(settings[name], task) for name in chosen]
-    return Adapted(
-        replace(first, partners=tuple(others)) if others else first,
-        _adaptation(tried, verdict, chosen, reasons, num_labeled, time.perf_counter() - begun),
-    )
+        first, *others = [tried.trier.model(settings[name], task) for name in found.chosen]
+    return Adapted(replace(first, partners=tuple(others)) if others else first, found)
+
+
+def adaptation_to(
+    task: Task, backbone: Backbone | str, *, minutes: float | None = None, steps: Steps | None = None, seed: int | None = None
+) -> Adaptation:
+    """Who would predict, without fitting it once more; arguments, and what is raised, as for `adapt`.
+
+    Args:
+        task: With labeled source rows.
+        backbone: What is transferred, or its name.
+        minutes: How long trying may take.
+        steps: Where what was tried is kept.
+        seed: Of everything drawn.
+
+    Returns:
+        The record.
+    """
+    begun = time.perf_counter()
+    with _tried(task, backbone, None, minutes, steps, seed) as tried:
+        return _judged(task, tried, begun)
 
 
 def rows_to_label(
@@ -197,9 +213,10 @@ def _decided(task: Task, tried: _Tried, verdict: Verdict) -> tuple[tuple[str, ..
     return names or (UNADAPTED,), (*verdict.reasons, sentence), num
 
 
-def _adaptation(
-    tried: _Tried, verdict: Verdict, chosen: tuple[str, ...], reasons: tuple[str, ...], num_labeled: int, seconds: float
-) -> Adaptation:
+def _judged(task: Task, tried: _Tried, begun: float) -> Adaptation:
+    """The record of what was tried since `begun`."""
+    verdict = Jury(tried.scene, tried.candidates).verdict()
+    chosen, reasons, num_labeled = _decided(task, tried, verdict)
     scene, unadapted = tried.scene, mean_probs(tried.candidates, (UNADAPTED,))
     probs = mean_probs(tried.candidates, chosen)
     before = estimated_accuracy(scene.held_probs, scene.held_labels, unadapted)
@@ -217,5 +234,5 @@ def _adaptation(
         num_labeled=num_labeled,
         map=domain_map(scene, np.asarray(probs.argmax(axis=1), np.int64)),
         classes=scene.task.classes,
-        seconds=seconds,
+        seconds=time.perf_counter() - begun,
     )

@@ -67,7 +67,7 @@ def chosen_by_labels(
     """Who predicts, by a paired test on labeled target rows, and a sentence that says so.
 
     The candidate with most rows right is chosen if it wins against the unadapted model, and either validators trust it or chance
-    alone would seldom let it win so clearly. Else those that validators trust stay, unless the labels speak against them.
+    alone would seldom let it win so clearly. Else the best of those that validators trust stays, unless it clearly loses.
 
     Args:
         labels: Of target rows that no candidate was fitted on, int64 [row].
@@ -88,10 +88,9 @@ def chosen_by_labels(
     if favored:
         kept = max(favored, key=lambda name: right[name])
         wins, losses = _paired(predicted[kept], predicted[unadapted], labels)
-        if wins >= losses:
-            return (
-                kept,
-            ), f"Labels do not speak against {kept}: it wins {wins} and loses {losses} of {len(labels)} target images."
+        if wins >= losses or mcnemar(wins, losses) > LARGEST_P_VALUE:
+            sentence = f"it wins {wins} and loses {losses} of {len(labels)} target images"
+            return (kept,), f"Labels do not speak clearly against {kept}: {sentence}."
     return (), f"The unadapted model stays: {where} (p = {p_value:.2g})."
 
 
