@@ -15,7 +15,7 @@ from headstart.data.domains import only_sources
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import check_needs, settings_of
-from headstart.planning.adapting.adapt import adapt
+from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.climbing import FEW_LABELS, Wishes
 from headstart.planning.inputs import input_pixels_for
@@ -97,7 +97,7 @@ def adapted_plan(
     backbone = load_backbone(name, weights, pixels, task.seed)
     inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "minutes": minutes}
     with stage("adapting"):
-        found = steps.run("adapt", inputs, Adaptation, lambda _: adapt(task, backbone, minutes=minutes, steps=steps).adaptation)
+        found = steps.run("adapt", inputs, Adaptation, lambda _: adaptation_to(task, backbone, minutes=minutes, steps=steps))
     write_atomically(folder / "adaptation.json", found.to_json())
     methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
     first, *others = found.chosen
