@@ -29,7 +29,8 @@ class Afn(GradientMethod):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with pretrained weights and many classes; it knows nothing of how frequent classes are.
-    Hurts: hardly, but it may do nothing: a head can shrink as features grow.
+    Hurts: in short trainings with adaptive step sizes, where growing goes on when the labels are learned: on digits it lost to
+        training on the source alone on every pair (docs/across-domains.md).
 
     Reference: Xu et al., "Larger Norm More Transferable", ICCV 2019 (stepwise).
     Differs: the last features of the network count, without a bottleneck and its dropout; training starts from the ridge

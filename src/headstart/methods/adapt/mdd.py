@@ -31,7 +31,8 @@ class Mdd(GradientMethod):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with large sets and many steps: the best of its kind in published tables of many classes.
-    Hurts: with few rows, and where classes are more frequent in one domain.
+    Hurts: with few rows, where all target pictures may end up in one class (docs/across-domains.md), and where classes are more
+        frequent in one domain.
 
     Reference: Zhang et al., "Bridging Theory and Algorithm for Domain Adaptation", ICML 2019.
     Differs: the rival starts as a copy of the head, a single layer; training starts from the ridge head, and views are

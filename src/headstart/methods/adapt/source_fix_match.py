@@ -28,7 +28,8 @@ class SourceFixMatch(GradientMethod):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where the source's labels are right on a part of the target at once, from which the rest follows.
-    Hurts: where sure predictions on the target are wrong, which labels of another domain bring about more often.
+    Hurts: where sure predictions on the target are wrong, which labels of another domain bring about more often: all target
+        pictures may end up in one class (docs/across-domains.md).
 
     Reference: Sohn et al., "FixMatch", NeurIPS 2020, eqs. 3 and 4.
     Differs: labeled pictures are those of the source; strong views change colors and hide a square in place of RandAugment;
