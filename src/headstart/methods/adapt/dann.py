@@ -30,7 +30,7 @@ class Dann(GradientMethod):
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with hundreds of steps, where domains look different and classes are about equally frequent in both.
     Hurts: where classes are more frequent in one domain, and in short trainings with large steps: on digits it mostly lost to
-        training on the source alone, less so with a fifth of the step size (docs/across-domains.md).
+        training on the source alone, and gained with a fifth of the step size (docs/across-domains.md).
 
     Reference: Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016.
     Differs: training starts from the ridge head, and views are computed once where the first part of the network is frozen.
