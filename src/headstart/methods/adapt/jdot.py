@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, final
 
 import numpy as np
 from pydantic import Field
+from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
 from headstart.features.class_statistics import one_hot
@@ -53,7 +54,7 @@ class JDOT(FeatureAdaptation):
         before = np.full(len(theirs), -1)
         for _ in range(self.rounds):
             probs = softmax(found.scores(rows) / found.fit.temperature, axis=1)
-            apart = ((labels[:, None] - probs[None]) ** 2).sum(axis=2)
+            apart = cdist(labels, probs, "sqeuclidean")
             arrived = plan_of(distances + apart, 0).T @ labels
             if (arrived.argmax(axis=1) == before).all():
                 break
