@@ -22,8 +22,8 @@ from headstart.methods.model import Model
 from headstart.training.batch_statistics import PRIOR_ROWS, with_statistics_of
 from headstart.training.settings import Training
 
-MOST_ROWS = 1_000
-"""Pictures of a domain that its statistics are taken of: with so many, blended ones are nine tenths its own."""
+MOST_ROWS = 256
+"""Pictures of a domain that its statistics are taken of, each at many places; all of its pictures count in the blend."""
 
 
 @final
@@ -73,7 +73,7 @@ class AdaBN(Method):
 
     def _normalized_by(self, images: ImageSet, backbone: Backbone, seed: int) -> Backbone:
         few = np.sort(generator_for(seed, "ada_bn").permutation(len(images))[:MOST_ROWS])
-        return with_statistics_of(backbone, images.take(few), self.prior_rows, seed)
+        return with_statistics_of(backbone, images.take(few), round(self.prior_rows * len(few) / len(images)), seed)
 
 
 def _stacked(first: FeatureSet, second: FeatureSet) -> FeatureSet:
