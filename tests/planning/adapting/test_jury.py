@@ -50,6 +50,12 @@ def test_where_shares_explain_as_much_neighborhood_alone_must_gain_clearly():
     assert judged(values(0.65, 0.7, 0.0), sure=True)[0] == ("coral",)
 
 
+def test_where_no_map_explains_the_target_the_joint_match_is_no_juror():
+    several = {"source_only": UNADAPTED, "shot_im": values(0.7, 0.8, -0.05)}
+    assert believed(several, "source_only", {}, OWN, sure=True)[0] == ()
+    assert believed(several, "source_only", {}, OWN, sure=True, mapped=False)[0] == ("shot_im",)
+
+
 def test_a_collapsed_candidate_is_not_believed_whatever_it_gains():
     assert judged(values(0.9, 0.9, 0.0), faults={"coral": "it collapsed"}) == ((), {})
 

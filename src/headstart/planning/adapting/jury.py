@@ -24,6 +24,8 @@ LEAST_GAIN = 0.03
 """Of neighborhood and circular together, for a candidate to be believed."""
 SURE_GAIN = 0.1
 """Of neighborhood alone, where class shares would explain the target as well."""
+UNMAPPED = 1.5
+"""Times what chance would leave, from which the affine map does not explain the target."""
 COMPARABLE = 0.5
 """Of the best gain: candidates that reach so much of it predict together. Of the source's own neighborhood value: the least that
 a believable target has."""
@@ -107,7 +109,9 @@ class Jury:
         if kind == "turned":
             chosen, behind = believed_turned(values, first, faults, self._own())
             return Heard(chosen, behind, (_about_turned(chosen, values, first),))
-        chosen, behind = believed(values, first, faults, self._own(), sure=kind == "either" or self.scene.reweighted is not None)
+        unmapped = self.scene.shift.feature_ratio > UNMAPPED
+        sure = kind == "either" or self.scene.reweighted is not None or unmapped
+        chosen, behind = believed(values, first, faults, self._own(), sure=sure, mapped=not unmapped)
         heard = Heard(chosen, behind, (_about_features(chosen, values, first),))
         if chosen:
             return heard
@@ -206,7 +210,7 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
 
 
 def believed(
-    values: Values, first: str, faults: dict[str, str], own: float, *, sure: bool
+    values: Values, first: str, faults: dict[str, str], own: float, *, sure: bool, mapped: bool = True
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates that no juror speaks against and that gain enough, and why the others are not among them.
 
@@ -215,7 +219,9 @@ def believed(
         first: The unadapted model's name.
         faults: Of candidates that are ruled out already.
         own: The neighborhood value of source labels on source rows.
-        sure: Whether something simpler explains the target as well, so that neighborhood alone must gain `SURE_GAIN`.
+        sure: Whether something simpler explains the target as well, or nothing does, so that neighborhood alone must gain
+            `SURE_GAIN`.
+        mapped: Whether an affine map explains the target; else the joint match, which takes one off, is no juror.
 
     Returns:
         Names, the greatest gain first, and faults by name.
@@ -226,7 +232,8 @@ def believed(
     for name, value in values.items():
         if name == first or name in faults:
             continue
-        falls = [juror for juror, most in TOLERANCES.items() if _value(value, juror) < base[juror] - most]
+        jurors = {juror: most for juror, most in TOLERANCES.items() if mapped or juror != "joint_match"}
+        falls = [juror for juror, most in jurors.items() if _value(value, juror) < base[juror] - most]
         near, circular = (_value(value, juror) - base[juror] for juror in ("neighborhood", "circular"))
         gain, least = (near, SURE_GAIN) if sure else (near + circular, LEAST_GAIN)
         if falls:
@@ -288,8 +295,7 @@ def _about_features(chosen: tuple[str, ...], values: Values, first: str) -> str:
     before, after = values[first]["neighborhood"], values[best]["neighborhood"]
     return (
         f"{', '.join(chosen)} {'passes' if len(chosen) == 1 else 'pass'} the vote: by {best}, neighbors among target rows agree "
-        f"{after or 0.0:.2f} above chance, by the unadapted model {before or 0.0:.2f}, and neither circular validation nor joint "
-        f"match speaks against."
+        f"{after or 0.0:.2f} above chance, by the unadapted model {before or 0.0:.2f}, and no juror speaks against."
     )
 
 
