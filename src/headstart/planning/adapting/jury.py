@@ -23,7 +23,7 @@ source accuracy did in 23, IWCV and DEV in 25, SND in 35, entropy in 55."""
 LEAST_GAIN = 0.03
 """Of neighborhood and circular together, for a candidate to be believed."""
 SURE_GAIN = 0.1
-"""Of neighborhood alone, where class shares would explain the target as well."""
+"""Of neighborhood alone, where something simpler would explain the target as well, or nothing does."""
 UNMAPPED = 1.5
 """Times what chance would leave, from which the affine map does not explain the target."""
 COMPARABLE = 0.5
