@@ -94,3 +94,17 @@ def test_neighborhood_takes_off_what_chance_explains():
     probs = np.repeat([[0.9, 0.1], [0.1, 0.9]], [3, 8], axis=0)
     features = np.random.default_rng(1).normal(size=(11, 4))
     assert value("neighborhood", replace(BY_HAND, target_probs=probs, target_features=features)) == pytest.approx(0.0)
+
+
+def test_ensv_never_picks_the_worst_of_eight_over_fifty_shifts():
+    """Boundaries of eight rotations, fitted to a target that is turned against the source by another one."""
+    for seed in range(50):
+        random = np.random.default_rng(seed)
+        angle, angles = random.uniform(-0.6, 0.6), random.uniform(-1.5, 1.5, 8)
+        target = random.normal(size=(151, 2))
+        truth = (target @ [np.cos(angle), np.sin(angle)] > 0).astype(np.int64)
+        rights = 1 / (1 + np.exp(-4 * target @ np.stack([np.cos(angles), np.sin(angles)])))
+        probs = np.stack([1 - rights, rights], axis=2).transpose(1, 0, 2)
+        accuracies = [(one.argmax(axis=1) == truth).mean() for one in probs]
+        scores = [value("ensv", replace(BY_HAND, target_probs=one, ensemble_probs=probs.mean(axis=0))) for one in probs]
+        assert accuracies[int(np.argmax(scores))] > min(accuracies)
