@@ -21,7 +21,7 @@ from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.features.class_statistics import with_absent_classes
+from headstart.features.class_statistics import compact, with_absent_classes
 from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of
 from headstart.features.out_of_fold import inner_folds, out_of_fold
@@ -233,7 +233,7 @@ class EpisodeDraw:
     @classmethod
     def of(cls, wish: MetaLearner, labels: Integers, domains: Integers | None, seed: int) -> EpisodeDraw | None:
         """The draw nearest to what a meta-learner wishes; None where no two classes have two rows."""
-        for own in (domains, None):
+        for own in (_at_least_two(domains), None):
             per_class = _fewest_of_a_domain(labels, own)
             usable = per_class[per_class > (0 if own is not None else 1)]
             if len(usable) > 1:
@@ -254,6 +254,11 @@ class EpisodeDraw:
         first, second = generator_for(draw, "domains").permutation(self.domains.max() + 1)[:2]
         masks = (self.domains == first, self.domains == second)
         return draw_episodes(self.labels, *self.shape, self.num_episodes, draw, *masks)
+
+
+def _at_least_two(domains: Integers | None) -> Integers | None:
+    """The domains numbered without gaps, as rows may be a part of those that were numbered; None where there is one."""
+    return None if domains is None or len(np.unique(domains)) < 2 else compact(domains)
 
 
 def _fewest_of_a_domain(labels: Integers, domains: Integers | None) -> Integers:

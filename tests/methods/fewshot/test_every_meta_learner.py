@@ -166,6 +166,14 @@ def test_support_and_query_come_from_different_domains_where_there_are_several()
     assert seen == {0, 1}
 
 
+def test_a_domain_without_rows_is_not_drawn_from() -> None:
+    _, labels, domains = drawn(9, 0)
+    method = METHODS.get("proto_net")()
+    draw = EpisodeDraw.of(method, labels, 2 * domains, seed=0)
+    assert all(len(draw.at(step)) == draw.num_episodes for step in range(8))
+    assert EpisodeDraw.of(method, np.repeat(labels, 2), np.ones(2 * len(labels), np.int64), seed=0).domains is None
+
+
 def test_the_shape_of_episodes_is_the_largest_that_the_rows_allow() -> None:
     wish = method_from({"kind": "proto_net", "ways": 5, "shots": 5, "queries": 2})
     labels = np.repeat(np.arange(4), (7, 6, 2, 4))
