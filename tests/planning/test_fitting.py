@@ -105,6 +105,15 @@ def test_a_temperature_that_makes_no_sense_is_told_before_the_fit(pictures, make
     )
 
 
+def test_shares_of_another_number_of_models_are_told_before_the_fit(pictures, make_plan, steps, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "fit_rows", None)
+    plan = make_plan(shares=(0.5, 0.5, 0.1))
+    assert refused(PlanError, lambda: fit_plan(pictures, plan, tmp_path / "model", steps, tmp_path)) == (
+        "plan.toml: shares holds 3 numbers instead of 1, one for the plan itself and one for each partner. "
+        "Mend it or delete the line."
+    )
+
+
 def test_a_folder_that_cannot_be_written_is_told(pictures, make_plan, steps, tmp_path, monkeypatch):
     def save(self, folder):
         raise OSError(28, "No space left on device")

@@ -61,12 +61,15 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         workspace: For checkpoints.
 
     Raises:
-        PlanError: The plan's temperature is not above zero.
+        PlanError: The plan's temperature is not above zero, or its shares are not as many as there are models.
         TrainingError: The fit broke down.
         ExportError: The folder cannot be written.
     """
     if plan.temperature is not None and plan.temperature <= 0:
         raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
+    if plan.shares and len(plan.shares) != 1 + len(plan.partners):
+        wanted = f"{1 + len(plan.partners)}, one for the plan itself and one for each partner"
+        raise PlanError(f"plan.toml: shares holds {len(plan.shares)} numbers instead of {wanted}. Mend it or delete the line.")
     candidate = candidate_of(plan)
     backbone = backbone_of(plan)
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))

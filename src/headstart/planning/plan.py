@@ -26,7 +26,7 @@ class Rejected(Record):
 
 
 class Partner(Record):
-    """A closed form whose probabilities are averaged, each with the same weight, with those of what a plan trains by gradient.
+    """What predicts together with what a plan describes, by the weighted geometric mean of the probabilities.
 
     Attributes:
         pretrained: Name of the card.
@@ -62,7 +62,7 @@ class Plan(Record):
         hold_out: Leave the rows that judged the method out of the fit, as is done with many rows, where refitting would cost more
             than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
-        partners: Closed forms that predict together with it, fitted to the same rows.
+        partners: Others that predict together with it, fitted to the same rows.
         shares: How much it and each partner count in the geometric mean of their probabilities; none given counts all alike.
         verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
