@@ -41,6 +41,16 @@ def test_a_planted_affine_shift_is_adapted_to(make_task, identity):
     assert [vote.name for vote in found.votes] == ["source_only", *METHODS[:1], "coral", "linear_monge", "bbse", "mlls"]
 
 
+def test_what_can_have_been_lost_is_counted_on_what_the_model_says(make_task, identity):
+    task, _ = make_task(7, move=moved)
+    model, found = adapt(task, identity, methods=METHODS[:3])
+    unadapted = adapt(task, identity, methods=("source_only",)).model
+    assert len(found.chosen) > 1
+    says, before = (one.predict(task.pool).predicted for one in (model, unadapted))
+    assert [point.label for point in found.map.target] == says.tolist()
+    assert found.at_most_lost == (says != before).mean()
+
+
 @pytest.mark.parametrize("seed", [3, 4])
 def test_other_class_shares_are_corrected_and_nothing_is_moved(make_task, identity, seed):
     task, truth = make_task(seed, shares=SKEWED, spread=1.7)

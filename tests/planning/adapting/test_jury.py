@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from headstart.planning.adapting.jury import believed, believed_turned
+from headstart.planning.adapting.jury import believed, believed_turned, mean_probs
+from headstart.planning.adapting.trying import Candidate, Tried
 
 OWN = 0.8
 
@@ -86,3 +88,12 @@ def test_a_turned_source_wants_the_joint_gap_closed():
         "rough": "neighbors in the target agree less than neighbors in the source",
         "one way": "it falls behind the unadapted model in circular",
     }
+
+
+def test_candidates_together_say_the_geometric_mean_as_a_model_with_partners_does():
+    said = {"sure": [0.98, 0.01, 0.01], "doubting": [0.3, 0.65, 0.05], "other": [0.1, 0.1, 0.8]}
+    candidates = tuple(
+        Candidate(Tried(kind=name, method={}, fault="", seconds=0.0), np.array([probs])) for name, probs in said.items()
+    )
+    expected = np.sqrt(np.array(said["sure"]) * np.array(said["doubting"]))
+    np.testing.assert_allclose(mean_probs(candidates, ("sure", "doubting")), [expected / expected.sum()])

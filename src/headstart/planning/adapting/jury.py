@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
@@ -322,7 +323,14 @@ def _about_labels(chosen: tuple[str, ...]) -> str:
 
 
 def mean_probs(candidates: tuple[Candidate, ...], names: tuple[str, ...]) -> Floats:
-    """The mean of the probabilities of those candidates, float64 [target, class]."""
-    return np.asarray(
-        np.mean([one.target_probs for one in candidates if one.name in names and one.target_probs is not None], axis=0)
-    )
+    """What those candidates say together: the geometric mean of their probabilities, as a model with partners has it.
+
+    Args:
+        candidates: All of them.
+        names: Of those that predict.
+
+    Returns:
+        float64 [target, class].
+    """
+    chosen = [one.target_probs for one in candidates if one.name in names and one.target_probs is not None]
+    return np.asarray(softmax(np.mean(np.log(np.maximum(chosen, 1e-12)), axis=0), axis=1))
