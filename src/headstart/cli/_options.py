@@ -33,6 +33,17 @@ PerClass: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+DataOrEmbedded: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DATA]",
+        help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]",
+        show_default=False,
+    ),
+]
+Only: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SIDE", help="Try one side only: transfer or scratch.", show_default=False)
+]
 Sources: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from headstart.cli import _options as options
 
 POSITION = 0
 
 
 def run(
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[DATA]",
-            help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]",
-            show_default=False,
-        ),
-    ] = None,
+    data: options.DataOrEmbedded = None,
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
     pretrained: options.PretrainedNames = None,
@@ -29,9 +18,7 @@ def run(
     settings: options.Settings = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
-    only: Annotated[
-        str | None, typer.Option(metavar="SIDE", help="Try one side only: transfer or scratch.", show_default=False)
-    ] = None,
+    only: options.Only = None,
     out: options.Out = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
