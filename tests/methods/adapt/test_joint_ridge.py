@@ -63,8 +63,14 @@ def test_a_source_that_says_the_opposite_counts_less_at_a_small_weight(task: Tas
     assert light > heavy + 0.3
 
 
+def test_rows_that_name_no_domain_are_one_source(task: Task) -> None:
+    unnamed = replace(task, source=replace(task.source, domains=()))  # type: ignore[type-var]
+    found = fitted(unnamed, source_weights={"source": 0.25})
+    np.testing.assert_array_equal(found.head.weight, fitted(task, source_weights={"near": 0.25}).head.weight)  # type: ignore[attr-defined]
+
+
 def test_a_weight_for_no_source_is_refused(task: Task) -> None:
-    with pytest.raises(DataError, match=r"^source_weights names nowhere, and the sources are near\.$"):
+    with pytest.raises(DataError, match=r"^source_weights names nowhere, and the sources are near\. Name one of them\.$"):
         fitted(task, source_weights={"nowhere": 0.5})
 
 

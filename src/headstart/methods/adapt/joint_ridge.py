@@ -41,6 +41,7 @@ class JointRidge(Method):
 
     Attributes:
         source_weights: What a row of each source weighs, by the source's name, a target row weighing 1; 1 where it is not named.
+            Rows that name no domain are all of "source".
         blocks: What the head sees.
     """
 
@@ -54,16 +55,17 @@ class JointRidge(Method):
         """See `Method.fit`; source rows are read as well; `training` and `workspace` are not used."""
         check_needs(self, task, backbone)
         source, target = task.source or task.train, task.train
-        names = np.array(source.domains)
-        unknown = sorted(set(self.source_weights) - set(source.domains))
+        names = np.array(source.domains or ("source",) * len(source))
+        known = sorted(set(names.tolist()))
+        unknown = sorted(set(self.source_weights) - set(known))
         if unknown:
-            raise DataError(f"source_weights names {unknown[0]}, and the sources are {', '.join(sorted(set(source.domains)))}.")
+            raise DataError(f"source_weights names {unknown[0]}, and the sources are {', '.join(known)}. Name one of them.")
         features = features_of(concatenate(target, source), backbone)
         representation = Representation.fitted(features, self.blocks)
         rows = np.asarray(representation.rows(features))
         parts = [
             (_labeled(rows[len(target) :][names == name], source.take(names == name)), self.source_weights.get(name, 1.0))
-            for name in sorted(set(source.domains))
+            for name in known
         ]
         found = leave_target_out(_labeled(rows[: len(target)], target), parts, task.num_classes)
         head = LinearHead(representation, np.asarray(found.weight, np.float32), found.bias)
