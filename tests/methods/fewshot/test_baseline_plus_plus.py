@@ -35,3 +35,12 @@ def test_one_row_a_class_has_no_held_out_temperature() -> None:
     head, temperature = BaselinePlusPlus().head_of(features, labels, 3)
     assert temperature == 1.0
     np.testing.assert_array_equal(head.scores(features).argmax(axis=1), labels)
+
+
+def test_rows_of_one_group_are_left_out_together() -> None:
+    features, labels = drawn(31, 2)
+    labels = np.random.default_rng(0).permutation(labels)
+    twice, groups = np.repeat(np.arange(31), 2), np.repeat(np.arange(31), 2)
+    _, apart = BaselinePlusPlus().head_of(features.take(twice), labels[twice], 3)
+    _, together = BaselinePlusPlus().head_of(features.take(twice), labels[twice], 3, groups)
+    assert together > 2 * apart

@@ -56,13 +56,16 @@ class BaselinePlusPlus(Method):
     num_steps: Annotated[int, Field(ge=0, le=10_000), Searched(0, 200)] = 50
     lr: Annotated[float, Field(gt=0, le=1), Searched(1e-4, 1e-1)] = 1e-3
 
-    def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[LinearHead, float]:
+    def head_of(
+        self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None
+    ) -> tuple[LinearHead, float]:
         """The head and its temperature, fitted to features.
 
         Args:
             features: Of the training rows.
             labels: int64 [sample].
             num_classes: Of the task; classes without rows get a score below all others.
+            groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
 
         Returns:
             The head, and the temperature of scores by heads that lack the rows.
@@ -73,7 +76,7 @@ class BaselinePlusPlus(Method):
         def held_scores(fold: Fold) -> Floats:
             return linear_scores(rows[fold.held], *self._directions(rows[fold.fit], labels[fold.fit], num_classes))
 
-        folds = inner_folds(labels, None, 0)
+        folds = inner_folds(labels, groups, 0)
         temperature = 1.0
         if folds:
             scores, held = out_of_fold(held_scores, folds)
@@ -92,5 +95,6 @@ class BaselinePlusPlus(Method):
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; `training` and `workspace` are not used."""
-        head, temperature = self.head_of(features_of(task.train, backbone), task.train.labels, task.num_classes)
+        rows = task.train
+        head, temperature = self.head_of(features_of(rows, backbone), rows.labels, task.num_classes, rows.groups)
         return Model(backbone, head, temperature, task.classes)
