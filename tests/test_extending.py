@@ -17,7 +17,8 @@ from headstart.data.additions import all_of, read_addition
 from headstart.extending import MEMORY, extend, remember
 from headstart.features.extract import features_of
 from headstart.features.ridge_solver import fit_ridge
-from headstart.runs import Run
+from headstart.planning.fitting import task_of_plan
+from headstart.runs import Run, fit
 
 
 def digits(place: Path, counts: dict[str, tuple[int, int]], skipped: int = 0) -> str:
@@ -200,6 +201,18 @@ def test_gone_images_without_sums_are_a_sentence(home: Path) -> None:
     with pytest.raises(DataError) as error:
         remember("run")
     assert str(error.value) == "The data of run (two) are gone or have changed since. Put them back."
+
+
+def test_a_run_that_learned_from_other_domains_is_refused(home: Path) -> None:
+    digits(home / "other", {"zero": (0, 23), "one": (1, 29)}, skipped=60)
+    plan = Run.load("run").plan.model_copy(update={"method": {"kind": "joint_ridge"}, "sources": ("other",)})
+    fit(task_of_plan(plan), plan, Path("joint"))
+    with pytest.raises(PlanError) as error:
+        extend("joint", "more")
+    assert str(error.value) == (
+        "joint learned from images of other domains, which extending would forget. Put the new images beside the old ones, and "
+        "run again."
+    )
 
 
 def test_a_head_that_is_not_linear_is_refused(home: Path, headstart_command) -> None:

@@ -22,6 +22,7 @@ from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
 from headstart.features.ridge_memory import RidgeMemory
 from headstart.features.rows import Rows
+from headstart.methods import METHODS
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.report.html import write_report
@@ -39,7 +40,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
     has learned from, or is tested on, are left out where the place holds them too. Models that predict together with the run's
-    own are left out.
+    own are left out, and so is one that it corrects.
 
     Args:
         run: A finished run, or its folder.
@@ -51,7 +52,8 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
 
     Raises:
         DataError: The place cannot be used, or neither the run's images nor sums over them are at hand.
-        PlanError: The run was pretrained without classes, its model has no linear head, or the folder holds another run.
+        PlanError: The run was pretrained without classes or learned from sources, its model has no linear head, or the folder
+            holds another run.
         ExportError: The folder cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
@@ -97,7 +99,7 @@ def remember(run: Run | str | Path) -> Path:
 
     Raises:
         DataError: The run's data are gone or have changed.
-        PlanError: The run was pretrained without classes, or its model has no linear head.
+        PlanError: The run was pretrained without classes or learned from sources, or its model has no linear head.
         ExportError: The folder cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
@@ -190,6 +192,11 @@ class _Widened:
 def _model_of(run: Run) -> tuple[Model, LinearHead]:
     check_classes(run, "extend")
     model = run.model
+    if "source" in METHODS.get(run.plan.method["kind"]).needs:
+        raise PlanError(
+            f"{run.folder} learned from images of other domains, which extending would forget. Put the new images beside the "
+            "old ones, and run again."
+        )
     if not isinstance(model.head, LinearHead):
         raise PlanError(
             f"{run.folder} has a head of the kind {model.head.settings()['kind']}, and only a linear one can be extended. "
