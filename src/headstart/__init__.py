@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headstart.evaluation.compare import compare
     from headstart.evaluation.protocols import evaluate
     from headstart.extending import extend
+    from headstart.gallery import Gallery
     from headstart.improving import adjust, search
     from headstart.methods.model import Model
     from headstart.planning.plan import Plan
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "Evaluation": "headstart.core.evaluation",
     "Finding": "headstart.core.findings",
+    "Gallery": "headstart.gallery",
     "Model": "headstart.methods.model",
     "Plan": "headstart.planning.plan",
     "Predictions": "headstart.core.predictions",
@@ -60,6 +62,7 @@ _PLACES = {
 __all__ = [
     "Evaluation",
     "Finding",
+    "Gallery",
     "Model",
     "Plan",
     "Predictions",

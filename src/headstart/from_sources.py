@@ -24,6 +24,9 @@ from headstart.planning.ranking import Ranking
 from headstart.planning.source_ranking import SourceRanking
 from headstart.planning.sources import judge_sources_by
 
+FEWEST_LABELED = 50
+"""Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points then."""
+
 
 def judged_sources(task: Task, ranking: Ranking, folder: Path, steps: Steps) -> SourceRanking:
     """The sources, judged; `sources.json` is written.
@@ -58,8 +61,8 @@ def with_used(task: Task, sources: SourceRanking) -> Task:
 
 def asks_for_adapting(task: Task) -> bool:
     """Whether the target's labels are too few for its folds to decide, and other target images are there to adapt to."""
-    counts = task.labeled.class_counts
-    return task.source is not None and task.unlabeled is not None and int(counts.max(initial=0)) <= FEW_LABELS
+    few = len(task.labeled) <= max(FEWEST_LABELED, FEW_LABELS * task.num_classes)
+    return task.source is not None and task.unlabeled is not None and few
 
 
 def adapted_plan(

@@ -168,9 +168,10 @@ class Run:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...] | None:
-        """What inspection noticed; None where the data were not inspected."""
+        """What inspection noticed, and adapting; None where the data were not inspected."""
         noticed = self._record(Findings, "findings.json")
-        return None if noticed is None else noticed.findings
+        adapting = self.adaptation.findings if self.adaptation else ()
+        return None if noticed is None else (*noticed.findings, *adapting)
 
     @cached_property
     def task_summary(self) -> TaskSummary:

@@ -210,3 +210,8 @@ def test_time_left_buys_rows_for_the_final_fit_of_a_closed_form(ladder_at, make_
 def test_a_closed_form_judged_on_all_rows_is_fitted_on_all(ladder_at, make_candidate):
     candidate = make_candidate()
     assert ladder_at(100, 1).final_rows(Judged(candidate, candidate.rung(seconds=10.0))) is None
+
+
+def test_features_and_fits_that_cost_nothing_allow_all_rows(ladder_at, make_candidate):
+    candidate = make_candidate(max_rows=30)
+    assert ladder_at(100, 10, image=0.0).final_rows(Judged(candidate, candidate.rung(seconds=0.0))) is None

@@ -56,6 +56,8 @@ LEAST_SECONDS = 10.0
 LEAST_SHARE = 0.2
 """Of a small budget, in its place."""
 ROWS_STEP = 1_000
+LEAST_SOLVING = 1e-3
+"""Seconds that a fit takes at least, whatever the clock says."""
 MARGIN = 1.2
 """Measured costs vary by about this factor on a busy machine."""
 
@@ -219,7 +221,7 @@ class Ladder:
         if rows is None:
             return None
         price = MARGIN * seconds_per_image(self.backbone(judged.candidate), self.task, self.steps)
-        solving = judged.rung.seconds / rows
+        solving = max(judged.rung.seconds, LEAST_SOLVING) / rows
         paid_for = (max(0.0, self.remaining_seconds) * ALL_SHARE + price * rows) / (price + solving)
         wanted = max(rows, int(paid_for) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted

@@ -30,8 +30,11 @@ IN_TURN = ("mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
 MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source only at first, DeepCORAL is stable."""
 
 
-COSTLY = frozenset({"class_transport", "jdot", "kliep"})
-"""Closed forms that iterate, five to twenty times as long as others: they come after them, so that a budget ends with them."""
+COSTLY = frozenset({"ada_bn", "class_transport", "jdot", "kliep"})
+"""Closed forms that iterate, or look at every picture anew, five to twenty times as long as others: they come after them, so that
+a budget ends with them."""
+LONG_SECONDS = 60.0
+"""What foretells a longer time than this is not tried where no budget was given."""
 
 
 class Tried(Record):
@@ -151,16 +154,11 @@ class Trier:
             return ""
         if self.needless:
             return "it was not tried, as source and target pass for one domain"
-        if self.ends is None:
-            return ""
-        left = self.ends - time.monotonic()
+        left = LONG_SECONDS if self.ends is None else self.ends - time.monotonic()
         if left <= 0:
             return "no time was left"
-        if method.cost == "gradient":
-            needed = method.predicted_seconds(self.scene.task, self.backbone, self.training)
-            if needed > left:
-                return f"it would take {needed:.0f} s, and {left:.0f} s were left"
-        return ""
+        needed = method.predicted_seconds(self.scene.task, self.backbone, self.training)
+        return f"it would take {needed:.0f} s, and {left:.0f} s were left for it; give --minutes more" if needed > left else ""
 
     def _tried(self, method: Method, folder: Path) -> Tried:
         begun = time.perf_counter()
