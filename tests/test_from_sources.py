@@ -137,6 +137,15 @@ def test_a_method_that_learns_from_target_labels_is_refused_where_there_are_none
     assert str(caught.value) == "knn needs labeled target images, and target has none. Label some, or choose source_only."
 
 
+def test_a_method_that_needs_a_source_says_why_none_is_used(tmp_path):
+    wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
+    target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
+    with pytest.raises(PlanError) as caught:
+        chain.run(target, sources=[wrong], method="joint_ridge", out=tmp_path / "run")
+    assert str(caught.value).startswith("By 60 labeled target images, no source is used: wrong, the nearest: its own labels say")
+    assert str(caught.value).endswith("joint_ridge needs one: leave out --method, or name another source.")
+
+
 def test_nothing_is_trained_from_scratch_without_labels(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(PlanError, match="scratch"):

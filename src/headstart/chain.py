@@ -24,6 +24,7 @@ from headstart.core.steps import Steps
 from headstart.data.domains import with_stand_in
 from headstart.data.task import Task
 from headstart.from_sources import adapted_plan, asks_for_adapting, judged_sources, with_used
+from headstart.methods import METHODS
 from headstart.planning import decide as deciding
 from headstart.planning.climbing import Wishes
 from headstart.planning.decision import Decision
@@ -131,6 +132,8 @@ def _plan_of(task: Task, ranking: Ranking, request: Request, folder: Path, steps
     if task.source is None:
         return task, _planned(task, ranking, request, folder, steps)
     judged = judged_sources(task, ranking, folder, steps)
+    if request.method and not judged.used and "source" in METHODS.get(request.method).needs:
+        raise PlanError(f"{judged.sentence} {request.method} needs one: leave out --method, or name another source.")
     used = with_used(task, judged)
     if asks_for_adapting(used):
         wishes = Wishes(request.method, *_wishes(request), request.only)  # type: ignore[arg-type]
