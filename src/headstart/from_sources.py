@@ -25,7 +25,7 @@ from headstart.planning.source_ranking import SourceRanking
 from headstart.planning.sources import judge_sources_by
 
 FEWEST_LABELED = 50
-"""Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points then."""
+"""Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
 
 
 def judged_sources(task: Task, ranking: Ranking, folder: Path, steps: Steps) -> SourceRanking:
