@@ -83,15 +83,15 @@ def forgotten_by(run: Run) -> Forgetting | None:
         run: A finished run.
 
     Returns:
-        Accuracy before and after; None where it started from no run with classes, left that one's network as it was, or the test
-        images are gone.
+        Accuracy before and after; None where it started from no run with classes or from one of two networks, left that one's
+        network as it was, or the test images are gone.
     """
     folder = run_of(run.plan.pretrained)
     if folder is None or run.plan.weights != "pretrained" or not (folder / "model" / "model.json").exists():
         return None
     earlier = Run(folder)
     source, after = replace(earlier.model, partners=()), run.model.backbone
-    if not source.classes or source.backbone.weights_hash == after.weights_hash:
+    if not source.classes or source.base is not None or source.backbone.weights_hash == after.weights_hash:
         return None
     task = task_of(earlier)
     if task is None or task.test is None:

@@ -153,7 +153,7 @@ def test_importing_headstart_imports_nothing_heavy():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_help_answers_within_half_a_second():
+def test_help_answers_within_a_second():
     def seconds() -> float:
         """Of the processor: a busy machine stretches the clock on the wall, not the work."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -161,7 +161,7 @@ def test_help_answers_within_half_a_second():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(3)) < 0.5
+    assert min(seconds() for _ in range(3)) < 1.0
 
 
 def test_a_command_s_file_imports_no_library_above_core():

@@ -11,6 +11,8 @@ from headstart.features.class_statistics import one_hot
 from headstart.features.temperature import fit_temperature
 
 MOST_STEPS = 1_000
+MOST_TURNS = 100_000
+"""Of non-negative least squares, which ends by itself after a few times as many turns as there are classes."""
 TOLERANCE = 1e-10
 """Change of the shares at which iterations stop."""
 OFFSET_PENALTY = 1e-3
@@ -44,7 +46,7 @@ def confused_shares(source_probs: Floats, source_labels: Integers, target_probs:
     system, given = np.vstack([means, np.full(num_classes, 10.0)]), np.append(target_probs.mean(axis=0), 10.0)
     absent = np.bincount(source_labels, minlength=num_classes) == 0
     system[:, absent] = 0.0
-    shares = nnls(system, given)[0]
+    shares = nnls(system, given, maxiter=MOST_TURNS)[0]
     return np.asarray(shares / shares.sum()) if shares.sum() > 0 else np.where(absent, 0.0, 1.0 / (~absent).sum())
 
 

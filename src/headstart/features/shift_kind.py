@@ -13,6 +13,7 @@ from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.features.domain_maps import carried, moments_of, monge_matrix
+from headstart.features.label_shift import MOST_TURNS
 from headstart.features.random_features import RandomFeatures
 from headstart.features.transport import best_rotation
 
@@ -201,7 +202,7 @@ def nearest_shares(means: Floats, target: Floats) -> Floats:
         float64 [class].
     """
     system = np.vstack([means.T, np.full(len(means), SUM_WEIGHT)])
-    shares = nnls(system, np.append(target, SUM_WEIGHT))[0]
+    shares = nnls(system, np.append(target, SUM_WEIGHT), maxiter=MOST_TURNS)[0]
     return np.asarray(shares / shares.sum())
 
 
