@@ -43,6 +43,13 @@ def test_only_the_data_floor_names_hidden_labels():
     assert [str(path) for path in readers if path.parent != source / "data"] == []
 
 
+def test_labels_can_be_replaced_and_taken_off_while_they_stay_where_they_were():
+    whole = image_set()
+    assert whole.labeled_as(np.full(7, 1)).labels.tolist() == [1] * 7
+    assert image_set(sealed=True).without_labels().labels.tolist() == [-1] * 7
+    assert whole.labels.tolist() == [0, 1, 2, 0, 1, 2, -1]
+
+
 def test_class_counts_leave_unlabeled_rows_out():
     assert image_set().class_counts.tolist() == [2, 2, 2]
 

@@ -97,7 +97,7 @@ def test_what_a_pickle_does_to_the_functions_it_gets_dies_with_it():
     np.testing.assert_array_equal(load_plain(PYTHON_2, "batch")[b"data"], [[1, 2, 3], [4, 5, 6]])
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", PYTHON_2[:60], b"\x80\xff."])
+@pytest.mark.parametrize("content", [b"", b"hello", PYTHON_2[:60], b"\x80\xff."], ids=["empty", "text", "cut off", "no code"])
 def test_a_damaged_pickle_is_refused_in_a_sentence(content):
     assert message(content) == "batch: is a damaged pickle. Get the file again."
 

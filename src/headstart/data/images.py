@@ -250,6 +250,14 @@ class ImageSet:
             taken.__dict__["content_keys"] = tuple(self.content_keys[row] for row in index)
         return taken
 
+    def labeled_as(self, labels: Integers) -> ImageSet:
+        """The same rows with other labels, int64 [sample], such as guesses at theirs."""
+        return replace(self, hidden_labels=labels)
+
+    def without_labels(self) -> ImageSet:
+        """The same rows with no label known of any, which may thus be looked at whatever they were."""
+        return replace(self, hidden_labels=np.full(len(self), UNLABELED, np.int64), sealed=False)
+
     def opened_for_evaluation(self) -> ImageSet:
         """The same set with readable labels. Only `headstart.evaluation` calls this; a test holds it to that."""
         return replace(self, sealed=False)

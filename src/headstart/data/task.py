@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.findings import Finding
 from headstart.core.records import fingerprint_of
-from headstart.core.types import UNLABELED, Integers
+from headstart.core.types import Integers
 from headstart.data.folds import Fold, stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
@@ -111,7 +111,7 @@ class Task:
     def pool(self) -> ImageSet:
         """Every row that may be learned from without its label: train, then unlabeled; their labels are hidden."""
         rows = self.train if self.unlabeled is None else concatenate(self.train, self.unlabeled)
-        return replace(rows, hidden_labels=np.full(len(rows), UNLABELED, np.int64))
+        return rows.without_labels()
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:

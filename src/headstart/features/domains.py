@@ -203,5 +203,5 @@ def _sides(task: Task) -> tuple[ImageSet, ImageSet]:
         raise DataError(f"{task.name} has no source to adapt from. Name one with --source, or choose ridge.")
     if not free:
         return task.source, train
-    hidden = replace(free, hidden_labels=np.full(len(free), UNLABELED, np.int64))
+    hidden = free.without_labels()
     return task.source, concatenate(train, hidden) if len(train) else hidden

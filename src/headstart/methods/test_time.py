@@ -10,12 +10,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from headstart.core.errors import DataError, PlanError, did_you_mean
-from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.views import View
@@ -67,7 +65,7 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
     if kind == "batch_norm":
         return replace(model, backbone=with_statistics_of(model.backbone, images, seed=seed))
     learner = _classifier(model, images)
-    unlabeled = replace(images, hidden_labels=np.full(len(images), UNLABELED, np.int64), sealed=False)
+    unlabeled = images.without_labels()
     training = Training(
         epochs=passes, batch_size=FEWEST, lr=LR, weight_decay=0, schedule="constant", warmup=0, clip=0, ema=0, seed=seed
     )

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
-from headstart.core.types import UNLABELED, Floats, Integers
+from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
 from headstart.features.density_ratio import bounded
@@ -100,7 +100,7 @@ def without_labels(task: Task) -> Task:
     labeled = task.labeled
     if not len(labeled):
         return task
-    pool = hidden(concatenate(labeled, task.unlabeled) if task.unlabeled else labeled)
+    pool = (concatenate(labeled, task.unlabeled) if task.unlabeled else labeled).without_labels()
     return replace(task, train=labeled.take(np.empty(0, np.int64)), validation=None, unlabeled=pool)
 
 
@@ -120,7 +120,7 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
     """
     source, bare = check_adaptable(task), without_labels(task)
     assert bare.unlabeled is not None
-    here, there = _spaced(source), hidden(_spaced(bare.unlabeled, len(task.labeled)))
+    here, there = _spaced(source), _spaced(bare.unlabeled, len(task.labeled)).without_labels()
     few = replace(bare, source=here, unlabeled=there)
     blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
     seen = domains_of(few, backbone, blocks, NUM_AXES, seed)
@@ -143,11 +143,6 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
         reweighted=_reweighted(seen, weights),
         shift=shift,
     )
-
-
-def hidden(images: ImageSet) -> ImageSet:
-    """The images without labels, whatever is known of them."""
-    return replace(images, hidden_labels=np.full(len(images), UNLABELED, np.int64), sealed=False)
 
 
 def looked_at(num: int) -> Integers:

@@ -22,7 +22,7 @@ from headstart.methods import METHODS, method_from
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.methods.model import Model
 from headstart.planning.adapting.adaptation import UNADAPTED
-from headstart.planning.adapting.scene import Scene, hidden
+from headstart.planning.adapting.scene import Scene
 from headstart.training.settings import Training
 
 IN_TURN = ("mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
@@ -184,11 +184,11 @@ class Trier:
         predicted = arrays["target"].argmax(axis=1)
         if len(np.unique(predicted)) < 2 or scene.shift.kind == "labels":
             return arrays
-        back = replace(scene.target, hidden_labels=predicted, domains=("target",) * len(scene.target))
-        reverse = replace(scene.task, source=back, unlabeled=replace(hidden(scene.source), domains=()), test=None)
+        back = replace(scene.target.labeled_as(predicted), domains=("target",) * len(scene.target))
+        reverse = replace(scene.task, source=back, unlabeled=replace(scene.source.without_labels(), domains=()), test=None)
         way = method if method.cost == "closed form" else METHODS.get(UNADAPTED)()
         return_model = way.fit(reverse, model.backbone, self.training)
-        return arrays | {"circular": return_model.predict(hidden(scene.source)).probs}
+        return arrays | {"circular": return_model.predict(scene.source.without_labels()).probs}
 
 
 def _arrays(path: Path) -> dict[str, Floats]:
