@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scipy.stats import norm
+
 from headstart.backbones.loading import card_of
 from headstart.core.errors import PlanError
 from headstart.planning.costs import needs_pool
 from headstart.planning.decision import Comparison
 from headstart.planning.judge import Judged
+from headstart.planning.multiplicity import is_ahead, level_of_best
 from headstart.planning.verdict import SMALLEST_GAIN, Side, advantage, compared, wins
 
 SURE = 1.645
@@ -33,19 +36,21 @@ def best_closed(judged: Sequence[Judged], pool_trusted: bool) -> Judged | None:
     """The closed form to transfer with.
 
     Ridge on stages and pixels of the cheapest network is the default. Another head replaces it when its log loss is lower beyond
-    noise, another network when it also gains a point: few rows would otherwise choose by chance. So does the best of those that
-    learn from unlabeled rows too; where the pool is trusted it stands unless it is worse beyond noise.
+    the noise that the best of so many meets, another network when it also gains a point: few rows would otherwise choose by
+    chance. So does the best of those that learn from unlabeled rows too; where the pool is trusted it stands unless it is worse
+    beyond noise.
     """
     closed = [one for one in judged if one.rung.family == "transfer" and one.predictions is not None]
     closed = [one for one in closed if one.temperature is None]
     supervised = [one for one in closed if not needs_pool(one.candidate.method)]
     best: Judged | None = None
+    sure = float(norm.isf(level_of_best(len(supervised) - 1)))
     for one in sorted(supervised, key=lambda one: (_price(one), not _is_default(one))):
         if best is None:
             best = one
             continue
         worth = _price(one) == _price(best) or _accuracy(one) - _accuracy(best) >= SMALLEST_GAIN
-        best = one if worth and advantage(side_of(one), side_of(best)) > SURE else best
+        best = one if worth and advantage(side_of(one), side_of(best)) > sure else best
     pooled = min((one for one in closed if needs_pool(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
         return best or pooled
@@ -53,16 +58,17 @@ def best_closed(judged: Sequence[Judged], pool_trusted: bool) -> Judged | None:
 
 
 def best_transfer(judged: Sequence[Judged], pool_trusted: bool, seed: int) -> tuple[Judged | None, list[Comparison]]:
-    """The best closed form, unless a gradient candidate is better beyond noise and by an amount that matters."""
+    """The best closed form, unless a gradient candidate is better by an amount that matters, and beyond the noise of so many."""
     best = best_closed(judged, pool_trusted)
     made = []
-    for challenger in judged:
-        if challenger.rung.family != "transfer" or challenger.temperature is None:
-            continue
+    challengers = [one for one in judged if one.rung.family == "transfer" and one.temperature is not None]
+    level = level_of_best(len(challengers))
+    for challenger in challengers:
         if best is None:
             best = challenger
             continue
-        comparison = compared(side_of(challenger), side_of(best), seed)
+        alone = compared(side_of(challenger), side_of(best), seed)
+        comparison = alone.model_copy(update={"significant": is_ahead(alone, level)})
         made.append(comparison)
         best = challenger if wins(comparison) else best
     return best, made
