@@ -242,6 +242,15 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
     ]
 
 
+def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(climbing, "HARD_ENOUGH", -1.0)
+    decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=1, steps=steps)
+    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
+    assert [(rung.status, rung.reason) for rung in tuned] == [
+        ("skipped", "with fewer than 100 labels held-out rows cannot tell whether it helps")
+    ]
+
+
 def test_looking_at_unlabeled_rows_is_off_the_budget_once(vectors, ranking, steps):
     task = with_pool(vectors(shift=1.2, num=300), 260)
     first, _ = decide(task, ranking(), minutes=1, steps=steps)
