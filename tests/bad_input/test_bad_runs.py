@@ -77,6 +77,12 @@ REFUSED: dict[str, tuple[str, str]] = {
     "method: misspelled": ("run vectors.npz --method rigde", '"rigde" is not a method. Did you mean "ridge"?'),
     "method: to describe, misspelled": ("methods rigde", 'Did you mean "ridge"?'),
     "method: missing for data": ("fit vectors.npz", "vectors.npz is data, so --method KIND is needed."),
+    "method: misspelled, before data are looked for": (
+        "fit nowhere --method rigde",
+        '"rigde" is not a method. Did you mean "ridge"?',
+    ),
+    "method: in a search, misspelled": ("search nowhere --method rigde -o s", '"rigde" is not a method. Did you mean "ridge"?'),
+    "set: in a fit, before data are looked for": ("fit nowhere --method knn --set k=-1", "--set: method.k is not a field."),
     "method: beside a plan": ("fit plan.toml --method knn", "plan.toml names its own method and model."),
     "method: of pictures, given vectors": ("fit vectors.npz --method lp_ft -o x", "lp_ft trains on pictures."),
     "method: in run, of pictures, given vectors": ("run vectors.npz --method lp_ft", "needs pictures"),

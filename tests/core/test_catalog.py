@@ -69,6 +69,12 @@ def test_an_unknown_name_is_refused_with_the_nearest(tools):
     assert refused(lambda: tools.get("hamer")) == ('"hamer" is not a tool. Did you mean "hammer"? Known: empty, hammer, spade.')
 
 
+def test_a_command_may_list_the_names_in_place_of_the_message(tools):
+    long = Catalog(tools.package, tools.word, tools.accepts, tools.leave_out, listed_by="headstart tools")
+    assert refused(lambda: long.get("hamer")) == '"hamer" is not a tool. Did you mean "hammer"? `headstart tools` lists all.'
+    assert refused(lambda: long.get("nail")) == '"nail" is not a tool. `headstart tools` lists all.'
+
+
 def test_a_file_without_an_entry_is_refused(tools):
     assert refused(lambda: tools.get("empty")) == "tool_shed.empty holds no tool."
     assert refused(tools.all) == "tool_shed.empty holds no tool."

@@ -152,7 +152,7 @@ def test_what_a_method_needs_is_looked_for_before_anything_is_fitted(pictures, r
 
 def test_an_unknown_method_is_refused_with_the_nearest(vectors, ranking):
     text = refused(lambda: decide(vectors(), ranking(), method="rigde"))
-    assert text.startswith('"rigde" is not a method. Did you mean "ridge"? Known: ')
+    assert text == '"rigde" is not a method. Did you mean "ridge"? `headstart methods` lists all.'
 
 
 def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monkeypatch):

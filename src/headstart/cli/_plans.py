@@ -64,10 +64,13 @@ def plan_and_task(
         The task and the plan.
 
     Raises:
-        PlanError: The file names its own method and model, and another one was given; or data come without a method.
+        PlanError: The file names its own method and model, and another one was given; data come without a method; or a method, a
+            model or a setting does not exist.
     """
     from headstart.data.task import Task
+    from headstart.methods import METHODS
     from headstart.planning.fitting import task_of_plan
+    from headstart.planning.plan import Plan
 
     if Path(plan_or_data).suffix.lower() == ".toml":
         if method or pretrained:
@@ -76,6 +79,9 @@ def plan_and_task(
         return task_of_plan(plan), plan
     if method is None:
         raise PlanError(f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself.")
+    METHODS.get(method)
+    unread = Plan(data=plan_or_data, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
+    changed(unread, settings)  # what is wrong is said before any image is read
     task = Task.from_folder(plan_or_data, seed, per_class)
     return task, plan_by_hand(task, method, pretrained, weights, per_class, settings)
 

@@ -27,13 +27,22 @@ class Catalog(Generic[T]):
         word: What one entry is called in messages and in the entry-point group: "method", "score", "reader".
         accepts: Tells the entry from a module's other content.
         leave_out: Module names that are not entries.
+        listed_by: The command that lists all entries, where there are too many for a message; none names them all there.
     """
 
-    def __init__(self, package: str, word: str, accepts: Callable[[Any], bool], leave_out: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        package: str,
+        word: str,
+        accepts: Callable[[Any], bool],
+        leave_out: frozenset[str] = frozenset(),
+        listed_by: str = "",
+    ) -> None:
         self.package = package
         self.word = word
         self.accepts = accepts
         self.leave_out = leave_out
+        self.listed_by = listed_by
 
     @cached_property
     def _modules(self) -> dict[str, str]:
@@ -73,7 +82,8 @@ class Catalog(Generic[T]):
         plug_in = self._plug_ins().get(name)
         if plug_in is None:
             near = did_you_mean(name, self.names())
-            raise PlanError(f'"{name}" is not a {self.word}.{near} Known: {", ".join(self.names())}.')
+            known = f"`{self.listed_by}` lists all." if self.listed_by else f"Known: {', '.join(self.names())}."
+            raise PlanError(f'"{name}" is not a {self.word}.{near} {known}')
         try:
             value = plug_in.load()
         except (ImportError, AttributeError) as error:

@@ -7,7 +7,11 @@ from headstart.core.errors import PlanError
 from headstart.methods.base import Method
 
 METHODS: Catalog[type[Method]] = Catalog(
-    "headstart.methods", "method", is_final_class(Method), frozenset({"base", "model", "heads", "meta_learner", "test_time"})
+    "headstart.methods",
+    "method",
+    is_final_class(Method),
+    frozenset({"base", "model", "heads", "meta_learner", "test_time"}),
+    listed_by="headstart methods",
 )
 
 
