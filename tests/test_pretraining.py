@@ -308,13 +308,21 @@ def test_minutes_set_the_number_of_epochs(
     monkeypatch.setattr(
         "headstart.methods.base.GradientMethod.predicted_seconds", lambda self, task, backbone, training: 3.0 * training.epochs
     )
-    for number, (place, minutes) in enumerate(
-        [(unlabeled, 1), (unlabeled, 1e6), (unlabeled, 0.01), (labeled, 1), (labeled, 1e6)]
+    wished = {"training.epochs": 100}
+    for number, (place, minutes, settings) in enumerate(
+        [
+            (unlabeled, 1, {}),
+            (unlabeled, 1e6, {}),
+            (unlabeled, 0.01, {}),
+            (unlabeled, 1e6, wished),
+            (labeled, 1, wished),
+            (labeled, 1e6, wished),
+        ]
     ):
         with pytest.raises(KeyboardInterrupt):
-            pretrain(place, minutes=minutes, settings={"training.epochs": 100}, out=tmp_path / str(number))
-    # 0.9 minutes hold 18 epochs of 3 seconds; without labels more time means more epochs, up to 1,000.
-    assert [plan.training.epochs for plan in plans] == [18, 1000, 1, 18, 100]
+            pretrain(place, minutes=minutes, settings=settings, out=tmp_path / str(number))
+    # 0.9 minutes hold 18 epochs of 3 seconds; without labels more time means more epochs, up to 1,000 or what is wished.
+    assert [plan.training.epochs for plan in plans] == [18, 1000, 1, 100, 18, 100]
 
 
 def test_settings_reach_the_method_and_the_training(unlabeled: Path, tmp_path: Path) -> None:
@@ -326,7 +334,7 @@ def test_settings_reach_the_method_and_the_training(unlabeled: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("wish", "text"),
     [
-        ({"method": "simclr"}, '"simclr" is not a method. Did you mean "sim_clr"? Known: '),
+        ({"method": "simclr"}, '"simclr" is not a method. Did you mean "sim_clr"? `headstart methods` lists all.'),
         ({"method": "ridge"}, "ridge trains no network. Choose supervised, sim_clr or another: `headstart methods` lists all."),
         (
             {"method": "sim_clr", "settings": {"temperatures": 1}},
@@ -340,6 +348,21 @@ def test_a_wish_that_cannot_be_fulfilled_is_told_in_one_sentence(
     wish: dict[str, Any], text: str, unlabeled: Path, tmp_path: Path
 ) -> None:
     assert refused(PlanError, lambda: pretrain(unlabeled, out=tmp_path / "run", **wish)).startswith(text)
+
+
+def test_a_wish_that_came_to_nothing_leaves_the_folder_free(unlabeled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    text = '--set training: epoch is not a field. Did you mean "epochs"?'
+    assert refused(PlanError, lambda: pretrain(unlabeled, settings={"training.epoch": 1}, out=folder)) == text
+    assert not folder.exists()
+    misspelled = {**SHORT, "teacher": "efficientnet_lite", "teacher_pixels": 8}
+    text = '"efficientnet_lite" is not a pretrained model. Did you mean'
+    assert refused(
+        PretrainedError, lambda: pretrain(unlabeled, method="distillation", settings=misspelled, out=folder)
+    ).startswith(text)
+    assert pretrain(unlabeled, settings=SHORT, out=folder).plan.method["kind"] == "sim_clr"
+    text = f"{folder} holds something else than this pretraining. Give another --out, or delete it."
+    assert refused(PlanError, lambda: pretrain(unlabeled, settings=SHORT, seed=1, out=folder)) == text
 
 
 def test_an_unknown_model_is_told_at_once(unlabeled: Path) -> None:

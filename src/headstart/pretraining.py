@@ -82,7 +82,7 @@ def pretrain(
         method: "supervised", or any method that trains a network; by default "supervised" where there are two classes.
         pretrained: Name of the model to go on from; the small network from scratch where absent.
         weights: "none" starts from random weights; by default those of the model.
-        minutes: How long it may take. Methods that need no labels use all of it.
+        minutes: How long it may take. Methods that need no labels use all of it, unless the number of epochs is set.
         settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
         seed: Of split, initialization and training.
         out: The run's folder; None for `runs/NAME-FINGERPRINT`.
@@ -107,6 +107,7 @@ def pretrain(
         settings=settings or {},
         seed=seed,
     )
+    _training_with(request, Training())
     if method is not None:
         _method_of(request, method)
     with stage("reading the data"):
@@ -137,12 +138,14 @@ def _method_of(request: Request, kind: str) -> Method:
 
 
 def _claim(folder: Path, request: Request, task: Task) -> None:
-    """Refuse a folder that holds anything but this very pretraining, before any work."""
+    """Refuse a folder that holds anything but this very pretraining, or one that came to nothing, before any work."""
     path = folder / "request.json"
     content = json.dumps({"pretraining": request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
     if folder.exists() and not folder.is_dir():
         raise PlanError(f"{folder} is a file. Give another --out.")
-    if folder.exists() and any(folder.iterdir()) and not (path.exists() and path.read_text(encoding="utf-8") == content):
+    same = path.exists() and path.read_text(encoding="utf-8") == content
+    came_to_nothing = path.exists() and not any((folder / "steps").glob("fit-*"))
+    if folder.exists() and any(folder.iterdir()) and not (same or came_to_nothing):
         raise PlanError(f"{folder} holds something else than this pretraining. Give another --out, or delete it.")
     write_atomically(path, content)
 
@@ -194,7 +197,10 @@ def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> 
         method=settings_of(method),
         training=_training(task, method, pixels, from_scratch, request),
     )
-    return plan if request.minutes is None else _within(request.minutes, plan, task, method)
+    if request.minutes is None:
+        return plan
+    most = MOST_EPOCHS if method.label_free and "training.epochs" not in request.settings else plan.training.epochs
+    return _within(request.minutes, plan, task, method, most)
 
 
 def _training(task: Task, method: Method, pixels: int, from_scratch: bool, request: Request) -> Training:
@@ -203,16 +209,23 @@ def _training(task: Task, method: Method, pixels: int, from_scratch: bool, reque
         usual = pretraining_training(len(task.pool), task.seed)
     elif from_scratch:
         usual = scratch_training(len(task.labeled), pixels, task.seed)
+    return _training_with(request, usual)
+
+
+def _training_with(request: Request, usual: Training) -> Training:
+    """The usual training with the wished fields."""
     wishes = {key.removeprefix("training."): value for key, value in request.settings.items() if key.startswith("training.")}
     return Training.from_dict({**usual.to_dict(), **wishes}, "--set training")
 
 
-def _within(minutes: float, plan: Plan, task: Task, method: Method) -> Plan:
-    """The plan with as many epochs as fit; what needs no labels gains from every further one, what learns them from enough."""
+def _within(minutes: float, plan: Plan, task: Task, method: Method, most: int) -> Plan:
+    """The plan with as many epochs as fit, but no more than `most`.
+
+    What needs no labels gains from every further one, and what learns them from enough; who names a number wants no more.
+    """
     training = plan.training
     seconds = method.predicted_seconds(task, backbone_of(plan), training)
     affordable = int(training.epochs * FITTING_SHARE * 60 * minutes / seconds)
-    most = MOST_EPOCHS if method.label_free else training.epochs
     return plan.model_copy(update={"training": training.model_copy(update={"epochs": max(1, min(affordable, most))})})
 
 
