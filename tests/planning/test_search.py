@@ -338,6 +338,13 @@ def test_a_method_without_settings_and_one_that_lacks_something_are_refused_at_o
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_method_lacks_in_its_backbone_is_told_before_the_folder_is_taken(pictures, tmp_path):
+    plan = Plan(data="x", pretrained="small_cnn", weights="none", input_pixels=8, method={"kind": "co_tuning"})
+    text = "co_tuning needs the classifier that small_cnn was trained with, and there is none. Choose l2_sp, or lp_ft."
+    assert refused(PlanError, lambda: search.search(pictures, plan, tmp_path / "study")) == text
+    assert not (tmp_path / "study").exists()
+
+
 def test_without_optuna_nothing_is_begun(task, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     refused(MissingExtraError, lambda: search.search(task, plan_of(), tmp_path))

@@ -237,8 +237,8 @@ def search(
     """
     check_optuna()
     check_budget(minutes, trials)
-    check_needs(method_from(plan.method, "method"), task)
     check_folds(task)
+    check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
     space = space_of(plan, held)
     if not space and held:
         raise PlanError(f"{plan.method['kind']}: what could be searched is held at {', '.join(held)}. Leave one of them out.")
