@@ -53,6 +53,31 @@ def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart
     assert ("none of them (nearest:" in " ".join(answer.out.split())) == (green["label"] is None)
 
 
+def test_what_is_none_of_the_classes_has_no_probability_in_the_table(gallery, tmp_path, headstart_command, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw, odd = np.random.default_rng(3), Path("o.png")
+    Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(odd)
+    shown = headstart_command("fewshot", "predict", gallery, odd).out
+    row = json.loads(headstart_command("fewshot", "predict", gallery, odd, "--json").out)
+    assert row["label"] is None
+    assert f"{row['probability']:.3f}" not in shown
+    assert f"{row['similarity']:.2f} like it, {row['threshold']:.2f} needed)" in " ".join(shown.split())
+
+
+def test_a_file_that_is_not_there_makes_no_gallery(tmp_path, headstart_command) -> None:
+    answer = headstart_command("fewshot", "enroll", tmp_path / "new", "red", tmp_path / "typo.png", "--pretrained", "pixels")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f'error: No image of "red" can be read: {tmp_path / "typo.png"}')
+    assert headstart_command("fewshot", "enroll", tmp_path / "new", " ", tmp_path / "typo.png").code == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_gallery_without_a_class_says_so(gallery, headstart_command) -> None:
+    for name in ("red", "blue"):
+        headstart_command("fewshot", "forget", gallery, name)
+    assert headstart_command("fewshot", "list", gallery).out.endswith("It holds no class yet.\n")
+
+
 def test_predict_exits_with_1_where_a_file_cannot_be_read(gallery, patches, tmp_path, headstart_command) -> None:
     (tmp_path / "broken.png").write_bytes(b"nothing")
     answer = headstart_command("fewshot", "predict", gallery, patches["red"], tmp_path / "broken.png", "--json")

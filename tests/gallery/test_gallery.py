@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from headstart.core import records
-from headstart.core.errors import DataError, PlanError, PretrainedError
+from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.gallery import Gallery
 from headstart.gallery import ground as ground_module
 
@@ -24,7 +24,7 @@ def gallery(tmp_path: Path, pictures: dict[str, list[Path]]) -> Gallery:
 
 
 def message(call) -> str:
-    with pytest.raises((DataError, PlanError, PretrainedError)) as caught:
+    with pytest.raises((DataError, ExportError, PlanError, PretrainedError)) as caught:
         call()
     return str(caught.value)
 
@@ -109,6 +109,12 @@ def test_a_class_cannot_be_enrolled_twice(gallery, pictures) -> None:
     )
 
 
+def test_the_command_to_forget_can_be_copied_where_a_name_has_blanks(gallery, pictures) -> None:
+    gallery.enroll({"dark gray": pictures["gray"][:1]})
+    found = message(lambda: gallery.enroll({"dark gray": pictures["gray"][1:]}))
+    assert f"`headstart fewshot forget {gallery.folder} 'dark gray'`" in found
+
+
 def test_no_image_and_no_name_are_refused(gallery, pictures) -> None:
     expected = 'No image was given for "new", and a class needs at least 1. Name its image files.'
     assert message(lambda: gallery.enroll({"new": []})) == expected
@@ -184,6 +190,17 @@ def test_damage_and_a_later_layout_are_one_sentence(gallery) -> None:
     found = message(lambda: Gallery.open(gallery.folder).classes())
     assert found.startswith(f"{broken} is damaged (")
     assert found.endswith("Delete it and enroll its class again.")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(pictures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ground_module, "load_backbone", lambda *_, **__: pytest.fail("work was begun"))
+    path = pictures["red"][0]
+    expected = f"{path} is a file, and a gallery is a folder. Choose another name."
+    assert message(lambda: Gallery.create(path / "below", NET)) == message(lambda: Gallery.create(path, NET)) == expected
+    monkeypatch.setattr(ground_module.os, "access", lambda *_: False)
+    assert message(lambda: Gallery.create(tmp_path / "new", NET)) == (
+        f"{tmp_path} is read-only, so that no gallery can be kept in it. Choose another folder."
+    )
 
 
 def test_a_meta_learner_needs_a_source_and_must_be_one(tmp_path) -> None:

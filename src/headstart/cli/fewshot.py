@@ -48,8 +48,10 @@ def enroll(
     from headstart.cli._printing import print_json
     from headstart.cli._rows import image_paths
     from headstart.gallery import Gallery
+    from headstart.gallery.gallery import looked_at
 
     paths = image_paths(images)
+    looked_at({name: paths})
     if (gallery / "gallery.json").exists():
         opened = Gallery.open(gallery)
         _check_wishes(opened, pretrained, source, method)
@@ -96,7 +98,8 @@ def listed(gallery: GalleryFolder, as_json: options.Json = False) -> None:
     if card.sentence:
         made.append(("Embedding", plain(card.sentence)))
     rows_shown = [(plain(name, "bold"), f"{count:,}") for name, count in classes.items()]
-    show(facts(made), "", table(("class", "images"), rows_shown, right=("images",)))
+    shown = table(("class", "images"), rows_shown, right=("images",)) if classes else "It holds no class yet."
+    show(facts(made), "", shown)
 
 
 def predict(
@@ -108,11 +111,15 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Recognize images, or say that they are none of the classes; exit code 1 where files cannot be read."""
+    from headstart.cli._printing import show, table
     from headstart.cli._rows import image_paths, print_rows
     from headstart.gallery import Gallery
 
     rows = Gallery.open(gallery).predict(image_paths(paths))
-    print_rows(rows if as_json else [_shown(row) for row in rows], as_json)
+    if as_json:
+        print_rows(rows, as_json)
+    else:
+        show(table(("path", "label", "probability"), map(_cells, rows), right=("probability",)))
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -159,8 +166,16 @@ def _range(low: float, high: float) -> str:
     return f"{low:.3f} to {high:.3f}"
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return row if "error" in row or row["label"] else {**row, "label": f"none of them (nearest: {row['nearest']})"}
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A row of the table; what is none of the classes has no probability of being one."""
+    from headstart.cli._printing import plain
+
+    if "error" in row:
+        return plain(row["path"]), plain(row["error"].removeprefix(f"{row['path']}: "), "red"), ""
+    if row["label"] is not None:
+        return plain(row["path"]), plain(row["label"], "bold"), f"{row['probability']:.3f}"
+    like = f"{row['similarity']:.2f} like it, {row['threshold']:.2f} needed"
+    return plain(row["path"]), plain(f"none of them (nearest: {row['nearest']}, {like})"), ""
 
 
 def _tell(*sentences: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +81,9 @@ class Gallery:
 
         Raises:
             DataError: There is a gallery already, or the source cannot be used.
+            PlanError: A meta-learner is named without a source.
             PretrainedError: The backbone cannot be had.
+            ExportError: The folder cannot be made or written.
         """
         place = Path(folder)
         ground = ground_on(place, pretrained, FileImages(tuple(Path(file) for file in like)), source, method, seed)
@@ -117,10 +120,8 @@ class Gallery:
             PretrainedError: The backbone is gone or has changed.
         """
         shelf = self.shelf
-        self._check_names(images, shelf)
-        names = [name for name, files in images.items() for _ in files]
-        files = FileImages(tuple(Path(file) for each in images.values() for file in each))
-        looked = scan(files)
+        self._check_free(images, shelf)
+        names, files, looked = looked_at(images)
         rows = self._rows_to_enroll(names, files, looked, shelf)
         features = self._features(files, [row for own in rows.values() for row in own])
         ends = np.cumsum([len(own) for own in rows.values()])
@@ -194,18 +195,14 @@ class Gallery:
         nothing = np.full(len(rows), UNLABELED, np.int64)
         return features_of(ImageSet(images, (), nothing, np.arange(len(rows))), self.backbone)
 
-    def _check_names(self, images: Mapping[str, Sequence[str | Path]], shelf: Shelf) -> None:
-        for name, files in images.items():
-            if not name.strip():
-                raise DataError(f'The class name "{name}" is empty. Give the class a name.')
-            if not files:
-                raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
+    def _check_free(self, images: Mapping[str, Sequence[str | Path]], shelf: Shelf) -> None:
         there = shelf.taken(images)
         if there is not None:
             count = self.classes()[there]
             raise DataError(
                 f'"{there}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
-                f"Forget it first (`headstart fewshot forget {self.folder} {there}`), or choose another name."
+                f"Forget it first (`headstart fewshot forget {shlex.quote(str(self.folder))} {shlex.quote(there)}`), or choose "
+                "another name."
             )
 
     def _rows_to_enroll(self, names: list[str], files: FileImages, looked: Scan, shelf: Shelf) -> dict[str, list[int]]:
@@ -225,10 +222,34 @@ class Gallery:
             if key not in taken:
                 rows[name].append(row)
             taken[key] = name
-        for name, own in rows.items():
-            if not own:
-                raise DataError(f'No image of "{name}" can be read: {looked.problems[names.index(name)]}')
         return rows
+
+
+def looked_at(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], FileImages, Scan]:
+    """The class, the file and the scan of each image that is to be enrolled; nothing is computed of it yet.
+
+    Args:
+        images: Image files by class name.
+
+    Returns:
+        One row an image.
+
+    Raises:
+        DataError: A class has no name, or no image that can be read.
+    """
+    for name, given in images.items():
+        if not name.strip():
+            raise DataError(f'The class name "{name}" is empty. Give the class a name.')
+        if not given:
+            raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
+    names = [name for name, given in images.items() for _ in given]
+    files = FileImages(tuple(Path(file) for given in images.values() for file in given))
+    looked = scan(files)
+    readable = {name for name, problem in zip(names, looked.problems, strict=True) if not problem}
+    for name, problem in zip(names, looked.problems, strict=True):
+        if name not in readable:
+            raise DataError(f'No image of "{name}" can be read: {problem}')
+    return names, files, looked
 
 
 def _row(names: list[str], probs: Any, similarity: float, threshold: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.numpy import load_file, save
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
-from headstart.core.errors import DataError, PlanError, PretrainedError
+from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
 from headstart.core.types import Floats
 from headstart.data.images import FileImages, ImageSet
@@ -103,9 +104,11 @@ def ground_on(
         DataError: The folder holds a gallery, or the source is feature vectors.
         PlanError: A meta-learner is named without a source.
         PretrainedError: The backbone cannot be had.
+        ExportError: The folder cannot be made or written.
     """
     if (folder / "gallery.json").exists():
         raise DataError(f"{folder} holds a gallery already. Enroll into it, or choose another folder.")
+    _check_writable(folder)
     if method is not None:
         meta_learner(method)
         if source is None:
@@ -129,6 +132,15 @@ def ground_on(
         sentence=sentence,
     )
     return Ground(card, background, embedding, relatives)
+
+
+def _check_writable(folder: Path) -> None:
+    """Before anything is computed; where the folder is not there, the nearest one above it is asked."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise ExportError(f"{there} is a file, and a gallery is a folder. Choose another name.")
+    if not os.access(there, os.W_OK):
+        raise ExportError(f"{there} is read-only, so that no gallery can be kept in it. Choose another folder.")
 
 
 def native_pixels_of(images: FileImages) -> int:
