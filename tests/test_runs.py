@@ -15,7 +15,7 @@ from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning import fitting, judge
 from headstart.planning.plan import Plan
-from headstart.runs import Run, fit, list_runs
+from headstart.runs import Run, damaged_runs, fit, list_runs
 
 
 @pytest.fixture
@@ -130,6 +130,18 @@ def test_runs_are_listed_oldest_first(task, tmp_path):
     (tmp_path / "unfinished" / "model").mkdir(parents=True)
     assert [run.folder.name for run in list_runs(tmp_path)] == ["b", "a", "c"]
     assert list_runs(tmp_path / "none") == []
+
+
+def test_a_damaged_run_is_named_and_does_not_hide_the_others(task, tmp_path):
+    for name in ("whole", "half", "binary"):
+        fit(task, plan_of(), tmp_path / name)
+    (tmp_path / "half" / "task.json").write_text('{"name": ')
+    (tmp_path / "binary" / "plan.toml").write_bytes(b"\xff\xfe\0")
+    assert [run.folder.name for run in list_runs(tmp_path)] == ["whole"]
+    told = damaged_runs(tmp_path)
+    assert told[f"{tmp_path / 'half'}"].startswith(f"{tmp_path / 'half' / 'task.json'}: not valid JSON (")
+    assert told[f"{tmp_path / 'binary'}"] == f"{tmp_path / 'binary'}: a file is not UTF-8 text. Restore or delete it."
+    assert len(told) == 2
 
 
 def test_without_a_place_the_folder_is_named_after_data_and_plan(task, tmp_path, monkeypatch):

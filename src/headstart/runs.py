@@ -234,9 +234,27 @@ class Run:
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:
-    """The finished runs in a folder, oldest first."""
+    """The finished runs in a folder, oldest first; those that `damaged_runs` names are left out."""
+    return [run for run in _runs_in(folder) if not _damage(run)]
+
+
+def damaged_runs(folder: str | Path = "runs") -> dict[str, str]:
+    """The runs in a folder that cannot be read, each with a sentence that says why."""
+    return {str(run.folder): damage for run in _runs_in(folder) if (damage := _damage(run))}
+
+
+def _runs_in(folder: str | Path) -> list[Run]:
     found = [path.parent.parent for path in Path(folder).glob("*/model/model.json")]
     return [Run(path) for path in sorted(found, key=lambda path: (path / "model" / "model.json").stat().st_mtime)]
+
+
+def _damage(run: Run) -> str:
+    """Why plan, task or result cannot be read; empty where they can."""
+    try:
+        _ = run.plan, run.task_summary, run.result
+    except (PlanError, UnicodeDecodeError) as error:
+        return str(error) if isinstance(error, PlanError) else f"{run.folder}: a file is not UTF-8 text. Restore or delete it."
+    return ""
 
 
 def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:

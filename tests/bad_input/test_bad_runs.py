@@ -154,6 +154,17 @@ def finished(place, headstart_command):
     return place / "r"
 
 
+def test_a_damaged_run_beside_others_is_named_and_stops_nothing(finished, headstart_command):
+    shutil.copytree(finished, finished.parent / "runs" / "whole")
+    shutil.copytree(finished, finished.parent / "runs" / "half")
+    (finished.parent / "runs" / "half" / "task.json").write_text("{")
+    answer = headstart_command("runs", "--json")
+    assert answer.code == 0
+    assert [run["folder"] for run in json.loads(answer.out)] == ["runs/whole"]
+    assert answer.err.startswith("warning: runs/half is left out: runs/half/task.json: not valid JSON (")
+    assert headstart_command("search", "vectors.npz", "--method", "knn", "--trials", "1", "-o", "study").code == 0
+
+
 OF_A_RUN: dict[str, tuple[str, str]] = {
     "another plan in its folder": ("fit plan.toml --set seed=5 -o r", "r holds the fit of another plan"),
     "pictures for a model of vectors": ("predict r pictures", "are pictures, and embeddings takes feature vectors."),

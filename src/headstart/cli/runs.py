@@ -18,8 +18,10 @@ def runs(
 ) -> None:
     """List the runs of a folder with their verdicts."""
     from headstart.cli._printing import interval, plain, print_json, show, table
-    from headstart.runs import list_runs
+    from headstart.runs import damaged_runs, list_runs
 
+    for place, damage in damaged_runs(folder).items():
+        typer.echo(f"warning: {place} is left out: {damage}", err=True)
     results = [(str(run.folder), run.plan, run.result) for run in list_runs(folder)]
     if as_json:
         print_json([{"folder": place, **result} for place, _, result in results])

@@ -96,10 +96,21 @@ def test_a_pretrained_run_s_card_names_its_source_and_its_own_normalization(tmp_
     assert Backbone.load(tmp_path / "kept").weights_hash == backbone.weights_hash
 
 
-def test_a_damaged_card_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["model/backbone/card.json", "lineage.json"])
+def test_a_damaged_one_does_not_keep_the_others_from_being_listed(damaged: str, tmp_path: Path) -> None:
+    for name in ("whole", "damaged"):
+        _run(tmp_path / name)
+        enlist(tmp_path / name)
+    (tmp_path / "damaged" / damaged).write_text("{", encoding="utf-8")
+    names = [card.name for card in pretrained(provider="own_runs") if str(tmp_path) in card.name]
+    assert names == [f"run:{tmp_path / 'whole'}"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"card": {}}'])
+def test_a_damaged_card_is_told(text: str, tmp_path: Path) -> None:
     _run(tmp_path)
     path = tmp_path / "model" / "backbone" / "card.json"
-    path.write_text("{", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(PretrainedError) as caught:
         card_of(f"run:{tmp_path}")
     assert str(caught.value).startswith(f"{path} cannot be read (")

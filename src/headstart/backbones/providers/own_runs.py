@@ -26,8 +26,15 @@ class OwnRuns(Provider):
     summary: ClassVar[str] = "what an earlier run trained: run:FOLDER"
 
     def cards(self) -> list[Pretrained]:
+        """Those listed whose cards can be read: a damaged one is told when it is asked for by name."""
         names = sorted(_name_of(folder) for folder in _listed() if _place(folder) is not None)
-        return [card for name in names if (card := self.card(name)) is not None]
+        return [card for name in names if (card := self._readable(name)) is not None]
+
+    def _readable(self, name: str) -> Pretrained | None:
+        try:
+            return self.card(name)
+        except (PretrainedError, PlanError):
+            return None
 
     def card(self, name: str) -> Pretrained | None:
         if run_of(name) is None:
@@ -115,6 +122,7 @@ def _saved(name: str) -> tuple[Pretrained, dict[str, Any]]:
     path = _folder(name) / "card.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        _ = values["transform"], values["source_classes"]
         return Pretrained.from_dict(values["card"], str(path)), values
     except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
         raise PretrainedError(f"{path} cannot be read ({error}). Fit the run again.") from None
