@@ -86,6 +86,13 @@ def test_few_rows_have_no_curve():
     assert learning_curve(*blobs(40), 3, 0) is not None
 
 
+def test_parts_that_leave_classes_with_hardly_a_row_have_no_curve(monkeypatch):
+    assert learning_curve(*blobs(83, num_classes=7), 7, 0) is None  # 20 rows of 7 classes
+    assert learning_curve(*blobs(84, num_classes=7), 7, 0) is not None
+    monkeypatch.setattr(module, "MOST_ROWS", 81)
+    assert learning_curve(*blobs(840, num_classes=7), 7, 0) is None
+
+
 def test_real_errors_fall_with_rows_and_the_seed_decides_the_draws():
     made = learning_curve(*blobs(240, width=31), 3, 0)
     errors = [point.error for point in made.points]
