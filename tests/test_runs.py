@@ -55,6 +55,13 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.environment["packages"]["numpy"] == np.__version__
 
 
+def test_judging_sources_and_adapting_count_as_deciding(tmp_path):
+    (tmp_path / "steps").mkdir()
+    lines = ("rank-1\t2.000\n", "sources-1\t3.000\n", "adapt-1\t40.000\n", "decide-1\t0.500\n", "fold-1\t7.000\n")
+    (tmp_path / "steps" / "log.tsv").write_text("".join(lines))
+    assert Run(tmp_path).seconds == {"inspect": 0, "rank": 2.0, "decide": 43.5, "fit": 0, "evaluate": 0}
+
+
 @pytest.mark.parametrize("name", ["evaluation", "findings", "pool_audit", "rate_curve", "env", "task", "decision"])
 def test_a_file_that_was_cut_short_is_named_with_its_folder(task, tmp_path, name):
     fit(task, plan_of(), tmp_path / "run")

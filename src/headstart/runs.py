@@ -40,7 +40,14 @@ from headstart.planning.source_ranking import SourceRanking
 from headstart.training.rate_finder import RateCurve
 
 Kind = TypeVar("Kind", bound=Record)
-STAGES = ("inspect", "rank", "decide", "fit", "evaluate")
+STAGES = {
+    "inspect": ("inspect",),
+    "rank": ("rank",),
+    "decide": ("sources", "decide", "adapt"),
+    "fit": ("fit",),
+    "evaluate": ("evaluate",),
+}
+"""The steps whose seconds a stage counts: judging sources and adapting to a target are ways to decide."""
 
 
 class Findings(Record):
@@ -187,7 +194,7 @@ class Run:
     def seconds(self) -> dict[str, float]:
         """Seconds spent by stage."""
         spent = Steps(self.folder / "steps").seconds()
-        return {name: spent.get(name, 0.0) for name in STAGES}
+        return {stage: sum(spent.get(name, 0.0) for name in names) for stage, names in STAGES.items()}
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -24,6 +24,6 @@ def test_a_run_that_adapted_gives_its_estimate_and_why():
     assert "Verdict   adapted" in text
     assert "coral passes the vote." in text
     assert "Sources   near is used." in text
-    assert "accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; no target label" in text
+    assert "accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone" in text
     kept = shown(run_view("runs/a", {"adaptation": {**adaptation, "chosen": ["source_only"]}}, ""))
     assert "Verdict   not adapted" in kept

@@ -27,6 +27,7 @@ from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
 from headstart.planning.plan import Plan, Rejected
 from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.planning.source_ranking import SourceRanking
 from headstart.training.rate_finder import RateCurve
 
 CHOSEN = "ridge on stages+pixels of efficientnet_lite1"
@@ -44,6 +45,7 @@ class FakeRun:
     decision: Decision | None = None
     rate_curve: RateCurve | None = None
     forgetting: Forgetting | None = None
+    sources: SourceRanking | None = None
     adaptation: Adaptation | None = None
     adjustment: Adjustment | None = None
     extension: Extension | None = None

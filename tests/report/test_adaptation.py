@@ -64,7 +64,7 @@ def test_it_shows_reasons_estimates_votes_and_what_can_have_been_lost(make_run):
     assert "No target label was read." in section
     assert "25.0% of the target images got another class than from the unadapted model" in section
     assert '<tr class="is-chosen"><th scope="row">coral</th><td class="n">0.800</td>' in section
-    assert "it &lt;collapsed&gt;" in section
+    assert '<th scope="row">tca<span class="sub">it &lt;collapsed&gt;</span></th>' in section
     assert "target, predicted a &lt;b&gt;" in section
     assert section.count("<circle") == 6
 
@@ -81,6 +81,30 @@ def test_the_headline_says_whether_anything_was_adapted(make_run):
     fitted = replace(run, decision=None, adaptation=adaptation())
     assert headline(fitted) == "Adapted from source to target"
     assert headline(replace(fitted, adaptation=adaptation(("source_only",)))) == "From the source, without adaptation"
+
+
+def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    summary = run.task_summary.model_copy(
+        update={"num_train": 0, "train_counts": (0, 0), "num_source": 71, "source_domains": ("x",)}
+    )
+    page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
+    assert '<p class="quote">coral passes the vote.</p>' in page
+    assert "says what was tried, and who decided" in page
+    assert "written by hand" not in page
+    assert "nothing was decided, so" not in page
+    assert "71 source images" in page
+    assert "Training images per class" not in page
+    assert "<dt>Source</dt><dd>71</dd>" in page
+    assert "with labeled images of x as the source" in page
+
+
+def test_a_candidate_that_was_not_tried_changed_nothing_that_is_known(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    untried = Vote(name="dann", method={}, values={}, refused="no time was left", changed=0.0, seconds=0)
+    found = adaptation().model_copy(update={"votes": (vote("source_only", 0.4), untried)})
+    row = section_of(report_html(replace(run, adaptation=found), task)).split("dann")[1].split("</tr>")[0]
+    assert row.endswith('<td class="n">–</td>')
 
 
 def test_both_maps_share_one_scale_that_is_the_same_in_both_directions():

@@ -14,7 +14,7 @@ def test_signs_are_true_minus_signs_and_zero_has_none():
     assert numbers.points(-0.00001) == "0.0"
     assert numbers.signed(-0.1234) == "−0.123"
     assert numbers.points_range(Estimate(value=0, low=-0.013, high=0.02)) == "−1.3 to +2.0"
-    assert numbers.points(float("nan")) == numbers.percent(float("nan")) == "–"
+    assert numbers.points(float("nan")) == numbers.percent(float("nan")) == numbers.percent(None) == "–"
     assert numbers.decimal(None) == numbers.decimal(float("nan")) == "–"
     assert numbers.decimal(-1.5) == "−1.500"
 

@@ -148,12 +148,12 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
 
 
 def _estimate_line(adaptation: dict[str, Any] | None) -> str:
-    """What is thought of an adapted model before any target label is read."""
+    """What an adapted model's confidence says; it is no measurement."""
     if adaptation is None:
         return ""
     now, before = adaptation["accuracy"], adaptation["unadapted_accuracy"]
     span = f"{now['low']:.2f} to {now['high']:.2f}"
-    return f"accuracy about {now['value']:.2f} ({span}), unadapted {before['value']:.2f}; no target label was read for it"
+    return f"accuracy about {now['value']:.2f} ({span}), unadapted {before['value']:.2f}; from confidence alone"
 
 
 def _findings_line(count: int, grave: int) -> str:

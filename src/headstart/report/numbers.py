@@ -9,13 +9,13 @@ from headstart.core.estimate import Estimate
 MINUS = "\N{MINUS SIGN}"
 
 
-def percent(value: float, digits: int = 1) -> str:
-    """A share as per cent; a dash where it is not a number.
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as per cent; a dash where there is none, or it is not a number.
 
     >>> percent(0.9345)
     '93.5%'
     """
-    return "–" if math.isnan(value) else f"{100 * value:.{digits}f}%"
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}%"
 
 
 def percent_range(estimate: Estimate, digits: int = 1) -> str:

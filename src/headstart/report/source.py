@@ -18,6 +18,7 @@ from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import Ranking
+from headstart.planning.source_ranking import SourceRanking
 from headstart.training.rate_finder import RateCurve
 
 
@@ -47,6 +48,10 @@ class Reported(Protocol):
     @property
     def forgetting(self) -> Forgetting | None:
         """What was lost on an earlier task."""
+
+    @property
+    def sources(self) -> SourceRanking | None:
+        """What labeled sources are worth."""
 
     @property
     def adaptation(self) -> Adaptation | None:

@@ -1,0 +1,56 @@
+"""The section on sources shows what each is worth and why it is used; it is not there without one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headstart.core.estimate import Estimate
+from headstart.planning.source_ranking import SourceJudgment, SourceRanking
+from headstart.report.html import report_html
+
+
+def judgment(name: str, weight: float, on_target: Estimate | None, reason: str) -> SourceJudgment:
+    return SourceJudgment(
+        name=name,
+        num_images=1234,
+        num_classes=3,
+        common_classes=(),
+        name_overlap=None if on_target is None else 0.75,
+        agreement=None,
+        proxy_a=1.634,
+        mmd=-0.0301,
+        otdd=None,
+        leep=None,
+        nce=None,
+        own=Estimate(value=0.967, low=0.9, high=0.99),
+        own_chance=0.25,
+        own_p_value=1e-9,
+        on_target=on_target,
+        weight=weight,
+        reason=reason,
+    )
+
+
+def test_without_sources_there_is_no_section(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    assert 'id="sources"' not in report_html(run, task)
+
+
+def test_it_shows_each_source_with_its_reason_and_marks_those_in_use(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    rows = (
+        judgment("night", 0.1, Estimate(value=0.512, low=0.4, high=0.6), "it <helps>"),
+        judgment("day", 0.0, None, "it says nothing"),
+    )
+    found = SourceRanking(
+        sources=rows, choice="weights", used=("night",), num_labeled=7, sentence="By 7 labels, night.", notes=("A note.",)
+    )
+    page = report_html(replace(run, sources=found), task)
+    section = page[page.index('id="sources"') :].split("</section>")[0]
+    assert '<p class="lead">By 7 labels, night.</p>' in section
+    assert '<tr class="is-chosen"><th scope="row">night<span class="sub">it &lt;helps&gt;</span></th>' in section
+    used, unused = section.split("<tr")[2:4]
+    for cell in ("1,234", "1.63", "−0.030", "75%", "96.7%", "51.2%", "0.1"):
+        assert f'<td class="n">{cell}</td>' in used
+    assert unused.count('<td class="n">–</td>') == 5
+    assert "A note.</p>" in section
