@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart.applying import forgotten_by, task_of
+from headstart.applying import forgotten_by, predict, task_of
 from headstart.runs import Run
 
 
@@ -133,3 +133,70 @@ def test_nothing_is_forgotten_by_what_leaves_the_network_or_does_not_start_from_
 def test_without_the_source_s_data_a_fit_goes_through_unmeasured(source, headstart_command):
     shutil.rmtree("two")
     assert continued(headstart_command, "fine_tune", "tuned").forgetting is None
+
+
+def stamped(path: Path, value: int) -> str:
+    """A picture unlike any shade: stripes."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[::2, :, value] = 255
+    Image.fromarray(pixels).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def shades(tmp_path, monkeypatch, headstart_command):
+    """A run on two shades of 15 pictures each, all learned from."""
+    monkeypatch.chdir(tmp_path)
+    shaded(tmp_path / "train" / "train", ("dark", "light"), 150)
+    words = ("fit", "train", "--method", "ridge", "--pretrained", "pixels", "-o", "judging")
+    assert headstart_command(*words).code == 0
+    return tmp_path
+
+
+def test_images_that_look_like_no_class_get_no_label(shades):
+    run = Run.load("judging")
+    known = [str(shades / "train" / "train" / name / "3.png") for name in ("dark", "light")]
+    rows = predict(run, [*known, stamped(shades / "odd.png", 1), "gone.png"], refuse=0.05)
+    assert [row.get("label") for row in rows] == ["dark", "light", None, None]
+    assert rows[2]["refused"] is True
+    assert rows[2]["nearest"] == max(rows[2]["probs"], key=rows[2]["probs"].get)
+    assert rows[2]["familiarity"] <= 0.05 < min(row["familiarity"] for row in rows[:2])
+    assert set(rows[3]) == {"path", "error"}
+    assert predict(run, [*known[:1], str(shades / "odd.png")])[1] == rows[2]
+
+
+def test_nothing_is_refused_at_a_share_of_nothing(shades):
+    rows = predict(Run.load("judging"), [stamped(shades / "odd.png", 0)], refuse=0)
+    assert rows[0]["label"] == rows[0]["nearest"]
+    assert rows[0]["refused"] is False
+
+
+def test_an_old_run_predicts_and_refuses_to_refuse(shades, headstart_command):
+    card = shades / "judging" / "model" / "model.json"
+    card.write_text(card.read_text(encoding="utf-8").replace('"remembers": true', '"remembers": false'), encoding="utf-8")
+    odd = stamped(shades / "odd.png", 2)
+    answer = headstart_command("predict", "judging", odd, "--json")
+    assert (answer.code, set(json.loads(answer.out))) == (0, {"path", "label", "nearest", "probability", "probs"})
+    told = "Nothing was refused: the model was saved without what it takes to judge how familiar an image looks.\n"
+    assert answer.err == told
+    assert headstart_command("predict", "judging", odd, "--refuse", "0").err == ""
+    answer = headstart_command("predict", "judging", odd, "--refuse", "0.1")
+    assert answer.code == 2
+    assert answer.err == (
+        "error: judging: This model was saved without what it takes to judge how familiar an image looks: an earlier version "
+        "fitted it, or too few images. Fit the run again, or refuse nothing (--refuse 0).\n"
+    )
+
+
+def test_a_share_that_is_none_is_told_and_one_too_fine_as_well(shades, headstart_command):
+    odd = stamped(shades / "odd.png", 2)
+    answer = headstart_command("predict", "judging", odd, "--refuse", "5")
+    assert answer.code == 2
+    assert answer.err == "error: refuse = 5 is not a share of images. Give 0 or more, and less than 1.\n"
+    answer = headstart_command("predict", "judging", odd, "--refuse", "0.01")
+    assert answer.err == "Nothing was refused: too few images tell familiarity below 0.04, and the share is 0.01.\n"
+
+
+def test_a_file_of_answers_counts_the_unknown_ones(shades, headstart_command):
+    answer = headstart_command("predict", "judging", stamped(shades / "odd.png", 1), "-o", "out.csv")
+    assert answer.err == "out.csv: 0 labeled, 1 unknown, 0 unreadable\n"

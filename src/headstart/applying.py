@@ -20,20 +20,39 @@ from headstart.data.splitting import reader_for
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.protocols import evaluate
+from headstart.methods.model import CANNOT_JUDGE
 from headstart.planning.fitting import task_of_plan
 from headstart.runs import Run
 
+USUAL_REFUSAL = 0.05
+"""Share of known images that are refused: the usual level of a test."""
 
-def predict(run: Run, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+
+def predict(run: Run, paths: Sequence[str | Path], refuse: float | None = None) -> list[dict[str, Any]]:
     """One row a file: its path with label, probability and all probabilities, or with the error that kept it from being read.
+
+    An image that looks less familiar than all but a share `refuse` of known ones is refused: it gets no label. Each file is
+    judged for itself, whatever others come with it.
 
     Args:
         run: A finished run.
         paths: Image files.
+        refuse: Share of images of known classes that may be refused, 0 for none; None for a twentieth if the model can judge.
 
     Returns:
-        `{"path", "label", "probability", "probs"}` or `{"path", "error"}`, in the order of the paths.
+        `{"path", "label", "nearest", "probability", "probs", "familiarity", "refused"}` or `{"path", "error"}`, in the order of
+        the paths. `label` is None where the image is refused; `nearest`, the likeliest class, and its probability are given all
+        the same. The last two are left out where the model cannot judge familiarity.
+
+    Raises:
+        PlanError: `refuse` is no share.
+        DataError: The model cannot judge familiarity, and it is to refuse.
     """
+    if refuse is not None and not 0.0 <= refuse < 1.0:
+        raise PlanError(f"refuse = {refuse:g} is not a share of images. Give 0 or more, and less than 1.")
+    model = run.model
+    if refuse and model.witness is None:
+        raise DataError(f"{run.folder}: {CANNOT_JUDGE}")
     images = FileImages(tuple(Path(path) for path in paths))
     problems = scan(images).problems
     readable = np.flatnonzero([not problem for problem in problems])
@@ -41,11 +60,18 @@ def predict(run: Run, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     if len(readable):
         classes = run.model.classes
         nothing = np.full(len(readable), UNLABELED, np.int64)
-        predicted = run.predict(ImageSet(images.take(readable), classes, nothing, np.arange(len(readable))))
+        shown = ImageSet(images.take(readable), classes, nothing, np.arange(len(readable)))
+        predicted = model.predict(shown)
         for row, probs in zip(readable.tolist(), predicted.probs, strict=True):
             best = int(probs.argmax())
             shares = {name: float(share) for name, share in zip(classes, probs, strict=True)}
-            rows[row] = {"path": str(paths[row]), "label": classes[best], "probability": float(probs[best]), "probs": shares}
+            answer = {"label": classes[best], "nearest": classes[best], "probability": float(probs[best]), "probs": shares}
+            rows[row] = {"path": str(paths[row]), **answer}
+        if model.witness is not None:
+            share = USUAL_REFUSAL if refuse is None else refuse
+            for row, familiarity in zip(readable.tolist(), model.familiarity(shown).tolist(), strict=True):
+                refused = familiarity <= share
+                rows[row] |= {"familiarity": familiarity, "refused": refused} | ({"label": None} if refused else {})
     return rows
 
 

@@ -61,6 +61,30 @@ def test_the_table_shows_labels_and_errors_and_takes_brackets_for_brackets(capsy
     assert max(map(len, out.splitlines())) <= 80
 
 
+JUDGED = [
+    {**ROWS[0], "nearest": "cat", "familiarity": 0.125, "refused": False},
+    {**ROWS[0], "path": "odd.png", "label": None, "nearest": "cat", "familiarity": 0.01, "refused": True},
+    ROWS[1],
+]
+
+
+def test_the_table_calls_refused_images_unknown(capsys):
+    print_rows(JUDGED, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["path", "label", "probability", "familiarity"]
+    assert next(line for line in lines if "a b.png" in line).split()[-3:] == ["cat", "0.750", "0.125"]
+    assert "unknown (nearest: cat)" in next(line for line in lines if "odd.png" in line)
+
+
+def test_files_carry_familiarity_and_leave_the_label_of_refused_images_empty(tmp_path):
+    write_rows(tmp_path / "out.csv", JUDGED)
+    first, second, third = csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline=""))
+    assert list(first)[:6] == ["path", "label", "nearest", "probability", "familiarity", "refused"]
+    assert (first["label"], first["familiarity"], first["refused"]) == ("cat", "0.125", "False")
+    assert (second["label"], second["nearest"], second["refused"]) == ("", "cat", "True")
+    assert third["refused"] == ""
+
+
 def test_csv_has_a_column_a_class(tmp_path):
     write_rows(tmp_path / "out.csv", ROWS)
     rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline="")))

@@ -53,13 +53,17 @@ def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
-    cells = [
-        (plain(row["path"]), plain(row["error"].removeprefix(f"{row['path']}: "), "red"), "")
-        if "error" in row
-        else (plain(row["path"]), plain(row["label"], "bold"), f"{row['probability']:.3f}")
-        for row in rows
-    ]
-    show(table(("path", "label", "probability"), cells, right=("probability",)))
+    judged = any("familiarity" in row for row in rows)
+    columns = ("path", "label", "probability", *(["familiarity"] if judged else []))
+    show(table(columns, [_cells(row)[: len(columns)] for row in rows], right=columns[2:]))
+
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    path = plain(row["path"])
+    if "error" in row:
+        return path, plain(row["error"].removeprefix(f"{row['path']}: "), "red"), "", ""
+    label = plain(f"unknown (nearest: {row['nearest']})") if row.get("refused") else plain(row["label"], "bold")
+    return path, label, f"{row['probability']:.3f}", f"{row['familiarity']:.3f}" if "familiarity" in row else ""
 
 
 def check_format(path: Path) -> str:
@@ -111,7 +115,9 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
-    columns = ["path", "label", "probability", *(f"prob_{name}" for name in classes), "error"]
+    judged = ["familiarity", "refused"] if any("familiarity" in row for row in rows) else []
+    nearest = ["nearest"] if any("nearest" in row for row in rows) else []
+    columns = ["path", "label", *nearest, "probability", *judged, *(f"prob_{name}" for name in classes), "error"]
     flat = [
         {
             **{key: value for key, value in row.items() if key != "probs"},

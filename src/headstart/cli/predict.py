@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import _options as options
+
+if TYPE_CHECKING:
+    from headstart.methods.model import Model
 
 POSITION = 16
 
@@ -22,21 +25,52 @@ def predict(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write .csv, .parquet or .jsonl instead.", show_default=False),
     ] = None,
+    refuse: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Give no label to images that look less familiar than all but this share of known ones; 0 labels all. "
+            "[dim]\\[0.05, where the model can judge][/dim]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Label new images; files that cannot be read give a row with the error, and exit code 1."""
+    """Label new images; those that look like none of the model's classes are unknown.
+
+    How familiar an image looks is judged for it alone: 0.2 says that a fifth of known images look no more familiar. Files that
+    cannot be read give a row with the error, and exit code 1.
+    """
     from headstart.applying import predict as predict_files
     from headstart.cli._rows import check_format, image_paths, keep_rows, print_rows
     from headstart.runs import Run
 
     if out:
         check_format(out)
-    rows = predict_files(Run.load(run), image_paths(paths))
-    unread = sum("error" in row for row in rows)
+    finished = Run.load(run)
+    rows = predict_files(finished, image_paths(paths), refuse)
+    unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
     if as_json or not out:
         print_rows(rows, as_json)
     if out:
         keep_rows(out, rows, printed=as_json)
-        typer.echo(f"{out}: {len(rows) - unread:,} labeled, {unread:,} unreadable", err=True)
+        typer.echo(f"{out}: {len(rows) - unread - refused:,} labeled, {refused:,} unknown, {unread:,} unreadable", err=True)
+    tell_judging(finished.model, refuse)
     if unread:
         raise typer.Exit(1)
+
+
+def tell_judging(model: Model, refuse: float | None) -> None:
+    """Say on stderr why nothing can be refused, where that was wished for."""
+    from headstart.applying import USUAL_REFUSAL
+
+    share = USUAL_REFUSAL if refuse is None else refuse
+    if share and model.witness is None:
+        typer.echo(
+            "Nothing was refused: the model was saved without what it takes to judge how familiar an image looks.", err=True
+        )
+    elif share and share < model.least_familiarity:
+        least = model.least_familiarity
+        typer.echo(
+            f"Nothing was refused: too few images tell familiarity below {least:.2g}, and the share is {share:g}.", err=True
+        )

@@ -19,8 +19,14 @@ from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import write_atomically
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
+from headstart.features.acquaintance import Acquaintance
 from headstart.features.extract import features_of
 from headstart.methods.heads import Head, head_from
+
+CANNOT_JUDGE = (
+    "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
+    "images. Fit the run again, or refuse nothing (--refuse 0)."
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Model:
         partners: Models of the same classes that predict together with it, by the geometric mean of the probabilities.
         shares: How much its own and each partner's probabilities count in that mean; none given counts all alike.
         base: A model of the same classes that this one corrects: the scores are added to its scores over its temperature.
+        acquaintance: What its network remembers, to say how familiar an image looks; None where another part remembers, or none.
 
     Reference: Kumar, Ma, Liang & Raghunathan, "Calibrated Ensembles Can Mitigate Accuracy Tradeoffs Under Distribution Shift",
         UAI 2022 (calibrated probabilities of a fine-tuned model and of a head on frozen features, averaged).
@@ -48,6 +55,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     shares: tuple[float, ...] = ()
     base: Model | None = None
+    acquaintance: Acquaintance | None = None
 
     def scores(self, images: ImageSet) -> Floats:
         """Scores without partners; softmax of scores over the temperature gives probabilities.
@@ -91,8 +99,36 @@ class Model:
             return own
         return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.shares)
 
+    @property
+    def witness(self) -> Model | None:
+        """The part that can say how familiar an image looks; None in a model that was saved without what that takes."""
+        parts = (self, *([self.base] if self.base else []), *self.partners)
+        return next((part for part in parts if part.acquaintance is not None), None)
+
+    @property
+    def least_familiarity(self) -> float:
+        """The lowest familiarity that it can give; 1 where it cannot judge."""
+        return self.witness.acquaintance.least if self.witness and self.witness.acquaintance else 1.0
+
+    def familiarity(self, images: ImageSet) -> Floats:
+        """How familiar images look, each judged for itself; see `Acquaintance.familiarity`.
+
+        Args:
+            images: Pictures, or feature vectors.
+
+        Returns:
+            float64 [sample], in (0, 1]; low for images that look like none of those learned from.
+
+        Raises:
+            DataError: The model was saved without what it takes to judge.
+        """
+        witness = self.witness
+        if witness is None or witness.acquaintance is None:
+            raise DataError(CANNOT_JUDGE)
+        return witness.acquaintance.familiarity(features_of(images, witness.backbone))
+
     def save(self, folder: Path) -> None:
-        """Write `backbone/`, `head.safetensors`, `base/`, `partners/` and, last, `model.json`.
+        """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.
 
         Args:
             folder: Where; made if absent.
@@ -104,6 +140,8 @@ class Model:
         _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
+        if self.acquaintance is not None:
+            write_atomically(folder / "acquaintance.safetensors", save(self.acquaintance.arrays()))
         if self.base is not None:
             self.base.save(folder / "base")
         for place, partner in enumerate(self.partners):
@@ -115,6 +153,7 @@ class Model:
             "partners": len(self.partners),
             "shares": self.shares,
             "corrects": self.base is not None,
+            "remembers": self.acquaintance is not None,
         }
         write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
 
@@ -134,6 +173,7 @@ class Model:
         try:
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             arrays = load_file(folder / "head.safetensors")
+            remembered = load_file(folder / "acquaintance.safetensors") if card.get("remembers") else None
         except (OSError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
         head = head_from(arrays, card["head"])
@@ -142,7 +182,8 @@ class Model:
         partners = tuple(cls.load(folder / "partners" / str(place)) for place in range(card.get("partners", 0)))
         shares = tuple(card.get("shares", ()))
         base = cls.load(folder / "base") if card.get("corrects") else None
-        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, shares, base)
+        acquaintance = None if remembered is None else Acquaintance.from_arrays(remembered)
+        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, shares, base, acquaintance)
 
 
 def _carry(source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ from headstart.data.domains import only_sources
 from headstart.data.task import Task
 from headstart.features.extract import settled
 from headstart.methods.model import Model
+from headstart.planning.acquainting import acquainted
 from headstart.planning.candidate import Candidate, Family
 from headstart.planning.judge import fit_rows, fold_inputs, judge
 from headstart.planning.plan import Plan
@@ -77,11 +78,14 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
-    partners = []
+    partners, untouched = [], {backbone.weights_hash}
     for partner in candidate.of_partners:
         own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, plan.seed)
         partners.append(fit_rows(task, rows, partner, own, None))
+        untouched.add(own.weights_hash)
     model = replace(model, partners=tuple(partners), shares=plan.shares)
+    held = task.labeled.take(task.folds[0].held) if plan.hold_out else None
+    model = acquainted(model, task.restricted_to(rows), untouched, held)
     shown = task.labeled if len(task.labeled) else task.pool
     if not shown.images.embedded:
         settled(shown, model.backbone)  # what has been trained has not been run yet

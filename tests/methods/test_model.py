@@ -1,0 +1,79 @@
+"""A model says how familiar images look, with whichever part of it remembers, and keeps that when it is saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.task import Task
+from headstart.features.acquaintance import acquaintance_of
+from headstart.methods import method_from
+from headstart.methods.model import Model
+from headstart.training.settings import Training
+
+CANNOT = (
+    "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
+    "images. Fit the run again, or refuse nothing (--refuse 0)."
+)
+
+
+@pytest.fixture
+def task() -> Task:
+    labels = np.arange(47) % 3
+    rows = np.random.default_rng(1).normal(size=(47, 5)) + 3 * np.eye(5)[labels]
+    at = np.arange(47)
+    return Task("set", ("a", "b", "c"), ImageSet(Embeddings(rows.astype(np.float32), "set", at), ("a", "b", "c"), labels, at))
+
+
+@pytest.fixture
+def plain(task) -> Model:
+    backbone = load_backbone("embeddings", "pretrained", 0, 0)
+    return method_from({"kind": "ridge"}).fit(task, backbone, Training())
+
+
+@pytest.fixture
+def knowing(task, plain) -> Model:
+    return replace(plain, acquaintance=acquaintance_of(task, plain.backbone))
+
+
+def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):
+    knowing.save(tmp_path)
+    again = Model.load(tmp_path)
+    assert np.array_equal(again.familiarity(task.train), knowing.familiarity(task.train))
+    assert again.least_familiarity == 1 / 48
+    assert np.array_equal(again.predict(task.train).probs, plain.predict(task.train).probs)
+
+
+def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(task, knowing, tmp_path):
+    knowing.save(tmp_path)
+    (tmp_path / "acquaintance.safetensors").unlink()
+    card = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    del card["remembers"]
+    (tmp_path / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    old = Model.load(tmp_path)
+    assert np.array_equal(old.predict(task.train).probs, knowing.predict(task.train).probs)
+    assert old.least_familiarity == 1.0
+    with pytest.raises(DataError) as caught:
+        old.familiarity(task.train)
+    assert str(caught.value) == CANNOT
+
+
+def test_a_file_that_is_gone_makes_the_model_incomplete(knowing, tmp_path):
+    knowing.save(tmp_path)
+    (tmp_path / "acquaintance.safetensors").unlink()
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path} holds no whole model (")
+
+
+def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, plain, knowing, tmp_path):
+    familiarity = knowing.familiarity(task.train)
+    for name, whole in {"base": replace(plain, base=knowing), "partner": replace(plain, partners=(plain, knowing))}.items():
+        whole.save(tmp_path / name)
+        assert np.array_equal(Model.load(tmp_path / name).familiarity(task.train), familiarity)
