@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from headstart.applying import predict, task_of
+from headstart.backbones.learned import learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.data.additions import all_of, read_addition
 from headstart.extending import MEMORY, extend, remember
@@ -188,6 +189,7 @@ def test_a_network_that_was_trained_is_extended_on_its_own_features(home: Path, 
     made = extend("tuned", "more", out=home / "extended")
     assert made.model.head.representation is None
     assert made.extension.new.value > 0.7
+    assert learned_in(home / "extended") == learned_in(home / "tuned") != frozenset()
 
 
 def test_gone_images_without_sums_are_a_sentence(home: Path) -> None:

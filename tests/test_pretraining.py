@@ -15,8 +15,10 @@ from sklearn.datasets import load_digits
 
 from headstart import pretraining
 from headstart.applying import evaluate_on, predict
+from headstart.backbones.learned import learned_by
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.chain import run as headstart_run
 from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError
 from headstart.data.task import Task
@@ -25,6 +27,7 @@ from headstart.features.extract import features_of
 from headstart.improving import adjust
 from headstart.planning.plan import Plan
 from headstart.planning.rank import rank
+from headstart.planning.search import search
 from headstart.pretraining import pretrain
 from headstart.runs import Run, fit
 from headstart.training import loop
@@ -44,6 +47,17 @@ def labeled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (digit, count) in COUNTS.items():
         (place / name).mkdir(parents=True)
         for row in np.flatnonzero(load_digits().target == digit)[:count].tolist():
+            picture(row).save(place / name / f"{row}.png")
+    return place
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other digits of two of the classes."""
+    place = tmp_path_factory.mktemp("others") / "digits"
+    for name in ("one", "seven"):
+        (place / name).mkdir(parents=True)
+        for row in np.flatnonzero(load_digits().target == COUNTS[name][0])[100:123].tolist():
             picture(row).save(place / name / f"{row}.png")
     return place
 
@@ -182,16 +196,56 @@ def test_below_here_it_is_listed_by_its_path_from_here(headless: Run, monkeypatc
     assert load_backbone("run:headless").weights_hash == headless.model.backbone.weights_hash
 
 
-def test_it_is_ranked_beside_others_and_fitted_from(supervised: Run, headless: Run, labeled: Path, tmp_path: Path) -> None:
-    task = Task.from_folder(labeled)
+def test_it_is_ranked_beside_others_and_fitted_from(
+    supervised: Run, headless: Run, labeled: Path, others: Path, tmp_path: Path
+) -> None:
     names = [f"run:{run.folder}" for run in (supervised, headless)]
-    found = rank(task, [card_of(name) for name in names])
+    found = rank(Task.from_folder(others), [card_of(name) for name in names])
     assert set(names) < {candidate.name for candidate in found.candidates}
+    task = Task.from_folder(labeled)
     plan = Plan(data=str(labeled), pretrained=names[1], input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     made = fit(task, plan, tmp_path / "run")
     assert made.evaluation is not None
     assert made.model.backbone.weights_hash == headless.model.backbone.weights_hash
     assert made.evaluation.accuracy.value > 0.6
+
+
+def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labeled: Path, tmp_path: Path) -> None:
+    task, name = Task.from_folder(labeled), f"run:{supervised.folder}"
+    assert learned_by(name) == set(task.labeled.content_keys)
+    plan = Plan(data=str(labeled), pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    made = fit(task, plan, tmp_path / "run")
+    assert learned_by(f"run:{made.folder}") == learned_by(name)
+    text = (
+        f"{name} has learned the labels of {len(task.labeled)} of the {len(task.labeled)} labeled images of digits, which cannot "
+        "judge it then. Name another model, or one that was pretrained without labels."
+    )
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: rank(task, [card_of(name)]),
+        lambda: headstart_run(str(labeled), pretrained=[name], out=tmp_path / "whole"),
+        lambda: search(task, plan, tmp_path / "study"),
+        lambda: adjust(made),
+    )
+    for call in calls:
+        assert refused(PlanError, call) == text
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+    assert name in [one.name for one in rank(task, [card_of(name)], weights="none").candidates]
+
+
+def test_what_has_learned_the_test_labels_is_not_fitted_from(supervised: Run, labeled: Path, tmp_path: Path) -> None:
+    task, name = Task.from_folder(labeled, seed=1), f"run:{supervised.folder}"
+    count = len(learned_by(name).intersection(task.test.content_keys))
+    assert 0 < count < len(task.test)
+    plan = Plan(data=str(labeled), seed=1, pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    assert refused(PlanError, lambda: fit(task, plan, tmp_path / "run")).startswith(
+        f"{name} has learned the labels of {count} of the {len(task.test)} test images of digits, which cannot judge it then."
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_labels_nothing_is_learned_that_could_not_be_judged(headless: Run) -> None:
+    assert learned_by(f"run:{headless.folder}") == frozenset()
+    assert learned_by("efficientnet_lite0") == frozenset()
 
 
 def test_going_on_from_a_run_keeps_its_side_normalization_and_lineage(headless: Run, labeled: Path, tmp_path: Path) -> None:

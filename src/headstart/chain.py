@@ -116,7 +116,7 @@ def run(
     with stage("reading the data"):
         task = Task.from_folder(request.place, seed, per_class, sources=request.sources, target=request.target_domains)
     deciding.check_wishes_for(task, method, _wishes(request)[0], only)
-    check_candidates(task, cards)
+    check_candidates(task, cards, weights)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
     _claim(folder, request, task)
     steps = Steps(folder / "steps", shared_steps())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.applying import check_classes, task_of
+from headstart.backbones.learned import keep_learned, learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
@@ -78,6 +79,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
         made = _Extended(run, addition, extended, tests, with_old_images=task is not None)
         made.write(folder)
     memory.save(folder / MEMORY)
+    keep_learned(folder, learned_in(run.folder))
     _keep_known(folder, known.union(addition.learn.content_keys, addition.held.content_keys))
     extended.save(folder / "model")
     finished = Run(folder)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from headstart.backbones.learned import keep_learned, learned_by
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
@@ -28,11 +29,13 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.methods import METHODS
 from headstart.methods.model import Model
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.decision import Decision
 from headstart.planning.fitting import fit_plan, out_of_fold
+from headstart.planning.learned_labels import check_not_learned
 from headstart.planning.plan import Plan
 from headstart.planning.pool_audit import audited
 from headstart.planning.ranking import Ranking
@@ -276,10 +279,11 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         The run. Without a test set it is evaluated out of fold, and says so; without classes, or any label, it is not evaluated.
 
     Raises:
-        PlanError: The folder holds another plan's fit.
+        PlanError: The folder holds another plan's fit, or the model has learned the labels of the test images.
         TrainingError: The fit broke down; `failure.txt` keeps the sentence, so that `adjust` can go on from there.
         ExportError: The folder cannot be written.
     """
+    check_not_learned(task, plan.pretrained, plan.weights, judged=False)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([plan.to_dict(), task.fingerprint])[:8]}"
     steps = Steps(folder / "steps")
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
@@ -309,6 +313,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
 
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
+    keep_learned(folder, _learned(task, plan))
     if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
             evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
@@ -317,6 +322,16 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
     finished = Run(folder)
     finished.write_result()
     return finished
+
+
+def _learned(task: Task, plan: Plan) -> set[str]:
+    """Content keys of the images whose labels the network of a fit has learned, those that it knew before included."""
+    method = METHODS.get(plan.method["kind"])
+    known = set(learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
+    if method.cost != "gradient" or method.label_free:
+        return known
+    parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
+    return known.union(*(part.content_keys for part in parts))
 
 
 def _audit_pool(task: Task, plan: Plan, folder: Path, steps: Steps, inputs: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from headstart.features.ridge_solver import fit_ridge
 from headstart.features.temperature import row_losses
 from headstart.planning.combine import NUM_EVIDENCE_DRAWS, Combined, Evidence, combine, half_samples
 from headstart.planning.inputs import input_pixels_for
+from headstart.planning.learned_labels import check_not_learned
 from headstart.planning.ranking import RankedCandidate, Ranking
 from headstart.scores import SCORES
 from headstart.scores.knn import nearest_neighbor_hits
@@ -96,16 +97,21 @@ def rank(
     return _ranking(verdict, entries, evidence, len(rows))
 
 
-def check_candidates(task: Task, cards: Sequence[Pretrained]) -> None:
-    """Refuse candidates none of which can be transferred from; feature vectors need none.
+def check_candidates(task: Task, cards: Sequence[Pretrained], weights: str = "pretrained") -> None:
+    """Refuse candidates none of which can be transferred from, or one that has learned the labels that are to judge it.
+
+    Feature vectors need no candidate.
 
     Args:
         task: What is to be learned.
         cards: Candidates.
+        weights: Their own, "pretrained", or others.
 
     Raises:
-        PlanError: There is no candidate that carries anything over.
+        PlanError: There is no candidate that carries anything over, or one knows the answers.
     """
+    for card in cards:
+        check_not_learned(task, card.name, weights)
     if task.train.images.embedded or any(card.provider not in WITHOUT_KNOWLEDGE for card in cards):
         return
     if not cards:
@@ -223,7 +229,7 @@ def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Ent
     if task.train.images.embedded:
         own = card_of("embeddings")
         return [_Entry(own.name, own, "pretrained", canary=False)]
-    check_candidates(task, cards)
+    check_candidates(task, cards, weights)
     knowing = [card for card in cards if card.provider not in WITHOUT_KNOWLEDGE]
     usable = [card for card in knowing if card.available] if weights == "pretrained" else []
     return [_Entry(card.name, card, weights, canary=False) for card in usable or knowing]

@@ -22,6 +22,7 @@ from headstart.planning.costs import seconds_of_judging
 from headstart.planning.fitting import backbone_of, candidate_of
 from headstart.planning.judge import Judged, judge
 from headstart.planning.ladder import MARGIN
+from headstart.planning.learned_labels import check_not_learned
 from headstart.planning.multiplicity import is_ahead, level_of_best
 from headstart.planning.plan import Plan
 from headstart.planning.sampler import check_optuna, suggest
@@ -232,12 +233,14 @@ def search(
 
     Raises:
         DataError: No class has two labels.
-        PlanError: The budget is not positive, the folder holds something else, or nothing could be judged.
+        PlanError: The budget is not positive, the folder holds something else, the model has learned the labels of these images,
+            or nothing could be judged.
         MissingExtraError: Optuna is not installed.
     """
     check_optuna()
     check_budget(minutes, trials)
     check_folds(task)
+    check_not_learned(task, plan.pretrained, plan.weights)
     check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
     space = space_of(plan, held)
     if not space and held:
