@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,57 @@ def test_images_in_both_domains_count_once(tmp_path):
         "the source."
     )
     assert {Path(path).name for path in leak.evidence["paths"]} == {"002.jpg", "000.png"}
+
+
+def test_a_picture_of_two_sources_counts_once_and_does_not_vouch_for_another_name(tmp_path):
+    first = write_classes(tmp_path / "first", {"cat": 7, "dog": 5}, seed=1)
+    second = write_classes(tmp_path / "second", {"Cat": 6, "dog": 6}, seed=2)
+    target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
+    for theirs, mine in (("cat/000", "Cat/000"), ("cat/001", "Cat/001"), ("cat/002", "dog/002")):
+        shutil.copy(first / f"{theirs}.png", second / f"{mine}.png")
+    Image.open(first / "dog" / "003.png").save(second / "dog" / "003.jpg", quality=70)
+    (second / "dog" / "003.png").unlink()
+    task = Task.from_folder(target, sources=[first, second])
+    assert task.source.of_domain("first").class_counts.tolist() == [7, 5]
+    assert task.source.of_domain("second").class_counts.tolist() == [4, 5]
+    assert found(task, "repeated-in-sources").title == (
+        'Images of source "second" that an earlier source has, too (3), are left out of it.'
+    )
+    assert {Path(path).name for path in found(task, "repeated-in-sources").evidence["paths"]} == {"000.png", "001.png", "003.jpg"}
+    assert found(task, "contradictory-sources").title == (
+        'Images of source "second" that an earlier source has under another class (1): one of the two is wrong.'
+    )
+    one, other = (task.source.of_domain(name) for name in ("first", "second"))
+    (shared,) = np.intersect1d(one.groups, other.groups)
+    names = [part.images.name(int(np.flatnonzero(part.groups == shared)[0])) for part in (one, other)]
+    assert names == [str(first / "cat" / "002.png"), str(second / "dog" / "002.png")]
+
+
+def test_the_same_source_twice_is_one(tmp_path):
+    source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
+    target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
+    task = Task.from_folder(target, sources=[source, source])
+    assert task.source.domain_names == ("source",)
+    assert len(task.source) == 12
+    assert found(task, "one-class-source").title == (
+        'Source "source (2)" is left out: it shows no class once copies are left out, and two are needed to tell anything apart.'
+    )
+
+
+def test_a_group_of_one_place_has_one_number_in_all_its_source_domains(tmp_path):
+    source = write_classes(tmp_path / "source", {"cat": 6, "dog": 6}, seed=1)
+    lines = [
+        f"{name}/{number:03}.png,{name},{name}{number % 3},{'day' if number < 3 else 'night'}"
+        for name in ("cat", "dog")
+        for number in range(6)
+    ]
+    (source / "manifest.csv").write_text("\n".join(["path,label,group,domain", *lines]), encoding="utf-8")
+    target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
+    task = Task.from_folder(target, sources=[source])
+    day, night = (set(task.source.of_domain(f"source/{name}").groups.tolist()) for name in ("day", "night"))
+    assert day == night
+    assert len(day) == 6
+    assert not day & set(task.unlabeled.groups.tolist())
 
 
 def test_domains_of_one_place_are_told_apart_by_their_column(tmp_path):

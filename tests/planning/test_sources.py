@@ -13,10 +13,11 @@ from headstart.core.findings import Finding
 from headstart.data.additions import all_of
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.features.joint_ridge import Labeled
 from headstart.planning import seen_domains as domains_module
 from headstart.planning import source_evidence, sources
-from headstart.planning.seen_domains import seen_domains
-from headstart.planning.source_evidence import few_shot_accuracy
+from headstart.planning.seen_domains import Seen, seen_domains
+from headstart.planning.source_evidence import few_shot_accuracy, told_by_others
 from headstart.planning.source_ranking import SourceRanking
 from headstart.planning.sources import judge_sources
 
@@ -84,6 +85,45 @@ def test_without_target_labels_other_sources_contradict_it(backbone):
     assert (set(found.used), found.choice) == ({"good", "second"}, "mixture")
     assert "what it calls by a name is something else" in by_name(found)["renamed"].reason
     assert by_name(found)["renamed"].by_others.value < by_name(found)["renamed"].others_chance
+
+
+def test_sources_of_the_same_pictures_under_other_names_contradict_each_other_and_that_is_said(backbone):
+    shifted = relabeled(GOOD, (np.asarray(GOOD.hidden_labels) + 1) % 5, "shifted")
+    task = task_of(0, GOOD, shifted)
+    task = replace(task, source=replace(task.source, groups=np.tile(np.arange(1_000, 1_170), 2)))
+    found = judge_sources(task, backbone)
+    assert all(one.by_others.value < 0.2 for one in found.sources)
+    assert len(found.used) == 1
+    assert "nothing else tells which of them is right" in found.sentence
+
+
+def test_only_sources_whose_labels_say_something_are_asked_about_others(backbone):
+    evidence = by_name(judge_sources(task_of(0, GOOD, POISONED), backbone))
+    assert evidence["good"].by_others is None
+    assert evidence["poisoned"].by_others.value < 0.4
+
+
+def test_no_row_is_judged_by_rows_of_its_own_group():
+    draw = np.random.default_rng(5)
+    wrong = draw.permutation(61)[:20]
+    centers, names = draw.normal(size=(61, 40)) + 4 * np.eye(3, 40)[np.arange(61) % 3], np.arange(61) % 3
+    names[wrong] = (names[wrong] + 1) % 3  # by a picture's own copy alone can they be told
+    groups = np.repeat(np.arange(61), 3)
+    other = Labeled(centers[groups] + 0.01 * draw.normal(size=(183, 40)), names[groups], groups)
+    own = Labeled(centers, names, np.arange(61))
+    nothing = np.zeros((0, 40))
+    seen = Seen(Labeled(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64)), {}, nothing, {}, np.eye(40), 3, 0)
+    apart = replace(seen, sources={"own": own, "other": replace(other, groups=groups + 100)})
+    shared = replace(seen, sources={"own": own, "other": other})
+    assert told_by_others(apart, "own", {"other"})["by_others"].value > 0.85
+    assert told_by_others(shared, "own", {"other"})["by_others"].value < 0.67
+    assert told_by_others(shared, "own", set()) == {}
+
+
+def test_a_source_alone_is_not_called_the_nearest(backbone):
+    assert judge_sources(task_of(0, GOOD), backbone).sentence.startswith(
+        "Without any target label, good is used: its labels fit its images (0."
+    )
 
 
 def test_without_target_labels_and_others_it_is_used_as_nothing_tells(backbone):

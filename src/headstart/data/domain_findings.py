@@ -16,7 +16,7 @@ def of_source(name: str, finding: Finding) -> Finding:
 
 def one_class_source(name: str, classes: tuple[str, ...]) -> Finding:
     """A source that shows fewer than two classes is left out."""
-    shown = f"one class only ({quoted(classes)})" if classes else "no class once copies of target images are left out"
+    shown = f"one class only ({quoted(classes)})" if classes else "no class once copies are left out"
     return Finding(
         code="one-class-source",
         severity="warning",
@@ -56,6 +56,28 @@ def domain_leak(name: str, paths: Sequence[str], copies: int, tested: int) -> Fi
         f"({tested}), are left out of the source.",
         evidence={"source": name, "copies": copies, "groups": tested, "paths": list(paths)},
         advice="Nothing needs doing: each picture counts once, as one of the target.",
+    )
+
+
+def repeated_in_sources(name: str, paths: Sequence[str], copies: int) -> Finding:
+    """Rows of a source that an earlier source has under the same class are left out."""
+    return Finding(
+        code="repeated-in-sources",
+        severity="info",
+        title=f'Images of source "{name}" that an earlier source has, too ({copies}), are left out of it.',
+        evidence={"source": name, "copies": copies, "paths": list(paths)},
+        advice="Nothing needs doing: each picture counts once, so that sources cannot vouch for one another by it.",
+    )
+
+
+def contradictory_sources(name: str, paths: Sequence[str], number: int) -> Finding:
+    """Rows of a source whose very same picture an earlier source calls otherwise."""
+    return Finding(
+        code="contradictory-sources",
+        severity="warning",
+        title=f'Images of source "{name}" that an earlier source has under another class ({number}): one of the two is wrong.',
+        evidence={"source": name, "images": number, "paths": list(paths)},
+        advice="Take the wrong source away, or label some target images, which tell it.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from headstart.data.source_rows import (
     SourceRows,
     check_same_kind,
     copies_of,
+    shared_rows,
     sifted_sources,
     source_listings,
     target_and_others,
@@ -28,6 +30,8 @@ from headstart.data.splitting import LEAST_PER_CLASS, leave_out_tiny, natural_or
 from headstart.data.task import Task, concatenate
 
 T = TypeVar("T", bound=Task)
+OF_COPIES = -1
+"""In place of a place's number: groups of copies, across all sources."""
 
 
 def task_with_sources(
@@ -60,15 +64,15 @@ def task_with_sources(
     if pool and per_class is None:
         raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
     listing, others = target_and_others(place, target)
-    listings = [*others, *(one for source in sources for one in source_listings(source))]
-    if not listings:
+    places = [others, *map(source_listings, sources)]
+    if not any(places):
         raise DataError(
             f"{place}: no other domain than {quoted(target)} has a labeled image, so that there is no source. Add one."
         )
-    for one in listings:
+    for one in chain.from_iterable(places):
         check_same_kind(listing.images, one.images, one.name)
     rows = sifted(listing, scan(listing.images))
-    found = _Joined(rows, sifted_sources(listings, len(others)), place)
+    found = _Joined(rows, sifted_sources(places), place)
     parts = found.parts(seed, per_class, pool)
     kept = found.usable_sources(parts)
     classes = found.classes(parts, kept)
@@ -85,6 +89,8 @@ class _Joined:
         given = {name for name in rows.listing.labels if name is not None}
         own, *theirs = aligned([given, *(source.class_names for source in sources)])
         self.labels = [None if name is None else own[name] for name in rows.listing.labels]
+        self.kin: dict[str, Integers] = {}
+        self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.listing.groups) if name}
         self.renamed = {source.name: names for source, names in zip(sources, theirs, strict=True)}
 
     def parts(self, seed: int, per_class: int | None, pool: bool) -> Parts:
@@ -137,6 +143,8 @@ class _Joined:
         kept = []
         for source in self.sources:
             self._leave_out_leaking(source, parts)
+        self._leave_out_repeated()
+        for source in self.sources:
             names = natural_order(self.names_of(source))
             if len(names) < 2:
                 self.rows.findings.append(noted.one_class_source(source.name, names))
@@ -161,6 +169,23 @@ class _Joined:
             names = source.rows.names(np.flatnonzero(copies | tested))
             self.rows.findings.append(noted.domain_leak(source.name, names, int(copies.sum()), int(tested.sum())))
 
+    def _leave_out_repeated(self) -> None:
+        """Sources check one another, which copies of one picture cannot do."""
+        shared = shared_rows(self.sources, [self._common_names(source) for source in self.sources])
+        for source, found in zip(self.sources, shared, strict=True):
+            source.rows.usable[found.copies] = False
+            self.kin[source.name] = found.kin
+            if len(found.copies):
+                names = source.rows.names(found.copies)
+                self.rows.findings.append(noted.repeated_in_sources(source.name, names, len(found.copies)))
+            if len(found.contradictory):
+                names = source.rows.names(found.contradictory)
+                self.rows.findings.append(noted.contradictory_sources(source.name, names, len(found.contradictory)))
+
+    def _common_names(self, source: SourceRows) -> list[str | None]:
+        renamed = self.renamed[source.name]
+        return [None if name is None else renamed.get(name, name) for name in source.rows.listing.labels]
+
     def classes(self, parts: Parts, kept: list[SourceRows]) -> tuple[str, ...]:
         """The class names that target labels and sources show together."""
         shown = self.readable(parts).union(*(self.names_of(source) for source in kept))
@@ -179,7 +204,10 @@ class _Joined:
         return natural_order(shown)
 
     def source_set(self, source: SourceRows, classes: tuple[str, ...], first_group: int) -> ImageSet:
-        """The usable rows of a source, in the task's classes; given groups that the target has, too, keep the target's number."""
+        """The usable rows of a source, in the task's classes.
+
+        A group that is given in one place has one number in all its domains, and so have copies of one picture in all sources.
+        """
         index = {name: label for label, name in enumerate(classes)}
         names = {own: index.get(common, UNLABELED) for own, common in self.renamed[source.name].items()}
         labels = np.array([names.get(str(name), UNLABELED) for name in source.rows.listing.labels], np.int64)
@@ -191,11 +219,15 @@ class _Joined:
 
     def _groups(self, source: SourceRows, first_group: int) -> Integers:
         rows, groups = np.flatnonzero(source.rows.usable), source.rows.groups
+        given, kin = source.rows.listing.groups, self.kin[source.name]
+        named = [(int(groups[row]), (source.place, given[row])) for row in rows if given[row]]
+        named += [(int(groups[row]), (OF_COPIES, str(kin[row]))) for row in rows]
         shared: dict[int, int] = {}
-        if source.shares_groups:
-            known = {name: int(self.rows.groups[row]) for row, name in enumerate(self.rows.listing.groups) if name}
-            given = source.rows.listing.groups
-            shared = {int(groups[row]): known[given[row]] for row in rows[::-1] if given[row] in known}
+        for group, name in named:
+            if name in self.group_numbers:
+                shared.setdefault(group, self.group_numbers[name])
+        for group, name in named:
+            self.group_numbers.setdefault(name, shared.setdefault(group, group + first_group))
         return np.array([shared.get(int(group), int(group) + first_group) for group in groups[rows]], np.int64)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from headstart.core.errors import DataError, did_you_mean
-from headstart.core.types import Booleans
-from headstart.data.duplicates import duplicate_groups
+from headstart.core.types import Booleans, Integers
+from headstart.data.duplicates import duplicate_groups, exact_groups
 from headstart.data.images import Images
 from headstart.data.listing import Listing
 from headstart.data.scan import Scan, scan
@@ -26,12 +27,17 @@ class SourceRows:
     Attributes:
         name: The domain's name.
         rows: Its labeled rows; those that are left out are not usable.
-        shares_groups: Whether its groups are named as the target's are: both come from one place.
+        place: Which place it comes from, 0 being the target's: groups given in one place are named alike.
     """
 
     name: str
     rows: Sifted
-    shares_groups: bool
+    place: int
+
+    @property
+    def shares_groups(self) -> bool:
+        """Whether its groups are named as the target's are."""
+        return self.place == 0
 
     @property
     def class_names(self) -> set[str]:
@@ -121,39 +127,85 @@ def check_same_kind(target: Images, source: Images, name: str) -> None:
         )
 
 
-def sifted_sources(listings: Sequence[Listing], num_shared: int) -> list[SourceRows]:
+def sifted_sources(places: Sequence[Sequence[Listing]]) -> list[SourceRows]:
     """The sources with their rows looked at; names that several have are numbered.
 
     Args:
-        listings: One a source; those that share the target's place come first.
-        num_shared: How many these are.
+        places: One listing a source, place by place; the target's place comes first, with none where no source lies there.
 
     Returns:
         The sources, in the same order.
     """
     taken: set[str] = set()
     found = []
-    for number, listing in enumerate(listings):
+    for number, listing in ((number, listing) for number, listings in enumerate(places) for listing in listings):
         name = listing.name
         while name in taken:
             name = f"{listing.name} ({len(taken) + 1})"
         taken.add(name)
-        found.append(SourceRows(name, sifted(listing, scan(listing.images)), number < num_shared))
+        found.append(SourceRows(name, sifted(listing, scan(listing.images)), number))
     return found
 
 
 def copies_of(target: Sifted, source: Sifted) -> Booleans:
     """Which usable source rows are copies or near copies of a usable target row, bool [source sample]."""
-    first, second = target.scan, source.scan
-    groups = duplicate_groups(
-        Scan(
-            problems=first.problems + second.problems,
-            sha=first.sha + second.sha,
-            dhash=np.concatenate([first.dhash, second.dhash]),
-            thumbnails=np.concatenate([first.thumbnails, second.thumbnails]),
-            shorter_sides=np.concatenate([first.shorter_sides, second.shorter_sides]),
-            gray=np.concatenate([first.gray, second.gray]),
-        )
-    )
-    num = len(first)
+    groups = duplicate_groups(_joined([target.scan, source.scan]))
+    num = len(target.scan)
     return source.usable & np.isin(groups[num:], groups[:num][target.usable])
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What of one source stands in others, too.
+
+    Attributes:
+        copies: Usable rows that are copies or near copies of an earlier source's rows of the same class, int64 [row].
+        contradictory: Usable rows whose very same picture an earlier source calls otherwise, int64 [row].
+        kin: int64 [row], for all rows: which of them, and of all sources' rows, are copies of one picture.
+    """
+
+    copies: Integers
+    contradictory: Integers
+    kin: Integers
+
+
+def shared_rows(sources: Sequence[SourceRows], labels: Sequence[Sequence[str | None]]) -> list[Shared]:
+    """What stands in several sources.
+
+    Args:
+        sources: The first of two that share a picture is the one to keep it.
+        labels: The class of each row, by the names that all sources share.
+
+    Returns:
+        One a source.
+    """
+    nothing = np.empty(0, np.int64)
+    if len(sources) < 2:
+        return [Shared(nothing, nothing, np.arange(len(source.rows.usable))) for source in sources]
+    scans = _joined([source.rows.scan for source in sources])
+    exact, kin = exact_groups(scans), duplicate_groups(scans)
+    pictures: dict[int, set[str | None]] = defaultdict(set)
+    earlier: set[tuple[int, str | None]] = set()
+    found, start = [], 0
+    for source, names in zip(sources, labels, strict=True):
+        own = slice(start, start := start + len(names))
+        rows = np.flatnonzero(source.rows.usable)
+        of_picture = [(row, int(exact[own][row]), int(kin[own][row]), names[row]) for row in rows.tolist()]
+        copies = [row for row, _, group, name in of_picture if (group, name) in earlier]
+        clashing = [row for row, picture, _, name in of_picture if pictures[picture] - {name}]
+        for _, picture, group, name in of_picture:
+            pictures[picture].add(name)
+            earlier.add((group, name))
+        found.append(Shared(np.array(copies, np.int64), np.setdiff1d(np.array(clashing, np.int64), copies), kin[own]))
+    return found
+
+
+def _joined(scans: Sequence[Scan]) -> Scan:
+    return Scan(
+        problems=tuple(problem for one in scans for problem in one.problems),
+        sha=tuple(key for one in scans for key in one.sha),
+        dhash=np.concatenate([one.dhash for one in scans]),
+        thumbnails=np.concatenate([one.thumbnails for one in scans]),
+        shorter_sides=np.concatenate([one.shorter_sides for one in scans]),
+        gray=np.concatenate([one.gray for one in scans]),
+    )

@@ -43,7 +43,7 @@ def source_at(place: str) -> Source:
     listings = source_listings(place)
     if listings[0].images.embedded:
         raise DataError(f"{place} holds feature vectors, and a gallery takes pictures. Name a source of pictures.")
-    sources = sifted_sources(listings, 0)
+    sources = sifted_sources([(), listings])
     classes = tuple(sorted(set[str]().union(*(source.class_names for source in sources))))
     if not classes:
         raise DataError(f"{place} has no labeled image that can be read. Name another source.")

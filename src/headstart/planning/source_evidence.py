@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy.special import softmax
 from scipy.stats import binom
 
 from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
-from headstart.core.types import Floats, Integers
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.evaluation.intervals import wilson
 from headstart.features.class_agreement import class_agreement
 from headstart.features.class_statistics import compact
@@ -25,10 +27,12 @@ from headstart.scores.nce import nce
 
 MOST_DISTANCE_ROWS = 500
 FEW_SHOT_DRAWS = 10
+KIN_FOLDS = 5
+"""Parts in which a source is judged by others that share groups with it, each part by rows of other groups."""
 
 
 def measured(seen: Seen, name: str, classes: tuple[str, ...], num_images: int) -> SourceJudgment:
-    """Everything about one source but whether it is used.
+    """Everything about one source by itself but whether it is used.
 
     Args:
         seen: The domains.
@@ -37,7 +41,7 @@ def measured(seen: Seen, name: str, classes: tuple[str, ...], num_images: int) -
         num_images: Labeled rows of the source.
 
     Returns:
-        The judgment, without reason.
+        The judgment, without reason, and without what others say.
     """
     source, target = seen.sources[name], seen.target
     shown, wanted = np.unique(source.labels), np.unique(target.labels)
@@ -60,7 +64,6 @@ def measured(seen: Seen, name: str, classes: tuple[str, ...], num_images: int) -
         own_chance=chance,
         own_p_value=p_value,
         **_abroad(fit, shown, target),
-        **_by_others(seen, name),
     )
 
 
@@ -122,20 +125,37 @@ def _abroad(fit: RidgeFit, shown: Integers, target: Labeled) -> dict[str, object
     return {"leep": leep(seen), "nce": nce(seen), "on_target": found, "on_target_p_value": p_value}
 
 
-def _by_others(seen: Seen, name: str) -> dict[str, object]:
-    """Accuracy of the other sources' labels on this one's rows of their classes."""
-    others = [source for other, source in seen.sources.items() if other != name]
+def told_by_others(seen: Seen, name: str, trusted: Collection[str]) -> dict[str, object]:
+    """Accuracy of other sources' labels on this one's rows of their classes; no row is judged by rows of its own group.
+
+    Args:
+        seen: The domains.
+        name: Which source.
+        trusted: Sources whose labels say something; those others are asked.
+
+    Returns:
+        `by_others`, `others_chance` and `others_p_value` of a judgment; nothing where no other source can tell.
+    """
+    own, others = seen.sources[name], [source for other, source in seen.sources.items() if other != name and other in trusted]
     if not others:
         return {}
-    rows, labels = np.concatenate([one.rows for one in others]), np.concatenate([one.labels for one in others])
-    shown = np.unique(labels)
-    own = seen.sources[name]
-    judged = np.isin(own.labels, shown)
+    rows, labels, groups = (
+        np.concatenate(part) for part in zip(*((one.rows, one.labels, one.groups) for one in others), strict=True)
+    )
+    parts = compact(own.groups) % KIN_FOLDS if np.isin(groups, own.groups).any() else np.zeros(len(own), np.int64)
+    predicted = np.full(len(own), UNLABELED, np.int64)
+    for part in np.unique(parts):
+        taught = ~np.isin(groups, own.groups[parts == part])
+        shown = np.unique(labels[taught])
+        judged = (parts == part) & np.isin(own.labels, shown)
+        if len(shown) < 2 or not judged.any():
+            continue
+        fit = fit_ridge(rows[taught], compact(labels[taught]), len(shown), groups=groups[taught])
+        predicted[judged] = shown[(own.rows[judged] @ fit.weight + fit.bias).argmax(axis=1)]
+    judged = predicted != UNLABELED
     if not judged.any():
         return {}
-    fit = fit_ridge(rows, compact(labels), len(shown), groups=np.concatenate([one.groups for one in others]))
-    predicted = shown[(own.rows[judged] @ fit.weight + fit.bias).argmax(axis=1)]
-    found, chance, p_value = _told(predicted, own.labels[judged])
+    found, chance, p_value = _told(predicted[judged], own.labels[judged])
     return {"by_others": found, "others_chance": chance, "others_p_value": p_value}
 
 

@@ -29,7 +29,8 @@ class SourceJudgment(Record):
         own: Leave-one-out accuracy of its own labels: near chance where they say nothing about its images.
         own_chance: What it would be by chance, see `agreement_by_chance`.
         own_p_value: Of so many hits by chance.
-        by_others: Accuracy of a probe trained on all other sources, on its rows of their classes; None where there is no other.
+        by_others: Accuracy of a probe trained on all other sources whose labels say something, on its rows of their classes; None
+            where there is no other.
         others_chance: What it would be by chance.
         others_p_value: Of so many hits by chance.
         on_target: Accuracy of a probe trained on it, on labeled target rows; None without target labels.

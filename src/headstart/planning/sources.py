@@ -21,7 +21,7 @@ from headstart.planning.inputs import input_pixels_for
 from headstart.planning.multiplicity import ERROR, is_ahead, level_of_best
 from headstart.planning.ranking import Ranking
 from headstart.planning.seen_domains import Seen, seen_domains
-from headstart.planning.source_evidence import agreement_by_chance, few_shot_accuracy, measured, p_value_of
+from headstart.planning.source_evidence import agreement_by_chance, few_shot_accuracy, measured, p_value_of, told_by_others
 from headstart.planning.source_ranking import Choice, SourceJudgment, SourceRanking
 
 WEIGHTS = (1.0, 0.1)
@@ -32,6 +32,8 @@ HARM = 0.02
 """Accuracy that a further source may cost on the nearest one's rows."""
 SURE = 0.01
 """Level at which an accuracy is told from chance."""
+CONTRADICTED = ", though the other sources contradict it: label some target images, as nothing else tells which of them is right"
+"""Said of the nearest source where all sources contradict one another."""
 FAR = 1.9
 """Proxy A-distance from which on two domains are told apart with hardly a mistake."""
 
@@ -71,6 +73,7 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
     counts = Counter(task.source.domains) if task.source else Counter()
     judged = {name: measured(seen, name, task.classes, counts.get(name, len(task.source or ()))) for name in seen.sources}
     teaching = [name for name, one in judged.items() if one.own_p_value < SURE]
+    judged = {name: one.model_copy(update=told_by_others(seen, name, teaching)) for name, one in judged.items()}
     verdict, told = _verdict(seen, {name: judged[name] for name in teaching})
     for name, one in judged.items():
         if name not in told:
@@ -179,6 +182,7 @@ def _by_themselves(seen: Seen, judged: Sequence[SourceJudgment]) -> _Verdict:
     verdict = _Verdict()
     kept = sorted(judged, key=lambda one: (round(one.proxy_a, 1), one.mmd))
     doubted = [one for one in kept if one.others_p_value is not None and one.others_p_value >= SURE]
+    torn = 1 < len(kept) == len(doubted)
     contradicted = doubted if len(doubted) < len(kept) else doubted[1:]
     for one in contradicted:
         verdict.reasons[one.name] = (
@@ -188,7 +192,9 @@ def _by_themselves(seen: Seen, judged: Sequence[SourceJudgment]) -> _Verdict:
     kept = [one for one in kept if one not in contradicted]
     for one in kept[:1]:
         verdict.weights[one.name] = 1.0
-        verdict.reasons[one.name] = f"it is the nearest, and its labels fit its images ({one.own.value:.2f} by leave-one-out)"
+        nearest = "it is the nearest, and " if len(judged) > 1 else ""
+        fits = f"its labels fit its images ({one.own.value:.2f} by leave-one-out)"
+        verdict.reasons[one.name] = f"{nearest}{fits}{CONTRADICTED if torn else ''}"
     for one in kept[1:]:
         lost = _harm(seen, kept[0].name, one.name)
         verdict.reasons[one.name] = (
