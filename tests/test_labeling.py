@@ -67,6 +67,13 @@ def test_the_next_step_names_every_source(places, tmp_path):
     )
 
 
+def test_the_next_step_can_be_copied_where_paths_have_blanks(places):
+    found = ToLabel(names=(str(next((places[0] / "unlabeled").iterdir())),), rows=(0,), guesses=("cat",), num_differing=1)
+    assert next_step("target", ["my source"], [], found, Path("to label.csv")) == (
+        "fill in the labels, then: headstart run 'to label.csv' --source 'my source'"
+    )
+
+
 def test_labels_that_were_filled_in_are_not_written_over(tmp_path):
     out = tmp_path / "to_label.csv"
     out.write_text("path,label\n")

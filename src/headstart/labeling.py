@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,9 +109,15 @@ def next_step(place: str, sources: Sequence[str], target_domains: Sequence[str],
     """
     if all(Path(name).is_file() for name in found.names):
         others = [*sources, *([place] if target_domains else [])]
-        return f"fill in the labels, then: {' '.join(['headstart run', str(out), *(f'--source {one}' for one in others)])}"
-    words = [*(f"--source {one}" for one in sources), *(f"--target-domain {one}" for one in target_domains)]
-    return f"write the labels of these rows into {place}, then: {' '.join(['headstart run', place, *words])}"
+        return f"fill in the labels, then: {_command(str(out), others)}"
+    return f"write the labels of these rows into {place}, then: {_command(place, sources, target_domains)}"
+
+
+def _command(place: str, sources: Sequence[str], target_domains: Sequence[str] = ()) -> str:
+    words = ["headstart", "run", place]
+    words += [word for one in sources for word in ("--source", one)]
+    words += [word for one in target_domains for word in ("--target-domain", one)]
+    return shlex.join(words)
 
 
 def _relative(name: str, folder: Path) -> str:

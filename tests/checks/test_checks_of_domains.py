@@ -54,7 +54,7 @@ def test_fewer_target_images_than_classes_are_reported():
     source = vectors([0, 1, 2] * 3, "x")
     assert few_target_images(task_of([0], source, unlabeled=2)) is None
     found = few_target_images(task_of([0], source, unlabeled=1))
-    assert found.title == "There are 2 images of the target and 3 classes, so that some classes are not seen there."
+    assert found.title == "The target has fewer images than classes (2 and 3), so that some classes are not seen there."
     assert few_target_images(task_of([0])) is None
 
 

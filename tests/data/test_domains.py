@@ -251,7 +251,14 @@ def test_sources_that_cannot_teach_are_left_out_and_named(tmp_path):
         (
             "onlytest",
             {"sources": ["source"]},
-            "ROOT/onlytest: has no image outside of its test split. Add images, with labels or without.",
+            "ROOT/onlytest: has no image outside of its test split, and a source is compared with two at least. Add images, with "
+            "labels or without.",
+        ),
+        (
+            "lonely",
+            {"sources": ["source"]},
+            "ROOT/lonely: has one image outside of its test split, and a source is compared with two at least. Add images, with "
+            "labels or without.",
         ),
         (
             "loose",
@@ -294,6 +301,7 @@ def test_places_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path, targ
     write_classes(tmp_path, {"bare/unlabeled": 4}, seed=3)
     write_classes(tmp_path / "tested", {"unlabeled": 4, "test/emu": 2, "test/yak": 1}, seed=4)
     write_classes(tmp_path / "onlytest", {"test/cat": 2, "test/dog": 1}, seed=5)
+    write_classes(tmp_path / "lonely", {"unlabeled": 1, "test/cat": 2, "test/dog": 1}, seed=6)
     vectors(tmp_path / "rows.npz", ["x", "y"] * 4, ["day", "night", "night", "day"] * 2)
     vectors(tmp_path / "wide.npz", ["x", "y"] * 4, width=7)
     options = {key: [str(tmp_path / one) for one in value] if key == "sources" else value for key, value in options.items()}

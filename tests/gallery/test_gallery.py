@@ -115,6 +115,13 @@ def test_the_command_to_forget_can_be_copied_where_a_name_has_blanks(gallery, pi
     assert f"`headstart fewshot forget {gallery.folder} 'dark gray'`" in found
 
 
+def test_a_name_is_the_same_however_its_accents_are_typed(gallery, pictures) -> None:
+    gallery.enroll({"caf\u00e9": pictures["gray"][:1]})
+    assert "enrolled in" in message(lambda: gallery.enroll({"cafe\u0301 ": pictures["gray"][1:]}))
+    gallery.forget("cafe\u0301")
+    assert list(gallery.classes()) == ["red", "green", "blue"]
+
+
 def test_no_image_and_no_name_are_refused(gallery, pictures) -> None:
     expected = 'No image was given for "new", and a class needs at least 1. Name its image files.'
     assert message(lambda: gallery.enroll({"new": []})) == expected

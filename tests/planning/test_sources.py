@@ -224,7 +224,7 @@ def test_a_task_without_a_source_and_one_of_a_single_image_are_refused(backbone)
     assert str(error.value) == "target has no source to judge. Name one with --source."
     with pytest.raises(DataError) as error:
         judge_sources(replace(task, train=task.train.take([0]), unlabeled=None), backbone)
-    assert str(error.value) == "target has 1 images to compare sources with, and two are needed. Add some."
+    assert str(error.value) == "target: a source is compared with two target images at least, and there are 1. Add some."
 
 
 def test_classes_behind_bent_boundaries_are_sound_labels(backbone):

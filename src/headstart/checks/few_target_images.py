@@ -16,7 +16,8 @@ def few_target_images(task: Task) -> Finding | None:
     return Finding(
         code="few-target-images",
         severity="warning",
-        title=f"There are {count} images of the target and {task.num_classes} classes, so that some classes are not seen there.",
+        title=f"The target has fewer images than classes ({count} and {task.num_classes}), so that some classes are not seen "
+        "there.",
         evidence={"images": count, "classes": task.num_classes},
         advice="Add images of the target, labeled or not; what is adapted to so few fits them and no others.",
     )

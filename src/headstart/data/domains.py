@@ -30,6 +30,8 @@ from headstart.data.splitting import LEAST_PER_CLASS, leave_out_tiny, natural_or
 from headstart.data.task import Task, concatenate
 
 T = TypeVar("T", bound=Task)
+LEAST_TARGET = 2
+"""Images of a target that a source can be compared with."""
 OF_COPIES = -1
 """In place of a place's number: groups of copies, across all sources."""
 
@@ -107,8 +109,13 @@ class _Joined:
         if not parts.train.any():
             parts.train, parts.validation = parts.validation, parts.train
         self.rows.findings += pool_findings(self.rows, parts)
-        if not (parts.train | parts.unlabeled).any():
-            raise DataError(f"{self.place}: has no image outside of its test split. Add images, with labels or without.")
+        number = int((parts.train | parts.validation | parts.unlabeled).sum())
+        if number < LEAST_TARGET:
+            met = "one image" if number else "no image"
+            raise DataError(
+                f"{self.place}: has {met} outside of its test split, and a source is compared with two at least. Add images, "
+                "with labels or without."
+            )
         return parts
 
     def _leave_out_tiny(self) -> None:

@@ -198,7 +198,7 @@ class Gallery:
     def _check_free(self, images: Mapping[str, Sequence[str | Path]], shelf: Shelf) -> None:
         there = shelf.taken(images)
         if there is not None:
-            count = self.classes()[there]
+            count = shelf.num_images(there)
             raise DataError(
                 f'"{there}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
                 f"Forget it first (`headstart fewshot forget {shlex.quote(str(self.folder))} {shlex.quote(there)}`), or choose "

@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from headstart.core.errors import DataError
 from headstart.core.records import write_atomically
 from headstart.core.types import Floats
+from headstart.data.class_names import canonical
 from headstart.features.feature_set import FeatureSet
 
 SUFFIX = ".safetensors"
@@ -69,6 +70,10 @@ class Shelf:
         known = self._by_mark()
         return next((name for name in names if _mark(name) in known), None)
 
+    def num_images(self, name: str) -> int:
+        """With how many images a class was enrolled that is there."""
+        return len(_card_of(self._by_mark()[_mark(name)])["keys"])
+
     def _by_mark(self) -> dict[str, Path]:
         return {path.stem.partition("-")[2]: path for path in self.paths()}
 
@@ -113,7 +118,8 @@ class Shelf:
 
 
 def _mark(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    """The same for all ways to type a name."""
+    return hashlib.sha256(canonical(name).encode()).hexdigest()[:16]
 
 
 def _card_of(path: Path) -> dict[str, Any]:

@@ -77,7 +77,9 @@ def seen_domains(task: Task, backbone: Backbone) -> Seen:
     parts = [part for part in (target, free) if part is not None and len(part)]
     num_target = sum(map(len, parts))
     if num_target < 2:
-        raise DataError(f"{task.name} has {num_target} images to compare sources with, and two are needed. Add some.")
+        raise DataError(
+            f"{task.name}: a source is compared with two target images at least, and there are {num_target}. Add some."
+        )
     domains = [source.of_domain(name) for name in source.domain_names] if source.domains else [source]
     chosen = [one.take(_some(one.labels, most, task.seed)) for one in domains]
     rows = _space(features_of(_all([*parts, *chosen]), backbone), source.images.embedded)
