@@ -48,8 +48,8 @@ def test_the_sentence_says_what_was_found() -> None:
     labels, pool = np.arange(60) % 3, np.repeat([0, 1, 2], [10, 10, 180])
     skewed = pseudo_label_audit(np.eye(3)[pool], np.eye(3)[labels], labels, CLASSES)
     assert skewed.sentence.endswith(
-        "The classes' shares differ (p = 0.0005): blue makes up 33% of the labeled images and about 90% of the unlabeled ones. "
-        "Methods that assume equal shares may do harm."
+        'The shares of the classes differ (p = 0.0005): "blue" makes up 33% of the labeled images and about 90% of the unlabeled '
+        "ones. Methods that assume equal shares may do harm."
     )
     assert skewed.drift == pytest.approx(0.9 - 1 / 3)
     assert [(one.name, one.predicted) for one in skewed.classes] == [("red", 0.05), ("green", 0.05), ("blue", 0.9)]

@@ -64,7 +64,7 @@ def test_a_closed_form_is_audited_on_every_labeled_row(task: Task, ridge: Plan, 
     assert audit == pseudo_label_audit(pool.probs, held.probs, held.labels, task.classes, task.seed)
     assert (audit.num_held, audit.num_pool) == (43, 71)
     assert audit.p_value < 0.01
-    assert "blue makes up 30% of the labeled images" in audit.sentence
+    assert '"blue" makes up 30% of the labeled images' in audit.sentence
 
 
 def test_of_a_gradient_method_only_finished_folds_count(task: Task, tuned: Plan, steps: Steps, monkeypatch) -> None:
