@@ -194,6 +194,6 @@ def _about_shares(shares: tuple[ClassShares, ...], p_value: float) -> str:
         return f"No class is surely more or less frequent among unlabeled images than among labeled ones (p = {p_value:.2g})."
     moved = max(shares, key=lambda one: abs(one.corrected - one.labeled))
     return (
-        f'The shares of the classes differ (p = {p_value:.2g}): "{moved.name}" makes up {moved.labeled:.0%} of the labeled images '
-        f"and about {moved.corrected:.0%} of the unlabeled ones. Methods that assume equal shares may do harm."
+        f'The shares of the classes differ (p = {p_value:.2g}): "{moved.name}" makes up {moved.labeled:.0%} of the labeled '
+        f"images and about {moved.corrected:.0%} of the unlabeled ones. Methods that assume equal shares may do harm."
     )
