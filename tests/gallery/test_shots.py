@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -31,6 +33,16 @@ def test_more_images_are_better_and_what_is_not_there_is_left_out() -> None:
     assert curve.sentence == (
         f"With 3 images a class, {100 * three.accuracy.value:.1f} % of the images of 3 classes are named right; which images are "
         f"enrolled makes it {100 * three.low:.0f} to {100 * three.high:.0f} % in nine galleries of ten."
+    )
+
+
+def test_copies_of_a_picture_are_no_other_pictures() -> None:
+    once = task()
+    rows = np.repeat(np.arange(len(once.train)), 2)
+    twice = replace(once, train=once.train.take(rows))
+    assert (
+        shots_curve(twice, "pixels", ways=3, num_episodes=20).points
+        == shots_curve(once, "pixels", ways=3, num_episodes=20).points
     )
 
 

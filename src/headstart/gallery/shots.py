@@ -45,7 +45,8 @@ def shots_curve(
 ) -> ShotsCurve:
     """Accuracies of galleries of random classes and images of a labeled set, each judged on other images of the same classes.
 
-    Numbers of images that fewer than `ways` classes have to spare are left out.
+    Numbers of images that fewer than `ways` classes have to spare are left out. Copies of one picture, and other pictures of a
+    given group, count as one: a gallery that has seen a picture's copy recognizes it too easily.
 
     Args:
         task: A labeled set; its test images are not touched.
@@ -63,7 +64,7 @@ def shots_curve(
     """
     if ways < 2 or min(shots, default=0) < 1:
         raise PlanError(f"ways = {ways} and shots = {list(shots)} were asked; take at least 2 ways, and 1 shot or more.")
-    rows = task.labeled
+    rows = task.labeled.take(np.sort(np.unique(task.labeled.groups, return_index=True)[1]))
     if rows.images.embedded:
         raise DataError(f"{task.name} holds feature vectors, and a gallery takes pictures. Name a set of pictures.")
     spare = np.sort(rows.class_counts)[::-1][ways - 1] - QUERIES if ways <= task.num_classes else 0
