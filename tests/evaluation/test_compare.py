@@ -54,6 +54,20 @@ def test_rows_are_matched_by_name_and_unlabeled_rows_left_out(make_predictions):
     assert compare(replace(first, labels=labels), replace(first, labels=labels), 0).num_rows == 43
 
 
+def test_few_rows_that_all_change_or_never_do_leave_the_interval_wide():
+    """All three rows of a class are lost and the nine of the others kept; or all twelve kept, with other probabilities."""
+    names, labels = [f"{row}" for row in range(12)], np.repeat([0, 1], [3, 9])
+    sure = two_class(names, labels, np.full(12, 0.9))
+    lost, unsure = (two_class(names, labels, share) for share in (np.where(labels == 0, 0.2, 0.9), np.full(12, 0.7)))
+    fall = compare(lost, sure, 0).accuracy_gain
+    assert (fall.value, round(fall.low, 3), round(fall.high, 3)) == (-0.25, -0.532, 0.041)
+    in_groups = [replace(one, groups=np.arange(12) // 3) for one in (lost, sure)]
+    assert compare(*in_groups, 0).accuracy_gain.low <= fall.low
+    kept = compare(unsure, sure, 0).accuracy_gain
+    assert (kept.value, round(kept.low, 3), round(kept.high, 3)) == (0.0, -0.242, 0.242)
+    assert compare(sure, sure, 0).accuracy_gain.low == compare(sure, sure, 0).accuracy_gain.high == 0.0
+
+
 def test_groups_widen_the_interval():
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 2, 40)

@@ -13,6 +13,7 @@ from headstart.evaluation.intervals import (
     has_clusters,
     mean_of_proportions,
     nadeau_bengio,
+    paired_difference,
     percentile_interval,
     strata_of,
     wilson,
@@ -145,3 +146,20 @@ def test_corrected_t_refuses_a_single_fold():
     with pytest.raises(DataError) as caught:
         nadeau_bengio(np.array([0.1]), 0.2)
     assert str(caught.value) == "A corrected t needs at least two folds, and there are 1. Use more folds."
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((36, 12, 2, 0), (0.2, 0.0569, 0.3404)),  # Newcombe's own example
+        ((27, 0, 0, 0), (0.0, -0.1246, 0.1246)),
+        ((0, 5, 7, 0), (-1 / 6, -0.6135, 0.3610)),
+    ],
+    ids=["some differ", "none differs", "all differ"],
+)
+def test_a_paired_difference_has_width_whatever_the_counts(counts, expected):
+    found = paired_difference(*counts)
+    assert (found.value, found.low, found.high) == pytest.approx(expected, abs=1e-4)
+    both, first_only, second_only, neither = counts
+    turned = paired_difference(both, second_only, first_only, neither)
+    assert (turned.value, turned.low, turned.high) == pytest.approx((-found.value, -found.high, -found.low))

@@ -11,7 +11,7 @@ from headstart.core.predictions import Predictions
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.evaluation.intervals import bootstrap, has_clusters, percentile_interval, strata_of
+from headstart.evaluation.intervals import bootstrap, has_clusters, paired_difference, percentile_interval, strata_of
 
 DRAWS = 10_000
 """Draws of the paired bootstrap; the one-sided bound is then good to about a hundredth of the standard error."""
@@ -70,13 +70,27 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     )
     lower = _lower_bound(float(loss.mean()), draws[:, 1]) if len(np.unique(first.groups)) > 1 else -np.inf
     return Paired(
-        accuracy_gain=percentile_interval(float(accuracy.mean()), draws[:, 0]),
+        accuracy_gain=_with_width(percentile_interval(float(accuracy.mean()), draws[:, 0]), first, second),
         log_loss_gain=percentile_interval(float(loss.mean()), draws[:, 1]),
         lower_bound=lower,
         p_value=mcnemar(int((right > 0).sum()), int((right < 0).sum())),
         significant=lower > 0,
         num_rows=len(first),
     )
+
+
+def _with_width(gain: Estimate, first: Predictions, second: Predictions) -> Estimate:
+    """The gain, its interval a score interval where no draw differs from another though the models do.
+
+    So it is with few rows: where all of a class changed, or none of any.
+    """
+    if gain.low < gain.high or np.array_equal(first.log_losses, second.log_losses):
+        return gain
+    counts = np.bincount((2 * first.correct + second.correct).astype(np.int64), minlength=4)
+    neither, second_only, first_only, both = counts * len(np.unique(first.groups)) / len(first)
+    wide = paired_difference(both, first_only, second_only, neither)
+    low, high = (gain.value + end - wide.value for end in (wide.low, wide.high))
+    return Estimate(value=gain.value, low=max(-1.0, low), high=min(1.0, high))
 
 
 def _class_weights(labels: Integers) -> Floats:
