@@ -181,6 +181,10 @@ def test_called_again_it_is_read_and_another_folder_is_not_overwritten(home: Pat
     with pytest.raises(PlanError) as error:
         extend("run", "more", out=home / "run")
     assert str(error.value) == f"{home / 'run'} holds another run. Give another --out, or delete it."
+    (home / "file").write_text("text")
+    with pytest.raises(PlanError) as error:
+        extend("run", "more", out=home / "file")
+    assert str(error.value) == f"{home / 'file'} is a file. Give another --out."
 
 
 def test_a_network_that_was_trained_is_extended_on_its_own_features(home: Path, headstart_command) -> None:

@@ -176,6 +176,18 @@ def test_a_folder_may_be_named_but_not_one_that_holds_another_run(adjusted, tmp_
     assert refused(PlanError, lambda: adjust(mine, out=short)) == text.replace(str(mine), str(short))
 
 
+def test_a_file_or_a_folder_of_other_things_is_refused_before_anything_is_judged(short, monkeypatch):
+    monkeypatch.setattr(improving, "judge", None)
+    file, folder = short.parent / "file", short.parent / "photos"
+    file.write_text("text")
+    folder.mkdir()
+    (folder / "holiday.txt").write_text("text")
+    assert refused(PlanError, lambda: adjust(short, out=file)) == f"{file} is a file. Give another --out."
+    text = f"{folder} holds something else than an adjusted run. Give another --out, or delete it."
+    assert refused(PlanError, lambda: adjust(short, out=folder)) == text
+    assert [path.name for path in folder.iterdir()] == ["holiday.txt"]
+
+
 def test_what_cannot_be_adjusted_is_told(adjusted, squares, tmp_path):
     short = Path(shutil.copytree(adjusted.short, tmp_path / "short"))
     nowhere = tmp_path / "nowhere"

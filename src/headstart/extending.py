@@ -257,7 +257,9 @@ def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
 
 
 def _is_there(folder: Path, run: Run, addition: Addition) -> bool:
-    """Whether the folder holds this very extension; refuses one that holds anything else."""
+    """Whether the folder holds this very extension; refuses one that holds anything else, and what is no folder."""
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"{folder} is a file. Give another --out.")
     if not (folder / "plan.toml").exists():
         return False
     there = Run(folder).extension

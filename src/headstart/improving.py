@@ -109,11 +109,15 @@ def search(
 
 
 def _check_free(out: Path, run: Run, minutes: float | None) -> None:
-    """Refuse a folder that holds anything but what a killed call with the same arguments left."""
+    """Refuse a place that is no folder, or one that holds anything but what a killed call with the same arguments left."""
+    if out.exists() and not out.is_dir():
+        raise PlanError(f"{out} is a file. Give another --out.")
     there = Run(out).adjustment
-    same = there is not None and (there.parent, there.minutes) == (str(run.folder), minutes)
-    if (out / "plan.toml").exists() and not same:
-        raise PlanError(f"{out} holds another run. Give another --out, or delete it.")
+    if there is not None and (there.parent, there.minutes) == (str(run.folder), minutes):
+        return
+    if out.exists() and any(out.iterdir()):
+        held = "another run" if (out / "plan.toml").exists() else "something else than an adjusted run"
+        raise PlanError(f"{out} holds {held}. Give another --out, or delete it.")
 
 
 def _opened(folder: Path) -> Run:
