@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import HeadstartError
+from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluation_of
@@ -61,14 +63,17 @@ class Case(NamedTuple):
     truth: Integers
 
 
-def judged(kind: str, case: Case) -> Row:
-    """Accuracy and seconds of a method, of the automatic choice, or of ridge on 20 labels that the system asked for."""
+def judged(kind: str, case: Case, steps: Steps) -> Row:
+    """Accuracy and seconds of a method, of the automatic choice, or of the choice with 20 labels that the system asked for.
+
+    What the automatic choice tried without labels is not tried again to find out which to ask for; the seconds leave it out.
+    """
     task, backbone, _ = case
     begun = time.perf_counter()
     chosen: Any = kind
     if kind in (AUTOMATIC, LABELED):
-        asked = with_labels(case) if kind == LABELED else task
-        model, adaptation = adapt(asked, backbone)
+        asked = with_labels(case, steps) if kind == LABELED else task
+        model, adaptation = adapt(asked, backbone, steps=steps)
         chosen = list(adaptation.chosen)
     else:
         method = method_from({"kind": kind})
@@ -80,11 +85,11 @@ def judged(kind: str, case: Case) -> Row:
     return {"accuracy": accuracy(model, task), "seconds": seconds, "chosen": chosen}
 
 
-def with_labels(case: Case) -> Task:
+def with_labels(case: Case, steps: Steps) -> Task:
     """The task in which a person has labeled the 20 images that the system asked for."""
     task = case.task
     assert task.unlabeled is not None
-    rows = np.array(rows_to_label(task, case.backbone, NUM_LABELS).rows, np.int64)
+    rows = np.array(rows_to_label(task, case.backbone, NUM_LABELS, steps=steps).rows, np.int64)
     told = replace(task.unlabeled, hidden_labels=case.truth)
     rest = np.setdiff1d(np.arange(len(told)), rows)
     hidden = replace(told.take(rest), hidden_labels=np.full(len(rest), UNLABELED, np.int64))
@@ -112,21 +117,23 @@ def fill(
         if not left or time.monotonic() >= ends:
             continue
         case = made(cell)
-        for kind in left:
-            if time.monotonic() >= ends:
-                break
-            row = {"key": key_of(kind, cell), "kind": kind, "pair": cell[0], "seed": cell[1], **attempt(kind, case)}
-            found[row["key"]] = row
-            with place.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(row) + "\n")
-            print(row, file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for kind in left:
+                if time.monotonic() >= ends:
+                    break
+                outcome = attempt(kind, case, Steps(Path(folder)))
+                row = {"key": key_of(kind, cell), "kind": kind, "pair": cell[0], "seed": cell[1], **outcome}
+                found[row["key"]] = row
+                with place.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(row) + "\n")
+                print(row, file=sys.stderr, flush=True)
     return list(found.values())
 
 
-def attempt(kind: str, case: Case) -> Row:
+def attempt(kind: str, case: Case, steps: Steps) -> Row:
     """What `judged` gives, or why it gave nothing."""
     try:
-        return judged(kind, case)
+        return judged(kind, case, steps)
     except HeadstartError as error:
         return {"failure": str(error)}
 

@@ -22,6 +22,8 @@ LARGEST_P_VALUE = 0.05
 """Above it the domains pass for one."""
 NEARLY = 3.0
 """Class shares may leave so many times what chance would, and are believed where a map of the features leaves more."""
+CLEARLY_LESS = 1.25
+"""Times less than a map of the features must class shares leave, or both explain the target."""
 CLEARLY_BETTER = 1.5
 """How much less a turn must leave than the map, which has more freedom."""
 NUM_HALVES = 4
@@ -161,9 +163,10 @@ def _steady(source: Floats, labels: Integers, target: Floats, seed: int) -> bool
 def _kind(same: _Gap, by_shares: _Gap, by_map: _Gap) -> Kind:
     if same.p_value >= LARGEST_P_VALUE:
         return "none"
-    if by_shares.ratio <= min(by_map.ratio, NEARLY):
+    if by_shares.ratio <= min(by_map.ratio / CLEARLY_LESS, NEARLY):
         return "labels"
-    return "either" if by_shares.p_value >= LARGEST_P_VALUE else "features"
+    close = by_shares.ratio <= min(by_map.ratio, NEARLY)
+    return "either" if close or by_shares.p_value >= LARGEST_P_VALUE else "features"
 
 
 def _one_domain(here: Floats, there: Floats, seed: int) -> _Gap:

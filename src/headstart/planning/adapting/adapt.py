@@ -209,7 +209,8 @@ def _decided(task: Task, tried: _Tried, verdict: Verdict) -> tuple[tuple[str, ..
     if not num:
         return verdict.chosen or (UNADAPTED,), verdict.reasons, 0
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in tried.candidates if one.target_probs is not None}
-    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, UNADAPTED)
+    together = mean_probs(tried.candidates, verdict.chosen or (UNADAPTED,))[:num].argmax(axis=1)
+    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, np.asarray(together, np.int64), UNADAPTED)
     return names or (UNADAPTED,), (*verdict.reasons, sentence), num
 
 
@@ -219,20 +220,21 @@ def _judged(task: Task, tried: _Tried, begun: float) -> Adaptation:
     chosen, reasons, num_labeled = _decided(task, tried, verdict)
     scene, unadapted = tried.scene, mean_probs(tried.candidates, (UNADAPTED,))
     probs = mean_probs(tried.candidates, chosen)
+    said, said_unadapted = (np.asarray(one.argmax(axis=1), np.int64) for one in (probs, unadapted))
     before = estimated_accuracy(scene.held_probs, scene.held_labels, unadapted)
     return Adaptation(
         chosen=chosen,
         shift=scene.shift,
         votes=verdict.votes,
         reasons=reasons,
-        findings=tuple(findings_of(scene, before, chosen, fits=verdict.fits)),
+        findings=tuple(findings_of(scene, before, chosen, said, said_unadapted, fits=verdict.fits)),
         accuracy=estimated_accuracy(scene.held_probs, scene.held_labels, probs),
         unadapted_accuracy=before,
-        at_most_lost=float((probs.argmax(axis=1) != unadapted.argmax(axis=1)).mean()),
+        at_most_lost=float((said != said_unadapted).mean()),
         num_source=len(scene.source),
         num_target=len(scene.target),
         num_labeled=num_labeled,
-        map=domain_map(scene, np.asarray(probs.argmax(axis=1), np.int64)),
+        map=domain_map(scene, said),
         classes=scene.task.classes,
         seconds=time.perf_counter() - begun,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,26 +13,16 @@ from headstart.core.types import Floats, Integers
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.evaluation.validators import VALIDATORS
 from headstart.features.class_statistics import one_hot
+from headstart.planning.adapting.accord import MOST_TOGETHER, TOLERANCES, accord_of, fault_of
 from headstart.planning.adapting.adaptation import Vote
 from headstart.planning.adapting.collapse import agreement_fault, predicted_shares, shares_fault
 from headstart.planning.adapting.scene import Scene
 from headstart.planning.adapting.trying import Candidate
 
-TOLERANCES = {"neighborhood": 0.01, "circular": 0.01, "joint_match": 5e-4}
-"""The jurors where features shifted, and by how much a candidate may fall behind the unadapted model in each. On 438
-candidates of synthetic shifts and warped digits the sign of their differences told gain from loss in 79, 61 and 72 of 100 cases;
-source accuracy did in 23, IWCV and DEV in 25, SND in 35, entropy in 55."""
-LEAST_GAIN = 0.03
-"""Of neighborhood and circular together, for a candidate to be believed."""
-SURE_GAIN = 0.1
-"""Of neighborhood alone, where something simpler would explain the target as well, or nothing does."""
-UNMAPPED = 1.5
-"""Times what chance would leave, from which the affine map does not explain the target."""
 COMPARABLE = 0.5
-"""Of the best gain: candidates that reach so much of it predict together. Of the source's own neighborhood value: the least that
-a believable target has."""
-MOST_TOGETHER = 3
-"""Models that predict together at most: each has to be fitted, kept and asked."""
+"""Of the unadapted model's joint gap: what candidates may leave of it where the source is turned. Of the source's own
+neighborhood value: the least that a believable target has."""
+CIRCULAR_TOLERANCE = 0.01
 NEARLY_OWN = 0.8
 """Of the source's own neighborhood value, for candidates that turn the source."""
 TURNED_TOLERANCE = 0.1
@@ -110,14 +101,31 @@ class Jury:
         if kind == "turned":
             chosen, behind = believed_turned(values, first, faults, self._own())
             return Heard(chosen, behind, (_about_turned(chosen, values, first),))
-        unmapped = self.scene.shift.feature_ratio > UNMAPPED
-        sure = kind == "either" or self.scene.reweighted is not None or unmapped
-        chosen, behind = believed(values, first, faults, self._own(), sure=sure, mapped=not unmapped)
-        heard = Heard(chosen, behind, (_about_features(chosen, values, first),))
-        if chosen:
+        heard = self._by_accord(evidence, values[first], faults, sure=kind == "either" or self.scene.reweighted is not None)
+        if heard.chosen:
             return heard
         simpler = self._by_labels(evidence, faults) if kind == "either" else self._by_weights(evidence, faults)
-        return Heard(simpler.chosen, behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
+        return Heard(simpler.chosen, heard.behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
+
+    def _by_accord(
+        self, evidence: dict[str, AdaptedEvidence], unadapted: dict[str, float | None], faults: dict[str, str], *, sure: bool
+    ) -> Heard:
+        """Those that agree with one another, if what they say together can be trusted."""
+        agreement, members = accord_of({name: one.target_probs for name, one in evidence.items() if not faults.get(name)})
+        best, first = max(agreement.values()), next(iter(evidence))
+        behind = {
+            name: f"it agrees with the others on {share:.0%} of the target, and the best on {best:.0%}"
+            for name, share in agreement.items()
+            if name not in (*members, first)
+        }
+        if members == (first,):
+            return Heard((), behind, ("Nobody agrees with the others as much as the unadapted model does.",))
+        together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in TOLERANCES}
+        fault = fault_of(together, unadapted, self._own(), sure=sure)
+        if fault:
+            behind |= {name: f"of the accord that it is part of: {fault}" for name in members if name != first}
+            return Heard((), behind, (f"Of {', '.join(members)} together: {fault}.",))
+        return Heard(members, behind, (_about_accord(members, together, unadapted, agreement[first]),))
 
     def _by_weights(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> Heard:
         """The candidate nearest to a fit that counts source rows by weights, where rows so counted pass for the target."""
@@ -210,43 +218,15 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
     )
 
 
-def believed(
-    values: Values, first: str, faults: dict[str, str], own: float, *, sure: bool, mapped: bool = True
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Candidates that no juror speaks against and that gain enough, and why the others are not among them.
-
-    Args:
-        values: By candidate and validator.
-        first: The unadapted model's name.
-        faults: Of candidates that are ruled out already.
-        own: The neighborhood value of source labels on source rows.
-        sure: Whether something simpler explains the target as well, or nothing does, so that neighborhood alone must gain
-            `SURE_GAIN`.
-        mapped: Whether an affine map explains the target; else the joint match, which takes one off, is no juror.
-
-    Returns:
-        Names, the greatest gain first, and faults by name.
-    """
-    behind: dict[str, str] = {}
-    gains: dict[str, float] = {}
-    base = {juror: _value(values[first], juror) for juror in TOLERANCES}
-    for name, value in values.items():
-        if name == first or name in faults:
-            continue
-        jurors = {juror: most for juror, most in TOLERANCES.items() if mapped or juror != "joint_match"}
-        falls = [juror for juror, most in jurors.items() if _value(value, juror) < base[juror] - most]
-        near, circular = (_value(value, juror) - base[juror] for juror in ("neighborhood", "circular"))
-        gain, least = (near, SURE_GAIN) if sure else (near + circular, LEAST_GAIN)
-        if falls:
-            behind[name] = f"it falls behind the unadapted model in {', '.join(falls)}"
-        elif _value(value, "neighborhood") < COMPARABLE * own:
-            behind[name] = "neighbors in the target agree less than half as well as neighbors in the source"
-        elif gain < least:
-            behind[name] = f"its gain of {gain:.3f} in what the jurors look at is below {least}"
-        else:
-            gains[name] = near + circular
-    ranked = sorted(gains, key=lambda name: -gains[name])
-    return tuple(name for name in ranked[:MOST_TOGETHER] if gains[name] >= COMPARABLE * gains[ranked[0]]), behind
+def _mean_evidence(members: list[AdaptedEvidence]) -> AdaptedEvidence:
+    """What several say together: the mean of their probabilities, on the way back as well."""
+    back = [one.circular_probs for one in members if one.circular_probs is not None]
+    return replace(
+        members[0],
+        target_probs=np.mean([one.target_probs for one in members], axis=0),
+        circular_labels=members[0].source_labels if back else None,
+        circular_probs=np.mean(back, axis=0) if back else None,
+    )
 
 
 def believed_turned(values: Values, first: str, faults: dict[str, str], own: float) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -274,7 +254,7 @@ def believed_turned(values: Values, first: str, faults: dict[str, str], own: flo
             behind[name] = (
                 f"it leaves {left:.3f} of the joint gap of {gap:.3f} that the unadapted model leaves to the turned source"
             )
-        elif _value(value, "circular") < circular - TOLERANCES["circular"]:
+        elif _value(value, "circular") < circular - CIRCULAR_TOLERANCE:
             behind[name] = "it falls behind the unadapted model in circular"
         elif _value(value, "neighborhood") < NEARLY_OWN * own:
             behind[name] = "neighbors in the target agree less than neighbors in the source"
@@ -289,14 +269,13 @@ def _value(values: dict[str, float | None], juror: str) -> float:
     return -1.0 if found is None else found
 
 
-def _about_features(chosen: tuple[str, ...], values: Values, first: str) -> str:
-    if not chosen:
-        return "No candidate passes the vote of neighborhood, circular validation and joint match."
-    best = chosen[0]
-    before, after = values[first]["neighborhood"], values[best]["neighborhood"]
+def _about_accord(
+    members: tuple[str, ...], together: Mapping[str, float | None], unadapted: Mapping[str, float | None], share: float
+) -> str:
+    before, after = unadapted["neighborhood"] or 0.0, together["neighborhood"] or 0.0
     return (
-        f"{', '.join(chosen)} {'passes' if len(chosen) == 1 else 'pass'} the vote: by {best}, neighbors among target rows agree "
-        f"{after or 0.0:.2f} above chance, by the unadapted model {before or 0.0:.2f}, and no juror speaks against."
+        f"{', '.join(members)} agree and predict together: neighbors among target rows agree {after:.2f} above chance, by the "
+        f"unadapted model {before:.2f}. They agree with the unadapted model on {share:.0%} of the target."
     )
 
 

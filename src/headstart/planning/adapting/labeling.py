@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from headstart.core.errors import PlanError
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.compare import mcnemar
+from headstart.planning.adapting.accord import MOST_TOGETHER
 
 LARGEST_P_VALUE = 0.25
 """Of a candidate that validators do not trust, against the unadapted model. It is generous: labels were asked for where the two
@@ -62,36 +64,46 @@ def _spread(rows: Integers, num: int, generator: np.random.Generator) -> Integer
 
 
 def chosen_by_labels(
-    labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], unadapted: str
+    labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers, unadapted: str
 ) -> tuple[tuple[str, ...], str]:
-    """Who predicts, by a paired test on labeled target rows, and a sentence that says so.
+    """Who predicts, by paired tests on labeled target rows, and a sentence that says so.
 
-    The candidate with most rows right is chosen if it wins against the unadapted model, and either validators trust it or chance
-    alone would seldom let it win so clearly. Else the best of those that validators trust stays, unless it clearly loses.
+    Where the candidate with most rows right wins so clearly against the unadapted model as chance would seldom have it, it is
+    chosen, together with all whose losses against it are within one standard error: on 20 labels, the single best of twenty
+    candidates is mostly the luckiest. Else those that validators trust stay, unless together they clearly lose.
 
     Args:
         labels: Of target rows that no candidate was fitted on, int64 [row].
         predicted: By candidate, int64 [row].
         favored: Those that validators trust, best first.
+        together: What these say together, int64 [row].
         unadapted: The unadapted model's name.
 
     Returns:
-        Names and the sentence.
+        Names and the sentence; none where the unadapted model stays.
     """
     right = {name: int((one == labels).sum()) for name, one in predicted.items()}
-    best = max(right, key=lambda name: (right[name], name in favored, name == unadapted))
-    wins, losses = _paired(predicted[best], predicted[unadapted], labels)
+    ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != unadapted))
+    best, base = ranked[0], predicted[unadapted]
+    wins, losses = _paired(predicted[best], base, labels)
     p_value = mcnemar(wins, losses)
     where = f"of {len(labels)} labeled target images, {best} gets {right[best]} right and the unadapted model {right[unadapted]}"
-    if best != unadapted and wins > losses and (best in favored or p_value <= LARGEST_P_VALUE):
-        return (best,), f"Labels decide: {where} (p = {p_value:.2g})."
+    if wins > losses and p_value <= LARGEST_P_VALUE:
+        near = tuple(name for name in ranked if _within_error(predicted[best], predicted[name], labels))[:MOST_TOGETHER]
+        others = f"; {', '.join(near[1:])} predict{'s' * (len(near) == 2)} with it, within one standard error" if near[1:] else ""
+        return near, f"Labels decide: {where} (p = {p_value:.2g}){others}."
     if favored:
-        kept = max(favored, key=lambda name: right[name])
-        wins, losses = _paired(predicted[kept], predicted[unadapted], labels)
+        wins, losses = _paired(together, base, labels)
         if wins >= losses or mcnemar(wins, losses) > LARGEST_P_VALUE:
-            sentence = f"it wins {wins} and loses {losses} of {len(labels)} target images"
-            return (kept,), f"Labels do not speak clearly against {kept}: {sentence}."
+            won = f"wins {wins} and loses {losses} of {len(labels)} target images against the unadapted model"
+            return favored, f"Labels do not speak clearly: {', '.join(favored)} {won}."
     return (), f"The unadapted model stays: {where} (p = {p_value:.2g})."
+
+
+def _within_error(best: Integers, other: Integers, labels: Integers) -> bool:
+    """Whether the best wins no more than one standard error of wins less losses against the other."""
+    wins, losses = _paired(best, other, labels)
+    return wins - losses <= math.sqrt(wins + losses)
 
 
 def _paired(one: Integers, other: Integers, labels: Integers) -> tuple[int, int]:

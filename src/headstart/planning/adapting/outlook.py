@@ -43,13 +43,17 @@ def estimated_accuracy(held_probs: Floats, held_labels: Integers, target_probs: 
     return Estimate(value=float(middle), low=float(low), high=float(high))
 
 
-def findings_of(scene: Scene, unadapted: Estimate, chosen: tuple[str, ...], *, fits: bool) -> Iterator[Finding]:
+def findings_of(
+    scene: Scene, unadapted: Estimate, chosen: tuple[str, ...], said: Integers, said_unadapted: Integers, *, fits: bool
+) -> Iterator[Finding]:
     """What a person should know before the target's predictions are used.
 
     Args:
         scene: What was looked at.
         unadapted: Estimated accuracy of the unadapted model.
         chosen: Methods that predict.
+        said: Classes of target rows by those, int64 [target].
+        said_unadapted: The same by the unadapted model.
         fits: Whether any candidate makes sense of the target's neighborhoods.
 
     Yields:
@@ -80,4 +84,23 @@ def findings_of(scene: Scene, unadapted: Estimate, chosen: tuple[str, ...], *, f
                 "feature_ratio": round(scene.shift.feature_ratio, 2),
             },
             advice="Label some target images: `headstart label` says which; or choose another source.",
+        )
+    elif chosen != (UNADAPTED,):
+        yield from _below_majority(scene, said, said_unadapted)
+
+
+def _below_majority(scene: Scene, said: Integers, said_unadapted: Integers) -> Iterator[Finding]:
+    """Where the unadapted model agrees less often with the adapted one than always naming the most frequent class would."""
+    counts = np.bincount(said, minlength=scene.task.num_classes)
+    agreement, most = float((said == said_unadapted).mean()), float(counts.max() / len(said))
+    if agreement < most:
+        name = scene.task.classes[int(counts.argmax())]
+        yield Finding(
+            code="unadapted-below-majority",
+            severity="warning",
+            title="Without adaptation, the source's model may do worse than always naming the most frequent class: it agrees "
+            f"with the adapted model on {agreement:.0%} of the target images, and {most:.0%} of them are {name}.",
+            evidence={"agreement": round(agreement, 4), "majority_share": round(most, 4)},
+            advice="Do not use the source's model as it is. Label some target images, `headstart label` says which, to make sure "
+            "of the adapted one.",
         )

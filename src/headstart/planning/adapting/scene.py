@@ -9,14 +9,14 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
-from headstart.core.types import Floats, Integers
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
-from headstart.features.density_ratio import bounded
 from headstart.features.domains import Domains, domains_of
 from headstart.features.lifted_ridge import fit_lifted_ridge
 from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Blocks
+from headstart.features.shared_mixture import fit_shared_mixture
 from headstart.features.shift_kind import ShiftKind, shift_kind, turned
 from headstart.features.weighted_gap import weighted_gap
 from headstart.methods import METHODS
@@ -29,6 +29,11 @@ NUM_AXES = 64
 LARGEST_WEIGHT = 20.0
 LEAST_EFFECTIVE = 100
 """Rows that must carry the weight: with fewer, weights that fit are easily found and tell little."""
+LARGEST_GAP = 2.0
+"""Times what chance would leave: weights are estimates, and leave more than the right ones would (0.5 to 1.6 under covariate
+shift, 6 and more between pictures)."""
+FEW_AXES = 16
+"""To which weights are believed: along more, no row is near another, and what tells two domains apart tells little of density."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class Scene:
         held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
         held_probs: What it says of them, float64 [held, class].
         held_weights: How much likelier each is in the target than in the source, float64 [held], mean 1.
-        reweighted: Classes of target rows by a fit that counts source rows by such weights, where these explain the target, int64
-            [target]; None where they do not.
+        reweighted: Classes of target rows by a mixture with components common to both domains, where weighted source rows
+            explain the target, int64 [target]; None where they do not.
         shift: What changed from source to target.
     """
 
@@ -168,10 +173,15 @@ def _target_weights(source: Floats, target: Floats, seed: int) -> Floats:
 
 
 def _reweighted(seen: Domains, weights: Floats) -> Integers | None:
-    """What a fit to weighted source rows says of the target, where such rows pass for the target and are not too few."""
-    if not weights.any():
+    """What a mixture with components common to both domains says, where weighted source rows pass for the target.
+
+    Weights explain the target where things of each class look alike in both domains; the mixture assumes no more than that.
+    """
+    if seen.source.shape[1] > FEW_AXES or not weights.any():
         return None
     gap = weighted_gap(seen.source, seen.target, weights, seen.seed)
-    if gap.ratio > 1.0 or gap.num_effective < LEAST_EFFECTIVE:
+    if gap.ratio > LARGEST_GAP or gap.num_effective < LEAST_EFFECTIVE:
         return None
-    return np.asarray(seen.ridge(bounded(weights)).scores(seen.target).argmax(axis=1), np.int64)
+    unknown = np.full(len(seen.target), UNLABELED, np.int64)
+    found = fit_shared_mixture(seen.source, seen.source_labels, seen.target, unknown, seen.num_classes, seen.seed)
+    return np.asarray(found.target_probs.argmax(axis=1), np.int64)

@@ -25,14 +25,13 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.scene import Scene
 from headstart.training.settings import Training
 
-IN_TURN = ("mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
-"""Gradient methods in the order in which they are tried while there is time, by the averages that TLlib reports for Office-Home:
-MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source only at first, DeepCORAL is stable."""
-
-
-COSTLY = frozenset({"ada_bn", "class_transport", "jdot", "kliep"})
-"""Closed forms that iterate, or look at every picture anew, five to twenty times as long as others: they come after them, so that
-a budget ends with them."""
+IN_TURN = ("ada_bn", "mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
+"""What is tried in this order while there is time, and not without a budget. AdaBN looks at every picture anew, twice: two thirds
+of the time of all closed forms together, and best on no pair of domains that was tried. Then gradient methods by the averages
+that TLlib reports for Office-Home: MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source only at first,
+DeepCORAL is stable."""
+COSTLY = frozenset({"class_transport", "jdot", "kliep"})
+"""Closed forms that iterate, five to twenty times as long as others: they come after them, so that a budget ends with them."""
 LONG_SECONDS = 60.0
 """What foretells a longer time than this is not tried where no budget was given."""
 
@@ -83,10 +82,10 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
         task: With a source.
         backbone: What is transferred.
         methods: Kinds that are allowed; None allows every method that needs a source and whose needs are met.
-        timed: Whether there is a budget, so that gradient methods may be tried.
+        timed: Whether there is a budget, so that those of `IN_TURN` may be tried.
 
     Returns:
-        The methods: closed forms by name, costly ones last, then gradient methods in the order of trial.
+        The methods: closed forms by name, costly ones last, then those of `IN_TURN`, then others that were asked for.
 
     Raises:
         PlanError: A kind is unknown or needs no source.
@@ -98,11 +97,12 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
             raise PlanError(f'"{kind}" does not adapt from a source. `headstart methods` lists those that do.')
     able = [made() for made in found.values() if "source" in made.needs and "target_labels" not in made.needs]
     usable = [one for one in able if not unmet(one, task, backbone)]
-    closed = [one for one in usable if one.cost == "closed form" and one.kind() != UNADAPTED]
+    wanted = [one for one in usable if one.kind() != UNADAPTED]
+    closed = [one for one in wanted if one.cost == "closed form" and one.kind() not in IN_TURN]
     closed.sort(key=lambda one: one.kind() in COSTLY)
-    trained = [one for one in usable if one.cost == "gradient" and (methods is not None or one.kind() in IN_TURN)]
-    trained.sort(key=lambda one: IN_TURN.index(one.kind()) if one.kind() in IN_TURN else len(IN_TURN))
-    return [METHODS.get(UNADAPTED)(), *closed, *(trained if timed or methods is not None else ())]
+    others = [one for one in wanted if one not in closed and (methods is not None or one.kind() in IN_TURN)]
+    others.sort(key=lambda one: IN_TURN.index(one.kind()) if one.kind() in IN_TURN else len(IN_TURN))
+    return [METHODS.get(UNADAPTED)(), *closed, *(others if timed or methods is not None else ())]
 
 
 class Trier:
