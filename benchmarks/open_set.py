@@ -1,28 +1,54 @@
-"""Images of classes that the source does not have: are they refused?
+"""Images of classes that nobody has shown: are they refused?
 
-A third of the classes is taken out of the source; the target, without labels, has all. A model is fitted to the source alone and
-its answers for all target images are ordered by familiarity; the area under the ROC curve says how well images of unknown classes
-come out last. `python -m benchmarks.open_set --seeds 5`.
+A third of the classes is taken out of the labels; the images to answer have all. Two cases: from a source to an unlabeled
+target, and within one set. Images are ordered by the model's confidence, by familiarity among each other, and, each judged for
+itself, by what the model remembers (`Acquaintance`) and by what others have proposed; the area under the ROC curve says how well
+images of unknown classes come out last. The last rows are shares refused at a threshold of 0.05: of known images, of unknown
+ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
+from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.domains import only_sources
+from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
+from headstart.features.acquaintance import acquaintance_of
+from headstart.features.class_statistics import class_means, compact
+from headstart.features.extract import features_of
 from headstart.features.familiarity import familiarity
+from headstart.features.principal_axes import principal_axes
+from headstart.features.representation import Representation
+from headstart.features.rows import unit_rows
 from headstart.methods import method_from
 from headstart.training.settings import Training
 
 PAIRS = (("emoji-twemoji", "emoji-noto"), ("emoji-noto", "emoji-twemoji"), ("digits", "mnist"), ("mnist", "digits"))
+ALONE = ("emoji-noto", "emoji-twemoji", "digits", "mnist")
 MOST_TARGET = 1_500
+MOST_KNOWN = 2_000
+REFUSED = 0.05
+AUROCS = ("confidence", "among each other", "remembered", "1st neighbor", "10th", "Mahalanobis", "relative M.", "energy")
+COLUMNS = (*AUROCS, "accuracy on known", "known refused", "unknown refused", "closed: refused")
+
+
+class Case(NamedTuple):
+    """What is learned from, and images of a set of classes of which a third is not among them."""
+
+    task: Task
+    closed: Task
+    tested: ImageSet
 
 
 def without_classes(task: Task, gone: np.ndarray) -> Task:
@@ -32,33 +58,78 @@ def without_classes(task: Task, gone: np.ndarray) -> Task:
     return only_sources(replace(task, source=concatenate(kept, rest)), kept.domain_names)
 
 
-def measured(target: str, source: str, seed: int) -> tuple[float, float, float]:
+def gone_of(task: Task, seed: int) -> np.ndarray:
+    return generator_for(seed, "benchmark", "open set").permutation(task.num_classes)[: task.num_classes // 3]
+
+
+def few(images: ImageSet, most: int = MOST_TARGET) -> ImageSet:
+    return images.take(np.arange(min(len(images), most)))
+
+
+def across(target: str, source: str, seed: int) -> Case:
     task = Task.from_folder(target, seed, 0, sources=[source])
-    gone = generator_for(seed, "benchmark", "open set").permutation(task.num_classes)[: task.num_classes // 3]
-    partial = without_classes(task, gone)
+    partial = without_classes(task, gone_of(task, seed))
+    closed, partial = (replace(one, unlabeled=few(one.unlabeled)) for one in (task, partial))
+    return Case(partial, closed, few(partial.test).opened_for_evaluation())
+
+
+def within(name: str, seed: int) -> Case:
+    task = Task.from_folder(name, seed)
+    gone = gone_of(task, seed)
+    task = replace(task, train=few(task.train, MOST_KNOWN), validation=None)
+    tested = few(task.test).opened_for_evaluation()
+    hidden = np.where(np.isin(tested.labels, gone), -1, tested.labels)
+    kept = task.restricted_to(np.flatnonzero(~np.isin(task.train.labels, gone)))
+    return Case(kept, task, replace(tested, hidden_labels=hidden))
+
+
+def peers(case: Case, backbone: Backbone) -> list[np.ndarray]:
+    """Nearest neighbors (Sun et al. 2022), Mahalanobis distance (Lee et al. 2018) and the relative one (Ren et al. 2021)."""
+    known = case.task.source or case.task.train
+    pool = case.task.unlabeled or known
+    of = {name: features_of(few(rows, MOST_KNOWN), backbone) for name, rows in (("known", known), ("pool", pool))}
+    own = Representation.fitted(of["known"], "stages")
+    rows = unit_rows(own.matrix(of["known"]))
+    seen = unit_rows(Representation.fitted(of["pool"], "stages").matrix(features_of(case.tested, backbone)))
+    cosines = np.sort(seen @ rows.T, axis=1)
+    labels = compact(few(known, MOST_KNOWN).labels)
+    axes = principal_axes(rows, 128, 0)
+    short, shown = rows @ axes, seen @ axes
+    means = class_means(short, labels, int(labels.max()) + 1)
+    tied, single = LedoitWolf().fit(short - means[labels]), LedoitWolf().fit(short)
+    near = np.min([tied.mahalanobis(shown - mean) for mean in means], axis=0)
+    return [cosines[:, -1], cosines[:, -10], -near, single.mahalanobis(shown) - near]
+
+
+def measured(case: Case, seed: int) -> list[float]:
+    task, tested = case.task, case.tested
     backbone = load_backbone("efficientnet_lite0", "pretrained", 160 if task.native_pixels > 32 else 96, 0)
-    tested = partial.test.take(np.arange(min(len(partial.test), MOST_TARGET)))
-    free = partial.unlabeled.take(np.arange(min(len(partial.unlabeled), MOST_TARGET)))
-    model = method_from({"kind": "source_only"}).fit(partial, backbone, Training(seed=seed))
-    images = concatenate(tested.opened_for_evaluation(), free)
-    probs = model.predict(images).probs
-    scores = familiarity(images, partial.source, backbone, probs)[: len(tested)]
-    probs, truth = probs[: len(tested)], tested.opened_for_evaluation().labels
-    known = truth >= 0
-    right = probs.argmax(axis=1)[known] == truth[known]
-    return roc_auc_score(known, probs.max(axis=1)), roc_auc_score(known, scores), float(right.mean())
+    model = method_from({"kind": "source_only" if task.source else "ridge"}).fit(task, backbone, Training(seed=seed))
+    together = concatenate(tested, task.unlabeled) if task.unlabeled else tested
+    probs = model.predict(together).probs
+    among = familiarity(together, task.source or task.train, backbone, probs)[: len(tested)]
+    seen = features_of(tested, backbone)
+    remembered = acquaintance_of(task, backbone).familiarity(seen)
+    closed = acquaintance_of(case.closed, backbone).familiarity(seen)
+    probs, known = probs[: len(tested)], tested.labels >= 0
+    energy = logsumexp(model.scores(tested) / model.temperature, axis=1)
+    orders = [probs.max(axis=1), among, remembered, *peers(case, backbone), energy]
+    right = (probs.argmax(axis=1) == tested.labels)[known]
+    refused = [np.mean(remembered[rows] <= REFUSED) for rows in (known, ~known)]
+    return [*(roc_auc_score(known, order) for order in orders), right.mean(), *refused, np.mean(closed <= REFUSED)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
-    print("pair                             AUROC by confidence  by familiarity  accuracy on known classes")
-    for target, source in PAIRS:
-        values = np.array([measured(target, source, seed) for seed in range(given.seeds)])
-        means, spreads = values.mean(axis=0), values.std(axis=0)
-        cells = "  ".join(f"{mean:.3f} +- {spread:.3f}" for mean, spread in zip(means, spreads, strict=True))
-        print(f"{source} to {target}".ljust(34) + cells, flush=True)
+    cases = [(f"{source} to {target}", lambda seed, pair=(target, source): across(*pair, seed)) for target, source in PAIRS]
+    cases += [(f"within {name}", lambda seed, name=name: within(name, seed)) for name in ALONE]
+    for title, case_of in cases:
+        values = np.array([measured(case_of(seed), seed) for seed in range(given.seeds)])
+        print(title)
+        for column, mean, spread in zip(COLUMNS, values.mean(axis=0), values.std(axis=0), strict=True):
+            print(f"  {column.ljust(20)} {mean:.3f} +- {spread:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -169,3 +169,14 @@ def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(tas
     assert [one.predicted for one in audit.classes] == pytest.approx([(predicted == 0).mean(), (predicted == 1).mean()])
     (tmp_path / "run" / "pool_audit.json").unlink()
     assert fit(pooled, plan_of(), tmp_path / "run").pool_audit == audit
+
+
+def test_tested_and_unlabeled_images_are_answered_with_how_familiar_they_look(task, tmp_path):
+    pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
+    run = fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run")
+    assert np.array_equal(run.unlabeled.probs, run.predict(pool).probs)
+    assert np.array_equal(run.unlabeled.familiarity, run.model.familiarity(pool))
+    assert np.array_equal(run.predictions.familiarity, run.unlabeled.familiarity)
+    (tmp_path / "run" / "unlabeled.parquet").unlink()
+    assert np.array_equal(fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run").unlabeled.probs, run.unlabeled.probs)
+    assert fit(task, plan_of(), tmp_path / "without").unlabeled is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from headstart.backbones.providers.own_runs import run_of
 from headstart.core.errors import DataError, HeadstartError, PlanError, did_you_mean
 from headstart.core.evaluation import Evaluation
+from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
@@ -61,18 +62,25 @@ def predict(run: Run, paths: Sequence[str | Path], refuse: float | None = None) 
         classes = run.model.classes
         nothing = np.full(len(readable), UNLABELED, np.int64)
         shown = ImageSet(images.take(readable), classes, nothing, np.arange(len(readable)))
-        predicted = model.predict(shown)
-        for row, probs in zip(readable.tolist(), predicted.probs, strict=True):
-            best = int(probs.argmax())
-            shares = {name: float(share) for name, share in zip(classes, probs, strict=True)}
-            answer = {"label": classes[best], "nearest": classes[best], "probability": float(probs[best]), "probs": shares}
+        share = USUAL_REFUSAL if refuse is None else refuse
+        answers = _answers(model.judged(shown), share)
+        for row, answer in zip(readable.tolist(), answers, strict=True):
             rows[row] = {"path": str(paths[row]), **answer}
-        if model.witness is not None:
-            share = USUAL_REFUSAL if refuse is None else refuse
-            for row, familiarity in zip(readable.tolist(), model.familiarity(shown).tolist(), strict=True):
-                refused = familiarity <= share
-                rows[row] |= {"familiarity": familiarity, "refused": refused} | ({"label": None} if refused else {})
     return rows
+
+
+def _answers(predictions: Predictions, refuse: float) -> Iterator[dict[str, Any]]:
+    """What is said of each image, the nearest class included where it is refused."""
+    for row, probs in enumerate(predictions.probs):
+        best = int(probs.argmax())
+        nearest = predictions.classes[best]
+        shares = {name: float(share) for name, share in zip(predictions.classes, probs, strict=True)}
+        answer = {"label": nearest, "nearest": nearest, "probability": float(probs[best]), "probs": shares}
+        if predictions.familiarity is not None:
+            familiarity = float(predictions.familiarity[row])
+            refused = familiarity <= refuse
+            answer |= {"label": None if refused else nearest, "familiarity": familiarity, "refused": refused}
+        yield answer
 
 
 def task_of(run: Run) -> Task | None:

@@ -23,6 +23,7 @@ from headstart.planning.plan import Partner, Plan, Rejected
 from headstart.planning.ranking import Ranking
 from headstart.planning.source_ranking import SourceRanking
 from headstart.planning.sources import judge_sources_by
+from headstart.planning.strangers import strangers_in
 
 FEWEST_LABELED = 50
 """Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
@@ -101,6 +102,9 @@ def adapted_plan(
     inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "minutes": minutes}
     with stage("adapting"):
         found = steps.run("adapt", inputs, Adaptation, lambda _: adaptation_to(task, backbone, minutes=minutes, steps=steps))
+        strangers = strangers_in(task, backbone)
+    if strangers:
+        found = found.model_copy(update={"findings": (*found.findings, strangers)})
     write_atomically(folder / "adaptation.json", found.to_json())
     methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
     first, *others = found.chosen

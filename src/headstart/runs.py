@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -172,6 +172,12 @@ class Run:
         return Predictions.read(path) if path.exists() else None
 
     @cached_property
+    def unlabeled(self) -> Predictions | None:
+        """The unlabeled rows, as the model predicts them; None where there are none, and in runs of earlier versions."""
+        path = self.folder / "unlabeled.parquet"
+        return Predictions.read(path) if path.exists() else None
+
+    @cached_property
     def pool_audit(self) -> PseudoLabelAudit | None:
         """None where there are no unlabeled images, or no labeled image was held out."""
         return self._record(PseudoLabelAudit, "pool_audit.json")
@@ -307,13 +313,17 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
             evaluation = evaluation_of(predictions, "out of fold")
             evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
         else:
-            evaluation, predictions = evaluate(Model.load(folder / "model"), task.test)
+            model = Model.load(folder / "model")
+            evaluation, predictions = evaluate(model, task.test)
+            if model.witness:
+                predictions = replace(predictions, familiarity=model.familiarity(task.test))
         predictions.write(folder / "predictions.parquet")
         return evaluation
 
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
     keep_learned(folder, _learned(task, plan))
+    _answer_unlabeled(task, folder)
     if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
             evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
@@ -332,6 +342,14 @@ def _learned(task: Task, plan: Plan) -> set[str]:
         return known
     parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
     return known.union(*(part.content_keys for part in parts))
+
+
+def _answer_unlabeled(task: Task, folder: Path) -> None:
+    """Write `unlabeled.parquet`: predictions for the unlabeled images, and how familiar each looks."""
+    path = folder / "unlabeled.parquet"
+    if task.unlabeled and task.classes and not path.exists():
+        with stage("predicting unlabeled images"):
+            Model.load(folder / "model").judged(task.unlabeled).write(path)
 
 
 def _audit_pool(task: Task, plan: Plan, folder: Path, steps: Steps, inputs: dict[str, Any]) -> None:

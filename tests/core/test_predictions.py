@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,6 +49,17 @@ def test_joined_parts_keep_their_order():
     rows = made(7)
     parts = [rows.take(np.arange(3)), rows.take(np.arange(3, 7))]
     assert equal(joined(parts), rows)
+
+
+def test_familiarity_goes_with_its_rows_to_disk_and_back(tmp_path):
+    rows = replace(made(7), familiarity=np.linspace(0.1, 0.7, 7))
+    rows.write(tmp_path / "judged.parquet")
+    assert Predictions.read(tmp_path / "judged.parquet").familiarity.tolist() == rows.familiarity.tolist()
+    assert rows.take(np.array([6, 1])).familiarity.tolist() == [rows.familiarity[6], rows.familiarity[1]]
+    parts = [rows.take(np.arange(3)), rows.take(np.arange(3, 7))]
+    assert joined(parts).familiarity.tolist() == rows.familiarity.tolist()
+    assert joined([made(2), rows]).familiarity is None
+    assert joined([rows, made(2)]).familiarity is None
 
 
 def test_losses_and_hits_of_a_case_by_hand():

@@ -51,6 +51,7 @@ class FakeRun:
     extension: Extension | None = None
     evaluation: Evaluation | None = None
     predictions: Predictions | None = None
+    unlabeled: Predictions | None = None
     pool_audit: PseudoLabelAudit | None = None
     findings: tuple[Finding, ...] | None = ()
     seconds: dict[str, float] = field(default_factory=dict)

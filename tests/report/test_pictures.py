@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.report.pictures import PictureBook, confident_mistakes, least_sure, pictures_of, thumbnail
+from headstart.report.html import report_html
+from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of, thumbnail
 
 
 def opened(uri):
@@ -44,6 +45,16 @@ def test_least_sure_rows_have_the_smallest_margin(make_run):
     rows = least_sure(run.predictions)
     assert len(rows) == 12
     assert margins[rows].max() <= np.delete(margins, rows).min()
+
+
+def test_the_least_familiar_come_first_and_none_where_nobody_judged(make_run):
+    run, task = make_run()
+    assert not len(least_familiar(run.predictions))
+    assert "Least familiar" not in report_html(run, task)
+    odd = replace(run.predictions, familiarity=np.linspace(1.0, 0.1, len(run.predictions)))
+    assert least_familiar(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
+    assert "<h3>Least familiar</h3>" in report_html(replace(run, predictions=odd), task)
+    assert "<h3>Least familiar of the unlabeled images</h3>" in report_html(replace(run, unlabeled=odd.take(np.arange(5))), task)
 
 
 def test_pictures_are_found_in_the_sealed_test_set(make_run):

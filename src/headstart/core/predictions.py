@@ -28,6 +28,8 @@ class Predictions:
         probs: float64 [sample, class] after temperature; rows sum to 1.
         raw_probs: The same before temperature.
         groups: int64 [sample]: rows of one group are not independent and are resampled together.
+        familiarity: float64 [sample], in (0, 1], low where an image looks like none of those learned from; None where nobody
+            judged. No metric reads it.
     """
 
     names: tuple[str, ...] = field(repr=False)
@@ -36,6 +38,7 @@ class Predictions:
     probs: Floats = field(repr=False)
     raw_probs: Floats = field(repr=False)
     groups: Integers = field(repr=False)
+    familiarity: Floats | None = field(repr=False, default=None)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,10 +70,12 @@ class Predictions:
             probs=self.probs[index],
             raw_probs=self.raw_probs[index],
             groups=self.groups[index],
+            familiarity=None if self.familiarity is None else self.familiarity[index],
         )
 
     def write(self, path: Path) -> None:
         """Write one Parquet file, atomically."""
+        judged = {} if self.familiarity is None else {"familiarity": self.familiarity}
         table = pa.table(
             {
                 "name": list(self.names),
@@ -78,6 +83,7 @@ class Predictions:
                 "group": self.groups,
                 "probs": pa.array(list(self.probs)),
                 "raw_probs": pa.array(list(self.raw_probs)),
+                **judged,
             }
         ).replace_schema_metadata({"classes": json.dumps(self.classes)})
         sink = pa.BufferOutputStream()
@@ -98,7 +104,9 @@ class Predictions:
             DataError: The file is absent or not such a file.
         """
         try:
-            table = pq.read_table(path).select(["name", "label", "group", "probs", "raw_probs"])
+            table = pq.read_table(path)
+            judged = table["familiarity"].to_numpy().astype(np.float64) if "familiarity" in table.column_names else None
+            table = table.select(["name", "label", "group", "probs", "raw_probs"])
             classes = tuple(json.loads(table.schema.metadata[b"classes"]))
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
@@ -110,11 +118,13 @@ class Predictions:
             np.array(table["probs"].to_pylist(), np.float64).reshape(-1, width),
             np.array(table["raw_probs"].to_pylist(), np.float64).reshape(-1, width),
             table["group"].to_numpy().astype(np.int64),
+            judged,
         )
 
 
 def joined(parts: list[Predictions]) -> Predictions:
-    """Predictions of several sets of rows as one, in the order given."""
+    """Predictions of several sets of rows as one, in the order given; familiarity is kept where all parts have it."""
+    judged = [part.familiarity for part in parts if part.familiarity is not None]
     return replace(
         parts[0],
         names=tuple(name for part in parts for name in part.names),
@@ -122,6 +132,7 @@ def joined(parts: list[Predictions]) -> Predictions:
         probs=np.concatenate([part.probs for part in parts]),
         raw_probs=np.concatenate([part.raw_probs for part in parts]),
         groups=np.concatenate([part.groups for part in parts]),
+        familiarity=np.concatenate(judged) if len(judged) == len(parts) else None,
     )
 
 

@@ -71,10 +71,14 @@ class Acquaintance:
         Returns:
             float64 [sample], in (0, 1].
         """
-        center, spread = self.known.mean(axis=0), np.maximum(self.known.std(axis=0), 1e-12)
-        totals, left_out = (((looks - center) / spread).sum(axis=1) for looks in (self.looks(features), self.known))
+        totals, left_out = self.totals(self.looks(features)), self.totals(self.known)
         below = np.searchsorted(np.sort(left_out), totals, side="right")
         return np.asarray((1.0 + below) / (len(left_out) + 1.0))
+
+    def totals(self, looks: Floats) -> Floats:
+        """The sum of both looks [sample, 2], each in standard deviations of left-out images from their mean, float [sample]."""
+        center, spread = self.known.mean(axis=0), np.maximum(self.known.std(axis=0), 1e-12)
+        return np.asarray(((looks - center) / spread).sum(axis=1))
 
     def looks(self, features: FeatureSet) -> Floats:
         """Likeness to the most similar row and largest score, float32 [sample, 2]."""

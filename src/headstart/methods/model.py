@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +126,11 @@ class Model:
         if witness is None or witness.acquaintance is None:
             raise DataError(CANNOT_JUDGE)
         return witness.acquaintance.familiarity(features_of(images, witness.backbone))
+
+    def judged(self, images: ImageSet) -> Predictions:
+        """As `predict`, and how familiar each image looks where the model can judge."""
+        predictions = self.predict(images)
+        return predictions if self.witness is None else replace(predictions, familiarity=self.familiarity(images))
 
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.

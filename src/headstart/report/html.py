@@ -21,7 +21,7 @@ from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
 from headstart.report.domains import SHOWN, domain_panels
 from headstart.report.numbers import FILTERS
-from headstart.report.pictures import PictureBook, confident_mistakes, least_sure, pictures_of
+from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of
 from headstart.report.source import Reported
 
 MOST_ROWS = 30
@@ -146,10 +146,13 @@ def _decision_parts(decision: Decision | None) -> dict[str, Any]:
 
 
 def _evaluation_parts(run: Reported, task: Task | None) -> dict[str, Any]:
-    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "num_mistakes": 0}
+    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "unfamiliar": (), "num_mistakes": 0}
     evaluation, predictions = run.evaluation, run.predictions
+    book = PictureBook(task)
+    odd = run.unlabeled or predictions
+    if odd is not None:
+        parts["unfamiliar"] = pictures_of(odd, least_familiar(odd), book)
     if predictions is not None and len(predictions):
-        book = PictureBook(task)
         parts["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
         parts["unsure"] = pictures_of(predictions, least_sure(predictions), book)
     if evaluation is None:

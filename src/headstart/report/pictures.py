@@ -58,7 +58,9 @@ class PictureBook:
     """
 
     def __init__(self, task: Task | None) -> None:
-        sets: list[ImageSet] = [] if task is None else [each for each in (task.test, task.labeled) if each is not None]
+        sets: list[ImageSet] = (
+            [] if task is None else [each for each in (task.test, task.labeled, task.unlabeled) if each is not None]
+        )
         self._places: dict[str, tuple[Images, int]] = {}
         for one in sets:
             if not one.images.embedded:
@@ -109,6 +111,13 @@ def least_sure(predictions: Predictions) -> Integers:
     best = np.sort(predictions.probs, axis=1)
     margin = best[:, -1] - best[:, -2] if best.shape[1] > 1 else best[:, -1]
     return np.argsort(margin, kind="stable")[:MOST_PICTURES]
+
+
+def least_familiar(predictions: Predictions) -> Integers:
+    """Rows that look least like anything learned, int64 [row]; none where nobody judged."""
+    if predictions.familiarity is None:
+        return np.empty(0, np.int64)
+    return np.argsort(predictions.familiarity, kind="stable")[:MOST_PICTURES]
 
 
 def pictures_of(predictions: Predictions, rows: Iterable[int], book: PictureBook) -> tuple[Picture, ...]:

@@ -74,6 +74,10 @@ class Reported(Protocol):
         """The evaluated rows."""
 
     @property
+    def unlabeled(self) -> Predictions | None:
+        """The unlabeled rows."""
+
+    @property
     def pool_audit(self) -> PseudoLabelAudit | None:
         """What predictions for unlabeled images are worth."""
 

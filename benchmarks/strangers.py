@@ -1,0 +1,71 @@
+"""Target images that show no class of the source: are they noticed without target labels, and how often by mistake?
+
+A third of the classes is taken out of the source ("open"), none is ("closed"), or a third is taken out of the target ("partial"):
+only the first should be noticed. Two domains each, and one set whose halves are source and target.
+`python -m benchmarks.strangers --seeds 5`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.open_set import ALONE, MOST_KNOWN, PAIRS, few, gone_of
+from headstart.backbones.loading import load_backbone
+from headstart.core.seeds import generator_for
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+from headstart.planning.strangers import strangers_in
+
+
+def halves(name: str, seed: int) -> tuple[Task, np.ndarray]:
+    """One half of a set as source, the other as target without labels; and the latter's labels, for leaving out classes."""
+    task = Task.from_folder(name, seed)
+    rows = few(task.train, MOST_KNOWN)
+    groups = np.unique(rows.groups)
+    first = np.isin(rows.groups, generator_for(seed, "benchmark", "halves").permutation(groups)[: len(groups) // 2])
+    source, target = (rows.take(np.flatnonzero(part)) for part in (first, ~first))
+    return split(task, source, target), target.labels
+
+
+def pair(target: str, source: str, seed: int) -> tuple[Task, np.ndarray]:
+    """A labeled source, a target without labels, and the latter's labels, for leaving out classes."""
+    task = Task.from_folder(target, seed, sources=[source])
+    rows = few(task.train, MOST_KNOWN)
+    return split(task, task.source, rows), rows.labels
+
+
+def split(task: Task, source: ImageSet, target: ImageSet) -> Task:
+    source = replace(source, domains=("source",) * len(source))
+    nothing = source.take(np.empty(0, np.int64))
+    return replace(task, train=nothing, validation=None, test=None, source=source, unlabeled=target.without_labels())
+
+
+def noticed(task: Task, labels: np.ndarray, seed: int) -> list[bool]:
+    """Open, closed and partial."""
+    gone = gone_of(task, seed)
+    backbone = load_backbone("efficientnet_lite0", "pretrained", 160 if task.native_pixels > 32 else 96, 0)
+    opened = replace(task, source=task.source.take(np.flatnonzero(~np.isin(task.source.labels, gone))))
+    partial = replace(task, unlabeled=task.unlabeled.take(np.flatnonzero(~np.isin(labels, gone))))
+    return [strangers_in(one, backbone) is not None for one in (opened, task, partial)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    seeds = range(parser.parse_args().seeds)
+    print(f"noticed, of {len(seeds)}".ljust(34) + "open  closed  partial")
+    for target, source in PAIRS:
+        told(f"{source} to {target}", np.sum([noticed(*pair(target, source, seed), seed) for seed in seeds], axis=0))
+    for name in ALONE:
+        told(f"halves of {name}", np.sum([noticed(*halves(name, seed), seed) for seed in seeds], axis=0))
+
+
+def told(title: str, counts: np.ndarray) -> None:
+    print(title.ljust(34) + "  ".join(f"{count:>6}" for count in counts), flush=True)
+
+
+if __name__ == "__main__":
+    main()
