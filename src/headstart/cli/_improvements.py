@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, plain, table
-from headstart.cli._views import findings_view
+from headstart.cli._views import accuracy_line, findings_view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -15,8 +15,10 @@ MOST_TRIALS = 10
 """The best of them; all lie in the study's folder."""
 
 
-def adjustment_view(adjustment: dict[str, Any], sentence: str, run: str) -> RenderableType:
-    """Every changed plan with its reason and outcome, then advice, then what to do next."""
+def adjustment_view(
+    adjustment: dict[str, Any], sentence: str, run: str, evaluation: dict[str, Any] | None = None
+) -> RenderableType:
+    """Every changed plan with its reason and outcome, then advice, then the run to use, its accuracy, and what to do next."""
     from rich.console import Group
 
     parts: list[RenderableType] = []
@@ -25,8 +27,10 @@ def adjustment_view(adjustment: dict[str, Any], sentence: str, run: str) -> Rend
         parts += [facts([(trial["rule"], plain(trial["reason"])), ("", outcome)]), ""]
     if adjustment["advice"]:
         parts += [findings_view(adjustment["advice"]), ""]
-    parts += [plain(sentence, "bold"), facts([("Run", plain(run)), ("Next", plain(f"headstart predict {run} NEW_IMAGES"))])]
-    return Group(*parts)
+    rows = [("Run", plain(run)), ("Next", plain(f"headstart predict {run} NEW_IMAGES"))]
+    if evaluation is not None:
+        rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
+    return Group(*parts, plain(sentence, "bold"), facts(rows))
 
 
 def found_view(found: dict[str, Any], study: str) -> RenderableType:

@@ -32,4 +32,5 @@ def adjust(
     if as_json:
         print_json({"run": str(better.folder), "sentence": adjustment.sentence, **adjustment.to_dict()})
     else:
-        show(adjustment_view(adjustment.to_dict(), adjustment.sentence, str(better.folder)))
+        evaluation = better.evaluation.to_dict() if better.evaluation else None
+        show(adjustment_view(adjustment.to_dict(), adjustment.sentence, str(better.folder), evaluation))

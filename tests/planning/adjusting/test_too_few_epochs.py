@@ -43,4 +43,6 @@ def test_what_was_learned_in_two_epochs_needs_no_third(make_evidence, make_cours
 def test_without_a_history_the_number_of_epochs_alone_speaks(make_evidence):
     (said,) = too_few_epochs(make_evidence(plan={"training": Training(epochs=2)}))
     assert said.reason == "training was 2 epochs long: raise training.epochs from 2 to 12."
+    (said,) = too_few_epochs(make_evidence(plan={"training": Training(epochs=1)}))
+    assert said.reason == "training was 1 epoch long: raise training.epochs from 1 to 12."
     assert not list(too_few_epochs(make_evidence()))

@@ -31,7 +31,7 @@ def too_few_epochs(evidence: Evidence) -> Iterator[Proposal]:
     if not evidence.gradient or (course and course.at_end > LEARNED):
         return
     if epochs <= FEW_EPOCHS or (course and course.steps < FEW_STEPS):
-        seen = f"training was {epochs} epochs" + (f" or {course.steps} steps long" if course else " long")
+        seen = f"training was {epochs} epoch{'s' * (epochs > 1)}" + (f" or {course.steps} steps long" if course else " long")
     elif course and course.learned(0.75, 1.0) - course.learned(0.5, 0.75) > STILL_LEARNING:
         seen = f"the training loss was still falling after {epochs} epochs"
     else:
