@@ -128,6 +128,13 @@ def test_a_method_that_breaks_down_is_refused_with_its_reason(make_task, identit
     assert votes["coral"].values == {}
 
 
+def test_without_time_the_unadapted_model_comes_back_and_says_why(make_task, identity):
+    task, _ = make_task(8, move=moved)
+    found = adapt(task, identity, methods=METHODS[:3], minutes=1e-9).adaptation
+    assert found.chosen == ("source_only",)
+    assert found.reasons[-1] == "No candidate but the unadapted model could be judged: of most, no time was left."
+
+
 def test_rows_to_label_are_unlabeled_rows_where_candidates_differ(make_task, identity):
     task, _ = make_task(3, move=moved)
     found = rows_to_label(task, identity, 20, methods=METHODS)

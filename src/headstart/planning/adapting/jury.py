@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -113,6 +114,8 @@ class Jury:
         """Those that agree with one another, if what they say together can be trusted."""
         agreement, members = accord_of({name: one.target_probs for name, one in evidence.items() if not faults.get(name)})
         best, first = max(agreement.values()), next(iter(evidence))
+        if set(agreement) == {first}:
+            return Heard((), {}, (_about_nobody(faults),))
         behind = {
             name: f"it agrees with the others on {share:.0%} of the target, and the best on {best:.0%}"
             for name, share in agreement.items()
@@ -267,6 +270,12 @@ def believed_turned(values: Values, first: str, faults: dict[str, str], own: flo
 def _value(values: dict[str, float | None], juror: str) -> float:
     found = values[juror]
     return -1.0 if found is None else found
+
+
+def _about_nobody(faults: dict[str, str]) -> str:
+    """Why the unadapted model is alone, by the reason that most candidates have."""
+    reasons = Counter(faults.values()).most_common(1)
+    return f"No candidate but the unadapted model could be judged{f': of most, {reasons[0][0]}' if reasons else ''}."
 
 
 def _about_accord(
