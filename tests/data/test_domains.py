@@ -357,3 +357,12 @@ def test_a_test_class_that_only_a_dropped_source_shows_is_unknown(tmp_path):
     one = only_sources(Task.from_folder(target, sources=[first, second]), ["second"])
     assert one.classes == ("cat", "dog")
     assert sorted(one.test.hidden_labels.tolist()) == [-1, -1, 1, 1, 1]
+
+
+def test_a_test_of_classes_that_only_a_dropped_source_shows_is_none(tmp_path):
+    source = write_classes(tmp_path / "source", {"ant": 7, "cat": 5}, seed=1)
+    target = write_classes(tmp_path / "target", {"train/cat": 6, "train/dog": 6, "test/ant": 3}, seed=3)
+    task = Task.from_folder(target, sources=[source])
+    assert len(task.test) == 3
+    alone = only_sources(task, ())
+    assert (alone.classes, alone.test) == (("cat", "dog"), None)

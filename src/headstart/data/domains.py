@@ -269,7 +269,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
         names: Of the domains to keep; none makes a task without a source.
 
     Returns:
-        The task; test rows of a class that is gone have no label any more.
+        The task; test rows of a class that is gone have no label any more, and a test of such rows alone is no test.
     """
     if not task.source:
         return task
@@ -288,12 +288,13 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
         made.__dict__["content_keys"] = part.content_keys
         return made
 
+    test = renumbered(task.test)
     return replace(
         task,
         classes=classes,
         train=renumbered(task.train) or replace(task.train, classes=classes),
         validation=renumbered(task.validation),
-        test=renumbered(task.test),
+        test=test if test is not None and (test.hidden_labels != UNLABELED).any() else None,
         unlabeled=renumbered(task.unlabeled),
         source=renumbered(kept) if len(kept) else None,
     )
