@@ -18,6 +18,7 @@ from headstart.training import loop
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.loop import train
+from headstart.training.running_mean import RunningMean
 from headstart.training.settings import Training
 
 New = Callable[[], Classifier]
@@ -210,6 +211,21 @@ def test_dear_checkpoints_are_written_less_often(
     train(new_learner(), streams, losses, training, tmp_path)
     assert len(written) == 2
     assert written[0] == 1
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 0.05])
+def test_a_step_is_remembered_once_however_often_its_batch_is_looked_at(
+    streams: Streams, new_learner: New, losses: Any, sharpness: float
+) -> None:
+    def remembering(learner: Any, batch: Any, progress: float) -> dict[str, Tensor]:
+        learner.extra(torch.ones(()))
+        return losses(learner, batch, progress)
+
+    learner = new_learner()
+    learner.extra = RunningMean(decay=0.5)
+    fit = loop.fit_for(learner, streams, remembering, Training(epochs=1, batch_size=31, sharpness=sharpness))
+    fit.step(fit.attempt_state(0), 0)
+    assert float(learner.extra.weight) == 0.5
 
 
 def test_a_sharpness_aware_step_uses_the_gradient_from_uphill(streams: Streams, new_learner: New, losses: Any) -> None:

@@ -28,7 +28,7 @@ from headstart.training.learner import Learner
 from headstart.training.optimizers import optimizer_for, set_rates
 from headstart.training.schedule import num_steps, rate_factor, side_share
 from headstart.training.settings import Training
-from headstart.training.sharpness import uphill
+from headstart.training.sharpness import memory_of, recall, uphill
 from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
 
 Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
@@ -86,6 +86,7 @@ class Fit:
         device = self.accelerator.device
         batch = {name: self._sized(batches.at(step, device), step) for name, batches in self.streams.items()}
         set_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
+        memory = memory_of(self.learner) if self.training.sharpness > 0 else {}
         values, total = self._loss(batch, step)
         if not torch.isfinite(total.detach()):
             return values
@@ -94,6 +95,7 @@ class Fit:
         if self.training.sharpness > 0:
             with uphill(self.learner, self.training.sharpness):
                 trained.optimizer.zero_grad(set_to_none=True)
+                recall(self.learner, memory)
                 self.accelerator.backward(self._loss(batch, step)[1])
         if self.training.clip > 0:
             self.accelerator.clip_grad_norm_(self.learner.parameters(), self.training.clip)

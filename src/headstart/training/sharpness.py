@@ -6,10 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 TINY = 1e-12
+
+
+def memory_of(learner: nn.Module) -> dict[str, Tensor]:
+    """A copy of what a method remembers from step to step beside weights, as running means and queues; by name in `extra`."""
+    extra = getattr(learner, "extra", None)
+    if extra is None:
+        return {}
+    kept = extra.state_dict().keys()
+    return {name: buffer.clone() for name, buffer in extra.named_buffers() if name in kept}
+
+
+def recall(learner: nn.Module, memory: dict[str, Tensor]) -> None:
+    """Set back what a method remembers, so that a batch that is looked at twice counts once."""
+    for name, tensor in memory.items():
+        learner.get_submodule("extra").get_buffer(name).copy_(tensor)
 
 
 @contextmanager
