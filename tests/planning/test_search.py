@@ -90,7 +90,7 @@ def test_the_level_of_the_paired_test_counts_the_trials(task, tmp_path, monkeypa
     found = search.search(task, plan_of(), tmp_path, trials=6)
     compared = sum(trial.outcome in ("finished", "pruned") for trial in found.trials[1:])
     assert asked == [0.05 / compared]
-    assert f"within the noise that the best of {compared} meets" in found.sentence
+    assert f" held-out images; such a log loss is within the noise that the best of {compared} meets." in found.sentence
 
 
 def test_a_trial_behind_the_best_beyond_noise_is_given_up_on_the_way(task, tmp_path, monkeypatch):

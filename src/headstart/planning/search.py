@@ -184,7 +184,7 @@ class Search:
         said = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
         facts["comparison"] = comparison
         if not is_ahead(comparison, level_of_best(self._num_compared)):
-            why = f"{said}, within the noise that the best of {self._num_compared} meets"
+            why = f"{said}; such a log loss is within the noise that the best of {self._num_compared} meets"
         elif comparison.accuracy_gain.value < 0:
             why = f"{said}, less often right"
         else:
