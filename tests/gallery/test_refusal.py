@@ -51,6 +51,16 @@ def test_images_that_can_be_left_out_move_it_halfway() -> None:
     np.testing.assert_array_equal(thresholds_of(found, labels, np.arange(6) < 4, STRANGERS, NOBODY), alone)
 
 
+def test_a_background_of_the_enrolled_kind_does_not_shut_out_what_is_enrolled() -> None:
+    near = np.full(41, 0.99)
+    labels, fair = np.zeros(6, np.int64), np.ones(6, bool)
+    found = np.linspace(0.5, 1.0, 6)[:, None]
+    np.testing.assert_allclose(thresholds_of(found, labels, fair, near, NOBODY), [np.quantile(found, 0.25)])
+    two, labels = similarities(2, own=0.8)
+    np.testing.assert_allclose(thresholds_of(two, labels, fair, near, NOBODY), [0.8, 0.8])
+    np.testing.assert_allclose(thresholds_of(two, labels, NOT_FAIR, near, NOBODY), [0.99, 0.99])
+
+
 def test_a_source_says_how_similar_images_of_a_class_are_where_each_class_has_one() -> None:
     found, labels = similarities(5)
     alone = thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY)

@@ -26,7 +26,8 @@ def thresholds_of(left_out: Floats, labels: Integers, fair: Booleans, strangers:
     similarity of a stranger to it, held between the median and the upper quartile of all strangers' largest ones. With fewer
     than five classes 19 of 20 background images have to stay below as well; with one class, they alone decide, and images of the
     class's own kind pass easily. Where enrolled images can be left out of their class, or a source shows how similar images of
-    one class are, the threshold lies midway between that and what three of four of those reach.
+    one class are, the threshold lies midway between that and what three of four of those reach; the background then asks for no
+    more than that, as it may show the very classes that are enrolled.
 
     Args:
         left_out: float [image, class], similarities of enrolled images without themselves.
@@ -47,8 +48,10 @@ def thresholds_of(left_out: Floats, labels: Integers, fair: Booleans, strangers:
         others[mine, labels] = -np.inf
         low, high = np.quantile(others.max(axis=1), MIDDLE)
         highs = np.clip(others.max(axis=0), low, high)
-    if num_classes < ENOUGH_CLASSES:
-        highs = np.maximum(highs, np.quantile(strangers, 1 - FAR_TAIL))
     own = left_out[mine, labels][fair]
     known = own if len(own) >= LEAST_KNOWN else relatives
-    return highs if len(known) < LEAST_KNOWN else np.asarray((highs + np.quantile(known, TAIL)) / 2)
+    reached = float(np.quantile(known, TAIL)) if len(known) >= LEAST_KNOWN else None
+    if num_classes < ENOUGH_CLASSES:
+        far = float(np.quantile(strangers, 1 - FAR_TAIL))
+        highs = np.maximum(highs, far if reached is None else min(far, reached))
+    return highs if reached is None else np.asarray((highs + reached) / 2)
