@@ -122,10 +122,11 @@ def measured(case: Case, seed: int) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", default="", help="run the cases whose title holds this")
     given = parser.parse_args()
     cases = [(f"{source} to {target}", lambda seed, pair=(target, source): across(*pair, seed)) for target, source in PAIRS]
     cases += [(f"within {name}", lambda seed, name=name: within(name, seed)) for name in ALONE]
-    for title, case_of in cases:
+    for title, case_of in [case for case in cases if given.only in case[0]]:
         values = np.array([measured(case_of(seed), seed) for seed in range(given.seeds)])
         print(title)
         for column, mean, spread in zip(COLUMNS, values.mean(axis=0), values.std(axis=0), strict=True):
