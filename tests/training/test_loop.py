@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from headstart.training.learner import Classifier
 from headstart.training.loop import train
 from headstart.training.running_mean import RunningMean
 from headstart.training.settings import Training
+from headstart.training.watchdog import Watchdog, chance_loss
 
 New = Callable[[], Classifier]
 Streams = dict[str, Stream]
@@ -226,6 +228,25 @@ def test_a_step_is_remembered_once_however_often_its_batch_is_looked_at(
     fit = loop.fit_for(learner, streams, remembering, Training(epochs=1, batch_size=31, sharpness=sharpness))
     fit.step(fit.attempt_state(0), 0)
     assert float(learner.extra.weight) == 0.5
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_chance_is_that_of_the_labels_as_they_are_shown(
+    streams: Streams, new_learner: New, losses: Any, monkeypatch: pytest.MonkeyPatch, smooth: bool
+) -> None:
+    """Where a method leaves labels as they are, the class shares alone cost less than with the plan's smoothing."""
+    seen: list[float | None] = []
+
+    def watching(training: Training, steps: int, num_rows: int, chance: float | None) -> Watchdog:
+        seen.append(chance)
+        return Watchdog(training, steps, num_rows, chance)
+
+    monkeypatch.setattr(loop, "Watchdog", watching)
+    skewed = {name: replace(stream, smooth=smooth) for name, stream in streams.items()}
+    train(new_learner(), skewed, losses, Training(epochs=1, batch_size=31, label_smoothing=0.2))
+    images = next(iter(streams.values())).images
+    assert seen == [chance_loss(images.labels, images.num_classes, 0.2 if smooth else 0.0)]
+    assert chance_loss(images.labels, images.num_classes, 0.2) != chance_loss(images.labels, images.num_classes, 0.0)
 
 
 def test_a_sharpness_aware_step_uses_the_gradient_from_uphill(streams: Streams, new_learner: New, losses: Any) -> None:

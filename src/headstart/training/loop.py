@@ -148,9 +148,10 @@ def train(
         TrainingError: Every attempt broke down.
     """
     fit = fit_for(learner, streams, losses, training, workspace, after_step)
-    first = next(iter(streams.values())).images
+    leading = next(iter(streams.values()))
+    first = leading.images
     shown = first.labels if training.balance == "none" else np.unique(first.labels)
-    chance = chance_loss(shown, first.num_classes, training.label_smoothing)
+    chance = chance_loss(shown, first.num_classes, training.label_smoothing if leading.smooth else 0.0)
     with torch.random.fork_rng(), _flushed_denormals():
         trained, counters = _taken_up(fit)
         while True:
