@@ -106,7 +106,7 @@ def test_reasons_name_the_choice_every_comparison_the_canary_the_ranking_and_the
         f"{name} against ridge on raw pixels: {numbers}, beyond noise (McNemar p = 0.0012, 1,203 images).",
         f"ridge on raw pixels against {name}: {numbers}, within noise (McNemar p = 0.0012, 1,203 images).",
         "Canary gap: the best transfer candidate is +5.0 points from the best one without knowledge.",
-        "net ranks first.",
+        "The ranking, of frozen features alone: net ranks first.",
         "More labels help.",
     )
 

@@ -75,7 +75,7 @@ def reasons_for(
     if best["transfer"] and best["canary"]:
         gap = best["transfer"] - best["canary"]
         reasons.append(f"Canary gap: the best transfer candidate is {100 * gap:+.1f} points from the best one without knowledge.")
-    reasons.append(ranking.sentence)
+    reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}")
     if curve is not None:
         reasons.append(curve.sentence)
     return tuple(reasons)
