@@ -13,8 +13,8 @@ from headstart.planning.decision import CurvePoint, LearningCurve
 NUM_DRAWS = 10
 FEWEST_ROWS = 40
 FEWEST_A_CLASS = 3
-"""On average, in the smallest part. With one, leaving it out leaves its class unknown and every row wrong: on digits with four labels
-a class the curve then expected 76 % with sixteen, where 88 % were right already."""
+"""On average, in the smallest part. With one, leaving it out leaves its class unknown and every row wrong: on digits with four
+labels a class the curve then expected 76 % with sixteen, where 88 % were right already."""
 MOST_ROWS = 2_000
 NUM_BOOTSTRAP = 1_000
 
