@@ -146,6 +146,12 @@ def test_a_source_stands_in_where_no_target_image_is_there(backbone):
     assert acquaintance_of(task_of(train=source.take(np.arange(1))), backbone) is None
 
 
+def test_images_that_all_look_alike_are_all_familiar(backbone):
+    gray = ImageSet(Embeddings(np.ones((119, 4), np.float32), "set", np.arange(119)), ("a", "b", "c", "d"), KNOWN, np.arange(119))
+    found = acquaintance_of(task_of(train=gray), backbone)
+    assert (seen(found, gray, backbone) == 1.0).all()
+
+
 def test_memory_is_bounded_and_arrays_make_it_again(backbone, monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 90)
     monkeypatch.setattr(module, "MOST_VALUES", 41 * WIDTH)

@@ -10,7 +10,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
+from headstart.features.acquaintance import acquaintance_of
 from headstart.features.extract import features_of
 from headstart.methods.heads import LinearHead, ridge_head
 from headstart.methods.model import Model
@@ -87,6 +89,14 @@ def test_tent_moves_scales_and_shifts_of_normalizations_alone_and_makes_predicti
         return float(-(probs * np.log(probs)).sum(axis=1).mean())
 
     assert entropy(surer) < 0.8 * entropy(plain)
+
+
+@pytest.mark.parametrize("kind", ["batch_norm", "tent"])
+def test_what_the_network_remembered_as_it_was_is_forgotten(kind: TestTime, model: Model) -> None:
+    dark = pictures(3, dark=True)
+    rows = Task("sides", CLASSES, dark)
+    knowing = replace(model, acquaintance=acquaintance_of(rows, model.backbone))
+    assert adapted_at_test_time(knowing, dark, kind).witness is None
 
 
 def test_an_adapted_model_survives_its_folder(model: Model, tmp_path: pytest.TempPathFactory) -> None:

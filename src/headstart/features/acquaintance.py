@@ -22,6 +22,8 @@ MOST_ROWS = 2_000
 """Rows of each domain that are looked at, evenly spaced."""
 MOST_VALUES = 8_000_000
 """Values remembered, 16 MB in half precision: 2,000 rows of every stage of EfficientNet-Lite0."""
+LEAST_SPREAD = 1e-3
+"""Of either look: half precision alone makes so much. Looks of pictures spread by some tenths."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,13 @@ class Acquaintance:
         return np.asarray((1.0 + below) / (len(left_out) + 1.0))
 
     def totals(self, looks: Floats) -> Floats:
-        """The sum of both looks [sample, 2], each in standard deviations of left-out images from their mean, float [sample]."""
-        center, spread = self.known.mean(axis=0), np.maximum(self.known.std(axis=0), 1e-12)
-        return np.asarray(((looks - center) / spread).sum(axis=1))
+        """The sum of both looks [sample, 2], each in standard deviations of left-out images from their mean, float [sample].
+
+        A look that is the same for all left-out images tells nothing and is left out.
+        """
+        center, spread = self.known.mean(axis=0), self.known.std(axis=0)
+        told = spread > LEAST_SPREAD
+        return np.asarray(((looks - center)[:, told] / spread[told]).sum(axis=1))
 
     def looks(self, features: FeatureSet) -> Floats:
         """Likeness to the most similar row and largest score, float32 [sample, 2]."""
