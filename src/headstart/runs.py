@@ -307,26 +307,13 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
             raise
         return Done()
 
-    def evaluated(_: Path) -> Evaluation:
-        if task.test is None:
-            predictions = out_of_fold(task, plan, steps)
-            evaluation = evaluation_of(predictions, "out of fold")
-            evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
-        else:
-            model = Model.load(folder / "model")
-            evaluation, predictions = evaluate(model, task.test)
-            if model.witness:
-                predictions = replace(predictions, familiarity=model.familiarity(task.test))
-        predictions.write(folder / "predictions.parquet")
-        return evaluation
-
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
     keep_learned(folder, _learned(task, plan))
     _answer_unlabeled(task, folder)
     if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
-            evaluation = steps.run("evaluate", inputs, Evaluation, evaluated)
+            evaluation = steps.run("evaluate", inputs, Evaluation, lambda _: _evaluated(task, plan, folder, steps))
         write_atomically(folder / "evaluation.json", evaluation.to_json())
         _audit_pool(task, plan, folder, steps, inputs)
     finished = Run(folder)
@@ -342,6 +329,21 @@ def _learned(task: Task, plan: Plan) -> set[str]:
         return known
     parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
     return known.union(*(part.content_keys for part in parts))
+
+
+def _evaluated(task: Task, plan: Plan, folder: Path, steps: Steps) -> Evaluation:
+    """Write `predictions.parquet`: of the test images, with how familiar each looks, or out of fold where there are none."""
+    if task.test is None:
+        predictions = out_of_fold(task, plan, steps)
+        evaluation = evaluation_of(predictions, "out of fold")
+        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
+    else:
+        model = Model.load(folder / "model")
+        evaluation, predictions = evaluate(model, task.test)
+        if model.witness:
+            predictions = replace(predictions, familiarity=model.familiarity(task.test))
+    predictions.write(folder / "predictions.parquet")
+    return evaluation
 
 
 def _answer_unlabeled(task: Task, folder: Path) -> None:

@@ -38,8 +38,9 @@ def predict(
 ) -> None:
     """Label new images; those that look like none of the model's classes are unknown.
 
-    How familiar an image looks is judged for it alone: 0.2 says that a fifth of known images look no more familiar. Files that
-    cannot be read give a row with the error, and exit code 1.
+    How familiar an image looks is judged for it alone: 0.2 says that a fifth of known images look no more familiar.
+
+    Files that cannot be read give a row with the error, and exit code 1.
     """
     from headstart.applying import predict as predict_files
     from headstart.cli._rows import check_format, image_paths, keep_rows, print_rows

@@ -22,7 +22,7 @@ LARGEST_P_VALUE = 0.05
 """Above it the domains pass for one."""
 NEARLY = 3.0
 """Class shares may leave so many times what chance would, and are believed where a map of the features leaves more."""
-CLEARLY_LESS = 1.25
+CLEARLY_LESS = 2.0
 """Times less than a map of the features must class shares leave, or both explain the target."""
 CLEARLY_BETTER = 1.5
 """How much less a turn must leave than the map, which has more freedom."""

@@ -15,8 +15,10 @@ MOST_TOGETHER = 8
 """Models that predict together at most: each has to be fitted, kept and asked. With 3, 4, 5 and 8 of them the accord had 87, 89,
 88 and 89 % of the best gain, and harmed 1, 0, 1 and 0 of 24 cells."""
 MOST_ROUNDS = 10
-TOLERANCES = {"neighborhood": 0.01, "circular": 0.01, "joint_match": 2e-4}
-"""The jurors, and by how much the accord may fall behind the unadapted model in each."""
+TOLERANCES = {"neighborhood": 0.01, "circular": 0.01, "joint_match": 6e-4}
+"""The jurors, and by how much the accord may fall behind the unadapted model in each. Of the joint match, it fell by -12e-4 to
+6e-4 on 13 draws of a generated concept drift, where it was right, and by 6e-4 to 24e-4 on 13 of other class shares, where it was
+wrong."""
 LEAST_GAIN = 0.03
 """Of neighborhood and circular together, for the accord to be believed."""
 SURE_GAIN = 0.1
