@@ -1,4 +1,4 @@
-"""A model says how familiar images look, with whichever part of it remembers, and keeps that when it is saved."""
+"""A model says how familiar images look, with whichever part of it remembers, and is saved with each of its networks once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headstart.backbones.loading import load_backbone
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, PretrainedError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.features.acquaintance import acquaintance_of
@@ -77,3 +77,36 @@ def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, pla
     for name, whole in {"base": replace(plain, base=knowing), "partner": replace(plain, partners=(plain, knowing))}.items():
         whole.save(tmp_path / name)
         assert np.array_equal(Model.load(tmp_path / name).familiarity(task.train), familiarity)
+
+
+def test_a_network_that_several_parts_look_with_is_written_once(task, plain, tmp_path):
+    other = method_from({"kind": "ridge"}).fit(task, plain.backbone, Training(seed=3))
+    drawn = load_backbone("small_cnn", "none", 16, 0)
+    network = replace(plain, backbone=drawn)
+    whole = replace(plain, base=plain, partners=(other, replace(network, base=other), network))
+    whole.save(tmp_path / "first")
+    (tmp_path / "first").rename(tmp_path / "moved")
+    written = sorted(str(path.parent.relative_to(tmp_path / "moved")) for path in tmp_path.rglob("weights.safetensors"))
+    assert written == ["backbone", "partners/1/backbone"]
+    again = Model.load(tmp_path / "moved")
+    assert again.partners[2].backbone is again.partners[1].backbone
+    assert again.partners[2].backbone.weights_hash == drawn.weights_hash
+    assert again.base is not None
+    assert again.base.backbone is again.partners[0].backbone is again.backbone
+    expected = replace(plain, partners=(other,)).predict(task.train).probs
+    assert np.array_equal(replace(again, base=None, partners=again.partners[:1]).predict(task.train).probs, expected)
+
+
+def test_a_model_whose_network_is_gone_says_so(task, plain, tmp_path):
+    replace(plain, partners=(plain,)).save(tmp_path)
+    (tmp_path / "backbone" / "card.json").unlink()
+    with pytest.raises(PretrainedError, match="holds no whole backbone"):
+        Model.load(tmp_path)
+
+
+def test_a_model_of_an_earlier_version_has_its_network_beside_it(task, plain, tmp_path):
+    plain.save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    assert card.pop("backbone") == "backbone"
+    (tmp_path / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    assert np.array_equal(Model.load(tmp_path).predict(task.train).probs, plain.predict(task.train).probs)

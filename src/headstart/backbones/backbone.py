@@ -188,16 +188,23 @@ class Backbone(nn.Module):
         """
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.module.state_dict().items()}
         write_atomically(folder / "weights.safetensors", save(tensors))
-        values = {
+        values = {**self._description(), "engine": self.engine}
+        write_atomically(folder / "card.json", json.dumps(values, indent=2, ensure_ascii=False))
+
+    @property
+    def identity(self) -> str:
+        """The same for backbones that say the same about every picture."""
+        return fingerprint_of(self._description())
+
+    def _description(self) -> dict[str, Any]:
+        return {
             "card": self.card.to_dict(),
             "transform": self.transform.to_dict(),
             "weights": self.weights,
             "source_classes": self.source_classes,
             "stage_names": self.stage_names,
             "weights_hash": self.weights_hash,
-            "engine": self.engine,
         }
-        write_atomically(folder / "card.json", json.dumps(values, indent=2, ensure_ascii=False))
 
     @classmethod
     def load(cls, folder: Path) -> Backbone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,23 +136,32 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.
 
+        A network that several parts look with is written once, by the first of them.
+
         Args:
             folder: Where; made if absent.
 
         Raises:
             ExportError: The folder cannot be written.
         """
-        self.backbone.save(folder / "backbone")
+        self._save(folder, {})
+
+    def _save(self, folder: Path, written: dict[str, Path]) -> None:
+        """As `save`; `written` says where networks lie already, by what they are."""
+        network = written.setdefault(self.backbone.identity, folder / "backbone")
+        if network == folder / "backbone":
+            self.backbone.save(network)
         _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
         if self.acquaintance is not None:
             write_atomically(folder / "acquaintance.safetensors", save(self.acquaintance.arrays()))
         if self.base is not None:
-            self.base.save(folder / "base")
+            self.base._save(folder / "base", written)
         for place, partner in enumerate(self.partners):
-            partner.save(folder / "partners" / str(place))
+            partner._save(folder / "partners" / str(place), written)
         card = {
+            "backbone": Path(os.path.relpath(network, folder)).as_posix(),
             "classes": self.classes,
             "temperature": self.temperature,
             "head": self.head.settings(),
@@ -175,6 +185,11 @@ class Model:
         Raises:
             DataError: The folder holds no whole model.
         """
+        return cls._load(folder, {})
+
+    @classmethod
+    def _load(cls, folder: Path, read: dict[Path, Backbone]) -> Model:
+        """As `load`; `read` holds the networks that were read already, by where they lie."""
         try:
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             arrays = load_file(folder / "head.safetensors")
@@ -182,11 +197,12 @@ class Model:
         except (OSError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
         head = head_from(arrays, card["head"])
-        backbone = Backbone.load(folder / "backbone")
+        network = (folder / card.get("backbone", "backbone")).resolve()
+        backbone = read[network] = read.get(network) or Backbone.load(network)
         _carry(folder / "engine", kept_with(backbone))
-        partners = tuple(cls.load(folder / "partners" / str(place)) for place in range(card.get("partners", 0)))
+        partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.get("partners", 0)))
         shares = tuple(card.get("shares", ()))
-        base = cls.load(folder / "base") if card.get("corrects") else None
+        base = cls._load(folder / "base", read) if card.get("corrects") else None
         acquaintance = None if remembered is None else Acquaintance.from_arrays(remembered)
         return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, shares, base, acquaintance)
 

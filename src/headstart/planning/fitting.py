@@ -78,11 +78,14 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
-    partners, untouched = [], {backbone.weights_hash}
+    partners = []
+    own = {_network_of(candidate): backbone} if (plan.mean, plan.std) == (None, None) else {}
     for partner in candidate.of_partners:
-        own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, plan.seed)
-        partners.append(fit_rows(task, rows, partner, own, None))
-        untouched.add(own.weights_hash)
+        network = _network_of(partner)
+        if network not in own:
+            own[network] = load_backbone(*network, plan.seed)
+        partners.append(fit_rows(task, rows, partner, own[network], None))
+    untouched = {backbone.weights_hash, *(one.weights_hash for one in own.values())}
     model = replace(model, partners=tuple(partners), shares=plan.shares)
     held = task.labeled.take(task.folds[0].held) if plan.hold_out else None
     model = acquainted(model, task.restricted_to(rows), untouched, held)
@@ -94,6 +97,10 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         model.save(folder)
     except OSError as error:
         raise ExportError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+
+
+def _network_of(candidate: Candidate) -> tuple[str, str, int | None]:
+    return candidate.pretrained, candidate.weights, candidate.input_pixels
 
 
 def _fold_model(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> Path | None:
