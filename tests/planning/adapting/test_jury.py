@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from headstart.planning.adapting.jury import believed_turned, mean_probs
-from headstart.planning.adapting.trying import Candidate, Tried
+from headstart.core.steps import Steps
+from headstart.core.types import UNLABELED
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.task import Task
+from headstart.methods import method_from
+from headstart.planning.adapting.collapse import predicted_shares, shares_fault
+from headstart.planning.adapting.jury import Jury, believed_turned, mean_probs
+from headstart.planning.adapting.scene import scene_of
+from headstart.planning.adapting.trying import Candidate, Tried, Trier
 
 OWN = 0.8
 
@@ -39,3 +48,30 @@ def test_candidates_together_say_the_geometric_mean_as_a_model_with_partners_doe
     )
     expected = np.sqrt(np.array(said["sure"]) * np.array(said["doubting"]))
     np.testing.assert_allclose(mean_probs(candidates, ("sure", "doubting")), [expected / expected.sum()])
+
+
+def two_clusters(num: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.arange(num) < share * num
+    return np.random.default_rng(seed).normal(size=(num, 2)) + 2 * labels[:, None], labels.astype(np.int64)
+
+
+def test_shares_that_explain_the_target_are_no_collapse_once_the_accord_is_refused(identity, tmp_path):
+    rows, labels = two_clusters(400, 0.5, 1)
+    there, _ = two_clusters(400, 0.93, 2)
+    images = (Embeddings(one.astype(np.float32), "set", np.arange(400)) for one in (rows, there))
+    source, target = (
+        ImageSet(one, ("low", "high"), known, np.arange(400), domains=("one",) * 400)
+        for one, known in zip(images, (labels, np.full(400, UNLABELED)), strict=True)
+    )
+    task = Task("clusters", ("low", "high"), target.take([]), unlabeled=replace(target, domains=()), source=source, seed=1)
+    scene = scene_of(task, identity, 1)
+    assert scene.shift.kind in ("labels", "either")
+    unsure = replace(scene, shift=scene.shift.model_copy(update={"kind": "either"}))
+    trier = Trier(unsure, identity, Steps(tmp_path), None, 1)
+    candidates = tuple(trier.candidate(method_from({"kind": kind})) for kind in ("source_only", "coral", "linear_monge", "mlls"))
+    assert shares_fault(predicted_shares(candidates[3].target_probs), scene.source_shares, exact=False).startswith("it collapsed")
+    verdict = Jury(unsure, candidates).verdict()
+    assert verdict.chosen == ("mlls",)
+    assert verdict.reasons[1].endswith("it falls behind the unadapted model in joint_match.")
+    assert [vote.refused for vote in verdict.votes if vote.name == "mlls"] == [""]
+    assert Jury(unsure, candidates[:3]).verdict().chosen == ()

@@ -84,9 +84,9 @@ class Jury:
         evidence = {one.name: evidence_of(self.scene, one, fitted) for one in fitted}
         values = {name: {key: judge(one) for key, judge in VALIDATORS.all().items()} for name, one in evidence.items()}
         faults = {one.name: one.tried.fault for one in self.candidates if one.target_probs is None}
-        faults |= self._faults(evidence, values)
+        faults |= self._faults(evidence, values, exact=self.scene.shift.kind == "labels")
         heard = self._heard(evidence, values, faults)
-        faults |= {name: fault for name, fault in heard.behind.items() if name not in heard.chosen}
+        faults = {name: fault for name, fault in (faults | heard.behind).items() if name not in heard.chosen}
         best = max(value["neighborhood"] or 0.0 for name, value in values.items() if not faults.get(name))
         fits = bool(heard.chosen) or self.scene.shift.kind not in ("features", "turned") or best >= COMPARABLE * self._own()
         votes = tuple(self._vote(one, values, faults, evidence) for one in self.candidates)
@@ -98,14 +98,14 @@ class Jury:
         if kind == "none":
             return Heard((), {}, ("There is nothing to adapt to.",))
         if kind == "labels":
-            return self._by_labels(evidence, faults)
+            return self._by_labels(evidence, values)
         if kind == "turned":
             chosen, behind = believed_turned(values, first, faults, self._own())
             return Heard(chosen, behind, (_about_turned(chosen, values, first),))
         heard = self._by_accord(evidence, values[first], faults, sure=kind == "either" or self.scene.reweighted is not None)
         if heard.chosen:
             return heard
-        simpler = self._by_labels(evidence, faults) if kind == "either" else self._by_weights(evidence, faults)
+        simpler = self._by_labels(evidence, values) if kind == "either" else self._by_weights(evidence, faults)
         return Heard(simpler.chosen, heard.behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
 
     def _by_accord(
@@ -137,18 +137,18 @@ class Jury:
         chosen = _nearest(self.scene.reweighted, evidence, faults)
         return Heard(chosen, {}, (_about_weights(chosen),))
 
-    def _by_labels(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> Heard:
+    def _by_labels(self, evidence: dict[str, AdaptedEvidence], values: Values) -> Heard:
         """The candidate nearest to what the unadapted model says once its class shares are those of the target, if near."""
+        faults = self._faults(evidence, values, exact=True)
         unadapted, shares = next(iter(evidence.values())), np.array(self.scene.shift.shares)
         implied = unadapted.target_probs * shares / np.maximum(self.scene.source_shares, 1e-12)
         lost = shares_fault(predicted_shares(implied), shares, exact=True)
         chosen = () if lost else _nearest(np.asarray(implied.argmax(axis=1), np.int64), evidence, faults)
         return Heard(chosen, {}, (_about_labels(chosen),))
 
-    def _faults(self, evidence: dict[str, AdaptedEvidence], values: Values) -> dict[str, str]:
-        """Why each candidate but the first is ruled out, by collapse detectors."""
+    def _faults(self, evidence: dict[str, AdaptedEvidence], values: Values, *, exact: bool) -> dict[str, str]:
+        """Why each candidate but the first is ruled out, by collapse detectors; `exact` where class shares explain the target."""
         first, *rest = evidence
-        exact = self.scene.shift.kind == "labels"
         expected = np.array(self.scene.shift.shares) if exact else self.scene.source_shares
         faults = {}
         for name in rest:
