@@ -60,3 +60,21 @@ def test_a_class_of_few_rows_is_one_component(num):
     assert found.num_components == 2 < MOST_COMPONENTS
     assert found.target_probs.shape == (100, 4)
     assert (found.target_probs[:, [1, 3]] == 0).all()
+
+
+def test_a_class_of_one_picture_many_times_is_one_component():
+    source, labels = drawn(1, 100, [0.25] * 4)
+    rows, every = np.concatenate([source, np.full((30, 2), 9.0)]), np.concatenate([labels, np.full(30, 2)])
+    probs = fit_shared_mixture(rows, every, np.concatenate([source, np.full((5, 2), 9.0)]), np.full(105, -1), 3, 0).target_probs
+    np.testing.assert_allclose(probs[100:, 2], 1.0)
+    assert probs[:100, 2].max() < 0.01
+
+
+def test_a_class_that_only_labeled_target_rows_show_is_drawn_from_them():
+    source, labels = drawn(1, 200, [0.25] * 4)
+    target = np.concatenate([drawn(2, 50, [0.25] * 4)[0], np.random.default_rng(3).normal(size=(30, 2)) + 12.0])
+    known = np.full(80, -1)
+    known[50:53] = 2
+    probs = fit_shared_mixture(source, labels, target, known, 3, 0).target_probs
+    assert (probs[50:].argmax(axis=1) == 2).all()
+    assert (probs[:50].argmax(axis=1) != 2).all()

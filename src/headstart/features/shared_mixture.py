@@ -12,8 +12,9 @@ from sklearn.mixture import GaussianMixture
 from headstart.core.types import Floats, Integers
 
 MOST_COMPONENTS = 4
-"""Of a class, tried in turn; the Bayesian information criterion chooses on its source rows."""
+"""Of a class, tried in turn."""
 ROWS_A_COMPONENT = 10
+"""Distinct ones of its class, at least: a smaller class has fewer components."""
 RIDGE = 1e-2
 """Of the mean variance, added to every variance."""
 MOST_TURNS = 200
@@ -38,11 +39,12 @@ class SharedMixture(NamedTuple):
 def fit_shared_mixture(
     source: Floats, labels: Integers, target: Floats, known: Integers, num_classes: int, seed: int
 ) -> SharedMixture:
-    """Components found among each class's source rows, then moved by expectation and maximization on the rows of both domains.
+    """Components found among each class's rows, then moved by expectation and maximization on the rows of both domains.
 
     A row with a label can belong to its class's components only. Where they lie and how wide they are is common to both domains;
     how many rows each has is each domain's own. So what may change from source to target is how often things are seen, of every
     class and within it, and nothing else. One to four components a class are tried, and the fit of the lowest criterion stays.
+    A class that the source lacks has the components of its labeled target rows.
 
     Args:
         source: float [source, axis].
@@ -63,12 +65,12 @@ def fit_shared_mixture(
     """
     rows, every = np.concatenate([source, target]), np.concatenate([labels, known])
     floor = RIDGE * float(source.var(axis=0).mean())
-    fewest = int(np.bincount(labels)[np.unique(labels)].min())
-    most = max(1, min(MOST_COMPONENTS, fewest // ROWS_A_COMPONENT))
-    fits = []
-    for num in range(1, most + 1):
-        first = _first(source, labels, num, floor, seed)
-        fits.append(_maximized(rows, every, len(source), first, floor, num_classes))
+    shown = {label: source[labels == label] for label in np.unique(labels)}
+    shown |= {label: target[known == label] for label in np.unique(known[known >= 0]) if label not in shown}
+    fits = [
+        _maximized(rows, every, len(source), _first(shown, num, floor, seed), floor, num_classes)
+        for num in range(1, MOST_COMPONENTS + 1)
+    ]
     return min(fits, key=lambda fit: fit.criterion)
 
 
@@ -80,16 +82,16 @@ class _Components(NamedTuple):
     owners: Integers
 
 
-def _first(source: Floats, labels: Integers, num: int, floor: float, seed: int) -> _Components:
-    """So many components of each class's source rows."""
-    present = np.unique(labels)
-    fits = [_of_class(source[labels == label], num, floor, seed) for label in present]
+def _first(shown: dict[int, Floats], num: int, floor: float, seed: int) -> _Components:
+    """So many components of the rows that are shown of each class."""
+    fits = [_of_class(rows, num, floor, seed) for rows in shown.values()]
     means, covariances = (np.concatenate(parts) for parts in zip(*fits, strict=True))
-    return _Components(means, covariances, np.repeat(present, num))
+    return _Components(means, covariances, np.repeat(list(shown), [len(own) for own, _ in fits]))
 
 
 def _of_class(rows: Floats, num: int, floor: float, seed: int) -> tuple[Floats, Floats]:
-    """Means and covariances of so many components; of one, that of a single row, too."""
+    """Means and covariances of so many components, or of as many as the rows allow; of one, that of a single row, too."""
+    num = min(num, len(np.unique(rows, axis=0)) // ROWS_A_COMPONENT)
     if num > 1:
         fit = GaussianMixture(num, reg_covar=floor, n_init=3, random_state=seed).fit(rows)
         return fit.means_, fit.covariances_

@@ -89,6 +89,18 @@ def test_a_class_that_the_source_lacks_gets_no_row_where_the_target_has_no_label
 
 
 @each_method
+@pytest.mark.parametrize("num_labeled", [1, 12])
+def test_a_class_that_the_source_lacks_is_learned_from_target_labels(kind, num_labeled):
+    task = vector_task(width=3, matrix=np.eye(2), shift=np.zeros(2))
+    opened = task.test.opened_for_evaluation()
+    told = opened.take(np.flatnonzero(opened.labels == 1)[:num_labeled])
+    source = task.source.take(task.source.labels != 1)
+    probs = fitted(kind, replace(task, source=source, train=told)).predict(task.test).probs
+    assert np.isfinite(probs).all()
+    assert num_labeled == 1 or (probs.argmax(axis=1)[opened.labels == 1] == 1).any()
+
+
+@each_method
 def test_without_target_images_the_sentence_says_what_to_add(kind):
     task = vector_task()
     for unlabeled in (None, task.unlabeled.take([])):
