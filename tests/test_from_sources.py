@@ -150,3 +150,13 @@ def test_nothing_is_trained_from_scratch_without_labels(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(PlanError, match="scratch"):
         chain.run(target, sources=[source], only="scratch", out=tmp_path / "run")
+
+
+def test_settings_of_a_training_want_time_for_what_is_trained(tmp_path, source):
+    target = domain(tmp_path / "target.npz", 120, 8, told=0)
+    with pytest.raises(PlanError) as caught:
+        chain.run(target, sources=[source], settings={"training.lr": 0.3}, out=tmp_path / "run")
+    assert str(caught.value) == (
+        "--set training.lr has no effect: without --minutes nothing but closed forms adapts to the target. "
+        "Give --minutes, or leave it out."
+    )

@@ -84,24 +84,27 @@ def adapted_plan(
         The plan.
 
     Raises:
-        PlanError: Training from scratch, or a field of the training of a closed form, is wished for.
+        PlanError: Training from scratch is wished for, or a field of a training that nothing that may be tried has.
         DataError: The task cannot be adapted to.
     """
-    if wishes.only == "scratch":
-        raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
-    name = ranking.chosen[0]
+    _check_wishes(wishes, minutes)
+    name, recipe = ranking.chosen[0], wishes.recipe(task.seed)
     pixels = input_pixels_for(card_of(name), task)
     about = {
         "data": task.place, "seed": task.seed, "pretrained": name, "weights": weights, "input_pixels": pixels,
-        "training": wishes.recipe(task.seed),
+        "training": recipe,
     }  # fmt: skip
     if wishes.method is not None:
         check_needs(method_from(wishes.chosen(wishes.method)), task)
         return Plan(**about, method=wishes.chosen(wishes.method), reasons=("The method was asked for.",))
     backbone = load_backbone(name, weights, pixels, task.seed)
-    inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "minutes": minutes}
+    inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
+
+    def adaptation(_: Path) -> Adaptation:
+        return adaptation_to(task, backbone, minutes=minutes, steps=steps, training=recipe)
+
     with stage("adapting"):
-        found = steps.run("adapt", inputs, Adaptation, lambda _: adaptation_to(task, backbone, minutes=minutes, steps=steps))
+        found = steps.run("adapt", inputs, Adaptation, adaptation)
         strangers = strangers_in(task, backbone)
     if strangers:
         found = found.model_copy(update={"findings": (*found.findings, strangers)})
@@ -111,6 +114,17 @@ def adapted_plan(
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
     rejected = [Rejected(candidate=vote.name, reason=_why(vote.refused)) for vote in found.votes if vote.name not in found.chosen]
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
+
+
+def _check_wishes(wishes: Wishes, minutes: float | None) -> None:
+    if wishes.only == "scratch":
+        raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
+    if wishes.training and wishes.method is None and minutes is None:
+        field = next(iter(wishes.training))
+        raise PlanError(
+            f"--set training.{field} has no effect: without --minutes nothing but closed forms adapts to the target. "
+            "Give --minutes, or leave it out."
+        )
 
 
 def _why(refused: str) -> str:

@@ -106,3 +106,10 @@ def test_hash_sees_names_shapes_and_values() -> None:
     assert hash_of(first) != hash_of(second)
     assert hash_of(torch.nn.Sequential(first)) != hash_of(first)
     assert len(hash_of(first)) == 16
+
+
+def test_identity_sees_what_the_hash_of_the_weights_does_not() -> None:
+    small, large = (load_backbone("timm/test_resnet", weights="none", input_pixels=side) for side in (32, 64))
+    assert small.weights_hash == large.weights_hash
+    assert small.identity != large.identity
+    assert large.identity == large.copy().identity == load_backbone("timm/test_resnet", weights="none", input_pixels=64).identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from headstart.core.records import Record
+from headstart.methods import METHODS
 from headstart.planning.decision import Rung
 from headstart.planning.plan import Partner
 from headstart.training.settings import Training
@@ -49,11 +50,14 @@ class Candidate(Record):
 
     @property
     def of_partners(self) -> tuple[Candidate, ...]:
-        """Its partners as candidates, on the same rows."""
+        """Its partners as candidates, on the same rows and, where they are trained, in the same way."""
         seeded = Training(seed=self.training.seed)
+        recipes = (
+            self.training if METHODS.get(partner.method["kind"]).cost == "gradient" else seeded for partner in self.partners
+        )
         return tuple(
-            Candidate(family="transfer", training=seeded, max_rows=self.max_rows, **partner.model_dump())
-            for partner in self.partners
+            Candidate(family="transfer", training=recipe, max_rows=self.max_rows, **partner.model_dump())
+            for partner, recipe in zip(self.partners, recipes, strict=True)
         )
 
     @property

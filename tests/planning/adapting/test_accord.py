@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.planning.adapting.accord import MOST_TOGETHER, accord_of, fault_of
+from headstart.planning.adapting.accord import accord_of, fault_of
 
 OWN = 0.8
 NUM = 60
@@ -46,11 +46,6 @@ def test_candidates_that_fail_alike_are_outvoted_once_the_first_of_them_are_gone
     assert accord_of(probs)[1] == ("a", "b")
 
 
-def test_no_more_than_some_predict_together():
-    truth = np.arange(NUM) % 3
-    assert len(accord_of({str(place): says(truth) for place in range(12)})[1]) == MOST_TOGETHER
-
-
 def test_alone_is_in_accord_with_itself():
     assert accord_of({"source_only": says(np.zeros(NUM, np.int64))}) == ({"source_only": 1.0}, ("source_only",))
 
@@ -81,6 +76,12 @@ def test_where_something_simpler_explains_the_target_neighborhood_alone_must_gai
     assert fault_of(values(0.55, 0.95, 0.0), UNADAPTED, OWN, sure=True) == (
         "its gain of 0.050 in what the jurors look at is below 0.1"
     )
-    assert fault_of(values(0.65, 0.7, -0.0205), UNADAPTED, OWN, sure=True) == ""
-    assert fault_of(values(0.65, 0.7, -0.0207), UNADAPTED, OWN, sure=True) == "it falls behind the unadapted model in joint_match"
-    assert fault_of(values(0.65, 0.7, -0.0207), UNADAPTED, OWN, sure=False) == ""
+    assert fault_of(values(0.65, 0.7, -0.0203), UNADAPTED, OWN, sure=True) == ""
+    assert fault_of(values(0.65, 0.7, -0.0205), UNADAPTED, OWN, sure=True) == "it falls behind the unadapted model in joint_match"
+    assert fault_of(values(0.65, 0.7, -0.0205), UNADAPTED, OWN, sure=False) == ""
+
+
+def test_a_joint_gap_that_chance_leaves_is_no_fall():
+    lucky = values(0.5, 0.7, 0.004)
+    assert fault_of(values(0.65, 0.7, -0.0004), lucky, OWN, sure=True) == ""
+    assert fault_of(values(0.65, 0.7, -0.0006), lucky, OWN, sure=True) == "it falls behind the unadapted model in joint_match"

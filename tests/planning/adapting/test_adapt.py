@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.planning.adapting import trying
+from headstart.planning.adapting import jury, trying
 from headstart.planning.adapting.adapt import adapt, adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
+from headstart.training.settings import Training
 
 METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
 SKEWED = (0.5, 0.25, 0.15, 0.05, 0.05)
@@ -91,6 +93,16 @@ def test_labels_take_the_place_of_the_vote_and_join_the_fit(make_task, identity)
     assert accuracy(model, task, truth) > 0.95
 
 
+def test_who_agrees_and_is_one_too_many_is_told_so(make_task, identity, monkeypatch):
+    monkeypatch.setattr(jury, "MOST_TOGETHER", 2)
+    task, _ = make_task(7, move=moved)
+    found = adapt(task, identity, methods=("domain_mean", "coral", "linear_monge", "domain_standardization")).adaptation
+    assert len(found.chosen) == 2
+    refused = {vote.refused for vote in found.votes if vote.name not in (*found.chosen, "source_only")}
+    assert "2 that agree no less predict already" in refused
+    assert {vote.refused for vote in found.votes if vote.name in found.chosen} == {""}
+
+
 def test_the_record_survives_json_and_the_same_seed_gives_the_same_one(make_task, identity):
     task, _ = make_task(7, move=moved)
     found, again = (adapt(task, identity, methods=METHODS[:2]).adaptation for _ in range(2))
@@ -106,6 +118,22 @@ def test_a_restart_tries_nothing_again(make_task, identity, tmp_path, monkeypatc
     monkeypatch.setattr(trying.Trier, "_tried", lambda *_: pytest.fail("tried again"))
     again = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
     assert [vote.values for vote in again.votes] == [vote.values for vote in first.votes]
+
+
+def test_what_another_input_size_or_training_gives_is_tried_anew(make_task, identity, tmp_path, monkeypatch):
+    task, _ = make_task(8, move=moved)
+    first = adapt(task, identity, methods=METHODS[:1], steps=Steps(tmp_path)).adaptation
+    tried = []
+    original = trying.Trier._tried
+    monkeypatch.setattr(
+        trying.Trier, "_tried", lambda self, *others: (tried.append(others[0].kind()), original(self, *others))[1]
+    )
+    larger = load_backbone("embeddings", "pretrained", 2, 0)
+    assert larger.weights_hash == identity.weights_hash
+    other = adapt(task, larger, methods=METHODS[:1], steps=Steps(tmp_path)).adaptation
+    assert tried == [vote.name for vote in first.votes] == [vote.name for vote in other.votes]
+    adapt(task, identity, methods=METHODS[:1], steps=Steps(tmp_path), training=Training(seed=8, lr=0.5))
+    assert len(tried) == 2 * len(first.votes)
 
 
 def test_who_predicts_is_told_without_fitting_it_once_more(make_task, identity, monkeypatch):

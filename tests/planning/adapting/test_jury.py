@@ -10,11 +10,13 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.methods import method_from
 from headstart.planning.adapting.collapse import predicted_shares, shares_fault
-from headstart.planning.adapting.jury import Jury, believed_turned, mean_probs
+from headstart.planning.adapting.jury import Jury, _mean_evidence, believed_turned, mean_probs
 from headstart.planning.adapting.scene import scene_of
 from headstart.planning.adapting.trying import Candidate, Tried, Trier
+from headstart.training.settings import Training
 
 OWN = 0.8
 
@@ -50,6 +52,14 @@ def test_candidates_together_say_the_geometric_mean_as_a_model_with_partners_doe
     np.testing.assert_allclose(mean_probs(candidates, ("sure", "doubting")), [expected / expected.sum()])
 
 
+def test_what_the_jurors_judge_is_what_would_predict():
+    said = [np.array([[0.6, 0.4]]) for _ in range(7)] + [np.array([[1e-9, 1.0]])]
+    members = [AdaptedEvidence(one, one, one, np.zeros((1, 2)), np.zeros(1, np.int64)) for one in said]
+    candidates = tuple(Candidate(Tried(kind=str(at), method={}, fault="", seconds=0.0), one) for at, one in enumerate(said))
+    np.testing.assert_array_equal(_mean_evidence(members).target_probs, mean_probs(candidates, tuple("01234567")))
+    assert _mean_evidence(members).target_probs.argmax() == 1 != np.mean(said, axis=0).argmax()
+
+
 def two_clusters(num: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.arange(num) < share * num
     return np.random.default_rng(seed).normal(size=(num, 2)) + 2 * labels[:, None], labels.astype(np.int64)
@@ -67,7 +77,7 @@ def test_shares_that_explain_the_target_are_no_collapse_once_the_accord_is_refus
     scene = scene_of(task, identity, 1)
     assert scene.shift.kind in ("labels", "either")
     unsure = replace(scene, shift=scene.shift.model_copy(update={"kind": "either"}))
-    trier = Trier(unsure, identity, Steps(tmp_path), None, 1)
+    trier = Trier(unsure, identity, Steps(tmp_path), None, Training(seed=1))
     candidates = tuple(trier.candidate(method_from({"kind": kind})) for kind in ("source_only", "coral", "linear_monge", "mlls"))
     assert shares_fault(predicted_shares(candidates[3].target_probs), scene.source_shares, exact=False).startswith("it collapsed")
     verdict = Jury(unsure, candidates).verdict()

@@ -27,6 +27,7 @@ from headstart.planning.adapting.outlook import estimated_accuracy, findings_of
 from headstart.planning.adapting.scene import Scene, check_adaptable, looked_at, scene_of
 from headstart.planning.adapting.trying import Candidate, Trier, methods_for
 from headstart.planning.inputs import input_pixels_for
+from headstart.training.settings import Training
 
 
 class Adapted(NamedTuple):
@@ -65,6 +66,7 @@ def adapt(
     minutes: float | None = None,
     steps: Steps | None = None,
     seed: int | None = None,
+    training: Training | None = None,
 ) -> Adapted:
     """Adapt to the task's target without its labels, or with the few that there are.
 
@@ -80,6 +82,7 @@ def adapt(
         minutes: How long trying may take; None for no limit.
         steps: Where what was tried is kept, so that a restart does not try it again; None keeps nothing.
         seed: Of everything drawn; the task's by default.
+        training: How methods by gradient are trained; as usual by default.
 
     Returns:
         The model and its record.
@@ -89,7 +92,7 @@ def adapt(
         PlanError: A method is unknown or needs no source.
     """
     begun = time.perf_counter()
-    with _tried(task, backbone, methods, minutes, steps, seed) as tried:
+    with _tried(task, backbone, methods, minutes, steps, seed, training) as tried:
         found = _judged(task, tried, begun)
         settings = {one.name: one.tried.method for one in tried.candidates}
         first, *others = [tried.trier.model(settings[name], task) for name in found.chosen]
@@ -97,7 +100,13 @@ def adapt(
 
 
 def adaptation_to(
-    task: Task, backbone: Backbone | str, *, minutes: float | None = None, steps: Steps | None = None, seed: int | None = None
+    task: Task,
+    backbone: Backbone | str,
+    *,
+    minutes: float | None = None,
+    steps: Steps | None = None,
+    seed: int | None = None,
+    training: Training | None = None,
 ) -> Adaptation:
     """Who would predict, without fitting it once more; arguments, and what is raised, as for `adapt`.
 
@@ -107,12 +116,13 @@ def adaptation_to(
         minutes: How long trying may take.
         steps: Where what was tried is kept.
         seed: Of everything drawn.
+        training: How methods by gradient are trained.
 
     Returns:
         The record.
     """
     begun = time.perf_counter()
-    with _tried(task, backbone, None, minutes, steps, seed) as tried:
+    with _tried(task, backbone, None, minutes, steps, seed, training) as tried:
         return _judged(task, tried, begun)
 
 
@@ -177,6 +187,7 @@ def _tried(
     minutes: float | None,
     steps: Steps | None,
     seed: int | None,
+    training: Training | None = None,
 ) -> Iterator[_Tried]:
     check_adaptable(task)
     own = task.seed if seed is None else seed
@@ -185,7 +196,8 @@ def _tried(
     scene = scene_of(task, seen, own)
     with _kept(steps) as kept:
         needless = scene.shift.kind == "none" and not len(task.labeled)
-        trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, own, needless=needless)
+        recipe = training or Training(seed=own)
+        trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, recipe, needless=needless)
         candidates = tuple(trier.candidate(method) for method in usable)
         yield _Tried(scene, trier, candidates)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -14,15 +13,14 @@ from headstart.core.types import Floats, Integers
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.evaluation.validators import VALIDATORS
 from headstart.features.class_statistics import one_hot
-from headstart.planning.adapting.accord import MOST_TOGETHER, TOLERANCES, accord_of, fault_of
+from headstart.planning.adapting.accord import COMPARABLE, JURORS, MOST_TOGETHER, Values, accord_of, fault_of, value_of
 from headstart.planning.adapting.adaptation import Vote
 from headstart.planning.adapting.collapse import agreement_fault, predicted_shares, shares_fault
 from headstart.planning.adapting.scene import Scene
 from headstart.planning.adapting.trying import Candidate
 
-COMPARABLE = 0.5
-"""Of the unadapted model's joint gap: what candidates may leave of it where the source is turned. Of the source's own
-neighborhood value: the least that a believable target has."""
+MOST_LEFT = 0.5
+"""Of the unadapted model's joint gap: what candidates may leave of it where the source is turned."""
 CIRCULAR_TOLERANCE = 0.01
 NEARLY_OWN = 0.8
 """Of the source's own neighborhood value, for candidates that turn the source."""
@@ -32,8 +30,8 @@ SAME_AS_EXPECTED = 0.95
 """Agreement with what class shares alone imply, from which a candidate is a correction of labels."""
 
 
-Values = dict[str, dict[str, float | None]]
-"""By candidate and validator."""
+ByCandidate = dict[str, dict[str, float | None]]
+"""What validators say, by candidate."""
 
 
 class Verdict(NamedTuple):
@@ -92,7 +90,7 @@ class Jury:
         votes = tuple(self._vote(one, values, faults, evidence) for one in self.candidates)
         return Verdict(heard.chosen, votes, (self.scene.shift.sentence, *heard.reasons), fits)
 
-    def _heard(self, evidence: dict[str, AdaptedEvidence], values: Values, faults: dict[str, str]) -> Heard:
+    def _heard(self, evidence: dict[str, AdaptedEvidence], values: ByCandidate, faults: dict[str, str]) -> Heard:
         """Who is believed, of the candidates without faults."""
         kind, first = self.scene.shift.kind, next(iter(evidence))
         if kind == "none":
@@ -108,22 +106,24 @@ class Jury:
         simpler = self._by_labels(evidence, values) if kind == "either" else self._by_weights(evidence, faults)
         return Heard(simpler.chosen, heard.behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
 
-    def _by_accord(
-        self, evidence: dict[str, AdaptedEvidence], unadapted: dict[str, float | None], faults: dict[str, str], *, sure: bool
-    ) -> Heard:
+    def _by_accord(self, evidence: dict[str, AdaptedEvidence], unadapted: Values, faults: dict[str, str], *, sure: bool) -> Heard:
         """Those that agree with one another, if what they say together can be trusted."""
-        agreement, members = accord_of({name: one.target_probs for name, one in evidence.items() if not faults.get(name)})
+        agreement, agreeing = accord_of({name: one.target_probs for name, one in evidence.items() if not faults.get(name)})
+        members = agreeing[:MOST_TOGETHER]
         best, first = max(agreement.values()), next(iter(evidence))
         if set(agreement) == {first}:
             return Heard((), {}, (_about_nobody(faults),))
         behind = {
             name: f"it agrees with the others on {share:.0%} of the target, and the best on {best:.0%}"
             for name, share in agreement.items()
-            if name not in (*members, first)
+            if name not in (*agreeing, first)
+        }
+        behind |= {
+            name: f"{MOST_TOGETHER} that agree no less predict already" for name in agreeing[MOST_TOGETHER:] if name != first
         }
         if members == (first,):
             return Heard((), behind, ("Nobody agrees with the others as much as the unadapted model does.",))
-        together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in TOLERANCES}
+        together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in JURORS}
         fault = fault_of(together, unadapted, self._own(), sure=sure)
         if fault:
             behind |= {name: f"of the accord that it is part of: {fault}" for name in members if name != first}
@@ -137,7 +137,7 @@ class Jury:
         chosen = _nearest(self.scene.reweighted, evidence, faults)
         return Heard(chosen, {}, (_about_weights(chosen),))
 
-    def _by_labels(self, evidence: dict[str, AdaptedEvidence], values: Values) -> Heard:
+    def _by_labels(self, evidence: dict[str, AdaptedEvidence], values: ByCandidate) -> Heard:
         """The candidate nearest to what the unadapted model says once its class shares are those of the target, if near."""
         faults = self._faults(evidence, values, exact=True)
         unadapted, shares = next(iter(evidence.values())), np.array(self.scene.shift.shares)
@@ -146,7 +146,7 @@ class Jury:
         chosen = () if lost else _nearest(np.asarray(implied.argmax(axis=1), np.int64), evidence, faults)
         return Heard(chosen, {}, (_about_labels(chosen),))
 
-    def _faults(self, evidence: dict[str, AdaptedEvidence], values: Values, *, exact: bool) -> dict[str, str]:
+    def _faults(self, evidence: dict[str, AdaptedEvidence], values: ByCandidate, *, exact: bool) -> dict[str, str]:
         """Why each candidate but the first is ruled out, by collapse detectors; `exact` where class shares explain the target."""
         first, *rest = evidence
         expected = np.array(self.scene.shift.shares) if exact else self.scene.source_shares
@@ -167,7 +167,7 @@ class Jury:
     def _vote(
         self,
         one: Candidate,
-        values: Values,
+        values: ByCandidate,
         faults: dict[str, str],
         evidence: dict[str, AdaptedEvidence],
     ) -> Vote:
@@ -222,17 +222,24 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
 
 
 def _mean_evidence(members: list[AdaptedEvidence]) -> AdaptedEvidence:
-    """What several say together: the mean of their probabilities, on the way back as well."""
+    """What several say together, on the way back as well."""
     back = [one.circular_probs for one in members if one.circular_probs is not None]
     return replace(
         members[0],
-        target_probs=np.mean([one.target_probs for one in members], axis=0),
+        target_probs=_pooled([one.target_probs for one in members]),
         circular_labels=members[0].source_labels if back else None,
-        circular_probs=np.mean(back, axis=0) if back else None,
+        circular_probs=_pooled(back) if back else None,
     )
 
 
-def believed_turned(values: Values, first: str, faults: dict[str, str], own: float) -> tuple[tuple[str, ...], dict[str, str]]:
+def _pooled(probs: list[Floats]) -> Floats:
+    """The geometric mean of several models' probabilities, as a model with partners has it."""
+    return np.asarray(softmax(np.mean(np.log(np.maximum(probs, 1e-12)), axis=0), axis=1))
+
+
+def believed_turned(
+    values: ByCandidate, first: str, faults: dict[str, str], own: float
+) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates whose classes fit the turned source, where a rotation or mirror image explains the target.
 
     Neighborhoods do not tell there: the unadapted model's boundaries may run between clusters, too, and name them wrongly.
@@ -248,28 +255,23 @@ def believed_turned(values: Values, first: str, faults: dict[str, str], own: flo
     """
     behind: dict[str, str] = {}
     fits: dict[str, float] = {}
-    gap, circular = -_value(values[first], "joint_match"), _value(values[first], "circular")
+    gap, circular = -value_of(values[first], "joint_match"), value_of(values[first], "circular")
     for name, value in values.items():
         if name == first or name in faults:
             continue
-        left = -_value(value, "joint_match")
-        if left > COMPARABLE * gap:
+        left = -value_of(value, "joint_match")
+        if left > MOST_LEFT * gap:
             behind[name] = (
                 f"it leaves {left:.3f} of the joint gap of {gap:.3f} that the unadapted model leaves to the turned source"
             )
-        elif _value(value, "circular") < circular - CIRCULAR_TOLERANCE:
+        elif value_of(value, "circular") < circular - CIRCULAR_TOLERANCE:
             behind[name] = "it falls behind the unadapted model in circular"
-        elif _value(value, "neighborhood") < NEARLY_OWN * own:
+        elif value_of(value, "neighborhood") < NEARLY_OWN * own:
             behind[name] = "neighbors in the target agree less than neighbors in the source"
         else:
             fits[name] = left
     ranked = sorted(fits, key=lambda name: fits[name])
     return tuple(name for name in ranked[:MOST_TOGETHER] if fits[name] - fits[ranked[0]] <= TURNED_TOLERANCE * gap), behind
-
-
-def _value(values: dict[str, float | None], juror: str) -> float:
-    found = values[juror]
-    return -1.0 if found is None else found
 
 
 def _about_nobody(faults: dict[str, str]) -> str:
@@ -278,9 +280,7 @@ def _about_nobody(faults: dict[str, str]) -> str:
     return f"No candidate but the unadapted model could be judged{f': of most, {reasons[0][0]}' if reasons else ''}."
 
 
-def _about_accord(
-    members: tuple[str, ...], together: Mapping[str, float | None], unadapted: Mapping[str, float | None], share: float
-) -> str:
+def _about_accord(members: tuple[str, ...], together: Values, unadapted: Values, share: float) -> str:
     before, after = unadapted["neighborhood"] or 0.0, together["neighborhood"] or 0.0
     return (
         f"{', '.join(members)} agree and predict together: neighbors among target rows agree {after:.2f} above chance, by the "
@@ -288,7 +288,7 @@ def _about_accord(
     )
 
 
-def _about_turned(chosen: tuple[str, ...], values: Values, first: str) -> str:
+def _about_turned(chosen: tuple[str, ...], values: ByCandidate, first: str) -> str:
     if not chosen:
         return "No candidate fits the turned source."
     before, after = values[first]["joint_match"], values[chosen[0]]["joint_match"]
@@ -320,5 +320,4 @@ def mean_probs(candidates: tuple[Candidate, ...], names: tuple[str, ...]) -> Flo
     Returns:
         float64 [target, class].
     """
-    chosen = [one.target_probs for one in candidates if one.name in names and one.target_probs is not None]
-    return np.asarray(softmax(np.mean(np.log(np.maximum(chosen, 1e-12)), axis=0), axis=1))
+    return _pooled([one.target_probs for one in candidates if one.name in names and one.target_probs is not None])

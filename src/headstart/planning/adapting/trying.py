@@ -113,18 +113,18 @@ class Trier:
         backbone: What is transferred.
         steps: Where results are kept.
         seconds: Time there is; None for no limit on closed forms.
-        seed: Of fits.
+        training: How those by gradient are trained.
         needless: Whether there is nothing to adapt to, so that the unadapted model alone is fitted.
     """
 
     def __init__(
-        self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, seed: int, *, needless: bool = False
+        self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, training: Training, *, needless: bool = False
     ) -> None:
         self.scene = scene
         self.backbone = backbone
         self.steps = steps
         self.ends = None if seconds is None else time.monotonic() + seconds
-        self.training = Training(seed=seed)
+        self.training = training
         self.needless = needless
 
     def candidate(self, method: Method) -> Candidate:
@@ -144,7 +144,8 @@ class Trier:
     def _inputs(self, method: Method) -> dict[str, Any]:
         return {
             "task": self.scene.task.fingerprint,
-            "backbone": self.backbone.weights_hash,
+            "backbone": self.backbone.identity,
+            "target": len(self.scene.target),
             "method": settings_of(method),
             "training": self.training.to_dict(),
         }
