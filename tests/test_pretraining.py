@@ -25,7 +25,7 @@ from headstart.data.task import Task
 from headstart.extending import extend
 from headstart.features.extract import features_of
 from headstart.improving import adjust
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Partner, Plan
 from headstart.planning.rank import rank
 from headstart.planning.search import search
 from headstart.pretraining import pretrain
@@ -241,6 +241,23 @@ def test_what_has_learned_the_test_labels_is_not_fitted_from(supervised: Run, la
         f"{name} has learned the labels of {count} of the {len(task.test)} test images of digits, which cannot judge it then."
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_partner_that_has_learned_the_labels_is_refused_as_well(supervised: Run, labeled: Path, tmp_path: Path) -> None:
+    name, ridge = f"run:{supervised.folder}", {"kind": "ridge", "blocks": "penultimate"}
+    partner = Partner(pretrained=name, input_pixels=8, method=ridge)
+    plan = Plan(data=str(labeled), pretrained="small_cnn", weights="none", input_pixels=8, method=ridge, partners=(partner,))
+    other = Task.from_folder(labeled, seed=1)
+    about_test = f"{name} has learned the labels of {len(learned_by(name).intersection(other.test.content_keys))} of the"
+    assert refused(PlanError, lambda: fit(other, plan.model_copy(update={"seed": 1}), tmp_path / "run")).startswith(about_test)
+    assert not (tmp_path / "run").exists()
+    task = Task.from_folder(labeled)
+    made = fit(task, plan, tmp_path / "run")
+    about = f"{name} has learned the labels of {len(task.labeled)} of the {len(task.labeled)} labeled images of digits"
+    for call in (lambda: search(task, plan, tmp_path / "study"), lambda: adjust(made)):
+        assert refused(PlanError, call).startswith(about)
+    drawn = plan.model_copy(update={"partners": (partner.model_copy(update={"weights": "none"}),)})
+    assert fit(other, drawn, tmp_path / "drawn").evaluation is not None
 
 
 def test_without_labels_nothing_is_learned_that_could_not_be_judged(headless: Run) -> None:

@@ -49,7 +49,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     Raises:
         DataError: The folder holds no run that was finished or broke down, its data are gone or have changed, or no class has
             two labels.
-        PlanError: The budget is not positive, the run was pretrained without classes, the model that it began with has learned
+        PlanError: The budget is not positive, the run was pretrained without classes, a network that it began with has learned
             the labels of these images, or the folder holds another run.
         TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
             broke down.
@@ -63,7 +63,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: Path | N
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back as they were.")
     check_folds(task)
-    check_not_learned(task, run.plan.pretrained, run.plan.weights)
+    check_not_learned(task, run.plan.networks)
     steps = Steps(run.folder / "steps", shared_steps())
     with stage("looking at the run"):
         spent = _seconds_of_judging(run, task, steps)

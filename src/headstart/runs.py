@@ -285,11 +285,11 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
         The run. Without a test set it is evaluated out of fold, and says so; without classes, or any label, it is not evaluated.
 
     Raises:
-        PlanError: The folder holds another plan's fit, or the model has learned the labels of the test images.
+        PlanError: The folder holds another plan's fit, or a network has learned the labels of the test images.
         TrainingError: The fit broke down; `failure.txt` keeps the sentence, so that `adjust` can go on from there.
         ExportError: The folder cannot be written.
     """
-    check_not_learned(task, plan.pretrained, plan.weights, judged=False)
+    check_not_learned(task, plan.networks, judged=False)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([plan.to_dict(), task.fingerprint])[:8]}"
     steps = Steps(folder / "steps")
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import product
+
 from headstart.backbones.learned import learned_by
 from headstart.core.errors import PlanError
 from headstart.data.images import ImageSet
@@ -11,26 +14,25 @@ NEGLIGIBLE = 0.01
 """Of the images that judge: so few may be known without a difference that matters."""
 
 
-def check_not_learned(task: Task, name: str, weights: str = "pretrained", *, judged: bool = True) -> None:
-    """Refuse a model that has learned the labels of the very images that are to judge it.
+def check_not_learned(task: Task, networks: Iterable[tuple[str, str]], *, judged: bool = True) -> None:
+    """Refuse models of which one has learned the labels of the very images that are to judge it.
 
     Args:
         task: What is to be learned. Rows of a source that stand in for labeled ones may be known.
-        name: Of a pretrained model.
-        weights: Its own, "pretrained", or others.
+        networks: The name of each pretrained model, with its weights: its own, "pretrained", or others.
         judged: Whether held-out training rows judge it too, as where candidates or settings are compared.
 
     Raises:
-        PlanError: It has learned the labels of more than one in a hundred of them.
+        PlanError: One has learned the labels of more than one in a hundred of them.
     """
-    known = learned_by(name) if weights == "pretrained" else frozenset()
-    if not known or task.train.images.embedded:
+    known = {name: learned_by(name) for name, weights in networks if weights == "pretrained"}
+    if not any(known.values()) or task.train.images.embedded:
         return
     rows: dict[str, ImageSet] = {"test": task.test} if task.test else {}
     if (judged or not task.test) and task.train is not task.source:
         rows["labeled"] = task.labeled
-    for kind, images in rows.items():
-        count = len(known.intersection(images.content_keys))
+    for (name, keys), (kind, images) in product(known.items(), rows.items()):
+        count = len(keys.intersection(images.content_keys))
         if count > NEGLIGIBLE * len(images):
             raise PlanError(
                 f"{name} has learned the labels of {count:,} of the {len(images):,} {kind} images of {task.name}, which cannot "

@@ -90,3 +90,8 @@ class Plan(Record):
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def networks(self) -> tuple[tuple[str, str], ...]:
+        """Name and weights of each network that predicts: its own, then those of its partners."""
+        return (self.pretrained, self.weights), *((partner.pretrained, partner.weights) for partner in self.partners)

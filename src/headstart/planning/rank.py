@@ -110,8 +110,7 @@ def check_candidates(task: Task, cards: Sequence[Pretrained], weights: str = "pr
     Raises:
         PlanError: There is no candidate that carries anything over, or one knows the answers.
     """
-    for card in cards:
-        check_not_learned(task, card.name, weights)
+    check_not_learned(task, [(card.name, weights) for card in cards])
     if task.train.images.embedded or any(card.provider not in WITHOUT_KNOWLEDGE for card in cards):
         return
     if not cards:

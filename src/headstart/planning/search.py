@@ -233,14 +233,14 @@ def search(
 
     Raises:
         DataError: No class has two labels.
-        PlanError: The budget is not positive, the folder holds something else, the model has learned the labels of these images,
+        PlanError: The budget is not positive, the folder holds something else, a network has learned the labels of these images,
             or nothing could be judged.
         MissingExtraError: Optuna is not installed.
     """
     check_optuna()
     check_budget(minutes, trials)
     check_folds(task)
-    check_not_learned(task, plan.pretrained, plan.weights)
+    check_not_learned(task, plan.networks)
     check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
     space = space_of(plan, held)
     if not space and held:
