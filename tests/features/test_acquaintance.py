@@ -152,6 +152,18 @@ def test_images_that_all_look_alike_are_all_familiar(backbone):
     assert (seen(found, gray, backbone) == 1.0).all()
 
 
+@pytest.mark.parametrize("copies", ["each for itself", "as one thing"])
+def test_a_stranger_is_told_where_the_images_of_a_class_are_all_alike(backbone, copies):
+    labels, at = np.arange(24) % 2, np.arange(24)
+    rows = (CENTERS[labels] * 3).astype(np.float32)
+    train = ImageSet(Embeddings(rows, "set", at), ("a", "b"), labels, at if copies == "each for itself" else labels)
+    found = acquaintance_of(Task("set", ("a", "b"), train), backbone)
+    assert (found.known.std(axis=0) < module.LEAST_SPREAD).all()
+    new = np.concatenate([rows[:2], CENTERS[4:] * 3]).astype(np.float32)
+    others = ImageSet(Embeddings(new, "set", np.arange(4)), ("a", "b"), np.full(4, -1), np.arange(4))
+    assert seen(found, others, backbone).tolist() == [1.0, 1.0, found.least, found.least]
+
+
 def test_memory_is_bounded_and_arrays_make_it_again(backbone, monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 90)
     monkeypatch.setattr(module, "MOST_VALUES", 41 * WIDTH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -80,15 +81,27 @@ class Acquaintance:
     def totals(self, looks: Floats) -> Floats:
         """The sum of both looks [sample, 2], each in standard deviations of left-out images from their mean, float [sample].
 
-        A look that is the same for all left-out images tells nothing and is left out.
+        A look that is the same for all left-out images has no standard deviations to tell in. What looks as familiar as they do,
+        or as any of the remembered rows, is as they are; what looks less so is far from them.
         """
         center, spread = self.known.mean(axis=0), self.known.std(axis=0)
         told = spread > LEAST_SPREAD
-        return np.asarray(((looks - center)[:, told] / spread[told]).sum(axis=1))
+        gap = (looks - center) / np.maximum(spread, LEAST_SPREAD)
+        if not told.all():
+            short = (looks - np.minimum(center, self._least_remembered)) / LEAST_SPREAD
+            gap = np.where(told, gap, np.where(short < -1.0, short, 0.0))
+        return np.asarray(gap.sum(axis=1))
+
+    @cached_property
+    def _least_remembered(self) -> Floats:
+        """The least of either look that a remembered row has, float [2]: leaving an image out may raise what it scores."""
+        return np.asarray(self._looks(self.rows.astype(np.float32)).min(axis=0))
 
     def looks(self, features: FeatureSet) -> Floats:
         """Likeness to the most similar row and largest score, float32 [sample, 2]."""
-        seen = unit_rows(self.representation.matrix(features))
+        return self._looks(unit_rows(self.representation.matrix(features)))
+
+    def _looks(self, seen: Floats) -> Floats:
         likeness = (2.0 * (seen @ self.rows.astype(np.float32).T) - self.commonness).max(axis=1)
         scores = linear_scores(seen, self.weight.astype(np.float32), self.bias).max(axis=1)
         return np.stack([likeness, scores], axis=1).astype(np.float32)
