@@ -178,6 +178,9 @@ def test_called_again_it_is_read_and_another_folder_is_not_overwritten(home: Pat
     stamp = (made.folder / "evaluation.json").stat().st_mtime_ns
     assert extend("run", "more").folder == made.folder
     assert (made.folder / "evaluation.json").stat().st_mtime_ns == stamp
+    weight = made.model.head.weight
+    (made.folder / "model" / "head.safetensors").unlink()
+    np.testing.assert_array_equal(extend("run", "more").model.head.weight, weight)
     with pytest.raises(PlanError) as error:
         extend("run", "more", out=home / "run")
     assert str(error.value) == f"{home / 'run'} holds another run. Give another --out, or delete it."

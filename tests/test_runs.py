@@ -111,6 +111,27 @@ def test_a_kill_before_or_in_the_evaluation_gives_the_same_and_fits_once(task, t
     assert len(fits) == 1
 
 
+@pytest.mark.parametrize("name", ["model.json", "head.safetensors", "backbone/card.json", "acquaintance.safetensors"])
+def test_a_fit_whose_model_is_no_longer_whole_is_made_again_and_so_is_what_it_said(task, tmp_path, monkeypatch, name):
+    pooled = replace(task, unlabeled=replace(task.test, hidden_labels=np.full(23, -1), sealed=False))
+    first = fit(pooled, plan_of(), tmp_path / "run")
+    told, stamp = first.evaluation, (first.folder / "unlabeled.parquet").stat().st_mtime_ns
+    (first.folder / "model" / name).unlink()
+    evaluated = []
+    real = runs.evaluate
+    monkeypatch.setattr(runs, "evaluate", lambda *given: evaluated.append(1) or real(*given))
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "fit_plan", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(pooled, plan_of(), tmp_path / "run")
+    again = fit(pooled, plan_of(), tmp_path / "run")
+    assert len(again.predict(task.test)) == 23
+    assert (again.evaluation, len(evaluated)) == (told, 1)
+    assert (again.folder / "unlabeled.parquet").stat().st_mtime_ns > stamp
+    fit(pooled, plan_of(), tmp_path / "run")
+    assert len(evaluated) == 1
+
+
 @pytest.mark.parametrize("changed", ["plan", "data"])
 def test_a_second_fit_in_one_folder_is_refused_and_the_first_stays_whole(task, tmp_path, changed):
     folder = tmp_path / "run"

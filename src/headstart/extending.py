@@ -257,7 +257,7 @@ def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
 
 
 def _is_there(folder: Path, run: Run, addition: Addition) -> bool:
-    """Whether the folder holds this very extension; refuses one that holds anything else, and what is no folder."""
+    """Whether the folder holds this very extension, whole; refuses one that holds anything else, and what is no folder."""
     if folder.exists() and not folder.is_dir():
         raise PlanError(f"{folder} is a file. Give another --out.")
     if not (folder / "plan.toml").exists():
@@ -265,4 +265,4 @@ def _is_there(folder: Path, run: Run, addition: Addition) -> bool:
     there = Run(folder).extension
     if there is None or (there.parent, there.fingerprint) != (str(run.folder), addition.fingerprint):
         raise PlanError(f"{folder} holds another run. Give another --out, or delete it.")
-    return (folder / "report.html").exists()
+    return (folder / "report.html").exists() and Model.whole_in(folder / "model") is not None

@@ -307,6 +307,7 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
             raise
         return Done()
 
+    _forget_broken(folder, steps, inputs)
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
     keep_learned(folder, _learned(task, plan))
@@ -319,6 +320,13 @@ def fit(task: Task, plan: Plan, out: Path | None = None) -> Run:
     finished = Run(folder)
     finished.write_result()
     return finished
+
+
+def _forget_broken(folder: Path, steps: Steps, inputs: dict[str, Any]) -> None:
+    """Let a fit whose model is no longer whole be made again, and what the model said of images before it."""
+    if Model.whole_in(folder / "model") is None:
+        (folder / "unlabeled.parquet").unlink(missing_ok=True)
+        steps.forget(("audit", "evaluate", "fit"), inputs)
 
 
 def _learned(task: Task, plan: Plan) -> set[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from headstart.backbones.backbone import Backbone, hash_of
 from headstart.backbones.loading import load_backbone
@@ -95,6 +97,40 @@ def test_folder_without_a_backbone_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path} holds no whole backbone ([Errno 2] No such file or directory: '{tmp_path}/card.json'). Fit the run again."
     )
+
+
+@pytest.mark.parametrize("fault", ["gone", "cut short", "of another network", "not finite"])
+def test_folder_without_whole_weights_is_named(fault: str, tmp_path: Path) -> None:
+    backbone = load_backbone("small_cnn", "none", 11)
+    backbone.save(tmp_path)
+    path = tmp_path / "weights.safetensors"
+    whole, state = path.read_bytes(), load_file(path)
+    first = next(name for name, tensor in state.items() if tensor.ndim == 4)
+    path.unlink()
+    said = f"weights.safetensors: No such file or directory: {path}"
+    if fault == "cut short":
+        path.write_bytes(whole[:-1])
+        said = "weights.safetensors: Error while deserializing header: incomplete metadata, file not fully covered"
+    elif fault == "of another network":
+        save_file({name: tensor for name, tensor in state.items() if name != first}, path)
+        said = f"1 missing ({first})"
+    elif fault == "not finite":
+        save_file(state | {first: torch.full_like(state[first], float("nan"))}, path)
+        said = f"{state[first].numel()} values that are not finite, in 1 of {len(state)} tensors (first: {first})"
+    with pytest.raises(PretrainedError) as caught:
+        Backbone.load(tmp_path)
+    assert str(caught.value) == f"{tmp_path} holds no whole backbone ({said}). Fit the run again."
+
+
+@pytest.mark.parametrize("lacking", ["card", "transform", "weights", "source_classes"])
+def test_a_card_that_lacks_something_is_named(lacking: str, tmp_path: Path) -> None:
+    load_backbone("small_cnn", "none", 11).save(tmp_path)
+    values = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
+    del values[lacking]
+    (tmp_path / "card.json").write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(PretrainedError) as caught:
+        Backbone.load(tmp_path)
+    assert str(caught.value) == f"{tmp_path} holds no whole backbone ('{lacking}'). Fit the run again."
 
 
 def test_hash_sees_names_shapes_and_values() -> None:

@@ -56,6 +56,21 @@ def test_an_unreadable_result_is_made_again(steps, content):
     assert Number.from_json(path.read_text()) == Number(number=2)
 
 
+def test_a_step_that_is_forgotten_is_made_again_in_the_same_folder(steps):
+    def made(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "part.txt").touch()
+        return Number(number=len(list(folder.parent.glob("*.json"))))
+
+    for name in ("late", "early", "other"):
+        steps.run(name, {"a": 1}, Number, made)
+    steps.forget(("late", "early", "never made"), {"a": 1})
+    steps.forget(("other",), {"a": 2})
+    assert sorted(path.stem for path in steps.folder.glob("*.json")) == [steps.stem("other", {"a": 1})]
+    assert (steps.folder / steps.stem("early", {"a": 1}) / "part.txt").exists()
+    assert steps.run("early", {"a": 1}, Number, made) == Number(number=1)
+
+
 def test_seconds_are_summed_by_name_and_torn_lines_left_out(steps):
     steps.folder.mkdir()
     log = steps.folder / "log.tsv"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PretrainedError
@@ -70,6 +72,46 @@ def test_a_file_that_is_gone_makes_the_model_incomplete(knowing, tmp_path):
     with pytest.raises(DataError) as caught:
         Model.load(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path} holds no whole model (")
+
+
+HEAD = '{"kind": "linear", "blocks": "stages"}'
+FAULTS = {
+    "{}": "model.json: classes is missing. temperature is missing. head is missing",
+    "[]": "model.json: the content = []: input should be a valid dictionary or instance of Card",
+    "{": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    '{"classes": ["a"], "temperature": 1, "head": {}}': "'kind' is missing",
+    '{"classes": ["a"], "temperature": 1, "head": {"kind": "graph", "blocks": "stages"}}': "'axes' is missing",
+    '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': "object of type 'int' has no len()",
+    f'{{"classes": ["a"], "temperature": 0, "head": {HEAD}}}': "model.json: temperature = 0: input should be greater than 0",
+}
+
+
+@pytest.mark.parametrize("text", FAULTS)
+def test_a_card_that_was_damaged_is_one_sentence(text, plain, tmp_path):
+    plain.save(tmp_path)
+    (tmp_path / "model.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} holds no whole model ({FAULTS[text]}). Run the fit again; it goes on where it stopped."
+    )
+    assert Model.whole_in(tmp_path) is None
+
+
+@pytest.mark.parametrize(("name", "lacking"), [("head", "weight"), ("acquaintance", "known")])
+def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, knowing, tmp_path):
+    knowing.save(tmp_path)
+    path = tmp_path / f"{name}.safetensors"
+    save_file({key: array for key, array in load_file(path).items() if key != lacking}, path)
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path} holds no whole model ('{lacking}' is missing). Run the fit")):
+        Model.load(tmp_path)
+
+
+def test_a_model_is_whole_with_all_that_it_looks_with(task, plain, tmp_path):
+    replace(plain, partners=(replace(plain, backbone=load_backbone("small_cnn", "none", 16, 0)),)).save(tmp_path)
+    assert len(Model.whole_in(tmp_path).partners) == 1
+    (tmp_path / "partners" / "0" / "backbone" / "weights.safetensors").unlink()
+    assert Model.whole_in(tmp_path) is None
 
 
 def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, plain, knowing, tmp_path):

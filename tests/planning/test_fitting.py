@@ -170,3 +170,6 @@ def test_a_held_out_mean_takes_the_fold_model_that_was_judged(pictures, tuned, s
     monkeypatch.setattr(fitting, "fit_rows", lambda *given: met.append(given[2].pretrained) or judge.fit_rows(*given))
     fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
     assert met == ["pixels"]
+    next(steps.folder.glob("fold-*/model/head.safetensors")).unlink()
+    fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
+    assert met == ["pixels", "small_cnn", "pixels"]

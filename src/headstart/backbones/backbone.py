@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
-from headstart.backbones.state_dicts import fill_strictly, read_state_dict
+from headstart.backbones.state_dicts import fill_from_run
 from headstart.backbones.trace import Layout, first_tensor, pool, spread
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.records import fingerprint_of, write_atomically
@@ -225,12 +225,13 @@ class Backbone(nn.Module):
             values = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             card = Pretrained.from_dict(values["card"], str(folder / "card.json"))
             transform = Transform.from_dict(values["transform"], str(folder / "card.json"))
+            weights, source_classes = str(values["weights"]), bool(values["source_classes"])
         except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
             raise PretrainedError(f"{folder} holds no whole backbone ({error}). Fit the run again.") from None
         module = network_of(card, "none")
         if module.state_dict():
-            fill_strictly(module, read_state_dict(folder / "weights.safetensors"), folder / "weights.safetensors")
-        backbone = cls(card, module, transform, str(values["weights"]), source_classes=bool(values["source_classes"]))
+            fill_from_run(module, folder)
+        backbone = cls(card, module, transform, weights, source_classes=source_classes)
         backbone.engine = values.get("engine")
         return backbone.eval()
 

@@ -100,14 +100,18 @@ def _unnested(content: Any, path: Path) -> StateDict:
 
 
 def _check_finite(state: StateDict, path: Path) -> None:
+    problem = _not_finite(state)
+    if problem:
+        raise PretrainedError(f"{path} holds {problem}. Bring a checkpoint from before the training broke down.")
+
+
+def _not_finite(state: StateDict) -> str:
+    """Which values are not finite, as a part of a sentence; empty where all are."""
     bad = {key: int((~torch.isfinite(value)).sum()) for key, value in state.items() if value.is_floating_point()}
     bad = {key: count for key, count in bad.items() if count}
-    if bad:
-        total, first = sum(bad.values()), next(iter(bad))
-        raise PretrainedError(
-            f"{path} holds {total} values that are not finite, in {len(bad)} of {len(state)} tensors (first: {first}). "
-            "Bring a checkpoint from before the training broke down."
-        )
+    if not bad:
+        return ""
+    return f"{sum(bad.values())} values that are not finite, in {len(bad)} of {len(state)} tensors (first: {next(iter(bad))})"
 
 
 def _without_prefix(state: StateDict) -> StateDict:
@@ -133,6 +137,28 @@ def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> No
         raise PretrainedError(
             f"{where} does not fit {type(network).__name__}: {problem}. Bring the weights of this architecture."
         )
+    network.load_state_dict(state, strict=True)
+
+
+def fill_from_run(network: nn.Module, folder: Path) -> None:
+    """Lay in the weights that `Backbone.save` wrote.
+
+    Args:
+        network: What is filled.
+        folder: Where it lies.
+
+    Raises:
+        PretrainedError: The weights are not there, or damaged.
+    """
+    path = folder / "weights.safetensors"
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        problem = f"{path.name}: {error}"
+    else:
+        problem = misfit(network.state_dict(), state) or _not_finite(state)
+    if problem:
+        raise PretrainedError(f"{folder} holds no whole backbone ({problem}). Fit the run again.")
     network.load_state_dict(state, strict=True)
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +68,11 @@ class Steps:
         if shared:
             _copy(path, shared)
         return result
+
+    def forget(self, names: Iterable[str], inputs: dict[str, Any]) -> None:
+        """Let steps with those inputs be made again, in the order of their names; checkpoints and folders stay."""
+        for name in names:
+            (self.folder / f"{self.stem(name, inputs)}.json").unlink(missing_ok=True)
 
     def seconds(self) -> dict[str, float]:
         """Seconds spent by step name, over all finished steps of that name."""

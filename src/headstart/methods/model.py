@@ -7,17 +7,19 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.choice import kept_with
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, PretrainedError
 from headstart.core.predictions import Predictions, mean_of
-from headstart.core.records import write_atomically
+from headstart.core.records import Record, write_atomically
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.features.acquaintance import Acquaintance
@@ -28,6 +30,30 @@ CANNOT_JUDGE = (
     "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
     "images. Fit the run again, or refuse nothing (--refuse 0)."
 )
+
+
+class Card(Record):
+    """`model.json`: what a model is made of; models of earlier versions lack the fields that have a default.
+
+    Attributes:
+        backbone: Where its network lies, from the model's folder.
+        classes: Names in label order.
+        temperature: Divides the scores.
+        head: The settings of its head.
+        partners: How many there are.
+        shares: How much its own and each partner's probabilities count.
+        corrects: Whether there is a base.
+        remembers: Whether there is an acquaintance.
+    """
+
+    backbone: str = "backbone"
+    classes: tuple[str, ...]
+    temperature: Annotated[float, Field(gt=0)]
+    head: dict[str, Any]
+    partners: int = 0
+    shares: tuple[float, ...] = ()
+    corrects: bool = False
+    remembers: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,17 +186,17 @@ class Model:
             self.base._save(folder / "base", written)
         for place, partner in enumerate(self.partners):
             partner._save(folder / "partners" / str(place), written)
-        card = {
-            "backbone": Path(os.path.relpath(network, folder)).as_posix(),
-            "classes": self.classes,
-            "temperature": self.temperature,
-            "head": self.head.settings(),
-            "partners": len(self.partners),
-            "shares": self.shares,
-            "corrects": self.base is not None,
-            "remembers": self.acquaintance is not None,
-        }
-        write_atomically(folder / "model.json", json.dumps(card, indent=2, ensure_ascii=False))
+        card = Card(
+            backbone=Path(os.path.relpath(network, folder)).as_posix(),
+            classes=self.classes,
+            temperature=self.temperature,
+            head=self.head.settings(),
+            partners=len(self.partners),
+            shares=self.shares,
+            corrects=self.base is not None,
+            remembers=self.acquaintance is not None,
+        )
+        write_atomically(folder / "model.json", json.dumps(card.model_dump(), indent=2, ensure_ascii=False))
 
     @classmethod
     def load(cls, folder: Path) -> Model:
@@ -184,27 +210,45 @@ class Model:
 
         Raises:
             DataError: The folder holds no whole model.
+            PretrainedError: It holds no whole backbone.
         """
         return cls._load(folder, {})
 
     @classmethod
+    def whole_in(cls, folder: Path) -> Model | None:
+        """The model that `save` wrote; None where the folder holds none, or one that something is missing from or damaged."""
+        try:
+            return cls.load(folder)
+        except (DataError, PretrainedError):
+            return None
+
+    @classmethod
     def _load(cls, folder: Path, read: dict[Path, Backbone]) -> Model:
         """As `load`; `read` holds the networks that were read already, by where they lie."""
-        try:
-            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            arrays = load_file(folder / "head.safetensors")
-            remembered = load_file(folder / "acquaintance.safetensors") if card.get("remembers") else None
-        except (OSError, ValueError, SafetensorError) as error:
-            raise DataError(f"{folder} holds no whole model ({error}). Run the fit again; it goes on where it stopped.") from None
-        head = head_from(arrays, card["head"])
-        network = (folder / card.get("backbone", "backbone")).resolve()
+        card, head, acquaintance = _read(folder)
+        network = (folder / card.backbone).resolve()
         backbone = read[network] = read.get(network) or Backbone.load(network)
         _carry(folder / "engine", kept_with(backbone))
-        partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.get("partners", 0)))
-        shares = tuple(card.get("shares", ()))
-        base = cls._load(folder / "base", read) if card.get("corrects") else None
-        acquaintance = None if remembered is None else Acquaintance.from_arrays(remembered)
-        return cls(backbone, head, float(card["temperature"]), tuple(card["classes"]), partners, shares, base, acquaintance)
+        partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.partners))
+        base = cls._load(folder / "base", read) if card.corrects else None
+        return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, acquaintance)
+
+
+def _read(folder: Path) -> tuple[Card, Head, Acquaintance | None]:
+    """What lies in a model's own folder, its network aside."""
+    try:
+        card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
+        head = head_from(load_file(folder / "head.safetensors"), card.head)
+        remembered = Acquaintance.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
+    except DataError:
+        raise
+    except KeyError as error:
+        fault = f"{error} is missing"
+    except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
+        fault = str(error).rstrip(".")
+    else:
+        return card, head, remembered
+    raise DataError(f"{folder} holds no whole model ({fault}). Run the fit again; it goes on where it stopped.")
 
 
 def _carry(source: Path, target: Path) -> None:

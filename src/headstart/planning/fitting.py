@@ -75,7 +75,7 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     backbone = backbone_of(plan)
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
     judged = _fold_model(task, candidate.alone, backbone, steps) if plan.hold_out else None
-    model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else Model.load(judged)
+    model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else judged
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
     partners = []
@@ -103,9 +103,8 @@ def _network_of(candidate: Candidate) -> tuple[str, str, int | None]:
     return candidate.pretrained, candidate.weights, candidate.input_pixels
 
 
-def _fold_model(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> Path | None:
-    folder = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0)) / "model"
-    return folder if (folder / "model.json").exists() else None
+def _fold_model(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> Model | None:
+    return Model.whole_in(steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0)) / "model")
 
 
 def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:

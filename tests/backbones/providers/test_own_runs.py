@@ -106,6 +106,16 @@ def test_a_damaged_one_does_not_keep_the_others_from_being_listed(damaged: str, 
     assert names == [f"run:{tmp_path / 'whole'}"]
 
 
+def test_a_run_whose_weights_are_gone_is_told(tmp_path: Path) -> None:
+    _run(tmp_path)
+    folder = tmp_path / "model" / "backbone"
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(PretrainedError) as caught:
+        load_backbone(f"run:{tmp_path}")
+    said = f"weights.safetensors: No such file or directory: {folder / 'weights.safetensors'}"
+    assert str(caught.value) == f"{folder} holds no whole backbone ({said}). Fit the run again."
+
+
 @pytest.mark.parametrize("text", ["{", '{"card": {}}'])
 def test_a_damaged_card_is_told(text: str, tmp_path: Path) -> None:
     _run(tmp_path)

@@ -57,14 +57,13 @@ class OwnRuns(Provider):
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from headstart.backbones.loading import network_of  # noqa: PLC0415  imports the providers
-        from headstart.backbones.state_dicts import fill_strictly, read_state_dict  # noqa: PLC0415
+        from headstart.backbones.state_dicts import fill_from_run  # noqa: PLC0415
 
         inner, values = _saved(card.name)
         if weights != "pretrained":
             return network_of(inner, weights)
         network = network_of(inner, "none")
-        path = _folder(card.name) / "weights.safetensors"
-        fill_strictly(network, read_state_dict(path), path)
+        fill_from_run(network, _folder(card.name))
         network.headstart_classifier_filled = bool(values["source_classes"])  # type: ignore[assignment]
         return network
 
