@@ -26,6 +26,25 @@ def test_rows_of_one_domain_pass_for_one(seed):
     assert found.sentence == f"Source and target pass for one domain (p = {found.p_value:.2g})."
 
 
+@pytest.mark.parametrize("num", [2, 7])
+@pytest.mark.parametrize("move", [0.0, 2.0, 50.0])
+def test_a_target_of_few_rows_tells_nothing(num, move):
+    here, there = labels((0.3, 0.5, 0.2), 211, 1), labels((0.3, 0.5, 0.2), num, 51)
+    found = shift_kind(rows(here, 11), here, rows(there, 21) + move, 3, 1)
+    assert found.kind == "few"
+    assert found.sentence == "The target has fewer than 8 images, too few to tell what changed."
+    assert found.conclusion == "Without labels, the unadapted model is kept."
+
+
+def test_from_eight_rows_on_two_standard_deviations_are_told():
+    here, told = np.arange(60) % 2, 0
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        moved = generator.normal(size=(8, 2)) + np.array([1.2, 1.6])
+        told += shift_kind(generator.normal(size=(60, 2)), here, moved, 2, seed).kind not in ("few", "none")
+    assert told >= 27
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_other_class_shares_are_recognized_and_found(seed):
     here, there = labels((0.3, 0.5, 0.2), 311, seed), labels((0.75, 0.05, 0.2), 273, seed + 50)

@@ -9,6 +9,7 @@ import pytest
 
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
+from headstart.core.estimate import Estimate
 from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
@@ -16,6 +17,8 @@ from headstart.data.task import Task
 from headstart.planning.adapting import jury, trying
 from headstart.planning.adapting.adapt import adapt, adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
+from headstart.planning.adapting.outlook import findings_of
+from headstart.planning.adapting.scene import scene_of
 from headstart.training.settings import Training
 
 METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
@@ -70,6 +73,28 @@ def test_domains_that_do_not_differ_keep_the_unadapted_model(make_task, identity
     assert not found.adapted
     assert found.at_most_lost == 0.0
     assert found.reasons[-1] == "There is nothing to adapt to."
+
+
+def test_a_target_of_few_images_keeps_the_unadapted_model_and_says_that_they_are_few(make_task, identity):
+    task, _ = make_task(3, move=moved)
+    few = replace(task, unlabeled=task.unlabeled.take(np.arange(5)))
+    found = adapt(few, identity, methods=METHODS).adaptation
+    assert (found.chosen, found.findings) == (("source_only",), ())
+    assert found.reasons == (
+        "The target has fewer than 8 images, too few to tell what changed.",
+        "Without labels, the unadapted model is kept.",
+    )
+    reason = "it was not tried, as the target has too few images to tell what changed"
+    assert [vote.refused for vote in found.votes] == ["", *[reason] * len(METHODS)]
+
+
+def test_from_few_images_nobody_concludes_that_the_source_does_not_fit(make_task, identity):
+    task, _ = make_task(3, move=moved)
+    scene = scene_of(replace(task, unlabeled=task.unlabeled.take(np.arange(5))), identity, 3)
+    low, said = Estimate(value=0.01, low=0.0, high=0.02), np.zeros(5, np.int64)
+    assert list(findings_of(scene, low, ("source_only",), said, said, fits=True)) == []
+    told = replace(scene, shift=scene.shift.model_copy(update={"kind": "features"}))
+    assert [one.code for one in findings_of(told, low, ("source_only",), said, said, fits=True)] == ["source-does-not-fit"]
 
 
 def test_a_poisoned_source_is_reported(make_task, identity):

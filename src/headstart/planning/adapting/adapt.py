@@ -71,9 +71,10 @@ def adapt(
     """Adapt to the task's target without its labels, or with the few that there are.
 
     The unadapted model is always among the candidates, and comes back unless another passes. What kind of shift there is decides
-    who may pass: nothing where source and target pass for one domain, a correction of class shares where those explain the
-    target, else those for which neighborhoods, circular validation and the joint distribution of features and classes speak.
-    Collapsed candidates are out. Several that pass predict together. Labeled target rows, if any, take the place of the vote.
+    who may pass: nothing where the target has too few rows to tell, or passes for one domain with the source, a correction of
+    class shares where those explain the target, else those for which neighborhoods, circular validation and the joint
+    distribution of features and classes speak. Collapsed candidates are out. Several that pass predict together. Labeled target
+    rows, if any, take the place of the vote.
 
     Args:
         task: With labeled source rows; target rows are `unlabeled` and, labeled, `train`. Its test rows are not touched.
@@ -195,7 +196,7 @@ def _tried(
     usable = methods_for(task, seen, methods, minutes is not None)
     scene = scene_of(task, seen, own)
     with _kept(steps) as kept:
-        needless = scene.shift.kind == "none" and not len(task.labeled)
+        needless = "" if len(task.labeled) else scene.shift.why_kept
         recipe = training or Training(seed=own)
         trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, recipe, needless=needless)
         candidates = tuple(trier.candidate(method) for method in usable)

@@ -93,8 +93,8 @@ class Jury:
     def _heard(self, evidence: dict[str, AdaptedEvidence], values: ByCandidate, faults: dict[str, str]) -> Heard:
         """Who is believed, of the candidates without faults."""
         kind, first = self.scene.shift.kind, next(iter(evidence))
-        if kind == "none":
-            return Heard((), {}, ("There is nothing to adapt to.",))
+        if self.scene.shift.conclusion:
+            return Heard((), {}, (self.scene.shift.conclusion,))
         if kind == "labels":
             return self._by_labels(evidence, values)
         if kind == "turned":

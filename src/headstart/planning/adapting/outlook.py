@@ -61,7 +61,7 @@ def findings_of(
     """
     majority, right = float(scene.source_shares.max()), right_of(scene.held_probs, scene.held_labels)
     held = wilson(float(right.sum()), len(right))
-    hopeless = chosen == (UNADAPTED,) and scene.shift.kind != "none" and (not fits or unadapted.high < majority)
+    hopeless = chosen == (UNADAPTED,) and not scene.shift.why_kept and (not fits or unadapted.high < majority)
     if held.low <= majority:
         yield Finding(
             code="source-teaches-nothing",

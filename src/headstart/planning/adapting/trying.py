@@ -114,11 +114,11 @@ class Trier:
         steps: Where results are kept.
         seconds: Time there is; None for no limit on closed forms.
         training: How those by gradient are trained.
-        needless: Whether there is nothing to adapt to, so that the unadapted model alone is fitted.
+        needless: Why nothing but the unadapted model is fitted, as a part of a sentence; empty where others are.
     """
 
     def __init__(
-        self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, training: Training, *, needless: bool = False
+        self, scene: Scene, backbone: Backbone, steps: Steps, seconds: float | None, training: Training, *, needless: str = ""
     ) -> None:
         self.scene = scene
         self.backbone = backbone
@@ -154,7 +154,7 @@ class Trier:
         if method.kind() == UNADAPTED:
             return ""
         if self.needless:
-            return "it was not tried, as source and target pass for one domain"
+            return f"it was not tried, as {self.needless}"
         left = LONG_SECONDS if self.ends is None else self.ends - time.monotonic()
         if left <= 0:
             return "no time was left"
