@@ -255,6 +255,15 @@ def test_findings_keep_their_evidence(make_run):
     assert page.index("unreadable-image") < page.index("near-duplicates")
 
 
+def test_a_class_without_images_has_no_number_that_looks_like_a_measured_one(make_run):
+    run, task = make_run()
+    known, *rest = run.evaluation.per_class
+    gone = known.model_copy(update={"support": 0, "recall": 0.0, "precision": 0.0, "f1": 0.0})
+    page = report_html(replace(run, evaluation=run.evaluation.model_copy(update={"per_class": (gone, *rest)})), task)
+    row = page[page.index(f'<tr><th scope="row">{known.name}</th><td class="n">0</td>') :].partition("</tr>")[0]
+    assert row.count('<td class="n">–</td><td class="ci"></td>') == 3
+
+
 def test_many_classes_list_confusions_and_fold_the_strong_ones(make_run):
     run, task = make_run(tuple(f"class {index}" for index in range(100)), per_class=5, pixels=16)
     page = report_html(run, task)

@@ -104,7 +104,11 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
     if len(evaluation["per_class"]) <= MOST_CLASSES:
         rows = [
-            (plain(row["class"]), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), f"{row['support']:,}")
+            (
+                plain(row["class"]),
+                *(f"{row[key]:.3f}" if row["support"] else "–" for key in ("precision", "recall", "f1")),
+                f"{row['support']:,}",
+            )
             for row in evaluation["per_class"]
         ]
         numbers = ("precision", "recall", "f1", "images")

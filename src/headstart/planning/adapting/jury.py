@@ -118,16 +118,15 @@ class Jury:
             for name, share in agreement.items()
             if name not in (*agreeing, first)
         }
-        behind |= {
-            name: f"{MOST_TOGETHER} that agree no less predict already" for name in agreeing[MOST_TOGETHER:] if name != first
-        }
         if members == (first,):
             return Heard((), behind, ("Nobody agrees with the others as much as the unadapted model does.",))
         together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in JURORS}
         fault = fault_of(together, unadapted, self._own(), sure=sure)
         if fault:
-            behind |= {name: f"of the accord that it is part of: {fault}" for name in members if name != first}
+            behind |= {name: f"of the accord that it is part of: {fault}" for name in agreeing if name != first}
             return Heard((), behind, (f"Of {', '.join(members)} together: {fault}.",))
+        beyond = agreeing[MOST_TOGETHER:]
+        behind |= {name: f"{MOST_TOGETHER} that agree no less predict already" for name in beyond if name != first}
         return Heard(members, behind, (_about_accord(members, together, unadapted, agreement[first]),))
 
     def _by_weights(self, evidence: dict[str, AdaptedEvidence], faults: dict[str, str]) -> Heard:
