@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.findings import Finding
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
@@ -47,5 +48,5 @@ def _domains(task: Task) -> dict[str, list[ImageSet]]:
 
 def _still(parts: list[ImageSet]) -> Booleans:
     rows = np.concatenate([part.images.vectors() for part in parts])
-    looked_at = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))]
+    looked_at = rows[evenly_spaced(len(rows), MOST_ROWS)]
     return np.asarray((looked_at == looked_at[0]).all(axis=0))

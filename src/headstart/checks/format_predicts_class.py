@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from headstart.core.findings import Finding
+from headstart.core.spacing import evenly_spaced
 from headstart.data.images import FileImages
 from headstart.data.task import Task
 
@@ -25,7 +25,7 @@ def format_predicts_class(task: Task) -> Finding | None:
     images = task.train.images
     if not isinstance(images, FileImages) or not len(images):
         return None
-    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_FILES)).astype(np.int64))
+    rows = evenly_spaced(len(images), MOST_FILES)
     forms = [_form(images.paths[row]) for row in rows]
     labels = task.train.labels[rows].tolist()
     hits = _leave_one_out_hits(forms, labels)

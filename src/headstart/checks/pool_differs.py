@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.findings import Finding
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.data.scan import scan
@@ -51,7 +52,7 @@ def pool_differs(task: Task) -> Finding | None:
 
 def _some(images: ImageSet, most: int) -> ImageSet:
     """No more than that many of the rows, evenly spaced."""
-    return images if len(images) <= most else images.take(np.linspace(0, len(images) - 1, most).astype(np.int64))
+    return images if len(images) <= most else images.take(evenly_spaced(len(images), most))
 
 
 def _rows(images: ImageSet) -> Floats:

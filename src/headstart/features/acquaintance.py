@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
@@ -187,7 +188,7 @@ def fitted(
     own = fit.judged[fit.judged < num]
     scores = linear_scores(target, fit.weight, fit.bias).max(axis=1)
     scores[own] = fit.loo_scores[: len(own)].max(axis=1)
-    kept = _evenly(len(rows), max(1, MOST_VALUES // rows.shape[1]))
+    kept = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))
     likeness, commonness = left_out_likeness(target, rows[kept], target_groups[:, None] == groups[kept])
     fair = np.concatenate([own, np.arange(num, len(target))])
     return Acquaintance(
@@ -220,12 +221,8 @@ def left_out_likeness(target: Floats, rows: Floats, same: Booleans) -> tuple[Flo
     return np.asarray((2.0 * cosines - without).max(axis=1)), np.asarray(commonness)
 
 
-def _evenly(num: int, most: int) -> Integers:
-    return np.unique(np.linspace(0, num - 1, min(num, most)).astype(np.int64))
-
-
 def _spaced(images: ImageSet) -> ImageSet:
-    return images if len(images) <= MOST_ROWS else images.take(_evenly(len(images), MOST_ROWS))
+    return images if len(images) <= MOST_ROWS else images.take(evenly_spaced(len(images), MOST_ROWS))
 
 
 def _seen(images: ImageSet, backbone: Backbone) -> tuple[Representation, Floats]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from headstart.core.errors import DataError
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.principal_axes import principal_axes
@@ -93,7 +94,7 @@ class Chart:
 
 def _some(rows: Rows) -> Floats:
     """At most 1,000 rows, evenly spaced."""
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))
+    chosen = evenly_spaced(len(rows), MOST_ROWS)
     return np.asarray(taken(rows, chosen), np.float32)
 
 

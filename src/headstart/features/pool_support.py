@@ -7,6 +7,7 @@ from scipy.sparse.linalg import eigsh
 
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.features.graph import Graph, neighbor_graph
 from headstart.features.kinship import Kinship, kinship
@@ -135,8 +136,6 @@ def _nearness(places: Floats, classes: Integers) -> float:
 def _looked_at(labels: Integers) -> Integers:
     """Rows that are looked at, ascending: all labeled and unlabeled ones, or as many of each as there may be."""
     known, free = np.flatnonzero(labels != UNLABELED), np.flatnonzero(labels == UNLABELED)
-    return np.sort(np.concatenate([_spaced(known, MOST_LABELED), _spaced(free, MOST_UNLABELED)]))
-
-
-def _spaced(rows: Integers, most: int) -> Integers:
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return np.sort(
+        np.concatenate([known[evenly_spaced(len(known), MOST_LABELED)], free[evenly_spaced(len(free), MOST_UNLABELED)]])
+    )

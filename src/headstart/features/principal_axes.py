@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
@@ -63,7 +64,7 @@ def principal_axes(rows: Rows, num_axes: int, seed: int) -> Floats:
         nothing is oversampled.
     """
     width = rows.shape[1]
-    looked_at = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))
+    looked_at = evenly_spaced(len(rows), MOST_ROWS)
     start = generator_for(seed, "principal axes").standard_normal((width, min(num_axes, len(rows), width)))
     axes = np.linalg.qr(start.astype(np.float32))[0]
     for _ in range(NUM_PASSES):

@@ -18,6 +18,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.scan import scan
@@ -153,9 +154,9 @@ def native_pixels_of(images: FileImages) -> int:
 def background_of(rows: ImageSet | None) -> ImageSet:
     """Images of no class: a few of the source, evenly spaced, or of the embedded set where there is none."""
     if rows is not None:
-        return rows.take(np.unique(np.linspace(0, len(rows) - 1, min(NUM_BACKGROUND, len(rows))).astype(np.int64)))
+        return rows.take(evenly_spaced(len(rows), NUM_BACKGROUND))
     images = reader_for(BACKGROUND_SET).read(BACKGROUND_SET).images
-    chosen = np.linspace(0, len(images) - 1, NUM_BACKGROUND).astype(np.int64)
+    chosen = evenly_spaced(len(images), NUM_BACKGROUND)
     return ImageSet(images.take(chosen), (), np.full(NUM_BACKGROUND, -1), chosen)
 
 

@@ -10,6 +10,7 @@ import torch
 from scipy.special import softmax
 from torch.nn import functional
 
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.features.class_statistics import class_means
 from headstart.features.feature_set import FeatureSet
@@ -79,7 +80,7 @@ def match(
     own, shown, strangers = see(enrolled), see(features), see(background)
     means = np.asarray(class_means(own, labels, int(labels.max()) + 1), own.dtype)
     directions = unit_rows(means)
-    judged = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_JUDGED)).astype(np.int64))
+    judged = evenly_spaced(len(labels), MOST_JUDGED)
     left_out, fair = left_out_similarity(own, labels, means, judged)
     thresholds = thresholds_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
     similarity = np.asarray(shown @ directions.T, np.float64)

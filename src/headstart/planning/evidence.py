@@ -13,6 +13,7 @@ from scipy.special import softmax
 from headstart.backbones.backbone import Backbone
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions, mean_of
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.methods import METHODS
@@ -145,7 +146,7 @@ def gathered(
         The evidence.
     """
     rows = fitted_rows(task, plan)
-    spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_FITTED)).astype(np.int64)]
+    spread = rows[evenly_spaced(len(rows), MOST_FITTED)]
     return Evidence(
         task=task,
         plan=plan,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-import numpy as np
-
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.spacing import evenly_spaced
 from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit, pseudo_label_audit
@@ -42,7 +41,7 @@ def audited(task: Task, plan: Plan, model: Model, steps: Steps) -> PseudoLabelAu
     held = judge(task, candidate, backbone, folds, steps).predictions if folds else None
     if held is None:
         return None
-    rows = np.linspace(0, len(task.unlabeled) - 1, min(len(task.unlabeled), MOST_POOL)).astype(np.int64)
+    rows = evenly_spaced(len(task.unlabeled), MOST_POOL)
     pool = model.predict(task.unlabeled.take(rows))
     return pseudo_label_audit(pool.probs, held.probs, held.labels, task.classes, task.seed)
 

@@ -12,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.findings import Finding
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
@@ -91,4 +92,4 @@ def two_groups(values: Floats) -> float:
 
 
 def _few(images: ImageSet) -> ImageSet:
-    return images.take(np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_ROWS)).astype(np.int64)))
+    return images.take(evenly_spaced(len(images), MOST_ROWS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.core.spacing import evenly_spaced
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.features.graph import nearest
 from headstart.features.rows import unit_rows
@@ -33,7 +34,7 @@ def neighborhood(evidence: AdaptedEvidence) -> float | None:
     num = len(evidence.target_probs)
     if num < 3:
         return None
-    rows = np.linspace(0, num - 1, min(num, MOST_ROWS)).astype(np.int64)
+    rows = evenly_spaced(num, MOST_ROWS)
     features = np.asarray(evidence.target_features[rows], np.float64)
     directions = unit_rows(features - features.mean(axis=0))
     index = nearest(directions, directions, NUM_NEIGHBORS, same=True).index

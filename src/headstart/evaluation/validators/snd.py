@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax
 
+from headstart.core.spacing import evenly_spaced
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 
 TEMPERATURE = 0.05
@@ -30,7 +31,7 @@ def snd(evidence: AdaptedEvidence) -> float | None:
     num = len(evidence.target_probs)
     if num < 3:
         return None
-    rows = evidence.target_probs[np.linspace(0, num - 1, min(num, MOST_ROWS)).astype(np.int64)]
+    rows = evidence.target_probs[evenly_spaced(num, MOST_ROWS)]
     directions = np.asarray(rows, np.float64) / np.linalg.norm(rows, axis=1, keepdims=True)
     scaled = directions @ directions.T / TEMPERATURE
     np.fill_diagonal(scaled, -np.inf)

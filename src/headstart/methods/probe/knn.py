@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.features.extract import features_of
@@ -60,7 +61,7 @@ class KNN(Method):
         representation = Representation.fitted(features, self.blocks)
         rows = unit_rows(representation.matrix(features))
         head = NeighborHead(representation, rows, cast(Floats, labels), min(self.num_neighbors, len(rows)), num_classes)
-        judged = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), JUDGED_ROWS)).astype(np.int64))
+        judged = evenly_spaced(len(rows), JUDGED_ROWS)
         if len(rows) < 2:
             return head, 1.0
         return head, fit_temperature(_left_out(head, judged), labels[judged])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.features.domain_maps import carried, moments_of, monge_matrix
 from headstart.planning.adapting.adaptation import DomainMap, MapPoint
@@ -31,16 +32,12 @@ def domain_map(scene: Scene, predicted: Integers) -> DomainMap:
     axes = np.linalg.svd(both - center, full_matrices=False)[2][:2].T
     if axes.shape[1] < 2:
         axes = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
-    here, there = _spaced(len(source)), _spaced(len(target))
+    here, there = evenly_spaced(len(source), MOST_POINTS), evenly_spaced(len(target), MOST_POINTS)
     return DomainMap(
         source=_points((source[here] - center) @ axes, scene.source.labels[here]),
         moved=_points((moved[here] - center) @ axes, scene.source.labels[here]),
         target=_points((target[there] - center) @ axes, predicted[there]),
     )
-
-
-def _spaced(num: int) -> Integers:
-    return np.linspace(0, num - 1, min(num, MOST_POINTS)).astype(np.int64)
 
 
 def _points(places: Floats, labels: Integers) -> tuple[MapPoint, ...]:

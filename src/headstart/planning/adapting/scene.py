@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task, concatenate
@@ -152,7 +153,7 @@ def scene_of(task: Task, backbone: Backbone, seed: int) -> Scene:
 
 def looked_at(num: int) -> Integers:
     """Which of so many rows are looked at: all, or `MOST_ROWS` of them, evenly spaced."""
-    return np.linspace(0, num - 1, min(num, MOST_ROWS)).astype(np.int64)
+    return evenly_spaced(num, MOST_ROWS)
 
 
 def _spaced(images: ImageSet, first: int = 0) -> ImageSet:

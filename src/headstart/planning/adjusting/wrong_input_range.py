@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of
+from headstart.core.spacing import evenly_spaced
 from headstart.planning.evidence import Evidence, Proposal
 
 MOST_ROWS = 64
@@ -75,7 +75,7 @@ def wrong_input_range(evidence: Evidence) -> Iterator[Proposal]:
 
 def _pixels(evidence: Evidence) -> Tensor:
     labeled = evidence.task.labeled
-    rows = np.linspace(0, len(labeled) - 1, min(MOST_ROWS, len(labeled))).astype(np.int64)
+    rows = evenly_spaced(len(labeled), MOST_ROWS)
     decoded = evidence.backbone.transform.decode(labeled.images, rows)
     return torch.from_numpy(decoded).permute(0, 3, 1, 2).float() / 255
 

@@ -1,0 +1,24 @@
+"""Rows that are looked at of many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.core.spacing import evenly_spaced
+
+
+@pytest.mark.parametrize(
+    ("num", "most", "places"),
+    [(7, 3, [0, 3, 6]), (3, 7, [0, 1, 2]), (5, 5, [0, 1, 2, 3, 4]), (9, 1, [0]), (0, 4, []), (10, 4, [0, 3, 6, 9])],
+)
+def test_first_and_last_and_what_lies_between(num, most, places):
+    found = evenly_spaced(num, most)
+    assert found.dtype == np.int64
+    assert found.tolist() == places
+
+
+def test_no_place_comes_twice():
+    for num in range(1, 200):
+        for most in (num - 1, num // 2 + 1):
+            assert len(np.unique(evenly_spaced(num, most))) == min(num, most)
