@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.features.shift_kind import nearest_shares, shift_kind, turned
+from headstart.features.shift_kind import _Gap, _kind, nearest_shares, shift_kind, turned
 
 CENTERS = np.random.default_rng(11).normal(size=(3, 7)) * 2.0 + 5.0
 
@@ -116,3 +116,12 @@ def test_without_pot_nothing_is_turned(monkeypatch):
     source, here, target, _ = turned_over((0.6, 0.25, 0.15), CORNERS, 1)
     found = shift_kind(source, here, target, 3, 0)
     assert (found.kind, found.turn_ratio) == ("features", None)
+
+
+@pytest.mark.parametrize(
+    ("by_shares", "by_map", "kind"),
+    [(1.4, 3.0, "labels"), (1.6, 3.0, "either"), (2.9, 1.5, "either"), (2.9, 1.4, "features"), (3.1, 9.0, "features")],
+)
+def test_one_explanation_excludes_the_other_where_it_leaves_half_as_much(by_shares, by_map, kind):
+    far, shares, moved = (_Gap(ratio, np.ones(300)) for ratio in (50.0, by_shares, by_map))
+    assert _kind(far, shares, moved) == kind

@@ -24,9 +24,9 @@ FEWEST_TARGET = 8
 """Rows of the target from which what changed is told: two-dimensional Gaussians two standard deviations apart pass for one domain
 in 62 % of draws with 2 rows, in 19 % with 6 and in 6 % with 8 (60 and 200 source rows)."""
 NEARLY = 3.0
-"""Class shares may leave so many times what chance would, and are believed where a map of the features leaves more."""
+"""Class shares may leave so many times what chance would, and are believed where a map of the features leaves no less."""
 CLEARLY_LESS = 2.0
-"""Times less than a map of the features must class shares leave, or both explain the target."""
+"""Times less than a map of the features must class shares leave, or the map less than they, or both explain the target."""
 CLEARLY_BETTER = 1.5
 """How much less a turn must leave than the map, which has more freedom."""
 NUM_HALVES = 4
@@ -186,7 +186,7 @@ def _kind(same: _Gap, by_shares: _Gap, by_map: _Gap) -> Kind:
         return "none"
     if by_shares.ratio <= min(by_map.ratio / CLEARLY_LESS, NEARLY):
         return "labels"
-    close = by_shares.ratio <= min(by_map.ratio, NEARLY)
+    close = by_shares.ratio <= min(CLEARLY_LESS * by_map.ratio, NEARLY)
     return "either" if close or by_shares.p_value >= LARGEST_P_VALUE else "features"
 
 
