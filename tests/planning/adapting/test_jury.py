@@ -10,10 +10,9 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.methods import method_from
 from headstart.planning.adapting.collapse import predicted_shares, shares_fault
-from headstart.planning.adapting.jury import Jury, _mean_evidence, believed_turned, mean_probs
+from headstart.planning.adapting.jury import Jury, believed_turned, mean_probs
 from headstart.planning.adapting.scene import scene_of
 from headstart.planning.adapting.trying import Candidate, Tried, Trier
 from headstart.training.settings import Training
@@ -50,14 +49,6 @@ def test_candidates_together_say_the_geometric_mean_as_a_model_with_partners_doe
     )
     expected = np.sqrt(np.array(said["sure"]) * np.array(said["doubting"]))
     np.testing.assert_allclose(mean_probs(candidates, ("sure", "doubting")), [expected / expected.sum()])
-
-
-def test_what_the_jurors_judge_is_what_would_predict():
-    said = [np.array([[0.6, 0.4]]) for _ in range(7)] + [np.array([[1e-9, 1.0]])]
-    members = [AdaptedEvidence(one, one, one, np.zeros((1, 2)), np.zeros(1, np.int64)) for one in said]
-    candidates = tuple(Candidate(Tried(kind=str(at), method={}, fault="", seconds=0.0), one) for at, one in enumerate(said))
-    np.testing.assert_array_equal(_mean_evidence(members).target_probs, mean_probs(candidates, tuple("01234567")))
-    assert _mean_evidence(members).target_probs.argmax() == 1 != np.mean(said, axis=0).argmax()
 
 
 def two_clusters(num: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

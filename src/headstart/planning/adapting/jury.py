@@ -221,19 +221,18 @@ def evidence_of(scene: Scene, one: Candidate, fitted: list[Candidate]) -> Adapte
 
 
 def _mean_evidence(members: list[AdaptedEvidence]) -> AdaptedEvidence:
-    """What several say together, on the way back as well."""
+    """What several say together, on the way back as well: the mean of their probabilities.
+
+    A model of them predicts by the geometric mean, which names nearly the same classes and is surer of them. The plain mean keeps
+    the doubt in which they differ: by it the joint match tells a moved target from one of other class shares, by the other less.
+    """
     back = [one.circular_probs for one in members if one.circular_probs is not None]
     return replace(
         members[0],
-        target_probs=_pooled([one.target_probs for one in members]),
+        target_probs=np.mean([one.target_probs for one in members], axis=0),
         circular_labels=members[0].source_labels if back else None,
-        circular_probs=_pooled(back) if back else None,
+        circular_probs=np.mean(back, axis=0) if back else None,
     )
-
-
-def _pooled(probs: list[Floats]) -> Floats:
-    """The geometric mean of several models' probabilities, as a model with partners has it."""
-    return np.asarray(softmax(np.mean(np.log(np.maximum(probs, 1e-12)), axis=0), axis=1))
 
 
 def believed_turned(
@@ -319,4 +318,5 @@ def mean_probs(candidates: tuple[Candidate, ...], names: tuple[str, ...]) -> Flo
     Returns:
         float64 [target, class].
     """
-    return _pooled([one.target_probs for one in candidates if one.name in names and one.target_probs is not None])
+    chosen = [one.target_probs for one in candidates if one.name in names and one.target_probs is not None]
+    return np.asarray(softmax(np.mean(np.log(np.maximum(chosen, 1e-12)), axis=0), axis=1))
