@@ -72,16 +72,12 @@ def test_neighbors_must_agree_half_as_well_as_in_the_source():
     assert fault == "neighbors in the target agree less than half as well as neighbors in the source"
 
 
-def test_where_something_simpler_explains_the_target_neighborhood_alone_must_gain_clearly_and_the_joint_match_must_not_fall():
+def test_where_something_simpler_explains_the_target_neighborhood_alone_must_gain_clearly_and_no_joint_gap_may_be_left():
     assert fault_of(values(0.55, 0.95, 0.0), UNADAPTED, OWN, sure=True) == (
         "its gain of 0.050 in what the jurors look at is below 0.1"
     )
-    assert fault_of(values(0.65, 0.7, -0.0201), UNADAPTED, OWN, sure=True) == ""
-    assert fault_of(values(0.65, 0.7, -0.0203), UNADAPTED, OWN, sure=True) == "it falls behind the unadapted model in joint_match"
-    assert fault_of(values(0.65, 0.7, -0.0203), UNADAPTED, OWN, sure=False) == ""
-
-
-def test_a_joint_gap_that_chance_leaves_is_no_fall():
-    lucky = values(0.5, 0.7, 0.004)
-    assert fault_of(values(0.65, 0.7, -0.0001), lucky, OWN, sure=True) == ""
-    assert fault_of(values(0.65, 0.7, -0.0003), lucky, OWN, sure=True) == "it falls behind the unadapted model in joint_match"
+    assert fault_of(values(0.65, 0.7, -0.0002), UNADAPTED, OWN, sure=True) == ""
+    assert fault_of(values(0.65, 0.7, -0.0003), UNADAPTED, OWN, sure=True) == (
+        "it leaves a joint gap of 0.0003, where 0.00025 is the most"
+    )
+    assert fault_of(values(0.65, 0.7, -0.0003), UNADAPTED, OWN, sure=False) == ""

@@ -13,7 +13,7 @@ from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.planning.adapting.collapse import predicted_shares, shares_fault
 from headstart.planning.adapting.jury import Jury, believed_turned, mean_probs
-from headstart.planning.adapting.scene import scene_of
+from headstart.planning.adapting.scene import Scene, scene_of
 from headstart.planning.adapting.trying import Candidate, Tried, Trier
 from headstart.training.settings import Training
 
@@ -56,7 +56,8 @@ def two_clusters(num: int, share: float, seed: int) -> tuple[np.ndarray, np.ndar
     return np.random.default_rng(seed).normal(size=(num, 2)) + 2 * labels[:, None], labels.astype(np.int64)
 
 
-def test_shares_that_explain_the_target_are_no_collapse_once_the_accord_is_refused(identity, tmp_path):
+def shares_or_map(identity, tmp_path) -> tuple[Scene, tuple[Candidate, ...]]:
+    """A target of other class shares, as if a map of the features explained it as well."""
     rows, labels = two_clusters(400, 0.5, 1)
     there, _ = two_clusters(400, 0.93, 2)
     images = (Embeddings(one.astype(np.float32), "set", np.arange(400)) for one in (rows, there))
@@ -70,9 +71,24 @@ def test_shares_that_explain_the_target_are_no_collapse_once_the_accord_is_refus
     unsure = replace(scene, shift=scene.shift.model_copy(update={"kind": "either"}))
     trier = Trier(unsure, identity, Steps(tmp_path), None, Training(seed=1))
     candidates = tuple(trier.candidate(method_from({"kind": kind})) for kind in ("source_only", "coral", "linear_monge", "mlls"))
-    assert shares_fault(predicted_shares(candidates[3].target_probs), scene.source_shares, exact=False).startswith("it collapsed")
+    return unsure, candidates
+
+
+def test_shares_that_explain_the_target_are_no_collapse_once_the_accord_is_refused(identity, tmp_path):
+    unsure, candidates = shares_or_map(identity, tmp_path)
+    assert shares_fault(predicted_shares(candidates[3].target_probs), unsure.source_shares, exact=False).startswith(
+        "it collapsed"
+    )
     verdict = Jury(unsure, candidates).verdict()
     assert verdict.chosen == ("mlls",)
-    assert verdict.reasons[1].endswith("it falls behind the unadapted model in joint_match.")
+    assert "it leaves a joint gap of 0.0" in verdict.reasons[1]
     assert [vote.refused for vote in verdict.votes if vote.name == "mlls"] == [""]
     assert Jury(unsure, candidates[:3]).verdict().chosen == ()
+
+
+def test_an_accord_that_leaves_a_doubtful_gap_gives_way_to_nobody(monkeypatch, identity, tmp_path):
+    unsure, candidates = shares_or_map(identity, tmp_path)
+    monkeypatch.setattr("headstart.planning.adapting.jury.DOUBTFUL", 1e9)
+    verdict = Jury(unsure, candidates).verdict()
+    assert verdict.chosen == ()
+    assert verdict.reasons[-1] == "That is too little to believe in other class shares alone."

@@ -13,12 +13,24 @@ from headstart.core.types import Floats, Integers
 from headstart.evaluation.adapted_evidence import AdaptedEvidence
 from headstart.evaluation.validators import VALIDATORS
 from headstart.features.class_statistics import one_hot
-from headstart.planning.adapting.accord import COMPARABLE, JURORS, MOST_TOGETHER, Values, accord_of, fault_of, value_of
+from headstart.planning.adapting.accord import (
+    COMPARABLE,
+    JURORS,
+    LARGEST_GAP,
+    MOST_TOGETHER,
+    Values,
+    accord_of,
+    fault_of,
+    value_of,
+)
 from headstart.planning.adapting.adaptation import Vote
 from headstart.planning.adapting.collapse import agreement_fault, predicted_shares, shares_fault
 from headstart.planning.adapting.scene import Scene
 from headstart.planning.adapting.trying import Candidate
 
+DOUBTFUL = 2.0
+"""Times the joint gap that an accord may leave: up to there neither it nor other class shares are believed. Between once and
+twice lay 2 of 21 draws of a concept drift, which class shares would have harmed, and 3 of 23 of other class shares."""
 MOST_LEFT = 0.5
 """Of the unadapted model's joint gap: what candidates may leave of it where the source is turned."""
 CIRCULAR_TOLERANCE = 0.01
@@ -57,11 +69,13 @@ class Heard(NamedTuple):
         chosen: Names; none where nobody is believed.
         behind: Why others are not among them, by name.
         reasons: In sentences.
+        gap: The joint gap of an accord that was refused; 0 where none was.
     """
 
     chosen: tuple[str, ...]
     behind: dict[str, str]
     reasons: tuple[str, ...]
+    gap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,8 @@ class Jury:
         heard = self._by_accord(evidence, values[first], faults, sure=kind == "either" or self.scene.reweighted is not None)
         if heard.chosen:
             return heard
+        if kind == "either" and heard.gap <= DOUBTFUL * LARGEST_GAP:
+            return Heard((), {}, (*heard.reasons, "That is too little to believe in other class shares alone."))
         simpler = self._by_labels(evidence, values) if kind == "either" else self._by_weights(evidence, faults)
         return Heard(simpler.chosen, heard.behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
 
@@ -124,7 +140,8 @@ class Jury:
         fault = fault_of(together, unadapted, self._own(), sure=sure)
         if fault:
             behind |= {name: f"of the accord that it is part of: {fault}" for name in agreeing if name != first}
-            return Heard((), behind, (f"Of {', '.join(members)} together: {fault}.",))
+            reason = f"Of {', '.join(members)} together: {fault}."
+            return Heard((), behind, (reason,), -value_of(together, "joint_match"))
         beyond = agreeing[MOST_TOGETHER:]
         behind |= {name: f"{MOST_TOGETHER} that agree no less predict already" for name in beyond if name != first}
         return Heard(members, behind, (_about_accord(members, together, unadapted, agreement[first]),))
