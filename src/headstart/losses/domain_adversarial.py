@@ -41,7 +41,8 @@ def reversed_gradient(values: Tensor, strength: float) -> Tensor:
 
     Reference: Ganin & Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", ICML 2015, section 3.
     """
-    turned: Tensor = _Reversal.apply(values, strength)  # type: ignore[no-untyped-call]
+    reversal: Any = _Reversal  # typed in some releases of PyTorch only
+    turned: Tensor = reversal.apply(values, strength)
     return turned
 
 

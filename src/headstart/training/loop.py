@@ -268,5 +268,5 @@ def _flushed_denormals() -> Iterator[None]:
 
 
 def _place(learner: Learner, device: torch.device, memory_format: torch.memory_format) -> None:
-    learner.to(device)
-    learner.to(memory_format=memory_format)  # type: ignore[call-overload]
+    module: Any = learner.to(device)  # releases of PyTorch differ in how they type a memory format
+    module.to(memory_format=memory_format)

@@ -35,11 +35,11 @@ class Torch(Runtime):
     def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
         device = torch.device("cuda" if precision.startswith("cuda-") else "cpu")
         kind = precision.removeprefix("cuda-")
-        ready = copy.deepcopy(program).cpu().eval()
+        ready: Any = copy.deepcopy(program).cpu().eval()  # releases of PyTorch differ in how they type a memory format
         backbone = ready.backbone
         with torch.no_grad():
             fold_normalizations(backbone.module, backbone.normalized(probe_images(backbone.transform.pixels).sigmoid()))
-        ready = ready.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ready = ready.to(device).to(memory_format=torch.channels_last)
         compiled = kind.endswith(COMPILED)
         return _TorchEngine(torch.compile(ready) if compiled else ready, device, _DTYPES[kind.removesuffix(COMPILED)], compiled)
 
