@@ -29,9 +29,9 @@ from headstart.planning.adapting.scene import Scene
 from headstart.planning.adapting.trying import Candidate
 
 DOUBTFUL = 2.4
-"""Times the joint gap that an accord may leave: up to there neither it nor other class shares are believed. Of some 56 draws of a
-concept drift 5 lay between once and so many times, which class shares would have harmed, and one beyond; of 42 of other class
-shares 3 between, and one below once."""
+"""Times the joint gap that an accord may leave: up to there neither it nor other class shares are believed. Of 41 draws of a
+concept drift 5 lay between once and so many times, which class shares would have harmed, and one beyond; of 23 of other class
+shares 4 between, and one below once."""
 MOST_LEFT = 0.5
 """Of the unadapted model's joint gap: what candidates may leave of it where the source is turned."""
 CIRCULAR_TOLERANCE = 0.01
