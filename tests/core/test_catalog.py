@@ -83,3 +83,22 @@ def test_a_file_without_an_entry_is_refused(tools):
 def test_a_plug_in_of_another_kind_is_refused(tools, monkeypatch):
     with_plug_ins(monkeypatch, rake="os.path:join")
     assert refused(lambda: tools.get("rake")) == 'The plug-in "rake" (os.path:join) is not a tool.'
+
+
+@pytest.mark.parametrize(
+    "line", ["import headstart.old_tools", "from headstart.old_tools import Rake", "from headstart import old_tools"]
+)
+def test_a_plug_in_for_an_earlier_version_is_told_the_new_name(line, tools, tmp_path, monkeypatch):
+    (tmp_path / "old_rake.py").write_text(f"{line}\n")
+    monkeypatch.setitem(module.MOVED, "headstart.old_tools", "headstart.shed.tools")
+    with_plug_ins(monkeypatch, rake="old_rake:Rake")
+    assert refused(lambda: tools.get("rake")) == (
+        'The plug-in "rake" (old_rake:Rake) imports headstart.old_tools, which is headstart.shed.tools now. Change that import.'
+    )
+
+
+def test_a_plug_in_that_cannot_be_imported_is_refused(tools, monkeypatch):
+    with_plug_ins(monkeypatch, rake="no_such_rake:Rake")
+    assert refused(lambda: tools.get("rake")) == (
+        "The plug-in \"rake\" (no_such_rake:Rake) cannot be loaded (No module named 'no_such_rake'). Mend or uninstall it."
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.errors import ExportError, PlanError
-from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.records import Migration, Record, fingerprint_of, renamed, write_atomically
 
 
 class Inner(Record):
@@ -22,6 +23,26 @@ class Outer(Record):
     inner: Inner = Inner()
     rows: int | None = None
     parts: tuple[float, ...] = ()
+
+
+def halved(values: dict[str, Any]) -> dict[str, Any]:
+    """Formats up to 2 wrote the diameter."""
+    return (
+        {"radius": values["diameter"] / 2, **{name: values[name] for name in values if name != "diameter"}}
+        if "diameter" in values
+        else values
+    )
+
+
+class Circle(Record):
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("width", "diameter"), halved)
+    radius: float
+    color: str | None = None
+
+
+class Drawing(Record):
+    circle: Circle
+    more: tuple[Circle, ...] = ()
 
 
 def refused(call) -> str:
@@ -107,3 +128,46 @@ def test_a_kill_while_writing_leaves_the_old_file_and_no_other(tmp_path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             write_atomically(path, b"new")
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_record_without_migrations_is_written_without_a_format():
+    assert Inner().to_json() == '{\n  "epochs": 3,\n  "rate": 0.5\n}'
+    assert Inner().to_toml() == "epochs = 3\nrate = 0.5\n"
+    assert Inner.from_dict({"format": 1}) == Inner()
+
+
+def test_a_record_with_migrations_carries_its_format_in_texts_only():
+    circle = Circle(radius=1.5)
+    assert circle.to_json() == '{\n  "format": 3,\n  "radius": 1.5,\n  "color": null\n}'
+    assert circle.to_toml() == "format = 3\nradius = 1.5\n"
+    assert circle.to_dict() == {"radius": 1.5, "color": None}
+    assert Circle.from_json(circle.to_json()) == Circle.from_toml(circle.to_toml()) == circle
+    assert circle.content_fingerprint() == fingerprint_of(circle.to_dict())
+
+
+@pytest.mark.parametrize(
+    "old", [{"width": 3.0}, {"format": 1, "width": 3.0}, {"format": 2, "diameter": 3.0}, {"format": 3, "radius": 1.5}]
+)
+def test_every_older_format_is_read(old):
+    assert Circle.from_dict({**old, "color": "red"}) == Circle(radius=1.5, color="red")
+
+
+def test_a_record_inside_another_is_migrated_too():
+    read = Drawing.from_dict({"circle": {"width": 3.0}, "more": [{"diameter": 2.0}, {"radius": 7.0}]})
+    assert read == Drawing(circle=Circle(radius=1.5), more=(Circle(radius=1.0), Circle(radius=7.0)))
+    assert "format" not in read.to_json()
+
+
+def test_a_newer_format_is_refused():
+    assert refused(lambda: Circle.from_toml("format = 4\nradius = 1.5", "circle.toml")) == (
+        "circle.toml was written by a newer headstart (format 4; this one reads up to 3). Update headstart."
+    )
+    assert refused(lambda: Inner.from_json('{"format": 2}')) == (
+        "Inner was written by a newer headstart (format 2; this one reads up to 1). Update headstart."
+    )
+
+
+def test_old_and_new_name_together_are_refused():
+    assert refused(lambda: Circle.from_dict({"width": 3.0, "diameter": 3.0, "radius": 1.5})).startswith(
+        "Circle: width is not a field."
+    )

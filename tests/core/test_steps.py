@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from headstart.core.errors import ExportError
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 from headstart.core.steps import Steps
 
 
@@ -150,3 +152,13 @@ def test_what_only_a_restart_needs_is_not_shared(tmp_path, shared):
     Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, make)
     assert {path.name for path in shared.rglob("*") if path.suffix != ".json"} >= {"predictions"}
     assert not list(shared.rglob("cache")) + list(shared.rglob("checkpoint*"))
+
+
+class Figure(Record):
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("number", "figure"),)
+    figure: float
+
+
+def test_a_step_of_an_older_format_is_read(steps):
+    steps.run("count", {"a": 1}, Number, lambda _: Number(number=0.3))
+    assert steps.run("count", {"a": 1}, Figure, lambda _: pytest.fail("made again")) == Figure(figure=0.3)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from headstart.core.errors import PlanError, did_you_mean
+from headstart.core.moved import MOVED
 
 T = TypeVar("T")
 
@@ -87,6 +89,11 @@ class Catalog(Generic[T]):
         try:
             value = plug_in.load()
         except (ImportError, AttributeError) as error:
+            old = _moved_module(error)
+            if old:
+                raise PlanError(
+                    f'The plug-in "{name}" ({plug_in.value}) imports {old}, which is {MOVED[old]} now. Change that import.'
+                ) from error
             raise PlanError(
                 f'The plug-in "{name}" ({plug_in.value}) cannot be loaded ({error}). Mend or uninstall it.'
             ) from error
@@ -102,3 +109,12 @@ class Catalog(Generic[T]):
 def is_final_class(base: type) -> Callable[[Any], bool]:
     """A test for concrete classes below `base`."""
     return lambda value: inspect.isclass(value) and issubclass(value, base) and not inspect.isabstract(value)
+
+
+def _moved_module(error: Exception) -> str | None:
+    """The module of an earlier version that an import failed for; None where it failed for another reason."""
+    if not isinstance(error, ImportError):
+        return None
+    member = re.match(r"cannot import name '(\w+)'", str(error))  # `from headstart.package import module`
+    name = f"{error.name}.{member[1]}" if member else str(error.name)
+    return name if name in MOVED else None

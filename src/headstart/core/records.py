@@ -5,32 +5,64 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeAlias
 from uuid import uuid4
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from headstart.core.errors import ExportError, PlanError, did_you_mean
 
+Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+"""Turns the plain values of a record as one format wrote them into those of the next; leaves newer values as they are."""
+
+
+def renamed(old: str, new: str) -> Migration:
+    """A migration for a field that was called `old` and is called `new` now."""
+
+    def migrate(values: dict[str, Any]) -> dict[str, Any]:
+        if old not in values or new in values:
+            return values
+        return {new if name == old else name: value for name, value in values.items()}
+
+    return migrate
+
 
 class Record(BaseModel):
-    """A frozen, validated bag of values with a JSON and a TOML form and a content fingerprint."""
+    """A frozen, validated bag of values with a JSON and a TOML form and a content fingerprint.
+
+    Attributes:
+        migrations: One for each change of the written form, oldest first. JSON and TOML texts of a class that has some carry
+            `format`, which is 1 + len(migrations); a newer format is refused. A record inside another one carries no format,
+            so every migration is applied to whatever is read, and must leave newer values alone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
+    migrations: ClassVar[tuple[Migration, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for migration in cls.migrations:
+                values = migration(values)
+        return values
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain JSON types."""
+        """The record as plain JSON types, without its format."""
         return self.model_dump(mode="json")
 
     def to_json(self) -> str:
         """The record as indented JSON text."""
-        return self.model_dump_json(indent=2)
+        text = self.model_dump_json(indent=2)
+        return f'{{\n  "format": {1 + len(self.migrations)},{text[1:]}' if self.migrations else text
 
     def to_toml(self) -> str:
         """The record as TOML text; absent values are left out, as TOML has no null."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        written = {"format": 1 + len(self.migrations)} if self.migrations else {}
+        return tomli_w.dumps(written | self.model_dump(mode="json", exclude_none=True))
 
     def content_fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change when any field changes."""
@@ -38,10 +70,10 @@ class Record(BaseModel):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "", inside: str = "") -> Self:
-        """The record made from plain values.
+        """The record made from plain values, of this format or an older one.
 
         Args:
-            values: Field names and values.
+            values: Field names and values; `format` says how they were written, 1 where it is absent.
             where: File or option that the values come from, for the message.
             inside: Part of that file that they are, for the message.
 
@@ -49,8 +81,16 @@ class Record(BaseModel):
             The validated record.
 
         Raises:
-            PlanError: Fields are unknown, missing or out of range; the message lists all of them.
+            PlanError: Fields are unknown, missing or out of range; the message lists all of them. Or the format is newer.
         """
+        if isinstance(values, dict) and "format" in values:
+            values, written, known = dict(values), values["format"], 1 + len(cls.migrations)
+            if not isinstance(written, int) or written > known:
+                raise PlanError(
+                    f"{where or cls.__name__} was written by a newer headstart (format {written}; this one reads up to {known}). "
+                    "Update headstart."
+                )
+            del values["format"]
         try:
             return cls.model_validate(values)
         except ValidationError as error:
