@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.protocol import arguments, show
 from headstart.core.errors import TrainingError
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.improving import adjust
 from headstart.planning.plan import Plan
 from headstart.runs import Run, fit
@@ -49,9 +49,9 @@ FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 def written(place: str, seed: int, rare: bool, folder: Path) -> Path:
     """A folder with so many pictures a class for training and for the test; a rare class has few of the former."""
     shutil.rmtree(folder, ignore_errors=True)
-    num_classes = len(Task.from_folder(place, seed, 2).classes)
+    num_classes = len(read_task(place, seed, 2).classes)
     num_train, num_test = TRAIN * (3 if rare else 1) // num_classes, TEST // num_classes
-    task = Task.from_folder(place, seed, num_train + num_test)
+    task = read_task(place, seed, num_train + num_test)
     generator = np.random.default_rng(seed)
     name_of_rare, num_rare = RARE[place]
     for label, name in enumerate(task.classes):
@@ -70,7 +70,7 @@ def repaired(place: str, fault: str, seed: int, minutes: float | None, out: Path
     rule, fields = FAULTS[fault]
     folder = out / f"{place}-{fault.replace(' ', '-')}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
-    task = Task.from_folder(written(place, seed, fault == "rare class", folder / "data"), seed)
+    task = read_task(written(place, seed, fault == "rare class", folder / "data"), seed)
     own = {"pretrained": NAME, "input_pixels": PIXELS, **fields}
     if own["pretrained"] != NAME:
         own["input_pixels"] = task.native_pixels

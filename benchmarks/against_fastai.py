@@ -32,7 +32,8 @@ from headstart.backbones.engines.choice import REFERENCE
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.cli._plans import plan_by_hand
 from headstart.core.predictions import Predictions
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.splitting import read_task
 from headstart.evaluation.compare import compare
 from headstart.runs import Run
 
@@ -62,14 +63,14 @@ def closed_form(folder: Path, out: Path, seed: int) -> Outcome:
     """`headstart fit FOLDER --method ridge`."""
     with empty_cache():
         begun = time.perf_counter()
-        task = Task.from_folder(folder, seed)
+        task = read_task(folder, seed)
         done = chain.fit(task, plan_by_hand(task, "ridge", NAME, "pretrained", None, {}), out)
         return _outcome(done, time.perf_counter() - begun)
 
 
 def limit_seconds(folder: Path, run: Path) -> float:
     """What reading every picture once and running the network on it once take at least, each measured alone on all cores."""
-    task, backbone = Task.from_folder(folder), Run.load(run).model.backbone
+    task, backbone = read_task(folder), Run.load(run).model.backbone
     images = concatenate(task.labeled, task.test)
     engine = backbone.engine or REFERENCE
     decode, network = (rate(images, backbone, engine) for rate in (decode_only_rate, engine_only_rate))
@@ -117,7 +118,7 @@ def measured(name: str, seed: int, options: argparse.Namespace) -> list[dict[str
     """One row a way of headstart, on one draw of a set."""
     kept = SETS[name]
     out = options.out / f"fastai-{name}-{seed}"
-    folder = write_task(Task.from_folder(name, seed, kept.per_class), out / "pictures")
+    folder = write_task(read_task(name, seed, kept.per_class), out / "pictures")
     minutes = options.minutes
     fresh = Path(tempfile.mkdtemp(dir=out))
     ours = {

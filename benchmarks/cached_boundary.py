@@ -22,6 +22,7 @@ from headstart.backbones.loading import card_of, load_backbone
 from headstart.backbones.programs import Program
 from headstart.core.types import Bytes
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import View
@@ -112,7 +113,7 @@ def course(kind: type[Classifier], task: Task, backbone: Backbone, training: Tra
 
 def compared(name: str, seed: int, given: argparse.Namespace) -> dict[str, object]:
     """One set and seed."""
-    task = Task.from_folder(name, seed, given.per_class or None)
+    task = read_task(name, seed, given.per_class or None)
     backbone = load_backbone(given.pretrained, input_pixels=input_pixels_for(card_of(given.pretrained), task))
     fold = task.folds[0]
     part, held = task.restricted_to(fold.fit), task.labeled.take(fold.held)

@@ -24,6 +24,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import Bytes
 from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.leave_one_domain_out import on_unseen_domains
 from headstart.methods import METHODS, method_from
@@ -40,7 +41,7 @@ def turned(pixels: Bytes, degrees: int) -> Bytes:
 
 def task_of(seed: int, rows: int) -> Task:
     """`rows` digits at each angle, all different; there is no target."""
-    whole = Task.from_folder("mnist", seed)
+    whole = read_task("mnist", seed)
     held = whole.train.images
     assert isinstance(held, ArrayImages)
     order = generator_for(seed, "benchmark", "domains").permutation(len(whole.train))[: rows * len(ANGLES)]

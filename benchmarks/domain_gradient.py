@@ -22,6 +22,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes
 from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import METHODS, method_from
@@ -65,7 +66,7 @@ def changed(images: ImageSet, change: Callable[[Bytes, int], Bytes], seed: int) 
 def task_of(pair: str, seed: int, rows: int) -> Task:
     """The first rows of the source's training part are labeled; the target's next ones, of other pictures, are not."""
     source_name, target_name, change = PAIRS[pair]
-    whole, other = Task.from_folder(source_name, seed), Task.from_folder(target_name, seed)
+    whole, other = read_task(source_name, seed), read_task(target_name, seed)
     orders = [generator_for(seed, "benchmark", name).permutation(len(one.train)) for name, one in ((0, whole), (0, other))]
     source = whole.train.take(orders[0][:rows])
     target = changed(other.train.take(orders[1][rows : 2 * rows]), change, seed)

@@ -28,6 +28,7 @@ from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.images import ArrayImages, FileImages, ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.inputs import input_pixels_for
 
@@ -70,7 +71,7 @@ def case_of(name: str, source: ImageSet, target: ImageSet, test: ImageSet, seed:
 @cache
 def labels_of(name: str) -> dict[str, str]:
     """The class of every picture of a built-in set, by its content."""
-    task = Task.from_folder(name)
+    task = read_task(name)
     parts = [task.train, *([task.test.opened_for_evaluation()] if task.test else [])]
     return {key: task.classes[label] for part in parts for key, label in zip(part.content_keys, part.labels, strict=True)}
 
@@ -79,9 +80,9 @@ def built_in_case(name: str, seed: int) -> Case:
     """A pair of built-in sets; the reader keeps source rows out of groups that are judged."""
     source, target = BUILT_IN[name]
     if target.startswith("emoji-"):
-        task = Task.from_folder("emoji", seed, 0, True, target=[target.removeprefix("emoji-")])
+        task = read_task("emoji", seed, 0, True, target=[target.removeprefix("emoji-")])
     else:
-        task = Task.from_folder(target, seed, 0, True, sources=[source])
+        task = read_task(target, seed, 0, True, sources=[source])
     labels = labels_of(target)
     assert task.source is not None
     assert task.unlabeled is not None
@@ -119,7 +120,7 @@ def cells_case(name: str, seed: int) -> Case:
 @cache
 def clothes() -> tuple[Bytes, Integers, tuple[str, ...]]:
     """Some gray pictures of Fashion-MNIST, always the same, their labels and classes."""
-    train = Task.from_folder("fashion-mnist", 0).train
+    train = read_task("fashion-mnist", 0).train
     rows = np.sort(generator_for(0, "domain pairs", "clothes").permutation(len(train))[:POOLED_CLOTHES])
     some = train.take(rows)
     return some.images.squares(np.arange(len(some)), 28)[..., :1], some.labels, some.classes

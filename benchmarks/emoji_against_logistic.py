@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.protocol import arguments, show
 from headstart.backbones.loading import load_backbone
 from headstart.chain import run
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 
@@ -42,7 +43,7 @@ def main() -> None:
         begun = time.perf_counter()
         done = run("emoji", seed=seed, minutes=options.minutes, out=options.out / f"emoji-{seed}")
         seconds = time.perf_counter() - begun
-        task = Task.from_folder("emoji", seed=seed)
+        task = read_task("emoji", seed=seed)
         top = done.plan if done.plan.weights != "none" else None
         name = top.pretrained if top else "efficientnet_lite0"
         pixels = top.input_pixels if top else 128

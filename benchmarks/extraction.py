@@ -31,7 +31,7 @@ from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.data.images import ImageSet
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.features.extract import features_of
 from headstart.planning.inputs import input_pixels_for
 
@@ -94,7 +94,7 @@ def engine_rate(folder: Path, side: int, engine: str) -> float:
 def chosen_side(folder: Path) -> int:
     """The side that the product brings these pictures to."""
     with empty_cache():
-        return input_pixels_for(card_of(NAME), Task.from_folder(folder))
+        return input_pixels_for(card_of(NAME), read_task(folder))
 
 
 def measured(folder: Path, side: int, loop: float, repetition: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.estimate import Estimate
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.splitting import reader_for
+from headstart.data.readers import reader_for
 from headstart.evaluation.episodes import LogitsOf, correct_queries, interval_over_episodes
 from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of

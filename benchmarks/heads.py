@@ -23,7 +23,7 @@ from benchmarks.limits import matrix_rate
 from benchmarks.protocol import arguments, show
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.types import Floats
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
@@ -42,7 +42,7 @@ class Rows:
     """The features of a task's training and test rows, and what a scikit-learn user would make of them."""
 
     def __init__(self, place: str, seed: int) -> None:
-        self.task = Task.from_folder(place, seed, SETS[place])
+        self.task = read_task(place, seed, SETS[place])
         backbone = load_backbone(NAME, input_pixels=input_pixels_for(card_of(NAME), self.task))
         test = self.task.test.opened_for_evaluation()
         self.train, self.test = features_of(self.task.labeled, backbone), features_of(test, backbone)

@@ -18,6 +18,7 @@ from headstart.core.seeds import generator_for, seed_for
 from headstart.core.steps import Steps
 from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
 from headstart.planning.decide import decide
@@ -35,7 +36,7 @@ def permuted(images: ImageSet, seed: int, name: str) -> ImageSet:
 
 def permuted_task(place: str, per_class: int, seed: int) -> Task:
     """The task with all labels shuffled."""
-    task = Task.from_folder(place, seed, per_class)
+    task = read_task(place, seed, per_class)
     return replace(task, train=permuted(task.train, seed, "train"), test=permuted(task.test, seed, "test"))
 
 
@@ -72,7 +73,7 @@ def twins(repetitions: int, out: Path) -> None:
     method = {"kind": "ridge", "blocks": "penultimate"}
     rows = []
     for seed in range(repetitions):
-        task = Task.from_folder("digits", seed, per_class=20)
+        task = read_task("digits", seed, per_class=20)
         training = Training(seed=seed)
         candidate = Candidate(
             family="canary", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training

@@ -30,6 +30,7 @@ from headstart.core.errors import HeadstartError
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluation_of
 from headstart.methods import METHODS, method_from
@@ -64,7 +65,7 @@ def cut(images: ImageSet, most: int, seed: int, purpose: str) -> ImageSet:
 def task_of(cell: Cell) -> Task | None:
     """The cell's task; None where a class has too few images for it."""
     name, per_class, seed = cell
-    task = Task.from_folder(name, seed, per_class, pool=True)
+    task = read_task(name, seed, per_class, pool=True)
     if task.test is None or task.train.class_counts.min() < per_class:
         return None
     pool = task.unlabeled and cut(task.unlabeled, MOST_POOL, seed, "pool")

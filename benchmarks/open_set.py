@@ -23,7 +23,9 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.domains import only_sources
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.splitting import read_task
+from headstart.data.task import Task
 from headstart.features.acquaintance import acquaintance_of
 from headstart.features.class_statistics import class_means, compact
 from headstart.features.extract import features_of
@@ -67,14 +69,14 @@ def few(images: ImageSet, most: int = MOST_TARGET) -> ImageSet:
 
 
 def across(target: str, source: str, seed: int) -> Case:
-    task = Task.from_folder(target, seed, 0, sources=[source])
+    task = read_task(target, seed, 0, sources=[source])
     partial = without_classes(task, gone_of(task, seed))
     closed, partial = (replace(one, unlabeled=few(one.unlabeled)) for one in (task, partial))
     return Case(partial, closed, few(partial.test).opened_for_evaluation())
 
 
 def within(name: str, seed: int) -> Case:
-    task = Task.from_folder(name, seed)
+    task = read_task(name, seed)
     gone = gone_of(task, seed)
     task = replace(task, train=few(task.train, MOST_KNOWN), validation=None)
     tested = few(task.test).opened_for_evaluation()

@@ -23,6 +23,7 @@ from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.checks.pool_differs import pool_differs
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
@@ -63,7 +64,7 @@ def backbone_for(task: Task) -> Backbone:
 
 def measured(place: str, per_class: int, seed: int) -> dict[str, object]:
     """Balanced accuracy on the test set and seconds of each method, features being there, and what the pool supports."""
-    task = Task.from_folder(place, seed, per_class, pool=True)
+    task = read_task(place, seed, per_class, pool=True)
     if task.test is None or task.unlabeled is None:
         raise SystemExit(f"{place}: {per_class} labels a class leave no pool or no test set.")
     backbone, training = backbone_for(task), Training(seed=seed)
@@ -92,7 +93,7 @@ def harm(rows: Sequence[dict[str, object]], kind: str) -> float:
 
 def with_wrong_pool(place: str, other: Task, per_class: int, seed: int) -> dict[str, object]:
     """What is said of unlabeled images that are those of another set."""
-    task = Task.from_folder(place, seed, per_class)
+    task = read_task(place, seed, per_class)
     foreign = replace(other.pool, classes=task.classes)
     rows = np.sort(np.random.default_rng(seed).permutation(len(foreign))[:MOST_WRONG])
     task = replace(task, unlabeled=foreign.take(rows))
@@ -119,7 +120,7 @@ def main() -> None:
             harms = ", ".join(f"{kind} {harm(rows, kind):.2f}" for kind in columns[1:])
             sys.stdout.write(f"harm, {place}, {per_class} labels a class: {harms}\n")
     for place, other, per_class in WRONG if options.wrong else ():
-        whole = Task.from_folder(other, 0)
+        whole = read_task(other, 0)
         rows = [with_wrong_pool(place, whole, per_class, seed) for seed in range(WRONG_SEEDS)]
         title = f"{place} with images of {other}, {per_class} labels a class"
         show(title, rows, ["refused", "other kind", "found on thumbnails"])

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.protocol import arguments, empty_cache, mean_and_interval, show
 from headstart.backbones.engines.choice import REFERENCE, engine_names, wished_engine
 from headstart.backbones.loading import card_of, load_backbone
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.probe.ridge import Ridge
@@ -42,7 +43,7 @@ def main() -> None:
         for place in options.sets:
             rows = []
             for seed in range(options.seeds):
-                task = Task.from_folder(place, seed, SETS[place])
+                task = read_task(place, seed, SETS[place])
                 found = {engine: accuracy(task, engine) for engine in (REFERENCE, *others)}
                 rows.append({"seed": seed, **found, **{f"{name} gain": found[name] - found[REFERENCE] for name in others}})
                 for name in others:

@@ -23,6 +23,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import card_of, load_backbone, pretrained
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
@@ -77,7 +78,7 @@ def chosen_by_folds(task: Task, name: str, backbone: Backbone, steps: Steps) -> 
 
 def write_pictures(folder: Path, count: int) -> Path:
     """So many training pictures of Fashion-MNIST as files without labels; those that are there already are left."""
-    images = Task.from_folder("fashion-mnist").train
+    images = read_task("fashion-mnist").train
     place = folder / "unlabeled"
     place.mkdir(parents=True, exist_ok=True)
     rows = generator_for(0, "pretraining", "pictures").permutation(len(images))[:count]
@@ -102,7 +103,7 @@ def fashion(options: Any) -> None:
     name = f"run:{made.folder}"
     backbone, steps, rows = load_backbone(name), Steps(options.out / "steps"), []
     for seed in range(options.seeds):
-        task = Task.from_folder("fashion-mnist", seed, options.labels)
+        task = read_task("fashion-mnist", seed, options.labels)
         random = load_backbone("small_cnn", "none", 28, seed)
         model, kind = chosen_by_folds(task, name, backbone, steps)
         row = {
@@ -124,7 +125,7 @@ def mnist(options: Any) -> None:
     name, rows = f"run:{made.folder}", []
     backbone = load_backbone(name)
     for seed in range(options.seeds):
-        task, row = Task.from_folder("digits", seed, 1), {"labels": seed}
+        task, row = read_task("digits", seed, 1), {"labels": seed}
         for column, settings in (("ridge", {"kind": "ridge"}), ("tuned", TUNED)):
             model = method_from(settings).fit(task, backbone, Training(epochs=FEW_EPOCHS, seed=seed))
             row[column] = accuracy(model, task)
@@ -136,7 +137,7 @@ def mnist(options: Any) -> None:
     places = []
     for per_class in (5, None):
         for seed in range(options.seeds):
-            found = [one.name for one in rank(Task.from_folder("digits", seed, per_class), cards).candidates]
+            found = [one.name for one in rank(read_task("digits", seed, per_class), cards).candidates]
             place = {"labels a class": per_class or "all", "seed": seed, "place": found.index(name) + 1, "of": len(found)}
             places.append(place | {"next": found[1]})
     show("place of the run in the ranking, canaries included", places, ["place"])

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.protocol import arguments, show
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.planning.plan import Plan
 from headstart.planning.study import Found
 from headstart.runs import fit
@@ -82,7 +82,7 @@ def measured(place: str, per_class: int, seed: int, trials: int, kills: int, out
     (found, first), (_, second) = trials_of(out / "calm"), trials_of(out / "rough")
     log = Counter(line.split("\t")[0] for line in (out / "rough" / "steps" / "log.tsv").read_text().splitlines())
     study = json.loads((out / "calm" / "study.json").read_text(encoding="utf-8"))
-    task = Task.from_folder(place, seed, per_class)
+    task = read_task(place, seed, per_class)
     default = fit(task, Plan.from_dict(study["plan"], "study.json"), out / "default")
     winner = fit(task, found.plan, out / "winner")
     scores = {name: run.evaluation.accuracy.value for name, run in (("default", default), ("winner", winner)) if run.evaluation}

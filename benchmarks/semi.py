@@ -20,6 +20,7 @@ from benchmarks.protocol import arguments, show
 from headstart.backbones.loading import card_of, load_backbone
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
@@ -67,8 +68,8 @@ def guarded(task: Task) -> str:
 
 def task_of(name: str, per_class: int, seed: int, foreign: str | None = None) -> Task:
     """The set with few labels and at most 1,000 unlabeled images, of its own or of another set."""
-    task = Task.from_folder(name, seed, per_class, pool=True)
-    others = Task.from_folder(foreign, seed, 1, pool=True).unlabeled if foreign else task.unlabeled
+    task = read_task(name, seed, per_class, pool=True)
+    others = read_task(foreign, seed, 1, pool=True).unlabeled if foreign else task.unlabeled
     if others is None:
         raise ValueError(f"{foreign or name} has no images left without label.")
     pool = others.take(np.random.default_rng(seed).permutation(len(others))[:MOST_POOL])

@@ -22,6 +22,7 @@ from headstart.core.seeds import generator_for
 from headstart.data.additions import all_of
 from headstart.data.domains import only_sources
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
@@ -42,7 +43,7 @@ def permuted(source: ImageSet, seed: int) -> ImageSet:
 
 @cache
 def clothes() -> ImageSet:
-    return Task.from_folder("fashion-mnist", 0, USELESS_ROWS_A_CLASS).train
+    return read_task("fashion-mnist", 0, USELESS_ROWS_A_CLASS).train
 
 
 def useless(task: Task) -> ImageSet:
@@ -80,7 +81,7 @@ def main() -> None:
     for per_class in given.labels:
         used, chosen, alone, everything = defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list)
         for seed in range(given.seeds):
-            task = Task.from_folder(given.target, seed, per_class, sources=[given.source])
+            task = read_task(given.target, seed, per_class, sources=[given.source])
             without = accuracy(only_sources(task, ()), backbone) if per_class and given.accuracies else np.nan
             for name, variant in scenarios(task, seed):
                 ranking = judge_sources(variant, backbone)

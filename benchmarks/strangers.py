@@ -16,13 +16,14 @@ from benchmarks.open_set import ALONE, MOST_KNOWN, PAIRS, few, gone_of
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.strangers import strangers_in
 
 
 def halves(name: str, seed: int) -> tuple[Task, np.ndarray]:
     """One half of a set as source, the other as target without labels; and the latter's labels, for leaving out classes."""
-    task = Task.from_folder(name, seed)
+    task = read_task(name, seed)
     rows = few(task.train, MOST_KNOWN)
     groups = np.unique(rows.groups)
     first = np.isin(rows.groups, generator_for(seed, "benchmark", "halves").permutation(groups)[: len(groups) // 2])
@@ -32,7 +33,7 @@ def halves(name: str, seed: int) -> tuple[Task, np.ndarray]:
 
 def pair(target: str, source: str, seed: int) -> tuple[Task, np.ndarray]:
     """A labeled source, a target without labels, and the latter's labels, for leaving out classes."""
-    task = Task.from_folder(target, seed, sources=[source])
+    task = read_task(target, seed, sources=[source])
     rows = few(task.train, MOST_KNOWN)
     return split(task, task.source, rows), rows.labels
 

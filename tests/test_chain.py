@@ -16,7 +16,7 @@ from PIL import Image
 from headstart import chain
 from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.planning import climbing, decide, fitting, judge
 from headstart.planning import rank as ranking_module
 from headstart.planning.plan import Plan
@@ -90,7 +90,7 @@ def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, t
     assert answer.code == 0, answer.err
     made = Run.load(tmp_path / "run")
     codes = [finding.code for finding in made.findings]
-    assert codes == [finding.code for finding in chain.inspect(Task.from_folder(pictures))]
+    assert codes == [finding.code for finding in chain.inspect(read_task(pictures))]
     assert "tiny-class" in codes
     assert [finding["code"] for finding in json.loads((made.folder / "result.json").read_text())["findings"]] == codes
     assert f"Findings  {len(codes)}, of which" in answer.out
@@ -104,7 +104,7 @@ def test_a_fit_that_is_refused_leaves_the_findings_of_the_run_that_is_there(vect
     before = (tmp_path / "run" / "findings.json").read_bytes()
     plan = Plan(data=vectors, pretrained="embeddings", weights="none", input_pixels=1, method={"kind": "nearest_mean"})
     assert "holds the fit of another plan" in refused(
-        PlanError, lambda: chain.fit(Task.from_folder(vectors, per_class=9), plan, tmp_path / "run")
+        PlanError, lambda: chain.fit(read_task(vectors, per_class=9), plan, tmp_path / "run")
     )
     assert (tmp_path / "run" / "findings.json").read_bytes() == before
 

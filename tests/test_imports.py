@@ -32,3 +32,7 @@ def test_the_version_is_that_of_the_distribution():
 def test_one_public_name_loads_only_what_it_needs():
     program = "import sys, headstart; headstart.Plan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_task_can_be_read_by_the_function_and_by_the_class():
+    assert headstart.Task.from_folder is headstart.read_task

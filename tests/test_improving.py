@@ -13,7 +13,7 @@ from PIL import Image
 
 from headstart import chain, improving
 from headstart.core.errors import DataError, PlanError, TrainingError
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.improving import adjust, search
 from headstart.planning import adjust as adjusting
 from headstart.planning import fitting, judge
@@ -57,7 +57,7 @@ class Adjusted(NamedTuple):
 
 @pytest.fixture(scope="module")
 def adjusted(squares, tmp_path_factory) -> Adjusted:
-    short = fit(Task.from_folder(squares), plan_of(squares, lr=2e-4), tmp_path_factory.mktemp("runs") / "short").folder
+    short = fit(read_task(squares), plan_of(squares, lr=2e-4), tmp_path_factory.mktemp("runs") / "short").folder
     before = files_of(short)
     return Adjusted(short, before, *adjust(short))
 
@@ -66,7 +66,7 @@ def adjusted(squares, tmp_path_factory) -> Adjusted:
 def short(squares, tmp_path, monkeypatch) -> Path:
     """Such a run of its own, with a cache of its own."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    return fit(Task.from_folder(squares), plan_of(squares, lr=2e-4), tmp_path / "short").folder
+    return fit(read_task(squares), plan_of(squares, lr=2e-4), tmp_path / "short").folder
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -148,7 +148,7 @@ def test_a_run_whose_training_broke_down_is_adjusted_all_the_same(squares, tmp_p
     monkeypatch.setattr(loop.Fit, "step", nan_at_high_rates)
     folder = tmp_path / "broken"
     plan = plan_of(squares, lr=3.0, epochs=12)
-    text = refused(TrainingError, lambda: fit(Task.from_folder(squares), plan, folder))
+    text = refused(TrainingError, lambda: fit(read_task(squares), plan, folder))
     assert Run(folder).failure == text
     better, adjustment = adjust(folder)
     tried = [(trial.rule, trial.outcome) for trial in adjustment.trials]
@@ -162,7 +162,7 @@ def test_a_run_that_broke_down_and_cannot_be_mended_is_told(squares, tmp_path, m
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loop.Fit, "step", lambda *_: {"cross_entropy": float("nan")})
     folder = tmp_path / "broken"
-    refused(TrainingError, lambda: fit(Task.from_folder(squares), plan_of(squares), folder))
+    refused(TrainingError, lambda: fit(read_task(squares), plan_of(squares), folder))
     text = refused(TrainingError, lambda: adjust(folder))
     assert text == f"{Run(folder).failure} The plan stands: no changed plan was better beyond noise (3 tried)."
 
@@ -208,7 +208,7 @@ def test_one_label_a_class_leaves_nothing_to_compare(tmp_path, monkeypatch):
     np.savez(place, features=np.eye(12, dtype=np.float32), labels=np.array(["a", "b", "c"] * 4))
     method = {"kind": "nearest_mean"}
     plan = Plan(data=place, per_class=1, pretrained="embeddings", weights="none", input_pixels=1, method=method)
-    folder = fit(Task.from_folder(place, per_class=1), plan, tmp_path / "run").folder
+    folder = fit(read_task(place, per_class=1), plan, tmp_path / "run").folder
     assert refused(DataError, lambda: adjust(folder)) == (
         "No class has two labels, so that nothing can be held out and no comparison made. Label at least two images of a class."
     )
@@ -230,7 +230,7 @@ def test_searching_begins_with_what_earlier_runs_chose(tmp_path, monkeypatch):
     place = str(tmp_path / "vectors.npz")
     np.savez(place, features=features, labels=np.where(labels, "high", "low"))
     chain.run(place, minutes=1, method="knn", settings={"method.num_neighbors": "7"}, out=tmp_path / "runs" / "first")
-    task = Task.from_folder(place)
+    task = read_task(place)
     plan = Plan(data=place, pretrained="embeddings", weights="none", input_pixels=1, method={"kind": "knn", "num_neighbors": 60})
     found = search(task, plan, tmp_path / "study", trials=2, runs=tmp_path / "runs")
     assert found.trials[1].origin == str(tmp_path / "runs" / "first")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import PlanError
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.labeling import label, manifest_of, next_step
 from headstart.planning.adapting.adapt import ToLabel
 
@@ -30,7 +30,7 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_images_to_label_come_first_and_the_manifest_can_be_read(places, tmp_path):
     target, source = places
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     names = tuple(task.unlabeled.images.name(row) for row in (2, 5))
     found = ToLabel(names=names, rows=(2, 5), guesses=("cat", "dog"), num_differing=2)
     text = manifest_of(task, found, tmp_path)
@@ -44,7 +44,7 @@ def test_images_to_label_come_first_and_the_manifest_can_be_read(places, tmp_pat
         f"{rows[1]['path']},,", f"{rows[1]['path']},dog,"
     )
     (tmp_path / "to_label.csv").write_text(filled, encoding="utf-8")
-    again = Task.from_folder(tmp_path / "to_label.csv", sources=[source])
+    again = read_task(tmp_path / "to_label.csv", sources=[source])
     assert len(again.labeled) == 2
     assert len(again.unlabeled) == 5
     assert again.classes == ("cat", "dog")

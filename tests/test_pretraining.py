@@ -21,7 +21,7 @@ from headstart.backbones.loading import card_of, load_backbone, pretrained
 from headstart.chain import run as headstart_run
 from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.extending import extend
 from headstart.features.extract import features_of
 from headstart.improving import adjust
@@ -93,7 +93,7 @@ def killed(*_: Any) -> None:
 
 
 def test_with_classes_their_labels_are_learned_and_held_out_pictures_judge(supervised: Run, labeled: Path) -> None:
-    task = Task.from_folder(labeled)
+    task = read_task(labeled)
     assert supervised.plan.method["kind"] == "fine_tune"
     assert (supervised.plan.pretrained, supervised.plan.weights, supervised.plan.input_pixels) == ("small_cnn", "none", 8)
     assert supervised.evaluation is not None
@@ -124,7 +124,7 @@ def test_with_classes_a_method_without_labels_learns_from_the_unlabeled_folder_t
     for row in np.flatnonzero(load_digits().target == 4)[:11].tolist():
         picture(row).save(place / "unlabeled" / f"{row}.png")
     made = pretrain(place, method="vic_reg", settings=SHORT, out=tmp_path / "run")
-    task, lineage = Task.from_folder(place), lineage_of(made.folder)
+    task, lineage = read_task(place), lineage_of(made.folder)
     assert lineage is not None
     assert lineage.num_images == len(task.train) + 11
     assert made.evaluation is not None
@@ -168,7 +168,7 @@ def test_statistics_of_the_source_are_those_of_its_pixels_and_the_network_s_own_
 
 
 def test_what_is_transferred_sees_what_the_run_s_own_model_sees(supervised: Run, labeled: Path) -> None:
-    test = Task.from_folder(labeled).train
+    test = read_task(labeled).train
     own, loaded = supervised.model.backbone, load_backbone(f"run:{supervised.folder}")
     assert own.weights_hash == loaded.weights_hash
     expected = np.asarray(features_of(test, own).penultimate)
@@ -200,9 +200,9 @@ def test_it_is_ranked_beside_others_and_fitted_from(
     supervised: Run, headless: Run, labeled: Path, others: Path, tmp_path: Path
 ) -> None:
     names = [f"run:{run.folder}" for run in (supervised, headless)]
-    found = rank(Task.from_folder(others), [card_of(name) for name in names])
+    found = rank(read_task(others), [card_of(name) for name in names])
     assert set(names) < {candidate.name for candidate in found.candidates}
-    task = Task.from_folder(labeled)
+    task = read_task(labeled)
     plan = Plan(data=str(labeled), pretrained=names[1], input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     made = fit(task, plan, tmp_path / "run")
     assert made.evaluation is not None
@@ -211,7 +211,7 @@ def test_it_is_ranked_beside_others_and_fitted_from(
 
 
 def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labeled: Path, tmp_path: Path) -> None:
-    task, name = Task.from_folder(labeled), f"run:{supervised.folder}"
+    task, name = read_task(labeled), f"run:{supervised.folder}"
     assert learned_by(name) == set(task.labeled.content_keys)
     plan = Plan(data=str(labeled), pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     made = fit(task, plan, tmp_path / "run")
@@ -233,7 +233,7 @@ def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labe
 
 
 def test_what_has_learned_the_test_labels_is_not_fitted_from(supervised: Run, labeled: Path, tmp_path: Path) -> None:
-    task, name = Task.from_folder(labeled, seed=1), f"run:{supervised.folder}"
+    task, name = read_task(labeled, seed=1), f"run:{supervised.folder}"
     count = len(learned_by(name).intersection(task.test.content_keys))
     assert 0 < count < len(task.test)
     plan = Plan(data=str(labeled), seed=1, pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
@@ -247,11 +247,11 @@ def test_a_partner_that_has_learned_the_labels_is_refused_as_well(supervised: Ru
     name, ridge = f"run:{supervised.folder}", {"kind": "ridge", "blocks": "penultimate"}
     partner = Partner(pretrained=name, input_pixels=8, method=ridge)
     plan = Plan(data=str(labeled), pretrained="small_cnn", weights="none", input_pixels=8, method=ridge, partners=(partner,))
-    other = Task.from_folder(labeled, seed=1)
+    other = read_task(labeled, seed=1)
     about_test = f"{name} has learned the labels of {len(learned_by(name).intersection(other.test.content_keys))} of the"
     assert refused(PlanError, lambda: fit(other, plan.model_copy(update={"seed": 1}), tmp_path / "run")).startswith(about_test)
     assert not (tmp_path / "run").exists()
-    task = Task.from_folder(labeled)
+    task = read_task(labeled)
     made = fit(task, plan, tmp_path / "run")
     about = f"{name} has learned the labels of {len(task.labeled)} of the {len(task.labeled)} labeled images of digits"
     for call in (lambda: search(task, plan, tmp_path / "study"), lambda: adjust(made)):
@@ -299,7 +299,7 @@ def test_imagenet_weights_go_on_with_the_target_s_own_unlabeled_pictures(unlabel
     trained = [key for key, weight in before.items() if key in moved and not np.array_equal(weight.detach(), moved[key].detach())]
     assert len(trained) > 100
     assert name in [one.name for one in pretrained(provider="own_runs")]
-    task = Task.from_folder(labeled)
+    task = read_task(labeled)
     plan = Plan(data=str(labeled), pretrained=name, input_pixels=96, method={"kind": "ridge"})
     evaluation = fit(task, plan, tmp_path / "run").evaluation
     assert evaluation is not None

@@ -2,7 +2,7 @@
 
 The public names load on first use, so that `import headstart` costs next to nothing:
 
-    task = headstart.Task.from_folder("flowers/", seed=0)
+    task = headstart.read_task("flowers/", seed=0)
     ranking = headstart.rank(task, headstart.pretrained(license="permissive"))
     plan = headstart.decide(task, ranking, minutes=5)
     run = headstart.fit(task, plan)
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headstart.core.evaluation import Evaluation
     from headstart.core.findings import Finding
     from headstart.core.predictions import Predictions
+    from headstart.data.splitting import read_task
     from headstart.data.task import Task
     from headstart.evaluation.compare import compare
     from headstart.evaluation.protocols import evaluate
@@ -55,6 +56,7 @@ _PLACES = {
     "predict": "headstart.applying",
     "pretrained": "headstart.backbones.loading",
     "rank": "headstart.planning.rank",
+    "read_task": "headstart.data.splitting",
     "run": "headstart.chain",
     "search": "headstart.improving",
 }
@@ -80,6 +82,7 @@ __all__ = [
     "predict",
     "pretrained",
     "rank",
+    "read_task",
     "run",
     "search",
 ]
@@ -89,7 +92,10 @@ def __getattr__(name: str) -> Any:
     place = _PLACES.get(name)
     if place is None:
         raise AttributeError(f"headstart has no {name!r}; public names: {', '.join(_PLACES)}")
-    return getattr(importlib.import_module(place), name)
+    value = getattr(importlib.import_module(place), name)
+    if name == "Task":  # a record imports no reader, so its constructor is set here
+        value.from_folder = staticmethod(__getattr__("read_task"))
+    return value
 
 
 def __dir__() -> list[str]:

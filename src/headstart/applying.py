@@ -16,8 +16,8 @@ from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
+from headstart.data.readers import reader_for
 from headstart.data.scan import scan
-from headstart.data.splitting import reader_for
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.protocols import evaluate

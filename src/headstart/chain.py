@@ -22,6 +22,7 @@ from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.domains import with_stand_in
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.from_sources import adapted_plan, asks_for_adapting, judged_sources, with_used
 from headstart.methods import METHODS
@@ -114,7 +115,7 @@ def run(
     cards = _cards(request)
     deciding.check_wishes(minutes, method, *_wishes(request))
     with stage("reading the data"):
-        task = Task.from_folder(request.place, seed, per_class, sources=request.sources, target=request.target_domains)
+        task = read_task(request.place, seed, per_class, sources=request.sources, target=request.target_domains)
     deciding.check_wishes_for(task, method, _wishes(request)[0], only)
     check_candidates(task, cards, weights)
     folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"

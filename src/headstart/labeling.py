@@ -12,6 +12,7 @@ from pathlib import Path
 from headstart.backbones.loading import pretrained as known_cards
 from headstart.core.errors import PlanError
 from headstart.core.records import write_atomically
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 
@@ -60,7 +61,7 @@ def label(
         raise PlanError(
             f"{out} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
         )
-    task = Task.from_folder(place, seed, sources=sources, target=target_domains)
+    task = read_task(place, seed, sources=sources, target=target_domains)
     found = rows_to_label(task, pretrained or _first_card(task), num, minutes=minutes)
     if out is not None:
         write_atomically(out, manifest_of(task, found, out.parent))

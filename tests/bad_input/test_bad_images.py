@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 
 RNG = np.random.default_rng(13)
 ODD = Image.fromarray(np.kron(RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8), np.ones((9, 9, 1), dtype=np.uint8)))
@@ -86,7 +86,7 @@ def test_an_unreadable_picture_is_left_out_and_reported(tmp_path, kind):
     content, words = UNREADABLE[kind]
     bad = good_set(tmp_path) / "cat" / "bad.jpg"
     bad.write_bytes(content)
-    task = Task.from_folder(tmp_path)
+    task = read_task(tmp_path)
     (found,) = [finding for finding in task.findings if finding.code == "unreadable-images"]
     assert (found.evidence["count"], found.evidence["total"]) == (1, 15)
     assert found.evidence["paths"] == [str(bad)]
@@ -113,14 +113,14 @@ def refuse(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_picture_without_permission_is_left_out_and_reported(tmp_path, monkeypatch):
     bad = good_set(tmp_path) / "cat" / "bad.png"
     refuse(bad, monkeypatch)
-    (found,) = [finding for finding in Task.from_folder(tmp_path).findings if finding.code == "unreadable-images"]
+    (found,) = [finding for finding in read_task(tmp_path).findings if finding.code == "unreadable-images"]
     assert found.evidence["problems"] == [f"{bad}: cannot be read (Permission denied). Make it readable or remove it."]
 
 
 def test_a_pipe_among_pictures_is_left_out_and_does_not_hang(tmp_path):
     bad = good_set(tmp_path) / "cat" / "bad.png"
     os.mkfifo(bad)
-    (found,) = [finding for finding in Task.from_folder(tmp_path).findings if finding.code == "unreadable-images"]
+    (found,) = [finding for finding in read_task(tmp_path).findings if finding.code == "unreadable-images"]
     assert found.evidence["problems"] == [f"{bad}: is not a regular file. Remove it, or put the picture itself there."]
 
 
@@ -130,7 +130,7 @@ def test_when_no_picture_is_readable_one_sentence_says_so(tmp_path):
         for number in range(3):
             (tmp_path / name / f"{number}.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"no readable image has a label to learn from") as caught:
-        Task.from_folder(tmp_path)
+        read_task(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -168,7 +168,7 @@ READABLE: dict[str, tuple[str, bytes]] = {
 def test_an_odd_picture_is_a_picture_like_any_other(tmp_path, kind):
     name, content = READABLE[kind]
     (good_set(tmp_path) / "cat" / name).write_bytes(content)
-    task = Task.from_folder(tmp_path)
+    task = read_task(tmp_path)
     assert [finding.code for finding in task.findings if finding.code == "unreadable-images"] == []
     assert len(task.train) + len(task.test) == 15
     for part in (task.train, task.test):

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 
 RNG = np.random.default_rng(17)
 Build = Callable[[Path], Path]
@@ -201,7 +201,7 @@ def test_a_place_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, kind):
     build, words = REFUSED[kind]
     place = build(tmp_path)
     with pytest.raises(DataError) as caught:
-        Task.from_folder(place)
+        read_task(place)
     text = str(caught.value)
     assert words in text
     assert str(place) in text
@@ -251,7 +251,7 @@ def link(root: Path) -> None:
 @pytest.mark.parametrize("kind", WORKED_AROUND)
 def test_where_work_can_go_on_a_finding_says_what_was_met(tmp_path, kind):
     build, code = WORKED_AROUND[kind]
-    task = Task.from_folder(build(tmp_path))
+    task = read_task(build(tmp_path))
     codes = [finding.code for finding in task.findings]
     assert (code in codes) if code else codes == []
     assert task.num_classes >= 2
@@ -261,6 +261,6 @@ def test_where_work_can_go_on_a_finding_says_what_was_met(tmp_path, kind):
 def test_a_copy_across_given_splits_is_reported(tmp_path):
     folders(train__cat=5, train__dog=5, test__cat=3, test__dog=3)(tmp_path)
     shutil.copy(tmp_path / "train" / "cat" / "0.png", tmp_path / "test" / "cat" / "x.png")
-    task = Task.from_folder(tmp_path)
+    task = read_task(tmp_path)
     assert "duplicate-across-splits" in [finding.code for finding in task.findings]
     assert set(task.train.content_keys).isdisjoint(task.test.content_keys)

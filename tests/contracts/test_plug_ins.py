@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 from headstart.features.feature_set import LabeledFeatures
 
 METHOD = '''
@@ -22,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.base import Method
@@ -159,7 +160,7 @@ def test_a_toy_score_stands_in_the_ranking(lines, headstart_command):
 
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_reader_is_used(lines):
-    task = Task.from_folder(lines, seed=0)
+    task = read_task(lines, seed=0)
     assert (task.classes, len(task.train) + len(task.test)) == (("far", "near"), 53)
 
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data.built_in import BUILT_IN, built_in_names, emoji, fashion_mnist
 from headstart.data.readers.built_in import BuiltInReader
-from headstart.data.task import Task
+from headstart.data.splitting import read_task
 
 EMBEDDED = files("headstart.data.built_in").joinpath("emoji_pictures")
 
@@ -56,7 +56,7 @@ def test_embedded_set_is_small_and_carries_its_licenses():
 
 
 def test_an_emoji_of_both_vendors_stays_on_one_side():
-    task = Task.from_folder("emoji", seed=3)
+    task = read_task("emoji", seed=3)
     assert set(task.train.domains) == set(task.test.domains) == {"noto", "twemoji"}
     assert not np.intersect1d(task.train.groups, task.test.groups).size
     assert len(task.train) + len(task.test) == 1408
@@ -81,7 +81,7 @@ def test_digits_are_read_at_their_native_size():
     assert listing.images.pixels.shape == (1797, 8, 8, 1)
     assert np.abs(listing.images.pixels.reshape(1797, 64) * (16 / 255) - ink).max() < 0.04
     assert listing.labels == tuple(map(str, labels))
-    task = Task.from_folder("digits", per_class=10)
+    task = read_task("digits", per_class=10)
     assert task.classes == tuple("0123456789")
     assert task.train.class_counts.tolist() == [10] * 10
     assert (len(task.test), task.native_pixels, task.channels) == (1697, 8, 1)
@@ -118,7 +118,7 @@ def test_fashion_mnist_says_where_its_files_belong(monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not fashion_mnist.DEBIAN_FOLDER.is_dir(), reason="needs the Debian package dataset-fashion-mnist")
 def test_fashion_mnist_keeps_the_authors_test_split():
-    task = Task.from_folder("fashion-mnist")
+    task = read_task("fashion-mnist")
     assert (len(task.train), len(task.test), task.native_pixels, task.channels) == (60_000, 10_000, 28, 1)
     assert len(task.folds) == 1
     assert task.train.class_counts.tolist() == [6000] * 10

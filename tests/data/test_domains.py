@@ -10,6 +10,7 @@ from small_data import smooth, write_classes
 
 from headstart.core.errors import DataError, PlanError
 from headstart.data.domains import only_sources
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 
 
@@ -37,7 +38,7 @@ def test_a_folder_of_loose_pictures_is_an_unlabeled_target(tmp_path):
     (tmp_path / "target").mkdir()
     for at, pixels in enumerate(smooth(11, 40, seed=2)):
         Image.fromarray(pixels).save(tmp_path / "target" / f"{at}.png")
-    task = Task.from_folder(tmp_path / "target", sources=[source])
+    task = read_task(tmp_path / "target", sources=[source])
     assert (len(task.train), len(task.unlabeled), len(task.source), task.test) == (0, 11, 12, None)
     assert task.classes == ("cat", "dog")
     assert task.source.class_counts.tolist() == [7, 5]
@@ -52,7 +53,7 @@ def test_a_folder_of_loose_pictures_is_an_unlabeled_target(tmp_path):
 def test_an_unlabeled_folder_with_a_labeled_test_keeps_the_test_sealed(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"unlabeled": 9, "test/dog": 3, "test/Cat": 2, "test/emu": 1}, seed=2)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     assert (len(task.train), len(task.unlabeled), len(task.test)) == (0, 9, 6)
     assert sorted(task.test.hidden_labels.tolist()) == [-1, 0, 0, 1, 1, 1]
     assert task.classes == ("Cat", "dog")
@@ -67,7 +68,7 @@ def test_an_unlabeled_folder_with_a_labeled_test_keeps_the_test_sealed(tmp_path)
 def test_labels_of_the_target_are_taken_off_on_request(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"cat": 20, "dog": 10, "emu": 10}, seed=2)
-    task = Task.from_folder(target, seed=3, per_class=0, sources=[source])
+    task = read_task(target, seed=3, per_class=0, sources=[source])
     assert (len(task.train), len(task.unlabeled), len(task.test)) == (0, 32, 8)
     assert task.classes == ("cat", "dog")
     assert task.validation is None
@@ -79,16 +80,16 @@ def test_labels_of_the_target_are_taken_off_on_request(tmp_path):
 def test_validation_labels_are_learned_from_where_there_are_no_others_and_hidden_on_request(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"unlabeled": 9, "validation/dog": 3, "validation/cat": 2}, seed=2)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     assert (len(task.train), task.validation, len(task.unlabeled)) == (5, None, 9)
-    hidden = Task.from_folder(target, sources=[source], per_class=0)
+    hidden = read_task(target, sources=[source], per_class=0)
     assert (len(hidden.train), hidden.validation, len(hidden.unlabeled)) == (0, None, 14)
 
 
 def test_the_split_of_a_labeled_target_is_that_without_sources(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "yak": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"cat": 20, "dog": 10}, seed=2)
-    alone, joined = Task.from_folder(target, seed=5), Task.from_folder(target, seed=5, sources=[source])
+    alone, joined = read_task(target, seed=5), read_task(target, seed=5, sources=[source])
     assert joined.train.content_keys == alone.train.content_keys
     assert joined.test.content_keys == alone.test.content_keys
     assert joined.classes == ("cat", "dog", "yak")
@@ -101,7 +102,7 @@ def test_several_sources_are_one_set_with_groups_of_their_own(tmp_path):
     first = write_classes(tmp_path / "a" / "photos", {"cat": 7, "dog": 5}, seed=1)
     second = write_classes(tmp_path / "b" / "photos", {"cat": 3, "dog": 4}, seed=2)
     target = write_classes(tmp_path / "target", {"cat": 6, "dog": 6}, seed=3)
-    task = Task.from_folder(target, sources=[first, second])
+    task = read_task(target, sources=[first, second])
     assert task.source.domain_names == ("photos", "photos (2)")
     assert task.source.of_domain("photos (2)").class_counts.tolist() == [3, 4]
     everything = np.concatenate([task.train.groups, task.test.groups, task.source.groups])
@@ -114,7 +115,7 @@ def test_images_in_both_domains_count_once(tmp_path):
     target = write_classes(tmp_path / "target", {"cat": 6, "dog": 6}, seed=2)
     (source / "dog" / "000.png").write_bytes((target / "cat" / "000.png").read_bytes())
     Image.open(target / "dog" / "003.png").save(source / "cat" / "002.jpg", quality=70)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     assert len(task.train) + len(task.test) == 12
     assert task.source.class_counts.tolist() == [7, 4]
     leak = found(task, "domain-leak")
@@ -133,7 +134,7 @@ def test_a_picture_of_two_sources_counts_once_and_does_not_vouch_for_another_nam
         shutil.copy(first / f"{theirs}.png", second / f"{mine}.png")
     Image.open(first / "dog" / "003.png").save(second / "dog" / "003.jpg", quality=70)
     (second / "dog" / "003.png").unlink()
-    task = Task.from_folder(target, sources=[first, second])
+    task = read_task(target, sources=[first, second])
     assert task.source.of_domain("first").class_counts.tolist() == [7, 5]
     assert task.source.of_domain("second").class_counts.tolist() == [4, 5]
     assert found(task, "repeated-in-sources").title == (
@@ -152,7 +153,7 @@ def test_a_picture_of_two_sources_counts_once_and_does_not_vouch_for_another_nam
 def test_the_same_source_twice_is_one(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
-    task = Task.from_folder(target, sources=[source, source])
+    task = read_task(target, sources=[source, source])
     assert task.source.domain_names == ("source",)
     assert len(task.source) == 12
     assert found(task, "one-class-source").title == (
@@ -169,7 +170,7 @@ def test_a_group_of_one_place_has_one_number_in_all_its_source_domains(tmp_path)
     ]
     (source / "manifest.csv").write_text("\n".join(["path,label,group,domain", *lines]), encoding="utf-8")
     target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     day, night = (set(task.source.of_domain(f"source/{name}").groups.tolist()) for name in ("day", "night"))
     assert day == night
     assert len(day) == 6
@@ -179,16 +180,16 @@ def test_a_group_of_one_place_has_one_number_in_all_its_source_domains(tmp_path)
 def test_domains_of_one_place_are_told_apart_by_their_column(tmp_path):
     labels = ["a", "b", "a", "b"] * 6
     domains = ["day"] * 8 + ["night"] * 8 + ["dusk"] * 8
-    task = Task.from_folder(vectors(tmp_path / "all.npz", labels, domains), target=["night"])
+    task = read_task(vectors(tmp_path / "all.npz", labels, domains), target=["night"])
     assert task.name == "all-night"
     assert len(task.train) + len(task.test) == 8
     assert task.source.domain_names == ("day", "dusk")
     assert task.source.class_counts.tolist() == [8, 8]
-    assert len(Task.from_folder(tmp_path / "all.npz").labeled) + len(Task.from_folder(tmp_path / "all.npz").test) == 24
+    assert len(read_task(tmp_path / "all.npz").labeled) + len(read_task(tmp_path / "all.npz").test) == 24
 
 
 def test_a_source_image_of_a_group_that_is_tested_is_left_out_and_others_keep_the_group():
-    task = Task.from_folder("emoji", target=["twemoji"], per_class=0)
+    task = read_task("emoji", target=["twemoji"], per_class=0)
     assert not np.intersect1d(task.source.groups, task.test.groups).size
     assert set(task.source.groups) == set(task.unlabeled.groups)
     assert found(task, "domain-leak").evidence["groups"] == len(task.test)
@@ -196,7 +197,7 @@ def test_a_source_image_of_a_group_that_is_tested_is_left_out_and_others_keep_th
 
 def test_vectors_without_labels_are_a_target(tmp_path):
     source = vectors(tmp_path / "source.npz", ["x", "y"] * 6, seed=1)
-    task = Task.from_folder(vectors(tmp_path / "target.npz", None), sources=[source])
+    task = read_task(vectors(tmp_path / "target.npz", None), sources=[source])
     assert (len(task.train), len(task.unlabeled), len(task.source)) == (0, 13, 12)
     assert task.pool.images.vectors().shape == (13, 5)
     assert task.unlabeled.groups.max() < task.source.groups.min()
@@ -206,14 +207,14 @@ def test_a_manifest_without_a_column_of_labels_is_a_target(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     write_classes(tmp_path / "target", {"all": 4}, seed=2)
     (tmp_path / "target" / "manifest.csv").write_text("path\nall/000.png\nall/001.png\nall/003.png\n", encoding="utf-8")
-    task = Task.from_folder(tmp_path / "target", sources=[source])
+    task = read_task(tmp_path / "target", sources=[source])
     assert (len(task.train), len(task.unlabeled), len(task.source)) == (0, 3, 12)
 
 
 def test_a_class_of_one_target_image_stays_where_a_source_has_it(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"cat": 6, "dog": 1, "emu": 1}, seed=2)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     assert task.classes == ("cat", "dog")
     assert task.train.class_counts.tolist() == [5, 1]
     assert found(task, "tiny-class").evidence["classes"] == ["emu"]
@@ -223,7 +224,7 @@ def test_sources_that_cannot_teach_are_left_out_and_named(tmp_path):
     target = write_classes(tmp_path / "target", {"cat": 6, "dog": 6}, seed=2)
     foreign = write_classes(tmp_path / "foreign", {"shoe": 3, "hat": 3}, seed=3)
     single = write_classes(tmp_path / "single", {"cat": 3}, seed=4)
-    task = Task.from_folder(target, sources=[foreign, single])
+    task = read_task(target, sources=[foreign, single])
     assert (task.source, task.classes) == (None, ("cat", "dog"))
     assert found(task, "no-common-class").title == (
         'Source "foreign" is left out: none of its classes ("hat", "shoe") is one of the target ("cat", "dog").'
@@ -306,7 +307,7 @@ def test_places_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path, targ
     vectors(tmp_path / "wide.npz", ["x", "y"] * 4, width=7)
     options = {key: [str(tmp_path / one) for one in value] if key == "sources" else value for key, value in options.items()}
     with pytest.raises(DataError) as error:
-        Task.from_folder(tmp_path / target, **options)
+        read_task(tmp_path / target, **options)
     assert str(error.value).replace(str(tmp_path), "ROOT") == sentence
 
 
@@ -319,7 +320,7 @@ def test_places_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path, targ
 )
 def test_label_budgets_that_mean_nothing_are_refused(options, sentence):
     with pytest.raises(PlanError) as error:
-        Task.from_folder("emoji", target=["noto"], **options)
+        read_task("emoji", target=["noto"], **options)
     assert str(error.value) == sentence
 
 
@@ -327,13 +328,13 @@ def test_without_a_source_its_own_classes_are_gone_and_labels_are_renumbered(tmp
     first = write_classes(tmp_path / "first", {"ant": 7, "cat": 5}, seed=1)
     second = write_classes(tmp_path / "second", {"bee": 3, "cat": 4}, seed=2)
     target = write_classes(tmp_path / "target", {"cat": 10, "dog": 10}, seed=3)
-    task = Task.from_folder(target, sources=[first, second])
+    task = read_task(target, sources=[first, second])
     assert task.classes == ("ant", "bee", "cat", "dog")
     one = only_sources(task, ["second"])
     assert (one.classes, one.source.domain_names) == (("bee", "cat", "dog"), ("second",))
     assert one.source.class_counts.tolist() == [3, 4, 0]
     assert one.train.class_counts.tolist() == [0, 8, 8]
-    alone, never = only_sources(task, ()), Task.from_folder(target)
+    alone, never = only_sources(task, ()), read_task(target)
     assert (alone.source, alone.classes) == (None, never.classes)
     assert alone.train.labels.tolist() == never.train.labels.tolist()
     assert alone.test.hidden_labels.tolist() == never.test.hidden_labels.tolist()
@@ -346,7 +347,7 @@ def test_without_a_source_its_own_classes_are_gone_and_labels_are_renumbered(tmp
 def test_without_its_only_source_an_unlabeled_target_keeps_the_names_of_classes(tmp_path):
     source = write_classes(tmp_path / "source", {"cat": 7, "dog": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=2)
-    alone = only_sources(Task.from_folder(target, sources=[source]), ())
+    alone = only_sources(read_task(target, sources=[source]), ())
     assert (alone.source, alone.classes, len(alone.train), len(alone.unlabeled)) == (None, ("cat", "dog"), 0, 6)
 
 
@@ -354,7 +355,7 @@ def test_a_test_class_that_only_a_dropped_source_shows_is_unknown(tmp_path):
     first = write_classes(tmp_path / "first", {"ant": 7, "cat": 5}, seed=1)
     second = write_classes(tmp_path / "second", {"cat": 3, "dog": 4}, seed=2)
     target = write_classes(tmp_path / "target", {"unlabeled": 6, "test/ant": 2, "test/dog": 3}, seed=3)
-    one = only_sources(Task.from_folder(target, sources=[first, second]), ["second"])
+    one = only_sources(read_task(target, sources=[first, second]), ["second"])
     assert one.classes == ("cat", "dog")
     assert sorted(one.test.hidden_labels.tolist()) == [-1, -1, 1, 1, 1]
 
@@ -362,7 +363,7 @@ def test_a_test_class_that_only_a_dropped_source_shows_is_unknown(tmp_path):
 def test_a_test_of_classes_that_only_a_dropped_source_shows_is_none(tmp_path):
     source = write_classes(tmp_path / "source", {"ant": 7, "cat": 5}, seed=1)
     target = write_classes(tmp_path / "target", {"train/cat": 6, "train/dog": 6, "test/ant": 3}, seed=3)
-    task = Task.from_folder(target, sources=[source])
+    task = read_task(target, sources=[source])
     assert len(task.test) == 3
     alone = only_sources(task, ())
     assert (alone.classes, alone.test) == (("cat", "dog"), None)

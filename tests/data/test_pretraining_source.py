@@ -10,6 +10,7 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED
 from headstart.data.pretraining_source import source_task
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 
 
@@ -29,7 +30,7 @@ def names_of(task: Task) -> list[str]:
 
 def test_two_classes_make_the_task_that_every_command_sees(tmp_path: Path) -> None:
     place = write(tmp_path / "pets", [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(7)])
-    assert source_task(place, seed=3).fingerprint == Task.from_folder(place, seed=3).fingerprint
+    assert source_task(place, seed=3).fingerprint == read_task(place, seed=3).fingerprint
 
 
 @pytest.mark.parametrize("folder", ["unlabeled", "Unlabelled", "unlabeled/2024/may", "cat"])
@@ -77,7 +78,7 @@ def test_pictures_in_the_folder_itself_are_a_pool_where_there_are_no_others(tmp_
     assert (task.classes, names_of(task)) == ((), ["a.png", "b.png"])
     assert [finding.code for finding in task.findings] == ["empty-class", "other-file"]
     with pytest.raises(DataError, match="2 pictures lie in no class folder"):
-        Task.from_folder(place)
+        read_task(place)
     write(place, ["unlabeled/c.png"])
     assert names_of(source_task(place)) == ["c.png"]
 

@@ -12,10 +12,12 @@ from small_data import smooth, write_classes
 
 from headstart.core.errors import DataError, PlanError
 from headstart.data import splitting
+from headstart.data.class_names import natural_order
 from headstart.data.images import ArrayImages, Embeddings, ImageSet
 from headstart.data.listing import Listing
+from headstart.data.readers import reader_for
 from headstart.data.readers.base import Reader
-from headstart.data.splitting import natural_order, reader_for
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 
 PICTURES = smooth(61, 33)
@@ -35,7 +37,7 @@ def task_of(
             return listing
 
     monkeypatch.setattr(splitting, "reader_for", lambda place: Given())
-    return Task.from_folder("here", seed=seed, per_class=per_class, pool=pool)
+    return read_task("here", seed=seed, per_class=per_class, pool=pool)
 
 
 def listing_of(labels, *, splits=(), groups=(), pixels=None) -> Listing:
@@ -118,7 +120,7 @@ def test_split_does_not_depend_on_the_order_of_the_file_system(tmp_path, monkeyp
 
 
 def test_test_set_is_sealed_and_a_fifth(tmp_path):
-    task = Task.from_folder(write_classes(tmp_path / "data", {"cat": 15, "dog": 20}))
+    task = read_task(write_classes(tmp_path / "data", {"cat": 15, "dog": 20}))
     assert task.test.sealed
     assert not task.train.sealed
     assert np.bincount(task.test.opened_for_evaluation().labels).tolist() == [3, 4]
@@ -140,7 +142,7 @@ def test_unreadable_files_are_left_out_and_named(tmp_path):
     root = write_classes(tmp_path / "data", {"cat": 7, "dog": 7})
     (root / "cat" / "000.png").write_bytes(b"no picture")
     (root / "dog" / "broken.jpg").write_bytes(b"")
-    task = Task.from_folder(root)
+    task = read_task(root)
     found = next(finding for finding in task.findings if finding.code == "unreadable-images")
     assert found.title == "Images that cannot be read are left out (2 of 15)."
     assert found.evidence["paths"] == [str(root / "cat" / "000.png"), str(root / "dog" / "broken.jpg")]
@@ -294,7 +296,7 @@ def test_unlabeled_rows_of_a_tested_group_are_left_out(monkeypatch):
 def test_an_empty_folder_of_unlabeled_pictures_is_reported(tmp_path):
     write_classes(tmp_path, {"a": 6, "b": 6})
     (tmp_path / "unlabeled").mkdir()
-    task = Task.from_folder(tmp_path)
+    task = read_task(tmp_path)
     assert task.unlabeled is None
     assert task.classes == ("a", "b")
     assert codes(task).count("empty-unlabeled") == 1
@@ -302,13 +304,13 @@ def test_an_empty_folder_of_unlabeled_pictures_is_reported(tmp_path):
 
 def test_a_pool_without_per_class_is_refused():
     with pytest.raises(PlanError) as error:
-        Task.from_folder("digits", pool=True)
+        read_task("digits", pool=True)
     assert str(error.value) == "pool takes the labels off all training images but per_class of each class. Set per_class, too."
 
 
 def test_per_class_of_none_is_refused():
     with pytest.raises(PlanError) as error:
-        Task.from_folder("digits", per_class=0)
+        read_task("digits", per_class=0)
     assert str(error.value) == "per_class = 0: at least 1 labeled image a class is needed. Raise it."
 
 
@@ -392,7 +394,7 @@ def test_an_unknown_layout_lists_the_known_ones(tmp_path):
 def test_a_folder_named_like_a_built_in_set_is_meant_by_its_path(tmp_path, monkeypatch):
     write_classes(tmp_path / "digits", {"cat": 5, "dog": 5})
     monkeypatch.chdir(tmp_path)
-    assert Task.from_folder("./digits").classes == ("cat", "dog")
+    assert read_task("./digits").classes == ("cat", "dog")
 
 
 def test_a_class_gone_unreadable_is_no_class(tmp_path):
@@ -400,7 +402,7 @@ def test_a_class_gone_unreadable_is_no_class(tmp_path):
     shutil.rmtree(root / "owl")
     (root / "owl").mkdir()
     (root / "owl" / "a.png").write_bytes(b"\x89PNG")
-    assert Task.from_folder(root).classes == ("cat", "dog")
+    assert read_task(root).classes == ("cat", "dog")
 
 
 def test_gray_pictures_make_a_gray_task(tmp_path):
@@ -409,5 +411,5 @@ def test_gray_pictures_make_a_gray_task(tmp_path):
         folder = root / "ab"[at % 2]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture[..., 0]).save(folder / f"{at}.png")
-    task = Task.from_folder(root)
+    task = read_task(root)
     assert (task.channels, task.native_pixels) == (1, 35)

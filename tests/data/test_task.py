@@ -9,8 +9,9 @@ from small_data import smooth
 from headstart.core.errors import DataError
 from headstart.data import task as task_module
 from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.summary import TaskSummary
-from headstart.data.task import Task, concatenate
+from headstart.data.task import Task
 
 CLASSES = ("a", "b", "c")
 

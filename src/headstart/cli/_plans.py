@@ -67,7 +67,7 @@ def plan_and_task(
         PlanError: The file names its own method and model, and another one was given; data come without a method; or a method, a
             model or a setting does not exist.
     """
-    from headstart.data.task import Task
+    from headstart.data.splitting import read_task
     from headstart.methods import METHODS
     from headstart.planning.fitting import task_of_plan
     from headstart.planning.plan import Plan
@@ -82,7 +82,7 @@ def plan_and_task(
     METHODS.get(method)
     unread = Plan(data=plan_or_data, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
-    task = Task.from_folder(plan_or_data, seed, per_class)
+    task = read_task(plan_or_data, seed, per_class)
     return task, plan_by_hand(task, method, pretrained, weights, per_class, settings)
 
 

@@ -29,11 +29,11 @@ def decide(
     from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import decision_view
     from headstart.core.records import write_atomically
-    from headstart.data.task import Task
+    from headstart.data.splitting import read_task
     from headstart.planning.decide import decide as decide_plan
     from headstart.planning.rank import rank
 
-    task = Task.from_folder(data, seed, per_class)
+    task = read_task(data, seed, per_class)
     decision, plan = decide_plan(task, rank(task, cards_named(pretrained)), minutes=minutes, per_class=per_class)
     if as_json:
         print_json({"decision": decision.to_dict(), "plan": plan.to_dict()})

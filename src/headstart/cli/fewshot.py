@@ -136,11 +136,11 @@ def shots(
 ) -> None:
     """Show how accuracy grows with the images a class, and how much it depends on which images those are."""
     from headstart.cli._printing import plain, print_json, show, table
-    from headstart.data.task import Task
+    from headstart.data.splitting import read_task
     from headstart.gallery.shots import shots_curve
     from headstart.report.shots import write_shots
 
-    curve = shots_curve(Task.from_folder(data, seed), pretrained, ways)
+    curve = shots_curve(read_task(data, seed), pretrained, ways)
     if out:
         write_shots(curve, out)
     if as_json:

@@ -21,9 +21,9 @@ def inspect(
     from headstart.cli._finish import exit_on_findings
     from headstart.cli._printing import print_json, show
     from headstart.cli._views import findings_view, task_view
-    from headstart.data.task import Task
+    from headstart.data.splitting import read_task
 
-    task = Task.from_folder(data, seed, per_class, sources=source or (), target=target_domain or ())
+    task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     findings = inspect_task(task)
     plain_findings = [finding.to_dict() for finding in findings]
     if as_json:

@@ -21,11 +21,11 @@ def rank(
     from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import ranking_view, sources_view
     from headstart.data.domains import with_stand_in
-    from headstart.data.task import Task
+    from headstart.data.splitting import read_task
     from headstart.planning.rank import rank as rank_cards
     from headstart.planning.sources import judge_sources_by
 
-    task = Task.from_folder(data, seed, per_class, sources=source or (), target=target_domain or ())
+    task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     ranked = with_stand_in(task)
     ranking = rank_cards(ranked, cards_named(pretrained))
     sources = judge_sources_by(task, ranking) if task.source else None

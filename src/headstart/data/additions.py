@@ -12,10 +12,10 @@ from headstart.core.findings import Finding
 from headstart.core.types import Booleans, Integers
 from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
+from headstart.data.readers import reader_for
 from headstart.data.scan import scan
 from headstart.data.sifting import sifted
-from headstart.data.splitting import reader_for
-from headstart.data.task import concatenate
 
 NUM_PARTS = 5
 """One image in five of each class is held out where the place has no test split."""

@@ -66,5 +66,24 @@ def aligned(places: Sequence[Set[str]]) -> list[dict[str, str]]:
     return found
 
 
+def natural_order(names: set[str]) -> tuple[str, ...]:
+    """Names in the order that people expect: numbers by value, text by letter.
+
+    >>> natural_order({"10", "9", "1"}), natural_order({"b10", "b9"})
+    (('1', '9', '10'), ('b9', 'b10'))
+    """
+
+    def key(name: str) -> tuple[list[tuple[int, int, str]], str]:
+        parts = re.split(r"([0-9]+)", name)
+        return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part], name
+
+    return tuple(sorted(names, key=key))
+
+
+def quoted(names: tuple[str, ...]) -> str:
+    """The first ten names for a message, in quotes."""
+    return ", ".join(f'"{name}"' for name in names[:10]) + (", ..." if len(names) > 10 else "")
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", canonical(name).casefold())

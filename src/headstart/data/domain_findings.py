@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.core.findings import Finding
-from headstart.data.splitting import quoted
+from headstart.data.class_names import quoted
 
 
 def of_source(name: str, finding: Finding) -> Finding:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
 
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
 from headstart.core.types import UNLABELED, Integers
 from headstart.data import domain_findings as noted
-from headstart.data.class_names import aligned
+from headstart.data.class_names import aligned, natural_order, quoted
 from headstart.data.images import ImageSet
-from headstart.data.parts import Parts, image_set, parts_of, pool_findings
+from headstart.data.joined import concatenate
+from headstart.data.parts import Parts, check_pool, image_set, parts_of, pool_findings, task_of, test_findings
 from headstart.data.scan import scan
-from headstart.data.sifting import Sifted, sifted
+from headstart.data.sifting import LEAST_PER_CLASS, Sifted, leave_out_tiny, sifted
 from headstart.data.source_rows import (
     SourceRows,
     check_same_kind,
@@ -26,10 +26,8 @@ from headstart.data.source_rows import (
     source_listings,
     target_and_others,
 )
-from headstart.data.splitting import LEAST_PER_CLASS, leave_out_tiny, natural_order, quoted, test_findings
-from headstart.data.task import Task, concatenate
+from headstart.data.task import Task
 
-T = TypeVar("T", bound=Task)
 LEAST_TARGET = 2
 """Images of a target that a source can be compared with."""
 OF_COPIES = -1
@@ -37,16 +35,15 @@ OF_COPIES = -1
 
 
 def task_with_sources(
-    cls: type[T], place: str, seed: int, per_class: int | None, pool: bool, sources: list[str], target: tuple[str, ...]
-) -> T:
-    """The task of a target with labeled source domains; see `Task.from_folder`.
+    place: str, seed: int, per_class: int | None, pool: bool, sources: list[str], target: tuple[str, ...]
+) -> Task:
+    """The task of a target with labeled source domains; see `read_task`.
 
     Classes are those of the sources and of readable target labels together, matched by name. A source without a class in common
     with labeled target rows, or with one class only, is left out. So are source rows that are copies of target rows, or share a
     given group with target rows of the test.
 
     Args:
-        cls: The class to make.
         place: The target's place; it may hold no labels.
         seed: Decides the target's split.
         per_class: Labeled target rows to keep of each class; all when None, none when 0.
@@ -63,8 +60,7 @@ def task_with_sources(
     """
     if per_class is not None and per_class < 0:
         raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
-    if pool and per_class is None:
-        raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
+    check_pool(pool, per_class)
     listing, others = target_and_others(place, target)
     places = [others, *map(source_listings, sources)]
     if not any(places):
@@ -78,7 +74,7 @@ def task_with_sources(
     parts = found.parts(seed, per_class, pool)
     kept = found.usable_sources(parts)
     classes = found.classes(parts, kept)
-    return _task(cls, found, parts, classes, kept, seed)
+    return _task(found, parts, classes, kept, seed)
 
 
 class _Joined:
@@ -238,27 +234,13 @@ class _Joined:
         return np.array([shared.get(int(group), int(group) + first_group) for group in groups[rows]], np.int64)
 
 
-def _task(cls: type[T], found: _Joined, parts: Parts, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> T:
+def _task(found: _Joined, parts: Parts, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> Task:
     rows, labels = found.rows, found.numbered(classes)
     tested = test_findings(classes, labels, parts.test)
     labeled = (parts.train | parts.validation).any()
     rows.findings += tested if parts.test.any() or labeled else [noted.target_without_test(int(parts.unlabeled.sum()))]
-    seen = np.flatnonzero(parts.train | parts.unlabeled)
-    hidden = np.full_like(labels, UNLABELED)
-    return cls(
-        name=rows.listing.name,
-        classes=classes,
-        train=image_set(rows, classes, labels, parts.train),
-        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
-        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
-        unlabeled=image_set(rows, classes, hidden, parts.unlabeled) if parts.unlabeled.any() else None,
-        source=_source(found, classes, kept),
-        seed=seed,
-        findings=tuple(rows.findings),
-        place=found.place,
-        native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[seen])),
-        channels=1 if rows.scan.gray[seen].all() else 3,
-    )
+    task = task_of(rows, classes, labels, parts, found.place, seed, parts.train | parts.unlabeled)
+    return replace(task, source=_source(found, classes, kept))
 
 
 def only_sources(task: Task, names: Collection[str]) -> Task:

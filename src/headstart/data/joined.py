@@ -1,4 +1,4 @@
-"""Two sequences of pictures as one."""
+"""Two sequences of pictures, or two sets, as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from headstart.core.types import Floats, Integers
-from headstart.data.images import Images
+from headstart.data.images import Images, ImageSet
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,18 @@ class JoinedImages(Images):
     def take(self, rows: Integers) -> JoinedImages:
         chosen = np.asarray(rows, dtype=np.int64)
         return JoinedImages(self.first, self.second, chosen if self.rows is None else self.rows[chosen])
+
+
+def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
+    """Two sets of the same classes as one; the first one's rows come first."""
+    both = ImageSet(
+        images=JoinedImages(first.images, second.images),
+        classes=first.classes,
+        hidden_labels=np.concatenate([first.hidden_labels, second.hidden_labels]),
+        groups=np.concatenate([first.groups, second.groups]),
+        domains=first.domains + second.domains if first.domains and second.domains else (),
+        sealed=first.sealed or second.sealed,
+    )
+    if "content_keys" in first.__dict__ and "content_keys" in second.__dict__:
+        both.__dict__["content_keys"] = first.content_keys + second.content_keys
+    return both

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from headstart.core.findings import Finding
 from headstart.core.types import Integers
-from headstart.data.images import Images
+from headstart.data.images import FileImages, Images
 
 SPLITS = ("", "train", "validation", "test", "unlabeled")
 
@@ -48,3 +50,9 @@ class Listing:
             domains=chosen(self.domains),
             findings=self.findings,
         )
+
+    def in_name_order(self) -> Listing:
+        """Files in the order of their names, so that a split does not depend on the order of the file system."""
+        if not isinstance(self.images, FileImages):
+            return self
+        return self.take(np.array(sorted(range(len(self.images)), key=self.images.name), np.int64))

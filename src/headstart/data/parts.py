@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.core.errors import PlanError
 from headstart.core.findings import Finding
-from headstart.core.types import Booleans, Integers
+from headstart.core.types import UNLABELED, Booleans, Integers
+from headstart.data.class_names import quoted
 from headstart.data.images import ImageSet
 from headstart.data.partition import held_out, kept_per_class
 from headstart.data.sifting import Sifted
+from headstart.data.task import Task
 
 
 @dataclass
@@ -28,6 +31,12 @@ class Parts:
     validation: Booleans
     test: Booleans
     unlabeled: Booleans
+
+
+def check_pool(pool: bool, per_class: int | None) -> None:
+    """Refuse a pool of the training rows that are not among `per_class` where there is no such number."""
+    if pool and per_class is None:
+        raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
 
 
 def parts_of(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool) -> Parts:
@@ -98,6 +107,34 @@ def pool_findings(rows: Sifted, parts: Parts) -> list[Finding]:
     ]
 
 
+def test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -> list[Finding]:
+    """What the test set cannot show."""
+    if not test.any():
+        return [
+            Finding(
+                code="no-test",
+                severity="warning",
+                title="There are too few images to set any aside for a test.",
+                evidence={"images": 0},
+                advice="Add images until each class has at least five.",
+            )
+        ]
+    tested = labels[test]
+    counts = np.bincount(tested[tested != UNLABELED], minlength=len(classes))
+    absent = [classes[label] for label in np.flatnonzero(counts == 0)]
+    if not absent:
+        return []
+    return [
+        Finding(
+            code="class-without-test",
+            severity="warning",
+            title=f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}.",
+            evidence={"classes": absent},
+            advice="Add images of these classes; the test says nothing about them.",
+        )
+    ]
+
+
 def image_set(rows: Sifted, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
     """The rows of one part.
 
@@ -123,3 +160,36 @@ def image_set(rows: Sifted, classes: tuple[str, ...], labels: Integers, mask: Bo
     )
     chosen.__dict__["content_keys"] = tuple(rows.scan.sha[row] for row in index)
     return chosen
+
+
+def task_of(
+    rows: Sifted, classes: tuple[str, ...], labels: Integers, parts: Parts, place: str, seed: int, shown: Booleans
+) -> Task:
+    """The task of these rows, without a source.
+
+    Args:
+        rows: All rows, with their findings.
+        classes: Class names in label order.
+        labels: int64 [sample], -1 where unknown.
+        parts: Where the rows go.
+        place: The path or built-in name they were read from.
+        seed: Of split and folds.
+        shown: bool [sample]: the rows whose pictures tell the native size and whether all are gray.
+
+    Returns:
+        The task.
+    """
+    hidden = np.full_like(labels, UNLABELED)
+    return Task(
+        name=rows.listing.name,
+        classes=classes,
+        train=image_set(rows, classes, labels, parts.train),
+        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
+        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
+        unlabeled=image_set(rows, classes, hidden, parts.unlabeled) if parts.unlabeled.any() else None,
+        seed=seed,
+        findings=tuple(rows.findings),
+        place=place,
+        native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[shown])),
+        channels=1 if rows.scan.gray[shown].all() else 3,
+    )

@@ -11,10 +11,11 @@ from headstart.core.findings import Finding
 from headstart.core.types import UNLABELED, Booleans
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
+from headstart.data.readers import reader_for
 from headstart.data.readers.folders import Folders
 from headstart.data.scan import scan
-from headstart.data.sifting import Sifted, sifted
-from headstart.data.splitting import LEAST_PER_CLASS, reader_for
+from headstart.data.sifting import LEAST_PER_CLASS, Sifted, sifted
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 
 
@@ -26,7 +27,7 @@ def source_task(place: str | Path, seed: int = 0) -> Task:
         seed: Decides the split where none is given, and the folds.
 
     Returns:
-        As `Task.from_folder` where two classes have images to learn from. Otherwise a task without classes, whose training rows
+        As `read_task` where two classes have images to learn from. Otherwise a task without classes, whose training rows
         are all pictures outside of given validation and test splits; those that lie in the folder itself, where it has no other.
 
     Raises:
@@ -34,7 +35,7 @@ def source_task(place: str | Path, seed: int = 0) -> Task:
     """
     listing = source_listing(str(place))
     if len(learnable_classes(listing)) >= 2:
-        return Task.from_folder(place, seed)
+        return read_task(place, seed)
     return _without_classes(listing, str(place), seed)
 
 

@@ -9,11 +9,14 @@ import numpy as np
 
 from headstart.core.findings import Finding
 from headstart.core.types import Booleans, Integers
+from headstart.data.class_names import quoted
 from headstart.data.duplicates import duplicate_groups, exact_groups, merged_groups
 from headstart.data.listing import Listing
 from headstart.data.scan import Scan
 
 MOST_EXAMPLES = 20
+LEAST_PER_CLASS = 2
+"""Fewer rows of a class cannot be both learned from and checked on."""
 
 
 @dataclass
@@ -201,5 +204,20 @@ def _leave_out_unlabeled_test(rows: Sifted) -> None:
             title=f"Test or validation images without a label are left out ({len(bad)}).",
             evidence={"count": len(bad), "paths": rows.names(bad)},
             advice="Label them, or move them to unlabeled.",
+        )
+    )
+
+
+def leave_out_tiny(rows: Sifted, tiny: tuple[str, ...]) -> None:
+    """Takes out the rows of those classes, and says so."""
+    bad = np.array([name in tiny for name in rows.listing.labels], bool) & rows.usable
+    rows.usable[bad] = False
+    rows.findings.append(
+        Finding(
+            code="tiny-class",
+            severity="warning",
+            title=f"Classes with fewer than {LEAST_PER_CLASS} images to learn from are left out: {quoted(tiny)}.",
+            evidence={"classes": list(tiny), "paths": rows.names(np.flatnonzero(bad))},
+            advice="Add images of these classes, or merge them into others.",
         )
     )

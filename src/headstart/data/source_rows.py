@@ -10,12 +10,13 @@ import numpy as np
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import Booleans, Integers
+from headstart.data.class_names import quoted
 from headstart.data.duplicates import duplicate_groups, exact_groups
 from headstart.data.images import Images
 from headstart.data.listing import Listing
+from headstart.data.readers import reader_for
 from headstart.data.scan import Scan, scan
 from headstart.data.sifting import Sifted, sifted
-from headstart.data.splitting import in_name_order, quoted, reader_for
 
 LEARNED_FROM = ("", "train", "validation")
 
@@ -59,7 +60,7 @@ def target_and_others(place: str, target: Sequence[str]) -> tuple[Listing, list[
     Raises:
         DataError: The place cannot be used, or has no such domain or no other.
     """
-    listing = in_name_order(reader_for(place).read_unsorted(place))
+    listing = reader_for(place).read_unsorted(place).in_name_order()
     if not target:
         return listing, []
     names = sorted(set(listing.domains) - {""})
@@ -86,7 +87,7 @@ def source_listings(place: str) -> list[Listing]:
     Raises:
         DataError: The place cannot be used, or holds no labeled image outside of a test split.
     """
-    listing = in_name_order(reader_for(place).read(place))
+    listing = reader_for(place).read(place).in_name_order()
     found = _by_domain(listing)
     if not found:
         raise DataError(f"{place}: is given as a source and has no labeled image to learn from. Put one folder a class there.")

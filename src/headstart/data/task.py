@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.types import Integers
 from headstart.data.folds import Fold, stratified_folds
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.summary import TaskSummary
 
 NUM_FOLDS = 5
@@ -57,45 +57,8 @@ class Task:
     native_pixels: int = 0
     channels: int = 3
 
-    @classmethod
-    def from_folder(
-        cls,
-        place: str | Path,
-        seed: int = 0,
-        per_class: int | None = None,
-        pool: bool = False,
-        *,
-        sources: Sequence[str | Path] = (),
-        target: Sequence[str] = (),
-    ) -> Self:
-        """The task read from a path or a built-in name.
-
-        Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, embeddings, CIFAR archives,
-        IDX files, or the name of a built-in set. Unreadable images are left out and reported; exact and near duplicates and
-        given groups stay on one side of every split.
-
-        Args:
-            place: A path or the name of a built-in set.
-            seed: Decides the split where none is given, and the folds.
-            per_class: Keep only this many labeled training rows a class; without a given test split, all others become
-                the test set. 0 takes all labels but the test's off a target that has sources.
-            pool: Keep the other training rows without their labels, as unlabeled ones, so that label budgets can be studied; the
-                test set is then the one that there is without `per_class`.
-            sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
-            target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
-
-        Returns:
-            The task.
-
-        Raises:
-            DataError: The place cannot be used; one sentence.
-        """
-        from headstart.data.domains import task_with_sources  # noqa: PLC0415  imports this module
-        from headstart.data.splitting import task_from  # noqa: PLC0415  imports this module
-
-        if sources or target:
-            return task_with_sources(cls, str(place), seed, per_class, pool, [str(source) for source in sources], tuple(target))
-        return task_from(cls, str(place), seed, per_class, pool)
+    from_folder: ClassVar[Callable[..., Task]]
+    """`headstart.read_task`. The package sets it where `headstart.Task` is asked for: this record imports no reader."""
 
     @property
     def num_classes(self) -> int:
@@ -158,20 +121,3 @@ class Task:
         """Changes when any picture, label, split, class name or the seed changes."""
         parts = [self.train, self.validation, self.test, self.unlabeled, self.source]
         return fingerprint_of([self.seed, self.classes, *(part.fingerprint if part else None for part in parts)])
-
-
-def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
-    """Two sets of the same classes as one; the first one's rows come first."""
-    from headstart.data.joined import JoinedImages  # noqa: PLC0415
-
-    both = ImageSet(
-        images=JoinedImages(first.images, second.images),
-        classes=first.classes,
-        hidden_labels=np.concatenate([first.hidden_labels, second.hidden_labels]),
-        groups=np.concatenate([first.groups, second.groups]),
-        domains=first.domains + second.domains if first.domains and second.domains else (),
-        sealed=first.sealed or second.sealed,
-    )
-    if "content_keys" in first.__dict__ and "content_keys" in second.__dict__:
-        both.__dict__["content_keys"] = first.content_keys + second.content_keys
-    return both

@@ -12,7 +12,8 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.familiarity import NUM_NEIGHBORS
 from headstart.features.feature_set import FeatureSet

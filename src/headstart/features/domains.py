@@ -11,7 +11,8 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.chart import Chart
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet

@@ -21,8 +21,8 @@ from headstart.core.records import Record, write_atomically
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import FileImages, ImageSet
+from headstart.data.readers import reader_for
 from headstart.data.scan import scan
-from headstart.data.splitting import reader_for
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.principal_axes import Projection

@@ -10,9 +10,9 @@ import numpy as np
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.parts import image_set
 from headstart.data.source_rows import SourceRows, sifted_sources, source_listings
-from headstart.data.task import concatenate
 
 
 @dataclass(frozen=True)

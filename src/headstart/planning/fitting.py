@@ -14,6 +14,7 @@ from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
 from headstart.data.domains import only_sources
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import settled
 from headstart.methods.model import Model
@@ -42,7 +43,7 @@ def candidate_of(plan: Plan) -> Candidate:
 
 def task_of_plan(plan: Plan) -> Task:
     """The task that a plan is for, read from where it lies, with the sources that it uses."""
-    task = Task.from_folder(plan.data, plan.seed, plan.per_class, sources=plan.sources, target=plan.target_domains)
+    task = read_task(plan.data, plan.seed, plan.per_class, sources=plan.sources, target=plan.target_domains)
     return task if plan.domains is None else only_sources(task, plan.domains)
 
 

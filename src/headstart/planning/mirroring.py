@@ -11,8 +11,9 @@ from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.mirrored import mirrored
-from headstart.data.task import Task, concatenate
+from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model

@@ -11,7 +11,8 @@ from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.joint_ridge import Labeled

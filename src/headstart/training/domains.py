@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from headstart.core.errors import PlanError
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.streams import Stream
-from headstart.data.task import Task, concatenate
+from headstart.data.task import Task
 from headstart.data.views import view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.training.batches import Batch

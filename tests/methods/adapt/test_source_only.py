@@ -7,7 +7,7 @@ import pytest
 from two_domains import picture_task, vector_task
 
 from headstart.backbones.loading import load_backbone
-from headstart.data.task import concatenate
+from headstart.data.joined import concatenate
 from headstart.methods.adapt.source_only import SourceOnly
 from headstart.methods.probe.ridge import Ridge
 from headstart.training.settings import Training

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from headstart.backbones.loading import card_of, load_backbone
+from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.adjusting.wrong_input_range import wrong_input_range
 
@@ -16,7 +17,7 @@ RANGES = {"0 to 255": (ZERO, BYTE), "tenfold": (HALF, (0.05,) * 3), "black": (HA
 
 @pytest.fixture(scope="module")
 def emoji() -> Task:
-    task = Task.from_folder("emoji-noto")
+    task = read_task("emoji-noto")
     return replace(task, train=task.train.take(range(0, len(task.train), 43)), test=None)
 
 

@@ -7,5 +7,5 @@ BUILT_IN: Catalog[type[BuiltIn]] = Catalog("headstart.data.built_in", "dataset",
 
 
 def built_in_names() -> dict[str, str]:
-    """One line about each built-in set, by the name that `Task.from_folder` and `headstart run` take."""
+    """One line about each built-in set, by the name that `read_task` and `headstart run` take."""
     return {name: line for kind in BUILT_IN.all().values() for name, line in kind.names.items()}

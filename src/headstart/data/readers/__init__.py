@@ -1,6 +1,40 @@
 """One file per layout of data on disk; the folder is the registry."""
 
+from pathlib import Path
+
 from headstart.core.catalog import Catalog, is_final_class
+from headstart.core.errors import DataError, did_you_mean
+from headstart.data.built_in import built_in_names
 from headstart.data.readers.base import Reader
 
 READERS: Catalog[type[Reader]] = Catalog("headstart.data.readers", "reader", is_final_class(Reader), frozenset({"base"}))
+
+
+def reader_for(place: str) -> Reader:
+    """The reader of highest precedence that recognizes the place.
+
+    Args:
+        place: A path or a built-in name.
+
+    Returns:
+        A reader.
+
+    Raises:
+        DataError: There is nothing of that name, or no reader knows the layout.
+    """
+    if not place.strip():
+        raise DataError(f'"{place}" names no place. Give a folder, a file, or the name of a built-in set.')
+    readers = sorted((kind() for kind in READERS.all().values()), key=lambda reader: -reader.precedence)
+    for reader in readers:
+        if reader.recognizes(place):
+            return reader
+    path = Path(place)
+    if not path.exists():
+        state = "is a link to something that is gone" if path.is_symlink() else "does not exist"
+        names = built_in_names()
+        raise DataError(
+            f'"{place}" {state}, and no built-in set has that name.{did_you_mean(place, names)} '
+            f"Give a folder, a file, or one of: {', '.join(sorted(names))}."
+        )
+    known = "; ".join(sorted(kind.summary.rstrip(".") for kind in READERS.all().values()))
+    raise DataError(f"{place}: no known layout of images. Known: {known}.")

@@ -12,7 +12,8 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.extract import features_of, seconds_an_image
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks

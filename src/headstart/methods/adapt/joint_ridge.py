@@ -11,7 +11,8 @@ from pydantic import Field
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.joint_ridge import Labeled, leave_target_out
 from headstart.features.representation import Blocks, Representation

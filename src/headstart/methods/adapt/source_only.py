@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.domains import domains_of
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks

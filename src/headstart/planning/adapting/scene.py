@@ -12,7 +12,8 @@ from headstart.core.errors import DataError
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
-from headstart.data.task import Task, concatenate
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.features.domains import Domains, domains_of
 from headstart.features.lifted_ridge import fit_lifted_ridge
 from headstart.features.out_of_fold import inner_folds
