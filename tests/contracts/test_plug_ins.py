@@ -1,4 +1,4 @@
-"""A method, a score and a reader from elsewhere: one file each, found by entry points, listed and used like the built-in ones."""
+"""Entries from elsewhere: one file each, found by entry points, listed and used like the built-in ones."""
 
 from __future__ import annotations
 
@@ -93,7 +93,31 @@ class ToyLines(Reader):
         return Listing("toy", Embeddings(features, place, rows), labels, nothing, nothing, nothing)
 '''
 
-FILES = {"toy_majority": METHOD, "toy_spread": SCORE, "toy_lines": READER}
+METRIC = '''
+"""The number of rows of the rarest class."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headstart.core.estimate import Estimate
+from headstart.evaluation.labeled_predictions import LabeledPredictions
+from headstart.evaluation.metrics.base import Metric
+
+
+class ToyRarest(Metric):
+    """Rows of the rarest class; known exactly."""
+
+    title: ClassVar[str] = "Rarest class"
+    meaning: ClassVar[str] = "rows of the rarest class"
+    is_share: ClassVar[bool] = False
+
+    def estimate(self, labeled: LabeledPredictions) -> Estimate:
+        rows = float(labeled.counts.support.min())
+        return Estimate(value=rows, low=rows, high=rows)
+'''
+
+FILES = {"toy_majority": METHOD, "toy_spread": SCORE, "toy_lines": READER, "toy_rarest": METRIC}
 ENTRY_POINTS = """\
 [headstart.methods]
 toy_majority = toy_majority:ToyMajority
@@ -103,6 +127,9 @@ toy_spread = toy_spread:toy_spread
 
 [headstart.readers]
 toy_lines = toy_lines:ToyLines
+
+[headstart.metrics]
+toy_rarest = toy_rarest:ToyRarest
 """
 
 
@@ -164,20 +191,29 @@ def test_a_toy_reader_is_used(lines):
     assert (task.classes, len(task.train) + len(task.test)) == (("far", "near"), 53)
 
 
-@pytest.mark.usefixtures("plug_in")
-def test_a_toy_method_is_fitted_from_the_command_line_on_what_a_toy_reader_read(lines, tmp_path, headstart_command):
-    options = (
-        "--method",
-        "toy_majority",
-        "--pretrained",
-        "embeddings",
-        "--set",
-        "method.sharpness=2",
-        "-o",
-        tmp_path / "run",
-        "--json",
-    )
-    answer = headstart_command("fit", lines, *options)
+def fitted(headstart_command, data: Path, run: Path) -> dict:
+    """What `fit --json` says of the toy method on what the toy reader reads."""
+    options = ("--method", "toy_majority", "--pretrained", "embeddings", "--set", "method.sharpness=2", "-o", run, "--json")
+    answer = headstart_command("fit", data, *options)
     assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] < 0.9
+    return json.loads(answer.out)
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_method_and_a_toy_metric_are_used_and_shown_on_what_a_toy_reader_read(lines, tmp_path, headstart_command):
+    metrics = fitted(headstart_command, lines, tmp_path / "run")["evaluation"]["metrics"]
+    assert metrics["accuracy"]["value"] < 0.9
     assert "sharpness = 2" in (tmp_path / "run" / "plan.toml").read_text(encoding="utf-8")
+    rarest = metrics["toy_rarest"]["value"]
+    assert list(metrics)[-1] == "toy_rarest"
+    assert 0 < rarest < 22
+    assert f"toy_rarest {rarest:.3f}" in " ".join(headstart_command("evaluate", tmp_path / "run").out.split())
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f'>Rarest class</th><td class="n">{rarest:.3f}</td>' in page
+
+
+def test_a_metric_whose_plug_in_is_gone_is_still_shown(lines, tmp_path, headstart_command, plug_in, monkeypatch):
+    fitted(headstart_command, lines, tmp_path / "run")
+    monkeypatch.undo()
+    assert headstart_command("report", tmp_path / "run").code == 0
+    assert ">toy rarest</th>" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

@@ -47,8 +47,7 @@ class Evaluation(Record):
     Attributes:
         split: "test", or what else was evaluated.
         num_images: Number of images; always shown next to the metrics.
-        metrics: By name: accuracy, balanced_accuracy, macro_precision, macro_recall, macro_f1, log_loss, ece,
-            ece_before_temperature, auroc (absent where it is not defined).
+        metrics: By name; those that are not defined, such as auroc of one class, are absent.
         per_class: One row a class.
         confusion: Truth by prediction.
         reliability: Bins after temperature.

@@ -8,7 +8,8 @@ from headstart.core.records import Record
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.evaluation.compare import compare
-from headstart.evaluation.metrics import metrics_of
+from headstart.evaluation.labeled_predictions import LabeledPredictions
+from headstart.evaluation.metrics.accuracy import Accuracy
 from headstart.evaluation.protocols import Predicts
 
 
@@ -66,7 +67,7 @@ def forgetting(before: Predicts, after: Predicts, source: str, images: ImageSet)
     return Forgetting(
         source=source,
         num_images=len(labeled),
-        before=metrics_of(then)["accuracy"],
-        after=metrics_of(now)["accuracy"],
+        before=Accuracy().estimate(LabeledPredictions(then)),
+        after=Accuracy().estimate(LabeledPredictions(now)),
         lost=compare(then, now, seed=0).accuracy_gain,
     )

@@ -11,7 +11,8 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.evaluation.calibration import reliability
 from headstart.evaluation.intervals import has_clusters
-from headstart.evaluation.metrics import DRAWS, confusion_of, metrics_of, per_class_of
+from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
+from headstart.evaluation.metrics import metrics_of
 
 
 class Predicts(Protocol):
@@ -55,12 +56,13 @@ def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
     labeled = predictions.take(predictions.labels != UNLABELED)
     if not len(labeled):
         raise DataError(f"None of the {len(predictions)} images of {split} has a label. Evaluate on labeled images.")
+    counted = LabeledPredictions(labeled)
     return Evaluation(
         split=split,
         num_images=len(labeled),
-        metrics=metrics_of(labeled),
-        per_class=per_class_of(labeled),
-        confusion=confusion_of(labeled),
+        metrics=metrics_of(counted),
+        per_class=counted.per_class,
+        confusion=counted.confusion,
         reliability=reliability(labeled.probs, labeled.labels),
         reliability_before=reliability(labeled.raw_probs, labeled.labels),
         protocol=_protocol(labeled, split),

@@ -15,6 +15,7 @@ from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
 from headstart.core.records import write_atomically
 from headstart.data.task import Task
+from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.planning.decision import Decision
 from headstart.report.axis import Axis
@@ -29,18 +30,6 @@ WEAKEST_ROWS = 15
 """A table of more than 30 classes shows the weakest 15 and folds the others away."""
 
 HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
-
-METRICS = {
-    "accuracy": ("Accuracy", "share of images labeled right"),
-    "balanced_accuracy": ("Balanced accuracy", "mean recall of the classes"),
-    "macro_precision": ("Precision, macro", "mean of the classes"),
-    "macro_recall": ("Recall, macro", "mean of the classes"),
-    "macro_f1": ("F1, macro", "mean of the classes"),
-    "auroc": ("AUROC", "one class against the rest, mean"),
-    "log_loss": ("Log loss", "lower is better"),
-    "ece": ("Calibration error", "after temperature; lower is better"),
-    "ece_before_temperature": ("Calibration error", "before temperature"),
-}
 
 
 def write_report(run: Reported, path: Path, task: Task | None = None) -> None:
@@ -87,7 +76,7 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         folder=shlex.quote(str(run.folder)),
         run_name=shlex.quote(f"run:{run.folder}"),
         folder_literal=repr(str(run.folder)),
-        metric_names=METRICS,
+        metrics=all_metrics(),
         unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
         most_rows=MOST_ROWS,

@@ -1,0 +1,23 @@
+"""ECE: expected calibration error."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headstart.core.estimate import Estimate
+from headstart.core.seeds import generator_for
+from headstart.evaluation.calibration import calibration_error
+from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
+from headstart.evaluation.metrics.base import Metric
+
+
+class ExpectedCalibrationError(Metric):
+    """Mean gap between confidence and accuracy after temperature scaling; see `calibration_error`."""
+
+    title: ClassVar[str] = "Calibration error"
+    meaning: ClassVar[str] = "after temperature; lower is better"
+    position: ClassVar[int] = 70
+
+    def estimate(self, labeled: LabeledPredictions) -> Estimate:
+        rows = labeled.predictions
+        return calibration_error(rows.probs, rows.labels, rows.groups, DRAWS, generator_for(0, "intervals", "ece"))
