@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+
+
+def description_of(cls: type) -> str:
+    """The class's docstring without its attributes."""
+    return inspect.cleandoc(cls.__doc__ or "").partition("\n\nAttributes:\n")[0]
+
+
+def attributes_of(cls: type) -> dict[str, str]:
+    """What the docstrings of a class and of its bases say of each attribute; a class has the last word over its bases."""
+    sections = (inspect.cleandoc(vars(one).get("__doc__") or "").partition("\n\nAttributes:\n")[2] for one in cls.__mro__)
+    return {name: text for section in reversed(tuple(sections)) for name, text in described(section).items()}
 
 
 def paragraphs(text: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,17 +34,17 @@ def methods(
 
 
 def _describe(name: str, method: type[Method], as_json: bool) -> None:
-    from headstart.cli._docstrings import described, paragraphs
+    from headstart.cli._docstrings import attributes_of, description_of, paragraphs
     from headstart.cli._printing import plain, print_json, show, table
 
     schema = method.model_json_schema()
-    description, _, fields = inspect.cleandoc(method.__doc__ or "").partition("\n\nAttributes:\n")
+    description = description_of(method)
     if as_json:
         card = {"name": name, "cost": method.cost, "summary": method.summary, "description": description, "schema": schema}
         print_json(card)
         return
     show(plain(f"{name} ({method.cost})", "bold"), *(plain(part) for part in paragraphs(description)))
-    meanings = described(fields)
+    meanings = attributes_of(method)
     rows = [
         (plain(key, "bold"), plain(_written(value.get("default", ""))), plain(_allowed(value)), plain(meanings.get(key, "")))
         for key, value in schema.get("properties", {}).items()

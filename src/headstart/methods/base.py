@@ -66,6 +66,11 @@ class Method(Record):
         """The method's name: its file's name."""
         return cls.__module__.rsplit(".", 1)[-1]
 
+    @classmethod
+    def reads_training(cls) -> bool:
+        """Whether `fit` reads more of `Training` than its seed; closed forms do not."""
+        return cls.cost == "gradient"
+
     @abstractmethod
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """The model fitted to the task's training rows.

@@ -11,23 +11,21 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import domain_cross_entropy
 from headstart.losses.inverted_labels import inverted_labels
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.domains import Discriminator, features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
+from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 
 @final
-class Adda(GradientMethod):
+class Adda(DomainAdaptation):
     """Trains on source pictures for a share of the steps, then keeps the head and a copy of the network, and trains on with both.
 
     A discriminator learns to tell the copy's features of source pictures from the network's features of target pictures, and
@@ -38,14 +36,10 @@ class Adda(GradientMethod):
     Hurts: where target features swap classes on their way, as nothing tells them apart, or classes are rarer in one domain.
 
     Reference: Tzeng et al., "Adversarial Discriminative Domain Adaptation", CVPR 2017.
-    Differs: the network goes on being trained on source pictures, with the head as it is: without, features collapse where steps
-        adapt to the size of the gradient; both parts share one run of the step size; training starts from the ridge head, and
-        views are computed once where the first part of the network is frozen.
+    Differs: the network goes on being trained on source pictures, with the head as it is: without, features collapse where
+        steps adapt to the size of the gradient; both parts share one run of the step size.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         source_share: Of the steps, behind every stage, for training on the source.
         weight: Of the network's loss against the discriminator.
         source_weight: Of its loss on source pictures meanwhile; 0 in the paper.
@@ -53,21 +47,11 @@ class Adda(GradientMethod):
     """
 
     summary: ClassVar[str] = "Features of target pictures learn to pass for a fixed network's of source pictures"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     source_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     width: Annotated[int, Field(ge=8, le=4096)] = 256
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         learner = learner_with_memory(backbone, task)

@@ -7,22 +7,16 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.feature_norm import norm_gap
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.domains import features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
-from headstart.training.settings import Training
 
 
 @final
-class Afn(GradientMethod):
+class Afn(DomainAdaptation):
     """Trains on source pictures and lets the features of both domains grow in length, step by step.
 
     Target features are found to be short where a network knows little of a picture; longer ones transfer better.
@@ -33,34 +27,17 @@ class Afn(GradientMethod):
         training on the source alone on every pair (docs/across-domains.md).
 
     Reference: Xu et al., "Larger Norm More Transferable", ICCV 2019 (stepwise).
-    Differs: the last features of the network count, without a bottleneck and its dropout; training starts from the ridge
-        head, and views are computed once where the first part of the network is frozen.
+    Differs: the last features of the network count, without a bottleneck and its dropout.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         weight: Of the growth; 0.05 in the paper.
         step: By how much lengths are to grow, in the units of the features; 1 in the paper.
     """
 
     summary: ClassVar[str] = "Features that grow longer in both domains, step by step"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
-    weight: Annotated[float, Field(ge=0, le=100)] = 0.05
+    weight: Weight = 0.05
     step: Annotated[float, Field(gt=0, le=100)] = 1.0
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.conditioning import certainty_weights, conditioned, randomly_conditioned
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength, reversed_gradient
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import AdversarialAdaptation
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.domains import Discriminator, features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
-from headstart.training.settings import Training
 
 
 @final
-class Cdan(GradientMethod):
+class Cdan(AdversarialAdaptation):
     """Does what dann does, with a discriminator that sees the products of features and predicted probabilities.
 
     So each class is aligned with itself; rows whose class is sure count up to twice as much, the paper's CDAN+E.
@@ -34,45 +30,25 @@ class Cdan(GradientMethod):
     Hurts: where classes are more frequent in one domain, less than dann.
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018.
-    Differs: random mixtures are as wide as `most_products`; training starts from the ridge head, and views are computed once
-        where the first part of the network is frozen.
+    Differs: random mixtures are as wide as `most_products`.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
-        weight: Of the discriminator's loss.
-        width: Of the discriminator; 1,024 in the paper.
         certainty: Whether sure rows count more.
         most_products: From which number of products on random mixtures of them take their place; 4,096 in the paper.
     """
 
     summary: ClassVar[str] = "DANN with a discriminator that sees products of features and predictions"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
-    weight: Annotated[float, Field(ge=0, le=100)] = 1.0
-    width: Annotated[int, Field(ge=8, le=4096)] = 256
     certainty: bool = True
     most_products: Annotated[int, Field(ge=16, le=65_536)] = 4096
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        memory = ConditionalDiscriminator(backbone.feature_width, task.num_classes, self.width, self.most_products)
-        return learner_with_memory(backbone, task, memory)
+    def memory(self, task: Task, backbone: Backbone) -> ConditionalDiscriminator:
+        return ConditionalDiscriminator(backbone.feature_width, task.num_classes, self.width, self.most_products)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)
         source_logits, target_logits = learner.head(source), learner.head(target)
-        discriminator, strength = learner.extra, reversal_strength(progress)
-        assert isinstance(discriminator, ConditionalDiscriminator)
+        discriminator, strength = cast(ConditionalDiscriminator, learner.extra), reversal_strength(progress)
         probs = [logits.detach().softmax(dim=1) for logits in (source_logits, target_logits)]
         shown = (reversed_gradient(features, strength) for features in (source, target))
         scores = (discriminator(features, own) for features, own in zip(shown, probs, strict=True))

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import ClassVar, final
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distances import squared_distances
 from headstart.losses.joint_transport import joint_cost, optimal_coupling
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.domains import features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
-from headstart.training.settings import Training
 
 
 @final
-class DeepJdot(GradientMethod):
+class DeepJdot(DomainAdaptation):
     """Couples the source and target pictures of each step by optimal transport of features and labels, and draws pairs together.
 
     A target picture is taught the labels of the source pictures it is coupled with, as far as its prediction allows.
@@ -35,34 +28,17 @@ class DeepJdot(GradientMethod):
 
     Reference: Damodaran et al., "DeepJDOT: Deep Joint Distribution Optimal Transport for Unsupervised Domain Adaptation",
         ECCV 2018.
-    Differs: squared distances are divided by their mean, so that weights do not depend on the features; training starts from
-        the ridge head, and views are computed once where the first part of the network is frozen.
+    Differs: squared distances are divided by their mean, so that weights do not depend on the features.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         feature_weight: Of the distances; alpha in the paper.
         label_weight: Of the cross-entropies of coupled pictures; lambda_t in the paper.
     """
 
     summary: ClassVar[str] = "Pairs of source and target pictures, found by optimal transport, drawn together"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
-    feature_weight: Annotated[float, Field(ge=0, le=100)] = 0.1
-    label_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task)
+    feature_weight: Weight = 0.1
+    label_weight: Weight = 1.0
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)

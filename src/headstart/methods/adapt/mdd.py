@@ -9,22 +9,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import reversal_strength, reversed_gradient
 from headstart.losses.margin_disparity import margin_disparity
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.domains import features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
+from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
 
 
 @final
-class Mdd(GradientMethod):
+class Mdd(DomainAdaptation):
     """Trains a head on source pictures, and a rival that agrees with it there and disagrees on target pictures as far as it can.
 
     How far that is bounds what is lost on the target; features learn to keep it small.
@@ -35,33 +33,19 @@ class Mdd(GradientMethod):
         frequent in one domain.
 
     Reference: Zhang et al., "Bridging Theory and Algorithm for Domain Adaptation", ICML 2019.
-    Differs: the rival starts as a copy of the head, a single layer; training starts from the ridge head, and views are
-        computed once where the first part of the network is frozen.
+    Differs: the rival starts as a copy of the head, a single layer.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         weight: Of the disparity.
         strength: Largest factor on the reversed gradient; it grows over the training, to 0.1 in the paper's code.
         margin: Weight of agreement on the source, exp of the paper's margin, which is 4 on most sets.
     """
 
     summary: ClassVar[str] = "A rival head leaves on target pictures as far as features let it"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
-    weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    weight: Weight = 1.0
     strength: Annotated[float, Field(ge=0, le=10)] = 0.1
     margin: Annotated[float, Field(ge=1, le=10)] = 4.0
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         learner = learner_with_memory(backbone, task)

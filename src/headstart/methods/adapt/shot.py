@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
@@ -10,22 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.information_maximization import information_maximization
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation, Ratio
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 
 @final
-class Shot(GradientMethod):
+class Shot(DomainAdaptation):
     """Trains on source pictures for a share of the steps; from then on sees target pictures alone, with the head as it is.
 
     Features move until predictions are sure one by one and various together, and follow the classes of the nearest centroids.
@@ -38,13 +34,9 @@ class Shot(GradientMethod):
     Reference: Liang, Hu & Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for Unsupervised Domain
         Adaptation", ICML 2020.
     Differs: centroids are running means over steps in place of means over all target pictures; the head has no weight
-        normalization and no bottleneck before it; training starts from the ridge head, and views are computed once where the
-        first part of the network is frozen.
+        normalization and no bottleneck before it.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         source_share: Of the steps, behind every stage, for training on the source.
         diversity: Weight of the entropy of the mean prediction.
         centroid_weight: Of the cross-entropy with the classes of the nearest centroids; 0.3 in the paper.
@@ -52,30 +44,20 @@ class Shot(GradientMethod):
     """
 
     summary: ClassVar[str] = "Features of target pictures move until the source's head is sure of them (source-free)"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 2
+    unlabeled_ratio: Ratio = 2
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
     centroid_weight: Annotated[float, Field(ge=0, le=10)] = 0.3
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, Centroids(self.decay, task.num_classes, backbone.feature_width))
+    def memory(self, task: Task, backbone: Backbone) -> Centroids:
+        return Centroids(self.decay, task.num_classes, backbone.feature_width)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         if progress < self.source_share:
             return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
-        centroids = learner.extra
-        assert isinstance(centroids, Centroids)
+        centroids = cast(Centroids, learner.extra)
         features = learner.features(batch["unlabeled"].images)
         logits = functional.linear(features, learner.head.weight.detach(), learner.head.bias.detach())
         targets = centroids(features.detach(), logits.detach().softmax(dim=1))

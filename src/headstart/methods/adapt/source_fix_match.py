@@ -7,21 +7,17 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
+from headstart.data.views import ViewName
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_adaptation import DomainAdaptation
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
-from headstart.training.settings import Training
+from headstart.training.pool import scores_by_view
 
 
 @final
-class SourceFixMatch(GradientMethod):
+class SourceFixMatch(DomainAdaptation):
     """Does what fix_match does, with the labels of another domain.
 
     Target pictures whose class is sure in a weak view teach it for strong views; nothing is aligned.
@@ -32,34 +28,18 @@ class SourceFixMatch(GradientMethod):
         pictures may end up in one class (docs/across-domains.md).
 
     Reference: Sohn et al., "FixMatch", NeurIPS 2020, eqs. 3 and 4.
-    Differs: labeled pictures are those of the source; strong views change colors and hide a square in place of RandAugment;
-        training starts from the ridge head, and views are computed once where the first part of the network is frozen.
+    Differs: labeled pictures are those of the source.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         weight: Of the loss on target pictures.
         threshold: Probability of the likeliest class from which a picture counts.
     """
 
     summary: ClassVar[str] = "FixMatch whose labels are those of the source"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
+    unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         labeled, weak, strong = scores_by_view(learner, batch)

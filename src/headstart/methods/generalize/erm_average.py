@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._domain_generalization import DomainGeneralization
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
-from headstart.training.domains import losses_by_domain, streams_by_domain
+from headstart.training.domains import losses_by_domain
 from headstart.training.learner import Classifier
 from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
@@ -23,7 +21,7 @@ from headstart.training.teacher import Teacher
 
 
 @final
-class ErmAverage(GradientMethod):
+class ErmAverage(DomainGeneralization):
     """Does what erm does, and deploys the plain mean of the weights from a share of the training on.
 
     The mean lies in a flat place, where a shift of the data changes the loss less.
@@ -33,28 +31,16 @@ class ErmAverage(GradientMethod):
     Hurts: where few steps are done after averaging began.
 
     Reference: Arpit et al., "Ensemble of Averages", NeurIPS 2022 (simple moving average); Cha et al., "SWAD", NeurIPS 2021.
-    Differs: averaging begins after a share of the steps behind every stage; the running average that training itself keeps
-        goes over the mean, too, unless training.ema is 0. Every domain gives a batch to a step; training starts from the
-        ridge head, and views are computed once where the first part of the network is frozen.
+    Differs: averaging begins after a share of the steps behind every stage; the running average that training itself keeps goes
+        over the mean, too, unless training.ema is 0.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         begin: Share of the steps after which averaging begins.
     """
 
     summary: ClassVar[str] = "ERM that deploys the mean of the weights that it passed through"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source")
 
-    depth: Depth = "middle"
-    flip: bool = False
     begin: Annotated[float, Field(ge=0, lt=1)] = 0.3
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_by_domain(task, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         learner = learner_with_memory(backbone, task)
@@ -62,8 +48,7 @@ class ErmAverage(GradientMethod):
         return learner
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        mean = learner.extra
-        assert isinstance(mean, PassedThrough)
+        mean = cast(PassedThrough, learner.extra)
         mean.counting.fill_(progress >= self.begin)
         return {"cross_entropy": losses_by_domain(learner, batch).mean()}
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distribution_alignment import aligned
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
+from headstart.training.pool import scores_by_view
 from headstart.training.ramps import cosine_ramp
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 RAMP_END = 0.5
 
 
 @final
-class AdaMatch(GradientMethod):
+class AdaMatch(SemiSupervised):
     """Does what fix_match does, with a threshold relative to the confidence on labeled pictures and aligned predictions.
 
     Predictions for unlabeled pictures are scaled so that classes come up as often as in predictions for labeled ones. Made for
@@ -37,13 +34,9 @@ class AdaMatch(GradientMethod):
 
     Reference: Berthelot et al., "AdaMatch", ICLR 2022, section 3.
     Differs: logits are not interpolated at random between two sets of batch statistics, as pretrained statistics stay fixed;
-        shares are running means over steps; labeled pictures are trained on in a weak view alone; strong views change colors and
-        hide a square in place of CTAugment; training starts from the ridge head, and views are computed once where the first part
-        of the network is frozen.
+        shares are running means over steps; labeled pictures are trained on in a weak view alone.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; 3 in the paper on semi-supervised tasks.
         unlabeled_weight: Largest weight of the loss on unlabeled pictures; it grows over the first half of the training.
         threshold: Share of the mean labeled confidence from which a picture counts.
@@ -51,27 +44,15 @@ class AdaMatch(GradientMethod):
     """
 
     summary: ClassVar[str] = "FixMatch with a threshold relative to labeled pictures and aligned shares of classes"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, Shares(self.decay, task.num_classes))
+    def memory(self, task: Task, backbone: Backbone) -> Shares:
+        return Shares(self.decay, task.num_classes)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, Shares)
+        memory = cast(Shares, learner.extra)
         labeled, weak, strong = scores_by_view(learner, batch)
         labeled_probs = labeled.detach().softmax(dim=1)
         probs = memory(labeled_probs, weak.softmax(dim=1))

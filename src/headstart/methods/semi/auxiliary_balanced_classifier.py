@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import copy
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
+from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
 
 
 @final
-class AuxiliaryBalancedClassifier(GradientMethod):
+class AuxiliaryBalancedClassifier(SemiSupervised):
     """Trains one head as fix_match does, and on the same features a second one for which rare classes count as much as others.
 
     The first head sees all pictures and shapes the features; the second one is what is deployed. With equally many labels a class
@@ -37,31 +35,16 @@ class AuxiliaryBalancedClassifier(GradientMethod):
     Reference: Lee et al., "ABC: Auxiliary Balanced Classifier for Class-imbalanced Semi-supervised Learning", NeurIPS 2021, eqs.
         1 to 4.
     Differs: rows are weighted with the probability that the paper's random mask keeps them; pseudo-labels are hard, for one
-        strong view in place of two; strong views change colors and hide a square in place of RandAugment; training starts from
-        the ridge head, and views are computed once where the first part of the network is frozen.
+        strong view in place of two.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
         unlabeled_weight: Weight of the losses on unlabeled pictures.
         threshold: Probability of the likeliest class from which a picture counts.
     """
 
     summary: ClassVar[str] = "FixMatch, and beside its head a balanced one (ABC), which is deployed"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         learner = learner_with_memory(backbone, task)
@@ -69,8 +52,7 @@ class AuxiliaryBalancedClassifier(GradientMethod):
         return learner
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        skewed = learner.extra
-        assert isinstance(skewed, SkewedHead)
+        skewed = cast(SkewedHead, learner.extra)
         train, pool = batch["train"], batch["unlabeled"]
         num_rows = [len(train.images), len(pool.also[0])]
         features = learner.features(torch.cat([train.images, *pool.also]))

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
+from headstart.training.pool import scores_by_view
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 
 @final
-class DebiasMatch(GradientMethod):
+class DebiasMatch(SemiSupervised):
     """Does what fix_match does, on logits from which the logarithm of the mean predictions is taken.
 
     Pseudo-labels are skewed even where data are not, as some classes are easier, and pretrained weights add a skew of their own.
@@ -34,43 +31,25 @@ class DebiasMatch(GradientMethod):
     Hurts: where classes are in truth far from equally frequent.
 
     Reference: Wang et al., "Debiased Learning from Naturally Imbalanced Pseudo-Labels", CVPR 2022, eqs. 3 to 6.
-    Differs: the running mean is corrected for its beginning in place of starting at 1 / classes; strong views change colors and
-        hide a square in place of RandAugment; training starts from the ridge head, and views are computed once where the first
-        part of the network is frozen.
+    Differs: the running mean is corrected for its beginning in place of starting at 1 / classes.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
-        unlabeled_weight: Weight of the loss on unlabeled pictures.
         threshold: Probability of the likeliest class, after the correction, from which a picture counts.
         strength: How much of the logarithm is taken (lambda).
         decay: Of the running mean a step.
     """
 
     summary: ClassVar[str] = "FixMatch on logits freed of the favor for classes that are predicted often"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
     strength: Annotated[float, Field(ge=0, le=2)] = 0.5
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, RunningMean(self.decay, (task.num_classes,)))
+    def memory(self, task: Task, backbone: Backbone) -> RunningMean:
+        return RunningMean(self.decay, (task.num_classes,))
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, RunningMean)
+        memory = cast(RunningMean, learner.extra)
         labeled, weak, strong = scores_by_view(learner, batch)
         mean = memory(weak.softmax(dim=1).mean(dim=0))
         favor = self.strength * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
+from headstart.training.pool import scores_by_view
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 
 @final
-class FreeMatch(GradientMethod):
+class FreeMatch(SemiSupervised):
     """Does what fix_match does, with thresholds that follow the mean confidence, scaled by how often each class is predicted.
 
     No threshold must be chosen: early and on hard tasks it is low and every class gets pictures, later it rises. A fairness term
@@ -35,41 +32,23 @@ class FreeMatch(GradientMethod):
 
     Reference: Wang et al., "FreeMatch", ICLR 2023, eqs. 3 to 12.
     Differs: running means are corrected for their beginning in place of starting at 1 / classes, as the ridge head is no blank
-        start; classes that no picture of the batch is predicted as are left out of the fairness term; strong views change colors
-        and hide a square in place of RandAugment; training starts from the ridge head, and views are computed once where the
-        first part of the network is frozen.
+        start; classes that no picture of the batch is predicted as are left out of the fairness term.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
-        unlabeled_weight: Weight of the loss on unlabeled pictures.
         fairness_weight: Weight of the fairness term.
         decay: Of the running means a step.
     """
 
     summary: ClassVar[str] = "FixMatch with thresholds that follow the network's own confidence"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     fairness_weight: Annotated[float, Field(ge=0, le=1)] = 0.01
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, Means(self.decay, task.num_classes))
+    def memory(self, task: Task, backbone: Backbone) -> Means:
+        return Means(self.decay, task.num_classes)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, Means)
+        memory = cast(Means, learner.extra)
         labeled, weak, strong = scores_by_view(learner, batch)
         confidence, probs, shares = memory(weak.softmax(dim=1))
         targets = confident_targets(weak.softmax(dim=1), adaptive_thresholds(confidence, probs))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 from pydantic import Field
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.data.views import ViewName
 from headstart.losses.consistency import squared_difference
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_of, streams_with_pool
+from headstart.training.pool import learner_with_memory, scores_of
 from headstart.training.ramps import gaussian_ramp
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
@@ -26,7 +25,7 @@ RAMP_END = 0.27
 
 
 @final
-class MeanTeacher(GradientMethod):
+class MeanTeacher(SemiSupervised):
     """Trains on labeled pictures and asks that predictions for an unlabeled one agree with those of a teacher on another view.
 
     The teacher is the running average of the network's weights, which is steadier and mostly better than the network.
@@ -36,32 +35,19 @@ class MeanTeacher(GradientMethod):
     Hurts: seldom; in short trainings the teacher hardly differs from the network.
 
     Reference: Tarvainen & Valpola, "Mean teachers are better role models", NeurIPS 2017, section 2 and appendix B.1.
-    Differs: labeled pictures are not asked to agree; the decay does not change over the training but for its first steps; what is
-        deployed is the average that the training itself keeps; training starts from the ridge head, and views are computed once
-        where the first part of the network is frozen.
+    Differs: labeled pictures are not asked to agree; the decay does not change over the training but for its first steps; what
+        is deployed is the average that the training itself keeps.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one.
         unlabeled_weight: Largest weight of the difference; 100 in the paper.
         decay: Of the teacher's weights a step; 0.99 while the paper's weight grows, 0.999 later.
     """
 
     summary: ClassVar[str] = "Predictions for unlabeled pictures follow those of the network's running average"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+    unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "weak")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
     unlabeled_weight: Annotated[float, Field(ge=0, le=100)] = 10.0
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak", "weak"))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         learner = learner_with_memory(backbone, task)
@@ -69,8 +55,7 @@ class MeanTeacher(GradientMethod):
         return learner
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, Teacher)
+        memory = cast(Teacher, learner.extra)
         train, pool = batch["train"], batch["unlabeled"]
         labeled, student = scores_of(learner, train.images, pool.images)
         teacher = memory(learner, pool.also[0]).softmax(dim=1)
@@ -81,6 +66,5 @@ class MeanTeacher(GradientMethod):
         }
 
     def after_step(self, learner: Classifier, step: int) -> None:
-        memory = learner.extra
-        assert isinstance(memory, Teacher)
+        memory = cast(Teacher, learner.extra)
         memory.update(learner, min(self.decay, 1 - 1 / (step + 1)))

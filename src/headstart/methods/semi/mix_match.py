@@ -9,28 +9,24 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.seeds import generator_for
-from headstart.data.streams import Stream
-from headstart.data.task import Task
+from headstart.data.views import ViewName
 from headstart.losses.consistency import squared_difference
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import sharpened
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import Ratio, SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
 from headstart.training.mixing import mixed_in_pairs
-from headstart.training.pool import fixed_scores, learner_with_memory, streams_with_pool
+from headstart.training.pool import fixed_scores
 from headstart.training.ramps import linear_ramp
-from headstart.training.settings import Training
 
 RAMP_END = 0.4
 """Share of the training over which the weight grows."""
 
 
 @final
-class MixMatch(GradientMethod):
+class MixMatch(SemiSupervised):
     """Guesses the classes of unlabeled pictures, sharpens the guesses, and blends all pictures and labels in pairs.
 
     The guess is the mean prediction over two weak views. Blended pictures keep the network from being sure between classes.
@@ -41,11 +37,9 @@ class MixMatch(GradientMethod):
 
     Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eqs. 2 to 14.
     Differs: behind a frozen first part activations are blended in place of pictures (as in Verma et al., "Manifold Mixup", ICML
-        2019), and each picture has a few views that are computed once; training starts from the ridge head.
+        2019), and each picture has a few views that are computed once.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; each is shown in two views.
         unlabeled_weight: Weight of the squared difference on unlabeled pictures; 75 on CIFAR-10, 250 on SVHN in the paper.
         temperature: Of the sharpening.
@@ -53,23 +47,12 @@ class MixMatch(GradientMethod):
     """
 
     summary: ClassVar[str] = "Sharpened guesses for unlabeled pictures, all pictures blended in pairs"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+    unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "weak")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
+    unlabeled_ratio: Ratio = 1
     unlabeled_weight: Annotated[float, Field(ge=0, le=250)] = 75.0
     temperature: Annotated[float, Field(ge=0.1, le=1)] = 0.5
     alpha: Annotated[float, Field(ge=0.01, le=2)] = 0.75
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak", "weak"))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         train, pool = batch["train"], batch["unlabeled"]

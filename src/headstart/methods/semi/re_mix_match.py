@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
@@ -10,25 +10,23 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.seeds import generator_for
-from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.data.views import ViewName
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distribution_alignment import aligned
 from headstart.losses.pseudo_labels import sharpened
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import Ratio, SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
 from headstart.training.mixing import mixed_in_pairs
-from headstart.training.pool import fixed_scores, learner_with_memory, scores_of, streams_with_pool
+from headstart.training.pool import fixed_scores, scores_of
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 DECAY = 1 - 1 / 128
 
 
 @final
-class ReMixMatch(GradientMethod):
+class ReMixMatch(SemiSupervised):
     """Guesses the classes of unlabeled pictures on weak views, and asks strong views and blends of all pictures for them.
 
     The guesses are scaled so that classes come up as often as among labeled pictures, then sharpened.
@@ -39,14 +37,11 @@ class ReMixMatch(GradientMethod):
     Hurts: where the shares of the classes differ between labeled and unlabeled pictures.
 
     Reference: Berthelot et al., "ReMixMatch", ICLR 2020, algorithm 1 and eq. 5.
-    Differs: no rotation is predicted, as what a frozen first part makes of a picture cannot be turned; two strong views in place
-        of eight; strong views change colors and hide a square in place of CTAugment; the running mean of the predictions decays
-        in place of ending after 128 batches; behind a frozen part activations are blended, and views are computed once; training
-        starts from the ridge head.
+    Differs: no rotation is predicted, as what a frozen first part makes of a picture cannot be turned; two strong views in
+        place of eight; the running mean of the predictions decays in place of ending after 128 batches; behind a frozen part
+        activations are blended, and views are computed once.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; each is shown in three views.
         unlabeled_weight: Weight of the loss on blends of unlabeled pictures.
         anchor_weight: Weight of the loss on one strong view that is not blended.
@@ -55,26 +50,17 @@ class ReMixMatch(GradientMethod):
     """
 
     summary: ClassVar[str] = "MixMatch with aligned guesses from weak views as targets of strong ones"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+    labeled_views: ClassVar[tuple[ViewName, ...]] = ("strong",)
+    unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong", "strong")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
+    unlabeled_ratio: Ratio = 1
     unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.5
     anchor_weight: Annotated[float, Field(ge=0, le=10)] = 0.5
     temperature: Annotated[float, Field(ge=0.1, le=1)] = 0.5
     alpha: Annotated[float, Field(ge=0.01, le=2)] = 0.75
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(
-            task, self.unlabeled_ratio, self.flip, labeled=("strong",), unlabeled=("weak", "strong", "strong")
-        )
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, Shares(torch.from_numpy(task.train.class_counts / len(task.train)).float()))
+    def memory(self, task: Task, backbone: Backbone) -> Shares:
+        return Shares(torch.from_numpy(task.train.class_counts / len(task.train)).float())
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         train, pool = batch["train"], batch["unlabeled"]
@@ -93,8 +79,7 @@ class ReMixMatch(GradientMethod):
 
     def _guesses(self, learner: Classifier, images: Tensor) -> Tensor:
         """Aligned, sharpened probabilities of weak views, [batch, class]."""
-        memory = learner.extra
-        assert isinstance(memory, Shares)
+        memory = cast(Shares, learner.extra)
         (scores,) = fixed_scores(learner, images)
         probs = scores.softmax(dim=1)
         return sharpened(aligned(probs, memory.labeled, memory.predicted(probs.mean(dim=0))), self.temperature)

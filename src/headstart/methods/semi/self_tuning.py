@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
@@ -10,21 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.data.views import ViewName
 from headstart.losses.contrastive import supervised_info_nce
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import Ratio, SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.key_queue import KeyQueue
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, streams_with_pool
-from headstart.training.settings import Training
 
 
 @final
-class SelfTuning(GradientMethod):
+class SelfTuning(SemiSupervised):
     """Draws features of pictures of one label or pseudo-label together, and trains the head on true labels alone.
 
     A wrong pseudo-label then hurts less: a picture is always drawn to its own other view too, and the head never learns from it.
@@ -35,12 +32,9 @@ class SelfTuning(GradientMethod):
 
     Reference: Wang et al., "Self-Tuning for Data-Efficient Deep Learning", ICML 2021, eqs. 5 and 6 (pseudo group contrast).
     Differs: one queue for all classes in place of one a class; keys come from the network itself, not from a slower copy; the
-        other keys of the batch count as if they were in the queue; strong views give keys and weak ones queries; training starts
-        from the ridge head, and views are computed once where the first part of the network is frozen.
+        other keys of the batch count as if they were in the queue; strong views give keys and weak ones queries.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; 1 in the paper.
         unlabeled_weight: Weight of the contrast, on labeled and unlabeled pictures.
         temperature: Divides the cosines.
@@ -49,29 +43,18 @@ class SelfTuning(GradientMethod):
     """
 
     summary: ClassVar[str] = "Features are drawn to those of the same label or pseudo-label; the head sees true labels only"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
+    labeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 1
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+    unlabeled_ratio: Ratio = 1
     temperature: Annotated[float, Field(ge=0.01, le=1)] = 0.07
     width: Annotated[int, Field(ge=8, le=1024)] = 128
     keys_per_class: Annotated[int, Field(ge=1, le=256)] = 32
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, labeled=("weak", "strong"))
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        memory = Contrast(backbone.feature_width, self.width, self.keys_per_class * task.num_classes)
-        return learner_with_memory(backbone, task, memory)
+    def memory(self, task: Task, backbone: Backbone) -> Contrast:
+        return Contrast(backbone.feature_width, self.width, self.keys_per_class * task.num_classes)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, Contrast)
+        memory = cast(Contrast, learner.extra)
         train, pool = batch["train"], batch["unlabeled"]
         features = learner.features(torch.cat([train.images, pool.images]))
         scores, num_labeled = learner.head(features), len(train.images)

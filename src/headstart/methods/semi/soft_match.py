@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distribution_alignment import aligned
 from headstart.losses.pseudo_labels import confident_targets
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
+from headstart.training.pool import scores_by_view
 from headstart.training.running_mean import RunningMean
-from headstart.training.settings import Training
 
 
 @final
-class SoftMatch(GradientMethod):
+class SoftMatch(SemiSupervised):
     """Does what fix_match does, but no picture is left out: below the mean confidence its weight falls along a Gaussian.
 
     Mean and width follow the network's confidence; probabilities are scaled to equal shares of the classes before weights are
@@ -35,39 +32,22 @@ class SoftMatch(GradientMethod):
     Hurts: where classes are far from equally frequent among the unlabeled pictures.
 
     Reference: Chen et al., "SoftMatch", ICLR 2023, eqs. 5 to 8.
-    Differs: running means are corrected for their beginning in place of starting at 1 / classes and 1; the variance of a batch is
-        that of its rows, without B / (B - 1); strong views change colors and hide a square in place of RandAugment; training
-        starts from the ridge head, and views are computed once where the first part of the network is frozen.
+    Differs: running means are corrected for their beginning in place of starting at 1 / classes and 1; the variance of a batch
+        is that of its rows, without B / (B - 1).
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
-        unlabeled_ratio: Unlabeled rows a step for each labeled one (mu in the paper, 7 there).
-        unlabeled_weight: Weight of the loss on unlabeled pictures.
         decay: Of the running means a step.
     """
 
     summary: ClassVar[str] = "FixMatch with weights that fall smoothly below the mean confidence"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task, Means(self.decay, task.num_classes))
+    def memory(self, task: Task, backbone: Backbone) -> Means:
+        return Means(self.decay, task.num_classes)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        memory = learner.extra
-        assert isinstance(memory, Means)
+        memory = cast(Means, learner.extra)
         labeled, weak, strong = scores_by_view(learner, batch)
         probs = weak.softmax(dim=1)
         targets = confident_targets(probs) * memory.weights(probs)[:, None]

@@ -7,21 +7,16 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import sharpened
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_by_view, streams_with_pool
-from headstart.training.settings import Training
+from headstart.training.pool import scores_by_view
 
 
 @final
-class UDA(GradientMethod):
+class UDA(SemiSupervised):
     """Trains strong views of unlabeled pictures on the sharpened prediction for their weak views, where that one is confident.
 
     Soft targets tell more than one class; sharpening keeps them from being a mere copy.
@@ -32,37 +27,18 @@ class UDA(GradientMethod):
 
     Reference: Xie et al., "Unsupervised Data Augmentation for Consistency Training", NeurIPS 2020, eq. 1 and section 3.2.
     Differs: cross-entropy in place of the Kullback-Leibler divergence, whose gradient is the same; labeled pictures count from
-        the first step on, without training signal annealing; strong views change colors and hide a square in place of
-        RandAugment; training starts from the ridge head, and views are computed once where the first part of the network is
-        frozen.
+        the first step on, without training signal annealing.
 
     Attributes:
-        depth: How far training reaches down; see lp_ft.
-        flip: Whether views mirror half of the pictures; off, as mirroring changes the class of digits and text.
         unlabeled_ratio: Unlabeled rows a step for each labeled one; 7 and more in the paper.
-        unlabeled_weight: Weight of the loss on unlabeled pictures.
         threshold: Probability of the likeliest class from which a picture counts.
         temperature: Of the sharpening.
     """
 
     summary: ClassVar[str] = "Strong views of unlabeled pictures follow sharpened predictions for weak ones"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "unlabeled")
 
-    depth: Depth = "middle"
-    flip: bool = False
-    unlabeled_ratio: Annotated[int, Field(ge=1, le=7)] = 3
-    unlabeled_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.8
     temperature: Annotated[float, Field(ge=0.1, le=1)] = 0.4
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip)
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        return learner_with_memory(backbone, task)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         labeled, weak, strong = scores_by_view(learner, batch)
