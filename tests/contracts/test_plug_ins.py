@@ -52,8 +52,10 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.features.feature_set import LabeledFeatures
+from headstart.scores import ranking
 
 
+@ranking()
 def toy_spread(labeled: LabeledFeatures) -> float | None:
     """The variance of the class means, summed over features."""
     means = [labeled.features[labeled.labels == label].mean(axis=0) for label in np.unique(labeled.labels)]
@@ -176,6 +178,26 @@ def test_a_toy_score_is_listed_and_used():
     assert "toy_spread" in SCORES.names()
     data = LabeledFeatures(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1]))
     assert SCORES.get("toy_spread")(data) == 25.0
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_score_that_ranks_is_combined_with_the_others():
+    from headstart.features.feature_set import FeatureSet
+    from headstart.planning.combine import combine, half_samples
+    from headstart.planning.rank import evidence_of
+
+    labels, random = np.arange(14) % 2, np.random.default_rng(0)
+    halves = half_samples(labels, 0)
+
+    def of(scale: float, shift: float):
+        rows = random.normal(size=(14, 3)) + shift * labels[:, None]
+        return evidence_of(FeatureSet((scale * rows,), None, None, ("only",)), labels, halves)
+
+    found = {"near": of(1, 0), "far": of(1, 9)}
+    assert [len(one.by_draw["toy_spread"]) for one in found.values()] == [24, 24]
+    assert combine(found, halves, 0.5).ranks == {"near": 2.0, "far": 1.0}
+    low = found["far"].model_copy(update={"scores": found["far"].scores | {"toy_spread": -1.0}})
+    assert combine(found | {"far": low}, halves, 0.5).ranks == {"near": 1.75, "far": 1.25}
 
 
 @pytest.mark.usefixtures("plug_in")

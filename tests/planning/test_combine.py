@@ -31,15 +31,14 @@ def made(logme, knn, ridge, num_correct=40):
     noise -= noise.mean()
     return Evidence(
         scores={"logme": logme, "knn": knn, "ridge_loo": ridge, "leep": None},
-        hits=tuple(knn + noise),
-        losses=tuple(-ridge + noise),
+        by_row={"knn": tuple(knn + noise), "ridge_loo": tuple(ridge - noise)},
+        by_draw={"logme": tuple(logme + generator.normal(size=24) * 0.001)},
         num_correct=num_correct,
-        logme_draws=tuple(logme + generator.normal(size=24) * 0.001),
         seconds=0.0,
     )
 
 
-def test_rank_is_the_mean_rank_of_three_scores():
+def test_rank_is_the_mean_rank_of_the_ranking_scores():
     verdict = combine(
         {"x": made(-0.1, 0.9, -0.5), "y": made(-0.2, 0.7, -0.3), "z": made(-0.3, 0.8, -0.7)}, half_samples(LABELS, 0), 0.5
     )
@@ -122,7 +121,7 @@ def test_labels_that_are_noise_are_indistinguishable():
 
 def test_half_the_rows_favoring_another_does_not_move_the_leader():
     lowered = made(-0.1, 0.9, -0.3)
-    lowered = lowered.model_copy(update={"logme_draws": tuple(value - 1 for value in lowered.logme_draws)})
+    lowered = lowered.model_copy(update={"by_draw": {"logme": tuple(value - 1 for value in lowered.by_draw["logme"])}})
     verdict = combine({"x": lowered, "y": made(-0.2, 0.9, -0.3)}, half_samples(LABELS, 0), 0.5)
     assert verdict.first_probability["x"] == 1.0
 
@@ -146,5 +145,18 @@ def test_the_mean_of_a_half_varies_as_the_mean_of_all_rows_does():
 def test_evidence_can_be_written_and_read():
     one = evidence(1.0, 0, np.repeat([0, 1], [3, 1]))
     again = Evidence.from_json(one.to_json())
-    np.testing.assert_array_equal(again.logme_draws, one.logme_draws)
-    assert again.scores == one.scores
+    np.testing.assert_array_equal(again.by_draw["logme"], one.by_draw["logme"])
+    assert (again.scores, again.by_row) == (one.scores, one.by_row)
+
+
+def test_evidence_of_the_first_format_is_read():
+    one = made(-0.1, 0.9, -0.3)
+    old = {
+        "scores": one.scores,
+        "hits": one.by_row["knn"],
+        "losses": [-value for value in one.by_row["ridge_loo"]],
+        "num_correct": 40,
+        "logme_draws": one.by_draw["logme"],
+        "seconds": 0.0,
+    }
+    assert Evidence.from_dict(old) == one

@@ -66,6 +66,6 @@ def test_perfect_features_stay_finite():
 def test_draws_equal_the_score_of_their_rows(draw):
     rows = draw()
     draws = [np.arange(0, 47, 2), np.arange(5, 40), np.flatnonzero(rows.labels == 1)]
-    found = logme_of_draws(rows.features, rows.labels, draws)
+    found = logme_of_draws(rows, draws)
     np.testing.assert_allclose(found[:2], [logme(rows.take(draw)) for draw in draws[:2]], atol=1e-8)
     assert np.isnan(found[2])

@@ -15,6 +15,17 @@ from headstart.core.errors import PlanError, did_you_mean
 from headstart.core.moved import MOVED
 
 T = TypeVar("T")
+Entry = TypeVar("Entry", bound=Callable[..., Any])
+
+
+def marked(**properties: Any) -> Callable[[Entry], Entry]:
+    """A decorator that puts properties on a function that is an entry of a catalog; see `Catalog.having`."""
+
+    def mark(entry: Entry) -> Entry:
+        vars(entry).update(properties)
+        return entry
+
+    return mark
 
 
 class Catalog(Generic[T]):
@@ -104,6 +115,10 @@ class Catalog(Generic[T]):
     def all(self) -> dict[str, T]:
         """Every entry by name."""
         return {name: self.get(name) for name in self.names()}
+
+    def having(self, mark: str) -> dict[str, Any]:
+        """By name, that property of every entry that has it, such as `marked` gives."""
+        return {name: getattr(entry, mark) for name, entry in self.all().items() if hasattr(entry, mark)}
 
 
 def is_final_class(base: type) -> Callable[[Any], bool]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
 from headstart.core.types import Floats, Integers
 from headstart.features.linear_algebra import RowSpace, row_space
 from headstart.features.rows import Rows, taken
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,17 @@ class LabeledFeatures:
         """The row space of the centered features, in float64: computed once for all scores that need it."""
         exact = np.asarray(self.features, np.float64)
         return row_space(exact - exact.mean(axis=0))
+
+    @cached_property
+    def _computed(self) -> dict[Callable[[LabeledFeatures], Any], Any]:
+        return {}
+
+    def once(self, compute: Callable[[LabeledFeatures], Result]) -> Result:
+        """What a function says of these features, computed once for all who ask."""
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        result: Result = self._computed[compute]
+        return result
 
     def take(self, rows: Integers) -> LabeledFeatures:
         """Those rows."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import rankdata
 
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.evaluation.intervals import wilson
@@ -19,23 +20,31 @@ LEAST_SHARE = 0.05
 LONGEST_SHORTLIST = 3
 
 
+def _by_score(values: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 named the values of the three ranking scores there were then."""
+    if "logme_draws" not in values:
+        return values
+    rest = {name: value for name, value in values.items() if name not in ("hits", "losses", "logme_draws")}
+    by_row = {"knn": values["hits"], "ridge_loo": [-loss for loss in values["losses"]]}
+    return rest | {"by_row": by_row, "by_draw": {"logme": values["logme_draws"]}}
+
+
 class Evidence(Record):
     """What the labeled rows say about one candidate.
 
     Attributes:
-        scores: Every score by name; None where it does not apply. The combined ones are "logme", "knn" and "ridge_loo".
-        hits: Per row, whether its nearest other row has its label.
-        losses: Per row, the leave-one-out negative log-likelihood of the ridge head.
+        scores: Every score by name; None where it does not apply.
+        by_row: Of ranking scores that are means over rows, the value of each row.
+        by_draw: Of other ranking scores, the value on each of the first half-samples; nan where it is not defined.
         num_correct: Rows that the ridge head gets right when they are left out.
-        logme_draws: LogME on each of the first half-samples; nan where a half-sample has one class only.
         seconds: Time spent.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (_by_score,)
     scores: dict[str, float | None]
-    hits: tuple[float, ...]
-    losses: tuple[float, ...]
+    by_row: dict[str, tuple[float, ...]]
+    by_draw: dict[str, tuple[float, ...]]
     num_correct: int
-    logme_draws: tuple[float, ...]
     seconds: float
 
 
@@ -45,7 +54,7 @@ class Combined:
 
     Attributes:
         order: Names, best first.
-        ranks: Mean rank over LogME, nearest neighbor and ridge leave-one-out; 1 is best.
+        ranks: Mean rank over the ranking scores; 1 is best.
         first_probability: Share of the draws in which each ranks first; ties are shared.
         confidence_set: Names that the draws cannot put behind the leader, in order.
         shortlist: Names to prove by real fits; no canaries.
@@ -91,9 +100,9 @@ def half_samples(labels: Integers, seed: int, num_draws: int = NUM_DRAWS) -> Boo
 def combine(
     evidence: Mapping[str, Evidence], halves: Booleans, chance: float, canaries: frozenset[str] = frozenset(), prior: str = ""
 ) -> Combined:
-    """Rank candidates by the mean rank of three scores, and say how sure that is.
+    """Rank candidates by the mean rank of the ranking scores, and say how sure that is.
 
-    LogME, 1-nearest-neighbor and ridge leave-one-out are combined; the other scores are shown, as adding them did not help.
+    These are LogME, 1-nearest-neighbor and ridge leave-one-out; the other scores are shown, as adding them did not help.
 
     Args:
         evidence: By candidate, all on the same rows and draws.
@@ -106,12 +115,14 @@ def combine(
         The verdict.
 
     Reference: Renggli et al., "Which model to transfer?", CVPR 2022: shortlist the best by prior next to the best by score.
-    Differs: mean rank of three scores; candidates stay listed when they lead in at least 5 % of the draws.
+    Differs: mean rank of several scores; candidates stay listed when they lead in at least 5 % of the draws.
     """
     names = list(evidence)
-    full = np.array([[_value(evidence[name].scores.get(score)) for score in ("logme", "knn", "ridge_loo")] for name in names])
+    scores = sorted(set.intersection(*({*one.by_row, *one.by_draw} for one in evidence.values())))
+    full = np.array([[_value(evidence[name].scores.get(score)) for score in scores] for name in names])
     ranks = _mean_ranks(full[None])[0]
-    draws = _mean_ranks(_drawn(list(evidence.values()), full[:, 0], halves))
+    drawn = [_drawn(score, list(evidence.values()), full[:, place], halves) for place, score in enumerate(scores)]
+    draws = _mean_ranks(np.stack(drawn, axis=2))
     leading = draws <= draws.min(axis=1, keepdims=True) + 1e-9
     first = (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0)
     order = sorted(range(len(names)), key=lambda index: (ranks[index], -first[index], names[index]))
@@ -121,7 +132,7 @@ def combine(
     ordered = tuple(names[index] for index in order)
     known = [name for name in ordered if name not in canaries]
     top = evidence[known[0]] if known else evidence[ordered[0]]
-    lucky = bool(wilson(top.num_correct, len(top.losses)).low <= chance)
+    lucky = bool(wilson(top.num_correct, halves.shape[1]).low <= chance)
     return Combined(
         order=ordered,
         ranks={name: float(rank) for name, rank in zip(names, ranks, strict=True)},
@@ -142,23 +153,21 @@ def _mean_ranks(values: Floats) -> Floats:
     return np.asarray(rankdata(-np.round(values, 10), axis=1).mean(axis=2))
 
 
-def _drawn(evidence: list[Evidence], logme: Floats, halves: Booleans) -> Floats:
-    """The three scores on every draw, [draw, candidate, score].
+def _drawn(score: str, evidence: list[Evidence], full: Floats, halves: Booleans) -> Floats:
+    """A score on every half-sample, [draw, candidate].
 
-    LogME costs more, so that it is computed for the first draws only, which the later ones use again; its draws are moved to
-    the value of all rows, because half the rows favor simpler features.
+    Scores that are no means over rows are known on the first draws only, which the later ones use again; these are moved to the
+    value of all rows, because half the rows favor simpler features.
     """
-    shares = halves / halves.sum(axis=1, keepdims=True)
-    hits = shares @ np.array([one.hits for one in evidence]).T
-    losses = shares @ np.array([one.losses for one in evidence]).T
-    parts = np.array([one.logme_draws for one in evidence]).T.reshape(-1, len(evidence))
+    if all(score in one.by_row for one in evidence):
+        shares = halves / halves.sum(axis=1, keepdims=True)
+        return np.asarray(shares @ np.array([one.by_row[score] for one in evidence]).T)
+    known = np.where(np.isfinite(full), full, -1e9)
+    parts = np.array([one.by_draw[score] for one in evidence]).T.reshape(-1, len(evidence))
     parts = parts[~np.isnan(parts).any(axis=1)]
-    if len(parts):
-        moved = parts - parts.mean(axis=0) + np.where(np.isfinite(logme), logme, -1e9)
-        again = moved[np.arange(len(halves)) % len(moved)]
-    else:
-        again = np.tile(np.where(np.isfinite(logme), logme, -1e9), (len(halves), 1))
-    return np.stack([again, hits, -losses], axis=2)
+    if not len(parts):
+        return np.tile(known, (len(halves), 1))
+    return np.asarray((parts - parts.mean(axis=0) + known)[np.arange(len(halves)) % len(parts)])
 
 
 def _shortlist(known: list[str], alike: tuple[str, ...], prior: str) -> tuple[str, ...]:

@@ -16,22 +16,19 @@ from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import DataError, PlanError
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
-from headstart.core.types import Booleans, Integers
+from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.intervals import wilson
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet, LabeledFeatures
 from headstart.features.representation import Representation
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.temperature import row_losses
 from headstart.planning.combine import NUM_EVIDENCE_DRAWS, Combined, Evidence, combine, half_samples
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.learned_labels import check_not_learned
 from headstart.planning.ranking import RankedCandidate, Ranking
 from headstart.scores import SCORES
-from headstart.scores.knn import nearest_neighbor_hits
-from headstart.scores.logme import logme_of_draws
+from headstart.scores.ridge_loo import ridge_head
 
 ROWS_A_CLASS = 100
 MOST_ROWS = 2_000
@@ -166,21 +163,27 @@ def evidence_of(features: FeatureSet, labels: Integers, halves: Booleans) -> Evi
     matrix = Representation.fitted(features, "stages").matrix(features)
     logits = features.source_logits
     labeled = LabeledFeatures(matrix, labels, None if logits is None else softmax(np.asarray(logits, np.float64), axis=1))
-    fit = fit_ridge(matrix, labels, int(labels.max()) + 1)
-    judged = labels[fit.judged]
-    losses = row_losses(fit.loo_scores, judged, fit.temperature)
-    hits = nearest_neighbor_hits(labeled)
-    scores: dict[str, float | None] = {"ridge_loo": -float(losses.mean()), "knn": float(hits.mean())}
-    scores |= {name: SCORES.get(name)(labeled) for name in SCORES.names() if name not in scores}
+    scores = {name: score(labeled) for name, score in SCORES.all().items()}
+    rows_of = SCORES.having("by_row")
+    by_row = {name: labeled.once(rows) for name, rows in rows_of.items() if rows and scores[name] is not None}
     drawn = [np.flatnonzero(half) for half in halves[: _num_evidence_draws(len(labels))]]
+    by_draw = {name: _by_draw(name, labeled, drawn) for name, rows in rows_of.items() if not rows}
+    head = labeled.once(ridge_head)
     return Evidence(
         scores=scores,
-        hits=tuple(hits.tolist()),
-        losses=tuple(losses.tolist()),
-        num_correct=int((fit.loo_scores.argmax(axis=1) == judged).sum()),
-        logme_draws=tuple(logme_of_draws(matrix, labels, drawn).tolist()),
+        by_row={name: tuple(values.tolist()) for name, values in by_row.items()},
+        by_draw={name: tuple(values.tolist()) for name, values in by_draw.items()},
+        num_correct=int((head.loo_scores.argmax(axis=1) == labels[head.judged]).sum()),
         seconds=time.perf_counter() - begun,
     )
+
+
+def _by_draw(name: str, labeled: LabeledFeatures, drawn: list[Integers]) -> Floats:
+    """A score on each sub-set of the rows; nan where it is not defined."""
+    by_draw = SCORES.having("by_draw")[name]
+    if by_draw:
+        return np.asarray(by_draw(labeled, drawn))
+    return np.array([SCORES.get(name)(labeled.take(rows)) for rows in drawn], np.float64)
 
 
 def _num_evidence_draws(num_rows: int) -> int:

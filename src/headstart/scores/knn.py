@@ -6,8 +6,26 @@ import numpy as np
 
 from headstart.core.types import Floats
 from headstart.features.feature_set import LabeledFeatures
+from headstart.scores import ranking
 
 
+def nearest_neighbor_hits(features: LabeledFeatures) -> Floats:
+    """The share of each row's nearest other rows that have its label, float64 [sample]; 0 or 1 where there is no tie."""
+    values = np.asarray(features.features, np.float64)
+    centered = values - values.mean(axis=0)
+    unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
+    hits = np.empty(len(unit))
+    for start in range(0, len(unit), 1024):
+        cosines = unit[start : start + 1024] @ unit.T
+        mine = np.arange(len(cosines))
+        cosines[mine, start + mine] = -np.inf
+        nearest = cosines >= cosines.max(axis=1, keepdims=True) - 1e-9
+        same = features.labels[None] == features.labels[start : start + 1024, None]
+        hits[start : start + 1024] = (nearest & same).sum(axis=1) / nearest.sum(axis=1)
+    return hits
+
+
+@ranking(by_row=nearest_neighbor_hits)
 def knn(labeled: LabeledFeatures) -> float | None:
     """The leave-one-out accuracy of the single nearest neighbor by cosine of centered features.
 
@@ -24,20 +42,4 @@ def knn(labeled: LabeledFeatures) -> float | None:
     """
     if len(labeled.labels) < 2 or len(np.unique(labeled.labels)) == 1:
         return None
-    return float(nearest_neighbor_hits(labeled).mean())
-
-
-def nearest_neighbor_hits(candidate: LabeledFeatures) -> Floats:
-    """The share of each row's nearest other rows that have its label, float64 [sample]; 0 or 1 where there is no tie."""
-    features = np.asarray(candidate.features, np.float64)
-    centered = features - features.mean(axis=0)
-    unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
-    hits = np.empty(len(unit))
-    for start in range(0, len(unit), 1024):
-        cosines = unit[start : start + 1024] @ unit.T
-        mine = np.arange(len(cosines))
-        cosines[mine, start + mine] = -np.inf
-        nearest = cosines >= cosines.max(axis=1, keepdims=True) - 1e-9
-        same = candidate.labels[None] == candidate.labels[start : start + 1024, None]
-        hits[start : start + 1024] = (nearest & same).sum(axis=1) / nearest.sum(axis=1)
-    return hits
+    return float(labeled.once(nearest_neighbor_hits).mean())

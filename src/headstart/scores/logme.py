@@ -8,11 +8,34 @@ from headstart.core.types import Floats, Integers
 from headstart.features.class_statistics import compact, one_hot
 from headstart.features.feature_set import LabeledFeatures
 from headstart.features.linear_algebra import RowSpace, row_space, row_space_of_gram
+from headstart.scores import ranking
 
 GRID = 120
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
+def logme_of_draws(features: LabeledFeatures, draws: list[Integers]) -> Floats:
+    """LogME of sub-sets of rows, from one matrix of inner products.
+
+    Args:
+        features: Features and labels.
+        draws: Rows of each sub-set.
+
+    Returns:
+        float64 [draw]; nan where a sub-set has one class only.
+    """
+    exact = np.asarray(features.features, np.float64)
+    gram = exact @ exact.T
+    values = np.empty(len(draws))
+    for index, rows in enumerate(draws):
+        part = gram[np.ix_(rows, rows)]
+        part = part - part.mean(axis=0) - part.mean(axis=1, keepdims=True) + part.mean()
+        evidence = _centered_evidence(row_space_of_gram(part), features.labels[rows])
+        values[index] = np.nan if evidence is None else evidence
+    return values
+
+
+@ranking(by_draw=logme_of_draws)
 def logme(labeled: LabeledFeatures) -> float | None:
     """How well linear models explain the labels, averaged over all such models: mean log evidence a row and class.
 
@@ -30,28 +53,6 @@ def logme(labeled: LabeledFeatures) -> float | None:
         observations, so that a constant offset is no evidence.
     """
     return _centered_evidence(labeled.space, labeled.labels)
-
-
-def logme_of_draws(features: Floats, labels: Integers, draws: list[Integers]) -> Floats:
-    """LogME of sub-sets of rows, from one matrix of inner products.
-
-    Args:
-        features: float [sample, feature].
-        labels: int64 [sample].
-        draws: Rows of each sub-set.
-
-    Returns:
-        float64 [draw]; nan where a sub-set has one class only.
-    """
-    exact = np.asarray(features, np.float64)
-    gram = exact @ exact.T
-    values = np.empty(len(draws))
-    for index, rows in enumerate(draws):
-        part = gram[np.ix_(rows, rows)]
-        part = part - part.mean(axis=0) - part.mean(axis=1, keepdims=True) + part.mean()
-        evidence = _centered_evidence(row_space_of_gram(part), labels[rows])
-        values[index] = np.nan if evidence is None else evidence
-    return values
 
 
 def _centered_evidence(space: RowSpace, labels: Integers) -> float | None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from headstart.core.types import Floats
 from headstart.features.class_statistics import compact
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.ridge_solver import fit_ridge
+from headstart.features.ridge_solver import RidgeFit, fit_ridge
+from headstart.features.temperature import row_losses
+from headstart.scores import ranking
 
 
+def ridge_head(features: LabeledFeatures) -> RidgeFit:
+    """The ridge head of these rows, with the scores of each row by the head that is fitted to the others."""
+    labels = compact(features.labels)
+    return fit_ridge(features.features, labels, int(labels.max()) + 1)
+
+
+def log_likelihoods(features: LabeledFeatures) -> Floats:
+    """The log-likelihood of each row's label by the head that is fitted to the others, after temperature, float64 [sample]."""
+    head = features.once(ridge_head)
+    return -row_losses(head.loo_scores, compact(features.labels)[head.judged], head.temperature)
+
+
+@ranking(by_row=log_likelihoods)
 def ridge_loo(labeled: LabeledFeatures) -> float | None:
-    """Minus the exact leave-one-out negative log-likelihood of a ridge head after temperature.
+    """The exact leave-one-out log-likelihood of a ridge head after temperature.
 
     Measures how well a probe does, not fine-tuning.
 
@@ -26,4 +40,4 @@ def ridge_loo(labeled: LabeledFeatures) -> float | None:
     labels = compact(labeled.labels)
     if len(labels) < 2 or labels.max() == 0:
         return None
-    return -float(np.min(fit_ridge(labeled.features, labels, int(labels.max()) + 1).losses))
+    return float(log_likelihoods(labeled).mean())
