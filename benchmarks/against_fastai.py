@@ -28,8 +28,9 @@ from benchmarks.limits import decode_only_rate, engine_only_rate
 from benchmarks.pictures import write_task
 from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart import chain
+from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.choice import REFERENCE
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.loading import load_backbone
 from headstart.cli._plans import plan_by_hand
 from headstart.core.predictions import Predictions
 from headstart.data.joined import concatenate

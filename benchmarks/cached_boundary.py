@@ -17,8 +17,9 @@ import torch
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.boundary import Boundary
+from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.base import Engine, Outputs
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Program
 from headstart.core.types import Bytes
 from headstart.data.images import ImageSet

@@ -24,7 +24,8 @@ from PIL import Image
 
 from benchmarks._adapting import AUTOMATIC, LABELED, Case, Cell, cells_of, closed_forms, fill, table
 from benchmarks.protocol import arguments
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.images import ArrayImages, FileImages, ImageSet

@@ -29,7 +29,8 @@ from benchmarks.limits import arithmetic_rows, decode_only_rate, engine_only_rat
 from benchmarks.pictures import image_set_of, jpegs, pngs
 from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.data.images import ImageSet
 from headstart.data.splitting import read_task
 from headstart.features.extract import features_of

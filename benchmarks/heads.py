@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.limits import matrix_rate
 from benchmarks.protocol import arguments, show
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.types import Floats
 from headstart.data.splitting import read_task
 from headstart.features.extract import features_of

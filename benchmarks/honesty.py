@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.protocol import arguments, show
 from headstart import chain
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.checks.inspection import inspect
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.steps import Steps

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.protocol import arguments
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import HeadstartError
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps

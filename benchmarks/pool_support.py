@@ -21,7 +21,8 @@ import numpy as np
 
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.checks.pool_differs import pool_differs
 from headstart.data.splitting import read_task
 from headstart.data.task import Task

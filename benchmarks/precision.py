@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.protocol import arguments, empty_cache, mean_and_interval, show
+from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.choice import REFERENCE, engine_names, wished_engine
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.loading import load_backbone
 from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of

@@ -20,7 +20,8 @@ from PIL import Image
 
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.backbones.catalog import card_of, pretrained
+from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.data.splitting import read_task

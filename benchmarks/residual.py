@@ -14,7 +14,8 @@ from scipy.special import log_softmax
 
 from benchmarks.methods import BACKBONE, task_of
 from benchmarks.protocol import arguments
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.features.extract import features_of
 from headstart.methods.finetune.residual import Residual
 from headstart.planning.inputs import input_pixels_for

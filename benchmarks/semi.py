@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.protocol import arguments, show
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.splitting import read_task

@@ -15,9 +15,10 @@ from sklearn.datasets import load_digits
 
 from headstart import pretraining
 from headstart.applying import evaluate_on, predict
+from headstart.backbones.catalog import card_of, pretrained
 from headstart.backbones.learned import learned_by
 from headstart.backbones.lineage import lineage_of
-from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.backbones.loading import load_backbone
 from headstart.chain import run as headstart_run
 from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError

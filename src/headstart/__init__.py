@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.applying import predict
-    from headstart.backbones.loading import load_backbone, pretrained
+    from headstart.backbones.catalog import pretrained
+    from headstart.backbones.loading import load_backbone
     from headstart.chain import decide, fit, run
     from headstart.checks.inspection import inspect
     from headstart.core.evaluation import Evaluation
@@ -54,7 +55,7 @@ _PLACES = {
     "inspect": "headstart.checks.inspection",
     "load_backbone": "headstart.backbones.loading",
     "predict": "headstart.applying",
-    "pretrained": "headstart.backbones.loading",
+    "pretrained": "headstart.backbones.catalog",
     "rank": "headstart.planning.rank",
     "read_task": "headstart.data.splitting",
     "run": "headstart.chain",

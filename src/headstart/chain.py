@@ -12,8 +12,8 @@ from typing import Any
 
 from headstart import runs
 from headstart.applying import forgotten_by
+from headstart.backbones.catalog import card_of, packaged
 from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
-from headstart.backbones.loading import card_of, pretrained
 from headstart.backbones.pretrained import Pretrained
 from headstart.checks.inspection import inspect
 from headstart.core.errors import ExportError, PlanError
@@ -167,7 +167,7 @@ def _cards(request: Request) -> list[Pretrained]:
         )
     if request.pretrained:
         return [card_of(name) for name in request.pretrained]
-    return [card for card in pretrained() if card.available and card.provider == "packaged"]
+    return packaged()
 
 
 def _ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:

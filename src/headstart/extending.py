@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.applying import check_classes, task_of
+from headstart.backbones.catalog import provider_of
 from headstart.backbones.learned import keep_learned, learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
@@ -64,7 +65,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
         tests = _tests_of(run, task)
         known = _known_to(run, task, tests)
         addition = read_addition(str(place), model.classes, run.plan.seed, known)
-    if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
+    if addition.learn.images.embedded != (not provider_of(model.backbone.card).takes_pictures):
         held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
         raise DataError(f"{place} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
     folder = out or run.folder.with_name(f"{run.folder.name}-{fingerprint_of([str(run.folder), addition.fingerprint])[:8]}")

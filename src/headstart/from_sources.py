@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import write_atomically

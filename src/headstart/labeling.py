@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.backbones.loading import pretrained as known_cards
+from headstart.backbones.catalog import packaged
 from headstart.core.errors import PlanError
 from headstart.core.records import write_atomically
 from headstart.data.splitting import read_task
@@ -129,4 +129,4 @@ def _relative(name: str, folder: Path) -> str:
 def _first_card(task: Task) -> str:
     if task.train.images.embedded or (task.unlabeled and task.unlabeled.images.embedded):
         return "embeddings"
-    return next(card.name for card in known_cards() if card.available and card.provider == "packaged")
+    return packaged()[0].name

@@ -8,8 +8,8 @@ from typing import Any
 
 from headstart import runs
 from headstart.backbones import lineage
+from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.lineage import Lineage
-from headstart.backbones.loading import card_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.own_runs import enlist, run_of
 from headstart.core.errors import DataError, PlanError
@@ -102,7 +102,7 @@ def pretrain(
         place=str(source),
         method=method,
         pretrained=card.name,
-        weights=weights or ("none" if card.provider == "small_cnn" else "pretrained"),
+        weights=weights or ("none" if provider_of(card).trainable_only else "pretrained"),
         minutes=minutes,
         settings=settings or {},
         seed=seed,

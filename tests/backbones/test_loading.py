@@ -10,12 +10,13 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.backbones.catalog import card_of, pretrained
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError, PretrainedError
 
 
 def test_listing_cards_does_not_import_torch() -> None:
-    code = "import sys; from headstart.backbones.loading import pretrained; pretrained(); assert 'torch' not in sys.modules"
+    code = "import sys; from headstart.backbones.catalog import pretrained; pretrained(); assert 'torch' not in sys.modules"
     source = Path(__file__).parents[2] / "src"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(source), "HOME": str(source)})
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.small_cnn import SmallCnn, plan_of
 from headstart.core.errors import PretrainedError
 

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.state_dicts import fill_strictly
 from headstart.core.errors import PretrainedError
 
@@ -193,7 +194,7 @@ def _agrees(message: str, pattern: str) -> bool:
 def test_each_bad_file_gets_one_sentence(
     make: Callable[[Path], Path], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.backbones.filling.fitting", lambda state: None)
+    monkeypatch.setattr("headstart.backbones.filling.fitting", lambda state, resolver: None)
     path = make(tmp_path)
     with pytest.raises(PretrainedError) as caught:
         load_backbone(ARCHITECTURE, weights=path)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from headstart.backbones.catalog import packaged
+from headstart.backbones.engines.choice import engine_names, engine_of
+from headstart.backbones.loading import load_backbone
+from headstart.backbones.programs import Describe
 from headstart.data.splitting import read_task
 from headstart.features.feature_set import LabeledFeatures
 
@@ -119,7 +124,81 @@ class ToyRarest(Metric):
         return Estimate(value=rows, low=rows, high=rows)
 '''
 
-FILES = {"toy_majority": METHOD, "toy_spread": SCORE, "toy_lines": READER, "toy_rarest": METRIC}
+PROVIDER = '''
+"""A network that was installed along with its weights: means over four quarters of the picture."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.providers.base import Provider, Weights
+
+
+class ToyQuarters(Provider):
+    """One card, "toy_quarters"."""
+
+    summary: ClassVar[str] = "means over quarters of the picture"
+    packaged: ClassVar[bool] = True
+
+    def cards(self) -> list[Pretrained]:
+        name = "toy_quarters"
+        return [Pretrained(name=name, provider=name, architecture="quarters", input_pixels=16, smallest_pixels=2)]
+
+    def card(self, name: str) -> Pretrained | None:
+        return self.cards()[0] if name == "toy_quarters" else None
+
+    def build(self, card: Pretrained, weights: Weights) -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+'''
+
+ENGINE = '''
+"""The network as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime
+from headstart.backbones.programs import Program
+from headstart.core.types import Bytes
+
+
+class ToyEngine(Engine):
+    batch_rows = 5
+
+    def __init__(self, program: Program) -> None:
+        self.program = program.eval()
+
+    def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
+        with torch.inference_mode():
+            for batch in batches:
+                yield tuple(output.numpy() for output in self.program(torch.from_numpy(batch)))
+
+
+class ToyRuntime(Runtime):
+    """PyTorch without any preparation."""
+
+    def precisions(self) -> tuple[str, ...]:
+        return ("float32",)
+
+    def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
+        return ToyEngine(program)
+'''
+
+FILES = {
+    "toy_majority": METHOD,
+    "toy_spread": SCORE,
+    "toy_lines": READER,
+    "toy_rarest": METRIC,
+    "toy_quarters": PROVIDER,
+    "toy_runtime": ENGINE,
+}
 ENTRY_POINTS = """\
 [headstart.methods]
 toy_majority = toy_majority:ToyMajority
@@ -132,6 +211,12 @@ toy_lines = toy_lines:ToyLines
 
 [headstart.metrics]
 toy_rarest = toy_rarest:ToyRarest
+
+[headstart.providers]
+toy_quarters = toy_quarters:ToyQuarters
+
+[headstart.engines]
+toy_runtime = toy_runtime:ToyRuntime
 """
 
 
@@ -239,3 +324,24 @@ def test_a_metric_whose_plug_in_is_gone_is_still_shown(lines, tmp_path, headstar
     monkeypatch.undo()
     assert headstart_command("report", tmp_path / "run").code == 0
     assert ">toy rarest</th>" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_provider_is_listed_loaded_and_a_candidate_where_none_is_named(headstart_command):
+    assert "toy_quarters" in headstart_command("models").out
+    assert [card.name for card in packaged()][-1] == "toy_quarters"
+    features = load_backbone("toy_quarters")(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    assert features.shape == (2, 12)
+    assert features[0, [0, 4, 8]].tolist() == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225])
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_engine_runs_a_toy_network(monkeypatch):
+    assert "toy_runtime-float32" in engine_names()
+    monkeypatch.setenv("HEADSTART_ENGINE", "toy_runtime-float32")
+    program = Describe(load_backbone("toy_quarters"))
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 16, 16, 3), np.uint8)
+    engine = engine_of(program, lambda num: pictures[:num])
+    found = [np.concatenate(parts) for parts in zip(*engine.run([pictures[:5], pictures[5:]]), strict=True)]
+    expected = [output.numpy() for output in program(torch.from_numpy(pictures))]
+    assert [one.tolist() for one in found] == [one.tolist() for one in expected]

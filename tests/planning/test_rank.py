@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from headstart.backbones.loading import card_of
+from headstart.backbones.catalog import card_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import DataError, PlanError
 from headstart.core.steps import Steps

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from headstart.backbones.catalog import network_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import fill_from_run
@@ -219,8 +220,6 @@ class Backbone(nn.Module):
         Raises:
             PretrainedError: The folder holds no whole backbone.
         """
-        from headstart.backbones.loading import network_of  # noqa: PLC0415  imports this module
-
         try:
             values = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             card = Pretrained.from_dict(values["card"], str(folder / "card.json"))

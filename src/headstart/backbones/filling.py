@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.providers.base import Resolver
 from headstart.backbones.stages import anatomy_of
 from headstart.backbones.state_dicts import StateDict, fill, misfit, read_state_dict
 from headstart.core.errors import PretrainedError
@@ -29,13 +30,14 @@ _SUGGESTED = (
 """Architectures that a file of weights is tried against when it does not fit the one named."""
 
 
-def fill_from_file(network: nn.Module, path: Path, card: Pretrained) -> None:
+def fill_from_file(network: nn.Module, path: Path, card: Pretrained, resolver: Resolver) -> None:
     """Lay a file's state dict into a card's network; a classifier of another size is left out.
 
     Args:
         network: What is filled.
         path: A `.safetensors` or `.pth` file.
         card: The card of the network.
+        resolver: Makes the networks that the file is tried against where it does not fit.
 
     Raises:
         PretrainedError: The file cannot be read, or is of another architecture.
@@ -44,7 +46,12 @@ def fill_from_file(network: nn.Module, path: Path, card: Pretrained) -> None:
     if misfit(network.state_dict(), state):
         state = _converted(network, state)
     filled = fill(
-        network, state, path, card.architecture, lambda: anatomy_of(network.eval(), card.input_pixels).classifier, fitting
+        network,
+        state,
+        path,
+        card.architecture,
+        classifier=lambda: anatomy_of(network.eval(), card.input_pixels).classifier,
+        suggest=lambda state: fitting(state, resolver),
     )
     network.headstart_classifier_filled = filled  # type: ignore[assignment]
 
@@ -61,10 +68,10 @@ def _converted(network: nn.Module, state: StateDict) -> StateDict:
     return converted if isinstance(converted, dict) else state
 
 
-def fitting(state: StateDict) -> str | None:
+def fitting(state: StateDict, resolver: Resolver) -> str | None:
     """The first well-known architecture whose names and shapes, the classifier's aside, are those of a state dict."""
     for name in _SUGGESTED:
-        network = _skeleton(name)
+        network = _skeleton(name, resolver)
         if network is None:
             continue
         expected = network.state_dict()
@@ -82,12 +89,10 @@ def _weighted(network: nn.Module) -> Iterator[str]:
             yield name
 
 
-def _skeleton(name: str) -> nn.Module | None:
-    from headstart.backbones.loading import card_of, provider_of  # noqa: PLC0415  imports the providers
-
+def _skeleton(name: str, resolver: Resolver) -> nn.Module | None:
     try:
-        card = card_of(name)
+        card = resolver.card_of(name)
         with torch.device("meta"):
-            return provider_of(card).build(card, "none")
+            return resolver.network_of(card, "none")
     except (PretrainedError, RuntimeError, NotImplementedError):
         return None

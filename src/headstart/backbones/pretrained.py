@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from headstart.core.records import Record
 
+PERMISSIVE = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause", "BSD-2-Clause", "ISC", "CC0-1.0"})
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
 
 class Pretrained(Record):
     """What is known about a model before it is loaded.
@@ -35,3 +38,8 @@ class Pretrained(Record):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     source_accuracy: float | None = None
     available: bool = True
+
+    @property
+    def is_permissive(self) -> bool:
+        """Whether the licence allows any use, also a commercial one, without conditions on what is made with the weights."""
+        return self.license in PERMISSIVE

@@ -13,13 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from headstart.backbones.pretrained import WEIGHT_SUFFIXES
 from headstart.core.errors import PretrainedError
 
 StateDict = dict[str, Tensor]
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _NESTS = ("state_dict", "model", "model_state_dict", "module", "net", "state_dict_ema", "model_ema")
 _PREFIXES = ("module.", "model.", "backbone.", "_orig_mod.")
 _SHOWN = 3
@@ -48,12 +48,12 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def _check_file(path: Path) -> None:
-    allowed = f"Give a file of weights ({', '.join(SUFFIXES)})."
+    allowed = f"Give a file of weights ({', '.join(WEIGHT_SUFFIXES)})."
     if path.is_dir():
         raise PretrainedError(f"{path} is a folder. {allowed}")
     if not path.exists():
         raise PretrainedError(f"{path} does not exist. {allowed}")
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in WEIGHT_SUFFIXES:
         raise PretrainedError(f'{path} ends in "{path.suffix}". {allowed}')
     if path.stat().st_size == 0:
         raise PretrainedError(f"{path} is empty. Bring the whole file again.")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def cards_named(names: list[str] | None) -> list[Pretrained]:
     """Those cards; without names, all whose weights are here."""
-    from headstart.backbones.loading import card_of, pretrained
+    from headstart.backbones.catalog import card_of, pretrained
 
     if names:
         return [card_of(name) for name in names]

@@ -105,7 +105,7 @@ def plan_by_hand(
     Raises:
         PlanError: A field does not exist or its value is out of range.
     """
-    from headstart.backbones.loading import card_of
+    from headstart.backbones.catalog import card_of, provider_of
     from headstart.planning.inputs import input_pixels_for
     from headstart.planning.plan import Plan
     from headstart.training.budget import scratch_training
@@ -113,7 +113,7 @@ def plan_by_hand(
 
     pretrained = pretrained or ("embeddings" if task.train.images.embedded else DEFAULT_PRETRAINED)
     card = card_of(pretrained)
-    pixels, scratch = input_pixels_for(card, task), weights == "none" or card.provider == "small_cnn"
+    pixels, scratch = input_pixels_for(card, task), weights == "none" or provider_of(card).trainable_only
     plan = Plan(
         data=task.place,
         seed=task.seed,
@@ -158,7 +158,7 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
 
 def _checked(values: dict[str, Any], where: str) -> Plan:
     """The plan with those values; whatever is wrong with any of them is said at once."""
-    from headstart.backbones.loading import card_of
+    from headstart.backbones.catalog import card_of
     from headstart.methods import method_from
     from headstart.methods.base import settings_of
     from headstart.planning.plan import Plan

@@ -20,7 +20,7 @@ def models(
     as_json: options.Json = False,
 ) -> None:
     """List the pretrained models; any other timm or torchvision classifier works by its name too."""
-    from headstart.backbones.loading import pretrained
+    from headstart.backbones.catalog import pretrained
     from headstart.cli._printing import plain, print_json, show, table
     from headstart.core.errors import PlanError
 

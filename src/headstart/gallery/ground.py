@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
 from headstart.core.spacing import evenly_spaced

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.records import Record
 from headstart.core.types import Floats, Integers

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scipy.stats import norm
 
-from headstart.backbones.loading import card_of
+from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
 from headstart.planning.costs import needs_pool
 from headstart.planning.decision import Comparison

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from headstart.backbones.loading import card_of
+from headstart.backbones.catalog import card_of
 from headstart.core.records import Record
 from headstart.features.pool import pool_of
 from headstart.features.pool_support import PoolSupport, pool_supports

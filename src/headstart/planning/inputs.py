@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from headstart.backbones.catalog import provider_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.data.task import Task
 
 SIDES = ((32, 96), (64, 160))
 """(native side up to, input side). Emoji of 64 pixels gain 3 points from 128 to 160, and 1 more from 160 to 224 at twice the
 time; `decide` tries the network's own side where the budget allows it."""
-
-NATIVE_SIDE = frozenset({"pixels", "small_cnn"})
-"""Providers whose networks take pictures as they are, up to the card's side."""
-
-OWN_SIDE = frozenset({"embeddings", "own_runs"})
-"""Providers whose cards name the one side that is right for them."""
 
 
 def input_pixels_for(card: Pretrained, task: Task) -> int:
@@ -32,9 +27,10 @@ def input_pixels_for(card: Pretrained, task: Task) -> int:
 
 def side_for(card: Pretrained, native_pixels: int) -> int:
     """The same where there is no task: from the median of the pictures' shorter sides, 0 where they have none."""
-    if card.provider in OWN_SIDE or native_pixels <= 0:
+    kind = provider_of(card).input_side
+    if kind == "card" or native_pixels <= 0:
         return card.input_pixels
-    if card.provider in NATIVE_SIDE:
+    if kind == "native":
         return max(min(native_pixels, card.input_pixels), card.smallest_pixels)
     for native, side in SIDES:
         if native_pixels <= native:

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import DataError, PlanError
 from headstart.core.seeds import generator_for
@@ -34,9 +35,6 @@ ROWS_A_CLASS = 100
 MOST_ROWS = 2_000
 GROUPS_A_CLASS = 5
 """With this many groups a class, one row a group is looked at: rows of one group would vouch for each other."""
-
-WITHOUT_KNOWLEDGE = frozenset({"pixels", "small_cnn", "embeddings"})
-"""Providers whose networks carry nothing over."""
 
 PixelsFor = Callable[[Pretrained, Task], int]
 
@@ -108,7 +106,7 @@ def check_candidates(task: Task, cards: Sequence[Pretrained], weights: str = "pr
         PlanError: There is no candidate that carries anything over, or one knows the answers.
     """
     check_not_learned(task, [(card.name, weights) for card in cards])
-    if task.train.images.embedded or any(card.provider not in WITHOUT_KNOWLEDGE for card in cards):
+    if task.train.images.embedded or any(provider_of(card).pretrained for card in cards):
         return
     if not cards:
         raise PlanError("There is no pretrained model to rank. Name one with --pretrained; `headstart models` lists all.")
@@ -232,7 +230,7 @@ def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Ent
         own = card_of("embeddings")
         return [_Entry(own.name, own, "pretrained", canary=False)]
     check_candidates(task, cards, weights)
-    knowing = [card for card in cards if card.provider not in WITHOUT_KNOWLEDGE]
+    knowing = [card for card in cards if provider_of(card).pretrained]
     usable = [card for card in knowing if card.available] if weights == "pretrained" else []
     return [_Entry(card.name, card, weights, canary=False) for card in usable or knowing]
 

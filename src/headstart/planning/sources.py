@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.predictions import Predictions
 from headstart.core.types import Integers
 from headstart.data.task import Task

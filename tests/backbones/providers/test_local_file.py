@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from headstart.backbones.backbone import Backbone, hash_of
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PretrainedError
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone, pretrained
+from headstart.backbones.catalog import card_of, pretrained
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.providers.own_runs import enlist
 from headstart.core.errors import PretrainedError
 

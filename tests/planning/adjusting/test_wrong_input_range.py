@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.adjusting.wrong_input_range import wrong_input_range

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from headstart.backbones.pretrained import Pretrained
 
@@ -15,10 +16,45 @@ Weights = Literal["pretrained", "none"] | Path
 """The card's own weights, a random initialization, or a file of weights for the card's architecture."""
 
 
+InputSide = Literal["chosen", "native", "card"]
+"""The side of a network's input square: chosen for the pictures, the pictures' own up to the card's, or always the card's."""
+
+
+class Resolver(NamedTuple):
+    """What one provider may ask of all providers together.
+
+    Attributes:
+        card_of: The card of a name.
+        network_of: The network of a card, filled with weights, in evaluation mode.
+    """
+
+    card_of: Callable[[str], Pretrained]
+    network_of: Callable[[Pretrained, Weights], nn.Module]
+
+
 class Provider(ABC):
-    """Lists cards and makes networks for them."""
+    """Lists cards and makes networks for them.
+
+    Attributes:
+        summary: One line that says where the weights come from.
+        precedence: Providers are asked for a bare name in descending precedence.
+        packaged: Whether the weights were installed along with headstart. Such models are the candidates where a user names none.
+        pretrained: Whether the networks carry over anything that was learned before.
+        trainable_only: Whether the networks can only be trained from scratch, as there are no weights for them.
+        takes_pictures: False where the rows are feature vectors already.
+        input_side: Which side of the input square suits the networks.
+    """
 
     summary: ClassVar[str]
+    precedence: ClassVar[int] = 0
+    packaged: ClassVar[bool] = False
+    pretrained: ClassVar[bool] = True
+    trainable_only: ClassVar[bool] = False
+    takes_pictures: ClassVar[bool] = True
+    input_side: ClassVar[InputSide] = "chosen"
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
 
     @abstractmethod
     def cards(self) -> list[Pretrained]:

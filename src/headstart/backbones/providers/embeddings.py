@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import InputSide, Provider, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ class Embeddings(Provider):
     """One card, "embeddings": the identity on rows that came as feature vectors."""
 
     summary: ClassVar[str] = "feature vectors as they were given"
+    precedence: ClassVar[int] = 50
+    pretrained: ClassVar[bool] = False
+    takes_pictures: ClassVar[bool] = False
+    input_side: ClassVar[InputSide] = "card"
 
     def cards(self) -> list[Pretrained]:
         return [

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
-from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.pretrained import WEIGHT_SUFFIXES, Pretrained
+from headstart.backbones.providers.base import Provider, Resolver, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
     from torch import nn
-
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
 @final
@@ -20,33 +18,29 @@ class LocalFile(Provider):
     """Names are paths. The architecture is read from the file's metadata or recognized by its shapes."""
 
     summary: ClassVar[str] = "a .safetensors or .pth file: PATH, or ARCHITECTURE with --weights PATH"
+    precedence: ClassVar[int] = 30
 
     def cards(self) -> list[Pretrained]:
         return []
 
     def card(self, name: str) -> Pretrained | None:
-        if not name.lower().endswith(_SUFFIXES):
+        if not name.lower().endswith(WEIGHT_SUFFIXES):
             return None
-        from headstart.backbones.loading import card_of  # noqa: PLC0415  imports the providers
-
-        architecture = _architecture_of(Path(name))
-        known = card_of(architecture)
+        architecture = _architecture_of(Path(name), self.resolver)
+        known = self.resolver.card_of(architecture)
         about = {"name": name, "provider": "local_file", "architecture": architecture, "license": "unknown"}
         return known.model_copy(update={**about, "source": "unknown", "source_accuracy": None, "available": True})
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
-        from headstart.backbones.loading import card_of, network_of  # noqa: PLC0415  imports the providers
-
-        return network_of(card_of(card.architecture), Path(card.name) if weights == "pretrained" else weights)
+        known = self.resolver.card_of(card.architecture)
+        return self.resolver.network_of(known, Path(card.name) if weights == "pretrained" else weights)
 
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
-        from headstart.backbones.loading import card_of  # noqa: PLC0415  imports the providers
-
-        known = card_of(card.architecture)
+        known = self.resolver.card_of(card.architecture)
         return card.model_copy(update={"provider": known.provider, "architecture": known.architecture})
 
 
-def _architecture_of(path: Path) -> str:
+def _architecture_of(path: Path, resolver: Resolver) -> str:
     """The name of the architecture that a file's weights are of: said in its metadata, or recognized by its shapes."""
     from safetensors import safe_open  # noqa: PLC0415
 
@@ -59,7 +53,7 @@ def _architecture_of(path: Path) -> str:
             named = (file.metadata() or {}).get("architecture")
         if named:
             return str(named)
-    found = fitting(state)
+    found = fitting(state, resolver)
     if found is None:
         raise PretrainedError(
             f"{path}: its architecture is not recognized from {len(state)} tensors. "

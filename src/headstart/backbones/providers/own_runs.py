@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import InputSide, Provider, Weights
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.folders import cache_folder
 from headstart.core.records import fingerprint_of, write_atomically
@@ -24,6 +24,8 @@ class OwnRuns(Provider):
     """Names are "run:FOLDER", or a path to a run's folder."""
 
     summary: ClassVar[str] = "what an earlier run trained: run:FOLDER"
+    precedence: ClassVar[int] = 40
+    input_side: ClassVar[InputSide] = "card"
 
     def cards(self) -> list[Pretrained]:
         """Those listed whose cards can be read: a damaged one is told when it is asked for by name."""
@@ -56,13 +58,12 @@ class OwnRuns(Provider):
         return inner.model_copy(update={**about, "source_accuracy": None, "available": True})
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
-        from headstart.backbones.loading import network_of  # noqa: PLC0415  imports the providers
         from headstart.backbones.state_dicts import fill_from_run  # noqa: PLC0415
 
         inner, values = _saved(card.name)
         if weights != "pretrained":
-            return network_of(inner, weights)
-        network = network_of(inner, "none")
+            return self.resolver.network_of(inner, weights)
+        network = self.resolver.network_of(inner, "none")
         fill_from_run(network, _folder(card.name))
         network.headstart_classifier_filled = bool(values["source_classes"])  # type: ignore[assignment]
         return network

@@ -39,6 +39,8 @@ class Packaged(Provider):
     """The three EfficientNet-Lite networks."""
 
     summary: ClassVar[str] = "EfficientNet-Lite 0, 1 and 2 from installed packages"
+    precedence: ClassVar[int] = 80
+    packaged: ClassVar[bool] = True
 
     def cards(self) -> list[Pretrained]:
         return [
@@ -67,7 +69,7 @@ class Packaged(Provider):
 
         network: nn.Module = timm.create_model(card.architecture, pretrained=False)
         if isinstance(weights, Path):
-            fill_from_file(network, weights, card)
+            fill_from_file(network, weights, card, self.resolver)
         elif weights == "pretrained":
             name = card.architecture.removeprefix("tf_")
             path = packaged_file(name)

@@ -1,11 +1,11 @@
-"""No network at all: the features are the reduced picture's pixels. A canary: what transfers must beat it."""
+"""No network at all: the features are the reduced picture's pixels. What transfers must beat this baseline."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import InputSide, Provider, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ LARGEST_SIDE = 18
 class Pixels(Provider):
     """One card, "pixels"; give it the smaller of 18 and the pictures' native side as input side."""
 
-    summary: ClassVar[str] = "the reduced picture itself, as a canary"
+    summary: ClassVar[str] = "the reduced picture itself, as a baseline"
+    precedence: ClassVar[int] = 60
+    pretrained: ClassVar[bool] = False
+    input_side: ClassVar[InputSide] = "native"
 
     def cards(self) -> list[Pretrained]:
         return [

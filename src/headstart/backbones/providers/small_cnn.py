@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import InputSide, Provider, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ class SmallCnnProvider(Provider):
     """One card, "small_cnn"; its depth follows the side of the input square that it is loaded with."""
 
     summary: ClassVar[str] = "a small network without weights, to train from scratch"
+    precedence: ClassVar[int] = 70
+    pretrained: ClassVar[bool] = False
+    trainable_only: ClassVar[bool] = True
+    input_side: ClassVar[InputSide] = "native"
 
     def cards(self) -> list[Pretrained]:
         return [

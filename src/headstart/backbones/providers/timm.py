@@ -34,6 +34,7 @@ class Timm(Provider):
     """Names are "timm/MODEL" as timm spells them, with or without a tag ("timm/resnet50.a1_in1k")."""
 
     summary: ClassVar[str] = "timm's classifiers: hub, local cache or --weights FILE"
+    precedence: ClassVar[int] = 10
 
     def cards(self) -> list[Pretrained]:
         return [
@@ -89,7 +90,7 @@ class Timm(Provider):
         if weights == "none" or isinstance(weights, Path):
             network: nn.Module = timm.create_model(card.architecture, pretrained=False)
             if isinstance(weights, Path):
-                fill_from_file(network, weights, card)
+                fill_from_file(network, weights, card, self.resolver)
             return network
         return self.build(card, _checkpoint(card))
 

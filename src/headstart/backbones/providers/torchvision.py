@@ -43,6 +43,7 @@ class Torchvision(Provider):
     """Names are "torchvision/ARCHITECTURE" or "torchvision/ARCHITECTURE.VERSION" ("torchvision/resnet50.IMAGENET1K_V1")."""
 
     summary: ClassVar[str] = "torchvision's classifiers: hub, local cache or --weights FILE"
+    precedence: ClassVar[int] = 20
 
     def cards(self) -> list[Pretrained]:
         folder = torch_checkpoints()
@@ -88,7 +89,7 @@ class Torchvision(Provider):
         if weights != "none" and hasattr(network, "transform_input"):
             network.transform_input = True  # type: ignore[assignment]
         if isinstance(weights, Path):
-            fill_from_file(network, weights, card)
+            fill_from_file(network, weights, card, self.resolver)
         elif weights == "pretrained":
             path = _checkpoint(card)
             fill_strictly(network, _current_names(read_state_dict(path)), path)

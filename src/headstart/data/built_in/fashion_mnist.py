@@ -10,6 +10,7 @@ from typing import ClassVar
 from headstart.core.errors import DataError
 from headstart.data.built_in.base import BuiltIn
 from headstart.data.listing import Listing
+from headstart.data.readers.idx import Idx
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
@@ -28,9 +29,7 @@ class FashionMNIST(BuiltIn):
     }
 
     def read(self, name: str) -> Listing:
-        from headstart.data.readers import READERS  # noqa: PLC0415  the readers' folder imports this one
-
-        idx = READERS.get("idx")()
+        idx = Idx()
         folder = next((folder for folder in _folders() if idx.recognizes(str(folder))), None)
         if folder is None:
             raise DataError(

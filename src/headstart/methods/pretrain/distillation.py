@@ -10,7 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName, view_of

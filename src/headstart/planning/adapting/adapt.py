@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of, load_backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.core.records import Record
 from headstart.core.steps import Steps

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headstart.backbones.loading import card_of
+from headstart.backbones.catalog import card_of, provider_of
 from headstart.planning.evidence import Evidence, Proposal
-from headstart.planning.inputs import NATIVE_SIDE, OWN_SIDE
 
 LARGER = 1.5
 LONGER = 2
@@ -28,7 +27,7 @@ def budget_unspent(evidence: Evidence) -> Iterator[Proposal]:
         return
     card = card_of(plan.pretrained)
     pixels = min(round(LARGER * plan.input_pixels), card.input_pixels)
-    if card.provider not in NATIVE_SIDE | OWN_SIDE and pixels > plan.input_pixels:
+    if provider_of(card).input_side == "chosen" and pixels > plan.input_pixels:
         reason = f"{left:.0f} s are left: raise input_pixels from {plan.input_pixels} to {pixels}."
         yield Proposal(evidence.changed(input_pixels=pixels), reason, GAIN)
     epochs = min(LONGER * plan.training.epochs, MOST_EPOCHS)

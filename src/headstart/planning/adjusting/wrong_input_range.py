@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import card_of
+from headstart.backbones.catalog import card_of
 from headstart.core.spacing import evenly_spaced
 from headstart.planning.evidence import Evidence, Proposal
 
