@@ -8,7 +8,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
-from headstart.methods.finetune.bit_fit import BitFit, biases
+from headstart.methods.finetune.bit_fit import BitFit
 from headstart.training.settings import Training
 
 
@@ -28,7 +28,7 @@ def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
 
 def test_all_biases_of_a_transformer_but_its_classifier_s_are_taken() -> None:
     backbone = load_backbone("timm/test_vit", "none")
-    found = {id(weight) for weight in biases(backbone)}
+    found = {id(weight) for weight in BitFit().weights(backbone)}
     named = {name for name, weight in backbone.module.named_parameters() if id(weight) in found}
     assert {"patch_embed.proj.bias", "blocks.0.attn.qkv.bias", "blocks.0.norm1.bias", "blocks.0.mlp.fc1.bias"} < named
     assert not any(name.startswith("head") or not name.endswith("bias") for name in named)

@@ -14,21 +14,19 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
+from headstart.data.views import view_of
 from headstart.losses.contrastive import supervised_info_nce
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod
+from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.key_queue import KeyQueue
 from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 
 @final
-class BiTuning(GradientMethod):
+class BiTuning(ScaledFineTuning):
     """Fine-tunes with cross-entropy and two contrasts of each picture with the latest others: of class by features, of features.
 
     The classifier contrast draws each class's weights to the features of its pictures and away from those of others; the
@@ -41,19 +39,14 @@ class BiTuning(GradientMethod):
         time at each step.
 
     Reference: Zhong et al., "Bi-tuning of Pre-trained Representations", arXiv 2011.06182, section 3.
-    Differs: the head starts at the ridge solution; keys of the whole batch are contrasted; the queue holds the latest keys of all
-        classes together, not as many of each; a blended picture counts for the class that most of it shows.
+    Differs: keys of the whole batch are contrasted; the queue holds the latest keys of all classes together, not as many of
+        each; a blended picture counts for the class that most of it shows.
 
     Attributes:
         temperature: Of both contrasts; the paper uses 0.07.
         momentum: Share of its weights that the key network keeps at each step; the paper uses 0.999.
         queue_length: Keys a class, on average; 40 as in Jiang et al.
         projection_width: Of the features that are contrasted; 128 as in Jiang et al.
-        depth: How far training may reach down, as in lp_ft.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
-        stage_decay: Factor from each stage to the one before it, as in lp_ft.
     """
 
     summary: ClassVar[str] = "Fine-tuning that also contrasts pictures by their class, with a slow second network for keys"
@@ -62,21 +55,13 @@ class BiTuning(GradientMethod):
     momentum: Annotated[float, Field(ge=0, lt=1), Searched(0.9, 0.999)] = 0.999
     queue_length: Annotated[int, Field(ge=1, le=1000), Searched(8, 64)] = 40
     projection_width: Annotated[int, Field(ge=2, le=4096), Searched(64, 256)] = 128
-    depth: Depth = "middle"
-    view: ViewName = "weak"
-    flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
 
     def streams(self, task: Task) -> dict[str, Stream]:
         view = view_of(self.view, task.native_pixels, self.flip)
         return {"train": Stream(task.train, view, also=(view,))}
 
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
-
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner = super().build(task, backbone, training)
         learner.extra = _Contrast(learner, self.projection_width, self.queue_length * task.num_classes)
         return learner
 

@@ -12,22 +12,19 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.source_head import source_head_of
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.features.extract import features_of
 from headstart.features.source_classes import source_given_target
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._fine_tuning import ScaledFineTuning
+from headstart.methods.base import Need
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 
 
 @final
-class CoTuning(GradientMethod):
+class CoTuning(ScaledFineTuning):
     """Fine-tunes with two heads: the task's on its labels, and the network's own on the source classes that go with each label.
 
     Which source classes go with a label is read once from what the network as it came says of the training rows. The network's
@@ -39,36 +36,20 @@ class CoTuning(GradientMethod):
 
     Reference: You et al., "Co-Tuning for Transfer Learning", NeurIPS 2020, section 3.
     Differs: the relation of classes is the mean of source predictions (the paper's direct approach; it learns the reverse one
-        too), calibrated on rows of the task, as source data are not at hand; the head starts at the ridge solution; smoothed,
-        weighted and mixed labels go over to source classes in proportion.
+        too), calibrated on rows of the task, as source data are not at hand; smoothed, weighted and mixed labels go over to
+        source classes in proportion.
 
     Attributes:
         weight: Of the source classes' cross-entropy, lambda in the paper, which chooses it by validation; 2.3 as in its code.
-        depth: How far training may reach down, as in lp_ft.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
-        stage_decay: Factor from each stage to the one before it, as in lp_ft.
     """
 
     summary: ClassVar[str] = "Fine-tuning that trains the network's own classifier along, on source classes like the labels"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source_classes")
 
     weight: Annotated[float, Field(ge=0, le=100), Searched(0.1, 10)] = 2.3
-    depth: Depth = "middle"
-    view: ViewName = "weak"
-    flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner = super().build(task, backbone, training)
         logits = features_of(task.train, learner.backbone.eval()).source_logits
         if logits is None:
             raise AssertionError("a network with a classifier of its own gives source logits")

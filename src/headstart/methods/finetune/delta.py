@@ -13,16 +13,13 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.losses.behavior import behavior_distance, channel_attention, removal_losses
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._fine_tuning import ScaledFineTuning
+from headstart.methods.base import Need
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 from headstart.training.stage_maps import watched_stages
 from headstart.training.teacher import Teacher
@@ -33,7 +30,7 @@ BATCH_ROWS = 32
 
 
 @final
-class Delta(GradientMethod):
+class Delta(ScaledFineTuning):
     """Fine-tunes with a penalty on how far each stage's maps move from the source network's on the same pictures.
 
     Not the weights are held but what they do, and channels that matter to the task are held more: those by whose removal the
@@ -52,11 +49,6 @@ class Delta(GradientMethod):
         weight: Of the distance between maps. The paper's 0.01 acts on a sum over pictures; 0.5 on their mean is the same for
             batches of 50.
         head_weight: Pull of the head toward zero; 0.01 as in the paper.
-        depth: How far training may reach down, as in lp_ft.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
-        stage_decay: Factor from each stage to the one before it, as in lp_ft.
     """
 
     summary: ClassVar[str] = "Fine-tuning with each stage's maps held to the source network's, important channels most"
@@ -64,20 +56,9 @@ class Delta(GradientMethod):
 
     weight: Annotated[float, Field(ge=0, le=1e6), Searched(0.01, 10)] = 0.5
     head_weight: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
-    depth: Depth = "middle"
-    view: ViewName = "weak"
-    flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner = super().build(task, backbone, training)
         learner.extra = _Source(Teacher(learner), stage_attention(learner, task.train, training.seed))
         return learner
 

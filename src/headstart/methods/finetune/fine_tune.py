@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from torch import Tensor
-
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod
-from headstart.training.batches import Batch
+from headstart.methods._fine_tuning import FineTuning
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
 
 @final
-class FineTune(GradientMethod):
+class FineTune(FineTuning):
     """Puts a new, randomly initialized linear head on the backbone and trains everything with cross-entropy.
 
     All parameters share one step size and batch normalization goes on learning. With weights = "none" this is training from
@@ -30,22 +24,9 @@ class FineTune(GradientMethod):
         ICLR 2022); choose lp_ft there.
 
     The model's temperature is 1: training scores must not set it. Whoever has held-out scores replaces it.
-
-    Attributes:
-        view: How pictures are varied; "weak" moves and crops them as `RandomResizedCrop` does.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "New head, everything trained at one step size; with weights = none, training from scratch"
 
-    view: ViewName = "weak"
-    flip: bool = False
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         return Classifier(backbone, task.num_classes)
-
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
-from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
-from headstart.training.batches import Batch
+from headstart.methods._fine_tuning import FineTuning
+from headstart.methods.base import Need
 from headstart.training.depth import every_cut
 from headstart.training.learner import Classifier
 from headstart.training.ridge_start import fitted_classifier
@@ -23,7 +19,7 @@ from headstart.training.settings import Training
 
 
 @final
-class GradualUnfreezing(GradientMethod):
+class GradualUnfreezing(FineTuning):
     """Trains what lies behind the last stage, then one stage more at a time, each rung starting from the one before.
 
     Early stages are only touched once the later ones and the head fit the task, so that they are not distorted by large errors.
@@ -42,19 +38,12 @@ class GradualUnfreezing(GradientMethod):
     Attributes:
         stage_decay: Factor on the step size from each stage to the one before it; Howard & Ruder divide by 2.6 from layer to
             layer.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "From a fitted linear head, one stage more trained at a time, the last first"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "stages")
 
     stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.2, 1.0)] = 0.385
-    view: ViewName = "weak"
-    flip: bool = False
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
 
     def stages(self, backbone: Backbone) -> tuple[str, ...]:
         cuts = every_cut(backbone)
@@ -67,6 +56,3 @@ class GradualUnfreezing(GradientMethod):
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         return fitted_classifier(backbone, task.train, stage_decay=self.stage_decay)
-
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}

@@ -10,22 +10,18 @@ from torch import Tensor
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.l2_sp import l2_sp
-from headstart.methods.base import GradientMethod
+from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 
 @final
-class L2Sp(GradientMethod):
+class L2Sp(ScaledFineTuning):
     """Fine-tunes with a penalty on the squared distance to the source weights, in the place of weight decay to zero.
 
     Weights that the task does not move stay what they were, and no row is needed to say so. The head starts at the ridge solution
@@ -44,28 +40,12 @@ class L2Sp(GradientMethod):
         alpha: Pull toward the source weights. The paper chooses it by validation; 0.01 as in Jiang et al., "Transferability in
             Deep Learning", arXiv 2201.05867.
         beta: Pull of the head toward zero; 0.01 as in the paper.
-        depth: How far training may reach down, as in lp_ft.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
-        stage_decay: Factor from each stage to the one before it, as in lp_ft.
     """
 
     summary: ClassVar[str] = "Fine-tuning with a penalty on the distance to the source weights"
 
     alpha: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
     beta: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
-    depth: Depth = "middle"
-    view: ViewName = "weak"
-    flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         if not any(True for _ in backbone.parameters()):
@@ -73,7 +53,7 @@ class L2Sp(GradientMethod):
                 f"l2_sp pulls weights back to where they started, and {backbone.card.name} has none. "
                 "Choose another network, or lp_ft."
             )
-        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner = super().build(task, backbone, training)
         learner.extra = Teacher(learner)
         return learner
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
-from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod
-from headstart.training.batches import Batch
+from headstart.methods._fine_tuning import FineTuning
 from headstart.training.learner import Classifier
 from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 
 
 @final
-class LayerwiseDecay(GradientMethod):
+class LayerwiseDecay(FineTuning):
     """Trains the whole network from the ridge head; the step size falls by one factor from each block to the one before it.
 
     The l-th of L blocks takes steps of decay^(L - l + 1) times the head's. Early blocks, which serve most tasks, hardly move, and
@@ -36,21 +31,11 @@ class LayerwiseDecay(GradientMethod):
 
     Attributes:
         decay: The factor; 0.75 as He et al., "Masked Autoencoders", CVPR 2022, table 9. With 1 everything takes equal steps.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Everything trained from a fitted linear head, each block in smaller steps than the next"
 
     decay: Annotated[float, Field(gt=0, le=1), Searched(0.5, 1.0)] = 0.75
-    view: ViewName = "weak"
-    flip: bool = False
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         return fitted_classifier(backbone, task.train, body_scale=self.decay, block_decay=self.decay)
-
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}

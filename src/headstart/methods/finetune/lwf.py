@@ -11,23 +11,20 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.source_head import source_head_of, write_source_head
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distillation import distillation
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods._fine_tuning import ScaledFineTuning
+from headstart.methods.base import Need
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 
 @final
-class Lwf(GradientMethod):
+class Lwf(ScaledFineTuning):
     """Fine-tunes with two heads: the task's on its labels, and the network's own on what it said of the same pictures before.
 
     The source task is thus held in memory by the task's own pictures, without any source data. The source classifier is kept:
@@ -44,11 +41,6 @@ class Lwf(GradientMethod):
     Attributes:
         weight: Of what is held on to, lambda_o in the paper, which uses 1.
         temperature: At which scores are compared; the paper uses 2.
-        depth: How far training may reach down, as in lp_ft.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's, as in lp_ft.
-        stage_decay: Factor from each stage to the one before it, as in lp_ft.
     """
 
     summary: ClassVar[str] = "Fine-tuning that keeps what the network's own classifier says of the new pictures"
@@ -56,20 +48,9 @@ class Lwf(GradientMethod):
 
     weight: Annotated[float, Field(ge=0, le=100), Searched(0.1, 10)] = 1.0
     temperature: Annotated[float, Field(gt=0, le=100), Searched(1, 5)] = 2.0
-    depth: Depth = "middle"
-    view: ViewName = "weak"
-    flip: bool = False
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
-
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+        learner = super().build(task, backbone, training)
         learner.extra = _SourceTask(Teacher(learner), source_head_of(learner.backbone.eval()))
         return learner
 

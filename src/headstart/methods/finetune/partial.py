@@ -5,25 +5,16 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
-from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.core.ranges import Searched
-from headstart.data.streams import Stream
-from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, Need
-from headstart.training.batches import Batch
-from headstart.training.depth import cut_before, weights_by_stage
-from headstart.training.learner import Classifier
-from headstart.training.ridge_start import fitted_classifier
-from headstart.training.settings import Training
+from headstart.methods._fine_tuning import StageSubset
+from headstart.training.depth import weights_by_stage
 
 
 @final
-class Partial(GradientMethod):
+class Partial(StageSubset):
     """Trains the last stages of the network and a head that starts at the ridge solution; earlier stages stay as they are.
 
     Late layers are the ones that serve the source task; early ones are useful to most tasks. What the frozen part makes of a
@@ -41,37 +32,13 @@ class Partial(GradientMethod):
 
     Attributes:
         num_stages: How many are trained, counted from the end.
-        body_scale: Step size of the trained stages as a multiple of the head's.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "The last stages trained from a fitted linear head, the rest frozen and looked at once"
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "stages")
 
     num_stages: Annotated[int, Field(ge=1, le=9), Searched(1, 4)] = 2
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    view: ViewName = "weak"
-    flip: bool = False
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return cut_before(backbone, self._trained(backbone)[0]) if backbone.weights != "none" else ()
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = fitted_classifier(backbone, task.train, self.body_scale)
-        if backbone.weights != "none":
-            by_stage = weights_by_stage(backbone)
-            learner.freeze_all_but(weight for stage in self._trained(backbone) for weight in by_stage[stage])
-        return learner
-
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
-
-    def _trained(self, backbone: Backbone) -> list[str]:
-        """The names of the trained stages, in depth order."""
+    def trained_stages(self, backbone: Backbone) -> list[str]:
         stages = list(weights_by_stage(backbone))
         if self.num_stages > len(stages):
             raise PlanError(

@@ -14,18 +14,18 @@ from headstart.core.ranges import Searched
 from headstart.core.types import Floats
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
+from headstart.data.views import view_of
 from headstart.features.class_statistics import has_mates
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks, Representation
 from headstart.features.ridge_solver import fit_ridge
 from headstart.features.rows import linear_scores
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod, deployed
+from headstart.methods._fine_tuning import ScaledFineTuning
+from headstart.methods.base import deployed
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
@@ -47,7 +47,7 @@ class Corrector(Classifier):
 
 
 @final
-class Residual(GradientMethod):
+class Residual(ScaledFineTuning):
     """Keeps ridge on frozen features of every depth, and trains the network to correct it.
 
     Each row's margin is ridge's score of it by a fit without it, over the leave-one-out temperature; the network's scores are
@@ -69,29 +69,18 @@ class Residual(GradientMethod):
         shrinkage: What the network adds is multiplied by this when the training ends. With 20 labels a class, of 0.2 to 1, 0.2
             has the lowest test loss on emoji and Fashion-MNIST, and 1 on digits (EfficientNet-Lite0, two seeds each).
             `headstart run` takes 1 and weighs the whole by held-out rows.
-        depth: How far training may reach down; see `lp_ft`.
         blocks: What ridge sees.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's.
-        stage_decay: Factor from each stage to the one before it.
     """
 
     summary: ClassVar[str] = "Network trained on what ridge on every depth leaves unexplained"
 
     shrinkage: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.2
-    depth: Depth = "middle"
     blocks: Blocks = "stages+pixels"
-    view: ViewName = "weak"
-    flip: bool = False
     body_scale: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.5
     stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.4, 1.0)] = 0.7
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip), smooth=False)}
-
-    def stages(self, backbone: Backbone) -> tuple[str, ...]:
-        return stages_behind(backbone, self.depth)
 
     def margins(self, task: Task, backbone: Backbone) -> Floats:
         rows = task.train

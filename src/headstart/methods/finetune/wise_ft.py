@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, cast, final
 
 from pydantic import Field
-from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.data.folds import Fold
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods.base import GradientMethod
+from headstart.data.views import view_of
+from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.methods.model import Model
-from headstart.training.batches import Batch
-from headstart.training.depth import Depth, stages_behind
+from headstart.training.depth import stages_behind
 from headstart.training.held_out import HeldOut, held_out
 from headstart.training.interpolation import State, average, best_share
 from headstart.training.learner import Classifier
@@ -31,7 +28,7 @@ FOLD_SEED = 0
 
 
 @final
-class WiseFt(GradientMethod):
+class WiseFt(ScaledFineTuning):
     """Fine-tunes from the ridge head and goes back part of the way: each weight is (1 - share) * before + share * after.
 
     Before and after lie in one valley of the loss, so that models between them are as good or better, and keep more of what the
@@ -48,26 +45,20 @@ class WiseFt(GradientMethod):
 
     Attributes:
         share: Of the weights after training, in [0, 1]; held-out rows choose where it is not given.
-        depth: How far training reaches down, as in lp_ft, at once.
-        body_scale: Step size of the backbone's last stage as a multiple of the head's.
-        stage_decay: Factor from each stage to the one before it.
-        view: How pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Average of the weights before and after fine-tuning, its share chosen on held-out rows"
 
     share: Annotated[float, Field(ge=0, le=1)] | None = None
-    depth: Depth = "middle"
-    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
-    view: ViewName = "weak"
-    flip: bool = False
 
     def streams(self, task: Task) -> dict[str, Stream]:
         fold = self._fold(task)
         images = task.train.take(fold.fit) if fold else task.train
         return {"train": Stream(images, view_of(self.view, task.native_pixels, self.flip))}
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        """None, as what is averaged is one training's beginning and its end."""
+        return ()
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         if backbone.weights == "none":
@@ -80,9 +71,6 @@ class WiseFt(GradientMethod):
             learner.freeze_up_to(cut)
         learner.extra = Teacher(learner)
         return learner
-
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
 
     def deploy(self, learner: Classifier, task: Task) -> Model:
         beginning = cast(Teacher, learner.extra).weights()

@@ -8,15 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.two_views import two_views
 from headstart.losses.cosine_distance import cosine_distance
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import TwoViews
 from headstart.training.batches import Batch
-from headstart.training.embedder import Embedder, check_batch, perceptron
+from headstart.training.embedder import Embedder, perceptron
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
@@ -31,7 +27,7 @@ class Bootstrap(nn.Module):
 
 
 @final
-class Byol(GradientMethod):
+class Byol(TwoViews):
     """Trains the backbone to predict from one view what a running average of itself makes of the other view.
 
     There are no others to be told from; that only one side predicts, and the other follows slowly, keeps it from collapsing.
@@ -47,24 +43,18 @@ class Byol(GradientMethod):
     Attributes:
         decay: Of the target's running average; 0.996 in the paper, whose trainings are a hundred times longer.
         width: Of the projections; 256 in the paper.
-        crop: Smallest share of the area that a view shows; 0.08 in the paper, more here as small pictures hold less.
-        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: predict what a running average of the network sees in another view"
-    label_free: ClassVar[bool] = True
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     width: Annotated[int, Field(ge=2, le=8192)] = 256
-    crop: Annotated[float, Field(gt=0, le=1)] = 0.3
-    flip: bool = False
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"pool": two_views(task, self.crop, self.flip)}
+    def projector(self, width: int) -> nn.Module:
+        return perceptron(width, 2 * self.width, self.width)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
-        check_batch(self.kind(), training)
-        learner = Embedder(backbone, perceptron(backbone.feature_width, 2 * self.width, self.width))
+        learner = super().build(task, backbone, training)
         learner.extra = Bootstrap(learner, self.width)
         return learner
 
@@ -75,6 +65,3 @@ class Byol(GradientMethod):
 
     def after_step(self, learner: Embedder, step: int) -> None:
         learner.extra.target.update(learner, self.decay)
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

@@ -10,15 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.two_views import two_views
 from headstart.losses.self_distillation import self_distillation
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import TwoViews
 from headstart.training.batches import Batch
-from headstart.training.embedder import Embedder, check_batch, perceptron
+from headstart.training.embedder import Embedder, perceptron
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
@@ -51,7 +47,7 @@ class Centered(nn.Module):
 
 
 @final
-class Dino(GradientMethod):
+class Dino(TwoViews):
     """Trains the backbone to share pictures out to prototypes as a running average of itself does from another view.
 
     Centering and sharpening the teacher's shares keep one prototype from taking everything and all from taking alike. The head
@@ -72,27 +68,21 @@ class Dino(GradientMethod):
         decay: Of the teacher's running average; 0.996 in the paper, whose trainings are a hundred times longer.
         center_decay: Of the center's running average, 0.9 in the paper.
         crop: Smallest share of the area that a view shows; 0.4 for the paper's large crops, less here as there are no small ones.
-        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: share pictures out to prototypes as a running average of the network does"
-    label_free: ClassVar[bool] = True
 
     num_prototypes: Annotated[int, Field(ge=2, le=65_536)] = 512
     student_temperature: Annotated[float, Field(gt=0, le=10)] = 0.1
     teacher_temperature: Annotated[float, Field(gt=0, le=10)] = 0.04
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     center_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    crop: Annotated[float, Field(gt=0, le=1)] = 0.3
-    flip: bool = False
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"pool": two_views(task, self.crop, self.flip)}
+    def projector(self, width: int) -> nn.Module:
+        return nn.Sequential(perceptron(width, 2 * BOTTLENECK, BOTTLENECK), Prototypes(BOTTLENECK, self.num_prototypes))
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
-        check_batch(self.kind(), training)
-        layers = perceptron(backbone.feature_width, 2 * BOTTLENECK, BOTTLENECK)
-        learner = Embedder(backbone, nn.Sequential(layers, Prototypes(BOTTLENECK, self.num_prototypes)))
+        learner = super().build(task, backbone, training)
         learner.extra = Centered(learner, self.num_prototypes)
         return learner
 
@@ -108,6 +98,3 @@ class Dino(GradientMethod):
     def after_step(self, learner: Embedder, step: int) -> None:
         learner.extra.teacher.update(learner, self.decay)
         learner.extra.center.lerp_(learner.extra.latest, 1 - self.center_decay)
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

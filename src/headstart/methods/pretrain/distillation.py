@@ -18,9 +18,7 @@ from headstart.data.views import ViewName, view_of
 from headstart.features.extract import features_of, num_unseen, seconds_an_image
 from headstart.losses.cosine_distance import cosine_distance
 from headstart.losses.similarity_preserving import similarity_preserving
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import SelfSupervised
 from headstart.training.batches import Batch
 from headstart.training.embedder import Embedder, check_batch
 from headstart.training.settings import Training
@@ -37,7 +35,7 @@ class Seen(nn.Module):
 
 
 @final
-class Distillation(GradientMethod):
+class Distillation(SelfSupervised):
     """Trains the backbone so that a linear layer on it gives a larger network's features, and likenesses among pictures agree.
 
     The teacher looks at each picture once, as it is, and the student sees it varied. The layer is thrown away, and a ridge head
@@ -58,17 +56,14 @@ class Distillation(GradientMethod):
         teacher_pixels: Side of the pictures that the teacher sees, no larger than its own.
         relation: Weight of the likenesses; 3000 in Tung & Mori.
         view: How the student's pictures are varied.
-        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: a small network learns to see what a large one sees"
-    label_free: ClassVar[bool] = True
 
     teacher: str = "efficientnet_lite0"
     teacher_pixels: Annotated[int, Field(ge=8, le=1024)] = 128
     relation: Annotated[float, Field(ge=0)] = 3000.0
     view: ViewName = "weak"
-    flip: bool = False
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"pool": Stream(task.pool, view_of(self.view, task.native_pixels, self.flip))}
@@ -96,6 +91,3 @@ class Distillation(GradientMethod):
             "features": cosine_distance(learner.projector(features), wanted),
             "relation": self.relation * similarity_preserving(features - features.mean(dim=0), wanted),
         }
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

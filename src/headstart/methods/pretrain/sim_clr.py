@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
-from headstart.data.two_views import two_views
 from headstart.losses.nt_xent import nt_xent
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import TwoViews
 from headstart.training.batches import Batch
-from headstart.training.embedder import Embedder, check_batch, perceptron
-from headstart.training.settings import Training
+from headstart.training.embedder import Embedder, perceptron
 
 
 @final
-class SimClr(GradientMethod):
+class SimClr(TwoViews):
     """Trains the backbone to find each picture's second view among the views of the whole batch.
 
     What crops and changes of color leave alone is what it learns to see; the projector on which views are compared is thrown
@@ -37,28 +30,16 @@ class SimClr(GradientMethod):
     Attributes:
         temperature: Of the cosines; 0.5 in the paper's CIFAR-10 experiments (appendix B.9).
         width: Of the projections, 128 in the paper.
-        crop: Smallest share of the area that a view shows; 0.08 in the paper, more here as small pictures hold less.
-        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: tell a picture's second view from all other pictures"
-    label_free: ClassVar[bool] = True
 
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.5
     width: Annotated[int, Field(ge=2, le=8192)] = 128
-    crop: Annotated[float, Field(gt=0, le=1)] = 0.3
-    flip: bool = False
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"pool": two_views(task, self.crop, self.flip)}
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
-        check_batch(self.kind(), training)
-        return Embedder(backbone, perceptron(backbone.feature_width, backbone.feature_width, self.width))
+    def projector(self, width: int) -> nn.Module:
+        return perceptron(width, width, self.width)
 
     def losses(self, learner: Embedder, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         first, second = learner.of_views(batch["pool"])
         return {"nt_xent": nt_xent(first, second, self.temperature)}
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

@@ -16,9 +16,7 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import View
 from headstart.losses.masked_distance import masked_distance
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import SelfSupervised
 from headstart.training.batches import Batch
 from headstart.training.embedder import Embedder
 from headstart.training.settings import Training
@@ -49,7 +47,7 @@ def hidden_patches(count: int, patches: int, share: float, side: int) -> Tensor:
 
 
 @final
-class SimMim(GradientMethod):
+class SimMim(SelfSupervised):
     """Trains the backbone to reconstruct hidden patches from its last map by a single linear layer.
 
     The layer is too weak to paint by itself, so that the map must hold what stands where. It is thrown away, and a ridge head on
@@ -67,16 +65,13 @@ class SimMim(GradientMethod):
         patches: Patches a side; 6 of 32 pixels each in the paper.
         share: Of the patches, how many are hidden; 0.6 in the paper.
         crop: Smallest share of the area in sight, 0.67 in the paper.
-        flip: Whether half of the pictures are mirrored; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: fill in hidden patches of pictures"
-    label_free: ClassVar[bool] = True
 
     patches: Annotated[int, Field(ge=2, le=64)] = 6
     share: Annotated[float, Field(gt=0, lt=1)] = 0.6
     crop: Annotated[float, Field(gt=0, le=1)] = 0.67
-    flip: bool = False
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"pool": Stream(task.pool, View(name="weak", crop=self.crop, flip=self.flip))}
@@ -95,6 +90,3 @@ class SimMim(GradientMethod):
         hidden = hidden_patches(len(pictures), self.patches, self.share, pictures.shape[-1]).to(pictures.device)
         places = last_map(learner.backbone, torch.where(hidden, learner.extra.token, pictures))
         return {"masked_distance": masked_distance(learner.extra(places), pictures, hidden)}
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

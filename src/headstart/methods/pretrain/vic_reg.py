@@ -5,24 +5,17 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from headstart.backbones.backbone import Backbone
-from headstart.data.streams import Stream
-from headstart.data.task import Task
-from headstart.data.two_views import two_views
 from headstart.losses.vic_reg import covariance_penalty, variance_hinge
-from headstart.methods._handover import handed_over
-from headstart.methods.base import GradientMethod
-from headstart.methods.model import Model
+from headstart.methods._self_supervised import TwoViews
 from headstart.training.batches import Batch
-from headstart.training.embedder import Embedder, check_batch, perceptron
-from headstart.training.settings import Training
+from headstart.training.embedder import Embedder, perceptron
 
 
 @final
-class VicReg(GradientMethod):
+class VicReg(TwoViews):
     """Trains the backbone to embed two views of a picture alike, with terms that keep the embeddings from collapsing.
 
     Pictures are not compared with each other but dimensions are, so that no large batch is needed. The expander is thrown
@@ -42,26 +35,17 @@ class VicReg(GradientMethod):
         variance: Weight of the hinge on standard deviations, mu in the paper.
         covariance: Weight of the penalty on covariances, nu in the paper.
         width: Of the embeddings; 8192 in the paper.
-        crop: Smallest share of the area that a view shows; 0.08 in the paper, more here as small pictures hold less.
-        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
     """
 
     summary: ClassVar[str] = "Without labels: two views agree, dimensions vary and are not correlated"
-    label_free: ClassVar[bool] = True
 
     invariance: Annotated[float, Field(ge=0)] = 25.0
     variance: Annotated[float, Field(ge=0)] = 25.0
     covariance: Annotated[float, Field(ge=0)] = 1.0
     width: Annotated[int, Field(ge=2, le=8192)] = 512
-    crop: Annotated[float, Field(gt=0, le=1)] = 0.3
-    flip: bool = False
 
-    def streams(self, task: Task) -> dict[str, Stream]:
-        return {"pool": two_views(task, self.crop, self.flip)}
-
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
-        check_batch(self.kind(), training)
-        return Embedder(backbone, perceptron(backbone.feature_width, self.width, self.width))
+    def projector(self, width: int) -> nn.Module:
+        return perceptron(width, self.width, self.width)
 
     def losses(self, learner: Embedder, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         first, second = learner.of_views(batch["pool"])
@@ -70,6 +54,3 @@ class VicReg(GradientMethod):
             "variance": self.variance * (variance_hinge(first) + variance_hinge(second)) / 2,
             "covariance": self.covariance * (covariance_penalty(first) + covariance_penalty(second)),
         }
-
-    def deploy(self, learner: Embedder, task: Task) -> Model:
-        return handed_over(learner.backbone, task)

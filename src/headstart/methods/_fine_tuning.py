@@ -1,0 +1,137 @@
+"""Fine-tuning: what the methods share that train on labeled pictures of the target alone."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, final
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone
+from headstart.core.errors import PlanError
+from headstart.data.streams import Stream
+from headstart.data.task import Task
+from headstart.data.views import ViewName, view_of
+from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.methods._staged import Staged
+from headstart.methods.base import GradientMethod, Need
+from headstart.methods.model import Model
+from headstart.training.adapters import adapted_layers, merge_adapters, peft_package, with_adapters
+from headstart.training.batches import Batch
+from headstart.training.depth import cut_before, weights_by_stage
+from headstart.training.learner import Classifier
+from headstart.training.ridge_start import fitted_classifier
+from headstart.training.settings import Training
+
+
+class FineTuning(GradientMethod):
+    """A method that trains a classifier on labeled pictures; its head starts at the ridge solution unless it says otherwise.
+
+    Attributes:
+        view: How pictures are varied; "weak" moves and crops them as `RandomResizedCrop` does.
+        flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
+    """
+
+    view: ViewName = "weak"
+    flip: bool = False
+
+    def streams(self, task: Task) -> dict[str, Stream]:
+        return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        return fitted_classifier(backbone, task.train)
+
+    def losses(self, learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        return {"cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets)}
+
+
+class StagedFineTuning(FineTuning, Staged):
+    """A method that trains behind one stage after the other."""
+
+
+class ScaledFineTuning(StagedFineTuning):
+    """A method that trains earlier stages in smaller steps.
+
+    Attributes:
+        body_scale: Step size of the backbone's last stage as a multiple of the head's (Clark et al., "ELECTRA", ICLR 2020, and
+            Kumar et al., "LP-FT", ICLR 2022, take smaller steps below the head; half of it here).
+        stage_decay: Factor on the step size from each stage to the one before it (layer-wise decay: Bao et al., "BEiT", ICLR
+            2022).
+    """
+
+    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        return fitted_classifier(backbone, task.train, self.body_scale, self.stage_decay)
+
+
+class WeightSubset(StagedFineTuning):
+    """A method that trains some weights all over the network, and a head.
+
+    Attributes:
+        trained: What these weights are, for messages.
+    """
+
+    trained: ClassVar[str]
+
+    @abstractmethod
+    def weights(self, backbone: Backbone) -> list[nn.Parameter]:
+        """Those weights of a backbone."""
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        weights = self.weights(backbone)
+        if not weights:
+            raise PlanError(
+                f"{self.kind()} trains {self.trained}, and {backbone.card.name} has none. Choose another network, or lp_ft."
+            )
+        learner = super().build(task, backbone, training)
+        learner.freeze_all_but(weights)
+        return learner
+
+
+class StageSubset(FineTuning):
+    """A method that trains some stages of the network, and a head. Nothing stays frozen on random weights.
+
+    Attributes:
+        body_scale: Step size of the trained stages as a multiple of the head's.
+    """
+
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "stages")
+
+    body_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @abstractmethod
+    def trained_stages(self, backbone: Backbone) -> list[str]:
+        """The names of the trained stages, in depth order."""
+
+    def stages(self, backbone: Backbone) -> tuple[str, ...]:
+        return cut_before(backbone, self.trained_stages(backbone)[0]) if backbone.weights != "none" else ()
+
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        learner = fitted_classifier(backbone, task.train, self.body_scale)
+        if backbone.weights != "none":
+            by_stage = weights_by_stage(backbone)
+            learner.freeze_all_but(weight for stage in self.trained_stages(backbone) for weight in by_stage[stage])
+        return learner
+
+
+class AdapterTuning(StagedFineTuning):
+    """A method that trains small weights beside frozen layers, and adds them into the layers in the end."""
+
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "peft")
+
+    @abstractmethod
+    def config(self, peft: Any, layers: str) -> Any:
+        """The peft configuration; `layers` goes to its `target_modules`."""
+
+    @final
+    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
+        config = self.config(peft_package(), adapted_layers(backbone, self.stages(backbone)))
+        return with_adapters(super().build(task, backbone, training), config)
+
+    @final
+    def deploy(self, learner: Classifier, task: Task) -> Model:
+        merge_adapters(learner.backbone)
+        return super().deploy(learner, task)
