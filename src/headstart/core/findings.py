@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from headstart.core.records import Record
 
@@ -25,3 +25,13 @@ class Finding(Record):
     title: str
     evidence: dict[str, Any] = {}
     advice: str = ""
+
+    @classmethod
+    def info(cls, code: str, title: str, advice: str = "", **evidence: Any) -> Self:
+        """A finding of severity "info" with that evidence."""
+        return cls(code=code, severity="info", title=title, evidence=evidence, advice=advice)
+
+    @classmethod
+    def warning(cls, code: str, title: str, advice: str = "", **evidence: Any) -> Self:
+        """A finding of severity "warning" with that evidence."""
+        return cls(code=code, severity="warning", title=title, evidence=evidence, advice=advice)

@@ -14,7 +14,6 @@ from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.readers import reader_for
-from headstart.data.scan import scan
 from headstart.data.sifting import sifted
 
 NUM_PARTS = 5
@@ -65,7 +64,7 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
             to measure by.
     """
     listing = reader_for(place).read(place)
-    rows = sifted(listing, scan(listing.images))
+    rows = sifted(listing)
     labeled = np.array([label is not None for label in listing.labels], bool)
     index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & labeled)
     index = index[[listing.images.content_key(int(row)) not in without for row in index]] if len(index) else index

@@ -14,8 +14,7 @@ from headstart.data import domain_findings as noted
 from headstart.data.class_names import aligned, natural_order, quoted
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.parts import Parts, check_pool, image_set, parts_of, pool_findings, task_of, test_findings
-from headstart.data.scan import scan
+from headstart.data.parts import Parts, check_pool, image_set, parts_of, remove_used, report_untested, task_of
 from headstart.data.sifting import LEAST_PER_CLASS, Sifted, leave_out_tiny, sifted
 from headstart.data.source_rows import (
     SourceRows,
@@ -69,7 +68,7 @@ def task_with_sources(
         )
     for one in chain.from_iterable(places):
         check_same_kind(listing.images, one.images, one.name)
-    rows = sifted(listing, scan(listing.images))
+    rows = sifted(listing)
     found = _Joined(rows, sifted_sources(places), place)
     parts = found.parts(seed, per_class, pool)
     kept = found.usable_sources(parts)
@@ -104,7 +103,7 @@ class _Joined:
             self.rows.findings.append(noted.target_labels_hidden(int(hidden.sum()), int(parts.test.sum())))
         if not parts.train.any():
             parts.train, parts.validation = parts.validation, parts.train
-        self.rows.findings += pool_findings(self.rows, parts)
+        remove_used(self.rows, parts)
         number = int((parts.train | parts.validation | parts.unlabeled).sum())
         if number < LEAST_TARGET:
             met = "one image" if number else "no image"
@@ -215,10 +214,8 @@ class _Joined:
         names = {own: index.get(common, UNLABELED) for own, common in self.renamed[source.name].items()}
         labels = np.array([names.get(str(name), UNLABELED) for name in source.rows.listing.labels], np.int64)
         made = image_set(source.rows, classes, labels, source.rows.usable)
-        keys = made.content_keys
-        made = replace(made, groups=self._groups(source, first_group), domains=(source.name,) * len(made))
-        made.__dict__["content_keys"] = keys
-        return made
+        renamed = replace(made, groups=self._groups(source, first_group), domains=(source.name,) * len(made))
+        return renamed.with_content_keys(made.content_keys)
 
     def _groups(self, source: SourceRows, first_group: int) -> Integers:
         rows, groups = np.flatnonzero(source.rows.usable), source.rows.groups
@@ -236,9 +233,10 @@ class _Joined:
 
 def _task(found: _Joined, parts: Parts, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> Task:
     rows, labels = found.rows, found.numbered(classes)
-    tested = test_findings(classes, labels, parts.test)
-    labeled = (parts.train | parts.validation).any()
-    rows.findings += tested if parts.test.any() or labeled else [noted.target_without_test(int(parts.unlabeled.sum()))]
+    if (parts.test | parts.train | parts.validation).any():
+        report_untested(rows, classes, labels, parts.test)
+    else:
+        rows.findings.append(noted.target_without_test(int(parts.unlabeled.sum())))
     task = task_of(rows, classes, labels, parts, found.place, seed, parts.train | parts.unlabeled)
     return replace(task, source=_source(found, classes, kept))
 
@@ -266,9 +264,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     def renumbered(part: ImageSet | None) -> ImageSet | None:
         if part is None:
             return None
-        made = replace(part, classes=classes, hidden_labels=number[part.hidden_labels])
-        made.__dict__["content_keys"] = part.content_keys
-        return made
+        return replace(part, classes=classes, hidden_labels=number[part.hidden_labels]).with_content_keys(part.content_keys)
 
     test = renumbered(task.test)
     return replace(

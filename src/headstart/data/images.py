@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -246,9 +246,7 @@ class ImageSet:
             groups=self.groups[index],
             domains=domains,
         )
-        if "content_keys" in self.__dict__:
-            taken.__dict__["content_keys"] = tuple(self.content_keys[row] for row in index)
-        return taken
+        return taken.with_content_keys(self.content_keys[row] for row in index) if self.knows_content else taken
 
     def labeled_as(self, labels: Integers) -> ImageSet:
         """The same rows with other labels, int64 [sample], such as guesses at theirs."""
@@ -261,6 +259,16 @@ class ImageSet:
     def opened_for_evaluation(self) -> ImageSet:
         """The same set with readable labels. Only `headstart.evaluation` calls this; a test holds it to that."""
         return replace(self, sealed=False)
+
+    def with_content_keys(self, keys: Iterable[str]) -> ImageSet:
+        """The same set, whose content keys are known to be these, so that no picture is read for them."""
+        self.__dict__["content_keys"] = tuple(keys)
+        return self
+
+    @property
+    def knows_content(self) -> bool:
+        """Whether the content keys can be had without reading pictures."""
+        return "content_keys" in self.__dict__
 
     @cached_property
     def content_keys(self) -> tuple[str, ...]:

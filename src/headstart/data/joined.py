@@ -61,6 +61,6 @@ def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
         domains=first.domains + second.domains if first.domains and second.domains else (),
         sealed=first.sealed or second.sealed,
     )
-    if "content_keys" in first.__dict__ and "content_keys" in second.__dict__:
-        both.__dict__["content_keys"] = first.content_keys + second.content_keys
-    return both
+    return (
+        both.with_content_keys(first.content_keys + second.content_keys) if first.knows_content and second.knows_content else both
+    )

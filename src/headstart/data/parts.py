@@ -1,4 +1,4 @@
-"""Parts: which rows of a place are learned from, chosen by, tested on, or seen without their labels."""
+"""The split of a place: which rows are for training, validation and test, and which are used without their labels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_pool(pool: bool, per_class: int | None) -> None:
 
 
 def parts_of(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool) -> Parts:
-    """Who goes where.
+    """The split of each row, as given or made here.
 
     Args:
         rows: All rows.
@@ -51,11 +51,10 @@ def parts_of(rows: Sifted, labels: Integers, num_classes: int, seed: int, per_cl
         pool: Keep the other training rows as unlabeled ones.
 
     Returns:
-        The parts.
+        The parts; unlabeled rows may still be copies of others, see `remove_used`.
     """
-    missing = np.array([name is None for name in rows.listing.labels], bool)
-    train = rows.in_split("", "train") & ~missing
-    unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & missing)
+    train = rows.in_split("", "train") & rows.labeled
+    unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & ~rows.labeled)
     parts = Parts(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
     given_test = bool(parts.test.any())
     if not given_test and (pool or per_class is None):
@@ -79,106 +78,54 @@ def _mask(rows: Integers, count: int) -> Booleans:
     return mask
 
 
-def pool_findings(rows: Sifted, parts: Parts) -> list[Finding]:
-    """Takes out unlabeled rows that are used elsewhere already, and says how many.
-
-    Args:
-        rows: All rows.
-        parts: Where they go; `unlabeled` is changed.
-
-    Returns:
-        At most one finding.
-    """
+def remove_used(rows: Sifted, parts: Parts) -> None:
+    """Leave out unlabeled rows that are copies of labeled rows or share a group with test rows, with a finding."""
     tested = parts.unlabeled & np.isin(rows.groups, rows.groups[parts.test])
     labeled = parts.unlabeled & ~tested & np.isin(rows.copies, rows.copies[parts.train | parts.validation])
-    parts.unlabeled = parts.unlabeled & ~(tested | labeled)
-    counts = int(tested.sum()), int(labeled.sum())
-    if sum(counts) == 0:
-        return []
-    return [
-        Finding(
-            code="unlabeled-copies",
-            severity="info",
-            title=f"Unlabeled images that are copies of labeled ones ({counts[1]}) or belong to test images ({counts[0]}) "
-            "are left out.",
-            evidence={"in_test": counts[0], "labeled": counts[1], "paths": rows.names(np.flatnonzero(tested | labeled))},
-            advice="Nothing needs doing: each picture is used once, with its label where it has one.",
+    used = np.flatnonzero(tested | labeled)
+    parts.unlabeled[used] = False
+    if len(used):
+        in_test, in_train = int(tested.sum()), int(labeled.sum())
+        title = (
+            f"Unlabeled images that are copies of labeled ones ({in_train}) or belong to test images ({in_test}) are left out."
         )
-    ]
+        advice = "Nothing needs doing: each picture is used once, with its label where it has one."
+        evidence = {"in_test": in_test, "labeled": in_train, "paths": rows.names(used)}
+        rows.findings.append(Finding.info("unlabeled-copies", title, advice, **evidence))
 
 
-def test_findings(classes: tuple[str, ...], labels: Integers, test: Booleans) -> list[Finding]:
-    """What the test set cannot show."""
-    if not test.any():
-        return [
-            Finding(
-                code="no-test",
-                severity="warning",
-                title="There are too few images to set any aside for a test.",
-                evidence={"images": 0},
-                advice="Add images until each class has at least five.",
-            )
-        ]
+def report_untested(rows: Sifted, classes: tuple[str, ...], labels: Integers, test: Booleans) -> None:
+    """Add a finding where there is no test set, or where classes have no test row."""
     tested = labels[test]
     counts = np.bincount(tested[tested != UNLABELED], minlength=len(classes))
     absent = [classes[label] for label in np.flatnonzero(counts == 0)]
-    if not absent:
-        return []
-    return [
-        Finding(
-            code="class-without-test",
-            severity="warning",
-            title=f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}.",
-            evidence={"classes": absent},
-            advice="Add images of these classes; the test says nothing about them.",
-        )
-    ]
+    if not test.any():
+        title = "There are too few images to set any aside for a test."
+        rows.findings.append(Finding.warning("no-test", title, "Add images until each class has at least five.", images=0))
+    elif absent:
+        title = f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}."
+        advice = "Add images of these classes; the test says nothing about them."
+        rows.findings.append(Finding.warning("class-without-test", title, advice, classes=absent))
 
 
 def image_set(rows: Sifted, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
-    """The rows of one part.
-
-    Args:
-        rows: All rows.
-        classes: Class names in label order.
-        labels: int64 [sample], -1 where unknown.
-        mask: bool [sample]: which rows.
-        sealed: Whether the labels may not be read.
-
-    Returns:
-        The set.
-    """
+    """The rows of one part as a set; `labels` are int64 [sample] of all rows, -1 where unknown."""
     index = np.flatnonzero(mask)
     domains = tuple(rows.listing.domains[row] for row in index)
-    chosen = ImageSet(
+    return ImageSet(
         images=rows.listing.images.take(index),
         classes=classes,
         hidden_labels=labels[index],
         groups=rows.groups[index],
         domains=domains if any(domains) else (),
         sealed=sealed,
-    )
-    chosen.__dict__["content_keys"] = tuple(rows.scan.sha[row] for row in index)
-    return chosen
+    ).with_content_keys(rows.scan.sha[row] for row in index)
 
 
 def task_of(
     rows: Sifted, classes: tuple[str, ...], labels: Integers, parts: Parts, place: str, seed: int, shown: Booleans
 ) -> Task:
-    """The task of these rows, without a source.
-
-    Args:
-        rows: All rows, with their findings.
-        classes: Class names in label order.
-        labels: int64 [sample], -1 where unknown.
-        parts: Where the rows go.
-        place: The path or built-in name they were read from.
-        seed: Of split and folds.
-        shown: bool [sample]: the rows whose pictures tell the native size and whether all are gray.
-
-    Returns:
-        The task.
-    """
+    """The task of these rows, without a source; pictures of the rows `shown` tell the native size and whether all are gray."""
     hidden = np.full_like(labels, UNLABELED)
     return Task(
         name=rows.listing.name,

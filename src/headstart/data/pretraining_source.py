@@ -13,7 +13,6 @@ from headstart.data.images import FileImages, ImageSet
 from headstart.data.listing import Listing
 from headstart.data.readers import reader_for
 from headstart.data.readers.folders import Folders
-from headstart.data.scan import scan
 from headstart.data.sifting import LEAST_PER_CLASS, Sifted, sifted
 from headstart.data.splitting import read_task
 from headstart.data.task import Task
@@ -53,7 +52,7 @@ def learnable_classes(listing: Listing) -> tuple[str, ...]:
 
 
 def _without_classes(listing: Listing, place: str, seed: int) -> Task:
-    rows = sifted(listing, scan(listing.images))
+    rows = sifted(listing)
     free = rows.in_split("", "train", "unlabeled")
     tested = free & _of_held_out(rows)
     rows.findings += _source_findings(rows, tested)

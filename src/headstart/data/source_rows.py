@@ -15,7 +15,7 @@ from headstart.data.duplicates import duplicate_groups, exact_groups
 from headstart.data.images import Images
 from headstart.data.listing import Listing
 from headstart.data.readers import reader_for
-from headstart.data.scan import Scan, scan
+from headstart.data.scan import Scan
 from headstart.data.sifting import Sifted, sifted
 
 LEARNED_FROM = ("", "train", "validation")
@@ -144,7 +144,7 @@ def sifted_sources(places: Sequence[Sequence[Listing]]) -> list[SourceRows]:
         while name in taken:
             name = f"{listing.name} ({len(taken) + 1})"
         taken.add(name)
-        found.append(SourceRows(name, sifted(listing, scan(listing.images)), number))
+        found.append(SourceRows(name, sifted(listing), number))
     return found
 
 

@@ -11,9 +11,8 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.class_names import natural_order, quoted
 from headstart.data.domains import task_with_sources
-from headstart.data.parts import check_pool, parts_of, pool_findings, task_of, test_findings
+from headstart.data.parts import check_pool, parts_of, remove_used, report_untested, task_of
 from headstart.data.readers import reader_for
-from headstart.data.scan import scan
 from headstart.data.sifting import LEAST_PER_CLASS, Sifted, leave_out_tiny, sifted
 from headstart.data.task import Task
 
@@ -56,12 +55,11 @@ def read_task(
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
     check_pool(pool, per_class)
     place = str(place)
-    listing = reader_for(place).read(place).in_name_order()
-    rows = sifted(listing, scan(listing.images))
+    rows = sifted(reader_for(place).read(place).in_name_order())
     classes, labels = _labels(rows, place)
     parts = parts_of(rows, labels, len(classes), seed, per_class, pool)
-    rows.findings += pool_findings(rows, parts)
-    rows.findings += test_findings(classes, labels, parts.test)
+    remove_used(rows, parts)
+    report_untested(rows, classes, labels, parts.test)
     return task_of(rows, classes, labels, parts, place, seed, parts.train)
 
 
