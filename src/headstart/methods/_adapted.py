@@ -15,6 +15,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
+from headstart.features.density_ratio import bounded
 from headstart.features.domains import NUM_AXES, Domains, domains_of
 from headstart.features.label_shift import calibration, class_shares
 from headstart.features.lifted_ridge import LiftedRidge
@@ -33,6 +34,8 @@ class FeatureAdaptation(Method):
 
     Attributes:
         own_means: Whether each domain is centered on itself first, as suits what moves rows; see `domains_of`.
+        blocks: What is taken of the features.
+        num_axes: Principal axes of both domains that are kept.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("source",)
@@ -54,6 +57,41 @@ class FeatureAdaptation(Method):
         domains = domains_of(task, backbone, self.blocks, self.num_axes, training.seed, own_means=self.own_means)
         head, temperature = self.head_of(domains)
         return Model(backbone, head, temperature, task.classes)
+
+
+class MovedSource(FeatureAdaptation):
+    """An adaptation that moves source rows to where target rows lie, and fits ridge to them."""
+
+    own_means: ClassVar[bool] = True
+
+    @abstractmethod
+    def moved(self, domains: Domains) -> Floats:
+        """The source rows where target rows lie, float64 [source, axis]."""
+
+    @final
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        return adapted_head(domains.moved(self.moved(domains)))
+
+
+class TransportedSource(MovedSource):
+    """An adaptation whose moves are found by optimal transport."""
+
+    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
+
+
+class WeightedSource(FeatureAdaptation):
+    """An adaptation that weighs source rows as the target would, and fits ridge to them.
+
+    Weights are kept below the root of the number of rows.
+    """
+
+    @abstractmethod
+    def ratio(self, domains: Domains) -> Floats:
+        """The density of the target over that of the source at source rows, float64 [source], up to a factor."""
+
+    @final
+    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+        return adapted_head(domains, bounded(self.ratio(domains)))
 
 
 def adapted_head(domains: Domains, weights: Floats | None = None) -> tuple[ChartHead, float]:

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar, final
+
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.func import vmap
 from torch.nn import functional
 
-from headstart.methods.meta_learner import Adapted
+from headstart.core.ranges import Searched
+from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters, descended
 
 HEAD_RATE = 5.0
 """Of the head's step at the start: one step from equal logits then gives about the logits of class means at scale 5."""
 EMBEDDING_RATE = 0.05
 """Of the embedding's step at the start."""
+
+
+class GradientMetaLearner(MetaLearner):
+    """A meta-learner that adapts by a few steps of gradient descent on the support rows.
+
+    Attributes:
+        adapts_embedding: Whether inner steps change the embedding beside the head.
+        second_order: Whether gradients flow through the inner steps.
+        inner_steps: Steps on the support rows; 5 as in the image experiments of the papers.
+    """
+
+    unit_rows: ClassVar[bool] = True
+    adapts_embedding: ClassVar[bool] = True
+    second_order: ClassVar[bool] = True
+
+    inner_steps: Annotated[int, Field(ge=1, le=100), Searched(1, 10)] = 5
+
+    @final
+    def parameters(self, embedding: Tensor) -> Parameters:
+        return inner_parameters(embedding, self.adapts_embedding)
+
+    @final
+    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+        return inner_adapted(parameters, support, targets, self.inner_steps, self.second_order)
 
 
 def inner_parameters(embedding: Tensor, adapts_embedding: bool) -> Parameters:

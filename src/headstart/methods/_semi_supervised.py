@@ -1,17 +1,27 @@
-"""Semi-supervised learning by gradient: what its methods share."""
+"""Semi-supervised learning: what its methods share, by gradient and on frozen features."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, TypeAlias
+from abc import abstractmethod
+from pathlib import Path
+from typing import Annotated, ClassVar, TypeAlias, final
 
 from pydantic import Field
 
+from headstart.backbones.backbone import Backbone
+from headstart.core.types import Floats, Integers
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.data.views import ViewName
+from headstart.features.graph import Graph, neighbor_graph
+from headstart.features.pool import Pool, pool_of
+from headstart.features.representation import Blocks
 from headstart.methods._staged import Staged
-from headstart.methods.base import Need
+from headstart.methods.base import Method, Need, check_needs
+from headstart.methods.heads import GraphHead, Head
+from headstart.methods.model import Model
 from headstart.training.pool import streams_with_pool
+from headstart.training.settings import Training
 
 Ratio: TypeAlias = Annotated[int, Field(ge=1, le=7)]
 
@@ -38,3 +48,50 @@ class SemiSupervised(Staged):
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return streams_with_pool(task, self.unlabeled_ratio, self.flip, self.labeled_views, self.unlabeled_views)
+
+
+class SemiSupervisedProbe(Method):
+    """A head fitted to frozen features of labeled and unlabeled rows.
+
+    Attributes:
+        blocks: What is seen of the features.
+    """
+
+    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
+
+    blocks: Blocks = "stages+pixels"
+
+    @abstractmethod
+    def head_of(self, pool: Pool) -> tuple[Head, float]:
+        """The head and its temperature, fitted to labeled and unlabeled rows."""
+
+    @final
+    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
+        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
+        check_needs(self, task, backbone)
+        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
+        return Model(backbone, head, temperature, task.classes)
+
+
+class GraphProbe(SemiSupervisedProbe):
+    """A method that gives every row of a neighbor graph class probabilities; new pictures ask their nearest rows of the graph.
+
+    Attributes:
+        num_neighbors: Joins that each row of the graph makes; 5 gain a point over 10.
+    """
+
+    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
+
+    @abstractmethod
+    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
+        """Class probabilities of the graph's rows, float [row, class], from int64 labels [row], some of them `UNLABELED`."""
+
+    @final
+    def head_of(self, pool: Pool) -> tuple[GraphHead, float]:
+        graph = neighbor_graph(pool.directions, self.num_neighbors)
+
+        def scores_of(labels: Integers, rows: Integers) -> Floats:
+            return graph.neighbors.take(rows).votes(self.probs(pool, graph, labels))
+
+        probs = self.probs(pool, graph, pool.labels)
+        return GraphHead.of(pool, probs, self.num_neighbors), pool.temperature(scores_of)

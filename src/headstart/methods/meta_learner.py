@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, final
+from typing import Annotated, ClassVar, Literal, NamedTuple, final
 
 import numpy as np
 import torch
@@ -24,14 +23,14 @@ from headstart.data.task import Task
 from headstart.features.class_statistics import compact, with_absent_classes
 from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of
-from headstart.features.out_of_fold import inner_folds, out_of_fold
+from headstart.features.out_of_fold import inner_folds
 from headstart.features.pool import NUM_AXES
 from headstart.features.principal_axes import Projection
 from headstart.features.representation import Blocks
 from headstart.features.rows import linear_scores
-from headstart.features.temperature import fit_temperature
 from headstart.features.whitening import within_class_whitening
 from headstart.losses.episodic import episode_loss, prototypes
+from headstart.methods._probe import held_out_temperature
 from headstart.methods.base import Method
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
@@ -72,6 +71,7 @@ class MetaLearner(Method):
     support set. `headstart fewshot enroll --source` meta-trains on other classes than those to come.
 
     Attributes:
+        unit_rows: Whether embedded rows are scaled to unit length before the head sees them in training.
         blocks: What the embedding sees, along 256 principal axes.
         start: Where the embedding starts: "whitened" within the classes, which alone gains more than episodes add, or "frozen".
         ways: Classes an episode; fewer where the source has fewer.
@@ -81,6 +81,8 @@ class MetaLearner(Method):
         episodes_a_step: Episodes a step.
         lr: Step size of the outer loop.
     """
+
+    unit_rows: ClassVar[bool] = False
 
     blocks: Blocks = "stages"
     start: Literal["whitened", "frozen"] = "whitened"
@@ -121,9 +123,10 @@ class MetaLearner(Method):
         found = self.adapted(parameters, support, targets)
         return self.embedded(query, found.embedding) @ found.weight + found.bias[..., None, :]
 
+    @final
     def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
-        """Rows as the head sees them in training; they may be scaled to unit length here."""
-        return rows @ embedding
+        """Rows as the head sees them in training."""
+        return functional.normalize(rows @ embedding, dim=-1) if self.unit_rows else rows @ embedding
 
     def objective(self, parameters: Parameters, batch: EpisodeRows) -> Tensor:
         """What an outer step minimizes: the cross-entropy of the queries."""
@@ -195,15 +198,8 @@ class MetaLearner(Method):
         folds = inner_folds(labels, train.groups, seed)
         weight, bias = self.head_of(rows, labels, task.num_classes, parameters)
         head = LinearHead(projection.representation, np.asarray(projection.axes @ weight, np.float32), bias)
-        return Model(backbone, head, _temperature(held_scores, folds, labels), task.classes)
-
-
-def _temperature(held_scores: Callable[[Fold], Floats], folds: tuple[Fold, ...], labels: Integers) -> float:
-    """By support sets that lack the rows; the embedding has seen them."""
-    if not folds:
-        return 1.0
-    scores, held = out_of_fold(held_scores, folds)
-    return fit_temperature(scores, labels[held])
+        # Support sets lack the held-out rows; the embedding has seen them.
+        return Model(backbone, head, held_out_temperature(held_scores, folds, labels), task.classes)
 
 
 def numbered_domains(images: ImageSet) -> Integers | None:

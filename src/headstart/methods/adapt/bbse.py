@@ -20,14 +20,9 @@ class BBSE(FeatureAdaptation):
 
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018.
     Differs: probabilities are corrected instead of training again with weights.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source model corrected for the target's class shares, from its confusions"
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         return shifted_head(domains, lambda source, labels, target, _: confused_shares(source, labels, target))

@@ -6,15 +6,14 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
+from headstart.core.types import Floats
 from headstart.features.domains import Domains
 from headstart.features.transport import MOST_ROWS, carried_rows, class_plan, extended, scaled_costs, some_rows
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.base import Need
-from headstart.methods.heads import ChartHead
+from headstart.methods._adapted import TransportedSource
 
 
 @final
-class ClassTransport(FeatureAdaptation):
+class ClassTransport(TransportedSource):
     """Carries source rows onto target rows at the least cost, each target row from few classes, and fits ridge to what arrives.
 
     Needs: a labeled source, some target images without labels, and POT.
@@ -25,23 +24,18 @@ class ClassTransport(FeatureAdaptation):
     Differs: of more than 1,000 rows of a domain, some are carried and the others follow the nearest of them.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         entropy: Weight of the plan's smoothness, relative to the mean cost.
         class_weight: Weight of the penalty on target rows that get mass from several classes.
     """
 
     summary: ClassVar[str] = "Source rows carried onto target rows, classes kept apart, then ridge"
-    own_means: ClassVar[bool] = True
-    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
+    def moved(self, domains: Domains) -> Floats:
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         target = domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")]
         costs, labels = scaled_costs(domains.source[ours], target), domains.source_labels[ours]
         plan = class_plan(costs, labels, domains.num_classes, self.entropy, self.class_weight)
-        return adapted_head(domains.moved(extended(domains.source, ours, carried_rows(plan, target))))
+        return extended(domains.source, ours, carried_rows(plan, target))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
+from headstart.core.types import Floats
 from headstart.features.domain_maps import carried, coral_matrix, moments_of
 from headstart.features.domains import Domains
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._adapted import MovedSource
 
 
 @final
-class Coral(FeatureAdaptation):
+class Coral(MovedSource):
     """Whitens source rows, colors them with the target's covariance and mean, and fits ridge to them.
 
     Needs: a labeled source and some target images without labels; with fewer than axes the covariances are mostly shrinkage.
@@ -20,17 +20,11 @@ class Coral(FeatureAdaptation):
 
     Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016, algorithm 1.
     Differs: means are aligned as well; covariances are shrunk as by Ledoit and Wolf instead of adding the identity.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source features recolored with the target's covariance, then ridge"
-    own_means: ClassVar[bool] = True
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
+    def moved(self, domains: Domains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)
         matrix = coral_matrix(source.covariance, target.covariance)
-        return adapted_head(domains.moved(carried(domains.source, source, target, matrix)))
+        return carried(domains.source, source, target, matrix)

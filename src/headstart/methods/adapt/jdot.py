@@ -31,8 +31,6 @@ class JDOT(FeatureAdaptation):
     Differs: target rows take the likeliest label that arrives, weighted by its share; at most 1,000 rows of each domain.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         feature_weight: alpha, the weight of distances of features against those of labels.
         rounds: How often both are done.
     """
@@ -45,7 +43,6 @@ class JDOT(FeatureAdaptation):
     rounds: Annotated[int, Field(ge=1, le=100)] = 10
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
         rows, labels = domains.target[theirs], one_hot(domains.source_labels[ours], domains.num_classes)

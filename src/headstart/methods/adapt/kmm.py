@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from headstart.features.density_ratio import bounded, kernel_mean_ratio
+from headstart.core.types import Floats
+from headstart.features.density_ratio import kernel_mean_ratio
 from headstart.features.domains import Domains
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._adapted import WeightedSource
 
 
 @final
-class KMM(FeatureAdaptation):
+class KMM(WeightedSource):
     """Weighs source rows so that their mean in a Gaussian kernel's feature space meets the target's; weighted ridge follows.
 
     Needs: a labeled source and some target images without labels.
@@ -20,14 +20,9 @@ class KMM(FeatureAdaptation):
 
     Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006.
     Differs: at most 2,000 rows of each domain are matched.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source rows weighted so that kernel means meet (KMM), then ridge"
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
-        return adapted_head(domains, bounded(kernel_mean_ratio(domains.source, domains.target, domains.seed)))
+    def ratio(self, domains: Domains) -> Floats:
+        return kernel_mean_ratio(domains.source, domains.target, domains.seed)

@@ -35,8 +35,6 @@ class LabelTransfer(FeatureAdaptation):
         Gaussian lift of narrow features.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         num_neighbors: Joins that each row makes.
         strength: How much neighbors count against a row's own label.
     """
@@ -48,7 +46,6 @@ class LabelTransfer(FeatureAdaptation):
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
         rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source[ours], domains.target[theirs])])

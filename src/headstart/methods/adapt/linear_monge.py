@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
+from headstart.core.types import Floats
 from headstart.features.domain_maps import carried, moments_of, monge_matrix
 from headstart.features.domains import Domains
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._adapted import MovedSource
 
 
 @final
-class LinearMonge(FeatureAdaptation):
+class LinearMonge(MovedSource):
     """Moves source rows by the affine map that gives them the target's mean and covariance and moves them least.
 
     It does what `coral` does without turning rows more than needed.
@@ -23,17 +23,11 @@ class LinearMonge(FeatureAdaptation):
     Reference: Flamary, Lounici & Ferrari, "Concentration bounds for linear Monge mapping estimation and optimal transport domain
         adaptation", 2019, eq. 5.
     Differs: covariances are shrunk as by Ledoit and Wolf.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source features moved by the least affine map to the target's moments, then ridge"
-    own_means: ClassVar[bool] = True
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
+    def moved(self, domains: Domains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)
         matrix = monge_matrix(source.covariance, target.covariance)
-        return adapted_head(domains.moved(carried(domains.source, source, target, matrix)))
+        return carried(domains.source, source, target, matrix)

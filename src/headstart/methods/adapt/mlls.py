@@ -21,14 +21,9 @@ class MLLS(FeatureAdaptation):
     Reference: Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
         Computation 2002; calibration as in Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration
         is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source model corrected for the target's likeliest class shares"
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         return shifted_head(domains, lambda _, __, target, shares: likely_shares(target, shares))

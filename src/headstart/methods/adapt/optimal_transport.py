@@ -6,15 +6,14 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
+from headstart.core.types import Floats
 from headstart.features.domains import Domains
 from headstart.features.transport import MOST_ROWS, carried_rows, extended, plan_of, scaled_costs, some_rows
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.base import Need
-from headstart.methods.heads import ChartHead
+from headstart.methods._adapted import TransportedSource
 
 
 @final
-class OptimalTransport(FeatureAdaptation):
+class OptimalTransport(TransportedSource):
     """Carries source rows onto target rows at the least total cost, and fits ridge to where they arrive.
 
     Needs: a labeled source, some target images without labels, and POT.
@@ -25,20 +24,15 @@ class OptimalTransport(FeatureAdaptation):
     Differs: of more than 1,000 rows of a domain, some are carried and the others follow the nearest of them.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         entropy: Weight of the plan's smoothness, relative to the mean cost; 0 for the exact plan.
     """
 
     summary: ClassVar[str] = "Source rows carried onto target rows by optimal transport, then ridge"
-    own_means: ClassVar[bool] = True
-    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 
     entropy: Annotated[float, Field(ge=0, le=10)] = 0.05
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
+    def moved(self, domains: Domains) -> Floats:
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         target = domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")]
         plan = plan_of(scaled_costs(domains.source[ours], target), self.entropy)
-        return adapted_head(domains.moved(extended(domains.source, ours, carried_rows(plan, target))))
+        return extended(domains.source, ours, carried_rows(plan, target))

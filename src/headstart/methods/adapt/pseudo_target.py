@@ -27,8 +27,6 @@ class PseudoTarget(FeatureAdaptation):
     Reference: Lee, "Pseudo-Label", ICML 2013 Workshops; the shares as in Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         rounds: How often names are given and learned.
     """
 
@@ -37,7 +35,6 @@ class PseudoTarget(FeatureAdaptation):
     rounds: Annotated[int, Field(ge=1, le=100)] = 5
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         found = domains.ridge()
         shares = class_shares(domains.source_labels, domains.num_classes)
         before = np.full(len(domains.target), -1)

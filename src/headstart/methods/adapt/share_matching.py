@@ -20,14 +20,9 @@ class ShareMatching(FeatureAdaptation):
 
     Reference: the distribution alignment of Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
     Differs: it is done once, exactly, on a fitted model.
-
-    Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
     """
 
     summary: ClassVar[str] = "Source model scaled so that the target's predictions have the source's class shares"
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         return corrected_head(domains, lambda _, __, target, shares: matching_factors(target, shares))

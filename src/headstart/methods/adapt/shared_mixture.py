@@ -29,7 +29,6 @@ class SharedMixture(FeatureAdaptation):
         other method here.
 
     Attributes:
-        blocks: What is taken of the features.
         num_axes: Principal axes of both domains that are kept: few, as a covariance has half as many numbers as their square.
     """
 
@@ -38,7 +37,6 @@ class SharedMixture(FeatureAdaptation):
     num_axes: Annotated[int, Field(ge=2, le=64)] = 16
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         found = fit_shared_mixture(
             domains.source, domains.source_labels, domains.target, domains.target_labels, domains.num_classes, domains.seed
         )

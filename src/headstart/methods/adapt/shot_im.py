@@ -35,8 +35,6 @@ class ShotIm(FeatureAdaptation):
     Differs: features stay frozen but for an affine map behind them, which is held near the identity; steps on all rows at once.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         diversity: Weight of the entropy of the mean prediction.
         stay: Weight of the mean squared distance of the map from the identity.
     """
@@ -47,7 +45,6 @@ class ShotIm(FeatureAdaptation):
     stay: Annotated[float, Field(gt=0, le=1e6)] = 0.1
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         found = domains.ridge()
         matrix, shift = self._map(domains, found)
         return head_of_ridge(domains.mapped(matrix, shift, domains.source), found)

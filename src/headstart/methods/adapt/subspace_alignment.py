@@ -23,8 +23,6 @@ class SubspaceAlignment(FeatureAdaptation):
     Reference: Fernando et al., "Unsupervised Visual Domain Adaptation Using Subspace Alignment", ICCV 2013, algorithm 1.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         num_directions: Of each domain's subspace; all of narrow features.
     """
 
@@ -34,7 +32,6 @@ class SubspaceAlignment(FeatureAdaptation):
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         ours, theirs = (leading_directions(rows, self.num_directions) for rows in (domains.source, domains.target))
         source = (domains.source - domains.source.mean(axis=0)) @ ours @ (ours.T @ theirs)
         return adapted_head(domains.mapped(theirs, -domains.target.mean(axis=0) @ theirs, source))

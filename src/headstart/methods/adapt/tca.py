@@ -24,8 +24,6 @@ class TCA(FeatureAdaptation):
     Differs: at most 500 rows of each domain make the components.
 
     Attributes:
-        blocks: What is taken of the features.
-        num_axes: Principal axes of both domains that are kept.
         num_components: How many components.
         penalty: mu, the weight of simple components against domains that agree.
     """
@@ -37,6 +35,5 @@ class TCA(FeatureAdaptation):
     penalty: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
-        """The head and its temperature."""
         lift = transfer_components(domains.source, domains.target, self.num_components, self.penalty, domains.seed)
         return adapted_head(domains.lifted_by(lift))

@@ -34,6 +34,7 @@ class MetaBaseline(MetaLearner):
     """
 
     summary: ClassVar[str] = "A classifier's embedding, then episodes by cosine (Meta-Baseline)"
+    unit_rows: ClassVar[bool] = True
 
     classifier_steps: Annotated[int, Field(ge=0, le=10_000), Searched(0, 200)] = 50
 
@@ -52,9 +53,4 @@ class MetaBaseline(MetaLearner):
         return {**parameters, "embedding": embedding.detach()}
 
     def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """See `MetaLearner.adapted`."""
         return cosine_head(parameters, support, targets)
-
-    def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
-        """See `MetaLearner.embedded`: at unit length."""
-        return functional.normalize(rows @ embedding, dim=-1)

@@ -34,7 +34,6 @@ class R2D2(MetaLearner):
         return {**super().parameters(embedding), "log_penalty": torch.zeros((), dtype=embedding.dtype)}
 
     def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """See `MetaLearner.adapted`."""
         solved = ridge_weights(support @ parameters["embedding"], targets, parameters["log_penalty"].exp())
         weight = parameters["log_scale"].exp() * solved
         return Adapted(parameters["embedding"], weight, torch.zeros_like(weight[..., 0, :]))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import ClassVar, final
 
 import torch
-from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
-from headstart.core.ranges import Searched
-from headstart.methods._inner_adaptation import inner_adapted, inner_parameters
-from headstart.methods.meta_learner import Adapted, MetaLearner
+from headstart.methods._inner_adaptation import GradientMetaLearner
 from headstart.training.inner_loop import Parameters
 from headstart.training.meta_training import EpisodeRows
 
 
 @final
-class Reptile(MetaLearner):
+class Reptile(GradientMetaLearner):
     """Moves the start of the embedding toward the embeddings that a few steps on each episode end at.
 
     No gradient passes through the steps, and nothing is held out: support and query rows are learned from alike.
@@ -35,16 +31,7 @@ class Reptile(MetaLearner):
     """
 
     summary: ClassVar[str] = "A start that moves to where gradient descent on episodes ends (Reptile)"
-
-    inner_steps: Annotated[int, Field(ge=1, le=100), Searched(1, 10)] = 5
-
-    def parameters(self, embedding: Tensor) -> Parameters:
-        """See `MetaLearner.parameters`."""
-        return inner_parameters(embedding, adapts_embedding=True)
-
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """See `MetaLearner.adapted`."""
-        return inner_adapted(parameters, support, targets, self.inner_steps, second_order=False)
+    second_order: ClassVar[bool] = False
 
     def objective(self, parameters: Parameters, batch: EpisodeRows) -> Tensor:
         """See `MetaLearner.objective`: half the squared distance to where each episode ends, averaged over episodes."""
@@ -54,7 +41,3 @@ class Reptile(MetaLearner):
         held = {name: value.detach() for name, value in parameters.items()}
         ends = self.adapted(held, rows, targets).embedding.detach()
         return 0.5 * ((parameters["embedding"] - ends) ** 2).sum(dim=(-1, -2)).mean()
-
-    def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
-        """See `MetaLearner.embedded`: at unit length."""
-        return functional.normalize(rows @ embedding, dim=-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Literal, final
 
 from torch import Tensor
-from torch.nn import functional
 
 from headstart.methods.meta_learner import Adapted, MetaLearner, cosine_head
 from headstart.training.inner_loop import Parameters
@@ -28,13 +27,9 @@ class WhitenedMean(MetaLearner):
     """
 
     summary: ClassVar[str] = "Nearest mean direction after whitening within known classes"
+    unit_rows: ClassVar[bool] = True
 
     num_steps: Literal[0] = 0
 
     def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """See `MetaLearner.adapted`."""
         return cosine_head(parameters, support, targets)
-
-    def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
-        """See `MetaLearner.embedded`: at unit length."""
-        return functional.normalize(rows @ embedding, dim=-1)

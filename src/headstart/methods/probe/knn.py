@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, cast, final
 
 import numpy as np
 from pydantic import Field
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
-from headstart.data.task import Task
-from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
 from headstart.features.rows import unit_rows
 from headstart.features.temperature import fit_temperature
-from headstart.methods.base import Method
+from headstart.methods._probe import Probe
 from headstart.methods.heads import NeighborHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 JUDGED_ROWS = 2_000
 """Rows whose leave-one-out votes fit the temperature, evenly spaced; one scalar needs no more."""
 
 
 @final
-class KNN(Method):
+class KNN(Probe):
     """Lets the nearest training rows by cosine vote.
 
     Nothing is fitted but the temperature, so that the result shows what the features alone know.
@@ -47,17 +41,9 @@ class KNN(Method):
     blocks: Blocks = "stages"
     num_neighbors: int = Field(default=1, ge=1, le=100)
 
-    def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[NeighborHead, float]:
-        """The head and its temperature, fitted to features.
-
-        Args:
-            features: Of the training rows.
-            labels: int64 [sample].
-            num_classes: Of the task; classes without rows get no votes.
-
-        Returns:
-            The head, and the temperature of its leave-one-out scores.
-        """
+    def head_of(
+        self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
+    ) -> tuple[NeighborHead, float]:
         representation = Representation.fitted(features, self.blocks)
         rows = unit_rows(representation.matrix(features))
         head = NeighborHead(representation, rows, cast(Floats, labels), min(self.num_neighbors, len(rows)), num_classes)
@@ -65,11 +51,6 @@ class KNN(Method):
         if len(rows) < 2:
             return head, 1.0
         return head, fit_temperature(_left_out(head, judged), labels[judged])
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; `training` and `workspace` are not used."""
-        head, temperature = self.head_of(features_of(task.train, backbone), task.train.labels, task.num_classes)
-        return Model(backbone, head, temperature, task.classes)
 
 
 def _left_out(head: NeighborHead, judged: Integers) -> Floats:

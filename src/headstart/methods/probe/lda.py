@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
-from headstart.data.task import Task
 from headstart.features.class_statistics import class_means, with_absent_classes
-from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
-from headstart.features.out_of_fold import inner_folds, out_of_fold
-from headstart.features.representation import Blocks, Representation
+from headstart.features.out_of_fold import inner_folds
+from headstart.features.representation import Representation
 from headstart.features.rows import LazyRows, Rows, column_means, linear_scores, parts, shifted, squared_lengths, taken
-from headstart.features.temperature import fit_temperature
-from headstart.methods.base import Method
+from headstart.methods._probe import Probe, held_out_temperature
 from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 FLOOR = 0.1
 """Least mean variance within classes, as a share of the mean total variance: one row a class shows none at all."""
 
 
 @final
-class LDA(Method):
+class LDA(Probe):
     """Models the classes as Gaussians with one covariance, shrunk towards a multiple of the identity.
 
     It is the nearest mean in a space where directions that vary within classes count less.
@@ -40,55 +33,27 @@ class LDA(Method):
 
     Reference: Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", JMVA 2004, section 3.2.
     Differs: the identity's scale is floored by a tenth of the total variance, so that one row a class works.
-
-    Attributes:
-        blocks: What the head sees; stages with pixels by default, which beat the penultimate layer by 2 to 8 points on small
-            sets.
     """
 
     summary: ClassVar[str] = "Linear discriminant analysis with a shrunk covariance"
 
-    blocks: Blocks = "stages+pixels"
-
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
     ) -> tuple[LinearHead, float]:
-        """The head and its temperature, fitted to features.
-
-        Args:
-            features: Of the training rows.
-            labels: int64 [sample].
-            num_classes: Of the task; classes without rows get a score below all others.
-            groups: int64 [sample]: rows of one group share a fold.
-            seed: Decides the inner folds.
-
-        Returns:
-            The head, and the temperature of its scores out of fold.
-        """
         representation = Representation.fitted(features, self.blocks)
         joined = representation.rows(features)
         mean = column_means(joined)
         rows, basis = rotated(shifted(joined, mean))
         width = len(basis)
-        folds = inner_folds(labels, groups, seed)
 
         def held_scores(fold: Fold) -> Floats:
             weight, bias = _discriminant(taken(rows, fold.fit), labels[fold.fit], num_classes, width)
             return linear_scores(taken(rows, fold.held), weight, bias)
 
-        temperature = 1.0
-        if folds:
-            scores, held = out_of_fold(held_scores, folds)
-            temperature = fit_temperature(scores, labels[held])
+        temperature = held_out_temperature(held_scores, inner_folds(labels, groups, seed), labels)
         weight, bias = _discriminant(rows, labels, num_classes, width)
         full = np.asarray(basis @ weight, np.float32)
         return LinearHead(representation, full, bias - mean @ full), temperature
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; of `training` the seed alone is used."""
-        features = features_of(task.train, backbone)
-        head, temperature = self.head_of(features, task.train.labels, task.num_classes, task.train.groups, training.seed)
-        return Model(backbone, head, temperature, task.classes)
 
 
 def _discriminant(rows: Rows, labels: Integers, num_classes: int, width: int) -> tuple[Floats, Floats]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import Integers
-from headstart.data.task import Task
-from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.linear_algebra import rotated
 from headstart.features.logistic_solver import fit_logistic
 from headstart.features.out_of_fold import inner_folds
-from headstart.features.representation import Blocks, Representation
-from headstart.methods.base import Method
+from headstart.features.representation import Representation
+from headstart.methods._probe import Probe
 from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 
 @final
-class Logistic(Method):
+class Logistic(Probe):
     """Fits a linear head to frozen features by cross-entropy with a squared-norm penalty chosen out of fold.
 
     The features are rotated into the space that the rows span, where the whole path of penalties is solved by L-BFGS, each
@@ -35,31 +29,13 @@ class Logistic(Method):
 
     Reference: Kornblith et al., "Do better ImageNet models transfer better?", CVPR 2019, section 3, the usual linear probe.
     Differs: several depths, a temperature, and penalties relative to the rows' squared length.
-
-    Attributes:
-        blocks: What the head sees; stages with pixels by default, which beat the penultimate layer by 2 to 8 points on small
-            sets.
     """
 
     summary: ClassVar[str] = "Multinomial logistic regression on frozen features, penalty chosen out of fold"
 
-    blocks: Blocks = "stages+pixels"
-
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
     ) -> tuple[LinearHead, float]:
-        """The head and its temperature, fitted to features.
-
-        Args:
-            features: Of the training rows.
-            labels: int64 [sample].
-            num_classes: Of the task; classes without rows get a score below all others.
-            groups: int64 [sample]: rows of one group share a fold.
-            seed: Decides the inner folds.
-
-        Returns:
-            The head, and the temperature of its scores out of fold.
-        """
         representation = Representation.fitted(features, self.blocks)
         matrix = representation.matrix(features)
         mean = matrix.mean(axis=0, dtype=np.float64)
@@ -67,9 +43,3 @@ class Logistic(Method):
         fit = fit_logistic(np.asarray(rows), labels, num_classes, inner_folds(labels, groups, seed))
         weight = np.asarray(basis @ fit.weight, np.float32)
         return LinearHead(representation, weight, fit.bias - mean @ weight), fit.temperature
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; of `training` the seed alone is used."""
-        features = features_of(task.train, backbone)
-        head, temperature = self.head_of(features, task.train.labels, task.num_classes, task.train.groups, training.seed)
-        return Model(backbone, head, temperature, task.classes)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import Booleans, Floats, Integers
-from headstart.data.task import Task
 from headstart.features.class_statistics import class_means, with_absent_classes
-from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
 from headstart.features.rows import Rows, linear_scores, squared_lengths
 from headstart.features.temperature import fit_temperature
-from headstart.methods.base import Method
+from headstart.methods._probe import Probe
 from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 PRIOR_TEMPERATURE = 0.1
 """For one row a class, where nothing can be left out: rows of unit length are rarely further apart than a few tenths."""
 
 
 @final
-class NearestMean(Method):
+class NearestMean(Probe):
     """Assigns a picture to the class whose mean is nearest among centered features of unit length.
 
     A mean is estimated from one row already, so that this is hard to beat with one or two rows a class.
@@ -47,17 +41,9 @@ class NearestMean(Method):
 
     blocks: Blocks = "stages"
 
-    def head_of(self, features: FeatureSet, labels: Integers, num_classes: int) -> tuple[LinearHead, float]:
-        """The head and its temperature, fitted to features.
-
-        Args:
-            features: Of the training rows.
-            labels: int64 [sample].
-            num_classes: Of the task; classes without rows get a score below all others.
-
-        Returns:
-            The head, and the temperature of its leave-one-out scores.
-        """
+    def head_of(
+        self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
+    ) -> tuple[LinearHead, float]:
         representation = Representation.fitted(features, self.blocks)
         rows = representation.rows(features)
         means = class_means(rows, labels, num_classes)
@@ -69,11 +55,6 @@ class NearestMean(Method):
         scores, judged = _left_out(rows, labels, weight, bias)
         temperature = fit_temperature(scores[judged], labels[judged]) if judged.any() else PRIOR_TEMPERATURE
         return LinearHead(representation, np.asarray(weight, np.float32), bias), temperature
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; `training` and `workspace` are not used."""
-        head, temperature = self.head_of(features_of(task.train, backbone), task.train.labels, task.num_classes)
-        return Model(backbone, head, temperature, task.classes)
 
 
 def _left_out(rows: Rows, labels: Integers, weight: Floats, bias: Floats) -> tuple[Floats, Booleans]:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, final
 
 import numpy as np
 from pydantic import Field
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.data.task import Task
 from headstart.features.graph import neighbor_graph
 from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool, pool_of
-from headstart.features.representation import Blocks
-from headstart.methods.base import Method, Need, check_needs
+from headstart.features.pool import Pool
+from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import GraphHead, LinearHead, MeanHead, mean_scores, ridge_head
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 
 @final
-class LabelMean(Method):
+class LabelMean(SemiSupervisedProbe):
     """Averages the probabilities of a ridge head on the labeled rows and of labels spread along a neighbor graph.
 
     The two err on different pictures: ridge sees what tells the classes apart, the graph which pictures are alike.
@@ -41,14 +35,11 @@ class LabelMean(Method):
     """
 
     summary: ClassVar[str] = "Mean of ridge and of labels spread along a neighbor graph"
-    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
 
-    blocks: Blocks = "stages+pixels"
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
     def head_of(self, pool: Pool) -> tuple[MeanHead, float]:
-        """The head and its temperature, fitted to labeled and unlabeled rows."""
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def spread(labels: Integers) -> Floats:
@@ -66,9 +57,3 @@ class LabelMean(Method):
     def _ridge(self, pool: Pool, labels: Integers) -> tuple[LinearHead, float]:
         rows = np.flatnonzero(labels != UNLABELED)
         return ridge_head(pool.features.take(rows), labels[rows], pool.num_classes, self.blocks, pool.groups[rows])
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
-        check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
-        return Model(backbone, head, temperature, task.classes)

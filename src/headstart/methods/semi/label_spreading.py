@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
-from headstart.data.task import Task
-from headstart.features.graph import neighbor_graph
+from headstart.features.graph import Graph
 from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool, pool_of
-from headstart.features.representation import Blocks
-from headstart.methods.base import Method, Need, check_needs
-from headstart.methods.heads import GraphHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
+from headstart.features.pool import Pool
+from headstart.methods._semi_supervised import GraphProbe
 
 
 @final
-class LabelSpreading(Method):
+class LabelSpreading(GraphProbe):
     """Lets every row of a neighbor graph give its class to its neighbors while labeled rows hold on to theirs.
 
     Labels follow chains of like pictures, so that a class may have any shape. A labeled row can be outvoted, which forgives wrong
@@ -42,25 +35,8 @@ class LabelSpreading(Method):
     """
 
     summary: ClassVar[str] = "Labels spread along a neighbor graph of features, by closed form"
-    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
 
-    blocks: Blocks = "stages+pixels"
-    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
-    def head_of(self, pool: Pool) -> tuple[GraphHead, float]:
-        """The head and its temperature, fitted to labeled and unlabeled rows."""
-        graph = neighbor_graph(pool.directions, self.num_neighbors)
-
-        def scores_of(labels: Integers, rows: Integers) -> Floats:
-            probs = spread_labels(graph, labels, pool.num_classes, self.strength)
-            return graph.neighbors.take(rows).votes(probs)
-
-        probs = spread_labels(graph, pool.labels, pool.num_classes, self.strength)
-        return GraphHead.of(pool, probs, self.num_neighbors), pool.temperature(scores_of)
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
-        check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
-        return Model(backbone, head, temperature, task.classes)
+    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
+        return spread_labels(graph, labels, pool.num_classes, self.strength)

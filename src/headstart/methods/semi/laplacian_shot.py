@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, final
 
 import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.data.task import Task
 from headstart.features.class_statistics import class_means, one_hot
-from headstart.features.graph import Graph, neighbor_graph
-from headstart.features.pool import Pool, pool_of
-from headstart.features.representation import Blocks
-from headstart.methods.base import Method, Need, check_needs
-from headstart.methods.heads import GraphHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
+from headstart.features.graph import Graph
+from headstart.features.pool import Pool
+from headstart.methods._semi_supervised import GraphProbe
 
 MOST_ROUNDS = 100
 SETTLED = 1e-6
@@ -27,7 +20,7 @@ SETTLED = 1e-6
 
 
 @final
-class LaplacianShot(Method):
+class LaplacianShot(GraphProbe):
     """Assigns every row to the nearest class mean of the labeled rows, while neighbors in a graph are drawn to agree.
 
     It knows no shares of classes, so that unlabeled rows may show them in any proportion. New pictures ask their nearest rows of
@@ -48,27 +41,11 @@ class LaplacianShot(Method):
     """
 
     summary: ClassVar[str] = "Nearest class means, smoothed along a neighbor graph of unlabeled rows"
-    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
 
-    blocks: Blocks = "stages+pixels"
-    num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     smoothing: Annotated[float, Field(gt=0, le=100)] = 3.0
 
-    def head_of(self, pool: Pool) -> tuple[GraphHead, float]:
-        """The head and its temperature, fitted to labeled and unlabeled rows."""
-        graph = neighbor_graph(pool.directions, self.num_neighbors)
-
-        def scores_of(labels: Integers, rows: Integers) -> Floats:
-            return graph.neighbors.take(rows).votes(assigned(pool.directions, graph, labels, pool.num_classes, self.smoothing))
-
-        probs = assigned(pool.directions, graph, pool.labels, pool.num_classes, self.smoothing)
-        return GraphHead.of(pool, probs, self.num_neighbors), pool.temperature(scores_of)
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
-        check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
-        return Model(backbone, head, temperature, task.classes)
+    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
+        return assigned(pool.directions, graph, labels, pool.num_classes, self.smoothing)
 
 
 def assigned(rows: Floats, graph: Graph, labels: Integers, num_classes: int, smoothing: float) -> Floats:

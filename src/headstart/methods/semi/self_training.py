@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, final
 
 import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
-from headstart.data.task import Task
 from headstart.features.class_statistics import one_hot
 from headstart.features.graph import Graph, neighbor_graph
 from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool, pool_of
-from headstart.features.representation import Blocks
+from headstart.features.pool import Pool
 from headstart.features.ridge_solver import UNJUDGED_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
 from headstart.features.rows import linear_scores
-from headstart.methods.base import Method, Need, check_needs
+from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 
 @final
-class SelfTraining(Method):
+class SelfTraining(SemiSupervisedProbe):
     """Fits ridge to the labels, then a few times to the labels and to what it and a neighbor graph together are surest of.
 
     The graph says which pictures are alike, ridge carries this over to new ones; the result is one linear head, so that using it
@@ -50,16 +44,13 @@ class SelfTraining(Method):
     """
 
     summary: ClassVar[str] = "Ridge refitted to its own and its neighbors' surest labels of unlabeled rows"
-    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
 
-    blocks: Blocks = "stages+pixels"
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
     share: Annotated[float, Field(gt=0, le=1)] = 0.8
     rounds: Annotated[int, Field(ge=1, le=50)] = 10
 
     def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
-        """The head and its temperature, fitted to labeled and unlabeled rows."""
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
@@ -89,9 +80,3 @@ class SelfTraining(Method):
         free = np.flatnonzero(~known)
         order = np.argsort(-probs[free].max(axis=1), kind="stable")
         return np.sort(np.concatenate([np.flatnonzero(known), free[order[: int(np.ceil(self.share * len(free)))]]]))
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
-        check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
-        return Model(backbone, head, temperature, task.classes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -10,17 +9,12 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.data.task import Task
 from headstart.features.class_statistics import class_means, one_hot, with_absent_classes
-from headstart.features.pool import Pool, pool_of
-from headstart.features.representation import Blocks
+from headstart.features.pool import Pool
 from headstart.features.rows import linear_scores
-from headstart.methods.base import Method, Need, check_needs
+from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead
-from headstart.methods.model import Model
-from headstart.training.settings import Training
 
 MOST_STEPS = 200
 
@@ -33,7 +27,7 @@ class _Linear(NamedTuple):
 
 
 @final
-class TIM(Method):
+class TIM(SemiSupervisedProbe):
     """Moves class prototypes until unlabeled rows are sure of their classes while the mean prediction keeps the labeled shares.
 
     It maximizes the information between pictures and predicted classes, with the labels as a constraint. The result is one linear
@@ -58,15 +52,12 @@ class TIM(Method):
     """
 
     summary: ClassVar[str] = "Prototypes of maximal information between unlabeled rows and classes (TIM)"
-    needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
 
-    blocks: Blocks = "stages+pixels"
     temperature: Annotated[float, Field(gt=0, le=1000)] = 15.0
     cross_entropy: Annotated[float, Field(gt=0, le=100)] = 1.0
     conditional: Annotated[float, Field(gt=0, le=100)] = 1.0
 
     def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
-        """The head and its temperature, fitted to labeled and unlabeled rows."""
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
             return linear_scores(pool.rows[rows], *self._prototypes(pool, labels))
@@ -88,12 +79,6 @@ class TIM(Method):
         bias = -0.5 * self.temperature * (prototypes**2).sum(axis=1)
         lowest = float(linear_scores(rows, self.temperature * prototypes.T, bias).min()) - self.temperature
         return _Linear(*with_absent_classes(scale * self.temperature * prototypes.T, bias, present, pool.num_classes, lowest))
-
-    def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
-        """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
-        check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
-        return Model(backbone, head, temperature, task.classes)
 
 
 class Information(NamedTuple):
