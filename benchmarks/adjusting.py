@@ -20,10 +20,11 @@ from PIL import Image
 from benchmarks.protocol import arguments, show
 from headstart.core.errors import TrainingError
 from headstart.data.splitting import read_task
-from headstart.improving import adjust
 from headstart.planning.plan import Plan
-from headstart.runs import Run, fit
+from headstart.runs.run import Run
 from headstart.training.settings import Training
+from headstart.workflows.adjust import adjust
+from headstart.workflows.fit import fit_and_evaluate as fit
 
 NAME = "efficientnet_lite0"
 PIXELS = 32

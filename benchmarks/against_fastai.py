@@ -27,16 +27,16 @@ from safetensors.torch import save_file
 from benchmarks.limits import decode_only_rate, engine_only_rate
 from benchmarks.pictures import write_task
 from benchmarks.protocol import alone, arguments, empty_cache, show
-from headstart import chain
 from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.choice import REFERENCE
 from headstart.backbones.loading import load_backbone
-from headstart.cli._plans import plan_by_hand
 from headstart.core.predictions import Predictions
 from headstart.data.joined import concatenate
 from headstart.data.splitting import read_task
 from headstart.evaluation.compare import compare
-from headstart.runs import Run
+from headstart.runs.run import Run
+from headstart.workflows.fit import fit
+from headstart.workflows.run import run as run_all
 
 NAME = "efficientnet_lite0"
 SCRIPT = Path(__file__).with_name("_fastai_fine_tune.py")
@@ -65,7 +65,7 @@ def closed_form(folder: Path, out: Path, seed: int) -> Outcome:
     with empty_cache():
         begun = time.perf_counter()
         task = read_task(folder, seed)
-        done = chain.fit(task, plan_by_hand(task, "ridge", NAME, "pretrained", None, {}), out)
+        done = fit(task, method="ridge", pretrained=NAME, out=out)
         return _outcome(done, time.perf_counter() - begun)
 
 
@@ -82,7 +82,7 @@ def whole_chain(folder: Path, out: Path, seed: int, minutes: float | None) -> Ou
     """`headstart run FOLDER`."""
     with empty_cache():
         begun = time.perf_counter()
-        done = chain.run(str(folder), seed=seed, minutes=minutes, out=out)
+        done = run_all(str(folder), seed=seed, minutes=minutes, out=out)
         return _outcome(done, time.perf_counter() - begun)
 
 

@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.protocol import arguments, show
 from headstart.backbones.loading import load_backbone
-from headstart.chain import run
 from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
+from headstart.workflows.run import run
 
 
 def logistic_accuracy(task: Task, name: str, input_pixels: int) -> float:

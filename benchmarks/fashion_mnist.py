@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.protocol import arguments, show
-from headstart.chain import run
+from headstart.workflows.run import run
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.protocol import arguments, show
-from headstart.chain import run
+from headstart.workflows.run import run
 
 SETS = {"digits": 10, "elpv": 50}
 

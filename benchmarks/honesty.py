@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.protocol import arguments, show
-from headstart import chain
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
 from headstart.checks.inspection import inspect
@@ -27,6 +26,7 @@ from headstart.planning.judge import judge
 from headstart.planning.rank import rank
 from headstart.planning.verdict import Side, compared, wins
 from headstart.training.settings import Training
+from headstart.workflows.fit import fit
 
 
 def permuted(images: ImageSet, seed: int, name: str) -> ImageSet:
@@ -52,7 +52,7 @@ def permuted_labels(seeds: int, minutes: float, out: Path) -> None:
         steps = Steps(folder / "steps")
         ranking = rank(task, [card_of("efficientnet_lite0")], steps=steps)
         decision, plan = decide(task, ranking, minutes=minutes, steps=steps)
-        accuracy = chain.fit(task, plan, folder).evaluation.accuracy
+        accuracy = fit(task, plan, folder).evaluation.accuracy
         chance = 1 / task.num_classes
         rows.append(
             {

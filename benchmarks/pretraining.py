@@ -33,10 +33,10 @@ from headstart.planning.candidate import Candidate
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.judge import fit_rows, judge
 from headstart.planning.rank import rank
-from headstart.pretraining import pretrain
-from headstart.runs import Run
+from headstart.runs.run import Run
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
+from headstart.workflows.pretrain import pretrain
 
 FEW_EPOCHS = 60
 """For fine-tuning on few pictures: 240 steps on a hundred."""

@@ -27,7 +27,7 @@ STAGES = (
     ("fitting", "planning/fitting.py"),
     ("evaluating", "evaluation/protocols.py"),
     ("report", "report/html.py"),
-    ("chain, else", "headstart/chain.py"),
+    ("workflows, else", "headstart/workflows/"),
 )
 """Name and file: a sample belongs to the first stage whose file is in its stack."""
 

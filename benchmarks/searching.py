@@ -22,7 +22,7 @@ from benchmarks.protocol import arguments, show
 from headstart.data.splitting import read_task
 from headstart.planning.plan import Plan
 from headstart.planning.study import Found
-from headstart.runs import fit
+from headstart.workflows.fit import fit_and_evaluate as fit
 
 SETTINGS = {"training.epochs": "12", "training.lr": "0.001", "training.batch_size": "32"}
 """The defaults of `Training`, which are short for training from scratch and leave something to find."""

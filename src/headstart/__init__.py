@@ -1,12 +1,17 @@
 """Transfer learning with evidence: is it worth it, from what, how, and how good is the result.
 
-The public names load on first use, so that `import headstart` costs next to nothing:
+Every verb of the command line is a function here, and takes a path wherever it takes a task. The names load on first use, so
+that `import headstart` costs next to nothing:
+
+    run = headstart.run("flowers/", minutes=5)
+    run.predict(["new.jpg"])
+
+or step by step:
 
     task = headstart.read_task("flowers/", seed=0)
-    ranking = headstart.rank(task, headstart.pretrained(license="permissive"))
+    ranking = headstart.rank(task, headstart.models(license="permissive"))
     plan = headstart.decide(task, ranking, minutes=5)
     run = headstart.fit(task, plan)
-    headstart.predict(run, ["new.jpg"])
 """
 
 from __future__ import annotations
@@ -15,85 +20,67 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headstart.applying import predict
     from headstart.backbones.catalog import pretrained
     from headstart.backbones.loading import load_backbone
-    from headstart.chain import decide, fit, run
-    from headstart.checks.inspection import inspect
     from headstart.core.evaluation import Evaluation
     from headstart.core.findings import Finding
     from headstart.core.predictions import Predictions
     from headstart.data.splitting import read_task
     from headstart.data.task import Task
-    from headstart.evaluation.compare import compare
-    from headstart.evaluation.protocols import evaluate
-    from headstart.extending import extend
     from headstart.gallery import Gallery
-    from headstart.improving import adjust, search
     from headstart.methods.model import Model
     from headstart.planning.plan import Plan
-    from headstart.planning.rank import rank
-    from headstart.runs import Run
+    from headstart.runs.run import Run, list_runs
+    from headstart.workflows.adjust import adjust
+    from headstart.workflows.compare import compare
+    from headstart.workflows.decide import decide
+    from headstart.workflows.enroll import enroll
+    from headstart.workflows.evaluate import evaluate
+    from headstart.workflows.extend import extend
+    from headstart.workflows.fit import fit
+    from headstart.workflows.inspect import inspect
+    from headstart.workflows.label import label
+    from headstart.workflows.predict import predict
+    from headstart.workflows.pretrain import pretrain
+    from headstart.workflows.rank import rank
+    from headstart.workflows.run import run
+    from headstart.workflows.search import search
 
 __version__ = "0.1.0"
 
-_PLACES = {
+_VERBS = (
+    "adjust", "compare", "decide", "enroll", "evaluate", "extend", "fit", "inspect", "label", "predict", "pretrain", "rank",
+    "run", "search",
+)  # fmt: skip
+_MODULES = {
     "Evaluation": "headstart.core.evaluation",
     "Finding": "headstart.core.findings",
     "Gallery": "headstart.gallery",
     "Model": "headstart.methods.model",
     "Plan": "headstart.planning.plan",
     "Predictions": "headstart.core.predictions",
-    "Run": "headstart.runs",
+    "Run": "headstart.runs.run",
     "Task": "headstart.data.task",
-    "adjust": "headstart.improving",
-    "compare": "headstart.evaluation.compare",
-    "decide": "headstart.chain",
-    "evaluate": "headstart.evaluation.protocols",
-    "extend": "headstart.extending",
-    "fit": "headstart.chain",
-    "inspect": "headstart.checks.inspection",
+    "list_runs": "headstart.runs.run",
     "load_backbone": "headstart.backbones.loading",
-    "predict": "headstart.applying",
     "pretrained": "headstart.backbones.catalog",
-    "rank": "headstart.planning.rank",
     "read_task": "headstart.data.splitting",
-    "run": "headstart.chain",
-    "search": "headstart.improving",
+    **{verb: f"headstart.workflows.{verb}" for verb in _VERBS},
 }
+"""The module of each public name."""
 
 __all__ = [
-    "Evaluation",
-    "Finding",
-    "Gallery",
-    "Model",
-    "Plan",
-    "Predictions",
-    "Run",
-    "Task",
-    "__version__",
-    "adjust",
-    "compare",
-    "decide",
-    "evaluate",
-    "extend",
-    "fit",
-    "inspect",
-    "load_backbone",
-    "predict",
-    "pretrained",
-    "rank",
-    "read_task",
-    "run",
-    "search",
-]
+    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "compare",
+    "decide", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "predict", "pretrain",
+    "pretrained", "rank", "read_task", "run", "search",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
-    if place is None:
-        raise AttributeError(f"headstart has no {name!r}; public names: {', '.join(_PLACES)}")
-    value = getattr(importlib.import_module(place), name)
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"headstart has no {name!r}; public names: {', '.join(sorted(_MODULES))}")
+    value = getattr(importlib.import_module(module), name)
     if name == "Task":  # a record imports no reader, so its constructor is set here
         value.from_folder = staticmethod(__getattr__("read_task"))
     return value

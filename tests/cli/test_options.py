@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.cli._options import settings_from, side_from
+from headstart.cli._options import settings_from
 from headstart.core.errors import PlanError
 
 
@@ -21,14 +21,3 @@ def test_a_setting_without_key_or_value_is_refused(pair):
     with pytest.raises(PlanError) as caught:
         settings_from([pair])
     assert str(caught.value) == f'--set "{pair}" has no form key=value. Write for example --set training.lr=0.001.'
-
-
-@pytest.mark.parametrize("word", [None, "transfer", "scratch"])
-def test_a_side_is_taken_as_it_is(word):
-    assert side_from(word) == word
-
-
-def test_another_side_is_refused():
-    with pytest.raises(PlanError) as caught:
-        side_from("both")
-    assert str(caught.value) == '--only "both" is not a side. Choose transfer or scratch, or leave it out to try both.'

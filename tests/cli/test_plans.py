@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.cli._plans import changed, plan_from_file
 from headstart.core.errors import DataError, PlanError
 from headstart.planning.plan import Plan
+from headstart.workflows.plans import changed, plan_from_file
 
 PLAN = Plan(data="flowers", pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "lp_ft"})
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from headstart import chain
 from headstart.cli._finish import finish_run
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.planning.plan import Plan
 from headstart.planning.rates import with_found_rate
-from headstart.runs import Run
+from headstart.runs.run import Run
 from headstart.training import rate_finder
 from headstart.training.settings import Training
+from headstart.workflows.fit import fit
 
 
 @pytest.fixture(autouse=True)
@@ -55,23 +55,23 @@ def test_the_command_says_which_rate_it_found(
     pictures: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    found = chain.fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
+    found = fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
     finish_run(found, as_json=False)
     assert found.rate_curve is not None
     assert f"Step size {found.rate_curve.sentence}" in " ".join(capsys.readouterr().out.split())
-    finish_run(chain.fit(pictures, plan_of("fine_tune"), tmp_path / "plain"), as_json=False)
+    finish_run(fit(pictures, plan_of("fine_tune"), tmp_path / "plain"), as_json=False)
     assert "Step size" not in capsys.readouterr().out
 
 
 def test_a_fitted_run_keeps_the_curve_and_its_report_draws_it(pictures: Task, tmp_path: Path) -> None:
-    made = chain.fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
+    made = fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
     curve = Run.load(tmp_path / "run").rate_curve
     assert curve is not None
     assert made.plan.training.lr == curve.suggested == json.loads((tmp_path / "run" / "rate_curve.json").read_text())["suggested"]
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert 'id="rate"' in page
     assert f"the chosen step size is {curve.suggested:.2g}." in page
-    plain = chain.fit(pictures, plan_of("fine_tune"), tmp_path / "plain")
+    plain = fit(pictures, plan_of("fine_tune"), tmp_path / "plain")
     assert plain.rate_curve is None
     assert plain.plan.training.lr == 0.02
     assert 'id="rate"' not in (tmp_path / "plain" / "report.html").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from headstart.cli._views import run_view
 
 if TYPE_CHECKING:
     from headstart.core.findings import Finding
-    from headstart.runs import Run
+    from headstart.runs.run import Run
 
 
 def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -94,22 +94,3 @@ def settings_from(pairs: list[str] | None) -> dict[str, str]:
             raise PlanError(f'--set "{pair}" has no form key=value. Write for example --set training.lr=0.001.')
         settings[key.strip()] = value.strip()
     return settings
-
-
-def side_from(word: str | None) -> Literal["transfer", "scratch"] | None:
-    """The `--only` option.
-
-    Args:
-        word: As given.
-
-    Returns:
-        The side, or None for both.
-
-    Raises:
-        PlanError: The word is neither.
-    """
-    from headstart.core.errors import PlanError
-
-    if word in {None, "transfer", "scratch"}:
-        return word  # type: ignore[return-value]
-    raise PlanError(f'--only "{word}" is not a side. Choose transfer or scratch, or leave it out to try both.')

@@ -26,7 +26,7 @@ def adjust(
     """Change what a finished run shows to be wrong, and keep it if held-out images say so."""
     from headstart.cli._improvements import adjustment_view
     from headstart.cli._printing import print_json, show
-    from headstart.improving import adjust as adjust_run
+    from headstart.workflows.adjust import adjust as adjust_run
 
     better, adjustment = adjust_run(run, minutes=minutes, out=out)
     if as_json:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headstart.cli import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 POSITION = 15
 
@@ -19,11 +23,33 @@ def compare(
     as_json: options.Json = False,
 ) -> None:
     """Compare the first run with each other one on the test images that both saw."""
-    from headstart.cli._pairs import compared, pairs_view
     from headstart.cli._printing import print_json, show
+    from headstart.workflows.compare import compare as compare_runs
 
-    pairs = [compared(run, other, seed) for other in others]
+    pairs = [
+        {"run": made.run, "verdict": made.verdict, **made.paired.to_dict()} for made in compare_runs(run, *others, seed=seed)
+    ]
     if as_json:
         print_json({"run": str(run), "pairs": pairs})
     else:
-        show(pairs_view(str(run), pairs))
+        show(_view(str(run), pairs))
+
+
+def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
+    """One line a pair; gains are the first run's over the other."""
+    from headstart.cli._printing import interval, plain, table
+
+    rows = [
+        (
+            plain(pair["run"]),
+            plain(pair["verdict"], "bold"),
+            f"{pair['accuracy_gain']['value']:+.3f}",
+            interval(pair["accuracy_gain"], "+"),
+            f"{pair['log_loss_gain']['value']:+.3f}",
+            f"{pair['p_value']:.3g}",
+            str(pair["num_rows"]),
+        )
+        for pair in pairs
+    ]
+    columns = ("against", "verdict", "accuracy", "95 %", "log loss", "p", "images")
+    return table(columns, rows, right=("accuracy", "log loss", "p", "images"), title=f"{run}, and its lead over other runs")

@@ -14,6 +14,8 @@ POSITION = 12
 
 def decide(
     data: options.Data,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Where to write the plan, e.g. plan.toml.", show_default=False),
@@ -25,22 +27,31 @@ def decide(
     as_json: options.Json = False,
 ) -> None:
     """Judge the candidates on shared folds and write the plan to fit."""
-    from headstart.cli._candidates import cards_named
     from headstart.cli._printing import plain, print_json, show
-    from headstart.cli._views import decision_view
+    from headstart.cli._views import decision_view, sources_view
     from headstart.core.records import write_atomically
-    from headstart.data.splitting import read_task
-    from headstart.planning.decide import decide as decide_plan
-    from headstart.planning.rank import rank
+    from headstart.workflows.decide import choose
 
-    task = read_task(data, seed, per_class)
-    decision, plan = decide_plan(task, rank(task, cards_named(pretrained)), minutes=minutes, per_class=per_class)
+    made = choose(
+        data,
+        source=source,
+        target_domain=target_domain,
+        pretrained=pretrained,
+        minutes=minutes,
+        seed=seed,
+        per_class=per_class,
+    )
     if as_json:
-        print_json({"decision": decision.to_dict(), "plan": plan.to_dict()})
+        chosen_by = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
+        print_json({**{name: one.to_dict() for name, one in chosen_by.items() if one}, "plan": made.plan.to_dict()})
+    elif made.decision:
+        show(decision_view(made.decision.to_dict()))
     else:
-        show(decision_view(decision.to_dict()))
+        show(*(plain(reason) for reason in made.plan.reasons))
+    if made.sources and not as_json:
+        show("", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold"))
     if out:
-        write_atomically(out, plan.to_toml())
+        write_atomically(out, made.plan.to_toml())
     if not as_json:
         advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
         show("", plain(f"Next: {advice}"))

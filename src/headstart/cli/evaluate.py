@@ -20,18 +20,12 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Show every metric with its 95 % interval."""
-    from headstart.applying import check_classes, evaluate_on
     from headstart.cli._printing import print_json, show
     from headstart.cli._views import evaluation_view
-    from headstart.core.errors import DataError
-    from headstart.runs import Run
+    from headstart.workflows.evaluate import evaluate as evaluate_run
 
-    loaded = Run.load(run)
-    check_classes(loaded, "evaluate")
-    evaluation = evaluate_on(loaded, data) if data else loaded.evaluation
-    if evaluation is None:
-        raise DataError(f"{run} was fitted without test images. Name labeled images: headstart evaluate {run} DATA.")
+    evaluation = evaluate_run(run, data).to_dict()
     if as_json:
-        print_json(evaluation.to_dict())
+        print_json(evaluation)
     else:
-        show(evaluation_view(evaluation.to_dict()))
+        show(evaluation_view(evaluation))

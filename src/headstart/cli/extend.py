@@ -30,8 +30,8 @@ def extend(
     """Add images or classes to a finished run; old classes are measured before and after."""
     from headstart.cli._printing import facts, plain, print_json, show
     from headstart.core.errors import PlanError
-    from headstart.extending import extend as extended_by
-    from headstart.extending import remember
+    from headstart.workflows.extend import extend as extend_run
+    from headstart.workflows.extend import remember
 
     if data is None and out is not None:
         raise PlanError(f"--out {out} without DATA: nothing new is made to put there. Name images to add, or leave --out out.")
@@ -42,7 +42,7 @@ def extend(
         else:
             show(facts([("Kept", plain(str(kept))), ("Next", plain(f"headstart extend {run} MORE_IMAGES"))]))
         return
-    made = extended_by(run, data, out=out)
+    made = extend_run(run, data, out=out)
     if as_json:
         print_json(made.result)
         return

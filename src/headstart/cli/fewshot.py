@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from headstart.cli import _options as options
-
-if TYPE_CHECKING:
-    from headstart.gallery import Gallery
 
 POSITION = 17
 
@@ -47,18 +44,14 @@ def enroll(
     """Add a class; the first one makes the gallery. Files that cannot be read are left out, with exit code 1."""
     from headstart.cli._printing import print_json
     from headstart.cli._rows import image_paths
-    from headstart.gallery import Gallery
-    from headstart.gallery.gallery import looked_at
+    from headstart.workflows.enroll import enroll as enroll_class
 
-    paths = image_paths(images)
-    looked_at({name: paths})
-    if (gallery / "gallery.json").exists():
-        opened = Gallery.open(gallery)
-        _check_wishes(opened, pretrained, source, method)
-    else:
-        opened = Gallery.create(gallery, pretrained, paths, source, method, seed)
+    is_new = not (gallery / "gallery.json").exists()
+    opened, left_out = enroll_class(
+        gallery, name, image_paths(images), pretrained=pretrained, source=source, method=method, seed=seed
+    )
+    if is_new:
         _tell(opened.ground.card.sentence)
-    left_out = opened.enroll({name: paths})
     classes = opened.classes()
     _tell(*(f"left out: {row['error']}" for row in left_out))
     if as_json:
@@ -189,19 +182,3 @@ def _images(count: int) -> str:
 
 def _classes(count: int) -> str:
     return f"{count:,} class{'es' * (count != 1)}"
-
-
-def _check_wishes(opened: Gallery, pretrained: str | None, source: str | None, method: str | None) -> None:
-    from headstart.core.errors import PlanError
-
-    made = opened.ground.card
-    if pretrained not in (None, made.pretrained):
-        raise PlanError(
-            f"{opened.folder} was made with {made.pretrained}, and {pretrained} was asked. Leave out --pretrained, or enroll "
-            "into a new folder."
-        )
-    if source not in (None, made.source) or method is not None:
-        given = "--source" if method is None else "--method"
-        raise PlanError(
-            f"{given} is for a new gallery, and {opened.folder} is there already. Leave it out, or name a new folder."
-        )

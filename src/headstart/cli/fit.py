@@ -22,16 +22,28 @@ def fit(
     find_rate: Annotated[
         bool, typer.Option("--find-rate", help="Find training.lr by a test of growing step sizes; the report draws it.")
     ] = False,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
     """Fit a plan, or one method on data, and evaluate it."""
-    from headstart import chain
     from headstart.cli._finish import finish_run
-    from headstart.cli._plans import plan_and_task
+    from headstart.workflows.fit import fit as fit_data
 
-    chosen = options.settings_from(settings)
-    task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
-    finish_run(chain.fit(task, plan, out, find_rate=find_rate), as_json)
+    finished = fit_data(
+        plan_or_data,
+        method=method,
+        pretrained=pretrained,
+        weights=weights,
+        settings=options.settings_from(settings),
+        find_rate=find_rate,
+        source=source,
+        target_domain=target_domain,
+        seed=seed,
+        per_class=per_class,
+        out=out,
+    )
+    finish_run(finished, as_json)

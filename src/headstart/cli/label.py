@@ -27,14 +27,14 @@ def label(
     as_json: options.Json = False,
 ) -> None:
     """Choose the target images whose labels tell most about how to adapt a source to it."""
-    from headstart import labeling
     from headstart.cli._printing import facts, plain, print_json, show, table
+    from headstart.workflows import label as labeling
 
     found = labeling.label(
         data,
-        tuple(source or ()),
+        source,
         num=num,
-        target_domains=tuple(target_domain or ()),
+        target_domain=target_domain,
         pretrained=pretrained,
         minutes=minutes,
         seed=seed,
@@ -44,5 +44,5 @@ def label(
         print_json({"manifest": str(out), **found.to_dict()})
         return
     show(table(("image", "guess"), [(plain(name), plain(guess)) for name, guess in zip(found.names, found.guesses, strict=True)]))
-    then = labeling.next_step(data, tuple(source or ()), tuple(target_domain or ()), found, out)
+    then = labeling.next_step(data, source, target_domain, found, out)
     show("", facts([("Manifest", plain(str(out))), ("Next", plain(then))]))

@@ -42,14 +42,13 @@ def predict(
 
     Files that cannot be read give a row with the error, and exit code 1.
     """
-    from headstart.applying import predict as predict_files
     from headstart.cli._rows import check_format, image_paths, keep_rows, print_rows
-    from headstart.runs import Run
+    from headstart.runs.run import Run
 
     if out:
         check_format(out)
     finished = Run.load(run)
-    rows = predict_files(finished, image_paths(paths), refuse)
+    rows = finished.predict(image_paths(paths), refuse)
     unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
     if as_json or not out:
         print_rows(rows, as_json)
@@ -63,7 +62,7 @@ def predict(
 
 def tell_judging(model: Model, refuse: float | None) -> None:
     """Say on stderr why nothing can be refused, where that was wished for."""
-    from headstart.applying import USUAL_REFUSAL
+    from headstart.runs.predicting import USUAL_REFUSAL
 
     share = USUAL_REFUSAL if refuse is None else refuse
     if share and model.witness is None:

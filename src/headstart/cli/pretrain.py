@@ -9,7 +9,7 @@ import typer
 from headstart.cli import _options as options
 
 if TYPE_CHECKING:
-    from headstart.runs import Run
+    from headstart.runs.run import Run
 
 POSITION = 14
 
@@ -54,7 +54,7 @@ def pretrain(
     as_json: options.Json = False,
 ) -> None:
     """Train a backbone on pictures of your own, with or without labels, to transfer from later."""
-    from headstart.pretraining import pretrain as pretrained_on
+    from headstart.workflows.pretrain import pretrain as pretrained_on
 
     run = pretrained_on(
         source,

@@ -17,17 +17,17 @@ def rank(
     as_json: options.Json = False,
 ) -> None:
     """Rank the models that could be transferred from, with spread and canaries, and judge the sources, if any."""
-    from headstart.cli._candidates import cards_named
     from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import ranking_view, sources_view
     from headstart.data.domains import with_stand_in
     from headstart.data.splitting import read_task
     from headstart.planning.rank import rank as rank_cards
     from headstart.planning.sources import judge_sources_by
+    from headstart.workflows.rank import cards_named
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     ranked = with_stand_in(task)
-    ranking = rank_cards(ranked, cards_named(pretrained))
+    ranking = rank_cards(ranked, cards_named(pretrained, task))
     sources = judge_sources_by(task, ranking) if task.source else None
     if as_json:
         print_json({**ranking.to_dict(), **({"sources": sources.to_dict()} if sources else {})})

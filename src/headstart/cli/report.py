@@ -17,17 +17,10 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Write each run's report.html again and say where it is."""
-    from headstart.applying import task_of
     from headstart.cli._printing import plain, print_json, show
-    from headstart.report.html import write_report
-    from headstart.runs import Run
+    from headstart.workflows.report import report as report_run
 
-    paths = []
-    for folder in runs:
-        path = folder / "report.html"
-        loaded = Run.load(folder)
-        write_report(loaded, path, task_of(loaded))
-        paths.append(str(path))
+    paths = [str(report_run(folder)) for folder in runs]
     if as_json:
         print_json({"reports": paths})
     else:

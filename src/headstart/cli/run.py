@@ -27,19 +27,19 @@ def run(
 
     Interrupted at any point, the same command goes on where it stopped.
     """
-    from headstart import chain
     from headstart.cli._finish import finish_run
+    from headstart.workflows.run import run as run_all
 
-    finished = chain.run(
+    finished = run_all(
         data,
-        sources=tuple(source or ()),
-        target_domains=tuple(target_domain or ()),
-        pretrained=tuple(pretrained or ()),
+        source=source,
+        target_domain=target_domain,
+        pretrained=pretrained,
         weights=weights,
         minutes=minutes,
         method=method,
         settings=options.settings_from(settings),
-        only=options.side_from(only),
+        only=only,
         seed=seed,
         per_class=per_class,
         out=out,

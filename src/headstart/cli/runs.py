@@ -18,7 +18,7 @@ def runs(
 ) -> None:
     """List the runs of a folder with their verdicts."""
     from headstart.cli._printing import interval, plain, print_json, show, table
-    from headstart.runs import damaged_runs, list_runs
+    from headstart.runs.run import damaged_runs, list_runs
 
     for place, damage in damaged_runs(folder).items():
         typer.echo(f"warning: {place} is left out: {damage}", err=True)

@@ -27,6 +27,8 @@ def search(
     pretrained: Annotated[str | None, typer.Option(metavar="NAME", help="What to transfer from.")] = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,
+    source: options.Sources = None,
+    target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     as_json: options.Json = False,
@@ -35,15 +37,24 @@ def search(
 
     Interrupted at any point, the same command goes on where it stopped.
     """
-    from headstart import improving
     from headstart.cli._improvements import found_view
-    from headstart.cli._plans import plan_and_task
     from headstart.cli._printing import print_json, show
+    from headstart.workflows.search import search as search_settings
 
-    chosen = options.settings_from(settings)
-    task, plan = plan_and_task(plan_or_data, method, pretrained, weights, seed, per_class, chosen)
-    held = [name if "." in name else f"method.{name}" for name in chosen]
-    found = improving.search(task, plan, out, minutes=minutes, trials=trials, held=held)
+    found = search_settings(
+        plan_or_data,
+        out=out,
+        minutes=minutes,
+        trials=trials,
+        method=method,
+        pretrained=pretrained,
+        weights=weights,
+        settings=options.settings_from(settings),
+        source=source,
+        target_domain=target_domain,
+        seed=seed,
+        per_class=per_class,
+    )
     if as_json:
         print_json({"study": str(out), **found.to_dict()})
     else:

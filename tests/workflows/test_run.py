@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart import chain
 from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.data.splitting import read_task
@@ -21,9 +20,14 @@ from headstart.planning import climbing, decide, fitting, judge
 from headstart.planning import rank as ranking_module
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import RankedCandidate, Ranking
-from headstart.runs import Run
+from headstart.runs import workspace
+from headstart.runs.run import Run
 from headstart.training import loop
 from headstart.training.settings import Training
+from headstart.workflows import decide as deciding
+from headstart.workflows import fit as fitting_runs
+from headstart.workflows.inspect import inspect
+from headstart.workflows.run import run
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def kill_at(monkeypatch, owner, name: str, call: int) -> list[int]:
 
 
 def test_a_run_leaves_everything_it_promises(vectors, tmp_path):
-    finished = chain.run(vectors, minutes=1, out=tmp_path / "run")
+    finished = run(vectors, minutes=1, out=tmp_path / "run")
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
         "request.json", "plan.toml", "task.json", "env.json", "findings.json", "ranking.json", "decision.json", "model",
@@ -90,7 +94,7 @@ def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, t
     assert answer.code == 0, answer.err
     made = Run.load(tmp_path / "run")
     codes = [finding.code for finding in made.findings]
-    assert codes == [finding.code for finding in chain.inspect(read_task(pictures))]
+    assert codes == [finding.code for finding in inspect(read_task(pictures))]
     assert "tiny-class" in codes
     assert [finding["code"] for finding in json.loads((made.folder / "result.json").read_text())["findings"]] == codes
     assert f"Findings  {len(codes)}, of which" in answer.out
@@ -100,67 +104,67 @@ def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, t
 
 
 def test_a_fit_that_is_refused_leaves_the_findings_of_the_run_that_is_there(vectors, tmp_path):
-    chain.run(vectors, minutes=1, out=tmp_path / "run")
+    run(vectors, minutes=1, out=tmp_path / "run")
     before = (tmp_path / "run" / "findings.json").read_bytes()
     plan = Plan(data=vectors, pretrained="embeddings", weights="none", input_pixels=1, method={"kind": "nearest_mean"})
     assert "holds the fit of another plan" in refused(
-        PlanError, lambda: chain.fit(read_task(vectors, per_class=9), plan, tmp_path / "run")
+        PlanError, lambda: fitting_runs.fit(read_task(vectors, per_class=9), plan, tmp_path / "run")
     )
     assert (tmp_path / "run" / "findings.json").read_bytes() == before
 
 
 KILLS = [
-    (chain, "inspect", 1),
-    (chain, "rank", 1),
+    (fitting_runs, "inspect", 1),
+    (deciding, "rank", 1),
     (judge, "fit_rows", 1),
     (judge, "fit_rows", 3),
     (judge, "fit_rows", 5),
     (decide, "learning_curve", 1),
     (fitting, "fit_rows", 1),
-    (chain.runs, "evaluate", 1),
-    (chain, "write_report", 1),
-    *((chain.runs, "write_atomically", call) for call in range(1, 6)),
+    (fitting_runs, "evaluate", 1),
+    (fitting_runs, "report_html", 1),
+    *((workspace, "write_atomically", call) for call in range(1, 6)),
 ]
 
 
 @pytest.mark.parametrize(("owner", "name", "call"), KILLS, ids=[f"{name}-{call}" for _, name, call in KILLS])
 def test_a_kill_anywhere_changes_nothing_and_redoes_nothing(vectors, tmp_path, monkeypatch, owner, name, call):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "one"))
-    whole = outcome(chain.run(vectors, minutes=1, out=tmp_path / "whole").folder)
+    whole = outcome(run(vectors, minutes=1, out=tmp_path / "whole").folder)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another"))
     count = kill_at(monkeypatch, owner, name, call)
     with pytest.raises(KeyboardInterrupt):
-        chain.run(vectors, minutes=1, out=tmp_path / "killed")
-    assert outcome(chain.run(vectors, minutes=1, out=tmp_path / "killed").folder) == whole
+        run(vectors, minutes=1, out=tmp_path / "killed")
+    assert outcome(run(vectors, minutes=1, out=tmp_path / "killed").folder) == whole
     assert len(count) >= call
 
 
 def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_judged(vectors, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    first = outcome(chain.run(vectors, minutes=1, out=tmp_path / "first").folder)
+    first = outcome(run(vectors, minutes=1, out=tmp_path / "first").folder)
     monkeypatch.setattr(judge, "fit_rows", None)
     monkeypatch.setattr(ranking_module, "evidence_of", None)
-    second = outcome(chain.run(vectors, minutes=1, out=tmp_path / "second").folder)
+    second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
     assert second[2] == {"inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}
 
 
 def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    first = chain.run(vectors, minutes=1, out=tmp_path / "first")
+    first = run(vectors, minutes=1, out=tmp_path / "first")
     (tmp_path / "elsewhere").mkdir()
     copy = shutil.copy(vectors, tmp_path / "elsewhere" / "moved.npz")
-    second = chain.run(str(copy), minutes=1, out=tmp_path / "second")
+    second = run(str(copy), minutes=1, out=tmp_path / "second")
     assert second.evaluation == first.evaluation
     assert second.decision.verdict == first.decision.verdict
 
 
 def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):
-    first = outcome(chain.run(vectors, minutes=1, out=tmp_path / "run").folder)
+    first = outcome(run(vectors, minutes=1, out=tmp_path / "run").folder)
     environment = (tmp_path / "run" / "env.json").stat().st_mtime_ns
-    for owner, name in ((chain, "rank"), (judge, "fit_rows"), (fitting, "fit_rows"), (chain.runs, "evaluate")):
+    for owner, name in ((deciding, "rank"), (judge, "fit_rows"), (fitting, "fit_rows"), (fitting_runs, "evaluate")):
         monkeypatch.setattr(owner, name, None)
-    assert outcome(chain.run(vectors, minutes=1, out=tmp_path / "run").folder) == first
+    assert outcome(run(vectors, minutes=1, out=tmp_path / "run").folder) == first
     assert (tmp_path / "run" / "env.json").stat().st_mtime_ns == environment
 
 
@@ -172,7 +176,7 @@ def from_scratch(monkeypatch):
         first_probability=1.0, estimate=Estimate(value=0.9, low=0.8, high=1.0), seconds=0.0,
     )  # fmt: skip
     ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)
-    monkeypatch.setattr(chain, "rank", lambda *_, **__: ranking)
+    monkeypatch.setattr(deciding, "rank", lambda *_, **__: ranking)
     recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
     monkeypatch.setattr(climbing, "scratch_training", lambda *_: recipe)
     # The network, not the pixels, so that the final fit is trained too.
@@ -186,12 +190,12 @@ def test_a_kill_in_the_middle_of_an_epoch_costs_that_step_alone(pictures, tmp_pa
     with monkeypatch.context() as patch:
         undisturbed = kill_at(patch, loop.Fit, "step", 0)
         patch.setenv("HEADSTART_CACHE", str(tmp_path / "one"))
-        whole = outcome(chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "whole").folder)
+        whole = outcome(run(pictures, minutes=9, only="scratch", out=tmp_path / "whole").folder)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another"))
     count = kill_at(monkeypatch, loop.Fit, "step", call)
     with pytest.raises(KeyboardInterrupt):
-        chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")
-    assert outcome(chain.run(pictures, minutes=9, only="scratch", out=tmp_path / "killed").folder) == whole
+        run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")
+    assert outcome(run(pictures, minutes=9, only="scratch", out=tmp_path / "killed").folder) == whole
     assert len(count) == len(undisturbed) + 1
 
 
@@ -204,9 +208,9 @@ def refused(error, call) -> str:
 @pytest.mark.parametrize("change", [{"minutes": 2}, {"seed": 1}, {"method": "ridge"}, {"per_class": 9}])
 def test_another_request_in_the_same_folder_is_refused(vectors, tmp_path, change):
     out = tmp_path / "run"
-    chain.run(vectors, minutes=1, out=out)
+    run(vectors, minutes=1, out=out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert refused(PlanError, lambda: chain.run(vectors, out=out, **{"minutes": 1, **change})) == (
+    assert refused(PlanError, lambda: run(vectors, out=out, **{"minutes": 1, **change})) == (
         f"{out} holds a run of another request or of data that changed since. Give another --out, or delete it."
     )
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
@@ -214,24 +218,24 @@ def test_another_request_in_the_same_folder_is_refused(vectors, tmp_path, change
 
 def test_data_that_changed_is_refused(vectors, tmp_path):
     out = tmp_path / "run"
-    chain.run(vectors, minutes=1, out=out)
+    run(vectors, minutes=1, out=out)
     with np.load(vectors) as arrays:
         np.savez(vectors, features=arrays["features"] + 1, labels=arrays["labels"])
-    assert "data that changed since" in refused(PlanError, lambda: chain.run(vectors, minutes=1, out=out))
+    assert "data that changed since" in refused(PlanError, lambda: run(vectors, minutes=1, out=out))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_read_only_folder_is_refused(vectors, tmp_path):
     out = tmp_path / "run"
     out.mkdir(mode=0o500)
-    assert refused(ExportError, lambda: chain.run(vectors, minutes=1, out=out)) == (
+    assert refused(ExportError, lambda: run(vectors, minutes=1, out=out)) == (
         f"{out} is read-only. Choose another folder with --out."
     )
 
 
 def test_a_folder_said_to_be_read_only_is_refused(vectors, tmp_path, monkeypatch):
-    monkeypatch.setattr(chain.os, "access", lambda *_: False)
-    assert refused(ExportError, lambda: chain.run(vectors, minutes=1, out=tmp_path)) == (
+    monkeypatch.setattr(workspace.os, "access", lambda *_: False)
+    assert refused(ExportError, lambda: run(vectors, minutes=1, out=tmp_path)) == (
         f"{tmp_path} is read-only. Choose another folder with --out."
     )
 
@@ -250,7 +254,7 @@ def test_a_folder_said_to_be_read_only_is_refused(vectors, tmp_path, monkeypatch
 )
 def test_a_wish_that_cannot_be_fulfilled_is_told_at_once_and_claims_no_folder(vectors, tmp_path, wish, text):
     out = tmp_path / "run"
-    assert refused(PlanError, lambda: chain.run(vectors, out=out, **wish)) == text
+    assert refused(PlanError, lambda: run(vectors, out=out, **wish)) == text
     assert not out.exists()
 
 
@@ -273,20 +277,20 @@ def test_a_wish_that_cannot_be_fulfilled_is_told_at_once_and_claims_no_folder(ve
 )
 def test_what_the_data_or_the_models_rule_out_is_told_before_ranking(pictures, tmp_path, monkeypatch, wish, error, text):
     monkeypatch.setitem(sys.modules, "peft", None)
-    monkeypatch.setattr(chain, "inspect", None)
-    monkeypatch.setattr(chain, "rank", None)
-    assert refused(error, lambda: chain.run(pictures, out=tmp_path / "run", **wish)) == text
+    monkeypatch.setattr(fitting_runs, "inspect", None)
+    monkeypatch.setattr(deciding, "rank", None)
+    assert refused(error, lambda: run(pictures, out=tmp_path / "run", **wish)) == text
     assert not (tmp_path / "run").exists()
 
 
 def test_a_setting_may_name_its_method(vectors, tmp_path):
-    finished = chain.run(vectors, minutes=1, method="knn", settings={"method.num_neighbors": 3}, out=tmp_path / "run")
+    finished = run(vectors, minutes=1, method="knn", settings={"method.num_neighbors": 3}, out=tmp_path / "run")
     assert finished.plan.method["num_neighbors"] == 3
 
 
 def test_a_folder_is_named_after_data_and_request(vectors, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first, second = (chain.run(vectors, minutes=minutes).folder for minutes in (1, 2))
+    first, second = (run(vectors, minutes=minutes).folder for minutes in (1, 2))
     assert first.parent == second.parent == Path("runs")
     assert first.name.startswith("vectors-")
     assert first != second

@@ -11,8 +11,8 @@ from PIL import Image
 
 from headstart.core.errors import PlanError
 from headstart.data.splitting import read_task
-from headstart.labeling import label, manifest_of, next_step
 from headstart.planning.adapting.adapt import ToLabel
+from headstart.workflows.label import label, manifest_of, next_step
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from headstart import runs
-from headstart.backbones import lineage
 from headstart.backbones.catalog import card_of, provider_of
-from headstart.backbones.lineage import Lineage
+from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.own_runs import enlist, run_of
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
-from headstart.core.records import Record, fingerprint_of, write_atomically
-from headstart.core.steps import Steps
+from headstart.core.records import Record
 from headstart.data.channel_statistics import channel_statistics
 from headstart.data.pretraining_source import source_listing, source_task
 from headstart.data.task import Task
@@ -25,10 +21,12 @@ from headstart.methods.base import Method, check_needs, settings_of
 from headstart.planning.fitting import backbone_of
 from headstart.planning.inputs import input_pixels_for
 from headstart.planning.plan import Plan
-from headstart.report.html import write_report
-from headstart.runs import Findings, Run
+from headstart.runs.run import Findings, Run
+from headstart.runs.workspace import Workspace
 from headstart.training.budget import pretraining_training, scratch_training
 from headstart.training.settings import Training
+from headstart.workflows.arguments import split_settings
+from headstart.workflows.fit import finish, fit_and_evaluate
 
 SUPERVISED = "supervised"
 WITHOUT_LABELS = "sim_clr"
@@ -70,7 +68,7 @@ def pretrain(
     minutes: float | None = None,
     settings: dict[str, Any] | None = None,
     seed: int = 0,
-    out: Path | None = None,
+    out: str | Path | None = None,
 ) -> Run:
     """Train a backbone on a source domain, and list it among the models.
 
@@ -114,43 +112,29 @@ def pretrain(
         task = source_task(source, seed)
     kind = method or (SUPERVISED if task.classes else WITHOUT_LABELS)
     chosen = _method_of(request, kind)
-    _check_source(task, kind, chosen, as_wished=method is not None)
-    folder = out or Path("runs") / f"{task.name}-{fingerprint_of([request.to_dict(), task.fingerprint])[:8]}"
-    _claim(folder, request, task)
+    _check_source(task, kind, chosen, named=method is not None)
+    workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
+    workspace.claim_request("pretraining", request, task)
     inputs = {"request": request.to_dict(), "task": task.fingerprint}
     with stage("planning"):
-        plan = Steps(folder / "steps").run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
-    write_atomically(folder / "findings.json", Findings(findings=task.findings).to_json())
-    finished = runs.fit(task, plan, folder)
-    write_atomically(folder / lineage.FILE, _lineage(task, plan).to_json())
-    write_report(finished, folder / "report.html", task)
-    enlist(folder)
-    return finished
+        plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
+    workspace.write(Findings(findings=task.findings))
+    fit_and_evaluate(task, plan, workspace.folder)
+    workspace.write(_lineage(task, plan))
+    enlist(workspace.folder)
+    return finish(workspace, task)
 
 
 def _method_of(request: Request, kind: str) -> Method:
     """The method with its settings."""
-    chosen = {key.removeprefix("method."): value for key, value in request.settings.items() if not key.startswith("training.")}
+    chosen, _ = split_settings(request.settings)
     method = method_from({"kind": "fine_tune" if kind == SUPERVISED else kind, **chosen}, "--set")
     if method.cost != "gradient":
         raise PlanError(f"{kind} trains no network. Choose supervised, sim_clr or another: `headstart methods` lists all.")
     return method
 
 
-def _claim(folder: Path, request: Request, task: Task) -> None:
-    """Refuse a folder that holds anything but this very pretraining, or one that came to nothing, before any work."""
-    path = folder / "request.json"
-    content = json.dumps({"pretraining": request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
-    if folder.exists() and not folder.is_dir():
-        raise PlanError(f"{folder} is a file. Give another --out.")
-    same = path.exists() and path.read_text(encoding="utf-8") == content
-    came_to_nothing = path.exists() and not any((folder / "steps").glob("fit-*"))
-    if folder.exists() and any(folder.iterdir()) and not (same or came_to_nothing):
-        raise PlanError(f"{folder} holds something else than this pretraining. Give another --out, or delete it.")
-    write_atomically(path, content)
-
-
-def _check_source(task: Task, kind: str, method: Method, *, as_wished: bool) -> None:
+def _check_source(task: Task, kind: str, method: Method, *, named: bool) -> None:
     if not method.label_free and not task.classes:
         raise DataError(
             f"{kind} needs labels of at least two classes, and {task.place} has fewer. "
@@ -160,7 +144,7 @@ def _check_source(task: Task, kind: str, method: Method, *, as_wished: bool) -> 
     num_images = len(task.pool if method.label_free else task.labeled)
     if num_images < LEAST_IMAGES:
         one = next((finding.evidence["classes"][0] for finding in task.findings if finding.code == "one-class"), None)
-        chosen = "" if one is None or as_wished else f'With one class only ("{one}") labels teach nothing, so {kind} was chosen. '
+        chosen = "" if one is None or named else f'With one class only ("{one}") labels teach nothing, so {kind} was chosen. '
         raise DataError(
             f"{task.place}: {_remaining(task, method, num_images)} are too few to pretrain on; "
             f"at least {LEAST_IMAGES} are needed. {chosen}Add pictures, or transfer from a model that `headstart models` lists."
@@ -213,9 +197,9 @@ def _training(task: Task, method: Method, pixels: int, from_scratch: bool, reque
 
 
 def _training_with(request: Request, usual: Training) -> Training:
-    """The usual training with the wished fields."""
-    wishes = {key.removeprefix("training."): value for key, value in request.settings.items() if key.startswith("training.")}
-    return Training.from_dict({**usual.to_dict(), **wishes}, "--set training")
+    """The usual training with the fields that the user set."""
+    _, chosen = split_settings(request.settings)
+    return Training.from_dict({**usual.to_dict(), **chosen}, "--set training")
 
 
 def _within(minutes: float, plan: Plan, task: Task, method: Method, most: int) -> Plan:
@@ -245,5 +229,5 @@ def _lineage(task: Task, plan: Plan) -> Lineage:
         started_from=plan.pretrained if begun else "",
         mean=mean,
         std=std,
-        before=lineage.lineage_of(earlier) if begun and earlier else None,
+        before=lineage_of(earlier) if begun and earlier else None,
     )

@@ -11,15 +11,18 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from headstart.applying import predict, task_of
 from headstart.backbones.learned import learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.data.additions import all_of, read_addition
-from headstart.extending import MEMORY, extend, remember
 from headstart.features.extract import features_of
 from headstart.features.ridge_solver import fit_ridge
 from headstart.planning.fitting import task_of_plan
-from headstart.runs import Run, fit
+from headstart.runs.origin import task_of
+from headstart.runs.run import Run
+from headstart.runs.workspace import MEMORY
+from headstart.workflows.extend import extend, remember
+from headstart.workflows.fit import fit_and_evaluate as fit
+from headstart.workflows.predict import predict
 
 
 def digits(place: Path, counts: dict[str, tuple[int, int]], skipped: int = 0) -> str:

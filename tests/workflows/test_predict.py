@@ -12,8 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart.applying import forgotten_by, predict, task_of
-from headstart.runs import Run
+from headstart.runs.origin import task_of
+from headstart.runs.run import Run
+from headstart.workflows.fit import forgotten_by
+from headstart.workflows.predict import predict
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.applying import check_classes, task_of
-from headstart.backbones.catalog import provider_of
-from headstart.backbones.learned import keep_learned, learned_in
+from headstart.backbones.learned import learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
-from headstart.core.records import fingerprint_of, write_atomically
+from headstart.core.records import fingerprint_of
 from headstart.data.additions import Addition, all_of, read_addition
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
@@ -27,15 +25,13 @@ from headstart.features.rows import Rows
 from headstart.methods import METHODS
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
-from headstart.report.html import write_report
-from headstart.runs import Findings, Run
-
-MEMORY = "memory.safetensors"
-KNOWN = "known.txt"
-"""Content keys of the images that the sums were made of and of those that measure them, one a line."""
+from headstart.runs.origin import check_classes, task_of
+from headstart.runs.run import Findings, Run
+from headstart.runs.workspace import KNOWN, MEMORY, Workspace
+from headstart.workflows.fit import finish
 
 
-def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None) -> Run:
+def extend(run: Run | str | Path, place: str | Path, *, out: str | Path | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 
     The network stays as it is, and so do the means that its features are centered by; the ridge head on them is solved for old
@@ -58,35 +54,31 @@ def extend(run: Run | str | Path, place: str | Path, *, out: Path | None = None)
             holds another run.
         ExportError: The folder cannot be written.
     """
-    run = run if isinstance(run, Run) else Run.load(run)
+    run = Run.load(run)
     model, head = _model_of(run)
     with stage("reading the data"):
         task = task_of(run)
         tests = _tests_of(run, task)
         known = _known_to(run, task, tests)
         addition = read_addition(str(place), model.classes, run.plan.seed, known)
-    if addition.learn.images.embedded != (not provider_of(model.backbone.card).takes_pictures):
+    if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
         held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
         raise DataError(f"{place} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
-    folder = out or run.folder.with_name(f"{run.folder.name}-{fingerprint_of([str(run.folder), addition.fingerprint])[:8]}")
-    if _is_there(folder, run, addition):
-        return Run(folder)
+    workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
+    if workspace.claim_extension(run.folder, addition.fingerprint):
+        return workspace.run
     with stage("solving"):
         memory = _joint_memory(run, task, addition, model, head)
     weight, bias = memory.solution()
     solved = LinearHead(head.representation, np.asarray(weight, np.float32), bias)
     extended = Model(model.backbone, solved, memory.temperature, addition.learn.classes)
     with stage("evaluating"):
-        made = _Extended(run, addition, extended, tests, with_old_images=task is not None)
-        made.write(folder)
-    memory.save(folder / MEMORY)
-    keep_learned(folder, learned_in(run.folder))
-    _keep_known(folder, known.union(addition.learn.content_keys, addition.held.content_keys))
-    extended.save(folder / "model")
-    finished = Run(folder)
-    finished.write_result()
-    write_report(finished, folder / "report.html")
-    return finished
+        _Extended(run, addition, extended, tests, with_old_images=task is not None).write(workspace)
+    memory.save(workspace.path(MEMORY))
+    workspace.write_learned(learned_in(run.folder))
+    workspace.write_known(known.union(addition.learn.content_keys, addition.held.content_keys))
+    extended.save(workspace.model_folder)
+    return finish(workspace)
 
 
 def remember(run: Run | str | Path) -> Path:
@@ -105,14 +97,15 @@ def remember(run: Run | str | Path) -> Path:
         PlanError: The run was pretrained without classes or learned from sources, or its model has no linear head.
         ExportError: The folder cannot be written.
     """
-    run = run if isinstance(run, Run) else Run.load(run)
-    path = run.folder / MEMORY
+    run = Run.load(run)
+    workspace = Workspace(run.folder)
+    path = workspace.path(MEMORY)
     if not path.exists():
         model, head = _model_of(run)
         task = task_of(run)
         if task is None:
             raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
-        _keep_known(run.folder, _known_to(run, task, _tests_of(run, task)))
+        workspace.write_known(_known_to(run, task, _tests_of(run, task)))
         rows = task.labeled
         RidgeMemory.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
     return path
@@ -128,7 +121,7 @@ class _Extended:
     tests: list[ImageSet]
     with_old_images: bool
 
-    def write(self, folder: Path) -> None:
+    def write(self, workspace: Workspace) -> None:
         """Evaluate and write everything."""
         held, classes = self.addition.held, self.model.classes
         evaluation, predictions = evaluate(self.model, all_of([*self.tests, held], classes))
@@ -144,16 +137,12 @@ class _Extended:
             old=self._lost(),
             new=on_new.metrics["accuracy"],
         )
-        predictions.write(folder / "predictions.parquet")
         plan = self.run.plan
         plan = plan.model_copy(update={"reasons": (*plan.reasons, extension.sentence)})
-        write_atomically(folder / "evaluation.json", evaluation.to_json())
-        write_atomically(folder / "extension.json", extension.to_json())
-        write_atomically(folder / "plan.toml", plan.to_toml())
-        write_atomically(folder / "task.json", self._summary().to_json())
+        workspace.write_predictions(predictions)
+        workspace.write(evaluation, extension, plan, self._summary())
         if self.run.findings is not None or self.addition.findings:
-            noticed = Findings(findings=(*(self.run.findings or ()), *self.addition.findings))
-            write_atomically(folder / "findings.json", noticed.to_json())
+            workspace.write(Findings(findings=(*(self.run.findings or ()), *self.addition.findings)))
 
     def _lost(self) -> Forgetting | None:
         if not self.tests:
@@ -235,17 +224,13 @@ def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:
     return known.union(*(images.content_keys for images in ([*tests, task.labeled] if task else tests)))
 
 
-def _keep_known(folder: Path, known: set[str]) -> None:
-    write_atomically(folder / KNOWN, "".join(f"{key}\n" for key in sorted(known)))
-
-
 def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
     """Test images of the run and, where it is an extension, of what it extends, as far as they are at hand."""
     extension = run.extension
     if extension is None:
         return [task.test] if task and task.test else []
     earlier = Run(Path(extension.parent))
-    if not (earlier.folder / "model" / "model.json").exists():
+    if not earlier.finished:
         return []
     before_task = task_of(earlier)
     before = _tests_of(earlier, before_task)
@@ -255,15 +240,3 @@ def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
     except DataError:
         return before
     return [*before, addition.held] if addition.fingerprint == extension.fingerprint else before
-
-
-def _is_there(folder: Path, run: Run, addition: Addition) -> bool:
-    """Whether the folder holds this very extension, whole; refuses one that holds anything else, and what is no folder."""
-    if folder.exists() and not folder.is_dir():
-        raise PlanError(f"{folder} is a file. Give another --out.")
-    if not (folder / "plan.toml").exists():
-        return False
-    there = Run(folder).extension
-    if there is None or (there.parent, there.fingerprint) != (str(run.folder), addition.fingerprint):
-        raise PlanError(f"{folder} holds another run. Give another --out, or delete it.")
-    return (folder / "report.html").exists() and Model.whole_in(folder / "model") is not None

@@ -13,25 +13,27 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from headstart import pretraining
-from headstart.applying import evaluate_on, predict
 from headstart.backbones.catalog import card_of, pretrained
 from headstart.backbones.learned import learned_by
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.loading import load_backbone
-from headstart.chain import run as headstart_run
 from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError
 from headstart.data.splitting import read_task
-from headstart.extending import extend
 from headstart.features.extract import features_of
-from headstart.improving import adjust
 from headstart.planning.plan import Partner, Plan
 from headstart.planning.rank import rank
 from headstart.planning.search import search
-from headstart.pretraining import pretrain
-from headstart.runs import Run, fit
+from headstart.runs.run import Run
 from headstart.training import loop
+from headstart.workflows import pretrain as pretraining
+from headstart.workflows.adjust import adjust
+from headstart.workflows.evaluate import evaluate
+from headstart.workflows.extend import extend
+from headstart.workflows.fit import fit_and_evaluate as fit
+from headstart.workflows.predict import predict
+from headstart.workflows.pretrain import pretrain
+from headstart.workflows.run import run as headstart_run
 
 SHORT = {"training.epochs": 2, "training.batch_size": 16}
 COUNTS = {"one": (1, 31), "seven": (7, 37), "zero": (0, 29)}
@@ -143,7 +145,7 @@ def test_a_run_without_classes_is_neither_adjusted_nor_extended_nor_evaluated(he
     calls: dict[str, Callable[[], Any]] = {
         "adjust": lambda: adjust(headless),
         "extend": lambda: extend(headless, labeled),
-        "evaluate": lambda: evaluate_on(headless, str(labeled)),
+        "evaluate": lambda: evaluate(headless, str(labeled)),
     }
     for wish, call in calls.items():
         assert refused(PlanError, call) == (

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from headstart import chain
 from headstart.core.errors import DataError, PlanError
 from headstart.planning.fitting import task_of_plan
-from headstart.runs import Run
+from headstart.runs.run import Run
+from headstart.workflows.run import run as headstart_run
 
 CENTERS = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
 NAMES = np.array(["cat", "dog", "owl"])
@@ -37,7 +37,7 @@ def source(tmp_path):
 
 def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
     target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], told=0, tested=90)
-    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    run = headstart_run(target, source=[source], out=tmp_path / "run")
     assert run.decision is None
     assert run.adaptation is not None
     assert run.adaptation.adapted
@@ -47,7 +47,7 @@ def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
     assert (run.plan.sources, run.plan.domains) == ((source,), ("source",))
     assert run.evaluation is not None
     assert run.evaluation.metrics["accuracy"].value > 0.85
-    unadapted = chain.run(target, sources=[source], method="source_only", out=tmp_path / "unadapted")
+    unadapted = headstart_run(target, source=[source], method="source_only", out=tmp_path / "unadapted")
     assert unadapted.adaptation is None
     assert unadapted.evaluation is not None
     assert unadapted.evaluation.metrics["accuracy"].value < 0.6
@@ -57,19 +57,19 @@ def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
 
 def test_without_any_label_the_run_has_an_estimate_and_no_evaluation(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 3, told=0)
-    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    run = headstart_run(target, source=[source], out=tmp_path / "run")
     assert run.evaluation is None
     assert run.adaptation is not None
     assert 0.8 < run.adaptation.accuracy.value <= 1
-    again = chain.run(target, sources=[source], out=tmp_path / "run")
+    again = headstart_run(target, source=[source], out=tmp_path / "run")
     assert again.result == run.result
-    assert Run.load(tmp_path / "run").predict(task_of_plan(run.plan).unlabeled).probs.shape == (120, 3)
+    assert Run.load(tmp_path / "run").model.predict(task_of_plan(run.plan).unlabeled).probs.shape == (120, 3)
 
 
 def test_target_labels_decide_about_a_source_and_joint_ridge_uses_it(tmp_path):
     source = domain(tmp_path / "source.npz", 900, 1, noise=60)
     target = domain(tmp_path / "target.npz", 45 + 90, 4, tested=90, noise=60)
-    run = chain.run(target, sources=[source], out=tmp_path / "run")
+    run = headstart_run(target, source=[source], out=tmp_path / "run")
     assert run.adaptation is None
     assert run.sources is not None
     assert run.sources.used == ("source",), run.sources.sentence
@@ -80,13 +80,13 @@ def test_target_labels_decide_about_a_source_and_joint_ridge_uses_it(tmp_path):
 def test_a_source_with_permuted_labels_is_left_out(tmp_path):
     wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
     target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
-    run = chain.run(target, sources=[wrong], out=tmp_path / "run")
+    run = headstart_run(target, source=[wrong], out=tmp_path / "run")
     assert run.sources is not None
     assert run.sources.used == ()
     assert run.decision is not None
     assert "joint_ridge" not in {rung.method["kind"] for rung in run.decision.rungs}
     assert task_of_plan(run.plan).fingerprint == run.task_summary.task_fingerprint
-    alone = chain.run(target, out=tmp_path / "alone")
+    alone = headstart_run(target, out=tmp_path / "alone")
     assert run.evaluation is not None
     assert alone.evaluation is not None
     assert run.evaluation.metrics["accuracy"] == alone.evaluation.metrics["accuracy"]
@@ -94,7 +94,7 @@ def test_a_source_with_permuted_labels_is_left_out(tmp_path):
 
 def test_a_plan_without_target_labels_is_read_without_them(tmp_path, source):
     target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], tested=90)
-    run = chain.run(target, sources=[source], per_class=0, out=tmp_path / "run")
+    run = headstart_run(target, source=[source], per_class=0, out=tmp_path / "run")
     again = task_of_plan(Run.load(tmp_path / "run").plan)
     assert (len(again.labeled), len(again.unlabeled)) == (0, 210)
     assert again.fingerprint == run.task_summary.task_fingerprint
@@ -105,7 +105,7 @@ def test_a_plan_that_uses_none_of_its_place_s_other_domains_is_read_without_them
     parts = [np.load(file) for file in files]
     both = {name: np.concatenate([part[name] for part in parts]) for name in ("features", "labels")}
     np.savez(tmp_path / "both.npz", **both, domain=np.repeat(["one", "other"], 150))
-    run = chain.run(str(tmp_path / "both.npz"), target_domains=["one"], out=tmp_path / "run")
+    run = headstart_run(str(tmp_path / "both.npz"), target_domain=["one"], out=tmp_path / "run")
     again = task_of_plan(Run.load(tmp_path / "run").plan)
     assert run.sources.used == ()
     assert again.source is None
@@ -116,7 +116,7 @@ def test_nothing_is_learned_from_wrong_labels_alone(tmp_path):
     wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
     target = domain(tmp_path / "target.npz", 120, 7, told=0)
     with pytest.raises(DataError, match=r"The target has no labels either: label some of its images, or name another source\.$"):
-        chain.run(target, sources=[wrong], out=tmp_path / "run")
+        headstart_run(target, source=[wrong], out=tmp_path / "run")
 
 
 def test_labels_of_one_class_alone_are_not_learned_from(tmp_path):
@@ -127,13 +127,13 @@ def test_labels_of_one_class_alone_are_not_learned_from(tmp_path):
     np.savez(target, **kept)
     sentence = r'The target labels show "cat" alone: label some of its images, or name another source\.$'
     with pytest.raises(DataError, match=sentence):
-        chain.run(target, sources=[wrong], out=tmp_path / "run")
+        headstart_run(target, source=[wrong], out=tmp_path / "run")
 
 
 def test_a_method_that_learns_from_target_labels_is_refused_where_there_are_none(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(DataError) as caught:
-        chain.run(target, sources=[source], method="knn", out=tmp_path / "run")
+        headstart_run(target, source=[source], method="knn", out=tmp_path / "run")
     assert str(caught.value) == "knn needs labeled target images, and target has none. Label some, or choose source_only."
 
 
@@ -141,7 +141,7 @@ def test_a_method_that_needs_a_source_says_why_none_is_used(tmp_path):
     wrong = domain(tmp_path / "wrong.npz", 240, 5, permuted=True)
     target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
     with pytest.raises(PlanError) as caught:
-        chain.run(target, sources=[wrong], method="joint_ridge", out=tmp_path / "run")
+        headstart_run(target, source=[wrong], method="joint_ridge", out=tmp_path / "run")
     assert str(caught.value).startswith("By 60 labeled target images, no source is used: wrong, the nearest: its own labels say")
     assert str(caught.value).endswith("joint_ridge needs one: leave out --method, or name another source.")
 
@@ -149,13 +149,13 @@ def test_a_method_that_needs_a_source_says_why_none_is_used(tmp_path):
 def test_nothing_is_trained_from_scratch_without_labels(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(PlanError, match="scratch"):
-        chain.run(target, sources=[source], only="scratch", out=tmp_path / "run")
+        headstart_run(target, source=[source], only="scratch", out=tmp_path / "run")
 
 
 def test_settings_of_a_training_want_time_for_what_is_trained(tmp_path, source):
     target = domain(tmp_path / "target.npz", 120, 8, told=0)
     with pytest.raises(PlanError) as caught:
-        chain.run(target, sources=[source], settings={"training.lr": 0.3}, out=tmp_path / "run")
+        headstart_run(target, source=[source], settings={"training.lr": 0.3}, out=tmp_path / "run")
     assert str(caught.value) == (
         "--set training.lr has no effect: without --minutes nothing but closed forms adapts to the target. "
         "Give --minutes, or leave it out."

@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart import chain, improving
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.data.splitting import read_task
-from headstart.improving import adjust, search
 from headstart.planning import adjust as adjusting
 from headstart.planning import fitting, judge
 from headstart.planning.adjustment import Adjustment
 from headstart.planning.plan import Plan
-from headstart.runs import Run, fit
+from headstart.runs.run import Run
 from headstart.training import loop
 from headstart.training.settings import Training
+from headstart.workflows import adjust as adjusting_runs
+from headstart.workflows.adjust import adjust
+from headstart.workflows.fit import fit_and_evaluate as fit
+from headstart.workflows.run import run
+from headstart.workflows.search import search
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +135,7 @@ def test_a_run_that_nothing_improves_is_itself_the_answer(adjusted, monkeypatch)
 def test_a_run_that_came_from_adjusting_counts_what_was_judged_before_it(adjusted, monkeypatch):
     met = []
     unchanged = adjusted.adjustment.model_copy(update={"trials": ()})
-    monkeypatch.setattr(improving.adjusting, "adjust", lambda *_, **known: met.append(known["earlier"]) or unchanged)
+    monkeypatch.setattr(adjusting, "adjust", lambda *_, **known: met.append(known["earlier"]) or unchanged)
     adjust(adjusted.short)
     adjust(adjusted.better)
     assert met == [0, 1]
@@ -177,7 +180,7 @@ def test_a_folder_may_be_named_but_not_one_that_holds_another_run(adjusted, tmp_
 
 
 def test_a_file_or_a_folder_of_other_things_is_refused_before_anything_is_judged(short, monkeypatch):
-    monkeypatch.setattr(improving, "judge", None)
+    monkeypatch.setattr(adjusting_runs, "judge", None)
     file, folder = short.parent / "file", short.parent / "photos"
     file.write_text("text")
     folder.mkdir()
@@ -216,7 +219,7 @@ def test_one_label_a_class_leaves_nothing_to_compare(tmp_path, monkeypatch):
 
 def test_judging_the_run_s_own_plan_is_part_of_the_minutes_once_and_for_all(short, monkeypatch):
     met, unchanged = [], Adjustment(parent="", minutes=None, plan=Run(short).plan, trials=(), advice=())
-    monkeypatch.setattr(improving.adjusting, "adjust", lambda *_, **known: met.append(known["spent_seconds"]) or unchanged)
+    monkeypatch.setattr(adjusting, "adjust", lambda *_, **known: met.append(known["spent_seconds"]) or unchanged)
     adjust(short)
     adjust(short)
     folds = [json.loads(path.read_text())["seconds"] for path in (short / "steps").glob("fold-*.json")]
@@ -229,7 +232,7 @@ def test_searching_begins_with_what_earlier_runs_chose(tmp_path, monkeypatch):
     features = (rng.normal(size=(97, 7)) + 1.5 * labels[:, None]).astype(np.float32)
     place = str(tmp_path / "vectors.npz")
     np.savez(place, features=features, labels=np.where(labels, "high", "low"))
-    chain.run(place, minutes=1, method="knn", settings={"method.num_neighbors": "7"}, out=tmp_path / "runs" / "first")
+    run(place, minutes=1, method="knn", settings={"method.num_neighbors": "7"}, out=tmp_path / "runs" / "first")
     task = read_task(place)
     plan = Plan(data=place, pretrained="embeddings", weights="none", input_pixels=1, method={"kind": "knn", "num_neighbors": 60})
     found = search(task, plan, tmp_path / "study", trials=2, runs=tmp_path / "runs")

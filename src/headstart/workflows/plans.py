@@ -1,21 +1,69 @@
-"""Plans that a person writes: read from a file or named by options, then changed by `--set`."""
+"""Plans that a person writes: read from a file or named by options, then changed by settings."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from headstart.backbones.catalog import card_of, provider_of
 from headstart.core.errors import DataError, PlanError, did_you_mean
-
-if TYPE_CHECKING:
-    from headstart.data.task import Task
-    from headstart.planning.plan import Plan
+from headstart.data.task import Task
+from headstart.methods import METHODS, method_from
+from headstart.methods.base import settings_of
+from headstart.planning.fitting import task_of_plan
+from headstart.planning.inputs import input_pixels_for
+from headstart.planning.plan import Plan
+from headstart.training.budget import scratch_training
+from headstart.training.settings import Training
+from headstart.workflows.arguments import Data, Names, many, task_from
 
 DEFAULT_PRETRAINED = "efficientnet_lite0"
 
 
-def plan_from_file(path: Path, settings: dict[str, str]) -> Plan:
+def plan_and_task(
+    data: Data | Plan,
+    plan: Plan | None = None,
+    *,
+    method: str | None = None,
+    pretrained: str | None = None,
+    weights: str = "pretrained",
+    settings: dict[str, Any] | None = None,
+    source: Names = (),
+    target_domain: Names = (),
+    seed: int = 0,
+    per_class: int | None = None,
+) -> tuple[Task, Plan]:
+    """The task and the plan that a file, a plan, or data with options describe; see `headstart.fit` for the arguments.
+
+    Raises:
+        DataError: The data or the file cannot be read.
+        PlanError: A plan names its own method and model, and another one was given; data come without a method; or a method, a
+            model or a setting does not exist.
+    """
+    settings = settings or {}
+    if plan is None and isinstance(data, Plan):
+        plan = data
+    if plan is None and not isinstance(data, Task) and Path(data).suffix.lower() == ".toml":  # type: ignore[arg-type]
+        if method or pretrained or many(source) or many(target_domain):
+            raise PlanError(f"{data} names its own method and model. Change them with --set method.kind=... instead.")
+        plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
+    elif plan is not None:
+        plan = changed(plan, settings) if settings else plan
+    if plan is not None:
+        return (data if isinstance(data, Task) else task_of_plan(plan)), plan
+    place = data.place if isinstance(data, Task) else str(data)
+    if method is None:
+        raise PlanError(f"{place} is data, so --method KIND is needed. `headstart run {place}` decides by itself.")
+    METHODS.get(method)
+    unread = Plan(data=place, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
+    changed(unread, settings)  # what is wrong is said before any image is read
+    task = task_from(data, source, target_domain, seed, per_class)  # type: ignore[arg-type]
+    origin = {"per_class": per_class, "sources": many(source), "target_domains": many(target_domain)}
+    return task, plan_by_hand(task, method, pretrained, weights, settings, origin)
+
+
+def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:
     """The plan in a file, with some fields set.
 
     Args:
@@ -40,94 +88,27 @@ def plan_from_file(path: Path, settings: dict[str, str]) -> Plan:
     return changed(plan, settings) if settings else plan
 
 
-def plan_and_task(
-    plan_or_data: str,
-    method: str | None,
-    pretrained: str | None,
-    weights: str,
-    seed: int,
-    per_class: int | None,
-    settings: dict[str, str],
-) -> tuple[Task, Plan]:
-    """The task and the plan that a file, or data with options, describe.
-
-    Args:
-        plan_or_data: A plan in TOML, which names its own data, or data.
-        method: The method for data.
-        pretrained: Name of the card for data; None for the default.
-        weights: For data: "pretrained", "none" or a file.
-        seed: Decides split, folds and training of data.
-        per_class: Labeled training rows to keep a class of data; None for all.
-        settings: Fields by dotted name.
-
-    Returns:
-        The task and the plan.
-
-    Raises:
-        PlanError: The file names its own method and model, and another one was given; data come without a method; or a method, a
-            model or a setting does not exist.
-    """
-    from headstart.data.splitting import read_task
-    from headstart.methods import METHODS
-    from headstart.planning.fitting import task_of_plan
-    from headstart.planning.plan import Plan
-
-    if Path(plan_or_data).suffix.lower() == ".toml":
-        if method or pretrained:
-            raise PlanError(f"{plan_or_data} names its own method and model. Change them with --set method.kind=... instead.")
-        plan = plan_from_file(Path(plan_or_data), settings)
-        return task_of_plan(plan), plan
-    if method is None:
-        raise PlanError(f"{plan_or_data} is data, so --method KIND is needed. `headstart run {plan_or_data}` decides by itself.")
-    METHODS.get(method)
-    unread = Plan(data=plan_or_data, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
-    changed(unread, settings)  # what is wrong is said before any image is read
-    task = read_task(plan_or_data, seed, per_class)
-    return task, plan_by_hand(task, method, pretrained, weights, per_class, settings)
-
-
 def plan_by_hand(
-    task: Task, kind: str, pretrained: str | None, weights: str, per_class: int | None, settings: dict[str, str]
+    task: Task, kind: str, pretrained: str | None, weights: str, settings: dict[str, Any], origin: dict[str, Any] | None = None
 ) -> Plan:
-    """The plan that options describe.
-
-    Args:
-        task: What is to be learned.
-        kind: The method.
-        pretrained: Name of the card; None for the default.
-        weights: "pretrained", "none" or a file.
-        per_class: Goes into the plan.
-        settings: Fields by dotted name.
-
-    Returns:
-        The plan.
-
-    Raises:
-        PlanError: A field does not exist or its value is out of range.
-    """
-    from headstart.backbones.catalog import card_of, provider_of
-    from headstart.planning.inputs import input_pixels_for
-    from headstart.planning.plan import Plan
-    from headstart.training.budget import scratch_training
-    from headstart.training.settings import Training
-
+    """The plan that options describe; `origin` says how the task was read."""
     pretrained = pretrained or ("embeddings" if task.train.images.embedded else DEFAULT_PRETRAINED)
     card = card_of(pretrained)
     pixels, scratch = input_pixels_for(card, task), weights == "none" or provider_of(card).trainable_only
     plan = Plan(
         data=task.place,
         seed=task.seed,
-        per_class=per_class,
         pretrained=pretrained,
         weights=weights,
         input_pixels=pixels,
         method={"kind": kind},
+        **(origin or {}),
         training=scratch_training(len(task.labeled), pixels, task.seed) if scratch else Training(seed=task.seed),
     )
     return changed(plan, settings)
 
 
-def changed(plan: Plan, settings: dict[str, str]) -> Plan:
+def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
     """The plan with those fields set.
 
     Args:
@@ -140,8 +121,6 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
     Raises:
         PlanError: A field does not exist, its value is out of range, or it changes nothing.
     """
-    from headstart.methods import METHODS
-
     values = plan.to_dict()
     for key, text in settings.items():
         *parents, last = key.split(".")
@@ -158,11 +137,6 @@ def changed(plan: Plan, settings: dict[str, str]) -> Plan:
 
 def _checked(values: dict[str, Any], where: str) -> Plan:
     """The plan with those values; whatever is wrong with any of them is said at once."""
-    from headstart.backbones.catalog import card_of
-    from headstart.methods import method_from
-    from headstart.methods.base import settings_of
-    from headstart.planning.plan import Plan
-
     problems, method = [], values.get("method")
     try:
         Plan.from_dict(values, where)
@@ -179,8 +153,10 @@ def _checked(values: dict[str, Any], where: str) -> Plan:
     return Plan.from_dict({**values, "method": method}, where)
 
 
-def _value(text: str) -> Any:
+def _value(text: Any) -> Any:
     """The text as TOML understands it, or the text itself: 0.1, true and [1, 2], but also sgd."""
+    if not isinstance(text, str):
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""Labeling: which images of a target a person should label, as a manifest to fill in and to run on."""
+"""Label: which images of a target a person should label, as a manifest to fill in and to run on."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import csv
 import io
 import os
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.backbones.catalog import packaged
 from headstart.core.errors import PlanError
 from headstart.core.records import write_atomically
-from headstart.data.splitting import read_task
 from headstart.data.task import Task
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
+from headstart.workflows.arguments import Data, Names, many, task_from
 
 COLUMNS = ("path", "label", "split", "guess")
 
 
 def label(
-    place: str,
-    sources: Sequence[str],
+    data: Data,
+    source: Names = (),
     *,
     num: int = 20,
-    target_domains: Sequence[str] = (),
+    target_domain: Names = (),
     pretrained: str | None = None,
     minutes: float | None = None,
     seed: int = 0,
-    out: Path | None = None,
+    out: str | Path | None = None,
 ) -> ToLabel:
     """The target images whose labels tell most about how to adapt, written as a manifest.
 
@@ -36,10 +35,10 @@ def label(
     once labels are filled in. Test images are not in it.
 
     Args:
-        place: The target.
-        sources: Places of labeled images of other domains.
+        data: The target.
+        source: Places of labeled images of other domains.
         num: How many images to label.
-        target_domains: Domains of the place that are the target.
+        target_domain: Domains of the place that are the target.
         pretrained: What looks at the images; None for the first that is here.
         minutes: How long trying may take; None for closed forms alone.
         seed: Of everything drawn.
@@ -55,16 +54,17 @@ def label(
     """
     if num < 1:
         raise PlanError(f"--num {num}: ask for one image or more.")
-    if not sources and not target_domains:
+    if not isinstance(data, Task) and not many(source) and not many(target_domain):
         raise PlanError("There is no source, so that nothing can be asked about it. Name one with --source.")
-    if out is not None and out.exists():
+    manifest = None if out is None else Path(out)
+    if manifest is not None and manifest.exists():
         raise PlanError(
-            f"{out} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
+            f"{manifest} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
         )
-    task = read_task(place, seed, sources=sources, target=target_domains)
+    task = task_from(data, source, target_domain, seed)
     found = rows_to_label(task, pretrained or _first_card(task), num, minutes=minutes)
-    if out is not None:
-        write_atomically(out, manifest_of(task, found, out.parent))
+    if manifest is not None:
+        write_atomically(manifest, manifest_of(task, found, manifest.parent))
     return found
 
 
@@ -95,26 +95,20 @@ def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
     return stream.getvalue()
 
 
-def next_step(place: str, sources: Sequence[str], target_domains: Sequence[str], found: ToLabel, out: Path) -> str:
-    """What to do with the images, as a sentence; arguments as for `label`.
-
-    Args:
-        place: The target.
-        sources: Places of sources.
-        target_domains: Domains of the place that are the target; its others are sources, and the manifest names no domains.
-        found: The images to label.
-        out: The manifest.
+def next_step(place: str, source: Names, target_domain: Names, found: ToLabel, out: Path) -> str:
+    """What to do with the images that were found, as a sentence; the other arguments are those of `label`.
 
     Returns:
-        Where labels go, and the command after that. Feature vectors are in no files that a manifest could name.
+        Where labels go, and the command after that. Feature vectors are in no files that a manifest could name. A manifest names
+        no domains: where the target was some domains of the place, its others become a source.
     """
     if all(Path(name).is_file() for name in found.names):
-        others = [*sources, *([place] if target_domains else [])]
+        others = (*many(source), *([place] if many(target_domain) else []))
         return f"fill in the labels, then: {_command(str(out), others)}"
-    return f"write the labels of these rows into {place}, then: {_command(place, sources, target_domains)}"
+    return f"write the labels of these rows into {place}, then: {_command(place, many(source), many(target_domain))}"
 
 
-def _command(place: str, sources: Sequence[str], target_domains: Sequence[str] = ()) -> str:
+def _command(place: str, sources: tuple[str, ...], target_domains: tuple[str, ...] = ()) -> str:
     words = ["headstart", "run", place]
     words += [word for one in sources for word in ("--source", one)]
     words += [word for one in target_domains for word in ("--target-domain", one)]

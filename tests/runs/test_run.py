@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart import runs
 from headstart.core.errors import DataError, PlanError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning import fitting, judge
 from headstart.planning.plan import Plan
-from headstart.runs import Run, damaged_runs, fit, list_runs
+from headstart.runs.run import STAGES, Run, damaged_runs, list_runs
+from headstart.workflows import fit as workflow
+from headstart.workflows.fit import fit_and_evaluate as fit
 
 
 @pytest.fixture
@@ -48,10 +49,10 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.evaluation == made.evaluation
     assert again.predictions.names == tuple(task.test.images.name(row) for row in range(23))
     assert again.predictions.correct.mean() == pytest.approx(made.evaluation.accuracy.value)
-    np.testing.assert_allclose(again.predict(task.test).probs, again.predictions.probs)
+    np.testing.assert_allclose(again.model.predict(task.test).probs, again.predictions.probs)
     assert (again.ranking, again.decision, again.findings) == (None, None, None)
     assert again.task_summary.task_fingerprint == task.fingerprint
-    assert set(again.seconds) == set(runs.STAGES)
+    assert set(again.seconds) == set(STAGES)
     assert again.environment["packages"]["numpy"] == np.__version__
 
 
@@ -94,7 +95,7 @@ def test_without_a_test_set_the_evaluation_is_out_of_fold_and_says_so(task, tmp_
 def test_a_second_start_reads_what_the_first_one_made(task, tmp_path, monkeypatch):
     first = fit(task, plan_of(), tmp_path / "run").evaluation
     monkeypatch.setattr(fitting, "fit_rows", None)
-    monkeypatch.setattr(runs, "evaluate", None)
+    monkeypatch.setattr(workflow, "evaluate", None)
     assert fit(task, plan_of(), tmp_path / "run").evaluation == first
 
 
@@ -104,7 +105,7 @@ def test_a_kill_before_or_in_the_evaluation_gives_the_same_and_fits_once(task, t
     fits = []
     monkeypatch.setattr(fitting, "fit_rows", lambda *given: fits.append(1) or judge.fit_rows(*given))
     with monkeypatch.context() as patch:
-        patch.setattr(runs, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(workflow, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fit(task, plan_of(), tmp_path / "run")
     assert fit(task, plan_of(), tmp_path / "run").evaluation == whole
@@ -118,14 +119,14 @@ def test_a_fit_whose_model_is_no_longer_whole_is_made_again_and_so_is_what_it_sa
     told, stamp = first.evaluation, (first.folder / "unlabeled.parquet").stat().st_mtime_ns
     (first.folder / "model" / name).unlink()
     evaluated = []
-    real = runs.evaluate
-    monkeypatch.setattr(runs, "evaluate", lambda *given: evaluated.append(1) or real(*given))
+    real = workflow.evaluate
+    monkeypatch.setattr(workflow, "evaluate", lambda *given: evaluated.append(1) or real(*given))
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "fit_plan", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(workflow, "fit_plan", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fit(pooled, plan_of(), tmp_path / "run")
     again = fit(pooled, plan_of(), tmp_path / "run")
-    assert len(again.predict(task.test)) == 23
+    assert len(again.model.predict(task.test)) == 23
     assert (again.evaluation, len(evaluated)) == (told, 1)
     assert (again.folder / "unlabeled.parquet").stat().st_mtime_ns > stamp
     fit(pooled, plan_of(), tmp_path / "run")
@@ -186,7 +187,7 @@ def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(tas
     audit = fit(pooled, plan_of(), tmp_path / "run").pool_audit
     assert (audit.num_held, audit.num_pool) == (61, 23)
     assert Run.load(tmp_path / "run").pool_audit == audit
-    predicted = Run.load(tmp_path / "run").predict(pool).predicted
+    predicted = Run.load(tmp_path / "run").model.predict(pool).predicted
     assert [one.predicted for one in audit.classes] == pytest.approx([(predicted == 0).mean(), (predicted == 1).mean()])
     (tmp_path / "run" / "pool_audit.json").unlink()
     assert fit(pooled, plan_of(), tmp_path / "run").pool_audit == audit
@@ -195,7 +196,7 @@ def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(tas
 def test_tested_and_unlabeled_images_are_answered_with_how_familiar_they_look(task, tmp_path):
     pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
     run = fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run")
-    assert np.array_equal(run.unlabeled.probs, run.predict(pool).probs)
+    assert np.array_equal(run.unlabeled.probs, run.model.predict(pool).probs)
     assert np.array_equal(run.unlabeled.familiarity, run.model.familiarity(pool))
     assert np.array_equal(run.predictions.familiarity, run.unlabeled.familiarity)
     (tmp_path / "run" / "unlabeled.parquet").unlink()

@@ -1,0 +1,1 @@
+"""Run folders: `run.py` reads them, `workspace.py` alone claims, names and writes them."""

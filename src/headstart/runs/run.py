@@ -1,0 +1,269 @@
+"""Run: a run folder, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from headstart.backbones.lineage import Lineage
+from headstart.core.errors import DataError, PlanError
+from headstart.core.evaluation import Evaluation
+from headstart.core.findings import Finding
+from headstart.core.predictions import Predictions
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+from headstart.data.summary import TaskSummary
+from headstart.evaluation.extension import Extension
+from headstart.evaluation.forgetting import Forgetting
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.methods.model import Model
+from headstart.planning.adapting.adaptation import Adaptation
+from headstart.planning.adjustment import Adjustment
+from headstart.planning.decision import Decision
+from headstart.planning.plan import Plan
+from headstart.planning.ranking import Ranking
+from headstart.planning.source_ranking import SourceRanking
+from headstart.runs.predicting import predict_files
+from headstart.training.rate_finder import RateCurve
+
+Kind = TypeVar("Kind", bound=Record)
+STAGES = {
+    "inspect": ("inspect",),
+    "rank": ("rank",),
+    "decide": ("sources", "decide", "adapt"),
+    "fit": ("fit",),
+    "evaluate": ("evaluate",),
+}
+"""The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide."""
+
+
+class Findings(Record):
+    """What inspection noticed."""
+
+    findings: tuple[Finding, ...]
+
+
+FILES: dict[type[Record], str] = {
+    Adaptation: "adaptation.json",
+    Adjustment: "adjustment.json",
+    Decision: "decision.json",
+    Evaluation: "evaluation.json",
+    Extension: "extension.json",
+    Findings: "findings.json",
+    Forgetting: "forgetting.json",
+    Lineage: "lineage.json",
+    Plan: "plan.toml",
+    PseudoLabelAudit: "pool_audit.json",
+    Ranking: "ranking.json",
+    RateCurve: "rate_curve.json",
+    SourceRanking: "sources.json",
+    TaskSummary: "task.json",
+}
+"""The file of each record in a run folder."""
+MODEL = "model"
+TEST_PREDICTIONS = "predictions.parquet"
+POOL_PREDICTIONS = "unlabeled.parquet"
+FAILURE = "failure.txt"
+ENVIRONMENT = "env.json"
+
+
+class _Part(Generic[Kind]):
+    """An attribute of a run: the record in the file of its kind, read once; None where the file is absent."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self.kind = kind
+
+    def __set_name__(self, owner: type[Run], name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: Run, owner: type[Run]) -> Kind | None:
+        path = run.folder / FILES[self.kind]
+        text = _text_of(path)
+        run.__dict__[self.name] = record = None if text is None else self.kind.from_json(text, str(path))
+        return record
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder; each part is read when first asked for.
+
+    Attributes:
+        folder: Where it lies.
+    """
+
+    folder: Path
+
+    ranking = _Part(Ranking)
+    """None for a fit of a plan written by hand, as are `decision` and `adaptation`."""
+    decision = _Part(Decision)
+    """None where the labels of the target did not decide."""
+    sources = _Part(SourceRanking)
+    """None where no source was named."""
+    adaptation = _Part(Adaptation)
+    """None where target labels decided."""
+    adjustment = _Part(Adjustment)
+    """What was tried on the run that this one was adjusted from; None for other runs."""
+    extension = _Part(Extension)
+    """Gains and losses against the run that this one extends; None for other runs."""
+    rate_curve = _Part(RateCurve)
+    """None where the learning-rate finder was not asked for."""
+    forgetting = _Part(Forgetting)
+    """None where the run started from no other run whose test images were at hand."""
+    evaluation = _Part(Evaluation)
+    """None before the evaluation."""
+    pool_audit = _Part(PseudoLabelAudit)
+    """None where there are no unlabeled images, or no labeled image was held out."""
+    noticed = _Part(Findings)
+    """None where the data were not inspected."""
+
+    @classmethod
+    def load(cls, run: Run | str | Path, *, broken: bool = False) -> Run:
+        """The finished run in a folder.
+
+        Args:
+            run: The folder, or a run, which is given back as it is.
+            broken: Allow a run whose training broke down, which has no model.
+
+        Returns:
+            The run.
+
+        Raises:
+            DataError: The folder holds no finished fit.
+        """
+        if isinstance(run, Run):
+            return run
+        found = cls(Path(run))
+        if not (found.finished or (broken and found.failure)):
+            raise DataError(
+                f"{run} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with `run`."
+            )
+        return found
+
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds a model."""
+        return (self.folder / MODEL / "model.json").exists()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that was fitted."""
+        path = self.folder / FILES[Plan]
+        return Plan.from_toml(_text_of(path) or "", str(path))
+
+    @cached_property
+    def task_summary(self) -> TaskSummary:
+        """The task's numbers."""
+        path = self.folder / FILES[TaskSummary]
+        return TaskSummary.from_json(_text_of(path) or "{}", str(path))
+
+    @cached_property
+    def failure(self) -> str | None:
+        """Why its training broke down; None where it did not."""
+        return None if self.finished else _text_of(self.folder / FAILURE)
+
+    @cached_property
+    def predictions(self) -> Predictions | None:
+        """The evaluated rows."""
+        return _predictions_in(self.folder / TEST_PREDICTIONS)
+
+    @cached_property
+    def unlabeled(self) -> Predictions | None:
+        """The unlabeled rows, as the model predicts them; None where there are none, and in runs of earlier versions."""
+        return _predictions_in(self.folder / POOL_PREDICTIONS)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...] | None:
+        """What inspection and adapting noticed; None where the data were not inspected."""
+        adapting = self.adaptation.findings if self.adaptation else ()
+        return None if self.noticed is None else (*self.noticed.findings, *adapting)
+
+    @cached_property
+    def model(self) -> Model:
+        """The fitted model."""
+        return Model.load(self.folder / MODEL)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent by stage."""
+        spent = Steps(self.folder / "steps").seconds()
+        return {stage: sum(spent.get(name, 0.0) for name in names) for stage, names in STAGES.items()}
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions and hardware that it ran on."""
+        path = self.folder / ENVIRONMENT
+        try:
+            return dict(json.loads(_text_of(path) or "{}"))
+        except json.JSONDecodeError as error:
+            raise PlanError(f"{path}: not valid JSON ({error}). Restore or delete it.") from None
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The run as `run --json` prints it."""
+        decision = self.decision
+        decided = None
+        if decision is not None:
+            decided = {
+                "pretrained": self.plan.pretrained,
+                "method": self.plan.method["kind"],
+                "gain": decision.gain.to_dict(),
+                "sentence": decision.sentence,
+                "reasons": list(decision.reasons),
+                "rejected": [one.to_dict() for one in decision.rejected],
+            }
+        return {
+            "run": str(self.folder),
+            "verdict": decision.verdict if decision else None,
+            "decision": decided,
+            "sources": _plain(self.sources),
+            "adaptation": _plain(self.adaptation),
+            "evaluation": _plain(self.evaluation),
+            "forgetting": _plain(self.forgetting),
+            "extension": _plain(self.extension),
+            "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
+            "seconds": self.seconds,
+        }
+
+    def predict(self, paths: str | Path | Sequence[str | Path], refuse: float | None = None) -> list[dict[str, Any]]:
+        """One row an image file, with its label and probabilities or the error; see `headstart.predict`."""
+        return predict_files(self.model, [paths] if isinstance(paths, str | Path) else paths, refuse, str(self.folder))
+
+
+def list_runs(folder: str | Path = "runs") -> list[Run]:
+    """The finished runs in a folder, oldest first; those that `damaged_runs` names are left out."""
+    return [run for run in _runs_in(folder) if not _damage(run)]
+
+
+def damaged_runs(folder: str | Path = "runs") -> dict[str, str]:
+    """The runs in a folder that cannot be read, each with a sentence that says why."""
+    return {str(run.folder): damage for run in _runs_in(folder) if (damage := _damage(run))}
+
+
+def _runs_in(folder: str | Path) -> list[Run]:
+    found = [path.parent.parent for path in Path(folder).glob(f"*/{MODEL}/model.json")]
+    return [Run(path) for path in sorted(found, key=lambda path: (path / MODEL / "model.json").stat().st_mtime)]
+
+
+def _damage(run: Run) -> str:
+    """Why plan, task or result cannot be read; empty where they can."""
+    try:
+        _ = run.plan, run.task_summary, run.result
+    except (PlanError, UnicodeDecodeError) as error:
+        return str(error) if isinstance(error, PlanError) else f"{run.folder}: a file is not UTF-8 text. Restore or delete it."
+    return ""
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _predictions_in(path: Path) -> Predictions | None:
+    return Predictions.read(path) if path.exists() else None
+
+
+def _plain(record: Record | None) -> dict[str, Any] | None:
+    return record.to_dict() if record else None

@@ -1,0 +1,241 @@
+"""Workspace: a run folder, named, claimed and written. Nothing else writes into a run folder or says who may use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
+from headstart.backbones.learned import FILE as LEARNED
+from headstart.core.errors import ExportError, PlanError
+from headstart.core.folders import cache_folder
+from headstart.core.predictions import Predictions
+from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.methods.model import Model
+from headstart.planning.plan import Plan
+from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, MODEL, POOL_PREDICTIONS, TEST_PREDICTIONS, Run
+
+REQUEST = "request.json"
+REPORT = "report.html"
+RESULT = "result.json"
+MEMORY = "memory.safetensors"
+KNOWN = "known.txt"
+"""Content keys of the images that the sums in `MEMORY` are made of and of those that measure them, one a line."""
+
+
+def shared_steps() -> Path:
+    """Where runs leave what others can use; another version, engine or machine would compute something else."""
+    engine = wished_engine() or "auto"
+    return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{machine_fingerprint()}"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A run folder that is written.
+
+    Attributes:
+        folder: Where it lies; it need not exist.
+    """
+
+    folder: Path
+
+    @classmethod
+    def named(cls, out: str | Path | None, near: Path, content: Any) -> Workspace:
+        """The workspace in `out`, or else beside a path and named after it and the fingerprint of what the run is about.
+
+        Args:
+            out: The folder that the user names.
+            near: The path; the folder's name begins as its last part.
+            content: What the run is about, as plain JSON values.
+
+        Returns:
+            The workspace, not yet claimed.
+        """
+        return cls(Path(out) if out else near.with_name(f"{near.name}-{fingerprint_of(content)[:8]}"))
+
+    @property
+    def run(self) -> Run:
+        """The folder as it is now, read afresh."""
+        return Run(self.folder)
+
+    @property
+    def steps(self) -> Steps:
+        """The finished steps of this run."""
+        return Steps(self.folder / "steps")
+
+    @property
+    def sharing_steps(self) -> Steps:
+        """The finished steps of this run, which takes costly ones over from other runs and leaves them its own."""
+        return Steps(self.folder / "steps", shared_steps())
+
+    def path(self, name: str) -> Path:
+        """Where a file of that name lies."""
+        return self.folder / name
+
+    def claim_request(self, kind: str, request: Record, task: Task) -> None:
+        """Take the folder for a request, or go on with the same one.
+
+        Args:
+            kind: "request" of a run, or "pretraining", which wants the folder for itself.
+            request: What the user asked for.
+            task: The data as they are now.
+
+        Raises:
+            PlanError: The folder is a file or holds something else.
+            ExportError: The folder is read-only.
+        """
+        self._check_writable()
+        content = json.dumps({kind: request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
+        path = self.path(REQUEST)
+        there = path.read_text(encoding="utf-8") if path.exists() else None
+        if kind == "request" and there not in (None, content):
+            self._refuse("a run of another request or of data that changed since")
+        fitted = there is None or any((self.folder / "steps").glob("fit-*"))
+        if kind == "pretraining" and there != content and fitted and self._used:
+            self._refuse("something else than this pretraining")
+        write_atomically(path, content)
+
+    def claim_fit(self, inputs: dict[str, Any]) -> None:
+        """Take the folder for one fit: finished steps are not redone, so a second fit would be told the first one's numbers.
+
+        Args:
+            inputs: Of the step "fit".
+
+        Raises:
+            PlanError: The folder is a file or holds the fit of something else.
+            ExportError: The folder is read-only.
+        """
+        self._check_writable()
+        stem = self.steps.stem("fit", inputs)
+        if any(path.stem != stem for path in (self.folder / "steps").glob("fit-*.json")):
+            self._refuse("the fit of another plan or of data that changed since")
+
+    def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
+        """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left.
+
+        Args:
+            parent: The run that is adjusted.
+            minutes: How long it may take.
+
+        Raises:
+            PlanError: The folder is a file or holds something else.
+            ExportError: The folder is read-only.
+        """
+        self._check_writable()
+        there = self.run.adjustment
+        if self._used and (there is None or (there.parent, there.minutes) != (str(parent), minutes)):
+            self._refuse("another run" if self.path(FILES[Plan]).exists() else "something else than an adjusted run")
+
+    def claim_extension(self, parent: Path, fingerprint: str) -> bool:
+        """Take the folder for an extension of a run.
+
+        Args:
+            parent: The run that is extended.
+            fingerprint: Of the images that are added.
+
+        Returns:
+            Whether this very extension lies there, whole.
+
+        Raises:
+            PlanError: The folder is a file or holds another run.
+            ExportError: The folder is read-only.
+        """
+        self._check_writable()
+        if not self.path(FILES[Plan]).exists():
+            return False
+        there = self.run.extension
+        if there is None or (there.parent, there.fingerprint) != (str(parent), fingerprint):
+            self._refuse("another run")
+        return self.path(REPORT).exists() and self.whole_model is not None
+
+    @property
+    def _used(self) -> bool:
+        return self.folder.exists() and any(self.folder.iterdir())
+
+    def _refuse(self, held: str) -> None:
+        raise PlanError(f"{self.folder} holds {held}. Give another --out, or delete it.")
+
+    def _check_writable(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise PlanError(f"{self.folder} is a file. Give another --out.")
+        if self.folder.exists() and not os.access(self.folder, os.W_OK):
+            raise ExportError(f"{self.folder} is read-only. Choose another folder with --out.")
+
+    def write(self, *records: Record) -> None:
+        """Write records, each into the file of its kind."""
+        for record in records:
+            path = self.path(FILES[type(record)])
+            write_atomically(path, record.to_toml() if path.suffix == ".toml" else record.to_json())
+
+    def write_predictions(self, predictions: Predictions, *, unlabeled: bool = False) -> None:
+        """Write the predictions of the evaluated rows, or of the unlabeled ones."""
+        predictions.write(self.path(POOL_PREDICTIONS if unlabeled else TEST_PREDICTIONS))
+
+    def write_environment(self) -> None:
+        """Write the versions and hardware that the run runs on."""
+        packages = ("headstart", "torch", "timm", "numpy", "scikit-learn")
+        values = {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "packages": {package: version(package) for package in packages},
+        }
+        write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
+
+    def write_failure(self, sentence: str) -> None:
+        """Write why training broke down."""
+        write_atomically(self.path(FAILURE), sentence)
+
+    def write_learned(self, keys: Iterable[str]) -> None:
+        """Write the content keys of the images whose labels the network has learned, where there are any."""
+        if known := set(keys):
+            self._write_keys(LEARNED, known)
+
+    def write_known(self, keys: Iterable[str]) -> None:
+        """Write the content keys of the images that later additions leave out."""
+        self._write_keys(KNOWN, set(keys))
+
+    def _write_keys(self, name: str, keys: set[str]) -> None:
+        write_atomically(self.path(name), "".join(f"{key}\n" for key in sorted(keys)))
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the model lies."""
+        return self.folder / MODEL
+
+    @property
+    def whole_model(self) -> Model | None:
+        """The model; None where a file of it is missing."""
+        return Model.whole_in(self.model_folder)
+
+    def forget_broken_model(self, inputs: dict[str, Any]) -> None:
+        """Let a fit whose model is no longer whole be made again, and what the model predicted.
+
+        Args:
+            inputs: Of the steps "fit", "evaluate" and "audit".
+        """
+        if self.whole_model is None:
+            self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
+            self.steps.forget(("audit", "evaluate", "fit"), inputs)
+
+    def write_result(self) -> Run:
+        """Write what `--json` prints; the run comes back."""
+        run = self.run
+        write_atomically(self.path(RESULT), json.dumps(run.result, indent=2, ensure_ascii=False))
+        return run
+
+    def write_report(self, page: str) -> None:
+        """Write the report."""
+        write_atomically(self.path(REPORT), page)

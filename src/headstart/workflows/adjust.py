@@ -1,0 +1,96 @@
+"""Adjust: a finished run with one changed plan, kept only if better."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from headstart.core.errors import TrainingError
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.planning import adjust as adjusting
+from headstart.planning.adjustment import Adjustment
+from headstart.planning.evidence import Evidence, gathered
+from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.judge import fold_inputs, judge
+from headstart.planning.learned_labels import check_not_learned
+from headstart.planning.search import check_budget, check_folds
+from headstart.runs.origin import check_classes, unchanged_task_of
+from headstart.runs.run import Run
+from headstart.runs.workspace import Workspace
+from headstart.workflows.fit import fit_task
+
+
+class JudgingTime(Record):
+    """Seconds that cross-validating the plan of a run took; about 0 where its folds had been fitted before."""
+
+    seconds: float
+
+
+def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Path | None = None) -> tuple[Run, Adjustment]:
+    """The run with one changed plan, if a paired test on held-out rows says that the change is better; else the run itself.
+
+    What was judged stays with the run that is adjusted: called again, or with more minutes, nothing is judged twice.
+
+    Args:
+        run: A finished run, or its folder, or one whose training broke down; its data must still be there.
+        minutes: Go on with further changes until judging has taken them, the run's own plan included, or nothing is proposed;
+            None tries one.
+        out: Folder of the new run; None for one beside the run.
+
+    Returns:
+        The run to use from now on, and what was tried.
+
+    Raises:
+        DataError: The folder holds no run that was finished or broke down, its data are gone or have changed, or no class has
+            two labels.
+        PlanError: The budget is not positive, the run was pretrained without classes, a network that it began with has learned
+            the labels of these images, or the folder holds another run.
+        TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
+            broke down.
+    """
+    run = Run.load(run, broken=True)
+    check_budget(minutes)
+    check_classes(run, "adjust")
+    if out is not None:
+        Workspace(Path(out)).claim_adjustment(run.folder, minutes)
+    task = unchanged_task_of(run)
+    check_folds(task)
+    check_not_learned(task, run.plan.networks)
+    steps = Workspace(run.folder).sharing_steps
+    with stage("looking at the run"):
+        spent = _seconds_of_judging(run, task, steps)
+        evidence = _evidence_of(run, task, steps)
+    earlier = run.adjustment.num_judged if run.adjustment else 0
+    adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier, spent_seconds=spent)
+    if not adjustment.kept and evidence.model is None:
+        raise TrainingError(f"{run.failure} {adjustment.sentence}")
+    if not adjustment.kept:
+        return run, adjustment
+    workspace = Workspace.named(out, run.folder, adjustment.plan.to_dict())
+    workspace.write(adjustment)
+    return fit_task(task, adjustment.plan, workspace.folder), adjustment
+
+
+def _seconds_of_judging(run: Run, task: Task, steps: Steps) -> float:
+    """What judging the run's plan took when it was first looked at: a restart decides alike."""
+
+    def make(_: Path) -> JudgingTime:
+        begun = time.perf_counter()
+        judge(task, candidate_of(run.plan), backbone_of(run.plan), task.folds, steps)
+        return JudgingTime(seconds=time.perf_counter() - begun)
+
+    return steps.run("look", {"task": task.fingerprint, "plan": run.plan.to_dict()}, JudgingTime, make).seconds
+
+
+def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
+    plan = run.plan
+    backbone, candidate = backbone_of(plan), candidate_of(plan)
+    model = None if run.failure else run.model
+    judged = judge(task, candidate, backbone, task.folds, steps)
+    name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
+    if plan.hold_out:
+        name = steps.stem("fold", fold_inputs(task, candidate.alone, backbone, 0))
+    return gathered(task, plan, backbone, judged, model, steps.folder / name, evaluation=run.evaluation)

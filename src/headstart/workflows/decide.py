@@ -1,0 +1,317 @@
+"""Decide: which sources are used, transfer or not, from what and how; or how to adapt where the labels cannot decide."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.backbones.catalog import card_of
+from headstart.backbones.loading import load_backbone
+from headstart.backbones.pretrained import Pretrained
+from headstart.core.errors import DataError, PlanError
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+from headstart.data.domains import only_sources, with_stand_in
+from headstart.data.task import Task
+from headstart.methods import METHODS, method_from
+from headstart.methods.base import check_needs, settings_of
+from headstart.planning import decide as deciding
+from headstart.planning.adapting.adapt import adaptation_to
+from headstart.planning.adapting.adaptation import Adaptation
+from headstart.planning.climbing import FEW_LABELS, Wishes
+from headstart.planning.decision import Decision
+from headstart.planning.inputs import input_pixels_for
+from headstart.planning.plan import Partner, Plan, Rejected
+from headstart.planning.rank import check_candidates, rank
+from headstart.planning.ranking import Ranking
+from headstart.planning.source_ranking import SourceRanking
+from headstart.planning.sources import judge_sources_by
+from headstart.planning.strangers import strangers_in
+from headstart.runs.workspace import Workspace
+from headstart.workflows.arguments import Data, Names, many, split_settings, task_from
+from headstart.workflows.rank import cards_named
+
+FEWEST_LABELED = 50
+"""Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
+
+
+class Request(Record):
+    """What the user asked for; a folder holds one request."""
+
+    place: str
+    sources: tuple[str, ...] = ()
+    target_domains: tuple[str, ...] = ()
+    pretrained: tuple[str, ...] = ()
+    weights: str = "pretrained"
+    minutes: float | None = None
+    method: str | None = None
+    settings: dict[str, Any] = {}
+    only: str | None = None
+    seed: int = 0
+    per_class: int | None = None
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the decision must keep to."""
+        return Wishes(self.method, *split_settings(self.settings), self.only)  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Refuse what no data could fulfil.
+
+        Raises:
+            PlanError: The budget is not positive, a side, method or setting does not exist, or weights come without their model.
+        """
+        if self.only not in (None, "transfer", "scratch"):
+            raise PlanError(f'--only "{self.only}" is not a side. Choose transfer or scratch, or leave it out to try both.')
+        if self.weights != "pretrained" and len(self.pretrained) != 1:
+            raise PlanError(
+                f"--weights {self.weights} needs exactly one --pretrained NAME: the architecture that the file is for."
+            )
+        deciding.check_wishes(self.minutes, self.method, *split_settings(self.settings))
+
+    def check_for(self, task: Task, cards: list[Pretrained]) -> None:
+        """Refuse what these data cannot fulfil.
+
+        Args:
+            task: The data.
+            cards: The candidates.
+
+        Raises:
+            PlanError: No candidate can be transferred from, or one has learned the labels of these images.
+            DataError: The task lacks what the method needs.
+        """
+        deciding.check_wishes_for(task, self.method, self.wishes.settings, self.wishes.only)
+        check_candidates(task, cards, self.weights)
+
+
+class Decided(Record):
+    """A decision and its plan."""
+
+    decision: Decision
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan with what it was chosen by: the decision, or the adaptation where the labels could not decide."""
+
+    plan: Plan
+    decision: Decision | None
+    sources: SourceRanking | None
+    adaptation: Adaptation | None
+
+
+def decide(
+    data: Data,
+    ranking: Ranking | None = None,
+    *,
+    source: Names = (),
+    target_domain: Names = (),
+    pretrained: Names = (),
+    minutes: float | None = None,
+    only: str | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+) -> Plan:
+    """The plan to fit, with the verdict, its reasons and everything rejected in it.
+
+    Args:
+        data: A task or a place.
+        ranking: The candidates, as `rank` gives them; None ranks them.
+        source: Places of labeled images of other domains.
+        target_domain: Domains of the place that are the target.
+        pretrained: Names of the cards to rank; none for those whose weights are here.
+        minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
+        only: Try one side only: "transfer" or "scratch".
+        seed: Of split and folds.
+        per_class: Labeled training rows to keep a class; None for all.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DataError: The data cannot be used.
+        PretrainedError: A model cannot be had.
+        PlanError: Nothing could be fitted within the budget, or no model named can be transferred from.
+    """
+    return choose(
+        data, ranking, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, only=only, seed=seed,
+        per_class=per_class,
+    ).plan  # fmt: skip
+
+
+def choose(
+    data: Data,
+    ranking: Ranking | None = None,
+    *,
+    source: Names = (),
+    target_domain: Names = (),
+    pretrained: Names = (),
+    minutes: float | None = None,
+    only: str | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+) -> Choice:
+    """The plan with what it was chosen by; see `decide`."""
+    request = Request(
+        place=data.place if isinstance(data, Task) else str(data), sources=many(source), target_domains=many(target_domain),
+        pretrained=many(pretrained), minutes=minutes, only=only, seed=seed, per_class=per_class,
+    )  # fmt: skip
+    request.check()
+    task = task_from(data, source, target_domain, seed, per_class)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        if ranking is None:
+            cards = cards_named(request.pretrained, task)
+            request.check_for(task, cards)
+            ranking = ranked(task, cards, request, workspace.steps)
+        _, plan = decide_in(workspace, task, ranking, request, workspace.steps)
+        run = workspace.run
+        return Choice(plan, run.decision, run.sources, run.adaptation)
+
+
+def ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
+    """The candidates, ranked on the labels of the task, or on those of its sources where it has too few."""
+    task = with_stand_in(task)
+    inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": _content(request.weights)}
+    with stage("ranking"):
+        return steps.run("rank", inputs, Ranking, lambda _: rank(task, cards, steps=steps, weights=request.weights))
+
+
+def _content(weights: str) -> str:
+    """What the weights are, not where they lie: a file that was changed is another one."""
+    path = Path(weights)
+    if not path.is_file():
+        return weights
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Request, steps: Steps) -> tuple[Task, Plan]:
+    """The plan, and the task with the sources that it uses; what it was chosen by is written.
+
+    Args:
+        workspace: Of the run.
+        task: All data, sources included.
+        ranking: The candidates.
+        request: What the user asked for.
+        steps: Where finished work lies.
+
+    Returns:
+        The task without the sources that do not help, and the plan.
+
+    Raises:
+        DataError: Nothing can be learned from the data.
+        PlanError: The method needs a source and none helps, or nothing could be fitted within the budget.
+    """
+    if task.source is None:
+        return task, _decided(task, ranking, request, workspace, steps)
+    sources = _judged_sources(task, ranking, workspace, steps)
+    if request.method and not sources.used and "source" in METHODS.get(request.method).needs:
+        raise PlanError(f"{sources.sentence} {request.method} needs one: leave out --method, or name another source.")
+    used = only_sources(task, sources.used)
+    if asks_for_adapting(used):
+        plan = _adapted(used, ranking, request, workspace, steps)
+    else:
+        weights = {one.name: one.weight for one in sources.sources if one.used}
+        plan = _decided(used, ranking, request, workspace, steps, weights)
+    origin = {"sources": request.sources, "target_domains": request.target_domains, "domains": sources.used}
+    return used, plan.model_copy(update={**origin, "per_class": request.per_class})
+
+
+def _decided(
+    task: Task,
+    ranking: Ranking,
+    request: Request,
+    workspace: Workspace,
+    steps: Steps,
+    source_weights: dict[str, float] | None = None,
+) -> Plan:
+    """The plan that folds of the target's labels decide for; the decision is written."""
+    wishes, source_weights = request.wishes, source_weights or {}
+
+    def make(_: Path) -> Decided:
+        decision, plan = deciding.decide(
+            task, ranking, minutes=request.minutes, method=request.method, settings=wishes.settings, training=wishes.training,
+            weights=request.weights, only=wishes.only, per_class=request.per_class, source_weights=source_weights, steps=steps,
+        )  # fmt: skip
+        return Decided(decision=decision, plan=plan)
+
+    inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
+    inputs["sources"] = source_weights
+    with stage("deciding"):
+        decided = steps.run("decide", inputs, Decided, make)
+    workspace.write(decided.decision)
+    return decided.plan
+
+
+def _judged_sources(task: Task, ranking: Ranking, workspace: Workspace, steps: Steps) -> SourceRanking:
+    """The sources, ranked by what they help; the ranking is written."""
+    inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
+    with stage("judging the sources"):
+        found = steps.run("sources", inputs, SourceRanking, lambda _: judge_sources_by(task, ranking))
+    workspace.write(found)
+    shown = np.flatnonzero(task.labeled.class_counts)
+    if not found.used and len(shown) < 2:
+        lack = f'labels show "{task.classes[shown[0]]}" alone' if len(shown) else "has no labels either"
+        raise DataError(f"{found.sentence} The target {lack}: label some of its images, or name another source.")
+    return found
+
+
+def asks_for_adapting(task: Task) -> bool:
+    """Whether the target's labels are too few for its folds to decide, and other target images are there to adapt to."""
+    few = len(task.labeled) <= max(FEWEST_LABELED, FEW_LABELS * task.num_classes)
+    return task.source is not None and task.unlabeled is not None and few
+
+
+def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> Plan:
+    """The plan that adapts to the target; the adaptation is written unless the user named the method."""
+    wishes, weights, minutes = request.wishes, request.weights, request.minutes
+    _check_wishes(wishes, minutes)
+    name, recipe = ranking.chosen[0], wishes.recipe(task.seed)
+    pixels = input_pixels_for(card_of(name), task)
+    about = {
+        "data": task.place, "seed": task.seed, "pretrained": name, "weights": weights, "input_pixels": pixels,
+        "training": recipe,
+    }  # fmt: skip
+    if wishes.method is not None:
+        check_needs(method_from(wishes.chosen(wishes.method)), task)
+        return Plan(**about, method=wishes.chosen(wishes.method), reasons=("The method was asked for.",))
+    backbone = load_backbone(name, weights, pixels, task.seed)
+    inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
+
+    def adaptation(_: Path) -> Adaptation:
+        return adaptation_to(task, backbone, minutes=minutes, steps=steps, training=recipe)
+
+    with stage("adapting"):
+        found = steps.run("adapt", inputs, Adaptation, adaptation)
+        strangers = strangers_in(task, backbone)
+    if strangers:
+        found = found.model_copy(update={"findings": (*found.findings, strangers)})
+    workspace.write(found)
+    methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
+    first, *others = found.chosen
+    partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
+    rejected = [Rejected(candidate=vote.name, reason=_why(vote.refused)) for vote in found.votes if vote.name not in found.chosen]
+    return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
+
+
+def _check_wishes(wishes: Wishes, minutes: float | None) -> None:
+    if wishes.only == "scratch":
+        raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
+    if wishes.training and wishes.method is None and minutes is None:
+        field = next(iter(wishes.training))
+        raise PlanError(
+            f"--set training.{field} has no effect: without --minutes nothing but closed forms adapts to the target. "
+            "Give --minutes, or leave it out."
+        )
+
+
+def _why(refused: str) -> str:
+    return refused or "the validators did not speak for it"

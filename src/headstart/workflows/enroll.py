@@ -1,0 +1,64 @@
+"""Enroll: a class for a gallery, from a few images; the first one makes the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart.core.errors import PlanError
+from headstart.gallery import Gallery
+from headstart.gallery.gallery import looked_at
+
+
+def enroll(
+    gallery: str | Path,
+    name: str,
+    images: str | Path | Sequence[str | Path],
+    *,
+    pretrained: str | None = None,
+    source: str | None = None,
+    method: str | None = None,
+    seed: int = 0,
+) -> tuple[Gallery, list[dict[str, Any]]]:
+    """The gallery with a class more.
+
+    Args:
+        gallery: The gallery's folder; made if there is none.
+        name: Of the class.
+        images: Image files of the class.
+        pretrained: Backbone of a new gallery.
+        source: Many other classes: a new gallery meta-trains on them if that pays.
+        method: Meta-train a new gallery by this method.
+        seed: Of a new gallery.
+
+    Returns:
+        The gallery, and one row for each image that could not be read.
+
+    Raises:
+        DataError: No image can be read.
+        PlanError: The gallery is there, and was made otherwise than the arguments say.
+    """
+    folder = Path(gallery)
+    paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
+    looked_at({name: paths})
+    if (folder / "gallery.json").exists():
+        opened = Gallery.open(folder)
+        _check_same(opened, pretrained, source, method)
+    else:
+        opened = Gallery.create(folder, pretrained, paths, source, method, seed)
+    return opened, opened.enroll({name: paths})
+
+
+def _check_same(opened: Gallery, pretrained: str | None, source: str | None, method: str | None) -> None:
+    made = opened.ground.card
+    if pretrained not in (None, made.pretrained):
+        raise PlanError(
+            f"{opened.folder} was made with {made.pretrained}, and {pretrained} was asked. Leave out --pretrained, or enroll "
+            "into a new folder."
+        )
+    if source not in (None, made.source) or method is not None:
+        given = "--source" if method is None else "--method"
+        raise PlanError(
+            f"{given} is for a new gallery, and {opened.folder} is there already. Leave it out, or name a new folder."
+        )

@@ -1,0 +1,81 @@
+"""Evaluate: metrics of a run, on its own test images or on other labeled ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.core.evaluation import Evaluation
+from headstart.core.types import Integers
+from headstart.data.images import ImageSet
+from headstart.data.listing import Listing
+from headstart.data.readers import reader_for
+from headstart.data.scan import scan
+from headstart.evaluation import protocols
+from headstart.runs.origin import check_classes
+from headstart.runs.run import Run
+
+
+def evaluate(run: Run | str | Path, data: str | Path | None = None) -> Evaluation:
+    """How good a run's model is.
+
+    Args:
+        run: A finished run, or its folder.
+        data: A path or a built-in name; where it has a test split, that split alone is used, else every labeled row. None gives
+            the evaluation of the run itself.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        DataError: The data cannot be used, have no labels, or name a class that the model does not know; or the run has no
+            evaluation.
+        PlanError: The run was pretrained without classes.
+    """
+    run = Run.load(run)
+    check_classes(run, "evaluate")
+    if data is not None:
+        return _evaluation_on(run, str(data))
+    if run.evaluation is None:
+        raise DataError(
+            f"{run.folder} was fitted without test images. Name labeled images: headstart evaluate {run.folder} DATA."
+        )
+    return run.evaluation
+
+
+def _evaluation_on(run: Run, place: str) -> Evaluation:
+    listing = reader_for(place).read(place)
+    wanted = ("test",) if "test" in listing.splits else ("", "train", "validation")
+    problems = scan(listing.images).problems
+    rows = np.array(
+        [
+            row
+            for row, label in enumerate(listing.labels)
+            if label is not None and listing.splits[row] in wanted and not problems[row]
+        ],
+        np.int64,
+    )
+    if not len(rows):
+        raise DataError(f"{place} holds no readable image with a label. Evaluate on labeled images.")
+    classes = run.model.classes
+    image_set = ImageSet(listing.images.take(rows), classes, _labels(listing, rows, classes, place), _groups(listing, rows))
+    evaluation, _ = protocols.evaluate(run.model, image_set, split=listing.name)
+    return evaluation
+
+
+def _labels(listing: Listing, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
+    number = {name: index for index, name in enumerate(classes)}
+    names = [str(listing.labels[row]) for row in rows]
+    unknown = next((name for name in names if name not in number), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, classes)
+        raise DataError(f'{place} has a class "{unknown}" that the model does not know.{near} Known: {", ".join(classes)}.')
+    return np.array([number[name] for name in names], np.int64)
+
+
+def _groups(listing: Listing, rows: Integers) -> Integers:
+    names = [listing.groups[row] or f"\0{row}" for row in rows]
+    _, groups = np.unique(names, return_inverse=True)
+    return groups.astype(np.int64)

@@ -1,0 +1,219 @@
+"""Fit: one plan, fitted, evaluated and reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from headstart.backbones.learned import learned_by
+from headstart.backbones.providers.own_runs import run_of
+from headstart.checks.inspection import inspect
+from headstart.core.errors import TrainingError
+from headstart.core.evaluation import Evaluation
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.data.task import Task
+from headstart.evaluation.forgetting import Forgetting, forgetting
+from headstart.evaluation.protocols import evaluate, evaluation_of
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.methods import METHODS
+from headstart.planning.fitting import fit_plan, out_of_fold
+from headstart.planning.learned_labels import check_not_learned
+from headstart.planning.plan import Plan
+from headstart.planning.pool_audit import audited
+from headstart.planning.rates import with_found_rate
+from headstart.report.html import report_html
+from headstart.runs.origin import task_of
+from headstart.runs.run import Findings, Run
+from headstart.runs.workspace import Workspace
+from headstart.workflows.arguments import Data, Names
+from headstart.workflows.plans import plan_and_task
+
+CHOSEN_ON_THEM = "The method was chosen on these same images, so that the numbers are optimistic."
+
+
+class Done(Record):
+    """A step whose result lies in files of its own."""
+
+
+class Audited(Record):
+    """What predictions for unlabeled images are worth; None where no labeled image was held out."""
+
+    audit: PseudoLabelAudit | None
+
+
+def fit(
+    data: Data | Plan,
+    plan: Plan | None = None,
+    out: str | Path | None = None,
+    *,
+    method: str | None = None,
+    pretrained: str | None = None,
+    weights: str = "pretrained",
+    settings: dict[str, Any] | None = None,
+    find_rate: bool = False,
+    source: Names = (),
+    target_domain: Names = (),
+    seed: int = 0,
+    per_class: int | None = None,
+) -> Run:
+    """Fit a plan, or one method on data; evaluate it on the test set, inspect the data and write the report.
+
+    Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate`
+    the step size is the one that a learning-rate finder suggests; the report draws its curve.
+
+    Args:
+        data: A task or a place; or a plan, or the path of a plan.toml, which name their own data.
+        plan: The plan for the task.
+        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
+        method: The method for a place.
+        pretrained: What to transfer from, for a place.
+        weights: For a place: "pretrained", "none" or a file.
+        settings: Fields of the plan by dotted name, as `--set` takes them.
+        find_rate: Find `training.lr`.
+        source: Places of labeled images of other domains, for a place.
+        target_domain: Domains of the place that are the target.
+        seed: Of split, folds and training of a place.
+        per_class: Labeled training rows to keep a class of a place; None for all.
+
+    Returns:
+        The run. Without a test set it is evaluated out of fold, and says so; without classes, or any label, it is not evaluated.
+
+    Raises:
+        DataError: The data cannot be used.
+        PlanError: A setting does not exist, the folder holds another plan's fit, or a network has learned the labels of the test
+            images.
+        TrainingError: The fit broke down; `failure.txt` keeps the sentence, so that `adjust` can go on from there.
+        ExportError: The folder cannot be written.
+    """
+    task, chosen = plan_and_task(
+        data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
+        target_domain=target_domain, seed=seed, per_class=per_class,
+    )  # fmt: skip
+    return fit_task(task, chosen, out, find_rate=find_rate)
+
+
+def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False) -> Run:
+    """The run of a plan on its task; see `fit`."""
+    plan, curve = with_found_rate(task, plan) if find_rate else (plan, None)
+    workspace = Workspace(fit_and_evaluate(task, plan, out).folder)
+    write_findings(workspace, task)
+    if curve is not None:
+        workspace.write(curve)
+    forgotten = forgotten_by(workspace.run)
+    if forgotten is not None:
+        workspace.write(forgotten)
+    return finish(workspace, task)
+
+
+def finish(workspace: Workspace, task: Task | None = None) -> Run:
+    """Write `result.json` and the report; without a task the report shows only pictures that are files."""
+    run = workspace.write_result()
+    workspace.write_report(report_html(run, task))
+    return run
+
+
+def write_findings(workspace: Workspace, task: Task) -> None:
+    """Write `findings.json`; the second time in a folder, what was found is read."""
+
+    def make(_: Path) -> Findings:
+        with stage("inspecting"):
+            return Findings(findings=tuple(inspect(task)))
+
+    workspace.write(workspace.steps.run("inspect", {"task": task.fingerprint}, Findings, make))
+
+
+def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> Run:
+    """The run with its model, evaluation and predictions, but without findings and report; see `fit`."""
+    check_not_learned(task, plan.networks, judged=False)
+    inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
+    workspace = Workspace.named(out, Path("runs") / task.name, [inputs["plan"], inputs["task"]])
+    workspace.claim_fit(inputs)
+    workspace.write(plan, task.summary())
+    if workspace.run.evaluation is None:
+        workspace.write_environment()
+    steps = workspace.steps
+
+    def fitted(checkpoints: Path) -> Done:
+        try:
+            fit_plan(task, plan, workspace.model_folder, steps, checkpoints)
+        except TrainingError as error:
+            workspace.write_failure(str(error))
+            raise
+        return Done()
+
+    workspace.forget_broken_model(inputs)
+    with stage("fitting"):
+        steps.run("fit", inputs, Done, fitted)
+    workspace.write_learned(_learned(task, plan))
+    if task.unlabeled and task.classes and workspace.run.unlabeled is None:
+        with stage("predicting unlabeled images"):
+            workspace.write_predictions(workspace.run.model.judged(task.unlabeled), unlabeled=True)
+    if task.classes and (task.test is not None or task.folds):
+        with stage("evaluating"):
+            workspace.write(steps.run("evaluate", inputs, Evaluation, lambda _: _evaluated(task, plan, workspace)))
+        _audit_pool(task, plan, workspace, inputs)
+    return workspace.write_result()
+
+
+def _learned(task: Task, plan: Plan) -> set[str]:
+    """Content keys of the images whose labels the network of a fit has learned, those that it knew before included."""
+    method = METHODS.get(plan.method["kind"])
+    known = set(learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
+    if method.cost != "gradient" or method.label_free:
+        return known
+    parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
+    return known.union(*(part.content_keys for part in parts))
+
+
+def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
+    """Write the predictions of the test images, with how familiar each looks, or out of fold where there are none."""
+    if task.test is None:
+        predictions = out_of_fold(task, plan, workspace.steps)
+        evaluation = evaluation_of(predictions, "out of fold")
+        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
+    else:
+        model = workspace.run.model
+        evaluation, predictions = evaluate(model, task.test)
+        if model.witness:
+            predictions = replace(predictions, familiarity=model.familiarity(task.test))
+    workspace.write_predictions(predictions)
+    return evaluation
+
+
+def _audit_pool(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, Any]) -> None:
+    """Write what the model's predictions for unlabeled images would be worth as labels."""
+    if not task.unlabeled:
+        return
+
+    def make(_: Path) -> Audited:
+        return Audited(audit=audited(task, plan, workspace.run.model, workspace.steps))
+
+    with stage("auditing pseudo-labels"):
+        found = workspace.steps.run("audit", inputs, Audited, make)
+    if found.audit:
+        workspace.write(found.audit)
+
+
+def forgotten_by(run: Run) -> Forgetting | None:
+    """What a run's training cost on the task of the run that it started from, by that one's head on its test images.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        Accuracy before and after; None where it started from no run with classes or from one of two networks, left that one's
+        network as it was, or the test images are gone.
+    """
+    folder = run_of(run.plan.pretrained)
+    if folder is None or run.plan.weights != "pretrained" or not Run(folder).finished:
+        return None
+    earlier = Run(folder)
+    source, after = replace(earlier.model, partners=()), run.model.backbone
+    if not source.classes or source.base is not None or source.backbone.weights_hash == after.weights_hash:
+        return None
+    task = task_of(earlier)
+    if task is None or task.test is None:
+        return None
+    return forgetting(source, replace(source, backbone=after), task.name, task.test)

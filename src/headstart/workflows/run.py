@@ -1,0 +1,80 @@
+"""Run: the whole chain: inspect, rank, decide, fit, evaluate, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from headstart.backbones.catalog import card_of
+from headstart.runs.run import Run
+from headstart.runs.workspace import Workspace
+from headstart.workflows.arguments import Names, many, task_from
+from headstart.workflows.decide import Request, decide_in, ranked
+from headstart.workflows.fit import fit_task, write_findings
+from headstart.workflows.rank import cards_named
+
+EMBEDDED_SET = "emoji"
+
+
+def run(
+    data: str | Path | None = None,
+    *,
+    source: Names = (),
+    target_domain: Names = (),
+    pretrained: Names = (),
+    weights: str = "pretrained",
+    minutes: float | None = None,
+    method: str | None = None,
+    settings: dict[str, Any] | None = None,
+    only: str | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+    out: str | Path | None = None,
+) -> Run:
+    """The whole chain: inspect, rank, decide, fit, evaluate, report.
+
+    Started again with the same request, a run that was killed goes on, and a finished one is read.
+
+    Args:
+        data: A path or a built-in name; None for the embedded set.
+        source: Places of labeled images of other domains. Whether they are used is part of the decision; the target may then
+            have few labels, or none.
+        target_domain: The target's names in the place's own column of domains; labeled rows of its other domains are sources.
+        pretrained: Names of the cards to rank; none for all whose weights are here, but for those that learned these labels.
+        weights: A file of weights for the one card named, or "pretrained".
+        minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
+        method: The only method to try for transfer; None tries the schedule.
+        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
+        only: Try one side only: "transfer" or "scratch".
+        seed: Of split, folds and training.
+        per_class: Labeled training rows to keep a class; None for all.
+        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DataError: The data cannot be used.
+        PretrainedError: A model cannot be had.
+        PlanError: A setting does not exist, the folder holds another request, or no model named can be transferred from.
+        MissingExtraError: The method needs a package that is not installed.
+        ExportError: The folder cannot be written.
+    """
+    request = Request(
+        place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),
+        pretrained=many(pretrained), weights=weights, minutes=minutes,
+        method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class,
+    )  # fmt: skip
+    request.check()
+    for name in request.pretrained:
+        card_of(name)  # a name that means nothing is refused before any image is read
+    task = task_from(request.place, source, target_domain, seed, per_class)
+    cards = cards_named(request.pretrained, task)
+    request.check_for(task, cards)
+    workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
+    workspace.claim_request("request", request, task)
+    write_findings(workspace, task)
+    ranking = ranked(task, cards, request, workspace.sharing_steps)
+    workspace.write(ranking)
+    used, plan = decide_in(workspace, task, ranking, request, workspace.sharing_steps)
+    return fit_task(used, plan, workspace.folder)
