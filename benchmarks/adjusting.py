@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.protocol import arguments, show
 from headstart.core.errors import TrainingError
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.planning.plan import Plan
 from headstart.runs.run import Run
 from headstart.training.settings import Training

@@ -32,7 +32,7 @@ from headstart.backbones.engines.choice import REFERENCE
 from headstart.backbones.loading import load_backbone
 from headstart.core.predictions import Predictions
 from headstart.data.joined import concatenate
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.evaluation.compare import compare
 from headstart.runs.run import Run
 from headstart.workflows.fit import fit

@@ -22,17 +22,17 @@ from headstart.backbones.engines.base import Engine, Outputs
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Program
 from headstart.core.types import Bytes
+from headstart.data.augmentation.views import View
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import View
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
-from headstart.features.temperature import fit_temperature, row_losses
+from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.model import Model
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
 from headstart.training import activations
 from headstart.training.learner import Classifier
 from headstart.training.loop import fit_for

@@ -22,7 +22,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes
 from headstart.data.images import ArrayImages, ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import METHODS, method_from

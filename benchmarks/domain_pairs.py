@@ -29,9 +29,9 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.images import ArrayImages, FileImages, ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
 
 BACKBONE = "efficientnet_lite0"
 MOST_ROWS = 1_000

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.protocol import arguments, show
 from headstart.backbones.loading import load_backbone
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.workflows.run import run

@@ -32,9 +32,9 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.features.extract import features_of
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
 
 NAME = "efficientnet_lite0"
 LOOP_SIDE = 224

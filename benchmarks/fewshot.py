@@ -29,20 +29,20 @@ from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.evaluation.episodes import LogitsOf, correct_queries, interval_over_episodes
-from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.features.pool import Pool
 from headstart.features.representation import Representation
 from headstart.gallery import Gallery
+from headstart.gallery.class_store import Enrolled, joined
 from headstart.gallery.matching import NO_RELATIVES, match, relatives_in, view_of
-from headstart.gallery.shelf import Enrolled, joined
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.losses.episodic import cosine_logits, distance_logits, prototypes, ridge_weights
 from headstart.methods import method_from
 from headstart.methods.semi.laplacian_shot import LaplacianShot
 from headstart.methods.semi.tim import TIM
-from headstart.planning.meta_choice import choose_meta_learner, meta_trained_on
+from headstart.planning.sources.meta_learner_selection import choose_meta_learner, meta_trained_on
 from headstart.training.cosine_classifier import cosine_classifier
+from headstart.training.episodes import Episodes, draw_episodes
 
 NAME, PIXELS = "efficientnet_lite0", 160
 NUM_SOURCE = 404
@@ -110,14 +110,14 @@ def frozen_heads(known: Identities, source: Integers) -> dict[str, tuple[Floats,
     }
 
 
-def transductive(known: Identities, episodes: Episodes, make: Callable[[Pool], object]) -> Floats:
+def transductive(known: Identities, episodes: Episodes, make: Callable[[UnlabeledPool], object]) -> Floats:
     """Right or wrong for each query, all queries of an episode seen together without their labels."""
     found = np.empty(episodes.query.shape)
     for place in range(len(episodes)):
         rows = np.concatenate([episodes.support[place], episodes.query[place]])
         labels = np.concatenate([episodes.support_labels, np.full(episodes.query.shape[1], UNLABELED)])
         features = known.features.take(rows)
-        pool = Pool.of(features, labels, np.arange(len(rows)), episodes.ways, "stages", 0)
+        pool = UnlabeledPool.of(features, labels, np.arange(len(rows)), episodes.ways, "stages", 0)
         head, _ = make(pool)
         scores = head.scores(features.take(np.flatnonzero(labels == UNLABELED)))
         found[place] = scores.argmax(axis=1) == episodes.query_labels

@@ -18,13 +18,13 @@ from headstart.core.seeds import generator_for, seed_for
 from headstart.core.steps import Steps
 from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
-from headstart.planning.decide import decide
-from headstart.planning.judge import judge
-from headstart.planning.rank import rank
-from headstart.planning.verdict import Side, compared, wins
+from headstart.planning.cross_validation import cross_validate
+from headstart.planning.deciding.decide import decide
+from headstart.planning.deciding.verdict import Side, compared, wins
+from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
 from headstart.workflows.fit import fit
 
@@ -82,7 +82,7 @@ def twins(repetitions: int, out: Path) -> None:
         sides = []
         for number, name in enumerate(("first", "second")):
             folds = stratified_folds(task.labeled.labels, task.labeled.groups, 5, seed_for(seed, "twins", number))
-            judged = judge(task, candidate, backbone, folds, Steps(out / "twins" / name))
+            judged = cross_validate(task, candidate, backbone, folds, Steps(out / "twins" / name))
             sides.append(Side(name, judged.predictions))
         forth, back = compared(*sides, seed), compared(*reversed(sides), seed)
         rows.append({"seed": seed, "first wins": float(wins(forth)), "second wins": float(wins(back))})

@@ -15,8 +15,8 @@ from headstart.backbones.engines.choice import engine_called
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 from headstart.core.types import Bytes, Integers
-from headstart.data.ahead import ahead
 from headstart.data.images import ImageSet
+from headstart.data.prefetch import prefetched
 from headstart.data.resizing import squeezed
 from headstart.features.extract import PIXELS
 
@@ -41,7 +41,7 @@ def decode_only_rate(images: ImageSet, backbone: Backbone, engine: str) -> float
 
     begun = time.perf_counter()
     parts = (np.arange(len(images))[start : start + num_rows] for start in range(0, len(images), num_rows))
-    count = sum(len(pixels) for _, pixels in ahead(read, parts))
+    count = sum(len(pixels) for _, pixels in prefetched(read, parts))
     return count / (time.perf_counter() - begun)
 
 

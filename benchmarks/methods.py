@@ -31,16 +31,16 @@ from headstart.core.errors import HeadstartError
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluation_of
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import unmet
 from headstart.methods.model import Model
-from headstart.planning.decide import decide
+from headstart.planning.deciding.decide import decide
 from headstart.planning.fitting import fit_plan
-from headstart.planning.inputs import input_pixels_for
-from headstart.planning.rank import rank
+from headstart.planning.input_size import input_pixels_for
+from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
 
 BACKBONE = "efficientnet_lite0"

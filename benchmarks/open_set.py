@@ -2,8 +2,8 @@
 
 A third of the classes is taken out of the labels; the images to answer have all. Two cases: from a source to an unlabeled
 target, and within one set. Images are ordered by the model's confidence, by familiarity among each other, and, each judged for
-itself, by what the model remembers (`Acquaintance`) and by what others have proposed; the area under the ROC curve says how well
-images of unknown classes come out last. The last rows are shares refused at a threshold of 0.05: of known images, of unknown
+itself, by what the model remembers (`NoveltyDetector`) and by what others have proposed; the area under the ROC curve says how
+well images of unknown classes come out last. The last rows are shares refused at a threshold of 0.05: of known images, of unknown
 ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
 """
 
@@ -20,20 +20,20 @@ from sklearn.metrics import roc_auc_score
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.rows import unit_rows
 from headstart.core.seeds import generator_for
-from headstart.data.domains import only_sources
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
+from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
-from headstart.features.acquaintance import acquaintance_of
-from headstart.features.class_statistics import class_means, compact
 from headstart.features.extract import features_of
-from headstart.features.familiarity import familiarity
-from headstart.features.principal_axes import principal_axes
 from headstart.features.representation import Representation
-from headstart.features.rows import unit_rows
+from headstart.heads.class_statistics import class_means, compact
+from headstart.heads.principal_components import principal_components
 from headstart.methods import method_from
+from headstart.novelty.detector import fit_detector
+from headstart.novelty.similarity import familiarity
 from headstart.training.settings import Training
 
 PAIRS = (("emoji-twemoji", "emoji-noto"), ("emoji-noto", "emoji-twemoji"), ("digits", "mnist"), ("mnist", "digits"))
@@ -95,7 +95,7 @@ def peers(case: Case, backbone: Backbone) -> list[np.ndarray]:
     seen = unit_rows(Representation.fitted(of["pool"], "stages").matrix(features_of(case.tested, backbone)))
     cosines = np.sort(seen @ rows.T, axis=1)
     labels = compact(few(known, MOST_KNOWN).labels)
-    axes = principal_axes(rows, 128, 0)
+    axes = principal_components(rows, 128, 0)
     short, shown = rows @ axes, seen @ axes
     means = class_means(short, labels, int(labels.max()) + 1)
     tied, single = LedoitWolf().fit(short - means[labels]), LedoitWolf().fit(short)
@@ -111,8 +111,8 @@ def measured(case: Case, seed: int) -> list[float]:
     probs = model.predict(together).probs
     among = familiarity(together, task.source or task.train, backbone, probs)[: len(tested)]
     seen = features_of(tested, backbone)
-    remembered = acquaintance_of(task, backbone).familiarity(seen)
-    closed = acquaintance_of(case.closed, backbone).familiarity(seen)
+    remembered = fit_detector(task, backbone).familiarity(seen)
+    closed = fit_detector(case.closed, backbone).familiarity(seen)
     probs, known = probs[: len(tested)], tested.labels >= 0
     energy = logsumexp(model.scores(tested) / model.temperature, axis=1)
     orders = [probs.max(axis=1), among, remembered, *peers(case, backbone), energy]

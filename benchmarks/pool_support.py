@@ -1,10 +1,10 @@
 """Learning from unlabeled images on frozen features: each method against ridge, in accuracy, harm and seconds.
 
 The training rows that do not keep their label are the unlabeled images. Harm is the share of seeds in which a method is more than
-a point below ridge. With one label a class, where nothing can be held out, "guarded" is self_training where `pool_supports` finds
-that labels may spread, and ridge elsewhere. In the last tables the unlabeled images are those of another set; "refused" says that
-`pool_supports` did not let labels spread, "other kind" that it named the reason, "found on thumbnails" that the check
-`pool_differs` did, before any network looked.
+a point below ridge. With one label a class, where nothing can be held out, "guarded" is self_training where the
+cluster-assumption test does not reject, and ridge elsewhere. In the last tables the unlabeled images are those of another set;
+"refused" says that this test did not let labels spread, "other kind" that it named the reason, "found on thumbnails" that the
+check `pool_differs` did, before any network looked.
 
 Expected: guarded, at least 15 points over ridge on digits with one label a class; self_training at least 5 with five; other sets'
 images refused in at least 95 % of the seeds.
@@ -24,15 +24,15 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
 from headstart.checks.pool_differs import pool_differs
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
-from headstart.features.pool import pool_of
-from headstart.features.pool_support import pool_supports
+from headstart.heads.unlabeled_pool import unlabeled_pool
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
+from headstart.shift.tests.cluster_assumption import cluster_assumption_test
 from headstart.training.settings import Training
 
 NAME = "efficientnet_lite0"
@@ -80,7 +80,7 @@ def measured(place: str, per_class: int, seed: int) -> dict[str, object]:
         seconds[kind] = time.perf_counter() - begun
         row[kind] = evaluate(model, task.test)[0].metrics["balanced_accuracy"].value
     begun = time.perf_counter()
-    support = pool_supports(pool_of(task, backbone, "stages+pixels", seed))
+    support = cluster_assumption_test(unlabeled_pool(task, backbone, "stages+pixels", seed))
     row |= {"supported": support.supported, "p": support.p_value, "seconds of support": time.perf_counter() - begun}
     if per_class == 1:
         row["guarded"] = row["self_training" if support.supported else "ridge"]
@@ -98,7 +98,7 @@ def with_wrong_pool(place: str, other: Task, per_class: int, seed: int) -> dict[
     foreign = replace(other.pool, classes=task.classes)
     rows = np.sort(np.random.default_rng(seed).permutation(len(foreign))[:MOST_WRONG])
     task = replace(task, unlabeled=foreign.take(rows))
-    support = pool_supports(pool_of(task, backbone_for(task), "stages+pixels", seed))
+    support = cluster_assumption_test(unlabeled_pool(task, backbone_for(task), "stages+pixels", seed))
     finding = pool_differs(task)
     return {
         "seed": seed,

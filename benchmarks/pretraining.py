@@ -24,15 +24,15 @@ from headstart.backbones.catalog import card_of, pretrained
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
-from headstart.planning.inputs import input_pixels_for
-from headstart.planning.judge import fit_rows, judge
-from headstart.planning.rank import rank
+from headstart.planning.cross_validation import cross_validate, fit_rows
+from headstart.planning.input_size import input_pixels_for
+from headstart.planning.ranking.rank import rank
 from headstart.runs.run import Run
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
@@ -71,7 +71,7 @@ def chosen_by_folds(task: Task, name: str, backbone: Backbone, steps: Steps) -> 
         )
         for method, training in ways
     ]
-    losses = [judge(task, candidate, backbone, task.folds, steps).rung.log_loss for candidate in candidates]
+    losses = [cross_validate(task, candidate, backbone, task.folds, steps).rung.log_loss for candidate in candidates]
     best = candidates[int(np.argmin([float("inf") if loss is None else loss.value for loss in losses]))]
     model = fit_rows(task, np.arange(len(task.labeled)), best, backbone, None)
     return model, " ".join(str(value) for value in best.method.values())

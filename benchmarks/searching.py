@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.protocol import arguments, show
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
+from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
-from headstart.planning.study import Found
 from headstart.workflows.fit import fit_and_evaluate as fit
 
 SETTINGS = {"training.epochs": "12", "training.lr": "0.001", "training.batch_size": "32"}

@@ -21,15 +21,15 @@ from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
-from headstart.planning.choosing import best_closed
-from headstart.planning.climbing import Wishes, closed_forms, trusts_pool, untested
-from headstart.planning.inputs import input_pixels_for
-from headstart.planning.ladder import Ladder
-from headstart.planning.rank import rank
+from headstart.planning.deciding.schedule import Options, closed_forms, default_candidate, trusts_pool
+from headstart.planning.deciding.selection import best_closed
+from headstart.planning.deciding.trials import Trials
+from headstart.planning.input_size import input_pixels_for
+from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
 
 NAME = "efficientnet_lite0"
@@ -59,10 +59,10 @@ def guarded(task: Task) -> str:
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(Path(folder) / "steps")
         ranking = rank(task, [card_of(NAME)], steps=steps)
-        ladder = Ladder(task, steps, BUDGET_SECONDS)
+        ladder = Trials(task, steps, BUDGET_SECONDS)
         if not task.folds:
-            return str(untested(ladder, ranking, Wishes()).candidate.method["kind"])
-        closed_forms(ladder, ranking, Wishes())
+            return str(default_candidate(ladder, ranking, Options()).candidate.method["kind"])
+        closed_forms(ladder, ranking, Options())
         best = best_closed(ladder.judged, trusts_pool(ladder))
     return str(best.candidate.method["kind"]) if best else "ridge"
 

@@ -20,13 +20,13 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.additions import all_of
-from headstart.data.domains import only_sources
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
+from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
-from headstart.planning.sources import judge_sources
+from headstart.planning.sources.source_selection import judge_sources
 from headstart.training.settings import Training
 
 USELESS_ROWS_A_CLASS = 70

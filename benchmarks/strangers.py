@@ -16,9 +16,9 @@ from benchmarks.open_set import ALONE, MOST_KNOWN, PAIRS, few, gone_of
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.planning.strangers import strangers_in
+from headstart.novelty.open_set import open_set_finding
 
 
 def halves(name: str, seed: int) -> tuple[Task, np.ndarray]:
@@ -50,7 +50,7 @@ def noticed(task: Task, labels: np.ndarray, seed: int) -> list[bool]:
     backbone = load_backbone("efficientnet_lite0", "pretrained", 160 if task.native_pixels > 32 else 96, 0)
     opened = replace(task, source=task.source.take(np.flatnonzero(~np.isin(task.source.labels, gone))))
     partial = replace(task, unlabeled=task.unlabeled.take(np.flatnonzero(~np.isin(labels, gone))))
-    return [strangers_in(one, backbone) is not None for one in (opened, task, partial)]
+    return [open_set_finding(one, backbone) is not None for one in (opened, task, partial)]
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ import torch
 from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_called, engine_names, feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
+from headstart.data.augmentation.views import View
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.streams import Stream
 from headstart.data.transforms import Transform
-from headstart.data.views import View
 from headstart.training.batches import Batches
 from headstart.training.settings import Training
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from headstart.core.evaluation import Evaluation
     from headstart.core.findings import Finding
     from headstart.core.predictions import Predictions
-    from headstart.data.splitting import read_task
+    from headstart.data.reading import read_task
     from headstart.data.task import Task
     from headstart.gallery import Gallery
     from headstart.methods.model import Model
@@ -64,7 +64,7 @@ _MODULES = {
     "list_runs": "headstart.runs.run",
     "load_backbone": "headstart.backbones.loading",
     "pretrained": "headstart.backbones.catalog",
-    "read_task": "headstart.data.splitting",
+    "read_task": "headstart.data.reading",
     **{verb: f"headstart.workflows.{verb}" for verb in _VERBS},
 }
 """The module of each public name."""

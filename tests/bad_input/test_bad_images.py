@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 
 RNG = np.random.default_rng(13)
 ODD = Image.fromarray(np.kron(RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8), np.ones((9, 9, 1), dtype=np.uint8)))

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 
 RNG = np.random.default_rng(17)
 Build = Callable[[Path], Path]

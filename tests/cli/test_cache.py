@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from headstart.data.scan_cache import Look, ScanCache
-from headstart.features.store import Store
+from headstart.features.store.store import Store
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from headstart.backbones.catalog import packaged
 from headstart.backbones.engines.choice import engine_names, engine_of
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.features.feature_set import LabeledFeatures
 
 METHOD = '''
@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.base import Method
@@ -78,7 +78,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.data.images import Embeddings
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import Listing
 from headstart.data.readers.base import Reader
 
 
@@ -268,8 +268,8 @@ def test_a_toy_score_is_listed_and_used():
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_score_that_ranks_is_combined_with_the_others():
     from headstart.features.feature_set import FeatureSet
-    from headstart.planning.combine import combine, half_samples
-    from headstart.planning.rank import evidence_of
+    from headstart.planning.ranking.rank import evidence_of
+    from headstart.planning.ranking.rank_aggregation import aggregate, half_samples
 
     labels, random = np.arange(14) % 2, np.random.default_rng(0)
     halves = half_samples(labels, 0)
@@ -280,9 +280,9 @@ def test_a_toy_score_that_ranks_is_combined_with_the_others():
 
     found = {"near": of(1, 0), "far": of(1, 9)}
     assert [len(one.by_draw["toy_spread"]) for one in found.values()] == [24, 24]
-    assert combine(found, halves, 0.5).ranks == {"near": 2.0, "far": 1.0}
+    assert aggregate(found, halves, 0.5).ranks == {"near": 2.0, "far": 1.0}
     low = found["far"].model_copy(update={"scores": found["far"].scores | {"toy_spread": -1.0}})
-    assert combine(found | {"far": low}, halves, 0.5).ranks == {"near": 1.75, "far": 1.25}
+    assert aggregate(found | {"far": low}, halves, 0.5).ranks == {"near": 1.75, "far": 1.25}
 
 
 @pytest.mark.usefixtures("plug_in")

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data.built_in import BUILT_IN, built_in_names, emoji, fashion_mnist
 from headstart.data.readers.built_in import BuiltInReader
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 
 EMBEDDED = files("headstart.data.built_in").joinpath("emoji_pictures")
 

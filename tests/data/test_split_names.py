@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.core.errors import DataError
-from headstart.data.listing import SPLITS
+from headstart.data.raw_dataset import SPLITS
 from headstart.data.split_names import SPLIT_NAMES, split_and_label, split_named
 
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.data.augmentation.views import View
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.streams import Stream, rows_of_step
-from headstart.data.views import View
 
 
 @given(st.integers(1, 23), st.integers(1, 29), st.integers(0, 5))

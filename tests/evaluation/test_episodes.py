@@ -11,8 +11,8 @@ from headstart.evaluation.episodes import (
     interval_over_classes,
     interval_over_episodes,
 )
-from headstart.features.episodes import Episodes, draw_episodes
 from headstart.losses.episodic import distance_logits, prototypes
+from headstart.training.episodes import Episodes, draw_episodes
 
 
 def nearest_mean(support: torch.Tensor, targets: torch.Tensor, query: torch.Tensor) -> torch.Tensor:

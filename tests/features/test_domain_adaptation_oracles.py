@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.features.domain_maps import carried, coral_matrix, moments_of, monge_matrix
-from headstart.features.label_shift import class_shares, likely_shares
-from headstart.features.lifted_ridge import fit_lifted_ridge
+from headstart.heads.kernel_ridge import fit_kernel_ridge
+from headstart.shift.label_shift import class_shares, likely_shares
+from headstart.shift.moments import coral_matrix, moments_of, monge_matrix, transported
 
 DIMENSIONS = 16
 
@@ -27,14 +27,14 @@ def planted() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def accuracy(rows: np.ndarray, labels: np.ndarray, target: np.ndarray, truth: np.ndarray) -> float:
-    return float((fit_lifted_ridge(rows, labels, 5, width=0.0).scores(target).argmax(axis=1) == truth).mean())
+    return float((fit_kernel_ridge(rows, labels, 5, width=0.0).scores(target).argmax(axis=1) == truth).mean())
 
 
 def test_a_planted_affine_shift_is_undone_by_the_monge_map():
     source, labels, target, truth = planted()
     one, other = moments_of(source), moments_of(target)
     assert accuracy(source, labels, target, truth) < 0.6
-    moved = carried(source, one, other, monge_matrix(one.covariance, other.covariance))
+    moved = transported(source, one, other, monge_matrix(one.covariance, other.covariance))
     assert accuracy(moved, labels, target, truth) >= 0.95
 
 
@@ -55,7 +55,7 @@ def test_class_shares_are_estimated_where_classes_look_the_same():
     draw = np.random.default_rng(3)
     wanted = np.array([0.5, 0.05, 0.25, 0.05, 0.15])
     rows = draw.choice(len(source), 900, p=wanted[labels] / class_shares(labels, 5)[labels] / len(source))
-    found = fit_lifted_ridge(source, labels, 5, width=0.0)
+    found = fit_kernel_ridge(source, labels, 5, width=0.0)
     scores = found.scores(source[rows] + 0.3 * draw.normal(size=(900, DIMENSIONS))) / found.fit.temperature
     probs = np.exp(scores - scores.max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from headstart.core import rows as module
 from headstart.core.errors import PlanError
-from headstart.features import rows as module
+from headstart.core.rows import LazyRows
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import BLOCKS, Representation
-from headstart.features.rows import LazyRows
 
 
 def _lazy(array: np.ndarray) -> LazyRows:

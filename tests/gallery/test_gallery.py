@@ -11,7 +11,7 @@ from PIL import Image
 from headstart.core import records
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.gallery import Gallery
-from headstart.gallery import ground as ground_module
+from headstart.gallery import state as ground_module
 
 NET = "pixels"
 

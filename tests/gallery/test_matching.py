@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.features.rows import unit_rows
+from headstart.core.rows import unit_rows
 from headstart.gallery import matching
 from headstart.gallery.matching import left_out_similarity, match, relatives_in
-from headstart.planning.meta_choice import meta_trained_on
+from headstart.planning.sources.meta_learner_selection import meta_trained_on
 
 BACKGROUND = np.arange(500, 530)
 

@@ -7,9 +7,9 @@ import pytest
 
 from headstart.core.errors import DataError
 from headstart.features.feature_set import FeatureSet
-from headstart.features.pool import Pool
-from headstart.features.principal_axes import Projection
 from headstart.features.representation import Representation
+from headstart.heads.principal_components import PrincipalComponents
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods.heads import GraphHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
 
 NUM = 23
@@ -26,7 +26,7 @@ def features() -> FeatureSet:
 def graph_head(features: FeatureSet) -> GraphHead:
     labels = np.full(NUM, -1, np.int64)
     labels[:3] = [0, 1, 2]
-    pool = Pool.of(features, labels, np.arange(NUM), 3, "stages+pixels", seed=0)
+    pool = UnlabeledPool.of(features, labels, np.arange(NUM), 3, "stages+pixels", seed=0)
     return GraphHead.of(pool, np.random.default_rng(1).dirichlet(np.ones(3), size=NUM), num_neighbors=4)
 
 
@@ -34,7 +34,7 @@ def test_a_graph_head_asks_the_nearest_rows_by_the_cube_of_the_cosine():
     rows = np.array([[1.0, 0], [0.6, 0.8], [-1, 0]], np.float32)
     probs = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], np.float32)
     seen = Representation("penultimate", (np.zeros(2, np.float32),))
-    head = GraphHead(Projection(seen, np.eye(2, dtype=np.float32)), rows, probs, num_neighbors=2)
+    head = GraphHead(PrincipalComponents(seen, np.eye(2, dtype=np.float32)), rows, probs, num_neighbors=2)
     asked = FeatureSet((np.array([[3.0, 0]], np.float32),), None, None, ("given",))
     mean = (1.0 * 0.9 + 0.6**3 * 0.2) / (1 + 0.6**3)
     expected = np.log([[0.999 * mean + 0.0005, 0.999 * (1 - mean) + 0.0005]])

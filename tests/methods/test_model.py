@@ -14,9 +14,9 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PretrainedError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.features.acquaintance import acquaintance_of
 from headstart.methods import method_from
 from headstart.methods.model import Model
+from headstart.novelty.detector import fit_detector
 from headstart.training.settings import Training
 
 CANNOT = (
@@ -41,7 +41,7 @@ def plain(task) -> Model:
 
 @pytest.fixture
 def knowing(task, plain) -> Model:
-    return replace(plain, acquaintance=acquaintance_of(task, plain.backbone))
+    return replace(plain, acquaintance=fit_detector(task, plain.backbone))
 
 
 def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):

@@ -12,11 +12,11 @@ from headstart.core.errors import DataError, PlanError
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
-from headstart.features.acquaintance import acquaintance_of
 from headstart.features.extract import features_of
 from headstart.methods.heads import LinearHead, ridge_head
 from headstart.methods.model import Model
 from headstart.methods.test_time import TestTime, adapted_at_test_time
+from headstart.novelty.detector import fit_detector
 from headstart.training.batch_statistics import with_statistics_of
 
 CLASSES = ("left", "right", "above")
@@ -95,7 +95,7 @@ def test_tent_moves_scales_and_shifts_of_normalizations_alone_and_makes_predicti
 def test_what_the_network_remembered_as_it_was_is_forgotten(kind: TestTime, model: Model) -> None:
     dark = pictures(3, dark=True)
     rows = Task("sides", CLASSES, dark)
-    knowing = replace(model, acquaintance=acquaintance_of(rows, model.backbone))
+    knowing = replace(model, acquaintance=fit_detector(rows, model.backbone))
     assert adapted_at_test_time(knowing, dark, kind).witness is None
 
 

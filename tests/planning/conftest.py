@@ -14,8 +14,8 @@ from headstart.core.predictions import Predictions
 from headstart.data.images import ArrayImages, Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
-from headstart.planning.judge import Judged
-from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.training.settings import Training
 
 
@@ -48,16 +48,18 @@ def make_candidate() -> Callable[..., Candidate]:
 
 
 @pytest.fixture
-def make_judged(make_candidate) -> Callable[..., Judged]:
+def make_judged(make_candidate) -> Callable[..., CrossValidated]:
     """A judged candidate with a given accuracy and log loss."""
 
-    def make(candidate: Candidate, accuracy: float = 0.8, log_loss: float = 0.5, num_rows: int = 1500, **other: object) -> Judged:
+    def make(
+        candidate: Candidate, accuracy: float = 0.8, log_loss: float = 0.5, num_rows: int = 1500, **other: object
+    ) -> CrossValidated:
         facts = {
             "accuracy": Estimate(value=accuracy, low=accuracy - 0.02, high=accuracy + 0.02),
             "log_loss": Estimate(value=log_loss, low=log_loss - 0.1, high=log_loss + 0.1),
             "num_rows": num_rows,
         }
-        return Judged(candidate, candidate.rung(**facts), **other)
+        return CrossValidated(candidate, candidate.rung(**facts), **other)
 
     return make
 

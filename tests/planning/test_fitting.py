@@ -11,7 +11,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import ExportError, PlanError, TrainingError
 from headstart.core.steps import Steps
 from headstart.methods.model import Model
-from headstart.planning import fitting, judge
+from headstart.planning import cross_validation, fitting
 from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
@@ -64,7 +64,9 @@ def test_a_plan_is_fitted_as_its_candidate_was_judged(make_plan, make_candidate,
 
 def test_the_model_is_fitted_on_all_rows_and_carries_the_temperature(pictures, make_plan, steps, tmp_path, monkeypatch):
     met = []
-    monkeypatch.setattr(fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or judge.fit_rows(task, rows, *rest))
+    monkeypatch.setattr(
+        fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or cross_validation.fit_rows(task, rows, *rest)
+    )
     fit_plan(pictures, make_plan(temperature=2.5), tmp_path / "model", steps, tmp_path / "work")
     assert met[0].tolist() == list(range(43))
     assert Model.load(tmp_path / "model").temperature == 2.5
@@ -80,7 +82,7 @@ def test_a_model_from_before_is_replaced_whole(pictures, make_plan, steps, tmp_p
 def test_a_held_out_model_is_the_one_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
     held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
     backbone = load_backbone("small_cnn", "none", 8)
-    judged = judge.judge(held, candidate_of(tuned), backbone, held.folds, steps)
+    judged = cross_validation.cross_validate(held, candidate_of(tuned), backbone, held.folds, steps)
     monkeypatch.setattr(fitting, "fit_rows", None)
     fit_plan(held, tuned, tmp_path / "model", steps, tmp_path / "work")
     model = Model.load(tmp_path / "model")
@@ -91,7 +93,9 @@ def test_a_held_out_model_is_the_one_that_was_judged(pictures, tuned, steps, tmp
 
 def test_a_held_out_plan_without_a_judged_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
     met = []
-    monkeypatch.setattr(fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or judge.fit_rows(task, rows, *rest))
+    monkeypatch.setattr(
+        fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or cross_validation.fit_rows(task, rows, *rest)
+    )
     fit_plan(pictures, tuned, tmp_path / "model", steps, tmp_path / "work")
     np.testing.assert_array_equal(met[0], pictures.folds[0].fit)
 
@@ -129,7 +133,9 @@ def test_out_of_fold_rows_are_those_of_the_judged_candidate(pictures, make_plan,
     plan = make_plan()
     first = out_of_fold(pictures, plan, steps)
     assert len(first) == 43
-    again = judge.judge(pictures, candidate_of(plan), load_backbone("pixels", "none", 8), pictures.folds, steps)
+    again = cross_validation.cross_validate(
+        pictures, candidate_of(plan), load_backbone("pixels", "none", 8), pictures.folds, steps
+    )
     np.testing.assert_array_equal(first.probs, again.predictions.probs)
 
 
@@ -137,7 +143,7 @@ def test_a_fold_that_breaks_down_is_told(pictures, make_plan, steps, monkeypatch
     def breaks_down(*_):
         raise TrainingError("loss became nan at step 3 of 6.")
 
-    monkeypatch.setattr(judge, "fit_rows", breaks_down)
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks_down)
     text = refused(PlanError, lambda: out_of_fold(pictures, make_plan(), steps))
     assert text == "ridge on raw pixels: loss became nan at step 3 of 6."
 
@@ -165,9 +171,9 @@ def test_a_held_out_mean_takes_the_fold_model_that_was_judged(pictures, tuned, s
     plan = tuned.model_copy(update={"partners": (partner,)})
     one_fold = replace(pictures)
     one_fold.__dict__["folds"] = pictures.folds[:1]
-    judge.judge(one_fold, candidate_of(plan), fitting.backbone_of(plan), one_fold.folds, steps)
+    cross_validation.cross_validate(one_fold, candidate_of(plan), fitting.backbone_of(plan), one_fold.folds, steps)
     met = []
-    monkeypatch.setattr(fitting, "fit_rows", lambda *given: met.append(given[2].pretrained) or judge.fit_rows(*given))
+    monkeypatch.setattr(fitting, "fit_rows", lambda *given: met.append(given[2].pretrained) or cross_validation.fit_rows(*given))
     fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
     assert met == ["pixels"]
     next(steps.folder.glob("fold-*/model/head.safetensors")).unlink()

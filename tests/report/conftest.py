@@ -23,12 +23,12 @@ from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.protocols import evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.adjustment import Adjustment
-from headstart.planning.decision import Comparison, CurvePoint, Decision, LearningCurve, Rung
+from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan, Rejected
-from headstart.planning.ranking import RankedCandidate, Ranking
-from headstart.planning.source_ranking import SourceRanking
-from headstart.training.rate_finder import RateCurve
+from headstart.planning.ranking.ranking import RankedCandidate, Ranking
+from headstart.planning.results import CandidateResult, Comparison, CurvePoint, Decision, LearningCurve
+from headstart.planning.sources.source_ranking import SourceRanking
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 CHOSEN = "ridge on stages+pixels of efficientnet_lite1"
 SCRATCH = "small_cnn from scratch, 64 px"
@@ -43,7 +43,7 @@ class FakeRun:
     task_summary: TaskSummary
     ranking: Ranking | None = None
     decision: Decision | None = None
-    rate_curve: RateCurve | None = None
+    rate_curve: LearningRateCurve | None = None
     forgetting: Forgetting | None = None
     sources: SourceRanking | None = None
     adaptation: Adaptation | None = None
@@ -100,9 +100,11 @@ def ranking() -> Ranking:
     )
 
 
-def rung(name: str, family: str, value: float | None, seconds: float, reason: str = "", status: str = "fitted") -> Rung:
+def rung(
+    name: str, family: str, value: float | None, seconds: float, reason: str = "", status: str = "fitted"
+) -> CandidateResult:
     judged = {} if value is None else {"accuracy": around(value, 0.019), "log_loss": around(1.9 * (1 - value), 0.04)}
-    return Rung(
+    return CandidateResult(
         name=name,
         family=family,
         pretrained="efficientnet_lite1",

@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from headstart.core.estimate import Estimate
-from headstart.features.shift_kind import ShiftKind
-from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, Vote
-from headstart.report.domains import MARGIN, SIDE, domain_panels
+from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, ValidatorScores
+from headstart.report.domain_panels import MARGIN, SIDE, domain_panels
 from headstart.report.html import headline, report_html
+from headstart.shift.tests.shift_kind import ShiftKind
 
 
 def points(*places: tuple[float, float, int]) -> tuple[MapPoint, ...]:
     return tuple(MapPoint(x=x, y=y, label=label) for x, y, label in places)
 
 
-def vote(name: str, neighborhood: float | None, refused: str = "", changed: float = 0.0) -> Vote:
+def vote(name: str, neighborhood: float | None, refused: str = "", changed: float = 0.0) -> ValidatorScores:
     values = {"neighborhood": neighborhood, "circular": 0.75, "joint_match": -0.012, "ensv": 0.9, "agreement": None}
-    return Vote(
+    return ValidatorScores(
         name=name, method={}, values={**values, "information_maximization": 1.5}, refused=refused, changed=changed, seconds=1
     )
 
@@ -101,7 +101,7 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
 
 def test_a_candidate_that_was_not_tried_changed_nothing_that_is_known(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
-    untried = Vote(name="dann", method={}, values={}, refused="no time was left", changed=0.0, seconds=0)
+    untried = ValidatorScores(name="dann", method={}, values={}, refused="no time was left", changed=0.0, seconds=0)
     found = adaptation().model_copy(update={"votes": (vote("source_only", 0.4), untried)})
     row = section_of(report_html(replace(run, adaptation=found), task)).split("dann")[1].split("</tr>")[0]
     assert row.endswith('<td class="n">–</td>')

@@ -4,9 +4,9 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Confusion, ReliabilityBin
-from headstart.planning.decision import CurvePoint, LearningCurve
+from headstart.planning.results import CurvePoint, LearningCurve
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
-from headstart.training.rate_finder import RateCurve
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 CONFUSION = Confusion(classes=("cup", "dog", "fish"), counts=((7, 0, 2), (1, 11, 0), (0, 3, 5)))
 
@@ -51,7 +51,7 @@ def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
 
 
 def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
-    curve = RateCurve(rates=(0.001, 0.01, 0.1, 1.0), losses=(2.0, 1.0, 1.5, 40.0), suggested=0.01, before=0.3)
+    curve = LearningRateCurve(rates=(0.001, 0.01, 0.1, 1.0), losses=(2.0, 1.0, 1.5, 40.0), suggested=0.01, before=0.3)
     chart = rate_chart(curve)
     assert [label for _, label in chart.x_ticks] == ["0.001", "0.01", "0.1", "1"]
     places = [x for x, _ in chart.x_ticks]
@@ -66,7 +66,7 @@ def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
 
 
 def test_a_choice_below_the_tested_rates_is_in_the_picture():
-    chart = rate_chart(RateCurve(rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
+    chart = rate_chart(LearningRateCurve(rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
     assert chart.chosen.x == chart.left
     assert [label for _, label in chart.x_ticks] == ["0.0001", "0.001"]
 

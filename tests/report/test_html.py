@@ -9,11 +9,11 @@ from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.pseudo_label_audit import pseudo_label_audit
-from headstart.planning.adjustment import Adjustment, Change, Trial
-from headstart.planning.decision import Comparison
+from headstart.planning.improving.adjustment import Adjustment, Change, Trial
 from headstart.planning.plan import Partner
+from headstart.planning.results import Comparison
 from headstart.report.html import headline, report_html, write_report
-from headstart.training.rate_finder import RateCurve
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 VOID = {"meta", "br", "img"}
 EMPTY_SVG = {"line", "circle", "rect", "path"}
@@ -189,8 +189,8 @@ def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
 def test_contents_name_every_section_in_order(make_run):
     run, task = make_run()
     audit = pseudo_label_audit(np.eye(2), np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ("a", "b"))
-    rate_curve = RateCurve(rates=(1e-4, 1e-3, 1e-2), losses=(1.2, 0.7, 1.9), suggested=1e-3, before=1e-2)
-    page = report_html(replace(run, rate_curve=rate_curve, adjustment=adjustment_of(run), pool_audit=audit), task)
+    learning_rate_curve = LearningRateCurve(rates=(1e-4, 1e-3, 1e-2), losses=(1.2, 0.7, 1.9), suggested=1e-3, before=1e-2)
+    page = report_html(replace(run, rate_curve=learning_rate_curve, adjustment=adjustment_of(run), pool_audit=audit), task)
     contents = page[page.index("<nav") : page.index("</nav>")]
     assert re.findall(r'href="#([^"]+)"', contents) == parsed(page).ids
     for name, title in (("rate", "Step size"), ("unlabeled", "Unlabeled images"), ("adjustment", "Adjustment")):

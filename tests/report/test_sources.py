@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headstart.core.estimate import Estimate
-from headstart.planning.source_ranking import SourceJudgment, SourceRanking
+from headstart.planning.sources.source_ranking import SourceJudgment, SourceRanking
 from headstart.report.html import report_html
 
 

@@ -12,7 +12,7 @@ import pytest
 from headstart.core.errors import DataError, PlanError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.planning import fitting, judge
+from headstart.planning import cross_validation, fitting
 from headstart.planning.plan import Plan
 from headstart.runs.run import STAGES, Run, damaged_runs, list_runs
 from headstart.workflows import fit as workflow
@@ -103,7 +103,7 @@ def test_a_second_start_reads_what_the_first_one_made(task, tmp_path, monkeypatc
 def test_a_kill_before_or_in_the_evaluation_gives_the_same_and_fits_once(task, tmp_path, monkeypatch, name):
     whole = fit(task, plan_of(), tmp_path / "whole").evaluation
     fits = []
-    monkeypatch.setattr(fitting, "fit_rows", lambda *given: fits.append(1) or judge.fit_rows(*given))
+    monkeypatch.setattr(fitting, "fit_rows", lambda *given: fits.append(1) or cross_validation.fit_rows(*given))
     with monkeypatch.context() as patch:
         patch.setattr(workflow, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

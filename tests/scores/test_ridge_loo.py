@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.temperature import row_losses
+from headstart.heads.ridge import fit_ridge
+from headstart.heads.temperature import row_losses
 from headstart.scores.ridge_loo import ridge_loo
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from headstart.backbones.boundary import Boundary
 from headstart.backbones.loading import load_backbone
+from headstart.data.augmentation.views import view_of
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier

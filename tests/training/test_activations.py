@@ -9,9 +9,9 @@ import torch
 
 from headstart.backbones.boundary import Boundary
 from headstart.backbones.loading import load_backbone
+from headstart.data.augmentation.views import View, view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import View, view_of
 from headstart.training import activations as activations_module
 from headstart.training import pictures as pictures_module
 from headstart.training.activations import Activations

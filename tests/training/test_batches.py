@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from headstart.backbones.boundary import Boundary
+from headstart.data.augmentation.views import View, view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.transforms import Transform
-from headstart.data.views import View, view_of
 from headstart.training import batches
 from headstart.training.batches import Batches
 from headstart.training.settings import Training

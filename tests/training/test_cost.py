@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from headstart.data.augmentation.views import view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.transforms import Transform
-from headstart.data.views import view_of
 from headstart.training import cost
 from headstart.training.batches import Batch, Batches
 from headstart.training.cost import cost_probe, probe_rows

@@ -9,7 +9,7 @@ import torch
 
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ImageSet
-from headstart.features.temperature import fit_temperature, row_losses
+from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.training import held_out as module
 from headstart.training.activations import Activations
 from headstart.training.held_out import HeldOut, held_out

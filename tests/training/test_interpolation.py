@@ -35,7 +35,7 @@ def test_the_mean_is_taken_weight_by_weight_and_integers_are_the_first_one_s() -
     assert same(mean_of(states), {"a": torch.tensor([3.0, 3.0]), "n": torch.tensor(3)})
 
 
-class Judged:
+class CrossValidated:
     """Rows whose losses depend on one bias: the nearer to the aim, the smaller."""
 
     def __init__(self, learner: Classifier, aim: float) -> None:
@@ -56,7 +56,7 @@ def test_the_share_is_the_one_that_held_out_rows_like_best(new_learner: New, aim
     learner = new_learner()
     beginning, end = biased(learner, 0.0), biased(learner, 10.0)
     learner.load_state_dict(end)
-    found, losses = best_share(learner, beginning, Judged(learner, aim))  # type: ignore[arg-type]
+    found, losses = best_share(learner, beginning, CrossValidated(learner, aim))  # type: ignore[arg-type]
     miss = abs(10 * share - aim)
     assert found == pytest.approx(share)
     np.testing.assert_allclose(losses, [miss, miss + 1], rtol=1e-5)
@@ -67,7 +67,7 @@ def test_a_greedy_mean_takes_in_what_does_not_raise_the_held_out_loss(new_learne
     learner = new_learner()
     states = [biased(learner, value) for value in (9.0, 2.0, 6.0, 5.0)]
     # 5 alone misses by 1, with 2 by a half, with 2 and 6 by a third; with 9 on top it would miss by one and a half.
-    found = greedy_mean(learner, states, Judged(learner, 4.0))  # type: ignore[arg-type]
+    found = greedy_mean(learner, states, CrossValidated(learner, 4.0))  # type: ignore[arg-type]
     torch.testing.assert_close(found["head.bias"], torch.full((3,), 13 / 3))
     assert same({"bias": learner.state_dict()["head.bias"]}, {"bias": found["head.bias"]})
 
@@ -75,5 +75,5 @@ def test_a_greedy_mean_takes_in_what_does_not_raise_the_held_out_loss(new_learne
 def test_a_greedy_mean_of_what_does_harm_is_the_best_alone(new_learner: New) -> None:
     learner = new_learner()
     states = [biased(learner, value) for value in (11.0, 4.0, 7.0)]
-    found = greedy_mean(learner, states, Judged(learner, 4.0))  # type: ignore[arg-type]
+    found = greedy_mean(learner, states, CrossValidated(learner, 4.0))  # type: ignore[arg-type]
     assert same(found, states[1])

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from headstart.core.errors import TrainingError
+from headstart.data.augmentation.views import view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import view_of
 from headstart.training import loop
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier

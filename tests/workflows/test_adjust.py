@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError, PlanError, TrainingError
-from headstart.data.splitting import read_task
-from headstart.planning import adjust as adjusting
-from headstart.planning import fitting, judge
-from headstart.planning.adjustment import Adjustment
+from headstart.data.reading import read_task
+from headstart.planning import cross_validation, fitting
+from headstart.planning.improving import adjust as adjusting
+from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan
 from headstart.runs.run import Run
 from headstart.training import loop
@@ -100,7 +100,7 @@ def test_a_run_that_was_too_short_becomes_a_longer_one_in_a_new_folder(adjusted)
 
 
 def test_the_same_call_again_reads_everything(adjusted, monkeypatch):
-    for owner in (judge, fitting):
+    for owner in (cross_validation, fitting):
         monkeypatch.setattr(owner, "fit_rows", None)
     again, same = adjust(adjusted.short)
     assert same == adjusted.adjustment
@@ -108,7 +108,7 @@ def test_the_same_call_again_reads_everything(adjusted, monkeypatch):
 
 
 def test_a_kill_while_judging_costs_the_fold_that_was_under_way(short, monkeypatch):
-    real, calls = judge.fit_rows, []
+    real, calls = cross_validation.fit_rows, []
 
     def killed(*arguments):
         calls.append(1)
@@ -117,10 +117,10 @@ def test_a_kill_while_judging_costs_the_fold_that_was_under_way(short, monkeypat
         return real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "fit_rows", killed)
+        patch.setattr(cross_validation, "fit_rows", killed)
         with pytest.raises(KeyboardInterrupt):
             adjust(short)
-    monkeypatch.setattr(judge, "fit_rows", lambda *arguments: calls.append(1) or real(*arguments))
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda *arguments: calls.append(1) or real(*arguments))
     assert adjust(short)[1].kept
     assert len(calls) == 8 + 3
 
@@ -180,7 +180,7 @@ def test_a_folder_may_be_named_but_not_one_that_holds_another_run(adjusted, tmp_
 
 
 def test_a_file_or_a_folder_of_other_things_is_refused_before_anything_is_judged(short, monkeypatch):
-    monkeypatch.setattr(adjusting_runs, "judge", None)
+    monkeypatch.setattr(adjusting_runs, "cross_validate", None)
     file, folder = short.parent / "file", short.parent / "photos"
     file.write_text("text")
     folder.mkdir()

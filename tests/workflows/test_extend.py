@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from headstart.backbones.learned import learned_in
+from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.data.additions import all_of, read_addition
 from headstart.features.extract import features_of
-from headstart.features.ridge_solver import fit_ridge
+from headstart.heads.ridge import fit_ridge
 from headstart.planning.fitting import task_of_plan
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
@@ -199,7 +199,7 @@ def test_a_network_that_was_trained_is_extended_on_its_own_features(home: Path, 
     made = extend("tuned", "more", out=home / "extended")
     assert made.model.head.representation is None
     assert made.extension.new.value > 0.7
-    assert learned_in(home / "extended") == learned_in(home / "tuned") != frozenset()
+    assert labels_learned_in(home / "extended") == labels_learned_in(home / "tuned") != frozenset()
 
 
 def test_gone_images_without_sums_are_a_sentence(home: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import PlanError
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.planning.adapting.adapt import ToLabel
 from headstart.workflows.label import label, manifest_of, next_step
 

@@ -14,16 +14,16 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from headstart.backbones.catalog import card_of, pretrained
-from headstart.backbones.learned import learned_by
+from headstart.backbones.label_contamination import labels_learned_by
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.loading import load_backbone
 from headstart.cli.evaluate import evaluate as headstart_evaluate
 from headstart.core.errors import DataError, HeadstartError, PlanError, PretrainedError
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.features.extract import features_of
+from headstart.planning.improving.search import search
 from headstart.planning.plan import Partner, Plan
-from headstart.planning.rank import rank
-from headstart.planning.search import search
+from headstart.planning.ranking.rank import rank
 from headstart.runs.run import Run
 from headstart.training import loop
 from headstart.workflows import pretrain as pretraining
@@ -215,10 +215,10 @@ def test_it_is_ranked_beside_others_and_fitted_from(
 
 def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labeled: Path, tmp_path: Path) -> None:
     task, name = read_task(labeled), f"run:{supervised.folder}"
-    assert learned_by(name) == set(task.labeled.content_keys)
+    assert labels_learned_by(name) == set(task.labeled.content_keys)
     plan = Plan(data=str(labeled), pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     made = fit(task, plan, tmp_path / "run")
-    assert learned_by(f"run:{made.folder}") == learned_by(name)
+    assert labels_learned_by(f"run:{made.folder}") == labels_learned_by(name)
     text = (
         f"{name} has learned the labels of {len(task.labeled)} of the {len(task.labeled)} labeled images of digits, which cannot "
         "judge it then. Name another model, or one that was pretrained without labels."
@@ -237,7 +237,7 @@ def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labe
 
 def test_what_has_learned_the_test_labels_is_not_fitted_from(supervised: Run, labeled: Path, tmp_path: Path) -> None:
     task, name = read_task(labeled, seed=1), f"run:{supervised.folder}"
-    count = len(learned_by(name).intersection(task.test.content_keys))
+    count = len(labels_learned_by(name).intersection(task.test.content_keys))
     assert 0 < count < len(task.test)
     plan = Plan(data=str(labeled), seed=1, pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     assert refused(PlanError, lambda: fit(task, plan, tmp_path / "run")).startswith(
@@ -251,7 +251,7 @@ def test_a_partner_that_has_learned_the_labels_is_refused_as_well(supervised: Ru
     partner = Partner(pretrained=name, input_pixels=8, method=ridge)
     plan = Plan(data=str(labeled), pretrained="small_cnn", weights="none", input_pixels=8, method=ridge, partners=(partner,))
     other = read_task(labeled, seed=1)
-    about_test = f"{name} has learned the labels of {len(learned_by(name).intersection(other.test.content_keys))} of the"
+    about_test = f"{name} has learned the labels of {len(labels_learned_by(name).intersection(other.test.content_keys))} of the"
     assert refused(PlanError, lambda: fit(other, plan.model_copy(update={"seed": 1}), tmp_path / "run")).startswith(about_test)
     assert not (tmp_path / "run").exists()
     task = read_task(labeled)
@@ -264,8 +264,8 @@ def test_a_partner_that_has_learned_the_labels_is_refused_as_well(supervised: Ru
 
 
 def test_without_labels_nothing_is_learned_that_could_not_be_judged(headless: Run) -> None:
-    assert learned_by(f"run:{headless.folder}") == frozenset()
-    assert learned_by("efficientnet_lite0") == frozenset()
+    assert labels_learned_by(f"run:{headless.folder}") == frozenset()
+    assert labels_learned_by("efficientnet_lite0") == frozenset()
 
 
 def test_going_on_from_a_run_keeps_its_side_normalization_and_lineage(headless: Run, labeled: Path, tmp_path: Path) -> None:

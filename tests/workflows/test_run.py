@@ -15,11 +15,12 @@ from PIL import Image
 
 from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
-from headstart.data.splitting import read_task
-from headstart.planning import climbing, decide, fitting, judge
-from headstart.planning import rank as ranking_module
+from headstart.data.reading import read_task
+from headstart.planning import cross_validation, fitting
+from headstart.planning.deciding import decide, schedule
 from headstart.planning.plan import Plan
-from headstart.planning.ranking import RankedCandidate, Ranking
+from headstart.planning.ranking import rank as ranking_module
+from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.runs import workspace
 from headstart.runs.run import Run
 from headstart.training import loop
@@ -116,9 +117,9 @@ def test_a_fit_that_is_refused_leaves_the_findings_of_the_run_that_is_there(vect
 KILLS = [
     (fitting_runs, "inspect", 1),
     (deciding, "rank", 1),
-    (judge, "fit_rows", 1),
-    (judge, "fit_rows", 3),
-    (judge, "fit_rows", 5),
+    (cross_validation, "fit_rows", 1),
+    (cross_validation, "fit_rows", 3),
+    (cross_validation, "fit_rows", 5),
     (decide, "learning_curve", 1),
     (fitting, "fit_rows", 1),
     (fitting_runs, "evaluate", 1),
@@ -142,7 +143,7 @@ def test_a_kill_anywhere_changes_nothing_and_redoes_nothing(vectors, tmp_path, m
 def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_judged(vectors, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     first = outcome(run(vectors, minutes=1, out=tmp_path / "first").folder)
-    monkeypatch.setattr(judge, "fit_rows", None)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
     monkeypatch.setattr(ranking_module, "evidence_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
@@ -162,7 +163,7 @@ def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vecto
 def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):
     first = outcome(run(vectors, minutes=1, out=tmp_path / "run").folder)
     environment = (tmp_path / "run" / "env.json").stat().st_mtime_ns
-    for owner, name in ((deciding, "rank"), (judge, "fit_rows"), (fitting, "fit_rows"), (fitting_runs, "evaluate")):
+    for owner, name in ((deciding, "rank"), (cross_validation, "fit_rows"), (fitting, "fit_rows"), (fitting_runs, "evaluate")):
         monkeypatch.setattr(owner, name, None)
     assert outcome(run(vectors, minutes=1, out=tmp_path / "run").folder) == first
     assert (tmp_path / "run" / "env.json").stat().st_mtime_ns == environment
@@ -178,7 +179,7 @@ def from_scratch(monkeypatch):
     ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)
     monkeypatch.setattr(deciding, "rank", lambda *_, **__: ranking)
     recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(climbing, "scratch_training", lambda *_: recipe)
+    monkeypatch.setattr(schedule, "scratch_training", lambda *_: recipe)
     # The network, not the pixels, so that the final fit is trained too.
     monkeypatch.setattr(decide, "best_without", lambda judged: next(one for one in judged if one.temperature))
     monkeypatch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)

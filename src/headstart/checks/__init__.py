@@ -1,7 +1,7 @@
 """Floor 5: checks of a task's data, one function Task -> Finding | None a file; the folder is the registry.
 
 A check reads no test label. What concerns single rows (unreadable, repeated, contradictory ones) is found where the task is
-made, in `headstart.data.sifting`, as it decides which rows are used.
+made, in `headstart.data.cleaning`, as it decides which rows are used.
 """
 
 import inspect

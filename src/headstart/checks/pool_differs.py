@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.findings import Finding
+from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.data.scan import scan
 from headstart.data.task import Task
-from headstart.features.kinship import kinship
-from headstart.features.rows import unit_rows
+from headstart.shift.tests.nearest_neighbor import nearest_neighbor_test
 
 MOST_LABELED = 500
 MOST_UNLABELED = 1_500
@@ -30,7 +30,7 @@ def pool_differs(task: Task) -> Finding | None:
     rows = np.concatenate([_rows(labeled), _rows(unlabeled)])
     is_labeled = np.arange(len(rows)) < len(labeled)
     groups = np.concatenate([labeled.groups, unlabeled.groups])
-    kin = kinship(unit_rows(rows - rows.mean(axis=0)), is_labeled, groups, task.seed)
+    kin = nearest_neighbor_test(unit_rows(rows - rows.mean(axis=0)), is_labeled, groups, task.seed)
     if not kin.differs:
         return None
     return Finding(

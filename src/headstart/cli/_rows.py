@@ -15,7 +15,7 @@ import typer
 from headstart.cli._printing import plain, show, table
 from headstart.core.errors import DataError, ExportError
 from headstart.core.records import write_atomically
-from headstart.data.opening import IMAGE_SUFFIXES
+from headstart.data.decoding import IMAGE_SUFFIXES
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 

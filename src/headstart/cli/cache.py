@@ -27,7 +27,7 @@ def cache(
     from headstart.cli._printing import print_json, show
     from headstart.core.errors import PlanError
     from headstart.core.folders import bytes_from, cache_folder, cache_limit_bytes
-    from headstart.features.cache_contents import cache_contents, clear_cache, shrink_cache
+    from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
 
     if clear and keep is not None:
         raise PlanError("--clear deletes all of the cache, and --keep leaves some. Choose one of them.")

@@ -129,7 +129,7 @@ def shots(
 ) -> None:
     """Show how accuracy grows with the images a class, and how much it depends on which images those are."""
     from headstart.cli._printing import plain, print_json, show, table
-    from headstart.data.splitting import read_task
+    from headstart.data.reading import read_task
     from headstart.gallery.shots import shots_curve
     from headstart.report.shots import write_shots
 

@@ -21,7 +21,7 @@ def inspect(
     from headstart.cli._finish import exit_on_findings
     from headstart.cli._printing import print_json, show
     from headstart.cli._views import findings_view, task_view
-    from headstart.data.splitting import read_task
+    from headstart.data.reading import read_task
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     findings = inspect_task(task)

@@ -19,10 +19,10 @@ def rank(
     """Rank the models that could be transferred from, with spread and canaries, and judge the sources, if any."""
     from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import ranking_view, sources_view
-    from headstart.data.domains import with_stand_in
-    from headstart.data.splitting import read_task
-    from headstart.planning.rank import rank as rank_cards
-    from headstart.planning.sources import judge_sources_by
+    from headstart.data.reading import read_task
+    from headstart.data.sources.task_with_sources import with_stand_in
+    from headstart.planning.ranking.rank import rank as rank_cards
+    from headstart.planning.sources.source_selection import judge_sources_by
     from headstart.workflows.rank import cards_named
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())

@@ -10,11 +10,11 @@ import numpy as np
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.types import Booleans, Integers
+from headstart.data.cleaning import cleaned
 from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.readers import reader_for
-from headstart.data.sifting import sifted
 
 NUM_PARTS = 5
 """One image in five of each class is held out where the place has no test split."""
@@ -64,7 +64,7 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
             to measure by.
     """
     listing = reader_for(place).read(place)
-    rows = sifted(listing)
+    rows = cleaned(listing)
     labeled = np.array([label is not None for label in listing.labels], bool)
     index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & labeled)
     index = index[[listing.images.content_key(int(row)) not in without for row in index]] if len(index) else index

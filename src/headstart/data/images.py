@@ -15,7 +15,7 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
-from headstart.data.opening import open_as_seen
+from headstart.data.decoding import open_image
 from headstart.data.resizing import squeezed
 
 
@@ -101,7 +101,7 @@ class FileImages(Images):
         return str(self.paths[row])
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
-        return open_as_seen(self.paths[row], at_least)
+        return open_image(self.paths[row], at_least)
 
     def content_key(self, row: int) -> str:
         with self.paths[row].open("rb") as stream:

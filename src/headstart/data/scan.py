@@ -15,8 +15,8 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
 from headstart.core.types import Booleans, Bytes, Floats, Integers
+from headstart.data.decoding import decode_image, open_file
 from headstart.data.images import ArrayImages, Embeddings, FileImages, Images
-from headstart.data.opening import decode_as_seen, open_file
 from headstart.data.scan_cache import Look, ScanCache
 
 THUMBNAIL_PIXELS = 16
@@ -114,7 +114,7 @@ def _look_at_file(images: FileImages, row: int) -> Look:
         with open_file(path) as stream:
             sha = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            seen = decode_as_seen(stream, str(path), REDUCED_PIXELS)
+            seen = decode_image(stream, str(path), REDUCED_PIXELS)
     except DataError as error:
         return Look(problem=str(error))
     except OSError as error:

@@ -16,7 +16,7 @@ SPLIT_NAMES = {
     "unlabeled": "unlabeled",
     "unlabelled": "unlabeled",
 }
-"""Usual name, in lower case, to the name in `headstart.data.listing.SPLITS`."""
+"""Usual name, in lower case, to the name in `headstart.data.raw_dataset.SPLITS`."""
 
 
 def split_named(name: str, where: str) -> str:
@@ -27,7 +27,7 @@ def split_named(name: str, where: str) -> str:
         where: File and row, for the message.
 
     Returns:
-        One of `headstart.data.listing.SPLITS`.
+        One of `headstart.data.raw_dataset.SPLITS`.
 
     Raises:
         DataError: No split has that name.
@@ -52,7 +52,7 @@ def split_and_label(split: str, label: str, where: str) -> tuple[str, str | None
         where: File and row, for the message.
 
     Returns:
-        One of `headstart.data.listing.SPLITS`, and the class name or None.
+        One of `headstart.data.raw_dataset.SPLITS`, and the class name or None.
 
     Raises:
         DataError: No split has that name.

@@ -8,8 +8,8 @@ import numpy as np
 
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
+from headstart.data.augmentation.views import View
 from headstart.data.images import ImageSet
-from headstart.data.views import View
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from headstart.core.estimate import Estimate
 from headstart.core.records import Record
 from headstart.core.types import Floats, Integers
-from headstart.features.episodes import Episodes
+from headstart.training.episodes import Episodes
 
 VALUES_AT_ONCE = 1_000_000
 """Features gathered at once: 4 MB, which caches hold; 64 MB take twice the time."""

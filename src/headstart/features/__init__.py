@@ -1,1 +1,1 @@
-"""Floor 2: what a backbone sees in images, cached; and the closed forms that work on it."""
+"""What a backbone sees in images, at every depth, cached on disk."""

@@ -17,12 +17,12 @@ from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes, Integers
-from headstart.data.ahead import ahead
 from headstart.data.images import Images, ImageSet
+from headstart.data.prefetch import prefetched
 from headstart.data.resizing import squeezed
-from headstart.features.chunks import Arrays
 from headstart.features.feature_set import FeatureSet
-from headstart.features.store import CHUNK_ROWS, Store, as_floats, store_at
+from headstart.features.store.chunks import Arrays
+from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
 
 PIXELS = 18
 """The pixel block: every picture as the network gets it, squeezed to 18 x 18 RGB (972 values), so that a set and a single
@@ -164,7 +164,7 @@ def _described(images: Images, rows: Integers, backbone: Backbone) -> Iterator[A
 
     def inputs() -> Iterator[Bytes]:
         batches = (rows[start : start + engine.batch_rows] for start in range(0, len(rows), engine.batch_rows))
-        for batch, pixels in ahead(read, batches):
+        for batch, pixels in prefetched(read, batches):
             reduced.append(pixels)
             yield batch
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from headstart.core.linear_algebra import RowSpace, row_space
+from headstart.core.rows import Rows, taken
 from headstart.core.types import Floats, Integers
-from headstart.features.linear_algebra import RowSpace, row_space
-from headstart.features.rows import Rows, taken
 
 Result = TypeVar("Result")
 

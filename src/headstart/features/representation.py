@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
+from headstart.core.rows import Index, LazyRows, Rows, column_means, held
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
-from headstart.features.rows import Index, LazyRows, Rows, column_means, held
 
 Blocks = Literal["penultimate", "stages", "stages+pixels", "pixels"]
 BLOCKS: tuple[Blocks, ...] = get_args(Blocks)

@@ -18,9 +18,9 @@ from headstart.data.images import FileImages, ImageSet
 from headstart.data.scan import Scan, scan
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.gallery.ground import Ground, backbone_of, ground_of, ground_on, written
+from headstart.gallery.class_store import Enrolled, Shelf, joined
 from headstart.gallery.matching import match
-from headstart.gallery.shelf import Enrolled, Shelf, joined
+from headstart.gallery.state import Ground, backbone_of, ground_of, ground_on, written
 
 MOST_NAMED = 5
 """Classes whose probabilities a prediction names."""

@@ -10,16 +10,16 @@ import torch
 from scipy.special import softmax
 from torch.nn import functional
 
+from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
-from headstart.features.class_statistics import class_means
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
-from headstart.features.rows import unit_rows
-from headstart.features.temperature import fit_temperature
-from headstart.gallery.refusal import thresholds_of
+from headstart.heads.class_statistics import class_means
+from headstart.heads.temperature import fit_temperature
 from headstart.methods.heads import ridge_head
-from headstart.planning.meta_choice import Embedding
+from headstart.novelty.rejection_threshold import thresholds_of
+from headstart.planning.sources.meta_learner_selection import Embedding
 
 RIDGE_SHOTS = 3
 """Images a class, at the median, from which on ridge is better than mean directions: it was on digits, clothing and emoji."""

@@ -13,12 +13,12 @@ from headstart.core.records import Record
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.evaluation.episodes import EpisodeAccuracy, episode_accuracy
-from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.gallery.ground import DEFAULT, background_of
 from headstart.gallery.matching import match
-from headstart.planning.inputs import input_pixels_for
+from headstart.gallery.state import DEFAULT, background_of
+from headstart.planning.input_size import input_pixels_for
+from headstart.training.episodes import Episodes, draw_episodes
 
 SHOTS = (1, 2, 3, 5, 10)
 QUERIES = 5

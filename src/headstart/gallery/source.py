@@ -11,8 +11,8 @@ from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.parts import image_set
-from headstart.data.source_rows import SourceRows, sifted_sources, source_listings
+from headstart.data.sources.labeled_rows import SourceRows, cleaned_sources, raw_sources
+from headstart.data.split_assignment import image_set
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def source_at(place: str) -> Source:
     Raises:
         DataError: The place cannot be used, holds feature vectors, or has no labeled image that can be read.
     """
-    listings = source_listings(place)
+    listings = raw_sources(place)
     if listings[0].images.embedded:
         raise DataError(f"{place} holds feature vectors, and a gallery takes pictures. Name a source of pictures.")
-    sources = sifted_sources([(), listings])
+    sources = cleaned_sources([(), listings])
     classes = tuple(sorted(set[str]().union(*(source.class_names for source in sources))))
     if not classes:
         raise DataError(f"{place} has no labeled image that can be read. Name another source.")

@@ -8,15 +8,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.data.augmentation.views import ViewName
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName
 from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength, reversed_gradient
 from headstart.methods._staged import Staged
 from headstart.methods.base import Need
-from headstart.training.domains import Discriminator
+from headstart.training.domain_streams import Discriminator
 from headstart.training.learner import Classifier
-from headstart.training.pool import streams_with_pool
+from headstart.training.unlabeled_streams import streams_with_pool
 
 Ratio: TypeAlias = Annotated[int, Field(ge=1, le=7)]
 Weight: TypeAlias = Annotated[float, Field(ge=0, le=100)]

@@ -10,7 +10,7 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods._staged import Staged
 from headstart.methods.base import Need
-from headstart.training.domains import streams_by_domain
+from headstart.training.domain_streams import streams_by_domain
 from headstart.training.ramps import linear_ramp
 
 PenaltyWeight: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000)]

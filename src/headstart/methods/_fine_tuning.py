@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
+from headstart.data.augmentation.views import ViewName, view_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._staged import Staged
 from headstart.methods.base import GradientMethod, Need

@@ -13,9 +13,9 @@ from headstart.data.folds import Fold
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.features.out_of_fold import out_of_fold
 from headstart.features.representation import Blocks
-from headstart.features.temperature import fit_temperature
+from headstart.heads.out_of_fold import out_of_fold
+from headstart.heads.temperature import fit_temperature
 from headstart.methods.base import Method
 from headstart.methods.heads import Head
 from headstart.methods.model import Model

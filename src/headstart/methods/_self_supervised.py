@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.data.augmentation.two_views import two_views
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.two_views import two_views
 from headstart.methods._handover import handed_over
 from headstart.methods.base import GradientMethod
 from headstart.methods.model import Model

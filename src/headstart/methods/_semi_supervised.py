@@ -10,18 +10,18 @@ from pydantic import Field
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
+from headstart.data.augmentation.views import ViewName
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName
-from headstart.features.graph import Graph, neighbor_graph
-from headstart.features.pool import Pool, pool_of
 from headstart.features.representation import Blocks
+from headstart.heads.neighbor_graph import Graph, neighbor_graph
+from headstart.heads.unlabeled_pool import UnlabeledPool, unlabeled_pool
 from headstart.methods._staged import Staged
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import GraphHead, Head
 from headstart.methods.model import Model
-from headstart.training.pool import streams_with_pool
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import streams_with_pool
 
 Ratio: TypeAlias = Annotated[int, Field(ge=1, le=7)]
 
@@ -62,14 +62,14 @@ class SemiSupervisedProbe(Method):
     blocks: Blocks = "stages+pixels"
 
     @abstractmethod
-    def head_of(self, pool: Pool) -> tuple[Head, float]:
+    def head_of(self, pool: UnlabeledPool) -> tuple[Head, float]:
         """The head and its temperature, fitted to labeled and unlabeled rows."""
 
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; unlabeled rows are read as well, and of `training` the seed alone is used."""
         check_needs(self, task, backbone)
-        head, temperature = self.head_of(pool_of(task, backbone, self.blocks, training.seed))
+        head, temperature = self.head_of(unlabeled_pool(task, backbone, self.blocks, training.seed))
         return Model(backbone, head, temperature, task.classes)
 
 
@@ -83,11 +83,11 @@ class GraphProbe(SemiSupervisedProbe):
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
 
     @abstractmethod
-    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
+    def probs(self, pool: UnlabeledPool, graph: Graph, labels: Integers) -> Floats:
         """Class probabilities of the graph's rows, float [row, class], from int64 labels [row], some of them `UNLABELED`."""
 
     @final
-    def head_of(self, pool: Pool) -> tuple[GraphHead, float]:
+    def head_of(self, pool: UnlabeledPool) -> tuple[GraphHead, float]:
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:

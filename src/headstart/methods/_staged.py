@@ -10,10 +10,10 @@ from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task
 from headstart.methods.base import GradientMethod
 from headstart.training.depth import Depth, stages_behind
-from headstart.training.domains import check_rows_a_step
+from headstart.training.domain_streams import check_rows_a_step
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 class Staged(GradientMethod):

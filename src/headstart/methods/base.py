@@ -22,18 +22,18 @@ from headstart.core.seeds import seed_for
 from headstart.core.types import Floats
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.features.transport import WITHOUT_POT
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.shift.transport import WITHOUT_POT
 from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
-from headstart.training.domains import domains_of, joined
+from headstart.training.domain_streams import domains_of, joined
+from headstart.training.gradual_unfreezing import GradualUnfreezing
 from headstart.training.held_out import held_out
 from headstart.training.learner import Classifier, Learner
+from headstart.training.learning_rate_finder import LearningRateCurve, learning_rate_curve
 from headstart.training.loop import train
-from headstart.training.rate_finder import RateCurve, rate_curve
-from headstart.training.rungs import Rungs
 from headstart.training.settings import Training
 
 Need = Literal[
@@ -174,7 +174,7 @@ class GradientMethod(Method):
         learner = self._built(part, backbone, training)
         streams = self._fed(task, backbone)
         if isinstance(learner, Classifier) and stages:
-            rungs = Rungs(learner, stages, self.losses, training, workspace, self.after_step)
+            rungs = GradualUnfreezing(learner, stages, self.losses, training, workspace, self.after_step)
             learner = rungs.climbed_while_better(streams, fold) if fold else rungs.climbed(streams)
         else:
             learner = train(learner, streams, self.losses, training, workspace, self.after_step)
@@ -212,11 +212,11 @@ class GradientMethod(Method):
         streams, num_rows = self._fed(few, backbone), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
-            return building + Rungs(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
+            return building + GradualUnfreezing(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
         return building + cost_probe(learner, streams, self.losses, training, num_rows)
 
     @final
-    def rate_curve(self, task: Task, backbone: Backbone, training: Training) -> RateCurve:
+    def rate_curve(self, task: Task, backbone: Backbone, training: Training) -> LearningRateCurve:
         """The loss at growing step sizes, and the step size that follows; where training goes on in turns, of the first one.
 
         Args:
@@ -236,7 +236,7 @@ class GradientMethod(Method):
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             learner.freeze_up_to(stages[0])
-        return rate_curve(learner, self._fed(task, backbone), self.losses, training, self.after_step)
+        return learning_rate_curve(learner, self._fed(task, backbone), self.losses, training, self.after_step)
 
 
 def deployed(learner: Any, task: Task) -> Model:

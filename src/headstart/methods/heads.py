@@ -10,16 +10,16 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
+from headstart.core.rows import linear_scores, parts, unit_rows
 from headstart.core.types import Floats, Integers
-from headstart.features.chart import Chart
 from headstart.features.feature_set import FeatureSet
-from headstart.features.graph import nearest
-from headstart.features.lift import Lift
-from headstart.features.pool import Pool
-from headstart.features.principal_axes import Projection
 from headstart.features.representation import BLOCKS, Blocks, Representation
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.rows import linear_scores, parts, unit_rows
+from headstart.heads.kernel_map import KernelMap
+from headstart.heads.neighbor_graph import nearest
+from headstart.heads.principal_components import PrincipalComponents
+from headstart.heads.ridge import fit_ridge
+from headstart.heads.unlabeled_pool import UnlabeledPool
+from headstart.shift.projection import Projection
 
 
 class Head(Protocol):
@@ -142,13 +142,13 @@ class GraphHead:
         num_neighbors: How many are asked.
     """
 
-    projection: Projection
+    projection: PrincipalComponents
     rows: Floats = field(repr=False)
     probs: Floats = field(repr=False)
     num_neighbors: int
 
     @classmethod
-    def of(cls, pool: Pool, probs: Floats, num_neighbors: int) -> GraphHead:
+    def of(cls, pool: UnlabeledPool, probs: Floats, num_neighbors: int) -> GraphHead:
         """The head that asks all rows of a pool; `probs` is float [row, class]."""
         return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
 
@@ -164,7 +164,7 @@ class GraphHead:
 
 
 @dataclass(frozen=True)
-class ChartHead:
+class ProjectedHead:
     """scores = rows of a chart, lifted in turn, @ weight + bias.
 
     Attributes:
@@ -174,8 +174,8 @@ class ChartHead:
         bias: [class].
     """
 
-    chart: Chart
-    lifts: tuple[Lift, ...]
+    chart: Projection
+    lifts: tuple[KernelMap, ...]
     weight: Floats = field(repr=False)
     bias: Floats = field(repr=False)
 
@@ -272,16 +272,16 @@ def _neighbors(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
 
 
 def _graph(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    projection = Projection(_representation_from(arrays, settings["blocks"]), arrays["axes"])
+    projection = PrincipalComponents(_representation_from(arrays, settings["blocks"]), arrays["axes"])
     return GraphHead(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
 
 
 def _chart(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
     blocks = settings["blocks"]
-    chart = Chart(None if blocks is None else _representation_from(arrays, blocks), arrays["axes"], arrays["offset"])
+    chart = Projection(None if blocks is None else _representation_from(arrays, blocks), arrays["axes"], arrays["offset"])
     gammas = enumerate(settings["gammas"])
-    lifts = tuple(Lift(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
-    return ChartHead(chart, lifts, arrays["weight"], arrays["bias"])
+    lifts = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
+    return ProjectedHead(chart, lifts, arrays["weight"], arrays["bias"])
 
 
 def _mean(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:

@@ -15,25 +15,25 @@ from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
+from headstart.core.rows import linear_scores
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.features.class_statistics import compact, with_absent_classes
-from headstart.features.episodes import Episodes, draw_episodes
 from headstart.features.extract import features_of
-from headstart.features.out_of_fold import inner_folds
-from headstart.features.pool import NUM_AXES
-from headstart.features.principal_axes import Projection
 from headstart.features.representation import Blocks
-from headstart.features.rows import linear_scores
-from headstart.features.whitening import within_class_whitening
+from headstart.heads.class_statistics import compact, with_absent_classes
+from headstart.heads.out_of_fold import inner_folds
+from headstart.heads.principal_components import PrincipalComponents
+from headstart.heads.unlabeled_pool import NUM_AXES
+from headstart.heads.whitening import within_class_whitening
 from headstart.losses.episodic import episode_loss, prototypes
 from headstart.methods._probe import held_out_temperature
 from headstart.methods.base import Method
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.training.episodes import Episodes, draw_episodes
 from headstart.training.inner_loop import Parameters
 from headstart.training.meta_training import EpisodeRows, meta_trained
 from headstart.training.settings import Training
@@ -188,7 +188,7 @@ class MetaLearner(Method):
         """See `Method.fit`; of `training` the seed alone is used."""
         train, seed = task.train, training.seed
         features = features_of(train, backbone)
-        projection = Projection.scaled(features, self.blocks, NUM_AXES, seed)
+        projection = PrincipalComponents.scaled(features, self.blocks, NUM_AXES, seed)
         rows, labels = projection.rows(features), train.labels
         parameters = self.meta_train(rows, labels, numbered_domains(train), seed)
 

@@ -22,9 +22,9 @@ from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import Record, write_atomically
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
-from headstart.features.acquaintance import Acquaintance
 from headstart.features.extract import features_of
 from headstart.methods.heads import Head, head_from
+from headstart.novelty.detector import NoveltyDetector
 
 CANNOT_JUDGE = (
     "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
@@ -82,7 +82,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     shares: tuple[float, ...] = ()
     base: Model | None = None
-    acquaintance: Acquaintance | None = None
+    acquaintance: NoveltyDetector | None = None
 
     def scores(self, images: ImageSet) -> Floats:
         """Scores without partners; softmax of scores over the temperature gives probabilities.
@@ -138,7 +138,7 @@ class Model:
         return self.witness.acquaintance.least if self.witness and self.witness.acquaintance else 1.0
 
     def familiarity(self, images: ImageSet) -> Floats:
-        """How familiar images look, each judged for itself; see `Acquaintance.familiarity`.
+        """How familiar images look, each judged for itself; see `NoveltyDetector.familiarity`.
 
         Args:
             images: Pictures, or feature vectors.
@@ -234,12 +234,12 @@ class Model:
         return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, acquaintance)
 
 
-def _read(folder: Path) -> tuple[Card, Head, Acquaintance | None]:
+def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     """What lies in a model's own folder, its network aside."""
     try:
         card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
         head = head_from(load_file(folder / "head.safetensors"), card.head)
-        remembered = Acquaintance.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
+        remembered = NoveltyDetector.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
     except DataError:
         raise
     except KeyError as error:

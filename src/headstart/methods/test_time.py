@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from headstart.core.errors import DataError, PlanError, did_you_mean
+from headstart.data.augmentation.views import View
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import View
 from headstart.losses.entropy import mean_entropy
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from headstart.core.records import Record
 from headstart.methods import METHODS
-from headstart.planning.decision import Rung
 from headstart.planning.plan import Partner
+from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
 Family = Literal["chance", "canary", "transfer", "scratch"]
@@ -83,9 +83,9 @@ class Candidate(Record):
         """What its fit depends on: everything but the family, which is only what the fit stands for."""
         return self.model_dump(mode="json", exclude={"family"})
 
-    def rung(self, **facts: Any) -> Rung:
+    def rung(self, **facts: Any) -> CandidateResult:
         """The rung that says what became of the candidate."""
-        return Rung(
+        return CandidateResult(
             name=self.name,
             family=self.family,
             pretrained=self.pretrained,

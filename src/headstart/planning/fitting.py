@@ -13,14 +13,14 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
-from headstart.data.domains import only_sources
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
+from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.features.extract import settled
 from headstart.methods.model import Model
-from headstart.planning.acquainting import acquainted
 from headstart.planning.candidate import Candidate, Family
-from headstart.planning.judge import fit_rows, fold_inputs, judge
+from headstart.planning.cross_validation import cross_validate, fit_rows, fold_inputs
+from headstart.planning.detector_fitting import with_detector
 from headstart.planning.plan import Plan
 
 
@@ -89,7 +89,7 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     untouched = {backbone.weights_hash, *(one.weights_hash for one in own.values())}
     model = replace(model, partners=tuple(partners), shares=plan.shares)
     held = task.labeled.take(task.folds[0].held) if plan.hold_out else None
-    model = acquainted(model, task.restricted_to(rows), untouched, held)
+    model = with_detector(model, task.restricted_to(rows), untouched, held)
     shown = task.labeled if len(task.labeled) else task.pool
     if not shown.images.embedded:
         settled(shown, model.backbone)  # what has been trained has not been run yet
@@ -122,7 +122,7 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
     Raises:
         PlanError: A fold broke down.
     """
-    judged = judge(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
+    judged = cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
     if judged.predictions is None:
         raise PlanError(f"{judged.rung.name}: {judged.rung.reason}")
     return judged.predictions

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.core.evaluation import Confusion, ReliabilityBin
-from headstart.planning.decision import LearningCurve
+from headstart.planning.results import LearningCurve
 from headstart.report.axis import Axis
-from headstart.training.rate_finder import RateCurve
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 MOST_CELLS = 30
 """Above so many classes a heatmap cannot be read, and the most frequent confusions are listed instead."""
@@ -116,7 +116,7 @@ class RateChart:
     chosen: Mark
 
 
-def rate_chart(curve: RateCurve) -> RateChart:
+def rate_chart(curve: LearningRateCurve) -> RateChart:
     """The drawing of a rate curve, on a logarithmic axis of step sizes; what lies above twice the first loss is cut off."""
     width, height, left, right, top, bottom = 640.0, 270.0, 52.0, 600.0, 22.0, 226.0
     ceiling = max(2 * curve.losses[0], 1.5 * min(curve.losses))

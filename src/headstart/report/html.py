@@ -17,10 +17,10 @@ from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
-from headstart.planning.decision import Decision
+from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
-from headstart.report.domains import SHOWN, domain_panels
+from headstart.report.domain_panels import SHOWN, domain_panels
 from headstart.report.numbers import FILTERS
 from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of
 from headstart.report.source import Reported

@@ -14,12 +14,12 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.adjustment import Adjustment
-from headstart.planning.decision import Decision
+from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan
-from headstart.planning.ranking import Ranking
-from headstart.planning.source_ranking import SourceRanking
-from headstart.training.rate_finder import RateCurve
+from headstart.planning.ranking.ranking import Ranking
+from headstart.planning.results import Decision
+from headstart.planning.sources.source_ranking import SourceRanking
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 
 class Reported(Protocol):
@@ -42,7 +42,7 @@ class Reported(Protocol):
         """The verdict and what was tried for it."""
 
     @property
-    def rate_curve(self) -> RateCurve | None:
+    def rate_curve(self) -> LearningRateCurve | None:
         """How the step size was found."""
 
     @property

@@ -22,13 +22,13 @@ from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods.model import Model
 from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.adjustment import Adjustment
-from headstart.planning.decision import Decision
+from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan
-from headstart.planning.ranking import Ranking
-from headstart.planning.source_ranking import SourceRanking
+from headstart.planning.ranking.ranking import Ranking
+from headstart.planning.results import Decision
+from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.runs.predicting import predict_files
-from headstart.training.rate_finder import RateCurve
+from headstart.training.learning_rate_finder import LearningRateCurve
 
 Kind = TypeVar("Kind", bound=Record)
 STAGES = {
@@ -59,7 +59,7 @@ FILES: dict[type[Record], str] = {
     Plan: "plan.toml",
     PseudoLabelAudit: "pool_audit.json",
     Ranking: "ranking.json",
-    RateCurve: "rate_curve.json",
+    LearningRateCurve: "rate_curve.json",
     SourceRanking: "sources.json",
     TaskSummary: "task.json",
 }
@@ -109,7 +109,7 @@ class Run:
     """What was tried on the run that this one was adjusted from; None for other runs."""
     extension = _Part(Extension)
     """Gains and losses against the run that this one extends; None for other runs."""
-    rate_curve = _Part(RateCurve)
+    learning_rate_curve = _Part(LearningRateCurve)
     """None where the learning-rate finder was not asked for."""
     forgetting = _Part(Forgetting)
     """None where the run started from no other run whose test images were at hand."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
-from headstart.backbones.learned import FILE as LEARNED
+from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.folders import cache_folder
 from headstart.core.predictions import Predictions

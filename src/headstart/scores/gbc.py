@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.features.class_statistics import class_means, compact
 from headstart.features.feature_set import LabeledFeatures
+from headstart.heads.class_statistics import class_means, compact
 
 DIMENSIONS = 64
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from headstart.features.class_statistics import compact, expected_log_prediction
 from headstart.features.feature_set import LabeledFeatures
+from headstart.heads.class_statistics import compact, expected_log_prediction
 
 
 def leep(labeled: LabeledFeatures) -> float | None:

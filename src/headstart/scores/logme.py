@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.core.linear_algebra import RowSpace, row_space, row_space_of_gram
 from headstart.core.types import Floats, Integers
-from headstart.features.class_statistics import compact, one_hot
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import RowSpace, row_space, row_space_of_gram
+from headstart.heads.class_statistics import compact, one_hot
 from headstart.scores import ranking
 
 GRID = 120

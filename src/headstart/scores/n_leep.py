@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from headstart.core.linear_algebra import RowSpace
 from headstart.core.types import Floats
-from headstart.features.class_statistics import compact, expected_log_prediction
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import RowSpace
+from headstart.heads.class_statistics import compact, expected_log_prediction
 
 ENERGY = 0.8
 MOST_COMPONENTS = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.features.class_statistics import compact, one_hot
 from headstart.features.feature_set import LabeledFeatures
+from headstart.heads.class_statistics import compact, one_hot
 
 
 def nce(labeled: LabeledFeatures) -> float | None:

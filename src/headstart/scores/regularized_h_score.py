@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.features.class_statistics import class_means, compact
+from headstart.core.linear_algebra import shrinkage_intensity
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.linear_algebra import shrinkage_intensity
+from headstart.heads.class_statistics import class_means, compact
 
 
 def regularized_h_score(labeled: LabeledFeatures) -> float | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from headstart.core.types import Floats
-from headstart.features.class_statistics import compact
 from headstart.features.feature_set import LabeledFeatures
-from headstart.features.ridge_solver import RidgeFit, fit_ridge
-from headstart.features.temperature import row_losses
+from headstart.heads.class_statistics import compact
+from headstart.heads.ridge import RidgeFit, fit_ridge
+from headstart.heads.temperature import row_losses
 from headstart.scores import ranking
 
 

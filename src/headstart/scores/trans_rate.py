@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.types import Floats, Integers
-from headstart.features.class_statistics import compact
 from headstart.features.feature_set import LabeledFeatures
+from headstart.heads.class_statistics import compact
 
 DISTORTION = 1e-4
 

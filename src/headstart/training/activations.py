@@ -20,7 +20,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
 from headstart.core.types import Bytes, Integers
 from headstart.data.streams import Stream
-from headstart.training.kept import kept
+from headstart.training.memmap_cache import kept
 from headstart.training.pictures import Pictures
 
 CHUNK_ROWS = 256

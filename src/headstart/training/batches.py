@@ -15,9 +15,9 @@ from headstart.backbones.boundary import Boundary
 from headstart.backbones.trace import Layout
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.types import UNLABELED, Integers
+from headstart.data.augmentation.views import View
 from headstart.data.streams import Stream, rows_of_step
 from headstart.data.transforms import Transform
-from headstart.data.views import View
 from headstart.training.activations import Activations
 from headstart.training.mixing import mixed
 from headstart.training.pictures import Pictures

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from headstart.core.types import Floats
+from headstart.data.augmentation.views import View
 from headstart.data.folds import Fold, stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.data.views import View
-from headstart.features.temperature import fit_temperature, row_losses
+from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.training.batches import Batches
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training

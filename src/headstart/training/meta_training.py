@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from headstart.core.errors import TrainingError
-from headstart.features.episodes import Episodes
+from headstart.training.episodes import Episodes
 from headstart.training.inner_loop import Parameters
 
 

@@ -10,7 +10,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes
 from headstart.data.images import ImageSet
 from headstart.data.transforms import Transform
-from headstart.training.kept import kept
+from headstart.training.memmap_cache import kept
 
 IN_MEMORY_BYTES = 1_000_000_000
 CHUNK_ROWS = 1024

@@ -10,13 +10,13 @@ from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
-from headstart.planning import adjust as adjusting
-from headstart.planning.adjustment import Adjustment
-from headstart.planning.evidence import Evidence, gathered
+from headstart.planning.cross_validation import cross_validate, fold_inputs
 from headstart.planning.fitting import backbone_of, candidate_of
-from headstart.planning.judge import fold_inputs, judge
-from headstart.planning.learned_labels import check_not_learned
-from headstart.planning.search import check_budget, check_folds
+from headstart.planning.improving import adjust as adjusting
+from headstart.planning.improving.adjustment import Adjustment
+from headstart.planning.improving.fit_evidence import FitEvidence, gathered
+from headstart.planning.improving.search import check_budget, check_folds
+from headstart.planning.label_contamination import check_contamination
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
@@ -58,7 +58,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
         Workspace(Path(out)).claim_adjustment(run.folder, minutes)
     task = unchanged_task_of(run)
     check_folds(task)
-    check_not_learned(task, run.plan.networks)
+    check_contamination(task, run.plan.networks)
     steps = Workspace(run.folder).sharing_steps
     with stage("looking at the run"):
         spent = _seconds_of_judging(run, task, steps)
@@ -79,17 +79,17 @@ def _seconds_of_judging(run: Run, task: Task, steps: Steps) -> float:
 
     def make(_: Path) -> JudgingTime:
         begun = time.perf_counter()
-        judge(task, candidate_of(run.plan), backbone_of(run.plan), task.folds, steps)
+        cross_validate(task, candidate_of(run.plan), backbone_of(run.plan), task.folds, steps)
         return JudgingTime(seconds=time.perf_counter() - begun)
 
     return steps.run("look", {"task": task.fingerprint, "plan": run.plan.to_dict()}, JudgingTime, make).seconds
 
 
-def _evidence_of(run: Run, task: Task, steps: Steps) -> Evidence:
+def _evidence_of(run: Run, task: Task, steps: Steps) -> FitEvidence:
     plan = run.plan
     backbone, candidate = backbone_of(plan), candidate_of(plan)
     model = None if run.failure else run.model
-    judged = judge(task, candidate, backbone, task.folds, steps)
+    judged = cross_validate(task, candidate, backbone, task.folds, steps)
     name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
     if plan.hold_out:
         name = steps.stem("fold", fold_inputs(task, candidate.alone, backbone, 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from headstart.core.progress import stage
-from headstart.data.splitting import read_task
+from headstart.data.reading import read_task
 from headstart.data.task import Task
 
 Data: TypeAlias = Task | str | Path

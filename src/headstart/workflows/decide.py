@@ -17,22 +17,22 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
-from headstart.data.domains import only_sources, with_stand_in
+from headstart.data.sources.task_with_sources import only_sources, with_stand_in
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import check_needs, settings_of
-from headstart.planning import decide as deciding
+from headstart.novelty.open_set import open_set_finding
 from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.climbing import FEW_LABELS, Wishes
-from headstart.planning.decision import Decision
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.deciding import decide as deciding
+from headstart.planning.deciding.schedule import FEW_LABELS, Options
+from headstart.planning.input_size import input_pixels_for
 from headstart.planning.plan import Partner, Plan, Rejected
-from headstart.planning.rank import check_candidates, rank
-from headstart.planning.ranking import Ranking
-from headstart.planning.source_ranking import SourceRanking
-from headstart.planning.sources import judge_sources_by
-from headstart.planning.strangers import strangers_in
+from headstart.planning.ranking.rank import check_candidates, rank
+from headstart.planning.ranking.ranking import Ranking
+from headstart.planning.results import Decision
+from headstart.planning.sources.source_ranking import SourceRanking
+from headstart.planning.sources.source_selection import judge_sources_by
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Data, Names, many, split_settings, task_from
 from headstart.workflows.rank import cards_named
@@ -57,9 +57,9 @@ class Request(Record):
     per_class: int | None = None
 
     @property
-    def wishes(self) -> Wishes:
+    def wishes(self) -> Options:
         """What the decision must keep to."""
-        return Wishes(self.method, *split_settings(self.settings), self.only)  # type: ignore[arg-type]
+        return Options(self.method, *split_settings(self.settings), self.only)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Refuse what no data could fulfil.
@@ -291,7 +291,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
 
     with stage("adapting"):
         found = steps.run("adapt", inputs, Adaptation, adaptation)
-        strangers = strangers_in(task, backbone)
+        strangers = open_set_finding(task, backbone)
     if strangers:
         found = found.model_copy(update={"findings": (*found.findings, strangers)})
     workspace.write(found)
@@ -302,7 +302,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
 
 
-def _check_wishes(wishes: Wishes, minutes: float | None) -> None:
+def _check_wishes(wishes: Options, minutes: float | None) -> None:
     if wishes.only == "scratch":
         raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
     if wishes.training and wishes.method is None and minutes is None:

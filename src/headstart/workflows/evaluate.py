@@ -10,7 +10,7 @@ from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
 from headstart.evaluation import protocols
@@ -65,7 +65,7 @@ def _evaluation_on(run: Run, place: str) -> Evaluation:
     return evaluation
 
 
-def _labels(listing: Listing, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
+def _labels(listing: RawDataset, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
     number = {name: index for index, name in enumerate(classes)}
     names = [str(listing.labels[row]) for row in rows]
     unknown = next((name for name in names if name not in number), None)
@@ -75,7 +75,7 @@ def _labels(listing: Listing, rows: Integers, classes: tuple[str, ...], place: s
     return np.array([number[name] for name in names], np.int64)
 
 
-def _groups(listing: Listing, rows: Integers) -> Integers:
+def _groups(listing: RawDataset, rows: Integers) -> Integers:
     names = [listing.groups[row] or f"\0{row}" for row in rows]
     _, groups = np.unique(names, return_inverse=True)
     return groups.astype(np.int64)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.backbones.learned import learned_in
+from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import fingerprint_of
+from headstart.core.rows import Rows
 from headstart.data.additions import Addition, all_of, read_addition
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
@@ -20,8 +21,7 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
-from headstart.features.ridge_memory import RidgeMemory
-from headstart.features.rows import Rows
+from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods import METHODS
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
@@ -75,7 +75,7 @@ def extend(run: Run | str | Path, place: str | Path, *, out: str | Path | None =
     with stage("evaluating"):
         _Extended(run, addition, extended, tests, with_old_images=task is not None).write(workspace)
     memory.save(workspace.path(MEMORY))
-    workspace.write_learned(learned_in(run.folder))
+    workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held.content_keys))
     extended.save(workspace.model_folder)
     return finish(workspace)
@@ -107,7 +107,7 @@ def remember(run: Run | str | Path) -> Path:
             raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
         workspace.write_known(_known_to(run, task, _tests_of(run, task)))
         rows = task.labeled
-        RidgeMemory.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
+        RidgeStatistics.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
     return path
 
 
@@ -203,18 +203,18 @@ def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
     return features.penultimate if head.representation is None else head.representation.rows(features)
 
 
-def _joint_memory(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeMemory:
+def _joint_memory(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
     """Of old and new rows."""
     learn, path = addition.learn, run.folder / MEMORY
     if task is not None:
         every = all_of([task.labeled, learn], learn.classes)
-        return RidgeMemory.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
+        return RidgeStatistics.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
     if not path.exists():
         raise DataError(
             f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
             f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
         )
-    return RidgeMemory.load(path).joined(RidgeMemory.of(_rows(learn, model, head), learn.labels, learn.num_classes))
+    return RidgeStatistics.load(path).joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
 
 
 def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:

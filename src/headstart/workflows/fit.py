@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones.learned import learned_by
+from headstart.backbones.label_contamination import labels_learned_by
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
 from headstart.core.errors import TrainingError
@@ -19,10 +19,10 @@ from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods import METHODS
 from headstart.planning.fitting import fit_plan, out_of_fold
-from headstart.planning.learned_labels import check_not_learned
+from headstart.planning.label_contamination import check_contamination
+from headstart.planning.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
-from headstart.planning.pool_audit import audited
-from headstart.planning.rates import with_found_rate
+from headstart.planning.unlabeled_audit import audited
 from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Findings, Run
@@ -96,7 +96,7 @@ def fit(
 
 def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False) -> Run:
     """The run of a plan on its task; see `fit`."""
-    plan, curve = with_found_rate(task, plan) if find_rate else (plan, None)
+    plan, curve = with_found_learning_rate(task, plan) if find_rate else (plan, None)
     workspace = Workspace(fit_and_evaluate(task, plan, out).folder)
     write_findings(workspace, task)
     if curve is not None:
@@ -126,7 +126,7 @@ def write_findings(workspace: Workspace, task: Task) -> None:
 
 def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> Run:
     """The run with its model, evaluation and predictions, but without findings and report; see `fit`."""
-    check_not_learned(task, plan.networks, judged=False)
+    check_contamination(task, plan.networks, judged=False)
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
     workspace = Workspace.named(out, Path("runs") / task.name, [inputs["plan"], inputs["task"]])
     workspace.claim_fit(inputs)
@@ -160,7 +160,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> R
 def _learned(task: Task, plan: Plan) -> set[str]:
     """Content keys of the images whose labels the network of a fit has learned, those that it knew before included."""
     method = METHODS.get(plan.method["kind"])
-    known = set(learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
+    known = set(labels_learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
     if method.cost != "gradient" or method.label_free:
         return known
     parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]

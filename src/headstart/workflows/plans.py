@@ -12,7 +12,7 @@ from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
 from headstart.planning.fitting import task_of_plan
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
 from headstart.planning.plan import Plan
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training

@@ -13,13 +13,13 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.data.channel_statistics import channel_statistics
-from headstart.data.pretraining_source import source_listing, source_task
+from headstart.data.sources.pretraining import source_listing, source_task
 from headstart.data.task import Task
 from headstart.data.transforms import Transform
 from headstart.methods import method_from
 from headstart.methods.base import Method, check_needs, settings_of
 from headstart.planning.fitting import backbone_of
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.input_size import input_pixels_for
 from headstart.planning.plan import Plan
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace

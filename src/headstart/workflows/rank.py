@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from headstart.backbones.catalog import card_of, pretrained, provider_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
-from headstart.data.domains import with_stand_in
+from headstart.data.sources.task_with_sources import with_stand_in
 from headstart.data.task import Task
-from headstart.planning.learned_labels import check_not_learned
-from headstart.planning.rank import rank as rank_cards
-from headstart.planning.ranking import Ranking
+from headstart.planning.label_contamination import check_contamination
+from headstart.planning.ranking.rank import rank as rank_cards
+from headstart.planning.ranking.ranking import Ranking
 from headstart.workflows.arguments import Data, Names, task_from
 
 
@@ -69,7 +69,7 @@ def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrai
 
 def _knows(card: Pretrained, task: Task) -> bool:
     try:
-        check_not_learned(task, [(card.name, "pretrained")])
+        check_contamination(task, [(card.name, "pretrained")])
     except PlanError:
         return True
     return False

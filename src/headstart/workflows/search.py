@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.planning import search as searching
+from headstart.planning.improving import search as searching
+from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
-from headstart.planning.study import Found
 from headstart.runs.run import list_runs
 from headstart.runs.workspace import shared_steps
 from headstart.workflows.arguments import Data, Names

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import VALIDATORS
 
 NUM_TARGET, NUM_HELD, NUM_SOURCE, NUM_CLASSES, WIDTH = 61, 37, 43, 5, 7
@@ -25,12 +25,12 @@ def probs_of(labels: np.ndarray, skill: float, random: np.random.Generator) -> n
     return softmax(skill * np.eye(NUM_CLASSES)[labels] + random.normal(size=(len(labels), NUM_CLASSES)), axis=1)
 
 
-def evidence(seed: int, skill: float) -> AdaptedEvidence:
+def evidence(seed: int, skill: float) -> ValidatorInputs:
     """What a candidate of that skill shows, next to others that are good."""
     random = np.random.default_rng(seed)
     labels, held, source = (random.integers(0, NUM_CLASSES, num) for num in (NUM_TARGET, NUM_HELD, NUM_SOURCE))
     weights = random.gamma(2.0, size=NUM_HELD)
-    return AdaptedEvidence(
+    return ValidatorInputs(
         target_probs=probs_of(labels, skill, random),
         source_only_probs=probs_of(labels, 4.0, random),
         ensemble_probs=probs_of(labels, 6.0, random),
@@ -60,7 +60,7 @@ def test_neither_order_nor_names_matter(name, seed, skill):
     random = np.random.default_rng(seed + 1)
     target, held, source, classes = (random.permutation(num) for num in (NUM_TARGET, NUM_HELD, NUM_SOURCE, NUM_CLASSES))
     renamed = np.argsort(classes)
-    other = AdaptedEvidence(
+    other = ValidatorInputs(
         target_probs=given_one.target_probs[target][:, classes],
         source_only_probs=given_one.source_only_probs[target][:, classes],
         ensemble_probs=given_one.ensemble_probs[target][:, classes],

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.stats import entropy as entropy_of
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import VALIDATORS
 
 TARGET = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.25, 0.5, 0.25]])
 SOURCE_ONLY = np.array([[0.95, 0.05, 0.0], [0.02, 0.03, 0.95], [0.1, 0.8, 0.1]])
 ENSEMBLE = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.8, 0.1]])
 HELD = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.1, 0.2, 0.7], [0.1, 0.7, 0.2]])
-BY_HAND = AdaptedEvidence(
+BY_HAND = ValidatorInputs(
     target_probs=TARGET,
     source_only_probs=SOURCE_ONLY,
     ensemble_probs=ENSEMBLE,
@@ -29,7 +29,7 @@ BY_HAND = AdaptedEvidence(
 )
 
 
-def value(name: str, evidence: AdaptedEvidence = BY_HAND) -> float:
+def value(name: str, evidence: ValidatorInputs = BY_HAND) -> float:
     return VALIDATORS.get(name)(evidence)
 
 

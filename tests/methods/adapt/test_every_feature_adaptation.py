@@ -14,7 +14,7 @@ from headstart.core.errors import DataError
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import METHODS, method_from
-from headstart.methods._adapted import FeatureAdaptation
+from headstart.methods._feature_adaptation import FeatureAdaptation
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 

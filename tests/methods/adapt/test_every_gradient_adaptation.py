@@ -12,10 +12,10 @@ from two_domains import picture_task
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
+from headstart.core.rows import linear_scores
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.rows import linear_scores
+from headstart.heads.ridge import fit_ridge
 from headstart.methods import METHODS, base, method_from
 from headstart.methods.base import GradientMethod
 from headstart.methods.model import Model

@@ -37,7 +37,7 @@ from headstart.methods.adapt.mcd import Mcd
 from headstart.methods.adapt.mdd import Mdd
 from headstart.methods.adapt.shot import Centroids, Shot
 from headstart.training.batches import Batch
-from headstart.training.domains import Discriminator
+from headstart.training.domain_streams import Discriminator
 
 LABELS = torch.tensor([0, 1, 2, 1, 0])
 

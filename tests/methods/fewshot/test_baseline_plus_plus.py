@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import softmax
 
 from headstart.features.feature_set import FeatureSet
-from headstart.features.temperature import row_losses
+from headstart.heads.temperature import row_losses
 from headstart.methods.fewshot.baseline_plus_plus import BaselinePlusPlus
 
 

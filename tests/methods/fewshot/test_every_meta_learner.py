@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from headstart.evaluation.episodes import correct_queries
-from headstart.features.episodes import draw_episodes
 from headstart.losses.episodic import cosine_logits, prototypes
 from headstart.methods import METHODS, method_from
 from headstart.methods.meta_learner import EpisodeDraw, MetaLearner
+from headstart.training.episodes import draw_episodes
 from headstart.training.inner_loop import Parameters
 from headstart.training.meta_training import EpisodeRows
 

@@ -11,7 +11,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.features.source_classes import source_given_target
+from headstart.heads.source_classes import source_given_target
 from headstart.methods.finetune.co_tuning import CoTuning
 from headstart.training.settings import Training
 

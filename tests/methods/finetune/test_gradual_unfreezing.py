@@ -9,20 +9,20 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.methods.finetune.gradual_unfreezing import GradualUnfreezing
-from headstart.training import rungs
+from headstart.training import gradual_unfreezing
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
 
 def test_stages_are_unfrozen_in_turn_the_last_first(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[list[str]] = []
-    whole = rungs.train
+    whole = gradual_unfreezing.train
 
     def watched(learner: Classifier, *rest: object) -> object:
         trained.append([group.name for group in learner.rate_groups()])
         return whole(learner, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rungs, "train", watched)
+    monkeypatch.setattr(gradual_unfreezing, "train", watched)
     model = GradualUnfreezing().fit(task, pretrained, Training(epochs=2, batch_size=7))
     assert trained == [["blocks.2", "head"], ["blocks.1", "blocks.2", "head"]]
     before, after = pretrained.module.state_dict(), model.backbone.module.state_dict()

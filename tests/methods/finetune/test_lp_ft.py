@@ -13,11 +13,11 @@ from headstart.features.extract import features_of
 from headstart.methods import base
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.probe.ridge import Ridge
+from headstart.training import gradual_unfreezing
 from headstart.training import held_out as held_out_module
-from headstart.training import rungs
 from headstart.training.batches import Batches
 from headstart.training.learner import Classifier
-from headstart.training.rate_finder import RateCurve
+from headstart.training.learning_rate_finder import LearningRateCurve
 from headstart.training.settings import Training
 
 
@@ -37,7 +37,7 @@ def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backb
         logits = learner(batch.images).numpy()
     features = features_of(task.train, backbone)
     # The head sees raw penultimate features, so the solution it must agree with is the one on these.
-    from headstart.features.ridge_solver import fit_ridge
+    from headstart.heads.ridge import fit_ridge
 
     fit = fit_ridge(np.asarray(features.penultimate), task.train.labels, 3)
     expected = (features.penultimate @ fit.weight + fit.bias) / fit.temperature
@@ -123,7 +123,7 @@ def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
         assert num_rows == {"train": len(task.train)}
         return 1000.0
 
-    monkeypatch.setattr(rungs, "cost_probe", probe)
+    monkeypatch.setattr(gradual_unfreezing, "cost_probe", probe)
     price = LpFt(depth="early").predicted_seconds(task, backbone, Training(epochs=13))
     assert [epochs for _, epochs in asked] == [7, 7]
     assert [stage for stage, _ in asked] == list(LpFt(depth="early").stages(backbone))
@@ -136,12 +136,12 @@ def test_the_step_size_is_looked_for_where_the_first_rung_begins(
     tested: list[str] = []
     whole = base.rate_curve
 
-    def watched(learner: Classifier, *rest: object) -> RateCurve:
+    def watched(learner: Classifier, *rest: object) -> LearningRateCurve:
         assert learner.boundary is not None
         tested.append(learner.boundary.stage)
         return whole(learner, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(base, "rate_curve", watched)
+    monkeypatch.setattr(base, "learning_rate_curve", watched)
     before = backbone.weights_hash
     curve = LpFt(depth="early").rate_curve(task, backbone, Training(batch_size=7))
     assert tested == [LpFt(depth="early").stages(backbone)[0]]

@@ -9,7 +9,7 @@ import torch
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
-from headstart.features.temperature import fit_temperature, row_losses
+from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.methods.finetune import model_soup
 from headstart.methods.finetune.model_soup import ModelSoup
 from headstart.methods.model import Model

@@ -5,10 +5,10 @@ import pytest
 from scipy.special import softmax
 
 from headstart.backbones.loading import load_backbone
-from headstart.features import rows as rows_module
+from headstart.core import rows as rows_module
+from headstart.core.rows import LazyRows
 from headstart.features.feature_set import FeatureSet
-from headstart.features.rows import LazyRows
-from headstart.features.temperature import row_losses
+from headstart.heads.temperature import row_losses
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
 from headstart.methods.model import Model

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from headstart.core.linear_algebra import rotated, shrinkage_intensity
 from headstart.features.feature_set import FeatureSet
-from headstart.features.linear_algebra import rotated, shrinkage_intensity
 from headstart.methods.probe.lda import LDA, _discriminant
 from headstart.methods.probe.nearest_mean import NearestMean
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from headstart.features.class_statistics import class_means
 from headstart.features.representation import Representation
+from headstart.heads.class_statistics import class_means
 from headstart.methods.probe.nearest_mean import PRIOR_TEMPERATURE, NearestMean, _left_out
 
 

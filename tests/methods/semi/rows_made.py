@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.features.feature_set import FeatureSet
-from headstart.features.pool import Pool
+from headstart.heads.unlabeled_pool import UnlabeledPool
 
 COUNTS = (29, 23, 17)
 CLASSES = 4
@@ -33,8 +33,8 @@ def labels_of(truth: np.ndarray, per_class: int) -> np.ndarray:
     return labels
 
 
-def pool_made(per_class: int = 4, seed: int = 0, signal: float = 3.0) -> tuple[Pool, np.ndarray]:
+def pool_made(per_class: int = 4, seed: int = 0, signal: float = 3.0) -> tuple[UnlabeledPool, np.ndarray]:
     """A pool, and the classes of its rows."""
     features, truth = features_made(seed, signal)
     labels = labels_of(truth, per_class)
-    return Pool.of(features, labels, np.arange(len(truth)), CLASSES, "stages", seed=0), truth
+    return UnlabeledPool.of(features, labels, np.arange(len(truth)), CLASSES, "stages", seed=0), truth

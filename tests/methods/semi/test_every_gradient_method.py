@@ -10,17 +10,17 @@ import torch
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError, PlanError
+from headstart.core.rows import linear_scores
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.rows import linear_scores
+from headstart.heads.ridge import fit_ridge
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import GradientMethod
 from headstart.methods.model import Model
 from headstart.training import activations, loop
 from headstart.training.batches import Batches
-from headstart.training.pool import LEAST_STEPS
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import LEAST_STEPS
 
 KINDS = [
     kind

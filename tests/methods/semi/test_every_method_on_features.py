@@ -14,9 +14,9 @@ from headstart.data.folds import Fold
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
-from headstart.features import graph as graph_module
-from headstart.features import pool as pool_module
-from headstart.features.pool import Pool
+from headstart.heads import neighbor_graph as graph_module
+from headstart.heads import unlabeled_pool as pool_module
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods import METHODS, method_from
 from headstart.training.settings import Training
 
@@ -180,13 +180,13 @@ def test_what_is_held_at_once_does_not_grow_with_the_pool(kind, monkeypatch):
 
 def test_pools_of_the_methods_are_those_of_the_task(monkeypatch):
     seen = []
-    original = Pool.of
+    original = UnlabeledPool.of
 
     def watched(features, labels, *more):
         seen.append(labels)
         return original(features, labels, *more)
 
-    monkeypatch.setattr(pool_module.Pool, "of", watched)
+    monkeypatch.setattr(pool_module.UnlabeledPool, "of", watched)
     task = task_made()
     method_from({"kind": "tim"}).fit(task, load_backbone("embeddings"), Training())
     assert seen[0].tolist() == task.train.labels.tolist() + [-1] * len(task.unlabeled)

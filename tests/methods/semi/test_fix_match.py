@@ -9,7 +9,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods.semi.fix_match import FixMatch
-from headstart.training import rungs
+from headstart.training import gradual_unfreezing
 from headstart.training.settings import Training
 
 TRAIN = logits([0.7, 0.2, 0.1])
@@ -44,6 +44,6 @@ def test_the_price_counts_the_whole_pool(squares: Task, pretrained: Backbone, mo
         asked.append(({name: len(stream.images) for name, stream in few.items()}, num_rows))
         return 1.0
 
-    monkeypatch.setattr(rungs, "cost_probe", probe)
+    monkeypatch.setattr(gradual_unfreezing, "cost_probe", probe)
     FixMatch(depth="late").predicted_seconds(squares, pretrained, Training(batch_size=7))
     assert asked == [({"train": 7, "unlabeled": 7}, {"train": 19, "unlabeled": 31})]

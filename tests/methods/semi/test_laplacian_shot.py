@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from headstart.features.graph import Graph, neighbor_graph
-from headstart.features.rows import unit_rows
+from headstart.core.rows import unit_rows
+from headstart.heads.neighbor_graph import Graph, neighbor_graph
 from headstart.methods.semi import laplacian_shot as module
 from headstart.methods.semi.laplacian_shot import assigned
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from rows_made import pool_made
 
-from headstart.features.graph import neighbor_graph
-from headstart.features.label_spread import propagate_labels, spread_labels
+from headstart.heads.label_propagation import label_propagation, label_spreading
+from headstart.heads.neighbor_graph import neighbor_graph
 from headstart.methods.heads import mean_scores, ridge_head
 from headstart.methods.semi.label_mean import LabelMean
 from headstart.methods.semi.label_propagation import LabelPropagation
 from headstart.methods.semi.label_spreading import LabelSpreading
 
 
-@pytest.mark.parametrize(("method", "function"), [(LabelPropagation, propagate_labels), (LabelSpreading, spread_labels)])
+@pytest.mark.parametrize(("method", "function"), [(LabelPropagation, label_propagation), (LabelSpreading, label_spreading)])
 def test_the_head_asks_rows_that_hold_what_spread(method, function):
     pool, _ = pool_made(2)
     made = method(num_neighbors=6, strength=0.7)
@@ -31,8 +31,8 @@ def test_propagation_keeps_labels_and_spreading_lets_them_be_outvoted():
     labels = pool.labels.copy()
     labels[wrong] = (truth[wrong] + 1) % 3
     graph = neighbor_graph(pool.directions, 10)
-    assert propagate_labels(graph, labels, 4, 0.99)[wrong].argmax() == labels[wrong]
-    assert spread_labels(graph, labels, 4, 0.9)[wrong].argmax() == truth[wrong]
+    assert label_propagation(graph, labels, 4, 0.99)[wrong].argmax() == labels[wrong]
+    assert label_spreading(graph, labels, 4, 0.9)[wrong].argmax() == truth[wrong]
 
 
 def test_the_mean_is_that_of_ridge_and_spreading_at_ridge_s_temperature():
@@ -50,7 +50,9 @@ def test_temperature_makes_held_labels_likelier_than_at_others(method, monkeypat
     """The scores that the temperature is fitted to are those of held rows: the best of a grid on them is no better."""
     pool, _ = pool_made(6, signal=1.5)
     seen = []
-    monkeypatch.setattr("headstart.features.pool.fit_temperature", lambda scores, labels: seen.append((scores, labels)) or 1.0)
+    monkeypatch.setattr(
+        "headstart.heads.unlabeled_pool.fit_temperature", lambda scores, labels: seen.append((scores, labels)) or 1.0
+    )
     method.head_of(pool)
     scores, labels = seen[0]
     assert len(scores) == 18

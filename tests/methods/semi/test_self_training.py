@@ -7,10 +7,10 @@ import pytest
 from rows_made import pool_made
 from scipy.special import softmax
 
-from headstart.features.graph import neighbor_graph
-from headstart.features.label_spread import spread_labels
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.rows import linear_scores
+from headstart.core.rows import linear_scores
+from headstart.heads.label_propagation import label_spreading
+from headstart.heads.neighbor_graph import neighbor_graph
+from headstart.heads.ridge import fit_ridge
 from headstart.methods.semi import self_training as module
 from headstart.methods.semi.self_training import SelfTraining
 
@@ -41,7 +41,7 @@ def test_every_round_refits_to_soft_labels_weighted_by_confidence(rounds, monkey
     known = pool.labels >= 0
     first = fit_ridge(pool.rows[known], pool.labels[known], pool.num_classes, groups=pool.groups[known])
     own = softmax(linear_scores(pool.rows, first.weight, first.bias) / first.temperature, axis=1)
-    probs = (own + spread_labels(graph, pool.labels, pool.num_classes, method.strength)) / 2
+    probs = (own + label_spreading(graph, pool.labels, pool.num_classes, method.strength)) / 2
     probs[known] = np.eye(pool.num_classes)[pool.labels[known]]
     rows, targets, weights, judged = calls[0]
     num_free = int(np.ceil(0.4 * (~known).sum()))

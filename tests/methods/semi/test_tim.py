@@ -8,7 +8,7 @@ import torch
 from rows_made import pool_made
 from scipy.optimize import approx_fprime
 
-from headstart.features.class_statistics import one_hot
+from headstart.heads.class_statistics import one_hot
 from headstart.methods.semi.tim import TIM, Information
 
 

@@ -14,11 +14,11 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.planning.adapting import jury, trying
+from headstart.planning.adapting import candidate_fitting, model_selection
+from headstart.planning.adapting.accuracy_estimate import findings_of
 from headstart.planning.adapting.adapt import adapt, adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.adapting.outlook import findings_of
-from headstart.planning.adapting.scene import scene_of
+from headstart.planning.adapting.domain_pair import domain_pair_of
 from headstart.training.settings import Training
 
 METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
@@ -90,7 +90,7 @@ def test_a_target_of_few_images_keeps_the_unadapted_model_and_says_that_they_are
 
 def test_from_few_images_nobody_concludes_that_the_source_does_not_fit(make_task, identity):
     task, _ = make_task(3, move=moved)
-    scene = scene_of(replace(task, unlabeled=task.unlabeled.take(np.arange(5))), identity, 3)
+    scene = domain_pair_of(replace(task, unlabeled=task.unlabeled.take(np.arange(5))), identity, 3)
     low, said = Estimate(value=0.01, low=0.0, high=0.02), np.zeros(5, np.int64)
     assert list(findings_of(scene, low, ("source_only",), said, said, fits=True)) == []
     told = replace(scene, shift=scene.shift.model_copy(update={"kind": "features"}))
@@ -119,7 +119,7 @@ def test_labels_take_the_place_of_the_vote_and_join_the_fit(make_task, identity)
 
 
 def test_who_agrees_and_is_one_too_many_is_told_so(make_task, identity, monkeypatch):
-    monkeypatch.setattr(jury, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(model_selection, "MOST_TOGETHER", 2)
     task, _ = make_task(7, move=moved)
     found = adapt(task, identity, methods=("domain_mean", "coral", "linear_monge", "domain_standardization")).adaptation
     assert len(found.chosen) == 2
@@ -140,7 +140,7 @@ def test_the_record_survives_json_and_the_same_seed_gives_the_same_one(make_task
 def test_a_restart_tries_nothing_again(make_task, identity, tmp_path, monkeypatch):
     task, _ = make_task(8, move=moved)
     first = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
-    monkeypatch.setattr(trying.Trier, "_tried", lambda *_: pytest.fail("tried again"))
+    monkeypatch.setattr(candidate_fitting.CandidateFitter, "_tried", lambda *_: pytest.fail("tried again"))
     again = adapt(task, identity, methods=METHODS[:2], steps=Steps(tmp_path)).adaptation
     assert [vote.values for vote in again.votes] == [vote.values for vote in first.votes]
 
@@ -149,9 +149,11 @@ def test_what_another_input_size_or_training_gives_is_tried_anew(make_task, iden
     task, _ = make_task(8, move=moved)
     first = adapt(task, identity, methods=METHODS[:1], steps=Steps(tmp_path)).adaptation
     tried = []
-    original = trying.Trier._tried
+    original = candidate_fitting.CandidateFitter._tried
     monkeypatch.setattr(
-        trying.Trier, "_tried", lambda self, *others: (tried.append(others[0].kind()), original(self, *others))[1]
+        candidate_fitting.CandidateFitter,
+        "_tried",
+        lambda self, *others: (tried.append(others[0].kind()), original(self, *others))[1],
     )
     larger = load_backbone("embeddings", "pretrained", 2, 0)
     assert larger.weights_hash == identity.weights_hash
@@ -164,7 +166,7 @@ def test_what_another_input_size_or_training_gives_is_tried_anew(make_task, iden
 def test_who_predicts_is_told_without_fitting_it_once_more(make_task, identity, monkeypatch):
     task, _ = make_task(4, spread=1.3)
     fitted = adapt(task, identity).adaptation
-    monkeypatch.setattr(trying.Trier, "model", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(candidate_fitting.CandidateFitter, "model", lambda *_: pytest.fail("fitted again"))
     found = adaptation_to(task, identity)
     assert (found.chosen, found.reasons, found.map) == (fitted.chosen, fitted.reasons, fitted.map)
 
@@ -206,7 +208,7 @@ def test_only_images_without_a_label_are_asked_for(make_task, identity):
 
 
 def test_of_many_target_rows_some_are_looked_at_and_places_are_those_among_all(make_task, identity, monkeypatch):
-    monkeypatch.setattr("headstart.planning.adapting.scene.MOST_ROWS", 50)
+    monkeypatch.setattr("headstart.planning.adapting.domain_pair.MOST_ROWS", 50)
     task, _ = make_task(3, move=moved)
     found = rows_to_label(task, identity, 7, methods=METHODS[:1])
     assert found.names == tuple(task.unlabeled.images.name(row) for row in found.rows)

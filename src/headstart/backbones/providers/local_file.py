@@ -44,8 +44,8 @@ def _architecture_of(path: Path, resolver: Resolver) -> str:
     """The name of the architecture that a file's weights are of: said in its metadata, or recognized by its shapes."""
     from safetensors import safe_open  # noqa: PLC0415
 
-    from headstart.backbones.filling import fitting  # noqa: PLC0415
     from headstart.backbones.state_dicts import read_state_dict  # noqa: PLC0415
+    from headstart.backbones.weight_loading import fitting  # noqa: PLC0415
 
     state = read_state_dict(path)
     if path.suffix.lower() == ".safetensors":

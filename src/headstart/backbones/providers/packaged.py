@@ -64,8 +64,8 @@ class Packaged(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
-        from headstart.backbones.filling import fill_from_file  # noqa: PLC0415
         from headstart.backbones.state_dicts import fill_strictly, read_state_dict  # noqa: PLC0415
+        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
 
         network: nn.Module = timm.create_model(card.architecture, pretrained=False)
         if isinstance(weights, Path):

@@ -85,7 +85,7 @@ class Timm(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
-        from headstart.backbones.filling import fill_from_file  # noqa: PLC0415
+        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
 
         if weights == "none" or isinstance(weights, Path):
             network: nn.Module = timm.create_model(card.architecture, pretrained=False)

@@ -80,8 +80,8 @@ class Torchvision(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import torchvision  # noqa: PLC0415
 
-        from headstart.backbones.filling import fill_from_file  # noqa: PLC0415
         from headstart.backbones.state_dicts import fill_strictly, read_state_dict  # noqa: PLC0415
+        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
 
         architecture = card.architecture.split(".")[0]
         options = {"init_weights": True} if architecture in ("googlenet", "inception_v3") else {}

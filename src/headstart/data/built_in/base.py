@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.core.types import Bytes
 from headstart.data.images import ArrayImages
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 
 class BuiltIn(ABC):
@@ -22,7 +22,7 @@ class BuiltIn(ABC):
     names: ClassVar[dict[str, str]]
 
     @abstractmethod
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         """The set.
 
         Args:
@@ -45,7 +45,7 @@ def array_listing(
     splits: tuple[str, ...] = (),
     groups: tuple[str, ...] = (),
     domains: tuple[str, ...] = (),
-) -> Listing:
+) -> RawDataset:
     """A listing of pictures in memory.
 
     Args:
@@ -62,4 +62,4 @@ def array_listing(
     count = len(pixels)
     empty = ("",) * count
     images = ArrayImages(pixels, name, np.arange(count))
-    return Listing(name, images, labels, splits or empty, groups or empty, domains or empty)
+    return RawDataset(name, images, labels, splits or empty, groups or empty, domains or empty)

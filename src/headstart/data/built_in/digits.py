@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from headstart.data.built_in.base import BuiltIn, array_listing
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 FULL_INK = 16
 """The value of a fully inked cell in scikit-learn's copy."""
@@ -19,7 +19,7 @@ class Digits(BuiltIn):
 
     names: ClassVar[dict[str, str]] = {"digits": "1,797 handwritten digits, 8x8 gray, 10 classes (with scikit-learn)"}
 
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         ink, labels = load_digits(return_X_y=True)
         pixels = np.rint(ink * (255 / FULL_INK)).astype(np.uint8).reshape(-1, 8, 8, 1)
         return array_listing(name, pixels, tuple(str(label) for label in labels))

@@ -9,7 +9,7 @@ from typing import ClassVar
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data.built_in.base import BuiltIn
 from headstart.data.images import FileImages
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 
 class ELPV(BuiltIn):
@@ -25,7 +25,7 @@ class ELPV(BuiltIn):
 
     names: ClassVar[dict[str, str]] = {"elpv": "2,624 solar cells, 300x300 gray, defective or functional (extra: elpv)"}
 
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         package = importlib.util.find_spec("elpv_dataset")
         if package is None or package.origin is None:
             raise MissingExtraError(
@@ -42,4 +42,4 @@ class ELPV(BuiltIn):
             ) from None
         empty = ("",) * len(cells)
         labels = tuple("defective" if probability > 0.5 else "functional" for _, probability in cells)
-        return Listing(name, FileImages(tuple(path for path, _ in cells)), labels, empty, empty, empty)
+        return RawDataset(name, FileImages(tuple(path for path, _ in cells)), labels, empty, empty, empty)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from headstart.core.types import Bytes
 from headstart.data.built_in.base import BuiltIn, array_listing
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 VENDORS = ("noto", "twemoji")
 
@@ -30,7 +30,7 @@ class Emoji(BuiltIn):
         "emoji-twemoji": "704 emoji as Twemoji draws them, 64x64 color, 22 classes (embedded)",
     }
 
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         wanted = VENDORS if name == "emoji" else (name.removeprefix("emoji-"),)
         drawn = [(vendor, path, picture) for vendor in wanted for path, picture in _pictures(vendor).items()]
         return array_listing(

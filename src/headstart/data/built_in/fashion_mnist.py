@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from headstart.core.errors import DataError
 from headstart.data.built_in.base import BuiltIn
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.idx import Idx
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -28,7 +28,7 @@ class FashionMNIST(BuiltIn):
         "fashion-mnist": "70,000 articles of clothing, 28x28 gray, 10 classes, test split given (IDX files, Debian package)",
     }
 
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         idx = Idx()
         folder = next((folder for folder in _folders() if idx.recognizes(str(folder))), None)
         if folder is None:

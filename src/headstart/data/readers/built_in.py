@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.data.built_in import BUILT_IN, built_in_names
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 
 
@@ -19,7 +19,7 @@ class BuiltInReader(Reader):
     def recognizes(self, place: str) -> bool:
         return place in built_in_names()
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         for kind in BUILT_IN.all().values():
             if place in kind.names:
                 return kind().read(place)

@@ -15,8 +15,8 @@ from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.types import Bytes
 from headstart.data.images import ArrayImages
-from headstart.data.listing import Listing
 from headstart.data.pickled_arrays import load_plain
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 
 SIDE = 32
@@ -72,7 +72,7 @@ class Cifar(Reader):
             return place.lower().endswith(ARCHIVES)
         return _folder_version(place) is not None or bool(_archives_in(place))
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         if not os.path.isfile(place) and _folder_version(place) is None:  # noqa: PTH113
             archives = _archives_in(place)
             if len(archives) > 1:
@@ -92,7 +92,7 @@ class Cifar(Reader):
             labels.extend(names[label] for label in some_labels)
             splits.extend(["test" if file == version.test else "train"] * len(some_labels))
         joined = np.concatenate(pixels)
-        return Listing(
+        return RawDataset(
             name=version.name,
             images=ArrayImages(joined, version.name, np.arange(len(joined))),
             labels=tuple(labels),

@@ -17,7 +17,7 @@ from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import Floats
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.images import Embeddings as EmbeddedRows
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
 from headstart.data.tables import ignored_columns, known_name, read_parquet, text_of
@@ -36,13 +36,13 @@ class Embeddings(Reader):
     def recognizes(self, place: str) -> bool:
         return bool(_files(place))
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         return self._read(place, ("features", "labels"))
 
-    def read_unsorted(self, place: str) -> Listing:
+    def read_unsorted(self, place: str) -> RawDataset:
         return self._read(place, ("features",))
 
-    def _read(self, place: str, required: tuple[str, ...]) -> Listing:
+    def _read(self, place: str, required: tuple[str, ...]) -> RawDataset:
         files = _files(place)
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
@@ -61,7 +61,7 @@ class Embeddings(Reader):
             for row, (split, label) in enumerate(zip(cells.get("split", blank), labels, strict=True))
         ]
         check_distinct((label for _, label in known if label is not None), where)
-        return Listing(
+        return RawDataset(
             name=canonical(files[0].stem if files[0].stem.casefold() != "embeddings" else files[0].resolve().parent.name)
             or "data",
             images=EmbeddedRows(features, files[0].name, np.arange(len(features))),

@@ -11,9 +11,9 @@ from typing import ClassVar
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding, Severity
 from headstart.data.class_names import canonical, check_distinct
+from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages
-from headstart.data.listing import Listing
-from headstart.data.opening import IMAGE_SUFFIXES
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import SPLIT_NAMES
 
@@ -32,10 +32,10 @@ class Folders(Reader):
     def recognizes(self, place: str) -> bool:
         return os.path.isdir(place)  # noqa: PTH112  never raises, as Path.is_dir may
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         return self._found(Path(place)).listing()
 
-    def read_unsorted(self, place: str) -> Listing:
+    def read_unsorted(self, place: str) -> RawDataset:
         # pictures that lie in the folder itself are unlabeled ones where there are no others
         found = self._found(Path(place))
         if not found.paths:
@@ -185,12 +185,12 @@ class _Found:
         if text not in noted:
             noted.append(text)
 
-    def listing(self) -> Listing:
+    def listing(self) -> RawDataset:
         """Everything listed, once it is known to hold pictures."""
         check_distinct(self.class_folders, str(self.root))
         if not self.paths:
             raise DataError(self._why_nothing())
-        return Listing(
+        return RawDataset(
             name=canonical(self.root.resolve().name) or "data",
             images=FileImages(tuple(self.paths)),
             labels=tuple(self.labels),

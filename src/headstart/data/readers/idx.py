@@ -17,7 +17,7 @@ from headstart.core.errors import DataError
 from headstart.core.types import Bytes
 from headstart.data.class_names import canonical
 from headstart.data.images import ArrayImages
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 
 UNSIGNED_BYTE = 8
@@ -38,7 +38,7 @@ class Idx(Reader):
     def recognizes(self, place: str) -> bool:
         return bool(_image_files(place))
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         by_split: dict[str, Path] = {}
         for file in _image_files(place):
             split = _split_of(file.name)
@@ -64,7 +64,7 @@ class Idx(Reader):
         folder = Path(place).resolve()
         name = canonical((folder if os.path.isdir(place) else folder.parent).name) or "idx"  # noqa: PTH112
         fashion = "fashion" in name.casefold() and max(numbers) < len(FASHION)
-        return Listing(
+        return RawDataset(
             name=name,
             images=ArrayImages(joined, name, np.arange(len(joined))),
             labels=tuple(FASHION[number] if fashion else str(number) for number in numbers),

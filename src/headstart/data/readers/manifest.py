@@ -11,7 +11,7 @@ from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.images import FileImages
-from headstart.data.listing import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
 from headstart.data.tables import Table, ignored_columns, read_table
@@ -38,13 +38,13 @@ class Manifest(Reader):
     def recognizes(self, place: str) -> bool:
         return bool(_files(place))
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         return self._read(place, ("path", "label"))
 
-    def read_unsorted(self, place: str) -> Listing:
+    def read_unsorted(self, place: str) -> RawDataset:
         return self._read(place, ("path",))
 
-    def _read(self, place: str, required: tuple[str, ...]) -> Listing:
+    def _read(self, place: str, required: tuple[str, ...]) -> RawDataset:
         files = _files(place)
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
@@ -53,7 +53,7 @@ class Manifest(Reader):
         check_distinct((row.label for row in rows if row.label is not None), table.place)
         rows, repeated = _without_repeats(rows)
         rows, missing = _without_missing(rows, table.place)
-        return Listing(
+        return RawDataset(
             name=canonical(files[0].stem if files[0].stem.casefold() != "manifest" else files[0].resolve().parent.name) or "data",
             images=FileImages(tuple(row.path for row in rows)),
             labels=tuple(row.label for row in rows),

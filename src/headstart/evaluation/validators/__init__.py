@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from headstart.core.catalog import Catalog
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validator_inputs import ValidatorInputs
 
-Validator: TypeAlias = Callable[[AdaptedEvidence], float | None]
+Validator: TypeAlias = Callable[[ValidatorInputs], float | None]
 
 
 def _is_validator(value: Any) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def agreement(evidence: AdaptedEvidence) -> float | None:
+def agreement(evidence: ValidatorInputs) -> float | None:
     """Share of the target rows of which the unadapted model is sure that the candidate calls the same.
 
     Limits: under a large shift the unadapted model is sure of what is wrong, and whoever mends that scores low.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def circular(evidence: AdaptedEvidence) -> float | None:
+def circular(evidence: ValidatorInputs) -> float | None:
     """Share of source rows that get their label back when the candidate's target predictions are taken for labels.
 
     The same method is fitted in the opposite direction: from target rows with the candidate's own predictions to source rows.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def dev(evidence: AdaptedEvidence) -> float | None:
+def dev(evidence: ValidatorInputs) -> float | None:
     """Minus the importance-weighted error, corrected by how far the weights' mean is from 1.
 
     Limits: those of IWCV; with few effective rows the correction itself is noise.

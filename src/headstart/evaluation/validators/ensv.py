@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def ensv(evidence: AdaptedEvidence) -> float | None:
+def ensv(evidence: ValidatorInputs) -> float | None:
     """Share of target rows on which the candidate and the mean of all candidates name the same class.
 
     Limits: it follows the majority; where most candidates fail alike, it prefers them.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, entropies
+from headstart.evaluation.validator_inputs import ValidatorInputs, entropies
 
 
-def entropy(evidence: AdaptedEvidence) -> float | None:
+def entropy(evidence: ValidatorInputs) -> float | None:
     """Minus the mean entropy of the predictions for target rows.
 
     Limits: a model that calls every row the same class with full confidence scores best of all.

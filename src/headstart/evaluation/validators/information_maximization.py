@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, entropies
+from headstart.evaluation.validator_inputs import ValidatorInputs, entropies
 
 
-def information_maximization(evidence: AdaptedEvidence) -> float | None:
+def information_maximization(evidence: ValidatorInputs) -> float | None:
     """Entropy of the mean prediction minus the mean entropy of the predictions: the information that rows carry about classes.
 
     Limits: it wants classes of equal size, and so speaks against whoever finds the true shares of an unbalanced target.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def iwcv(evidence: AdaptedEvidence) -> float | None:
+def iwcv(evidence: ValidatorInputs) -> float | None:
     """Minus the error on held-out source rows, each row counted as often as it is likelier in the target.
 
     Limits: right only under covariate shift, where the same features mean the same class in both domains; where domains hardly

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
-from headstart.features.graph import nearest
-from headstart.features.rows import unit_rows
+from headstart.evaluation.validator_inputs import ValidatorInputs
+from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
 MOST_ROWS = 2_000
 """Rows that are looked at, evenly spaced: cosines of all pairs are taken."""
 
 
-def neighborhood(evidence: AdaptedEvidence) -> float | None:
+def neighborhood(evidence: ValidatorInputs) -> float | None:
     """How much more often the nearest rows name a row's class than rows drawn at random would.
 
     A boundary that runs through dense regions parts neighbors. The share that chance explains is taken off, so that a model that

@@ -6,14 +6,14 @@ import numpy as np
 from scipy.special import log_softmax
 
 from headstart.core.spacing import evenly_spaced
-from headstart.evaluation.adapted_evidence import AdaptedEvidence
+from headstart.evaluation.validator_inputs import ValidatorInputs
 
 TEMPERATURE = 0.05
 MOST_ROWS = 1_000
 """Rows that are looked at, evenly spaced: the measure takes all pairs of them."""
 
 
-def snd(evidence: AdaptedEvidence) -> float | None:
+def snd(evidence: ValidatorInputs) -> float | None:
     """Mean entropy of the soft neighborhoods that target rows have among each other, by the cosine of their predictions.
 
     Limits: a model that calls every row the same class has the densest neighborhoods of all.

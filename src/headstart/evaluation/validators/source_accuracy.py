@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.adapted_evidence import AdaptedEvidence, right_of
+from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def source_accuracy(evidence: AdaptedEvidence) -> float | None:
+def source_accuracy(evidence: ValidatorInputs) -> float | None:
     """Share of held-out source rows that are predicted right.
 
     Limits: it knows nothing of the target, and prefers the unadapted model wherever domains differ. A fall says that the

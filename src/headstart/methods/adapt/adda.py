@@ -17,11 +17,11 @@ from headstart.losses.domain_adversarial import domain_cross_entropy
 from headstart.losses.inverted_labels import inverted_labels
 from headstart.methods._domain_adaptation import DomainAdaptation
 from headstart.training.batches import Batch
-from headstart.training.domains import Discriminator, features_by_domain
+from headstart.training.domain_streams import Discriminator, features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from headstart.features.domains import Domains
-from headstart.features.label_shift import confused_shares
-from headstart.methods._adapted import FeatureAdaptation, shifted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.label_shift import confused_shares
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -24,5 +24,5 @@ class BBSE(FeatureAdaptation):
 
     summary: ClassVar[str] = "Source model corrected for the target's class shares, from its confusions"
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda source, labels, target, _: confused_shares(source, labels, target))

@@ -11,7 +11,7 @@ from headstart.losses.batch_spectral_penalization import batch_spectral_penaliza
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._domain_adaptation import AdversarialAdaptation
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 
 

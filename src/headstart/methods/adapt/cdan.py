@@ -15,7 +15,7 @@ from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength, reversed_gradient
 from headstart.methods._domain_adaptation import AdversarialAdaptation
 from headstart.training.batches import Batch
-from headstart.training.domains import Discriminator, features_by_domain
+from headstart.training.domain_streams import Discriminator, features_by_domain
 from headstart.training.learner import Classifier
 
 

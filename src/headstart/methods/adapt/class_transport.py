@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 
 from headstart.core.types import Floats
-from headstart.features.domains import Domains
-from headstart.features.transport import MOST_ROWS, carried_rows, class_plan, extended, scaled_costs, some_rows
-from headstart.methods._adapted import TransportedSource
+from headstart.methods._feature_adaptation import TransportedSource
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.transport import MOST_ROWS, class_plan, extended, scaled_costs, some_rows, transported_rows
 
 
 @final
@@ -33,9 +33,9 @@ class ClassTransport(TransportedSource):
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         target = domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")]
         costs, labels = scaled_costs(domains.source[ours], target), domains.source_labels[ours]
         plan = class_plan(costs, labels, domains.num_classes, self.entropy, self.class_weight)
-        return extended(domains.source, ours, carried_rows(plan, target))
+        return extended(domains.source, ours, transported_rows(plan, target))

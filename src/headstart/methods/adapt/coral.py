@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from headstart.core.types import Floats
-from headstart.features.domain_maps import carried, coral_matrix, moments_of
-from headstart.features.domains import Domains
-from headstart.methods._adapted import MovedSource
+from headstart.methods._feature_adaptation import MovedSource
+from headstart.shift.moments import coral_matrix, moments_of, transported
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -24,7 +24,7 @@ class Coral(MovedSource):
 
     summary: ClassVar[str] = "Source features recolored with the target's covariance, then ridge"
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)
         matrix = coral_matrix(source.covariance, target.covariance)
-        return carried(domains.source, source, target, matrix)
+        return transported(domains.source, source, target, matrix)

@@ -9,7 +9,7 @@ from torch import Tensor
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._domain_adaptation import AdversarialAdaptation
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 
 

@@ -12,7 +12,7 @@ from headstart.losses.distances import squared_distances
 from headstart.losses.joint_transport import joint_cost, optimal_coupling
 from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 
 

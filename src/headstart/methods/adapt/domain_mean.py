@@ -7,8 +7,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from headstart.core.types import Floats
-from headstart.features.domains import Domains
-from headstart.methods._adapted import MovedSource
+from headstart.methods._feature_adaptation import MovedSource
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -24,5 +24,5 @@ class DomainMean(MovedSource):
 
     summary: ClassVar[str] = "Source features moved to the target's mean, then ridge"
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         return np.asarray(domains.source - domains.source.mean(axis=0) + domains.target.mean(axis=0))

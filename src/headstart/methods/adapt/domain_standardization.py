@@ -7,9 +7,9 @@ from typing import ClassVar, final
 import numpy as np
 
 from headstart.core.types import Floats
-from headstart.features.chart import column_deviations
-from headstart.features.domains import Domains
-from headstart.methods._adapted import MovedSource
+from headstart.methods._feature_adaptation import MovedSource
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.projection import column_deviations
 
 
 @final
@@ -29,7 +29,7 @@ class DomainStandardization(MovedSource):
 
     summary: ClassVar[str] = "Source features with the target's mean and deviation on every axis, then ridge"
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = domains.source.mean(axis=0), domains.target.mean(axis=0)
         scale = column_deviations(domains.target, target) / column_deviations(domains.source, source)
         return np.asarray((domains.source - source) * scale + target)

@@ -7,9 +7,9 @@ from typing import ClassVar, final
 import numpy as np
 
 from headstart.core.types import Floats
-from headstart.features.domains import Domains
-from headstart.features.transport import best_rotation
-from headstart.methods._adapted import TransportedSource
+from headstart.methods._feature_adaptation import TransportedSource
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.transport import best_rotation
 
 
 @final
@@ -26,7 +26,7 @@ class InvariantTransport(TransportedSource):
 
     summary: ClassVar[str] = "Source rows turned as one so that transport to the target costs least, then ridge"
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         ours, theirs = domains.source.mean(axis=0), domains.target.mean(axis=0)
         turn = best_rotation(domains.source - ours, domains.target - theirs, domains.seed)
         return np.asarray((domains.source - ours) @ turn + theirs)

@@ -10,7 +10,7 @@ from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.joint_mmd import joint_mmd
 from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 
 

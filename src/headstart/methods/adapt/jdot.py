@@ -9,12 +9,12 @@ from pydantic import Field
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
-from headstart.features.class_statistics import one_hot
-from headstart.features.domains import Domains
-from headstart.features.transport import MOST_ROWS, plan_of, scaled_costs, some_rows
-from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
+from headstart.heads.class_statistics import one_hot
+from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
 from headstart.methods.base import Need
-from headstart.methods.heads import ChartHead
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.transport import MOST_ROWS, plan_of, scaled_costs, some_rows
 
 
 @final
@@ -42,7 +42,7 @@ class JDOT(FeatureAdaptation):
     feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     rounds: Annotated[int, Field(ge=1, le=100)] = 10
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
         rows, labels = domains.target[theirs], one_hot(domains.source_labels[ours], domains.num_classes)

@@ -14,11 +14,11 @@ from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.features.joint_ridge import Labeled, leave_target_out
 from headstart.features.representation import Blocks, Representation
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.shift.joint_ridge import Labeled, leave_target_out
 from headstart.training.settings import Training
 
 Weight = Annotated[float, Field(gt=0, le=100)]

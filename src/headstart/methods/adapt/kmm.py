@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from headstart.core.types import Floats
-from headstart.features.density_ratio import kernel_mean_ratio
-from headstart.features.domains import Domains
-from headstart.methods._adapted import WeightedSource
+from headstart.methods._feature_adaptation import WeightedSource
+from headstart.shift.density_ratio import kernel_mean_ratio
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -24,5 +24,5 @@ class KMM(WeightedSource):
 
     summary: ClassVar[str] = "Source rows weighted so that kernel means meet (KMM), then ridge"
 
-    def ratio(self, domains: Domains) -> Floats:
+    def ratio(self, domains: ProjectedDomains) -> Floats:
         return kernel_mean_ratio(domains.source, domains.target, domains.seed)

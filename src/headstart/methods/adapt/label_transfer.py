@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from headstart.features.domains import Domains
-from headstart.features.graph import neighbor_graph
-from headstart.features.label_spread import spread_labels
-from headstart.features.lift import Lift, median_square
-from headstart.features.rows import unit_rows
-from headstart.features.transport import some_rows
-from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
-from headstart.methods.heads import ChartHead
+from headstart.core.rows import unit_rows
+from headstart.heads.kernel_map import KernelMap, median_square
+from headstart.heads.label_propagation import label_spreading
+from headstart.heads.neighbor_graph import neighbor_graph
+from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.transport import some_rows
 
 MOST_ROWS = 5_000
 """Of each domain in the graph, whose time grows with their square."""
@@ -45,13 +45,13 @@ class LabelTransfer(FeatureAdaptation):
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
         rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source[ours], domains.target[theirs])])
         if domains.width and domains.chart.representation is None:
-            rows = Lift.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
+            rows = KernelMap.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
         known = np.concatenate([domains.source_labels[ours], domains.target_labels[theirs]])
         graph = neighbor_graph(unit_rows(rows), self.num_neighbors)
-        probs = spread_labels(graph, known, domains.num_classes, self.strength)
+        probs = label_spreading(graph, known, domains.num_classes, self.strength)
         return head_of_ridge(domains, domains.target_ridge(probs[len(ours) :], theirs))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from headstart.core.types import Floats
-from headstart.features.domain_maps import carried, moments_of, monge_matrix
-from headstart.features.domains import Domains
-from headstart.methods._adapted import MovedSource
+from headstart.methods._feature_adaptation import MovedSource
+from headstart.shift.moments import moments_of, monge_matrix, transported
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -27,7 +27,7 @@ class LinearMonge(MovedSource):
 
     summary: ClassVar[str] = "Source features moved by the least affine map to the target's moments, then ridge"
 
-    def moved(self, domains: Domains) -> Floats:
+    def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)
         matrix = monge_matrix(source.covariance, target.covariance)
-        return carried(domains.source, source, target, matrix)
+        return transported(domains.source, source, target, matrix)

@@ -16,11 +16,11 @@ from headstart.losses.domain_adversarial import reversed_gradient
 from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.ridge_start import start_from_ridge
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final

@@ -15,10 +15,10 @@ from headstart.losses.domain_adversarial import reversal_strength, reversed_grad
 from headstart.losses.margin_disparity import margin_disparity
 from headstart.methods._domain_adaptation import DomainAdaptation, Weight
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from headstart.features.domains import Domains
-from headstart.features.label_shift import likely_shares
-from headstart.methods._adapted import FeatureAdaptation, shifted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.label_shift import likely_shares
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -25,5 +25,5 @@ class MLLS(FeatureAdaptation):
 
     summary: ClassVar[str] = "Source model corrected for the target's likeliest class shares"
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda _, __, target, shares: likely_shares(target, shares))

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
-from headstart.features.domains import Domains
-from headstart.features.label_shift import class_shares, matching_factors
-from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.label_shift import class_shares, matching_factors
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -34,7 +34,7 @@ class PseudoTarget(FeatureAdaptation):
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 5
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         found = domains.ridge()
         shares = class_shares(domains.source_labels, domains.num_classes)
         before = np.full(len(domains.target), -1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from headstart.features.domains import Domains
-from headstart.features.label_shift import matching_factors
-from headstart.methods._adapted import FeatureAdaptation, corrected_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, corrected_head
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.label_shift import matching_factors
+from headstart.shift.projected_domains import ProjectedDomains
 
 
 @final
@@ -24,5 +24,5 @@ class ShareMatching(FeatureAdaptation):
 
     summary: ClassVar[str] = "Source model scaled so that the target's predictions have the source's class shares"
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return corrected_head(domains, lambda _, __, target, shares: matching_factors(target, shares))

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
-from headstart.features.domains import Domains
-from headstart.features.shared_mixture import fit_shared_mixture
-from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.shared_mixture import fit_shared_mixture
 
 
 @final
@@ -36,7 +36,7 @@ class SharedMixture(FeatureAdaptation):
 
     num_axes: Annotated[int, Field(ge=2, le=64)] = 16
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         found = fit_shared_mixture(
             domains.source, domains.source_labels, domains.target, domains.target_labels, domains.num_classes, domains.seed
         )

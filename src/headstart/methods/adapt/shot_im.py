@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 
 from headstart.core.types import Floats
-from headstart.features.domains import Domains
-from headstart.features.lifted_ridge import LiftedRidge
-from headstart.features.transport import some_rows
+from headstart.heads.kernel_ridge import KernelRidge
 from headstart.losses.information_maximization import information_maximization
-from headstart.methods._adapted import FeatureAdaptation, head_of_ridge
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.transport import some_rows
 
 MOST_STEPS = 100
 MOST_ROWS = 5_000
@@ -44,12 +44,12 @@ class ShotIm(FeatureAdaptation):
     diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
     stay: Annotated[float, Field(gt=0, le=1e6)] = 0.1
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         found = domains.ridge()
         matrix, shift = self._map(domains, found)
         return head_of_ridge(domains.mapped(matrix, shift, domains.source), found)
 
-    def _map(self, domains: Domains, found: LiftedRidge) -> tuple[Floats, Floats]:
+    def _map(self, domains: ProjectedDomains, found: KernelRidge) -> tuple[Floats, Floats]:
         """Matrix and shift."""
         rows = torch.from_numpy(domains.target[some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")])
         width = rows.shape[1]
@@ -71,7 +71,7 @@ class ShotIm(FeatureAdaptation):
         return np.eye(width) + moved[:-1], scale * moved[-1]
 
 
-def _scorer(found: LiftedRidge) -> Callable[[torch.Tensor], torch.Tensor]:
+def _scorer(found: KernelRidge) -> Callable[[torch.Tensor], torch.Tensor]:
     """The fit's scores as a function of rows that gradients go through."""
     weight, bias = torch.from_numpy(found.fit.weight), torch.from_numpy(found.fit.bias)
     if found.lift is None:

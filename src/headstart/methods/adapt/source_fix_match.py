@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.data.views import ViewName
+from headstart.data.augmentation.views import ViewName
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
 from headstart.methods._domain_adaptation import DomainAdaptation
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import scores_by_view
+from headstart.training.unlabeled_streams import scores_by_view
 
 
 @final

@@ -9,13 +9,13 @@ from typing import ClassVar, final
 from headstart.backbones.backbone import Backbone
 from headstart.data.joined import concatenate
 from headstart.data.task import Task
-from headstart.features.domains import domains_of
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks
-from headstart.methods._adapted import adapted_head
+from headstart.methods._feature_adaptation import adapted_head
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model
+from headstart.shift.projected_domains import projected_domains
 from headstart.training.settings import Training
 
 MOST_AXES = 1024
@@ -47,7 +47,7 @@ class SourceOnly(Method):
         check_needs(self, task, backbone)
         rows = concatenate(task.source, task.train) if task.source and len(task.train) else task.source or task.train
         if rows.images.embedded:
-            domains = domains_of(replace(task, unlabeled=None), backbone, self.blocks, MOST_AXES, training.seed)
+            domains = projected_domains(replace(task, unlabeled=None), backbone, self.blocks, MOST_AXES, training.seed)
             return Model(backbone, *adapted_head(domains), task.classes)
         head, temperature = ridge_head(features_of(rows, backbone), rows.labels, task.num_classes, self.blocks, rows.groups)
         return Model(backbone, head, temperature, task.classes)

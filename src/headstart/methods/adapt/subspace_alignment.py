@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
-from headstart.features.domains import Domains
-from headstart.features.subspaces import leading_directions
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, adapted_head
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.subspaces import leading_directions
 
 
 @final
@@ -31,7 +31,7 @@ class SubspaceAlignment(FeatureAdaptation):
 
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         ours, theirs = (leading_directions(rows, self.num_directions) for rows in (domains.source, domains.target))
         source = (domains.source - domains.source.mean(axis=0)) @ ours @ (ours.T @ theirs)
         return adapted_head(domains.mapped(theirs, -domains.target.mean(axis=0) @ theirs, source))

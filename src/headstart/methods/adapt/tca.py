@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
-from headstart.features.domains import Domains
-from headstart.features.subspaces import transfer_components
-from headstart.methods._adapted import FeatureAdaptation, adapted_head
-from headstart.methods.heads import ChartHead
+from headstart.methods._feature_adaptation import FeatureAdaptation, adapted_head
+from headstart.methods.heads import ProjectedHead
+from headstart.shift.projected_domains import ProjectedDomains
+from headstart.shift.subspaces import transfer_components
 
 
 @final
@@ -34,6 +34,6 @@ class TCA(FeatureAdaptation):
     num_components: Annotated[int, Field(ge=1, le=500)] = 32
     penalty: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
-    def head_of(self, domains: Domains) -> tuple[ChartHead, float]:
+    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         lift = transfer_components(domains.source, domains.target, self.num_components, self.penalty, domains.seed)
         return adapted_head(domains.lifted_by(lift))

@@ -10,13 +10,13 @@ from pydantic import Field
 from torch.nn import functional
 
 from headstart.core.ranges import Searched
+from headstart.core.rows import linear_scores, unit_rows
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
-from headstart.features.class_statistics import with_absent_classes
 from headstart.features.feature_set import FeatureSet
-from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Blocks, Representation
-from headstart.features.rows import linear_scores, unit_rows
+from headstart.heads.class_statistics import with_absent_classes
+from headstart.heads.out_of_fold import inner_folds
 from headstart.methods._probe import Probe, held_out_temperature
 from headstart.methods.heads import LinearHead
 from headstart.training.cosine_classifier import cosine_classifier

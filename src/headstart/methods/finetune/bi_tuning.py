@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
+from headstart.data.augmentation.views import view_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import view_of
 from headstart.losses.contrastive import supervised_info_nce
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._fine_tuning import ScaledFineTuning

@@ -14,7 +14,7 @@ from headstart.backbones.source_head import source_head_of
 from headstart.core.ranges import Searched
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.features.source_classes import source_given_target
+from headstart.heads.source_classes import source_given_target
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.methods.base import Need

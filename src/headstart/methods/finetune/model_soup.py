@@ -13,10 +13,10 @@ from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.seeds import generator_for, seed_for
+from headstart.data.augmentation.views import ViewName, view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods.base import Method, Need, check_needs, deployed
 from headstart.methods.model import Model

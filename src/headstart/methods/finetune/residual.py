@@ -11,15 +11,15 @@ from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.ranges import Searched
+from headstart.core.rows import linear_scores
 from headstart.core.types import Floats
+from headstart.data.augmentation.views import view_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import view_of
-from headstart.features.class_statistics import has_mates
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks, Representation
-from headstart.features.ridge_solver import fit_ridge
-from headstart.features.rows import linear_scores
+from headstart.heads.class_statistics import has_mates
+from headstart.heads.ridge import fit_ridge
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.methods.base import deployed

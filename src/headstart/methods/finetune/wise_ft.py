@@ -8,10 +8,10 @@ from pydantic import Field
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
+from headstart.data.augmentation.views import view_of
 from headstart.data.folds import Fold
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import view_of
 from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.methods.model import Model
 from headstart.training.depth import stages_behind

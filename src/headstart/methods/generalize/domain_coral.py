@@ -14,7 +14,7 @@ from headstart.losses.deep_coral import deep_coral
 from headstart.methods._domain_generalization import DomainGeneralization
 from headstart.methods.base import Need
 from headstart.training.batches import Batch
-from headstart.training.domains import features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 
 

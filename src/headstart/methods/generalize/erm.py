@@ -8,7 +8,7 @@ from torch import Tensor
 
 from headstart.methods._domain_generalization import DomainGeneralization
 from headstart.training.batches import Batch
-from headstart.training.domains import losses_by_domain
+from headstart.training.domain_streams import losses_by_domain
 from headstart.training.learner import Classifier
 
 

@@ -13,11 +13,11 @@ from headstart.data.task import Task
 from headstart.methods._domain_generalization import DomainGeneralization
 from headstart.methods.model import Model
 from headstart.training.batches import Batch
-from headstart.training.domains import losses_by_domain
+from headstart.training.domain_streams import losses_by_domain
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final

@@ -14,7 +14,7 @@ from headstart.losses.group_dro import group_weights
 from headstart.methods._domain_generalization import DomainGeneralization
 from headstart.methods.base import Need
 from headstart.training.batches import Batch
-from headstart.training.domains import domains_of, losses_by_domain
+from headstart.training.domain_streams import domains_of, losses_by_domain
 from headstart.training.learner import Classifier
 
 

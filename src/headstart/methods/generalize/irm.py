@@ -11,7 +11,7 @@ from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.irm_penalty import irm_penalty
 from headstart.methods._domain_generalization import PenalizedGeneralization, PenaltyWeight
 from headstart.training.batches import Batch
-from headstart.training.domains import scores_by_domain
+from headstart.training.domain_streams import scores_by_domain
 from headstart.training.learner import Classifier
 
 

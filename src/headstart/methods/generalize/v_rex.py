@@ -9,7 +9,7 @@ from torch import Tensor
 from headstart.losses.risk_variance import risk_variance
 from headstart.methods._domain_generalization import PenalizedGeneralization, PenaltyWeight
 from headstart.training.batches import Batch
-from headstart.training.domains import losses_by_domain
+from headstart.training.domain_streams import losses_by_domain
 from headstart.training.learner import Classifier
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
+from headstart.data.augmentation.views import ViewName, view_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import ViewName, view_of
 from headstart.features.extract import features_of, num_unseen, seconds_an_image
 from headstart.losses.cosine_distance import cosine_distance
 from headstart.losses.similarity_preserving import similarity_preserving

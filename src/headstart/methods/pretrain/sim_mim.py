@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.last_map import last_map, map_stage
+from headstart.data.augmentation.views import View
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.data.views import View
 from headstart.losses.masked_distance import masked_distance
 from headstart.methods._self_supervised import SelfSupervised
 from headstart.training.batches import Batch

@@ -7,12 +7,12 @@ from typing import ClassVar, cast, final
 import numpy as np
 from pydantic import Field
 
+from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
-from headstart.features.rows import unit_rows
-from headstart.features.temperature import fit_temperature
+from headstart.heads.temperature import fit_temperature
 from headstart.methods._probe import Probe
 from headstart.methods.heads import NeighborHead
 

@@ -6,14 +6,14 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from headstart.core.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
+from headstart.core.rows import LazyRows, Rows, column_means, linear_scores, parts, shifted, squared_lengths, taken
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
-from headstart.features.class_statistics import class_means, with_absent_classes
 from headstart.features.feature_set import FeatureSet
-from headstart.features.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
-from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Representation
-from headstart.features.rows import LazyRows, Rows, column_means, linear_scores, parts, shifted, squared_lengths, taken
+from headstart.heads.class_statistics import class_means, with_absent_classes
+from headstart.heads.out_of_fold import inner_folds
 from headstart.methods._probe import Probe, held_out_temperature
 from headstart.methods.heads import LinearHead
 

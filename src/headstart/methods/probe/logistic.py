@@ -6,12 +6,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from headstart.core.linear_algebra import rotated
 from headstart.core.types import Integers
 from headstart.features.feature_set import FeatureSet
-from headstart.features.linear_algebra import rotated
-from headstart.features.logistic_solver import fit_logistic
-from headstart.features.out_of_fold import inner_folds
 from headstart.features.representation import Representation
+from headstart.heads.logistic import fit_logistic
+from headstart.heads.out_of_fold import inner_folds
 from headstart.methods._probe import Probe
 from headstart.methods.heads import LinearHead
 

@@ -6,12 +6,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from headstart.core.rows import Rows, linear_scores, squared_lengths
 from headstart.core.types import Booleans, Floats, Integers
-from headstart.features.class_statistics import class_means, with_absent_classes
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
-from headstart.features.rows import Rows, linear_scores, squared_lengths
-from headstart.features.temperature import fit_temperature
+from headstart.heads.class_statistics import class_means, with_absent_classes
+from headstart.heads.temperature import fit_temperature
 from headstart.methods._probe import Probe
 from headstart.methods.heads import LinearHead
 

@@ -14,9 +14,9 @@ from headstart.losses.distribution_alignment import aligned
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import scores_by_view
 from headstart.training.ramps import cosine_ramp
 from headstart.training.running_mean import RunningMean
+from headstart.training.unlabeled_streams import scores_by_view
 
 RAMP_END = 0.5
 

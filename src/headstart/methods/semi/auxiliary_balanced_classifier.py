@@ -16,8 +16,8 @@ from headstart.losses.pseudo_labels import confident_targets
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory
 from headstart.training.settings import Training
+from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final

@@ -15,8 +15,8 @@ from headstart.losses.pseudo_labels import confident_targets
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import scores_by_view
 from headstart.training.running_mean import RunningMean
+from headstart.training.unlabeled_streams import scores_by_view
 
 
 @final

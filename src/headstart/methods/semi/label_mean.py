@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.features.graph import neighbor_graph
-from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool
+from headstart.heads.label_propagation import label_spreading
+from headstart.heads.neighbor_graph import neighbor_graph
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import GraphHead, LinearHead, MeanHead, mean_scores, ridge_head
 
@@ -39,11 +39,11 @@ class LabelMean(SemiSupervisedProbe):
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
-    def head_of(self, pool: Pool) -> tuple[MeanHead, float]:
+    def head_of(self, pool: UnlabeledPool) -> tuple[MeanHead, float]:
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def spread(labels: Integers) -> Floats:
-            return spread_labels(graph, labels, pool.num_classes, self.strength)
+            return label_spreading(graph, labels, pool.num_classes, self.strength)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
             linear, temperature = self._ridge(pool, labels)
@@ -54,6 +54,6 @@ class LabelMean(SemiSupervisedProbe):
         asking = GraphHead.of(pool, spread(pool.labels), self.num_neighbors)
         return MeanHead((linear, asking), (temperature, 1.0)), pool.temperature(scores_of)
 
-    def _ridge(self, pool: Pool, labels: Integers) -> tuple[LinearHead, float]:
+    def _ridge(self, pool: UnlabeledPool, labels: Integers) -> tuple[LinearHead, float]:
         rows = np.flatnonzero(labels != UNLABELED)
         return ridge_head(pool.features.take(rows), labels[rows], pool.num_classes, self.blocks, pool.groups[rows])

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 
 from headstart.core.types import Floats, Integers
-from headstart.features.graph import Graph
-from headstart.features.label_spread import propagate_labels
-from headstart.features.pool import Pool
+from headstart.heads.label_propagation import label_propagation
+from headstart.heads.neighbor_graph import Graph
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import GraphProbe
 
 
@@ -41,5 +41,5 @@ class LabelPropagation(GraphProbe):
 
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.99
 
-    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
-        return propagate_labels(graph, labels, pool.num_classes, self.strength)
+    def probs(self, pool: UnlabeledPool, graph: Graph, labels: Integers) -> Floats:
+        return label_propagation(graph, labels, pool.num_classes, self.strength)

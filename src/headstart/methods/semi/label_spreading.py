@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 
 from headstart.core.types import Floats, Integers
-from headstart.features.graph import Graph
-from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool
+from headstart.heads.label_propagation import label_spreading
+from headstart.heads.neighbor_graph import Graph
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import GraphProbe
 
 
@@ -38,5 +38,5 @@ class LabelSpreading(GraphProbe):
 
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
-    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
-        return spread_labels(graph, labels, pool.num_classes, self.strength)
+    def probs(self, pool: UnlabeledPool, graph: Graph, labels: Integers) -> Floats:
+        return label_spreading(graph, labels, pool.num_classes, self.strength)

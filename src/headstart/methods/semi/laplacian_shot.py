@@ -9,9 +9,9 @@ from pydantic import Field
 from scipy.special import softmax
 
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.features.class_statistics import class_means, one_hot
-from headstart.features.graph import Graph
-from headstart.features.pool import Pool
+from headstart.heads.class_statistics import class_means, one_hot
+from headstart.heads.neighbor_graph import Graph
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import GraphProbe
 
 MOST_ROUNDS = 100
@@ -44,7 +44,7 @@ class LaplacianShot(GraphProbe):
 
     smoothing: Annotated[float, Field(gt=0, le=100)] = 3.0
 
-    def probs(self, pool: Pool, graph: Graph, labels: Integers) -> Floats:
+    def probs(self, pool: UnlabeledPool, graph: Graph, labels: Integers) -> Floats:
         return assigned(pool.directions, graph, labels, pool.num_classes, self.smoothing)
 
 

@@ -8,17 +8,17 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
+from headstart.data.augmentation.views import ViewName
 from headstart.data.task import Task
-from headstart.data.views import ViewName
 from headstart.losses.consistency import squared_difference
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import learner_with_memory, scores_of
 from headstart.training.ramps import gaussian_ramp
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
+from headstart.training.unlabeled_streams import learner_with_memory, scores_of
 
 RAMP_END = 0.27
 """Share of the training over which the weight grows: 40,000 of 150,000 steps."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.core.seeds import generator_for
-from headstart.data.views import ViewName
+from headstart.data.augmentation.views import ViewName
 from headstart.losses.consistency import squared_difference
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import sharpened
@@ -18,8 +18,8 @@ from headstart.methods._semi_supervised import Ratio, SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.mixing import mixed_in_pairs
-from headstart.training.pool import fixed_scores
 from headstart.training.ramps import linear_ramp
+from headstart.training.unlabeled_streams import fixed_scores
 
 RAMP_END = 0.4
 """Share of the training over which the weight grows."""

@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.data.views import ViewName
+from headstart.data.augmentation.views import ViewName
 from headstart.losses.consistency import squared_difference
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import scores_of
 from headstart.training.ramps import gaussian_ramp
+from headstart.training.unlabeled_streams import scores_of
 
 RAMP_END = 0.27
 """Share of the training over which the weight grows: 80 of 300 epochs."""

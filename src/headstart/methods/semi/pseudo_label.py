@@ -6,14 +6,14 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from headstart.data.views import ViewName
+from headstart.data.augmentation.views import ViewName
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.pseudo_labels import confident_targets
 from headstart.methods._semi_supervised import SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
-from headstart.training.pool import scores_of
 from headstart.training.ramps import linear_ramp
+from headstart.training.unlabeled_streams import scores_of
 
 RAMP = (0.1, 0.6)
 """Shares of the training at which the weight begins and ends to grow; steps 100 and 600 in the paper."""

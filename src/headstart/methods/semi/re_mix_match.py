@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.seeds import generator_for
+from headstart.data.augmentation.views import ViewName
 from headstart.data.task import Task
-from headstart.data.views import ViewName
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distribution_alignment import aligned
 from headstart.losses.pseudo_labels import sharpened
@@ -19,8 +19,8 @@ from headstart.methods._semi_supervised import Ratio, SemiSupervised
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.mixing import mixed_in_pairs
-from headstart.training.pool import fixed_scores, scores_of
 from headstart.training.running_mean import RunningMean
+from headstart.training.unlabeled_streams import fixed_scores, scores_of
 
 DECAY = 1 - 1 / 128
 

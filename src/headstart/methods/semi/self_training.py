@@ -8,13 +8,13 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
+from headstart.core.rows import linear_scores
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
-from headstart.features.class_statistics import one_hot
-from headstart.features.graph import Graph, neighbor_graph
-from headstart.features.label_spread import spread_labels
-from headstart.features.pool import Pool
-from headstart.features.ridge_solver import UNJUDGED_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
-from headstart.features.rows import linear_scores
+from headstart.heads.class_statistics import one_hot
+from headstart.heads.label_propagation import label_spreading
+from headstart.heads.neighbor_graph import Graph, neighbor_graph
+from headstart.heads.ridge import UNJUDGED_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead
 
@@ -50,7 +50,7 @@ class SelfTraining(SemiSupervisedProbe):
     share: Annotated[float, Field(gt=0, le=1)] = 0.8
     rounds: Annotated[int, Field(ge=1, le=50)] = 10
 
-    def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
+    def head_of(self, pool: UnlabeledPool) -> tuple[LinearHead, float]:
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
@@ -62,11 +62,11 @@ class SelfTraining(SemiSupervisedProbe):
         temperature = pool.temperature(scores_of, UNJUDGED_TEMPERATURE)
         return LinearHead(pool.projection.representation, weight, fit.bias), temperature
 
-    def _trained(self, pool: Pool, graph: Graph, labels: Integers) -> RidgeFit:
+    def _trained(self, pool: UnlabeledPool, graph: Graph, labels: Integers) -> RidgeFit:
         """The last round's ridge on the pool's rows along their axes."""
         known = labels != UNLABELED
         targets = one_hot(labels, pool.num_classes)
-        spread = spread_labels(graph, labels, pool.num_classes, self.strength)
+        spread = label_spreading(graph, labels, pool.num_classes, self.strength)
         fit = fit_ridge(pool.rows[known], labels[known], pool.num_classes, groups=pool.groups[known])
         for _ in range(self.rounds):
             own = softmax(linear_scores(pool.rows, fit.weight, fit.bias) / fit.temperature, axis=1)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.backbones.backbone import Backbone
+from headstart.data.augmentation.views import ViewName
 from headstart.data.task import Task
-from headstart.data.views import ViewName
 from headstart.losses.contrastive import supervised_info_nce
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._semi_supervised import Ratio, SemiSupervised

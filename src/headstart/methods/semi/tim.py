@@ -9,10 +9,10 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from headstart.core.rows import linear_scores
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.features.class_statistics import class_means, one_hot, with_absent_classes
-from headstart.features.pool import Pool
-from headstart.features.rows import linear_scores
+from headstart.heads.class_statistics import class_means, one_hot, with_absent_classes
+from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead
 
@@ -57,7 +57,7 @@ class TIM(SemiSupervisedProbe):
     cross_entropy: Annotated[float, Field(gt=0, le=100)] = 1.0
     conditional: Annotated[float, Field(gt=0, le=100)] = 1.0
 
-    def head_of(self, pool: Pool) -> tuple[LinearHead, float]:
+    def head_of(self, pool: UnlabeledPool) -> tuple[LinearHead, float]:
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
             return linear_scores(pool.rows[rows], *self._prototypes(pool, labels))
@@ -66,7 +66,7 @@ class TIM(SemiSupervisedProbe):
         weight = np.asarray(pool.projection.axes @ found.weight, np.float32)
         return LinearHead(pool.projection.representation, weight, found.bias), pool.temperature(scores_of, self.temperature)
 
-    def _prototypes(self, pool: Pool, labels: Integers) -> _Linear:
+    def _prototypes(self, pool: UnlabeledPool, labels: Integers) -> _Linear:
         """Scores tau (w_k . z - |w_k|^2 / 2) of rows z, scaled to a mean squared length of 1, as weight and bias."""
         known = labels != UNLABELED
         present, numbered = np.unique(labels[known], return_inverse=True)

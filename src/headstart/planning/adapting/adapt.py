@@ -20,14 +20,14 @@ from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.methods.model import Model
+from headstart.planning.adapting.accuracy_estimate import estimated_accuracy, findings_of
 from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation
+from headstart.planning.adapting.candidate_fitting import CandidateFitter, FittedCandidate, methods_for
 from headstart.planning.adapting.domain_map import domain_map
-from headstart.planning.adapting.jury import Jury, Verdict, mean_probs
-from headstart.planning.adapting.labeling import chosen_by_labels, query_rows
-from headstart.planning.adapting.outlook import estimated_accuracy, findings_of
-from headstart.planning.adapting.scene import Scene, check_adaptable, looked_at, scene_of
-from headstart.planning.adapting.trying import Candidate, Trier, methods_for
-from headstart.planning.inputs import input_pixels_for
+from headstart.planning.adapting.domain_pair import DomainPair, check_adaptable, domain_pair_of, sampled_rows
+from headstart.planning.adapting.label_queries import chosen_by_labels, query_rows
+from headstart.planning.adapting.model_selection import ModelSelection, SelectionVerdict, mean_probs
+from headstart.planning.input_size import input_pixels_for
 from headstart.training.settings import Training
 
 
@@ -166,7 +166,7 @@ def rows_to_label(
     target = tried.scene.target.take(np.arange(known, len(tried.scene.target)))
     return ToLabel(
         names=tuple(target.images.name(int(row)) for row in rows),
-        rows=tuple(looked_at(len(task.unlabeled))[rows].tolist()),
+        rows=tuple(sampled_rows(len(task.unlabeled))[rows].tolist()),
         guesses=tuple(task.classes[label] for label in predicted[0][rows]),
         num_differing=int((predicted != predicted[0]).any(axis=0).sum()),
     )
@@ -176,9 +176,9 @@ def rows_to_label(
 class _Tried:
     """Everything that was tried on a task."""
 
-    scene: Scene
-    trier: Trier
-    candidates: tuple[Candidate, ...]
+    scene: DomainPair
+    trier: CandidateFitter
+    candidates: tuple[FittedCandidate, ...]
 
 
 @contextmanager
@@ -195,11 +195,11 @@ def _tried(
     own = task.seed if seed is None else seed
     seen = _loaded(backbone, task, own) if isinstance(backbone, str) else backbone
     usable = methods_for(task, seen, methods, minutes is not None)
-    scene = scene_of(task, seen, own)
+    scene = domain_pair_of(task, seen, own)
     with _kept(steps) as kept:
         needless = "" if len(task.labeled) else scene.shift.why_kept
         recipe = training or Training(seed=own)
-        trier = Trier(scene, seen, kept, None if minutes is None else 60 * minutes, recipe, needless=needless)
+        trier = CandidateFitter(scene, seen, kept, None if minutes is None else 60 * minutes, recipe, needless=needless)
         candidates = tuple(trier.candidate(method) for method in usable)
         yield _Tried(scene, trier, candidates)
 
@@ -217,7 +217,7 @@ def _loaded(name: str, task: Task, seed: int) -> Backbone:
     return load_backbone(name, "pretrained", input_pixels_for(card_of(name), task), seed)
 
 
-def _decided(task: Task, tried: _Tried, verdict: Verdict) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+def _decided(task: Task, tried: _Tried, verdict: SelectionVerdict) -> tuple[tuple[str, ...], tuple[str, ...], int]:
     """Who predicts, why, and how many labels decided."""
     num = len(task.labeled)
     if not num:
@@ -230,7 +230,7 @@ def _decided(task: Task, tried: _Tried, verdict: Verdict) -> tuple[tuple[str, ..
 
 def _judged(task: Task, tried: _Tried, begun: float) -> Adaptation:
     """The record of what was tried since `begun`."""
-    verdict = Jury(tried.scene, tried.candidates).verdict()
+    verdict = ModelSelection(tried.scene, tried.candidates).verdict()
     chosen, reasons, num_labeled = _decided(task, tried, verdict)
     scene, unadapted = tried.scene, mean_probs(tried.candidates, (UNADAPTED,))
     probs = mean_probs(tried.candidates, chosen)

@@ -7,13 +7,13 @@ from typing import Any
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.core.records import Record
-from headstart.features.shift_kind import ShiftKind
+from headstart.shift.tests.shift_kind import ShiftKind
 
 UNADAPTED = "source_only"
 """The kind of the method that adapts nothing."""
 
 
-class Vote(Record):
+class ValidatorScores(Record):
     """What is known of one candidate without target labels.
 
     Attributes:
@@ -83,7 +83,7 @@ class Adaptation(Record):
 
     chosen: tuple[str, ...]
     shift: ShiftKind
-    votes: tuple[Vote, ...]
+    votes: tuple[ValidatorScores, ...]
     reasons: tuple[str, ...]
     findings: tuple[Finding, ...]
     accuracy: Estimate

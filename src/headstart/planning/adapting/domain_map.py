@@ -6,15 +6,15 @@ import numpy as np
 
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
-from headstart.features.domain_maps import carried, moments_of, monge_matrix
 from headstart.planning.adapting.adaptation import DomainMap, MapPoint
-from headstart.planning.adapting.scene import Scene
+from headstart.planning.adapting.domain_pair import DomainPair
+from headstart.shift.moments import moments_of, monge_matrix, transported
 
 MOST_POINTS = 250
 """Points of each domain: more hide each other."""
 
 
-def domain_map(scene: Scene, predicted: Integers) -> DomainMap:
+def domain_map(scene: DomainPair, predicted: Integers) -> DomainMap:
     """The map of a scene; "after" is the source with the target's mean and covariance, which is what most methods aim at.
 
     Args:
@@ -26,7 +26,7 @@ def domain_map(scene: Scene, predicted: Integers) -> DomainMap:
     """
     source, target = scene.source_rows, scene.target_rows
     before, after = moments_of(source), moments_of(target)
-    moved = carried(source, before, after, monge_matrix(before.covariance, after.covariance))
+    moved = transported(source, before, after, monge_matrix(before.covariance, after.covariance))
     both = np.concatenate([source, target])
     center = both.mean(axis=0)
     axes = np.linalg.svd(both - center, full_matrices=False)[2][:2].T

@@ -1,0 +1,1 @@
+"""Random variants of pictures that keep their classes."""

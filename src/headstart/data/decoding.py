@@ -1,0 +1,178 @@
+"""One picture file as people see it: turned upright, flattened over white, 8 bits a channel, first frame."""
+
+from __future__ import annotations
+
+import stat
+import struct
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from headstart.core.errors import DataError
+from headstart.core.types import Bytes
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
+"""Lower-case file name endings that are taken for pictures."""
+
+MAX_PIXELS = 178_956_970
+"""Larger pictures are refused: a small file can claim a size that fills the memory. Pillow draws its line at the same number."""
+
+WITH_ALPHA = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+
+
+class DecodedImage(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        image: RGB, upright; smaller than in the file when a reduced scale sufficed.
+        shorter_side: Of the picture in the file, in pixels.
+    """
+
+    image: Image.Image
+    shorter_side: int
+
+
+def open_image(path: Path, at_least: int | None = None) -> Image.Image:
+    """The picture in a file, in RGB as people see it.
+
+    EXIF orientation is applied, transparency is laid over white, 16-bit gray is divided by 256, and of several frames the
+    first is taken. A damaged file is never half a picture.
+
+    Args:
+        path: A JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its ending.
+        at_least: A side in pixels that suffices; JPEG files are then decoded at a reduced scale no smaller than it.
+
+    Returns:
+        An RGB image.
+
+    Raises:
+        DataError: The file is missing, unreadable, empty, no picture, damaged or too large; the message names it.
+    """
+    with open_file(path) as stream:
+        return decode_image(stream, str(path), at_least).image
+
+
+def open_file(path: Path) -> BufferedReader:
+    """The open file.
+
+    Args:
+        path: A regular file, or a link to one.
+
+    Returns:
+        A binary stream at its start; the caller closes it.
+
+    Raises:
+        DataError: The file is missing, not readable, not a regular file, or empty.
+    """
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r}: is not a file name. Correct the path.")
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path}: is not a regular file. Remove it, or put the picture itself there.")
+        if status.st_size == 0:
+            raise DataError(f"{path}: is empty (0 bytes). Restore or delete it.")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: does not exist, or is a link to nothing. Restore the file or remove it from the data."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Make it readable or remove it.") from None
+
+
+def decode_image(stream: BinaryIO, name: str, at_least: int | None = None) -> DecodedImage:
+    """The picture in an open file; see `open_image`.
+
+    Args:
+        stream: A seekable binary stream.
+        name: What messages call the picture.
+        at_least: A side in pixels that suffices.
+
+    Returns:
+        The picture and its native size.
+
+    Raises:
+        DataError: The bytes are no picture, damaged, or too large.
+    """
+    try:
+        image = _undecoded(stream, name)
+        shorter_side = min(image.size)
+        if at_least is not None and image.format in {"JPEG", "MPO"}:
+            image.draft(None, (at_least, at_least))
+        image.load()
+        _turn_upright(image)
+        return DecodedImage(_flattened(image), shorter_side)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001  decoders raise anything on hostile bytes
+        reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
+        raise DataError(f"{name}: cannot be decoded ({reason}). Restore it, convert it to PNG, or delete it.") from None
+
+
+def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
+    """The picture with its header read.
+
+    `Image.open` would do, but it warns about large pictures before it refuses them, and turning that warning into an error
+    means changing the filters of the whole process.
+    """
+    Image.init()
+    prefix = stream.read(16)
+    for format_name in FORMATS:
+        factory, accepts = Image.OPEN[format_name]
+        if accepts is not None and accepts(prefix) is not True:
+            continue
+        stream.seek(0)
+        try:
+            image = factory(stream, name)
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            raise DataError(f"{name}: is a {format_name} file with a damaged header. Restore or delete it.") from None
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise DataError(f"{name}: has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed. Shrink or delete it.")
+        return image
+    raise DataError(
+        f"{name}: is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture, as it starts with {prefix[:8]!r}. Convert or delete it."
+    )
+
+
+def _turn_upright(image: Image.Image) -> None:
+    # A broken EXIF block raises anything, and viewers then show the picture unturned.
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_eight_bit(image)).convert("RGB")
+    if image.mode not in WITH_ALPHA and "transparency" not in image.info:
+        return image.convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Bytes:
+    """Gray values of more than 8 bits as 0 to 255.
+
+    16-bit pictures use their whole range, as viewers assume. Other integers and floats carry no range: values that fit
+    [0, 1], [0, 255] or [0, 65535] are taken to mean that range, and others are stretched from their lowest to their highest.
+    """
+    values = np.asarray(image)
+    if image.mode.startswith("I;16") or image.format == "PNG":
+        return (values >> 8).astype(np.uint8)
+    gray = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(gray.min()), float(gray.max())
+    if low < 0 or high > 65_535:
+        gray = (gray - low) * (255 / (high - low))
+    elif high > 255:
+        gray = np.floor(gray / 256)
+    elif high <= 1 and image.mode == "F":
+        gray = gray * 255
+    return np.rint(gray).astype(np.uint8)

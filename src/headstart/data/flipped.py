@@ -1,0 +1,38 @@
+"""Pictures as a mirror shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from headstart.core.types import Integers
+from headstart.data.images import Images, ImageSet
+
+
+@dataclass(frozen=True)
+class FlippedImages(Images):
+    """The same pictures, left and right exchanged."""
+
+    images: Images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def name(self, row: int) -> str:
+        return f"{self.images.name(row)} mirrored"
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        return ImageOps.mirror(self.images.read(row, at_least))
+
+    def content_key(self, row: int) -> str:
+        return f"mirrored-{self.images.content_key(row)}"
+
+    def take(self, rows: Integers) -> FlippedImages:
+        return FlippedImages(self.images.take(np.asarray(rows, np.int64)))
+
+
+def flipped(rows: ImageSet) -> ImageSet:
+    """The set with every picture mirrored; labels and groups stay."""
+    return replace(rows, images=FlippedImages(rows.images))

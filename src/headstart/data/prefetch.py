@@ -1,0 +1,40 @@
+"""Ahead: work done by other threads before it is asked for, so that reading and computing overlap."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PER_CORE = 3
+"""Items begun or waiting for each core: enough that no core idles, few enough that memory stays flat."""
+
+
+def prefetched(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What `make` gives for each item, in order, made by one thread a core while earlier ones are used.
+
+    Args:
+        make: Runs in other threads; what it raises is raised here when its turn comes.
+        items: Read no faster than they are needed.
+
+    Yields:
+        The results.
+    """
+    num_threads = os.cpu_count() or 1
+    waiting = iter(items)
+    with ThreadPoolExecutor(num_threads) as pool:
+        begun: deque[Future[R]] = deque(pool.submit(make, item) for item in islice(waiting, PER_CORE * num_threads))
+        try:
+            while begun:
+                result = begun.popleft().result()
+                begun.extend(pool.submit(make, item) for item in islice(waiting, 1))
+                yield result
+        finally:
+            for future in begun:
+                future.cancel()

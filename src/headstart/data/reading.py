@@ -1,0 +1,99 @@
+"""From a place to a Task: the reader is found, every row looked at, copies grouped, splits made, the test set sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from headstart.core.errors import DataError, PlanError
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.class_names import natural_order, quoted
+from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
+from headstart.data.readers import reader_for
+from headstart.data.sources.task_with_sources import task_with_sources
+from headstart.data.split_assignment import check_pool, remove_used, report_untested, split_assignment, task_of
+from headstart.data.task import Task
+
+
+def read_task(
+    place: str | Path,
+    seed: int = 0,
+    per_class: int | None = None,
+    pool: bool = False,
+    *,
+    sources: Sequence[str | Path] = (),
+    target: Sequence[str] = (),
+) -> Task:
+    """The task read from a path or a built-in name.
+
+    Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, embeddings, CIFAR archives,
+    IDX files, or the name of a built-in set. Unreadable images are left out and reported; exact and near duplicates and
+    given groups stay on one side of every split.
+
+    Args:
+        place: A path or the name of a built-in set.
+        seed: Decides the split where none is given, and the folds.
+        per_class: Keep only this many labeled training rows a class; without a given test split, all others become
+            the test set. 0 takes all labels but the test's off a target that has sources.
+        pool: Keep the other training rows without their labels, as unlabeled ones, so that label budgets can be studied; the
+            test set is then the one that there is without `per_class`.
+        sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
+        target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
+
+    Returns:
+        The task.
+
+    Raises:
+        DataError: The place cannot be used; one sentence.
+        PlanError: `per_class` is too small, or `pool` is given without it.
+    """
+    if sources or target:
+        return task_with_sources(str(place), seed, per_class, pool, [str(source) for source in sources], tuple(target))
+    if per_class is not None and per_class < 1:
+        raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
+    check_pool(pool, per_class)
+    place = str(place)
+    rows = cleaned(reader_for(place).read(place).in_name_order())
+    classes, labels = _labels(rows, place)
+    parts = split_assignment(rows, labels, len(classes), seed, per_class, pool)
+    remove_used(rows, parts)
+    report_untested(rows, classes, labels, parts.test)
+    return task_of(rows, classes, labels, parts, place, seed, parts.train)
+
+
+def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:
+    """The classes of the rows to learn from, and the label of each row; rows of unusable classes are taken out."""
+    given = rows.listing.labels
+    learn = rows.in_split("", "train")
+    counts: dict[str, int] = {}
+    for row in np.flatnonzero(learn):
+        name = given[row]
+        if name is not None:
+            counts[name] = counts.get(name, 0) + 1
+    if not counts:
+        raise DataError(f"{place}: no readable image has a label to learn from. Put images into one folder a class.")
+    _refuse_unknown_classes(rows, set(counts), place)
+    tiny = natural_order({name for name, count in counts.items() if count < LEAST_PER_CLASS})
+    classes = natural_order(set(counts) - set(tiny))
+    if len(classes) < 2:
+        raise DataError(
+            f"{place}: {quoted(natural_order(set(counts)))} {'is the only class' if len(counts) == 1 else 'are the classes'}"
+            f"{'' if len(counts) == 1 else f', and fewer than two of them have {LEAST_PER_CLASS} images to learn from'}. "
+            "Add images until two classes have at least two each."
+        )
+    if tiny:
+        leave_out_tiny(rows, tiny)
+    index = {name: label for label, name in enumerate(classes)}
+    return classes, np.array([UNLABELED if name is None else index.get(name, UNLABELED) for name in given], np.int64)
+
+
+def _refuse_unknown_classes(rows: Cleaned, known: set[str], place: str) -> None:
+    for split in ("validation", "test"):
+        met = {name for row in np.flatnonzero(rows.in_split(split)) if (name := rows.listing.labels[row]) is not None}
+        if extra := natural_order(met - known):
+            raise DataError(
+                f"{place}: {split} has images of {quoted(extra)}, of which train has none. "
+                f"Add training images of it, or remove it from {split}."
+            )

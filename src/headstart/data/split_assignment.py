@@ -1,0 +1,144 @@
+"""The split of a place: which rows are for training, validation and test, and which are used without their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.core.errors import PlanError
+from headstart.core.findings import Finding
+from headstart.core.types import UNLABELED, Booleans, Integers
+from headstart.data.class_names import quoted
+from headstart.data.cleaning import Cleaned
+from headstart.data.images import ImageSet
+from headstart.data.splits import held_out, kept_per_class
+from headstart.data.task import Task
+
+
+@dataclass
+class SplitAssignment:
+    """Masks over the rows, bool [sample]; disjoint.
+
+    Attributes:
+        train: Rows to learn from with their labels.
+        validation: Rows that the user set aside for choosing.
+        test: Rows for the final evaluation.
+        unlabeled: Rows to learn from without labels.
+    """
+
+    train: Booleans
+    validation: Booleans
+    test: Booleans
+    unlabeled: Booleans
+
+
+def check_pool(pool: bool, per_class: int | None) -> None:
+    """Refuse a pool of the training rows that are not among `per_class` where there is no such number."""
+    if pool and per_class is None:
+        raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
+
+
+def split_assignment(
+    rows: Cleaned, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool
+) -> SplitAssignment:
+    """The split of each row, as given or made here.
+
+    Args:
+        rows: All rows.
+        labels: int64 [sample], -1 where unknown.
+        num_classes: Number of classes.
+        seed: Decides the split where none is given, and which rows are kept.
+        per_class: Labeled rows to keep of each class; all when None.
+        pool: Keep the other training rows as unlabeled ones.
+
+    Returns:
+        The parts; unlabeled rows may still be copies of others, see `remove_used`.
+    """
+    train = rows.in_split("", "train") & rows.labeled
+    unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & ~rows.labeled)
+    parts = SplitAssignment(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
+    given_test = bool(parts.test.any())
+    if not given_test and (pool or per_class is None):
+        at = np.flatnonzero(train)
+        held = held_out(labels[at], rows.groups[at], num_classes, seed)
+        parts.train, parts.test = _mask(at[~held], len(train)), _mask(at[held], len(train))
+    if per_class is not None:
+        at = np.flatnonzero(parts.train)
+        keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
+        parts.train = _mask(at[keep], len(train))
+        if pool:
+            parts.unlabeled = parts.unlabeled | _mask(at[~keep], len(train))
+        elif not given_test:
+            parts.test = _mask(at[free], len(train))
+    return parts
+
+
+def _mask(rows: Integers, count: int) -> Booleans:
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return mask
+
+
+def remove_used(rows: Cleaned, parts: SplitAssignment) -> None:
+    """Leave out unlabeled rows that are copies of labeled rows or share a group with test rows, with a finding."""
+    tested = parts.unlabeled & np.isin(rows.groups, rows.groups[parts.test])
+    labeled = parts.unlabeled & ~tested & np.isin(rows.copies, rows.copies[parts.train | parts.validation])
+    used = np.flatnonzero(tested | labeled)
+    parts.unlabeled[used] = False
+    if len(used):
+        in_test, in_train = int(tested.sum()), int(labeled.sum())
+        title = (
+            f"Unlabeled images that are copies of labeled ones ({in_train}) or belong to test images ({in_test}) are left out."
+        )
+        advice = "Nothing needs doing: each picture is used once, with its label where it has one."
+        evidence = {"in_test": in_test, "labeled": in_train, "paths": rows.names(used)}
+        rows.findings.append(Finding.info("unlabeled-copies", title, advice, **evidence))
+
+
+def report_untested(rows: Cleaned, classes: tuple[str, ...], labels: Integers, test: Booleans) -> None:
+    """Add a finding where there is no test set, or where classes have no test row."""
+    tested = labels[test]
+    counts = np.bincount(tested[tested != UNLABELED], minlength=len(classes))
+    absent = [classes[label] for label in np.flatnonzero(counts == 0)]
+    if not test.any():
+        title = "There are too few images to set any aside for a test."
+        rows.findings.append(Finding.warning("no-test", title, "Add images until each class has at least five.", images=0))
+    elif absent:
+        title = f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}."
+        advice = "Add images of these classes; the test says nothing about them."
+        rows.findings.append(Finding.warning("class-without-test", title, advice, classes=absent))
+
+
+def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
+    """The rows of one part as a set; `labels` are int64 [sample] of all rows, -1 where unknown."""
+    index = np.flatnonzero(mask)
+    domains = tuple(rows.listing.domains[row] for row in index)
+    return ImageSet(
+        images=rows.listing.images.take(index),
+        classes=classes,
+        hidden_labels=labels[index],
+        groups=rows.groups[index],
+        domains=domains if any(domains) else (),
+        sealed=sealed,
+    ).with_content_keys(rows.scan.sha[row] for row in index)
+
+
+def task_of(
+    rows: Cleaned, classes: tuple[str, ...], labels: Integers, parts: SplitAssignment, place: str, seed: int, shown: Booleans
+) -> Task:
+    """The task of these rows, without a source; pictures of the rows `shown` tell the native size and whether all are gray."""
+    hidden = np.full_like(labels, UNLABELED)
+    return Task(
+        name=rows.listing.name,
+        classes=classes,
+        train=image_set(rows, classes, labels, parts.train),
+        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
+        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
+        unlabeled=image_set(rows, classes, hidden, parts.unlabeled) if parts.unlabeled.any() else None,
+        seed=seed,
+        findings=tuple(rows.findings),
+        place=place,
+        native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[shown])),
+        channels=1 if rows.scan.gray[shown].all() else 3,
+    )

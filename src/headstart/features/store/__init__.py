@@ -1,0 +1,1 @@
+"""Features on disk, addressed by the content of the picture."""

@@ -1,0 +1,134 @@
+"""What lies in the cache, and taking it away."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import zipfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from headstart.core.folders import cache_folder
+from headstart.core.records import Record
+from headstart.features.store.chunks import SUFFIX, read_chunk
+from headstart.features.store.eviction import evict, removed
+from headstart.features.store.store import NAME_FILE
+
+Kind = Literal["features", "scan", "engines", "steps"]
+
+OTHERS: tuple[tuple[Kind, str, str], ...] = (
+    ("scan", "*.npz", "what was seen of files"),
+    ("engines", "**/*.*", "which engine was chosen"),
+    ("steps", "**/*.*", "what runs can take over from one another"),
+)
+"""Folder, files and name of what is kept next to features. Weights that a user put there are no cache."""
+
+
+class CacheEntry(Record):
+    """Features of one network, what was seen of files, which engines were chosen, or finished steps of runs.
+
+    Attributes:
+        kind: The folder that it lies in.
+        name: What a person calls it.
+        num_rows: Pictures; for engines and steps, files.
+        size_bytes: On disk.
+        last_used: In UTC, as ISO 8601 writes it.
+    """
+
+    kind: Kind
+    name: str
+    num_rows: int
+    size_bytes: int
+    last_used: str
+
+
+def cache_contents() -> tuple[CacheEntry, ...]:
+    """What the cache holds: features, those used last first, then the rest."""
+    features = cache_folder() / "features"
+    entries = [_features_entry(folder) for folder in features.iterdir()] if features.is_dir() else []
+    entries.sort(key=lambda entry: entry.last_used, reverse=True)
+    for kind, pattern, name in OTHERS:
+        files = [path for path in (cache_folder() / kind).glob(pattern) if path.is_file()]
+        entries.append(_entry(kind, name, sum(map(_scanned, files)) if kind == "scan" else len(files), files))
+    return tuple(entry for entry in entries if entry.size_bytes)
+
+
+def _features_entry(folder: Path) -> CacheEntry:
+    chunks = list(folder.glob(f"*{SUFFIX}"))
+    name = folder / NAME_FILE
+    shown = name.read_text(encoding="utf-8") if name.exists() else folder.name
+    return _entry("features", shown, sum(map(_num_rows, chunks)), chunks)
+
+
+def _entry(kind: Kind, name: str, num_rows: int, files: list[Path]) -> CacheEntry:
+    seen = [status for status in map(_status, files) if status]
+    used = max((moment for _, moment in seen), default=0.0)
+    shown = datetime.fromtimestamp(used, UTC).isoformat(timespec="seconds")
+    return CacheEntry(kind=kind, name=name, num_rows=num_rows, size_bytes=sum(size for size, _ in seen), last_used=shown)
+
+
+def _status(path: Path) -> tuple[int, float] | None:
+    """Size and time of change; None when the file is gone."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime
+
+
+def _num_rows(path: Path) -> int:
+    """The rows of a chunk; 0 when it is not whole or gone."""
+    try:
+        return len(read_chunk(path).keys)
+    except (OSError, ValueError):
+        return 0
+
+
+def _scanned(path: Path) -> int:
+    """The pictures that a scan remembers, by the head of its table; 0 when it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as content, content.open("rows.npy") as stream:
+            np.lib.format.read_magic(stream)
+            return int(np.lib.format.read_array_header_1_0(stream)[0][0])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return 0
+
+
+def shrink_cache(limit_bytes: int) -> int:
+    """Delete the features used longest ago until no more than that is left; those used within the hour stay.
+
+    Args:
+        limit_bytes: What features may take.
+
+    Returns:
+        Bytes freed.
+    """
+    return evict(cache_folder() / "features", limit_bytes)
+
+
+def clear_cache() -> int:
+    """Delete everything that the cache holds, in use or not; other files in its folders stay.
+
+    Returns:
+        Bytes freed.
+    """
+    root = cache_folder()
+    freed = evict(root / "features", 0, -math.inf)
+    for folder in (root / "features").glob("*/"):
+        removed(folder / NAME_FILE)
+        with suppress(OSError):  # somebody else's files lie there
+            folder.rmdir()
+    files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
+    freed += sum(map(_freed, files))
+    for kind in ("engines", "steps"):  # an empty folder would be taken for a whole one
+        shutil.rmtree(root / kind, ignore_errors=True)
+    return freed
+
+
+def _freed(path: Path) -> int:
+    status = _status(path)
+    return status[0] if status and removed(path) else 0

@@ -1,0 +1,268 @@
+"""Store: features on disk, addressed by the content of the picture, in chunks that are written whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.core.errors import DataError
+from headstart.core.folders import cache_limit_bytes
+from headstart.core.records import write_atomically
+from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows
+from headstart.core.types import Integers
+from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, read_chunk, write_chunk
+from headstart.features.store.eviction import TOUCH_SECONDS, evict, removed, say_used
+
+CHUNK_ROWS = 256
+"""Rows that extraction writes at once. Opening 100,000 rows in 400 such chunks takes 0.1 s, and in 25 large ones no less."""
+MOST_SMALL = 64
+MERGED_ROWS = 4096
+"""As many chunks of fewer than `CHUNK_ROWS` rows, or so many rows in such chunks, become one: predictions of single pictures."""
+NAME_FILE = "name.txt"
+ATTEMPTS = 3
+"""How often a reader whose chunk is gone looks for its rows anew; once suffices unless others merge all the time."""
+
+
+class Store:
+    """One folder of chunks, shared by all processes that look at pictures with the same network.
+
+    Safe without locks: a chunk appears whole, under a name made of its keys; merging writes the large chunk before it deletes
+    the small ones; eviction spares what any process used within the hour; and a reader whose chunk is gone looks for its rows
+    anew. A chunk that cannot be read is deleted, and its rows count as missing.
+
+    Args:
+        folder: Where the chunks lie; made when the first is written.
+        name: What a person calls the network, for `headstart cache`.
+    """
+
+    def __init__(self, folder: Path, name: str = "") -> None:
+        self.folder = folder
+        self.name = name
+        self.version = 0
+        self._chunks: dict[str, Chunk] = {}
+        self._places: dict[str, tuple[str, int]] = {}
+        self._touched: dict[str, float] = {}
+        self._wanted: Sequence[str] = ()
+        self._written = math.inf
+        self._kept = -math.inf
+
+    def refresh(self) -> None:
+        """Take notice of chunks that others wrote or deleted.
+
+        Until nothing changes meanwhile: small chunks may vanish after they were listed, into a large one that was not.
+        """
+        names = self._listed()
+        while True:
+            self._take_notice(names)
+            before, names = names, self._listed()
+            if names == before:
+                return
+
+    def _listed(self) -> set[str]:
+        return {path.name for path in self.folder.glob(f"*{SUFFIX}")} if self.folder.is_dir() else set()
+
+    def _take_notice(self, names: set[str]) -> None:
+        gone = self._chunks.keys() - names
+        if gone:
+            kept = [chunk for name, chunk in self._chunks.items() if name not in gone]
+            self._forget()
+            for chunk in kept:  # a row may lie in a second chunk, too
+                self._take_in(chunk)
+        for name in sorted(names - self._chunks.keys()):
+            self._open(name)
+
+    def _open(self, name: str) -> None:
+        try:
+            chunk = read_chunk(self.folder / name)
+        except OSError:
+            return
+        except ValueError:
+            removed(self.folder / name)
+            return
+        self._take_in(chunk)
+
+    def _take_in(self, chunk: Chunk) -> None:
+        name = chunk.path.name
+        self.version += 1
+        self._chunks[name] = chunk
+        self._places |= {key: (name, row) for row, key in enumerate(chunk.keys)}
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those keys that have no row yet, each once, in order; the rows of the others are kept until they are gathered."""
+        self.refresh()
+        self._wanted = keys
+        self._keep_wanted()
+        return [key for key in dict.fromkeys(keys) if key not in self._places]
+
+    def _keep_wanted(self) -> None:
+        self._kept = time.monotonic()
+        for name in {self._places[key][0] for key in self._wanted if key in self._places}:
+            self.touch(name)
+
+    def touch(self, name: str) -> None:
+        """Say to all processes that the chunk is in use."""
+        now = time.monotonic()
+        if now - self._touched.get(name, -math.inf) > TOUCH_SECONDS:
+            self._touched[name] = now
+            say_used(self.folder / name)
+
+    def add(self, keys: Sequence[str], arrays: Arrays) -> None:
+        """Write one chunk, merge small ones where there are many, and evict others where the cache has grown too large.
+
+        Args:
+            keys: One a row.
+            arrays: float32 or uint8 arrays with one row a key.
+
+        Raises:
+            ExportError: The folder cannot be written.
+            PlanError: The cache's limit is no size.
+        """
+        limit = cache_limit_bytes()
+        if self.name and not (self.folder / NAME_FILE).exists():
+            write_atomically(self.folder / NAME_FILE, self.name)
+        self._write(keys, arrays)
+        self._merge()
+        if self._written > limit / 64 or time.monotonic() - self._kept > TOUCH_SECONDS:
+            self._keep_wanted()
+            evict(self.folder.parent, limit)
+            self._written = 0
+
+    def _write(self, keys: Sequence[str], arrays: Arrays) -> str:
+        path, num_bytes = write_chunk(self.folder, keys, arrays)
+        self._written += num_bytes
+        self._touched[path.name] = time.monotonic()
+        self._open(path.name)
+        return path.name
+
+    def _merge(self) -> None:
+        small: list[str] = []
+        num_rows = 0
+        for name, chunk in self._chunks.items():
+            if len(chunk.keys) < CHUNK_ROWS and num_rows < MERGED_ROWS:
+                small.append(name)
+                num_rows += len(chunk.keys)
+        if len(small) < 2 or (len(small) < MOST_SMALL and num_rows < MERGED_ROWS):
+            return
+        # Sorted: two processes that merge the same rows write the same file, and neither deletes what the other relies on.
+        keys = sorted({key for name in small for key in self._chunks[name].keys})
+        try:
+            rows = {name: np.asarray(array) for name, array in self.gather(keys).items()}
+        except DataError:
+            return  # another process evicted some of them; what is left is merged another time
+        whole = self._write(keys, rows)
+        for name in set(small) - {whole}:
+            removed(self.folder / name)
+        self.refresh()
+
+    def gather(self, keys: Sequence[str]) -> dict[str, Rows]:
+        """The rows of those keys, in their order; a key may be asked for more than once.
+
+        Args:
+            keys: All of them present.
+
+        Returns:
+            Named rows: float32 or uint8 arrays when they take less than 256 MB together, else rows to read by slice or index.
+
+        Raises:
+            DataError: A row is gone; reading lazy rows may raise it, too.
+        """
+        if not len(keys):
+            return {}
+        found = _Found(self, tuple(keys))
+        lazy: dict[str, Rows] = {
+            name: LazyRows((len(keys), *array.shape[1:]), partial(found.read, name), array.dtype)
+            for name, array in found.arrays().items()
+        }
+        if sum(4 * math.prod(rows.shape) for rows in lazy.values()) > IN_MEMORY_BYTES:
+            return lazy
+        return {name: np.asarray(rows) for name, rows in lazy.items()}
+
+    def places(self, keys: Sequence[str]) -> tuple[tuple[Chunk, ...], Integers]:
+        """Where rows lie: the chunks, and for each key the number of the chunk among them and the row, int64 [key, 2].
+
+        Args:
+            keys: All of them present.
+
+        Returns:
+            Chunks and places.
+
+        Raises:
+            DataError: A row is gone.
+        """
+        for _ in range(ATTEMPTS):
+            numbers: dict[str, int] = {}
+            try:
+                places = [(numbers.setdefault(name, len(numbers)), row) for name, row in map(self._places.__getitem__, keys)]
+            except KeyError:
+                self.look_again()
+            else:
+                return tuple(self._chunks[name] for name in numbers), np.array(places, np.int64)
+        raise DataError(
+            f"Features in {self.folder} were deleted while they were used. Run the command again; it makes them anew."
+        )
+
+    def look_again(self) -> None:
+        """Read the index anew: what it says of some chunk is no longer true."""
+        self._forget()
+        self.refresh()
+
+    def _forget(self) -> None:
+        self._chunks, self._places = {}, {}
+        self.version += 1
+
+
+class _Found:
+    """The rows of some keys, wherever they lie by the time they are read."""
+
+    def __init__(self, store: Store, keys: tuple[str, ...]) -> None:
+        self.store = store
+        self.keys = keys
+        self._locate()
+
+    def _locate(self) -> None:
+        self.chunks, self.places = self.store.places(self.keys)
+        self.version = self.store.version
+
+    def arrays(self) -> Any:
+        return self.chunks[0].arrays
+
+    def read(self, name: str, rows: Index) -> Any:
+        """The array's rows; where a chunk was merged into another meanwhile, they are looked for once more."""
+        for _ in range(ATTEMPTS):
+            if self.version != self.store.version:
+                self._locate()
+            try:
+                return self._read(name, rows)
+            except (FileNotFoundError, ValueError):
+                self.store.look_again()
+        self._locate()
+        return self._read(name, rows)
+
+    def _read(self, name: str, rows: Index) -> Any:
+        places = self.places[rows]
+        first = self.arrays()[name]
+        out = np.empty((len(places), *first.shape[1:]), first.dtype)
+        for number in np.unique(places[:, 0]):
+            chunk, mine = self.chunks[number], np.flatnonzero(places[:, 0] == number)
+            self.store.touch(chunk.path.name)
+            out[mine] = chunk.arrays[name].rows(places[mine, 1])
+        return out
+
+
+@lru_cache(maxsize=16)
+def store_at(folder: Path, name: str = "") -> Store:
+    """The store of that folder; its index is kept while the process lives."""
+    return Store(folder, name)
+
+
+def as_floats(pixels: Rows) -> Rows:
+    """uint8 values as float32 in [0, 1], made when they are read where the rows are."""
+    if isinstance(pixels, LazyRows):
+        return LazyRows(pixels.shape, lambda part: as_floats(pixels[part]))
+    return np.asarray(pixels, np.float32) / np.float32(255)

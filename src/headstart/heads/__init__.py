@@ -1,0 +1,1 @@
+"""Closed forms on features: ridge, logistic regression, label propagation, kernel map, temperature."""

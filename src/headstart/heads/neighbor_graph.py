@@ -1,0 +1,124 @@
+"""Neighbor graphs: rows joined to those most like them, and what the labels of neighbors say about a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags
+
+from headstart.core.rows import parts
+from headstart.core.types import Floats, Integers
+
+BLOCK_VALUES = 16_000_000
+"""Cosines held at once: 64 MB."""
+SMOOTHING = 1e-3
+"""Share of the uniform distribution in what neighbors say: without it one of them could rule a class out for good."""
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The rows most like each of some rows.
+
+    Attributes:
+        index: int64 [sample, neighbor].
+        weights: float64 [sample, neighbor], at least 0.
+    """
+
+    index: Integers = field(repr=False)
+    weights: Floats = field(repr=False)
+
+    def take(self, rows: Integers) -> Neighbors:
+        """The neighbors of those rows."""
+        return Neighbors(self.index[rows], self.weights[rows])
+
+    def votes(self, probs: Floats) -> Floats:
+        """What the neighbors say of each row: the logarithm of the weighted mean of their probabilities, [sample, class].
+
+        Args:
+            probs: float [graph row, class], rows sum to 1.
+
+        Returns:
+            float64 [sample, class], smoothed by a thousandth of the uniform distribution.
+
+        Reference: Delalleau, Bengio & Le Roux, "Efficient non-parametric function induction in semi-supervised learning", AISTATS
+            2005, eq. 7.
+        Differs: the sum goes over the nearest rows only; a row that is like none of them gets the uniform distribution.
+        """
+        num_classes = probs.shape[1]
+        total = np.zeros((len(self.index), num_classes))
+        for index, weights in zip(self.index.T, self.weights.T, strict=True):
+            total += weights[:, None] * probs[index]
+        mass = self.weights.sum(axis=1, keepdims=True)
+        mean = np.where(mass > 0, total / np.where(mass > 0, mass, 1.0), 1.0 / num_classes)
+        return np.asarray(np.log((1.0 - SMOOTHING) * mean + SMOOTHING / num_classes))
+
+
+def nearest(queries: Floats, rows: Floats, num_neighbors: int, *, same: bool = False) -> Neighbors:
+    """The rows of highest cosine to each query, weighted by its cube; negative cosines weigh nothing.
+
+    Args:
+        queries: float [sample, feature], unit length.
+        rows: float [graph row, feature], unit length.
+        num_neighbors: How many; no more than there are.
+        same: The queries are the rows: none is its own neighbor.
+
+    Returns:
+        The neighbors, found block by block.
+    """
+    num = min(num_neighbors, len(rows) - same)
+    index = np.empty((len(queries), num), np.int64)
+    weights = np.empty((len(queries), num))
+    for part in parts(len(queries), max(1, BLOCK_VALUES // len(rows))):
+        cosines = queries[part] @ rows.T
+        if same:
+            own = np.arange(part.start, part.stop)
+            cosines[own - part.start, own] = -np.inf
+        index[part] = np.argpartition(-cosines, num - 1, axis=1)[:, :num] if num else index[part]
+        weights[part] = np.maximum(np.take_along_axis(cosines, index[part], axis=1), 0.0) ** 3
+    return Neighbors(index, weights)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Rows joined to their nearest ones; a join holds in both directions.
+
+    Attributes:
+        neighbors: Of each row, without itself.
+    """
+
+    neighbors: Neighbors
+
+    @cached_property
+    def affinity(self) -> csr_matrix:
+        """W, symmetric: the weight of each join, zero on the diagonal."""
+        index, weights = self.neighbors.index, self.neighbors.weights
+        num, width = index.shape
+        begins = np.arange(num + 1) * width
+        directed = csr_matrix((weights.ravel(), index.ravel(), begins), shape=(num, num))
+        return csr_matrix(directed.maximum(directed.T))
+
+    @cached_property
+    def degrees(self) -> Floats:
+        """The sum of each row of W."""
+        return np.asarray(self.affinity.sum(axis=1)).ravel()
+
+    @cached_property
+    def normalized(self) -> csr_matrix:
+        """S = D^-1/2 W D^-1/2; rows that are joined to none are zero."""
+        scale = diags(np.where(self.degrees > 0, 1.0 / np.sqrt(np.where(self.degrees > 0, self.degrees, 1.0)), 0.0))
+        return csr_matrix(scale @ self.affinity @ scale)
+
+
+def neighbor_graph(rows: Floats, num_neighbors: int) -> Graph:
+    """The graph of the rows.
+
+    Args:
+        rows: float [row, feature], unit length.
+        num_neighbors: Joins that each row makes; it may have more, made by others.
+
+    Returns:
+        The graph.
+    """
+    return Graph(nearest(rows, rows, num_neighbors, same=True))

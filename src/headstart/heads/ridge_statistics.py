@@ -1,0 +1,143 @@
+"""Ridge memory: what ridge regression has to know of rows, so that others can be added when the rows are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from scipy.linalg import cho_factor, cho_solve
+
+from headstart.core.errors import DataError
+from headstart.core.records import write_atomically
+from headstart.core.rows import CHUNK_ROWS, Rows, parts
+from headstart.core.types import Floats, Integers
+from headstart.heads.class_statistics import one_hot
+from headstart.heads.ridge import fit_ridge
+
+
+@dataclass(frozen=True)
+class RidgeStatistics:
+    """Sums over rows that make the ridge solution on +-1 one-vs-rest targets, and the penalty that suited the rows.
+
+    With the mean row m, the centered Gram matrix is X'X - n m m', and the centered moment of class c is 2 (sum of c - n_c m), so
+    that rows can be added in any order, and classes too: those without rows count nowhere.
+
+    Attributes:
+        counts: float64 [class]: rows of each class.
+        sums: float64 [class, feature]: their sums.
+        gram: float64 [feature, feature]: X'X of all rows.
+        share: The penalty as a multiple of the mean eigenvalue of the centered Gram matrix.
+        temperature: Of the scores at that penalty.
+
+    Reference: Zhuang et al., "ACIL: Analytic Class-Incremental Learning with Absolute Memorization and Privacy Protection",
+        NeurIPS 2022 (ridge updates without old rows equal the joint solution).
+    Differs: the sums are kept instead of the inverse, so that the intercept stays exact and the penalty may follow the rows.
+    """
+
+    counts: Floats = field(repr=False)
+    sums: Floats = field(repr=False)
+    gram: Floats = field(repr=False)
+    share: float = 1.0
+    temperature: float = 1.0
+
+    @classmethod
+    def of(cls, rows: Rows, labels: Integers, num_classes: int) -> RidgeStatistics:
+        """The sums over those rows.
+
+        Args:
+            rows: float [sample, feature].
+            labels: int64 [sample].
+            num_classes: Number of classes.
+
+        Returns:
+            The memory, with penalty and temperature at 1.
+        """
+        width = rows.shape[1]
+        sums, gram = np.zeros((num_classes, width)), np.zeros((width, width))
+        for part in parts(len(rows), CHUNK_ROWS):
+            chunk = np.asarray(rows[part], np.float64)
+            sums += one_hot(labels[part], num_classes).T @ chunk
+            gram += chunk.T @ chunk
+        return cls(np.bincount(labels, minlength=num_classes).astype(np.float64), sums, gram)
+
+    @classmethod
+    def fitted(cls, rows: Rows, labels: Integers, num_classes: int, groups: Integers) -> RidgeStatistics:
+        """The sums over those rows, with the penalty and the temperature that their leave-one-out scores choose.
+
+        Args:
+            rows: float [sample, feature].
+            labels: int64 [sample].
+            num_classes: Number of classes.
+            groups: int64 [sample]; rows of one group are left out together.
+
+        Returns:
+            The memory.
+        """
+        memory, fit = cls.of(rows, labels, num_classes), fit_ridge(rows, labels, num_classes, groups=groups)
+        return replace(memory, share=fit.penalty / memory.mean_eigenvalue, temperature=fit.temperature)
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        """Of the centered Gram matrix, over its rank."""
+        num, total = self.counts.sum(), self.sums.sum(axis=0)
+        rank = max(1, min(int(num), len(self.gram)))
+        return max(float(np.trace(self.gram) - total @ total / num) / rank, 1e-12)
+
+    def joined(self, other: RidgeStatistics) -> RidgeStatistics:
+        """This memory with another one's rows, whose classes begin with the classes here; penalty and temperature stay."""
+        more = len(other.counts) - len(self.counts)
+        return replace(
+            self,
+            counts=np.pad(self.counts, (0, more)) + other.counts,
+            sums=np.pad(self.sums, ((0, more), (0, 0))) + other.sums,
+            gram=self.gram + other.gram,
+        )
+
+    def solution(self) -> tuple[Floats, Floats]:
+        """Weight float64 [feature, class] and bias float64 [class]."""
+        num = self.counts.sum()
+        mean = self.sums.sum(axis=0) / num
+        centered = self.gram - num * np.outer(mean, mean)
+        centered[np.diag_indices_from(centered)] += self.share * self.mean_eigenvalue
+        weight = cho_solve(cho_factor(centered), 2 * (self.sums - self.counts[:, None] * mean).T)
+        return weight, 2 * self.counts / num - 1 - mean @ weight
+
+    def save(self, path: Path) -> None:
+        """Write it: half of the Gram matrix, in single precision.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ExportError: It cannot be written.
+        """
+        half = self.gram[np.triu_indices(len(self.gram))].astype(np.float32)
+        scalars = np.array([self.share, self.temperature])
+        write_atomically(path, save({"counts": self.counts, "sums": self.sums, "gram": half, "scalars": scalars}))
+
+    @classmethod
+    def load(cls, path: Path) -> RidgeStatistics:
+        """The memory that `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The memory.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        try:
+            arrays = load_file(path)
+            width = arrays["sums"].shape[1]
+            gram = np.zeros((width, width))
+            gram[np.triu_indices(width)] = arrays["gram"]
+            share, temperature = arrays["scalars"].tolist()
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise DataError(f"{path} cannot be read ({error}). Delete it, and extend with the run's data in place.") from None
+        gram += np.triu(gram, 1).T
+        return cls(arrays["counts"], arrays["sums"], gram, share, temperature)

@@ -1,0 +1,82 @@
+"""From out-of-fold predictions to a verdict: pure functions, so that the rule can be tested by simulation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from headstart.core.predictions import Predictions
+from headstart.evaluation.compare import compare
+from headstart.planning.results import Comparison, Verdict
+
+SMALLEST_GAIN = 0.01
+"""A difference in accuracy that is worth a costlier model: one point."""
+
+
+class Side(NamedTuple):
+    """A rung's name with its out-of-fold predictions."""
+
+    name: str
+    predictions: Predictions
+
+
+def compared(first: Side, second: Side, seed: int, balanced: bool = False) -> Comparison:
+    """The two sides on the rows that both were judged on; balanced lets every class count the same."""
+    paired = compare(first.predictions, second.predictions, seed, balanced)
+    return Comparison(
+        better=first.name,
+        worse=second.name,
+        accuracy_gain=paired.accuracy_gain,
+        log_loss_gain=paired.log_loss_gain,
+        p_value=paired.p_value,
+        significant=paired.significant,
+        num_rows=paired.num_rows,
+    )
+
+
+def wins(comparison: Comparison) -> bool:
+    """Whether the first side is better beyond noise and by an amount that matters."""
+    return comparison.significant and comparison.accuracy_gain.value >= SMALLEST_GAIN
+
+
+def advantage(first: Side, second: Side) -> float:
+    """By how many standard errors the first side's log loss is lower, on the rows that both were judged on.
+
+    Rows of one group count as one observation. Zero where the two do not differ anywhere.
+    """
+    second_losses = dict(zip(second.predictions.names, second.predictions.log_losses.tolist(), strict=True))
+    rows = [row for row, name in enumerate(first.predictions.names) if name in second_losses]
+    own = first.predictions.take(np.array(rows, np.int64))
+    differences = np.array([second_losses[name] for name in own.names]) - own.log_losses
+    _, inverse = np.unique(own.groups, return_inverse=True)
+    sums = np.bincount(inverse, weights=differences)
+    error = float(np.sqrt(np.sum((sums - sums.mean()) ** 2)))
+    return float(sums.sum()) / error if error > 0 else 0.0
+
+
+def verdict_of(transfer: Side, without: Side, chance: Side, seed: int) -> tuple[Verdict, tuple[Comparison, ...]]:
+    """Transfer, scratch or no difference.
+
+    A side wins when its log loss is lower beyond noise (one-sided 95 % bound of the paired bootstrap), its accuracy is higher
+    by at least a point, and it beats the class shares alone beyond noise. The last condition keeps noise labels from being
+    called a success: there all candidates are at chance, and they differ only in how boldly they are wrong.
+
+    Args:
+        transfer: The best candidate that transfers.
+        without: The best candidate that does not.
+        chance: The class shares.
+        seed: Of the bootstrap.
+
+    Returns:
+        The verdict and the comparisons it rests on; the first is always transfer against without.
+    """
+    forth = compared(transfer, without, seed)
+    if wins(forth):
+        floor = compared(transfer, chance, seed)
+        return ("transfer" if wins(floor) else "no difference"), (forth, floor)
+    back = compared(without, transfer, seed)
+    if wins(back):
+        floor = compared(without, chance, seed)
+        return ("scratch" if wins(floor) else "no difference"), (forth, back, floor)
+    return "no difference", (forth, compared(transfer, chance, seed))

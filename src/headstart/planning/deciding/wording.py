@@ -1,0 +1,128 @@
+"""The decision in words: one sentence to quote, the reasons, and why everything else was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headstart.core.estimate import Estimate
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.plan import Rejected
+from headstart.planning.ranking.ranking import Ranking
+from headstart.planning.results import Comparison, LearningCurve, Verdict
+
+
+def in_points(gain: Estimate) -> str:
+    """A difference of accuracies in points, with its interval."""
+    return f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def _accuracy(judged: CrossValidated) -> str:
+    return f"{judged.rung.accuracy.value:.1%}" if judged.rung.accuracy else "not measured"
+
+
+def sentence_for(
+    verdict: Verdict,
+    transfer: CrossValidated | None,
+    without: CrossValidated,
+    chosen: CrossValidated,
+    gain: Estimate,
+    comparisons: Sequence[Comparison],
+    only: str | None,
+) -> str:
+    """The sentence to quote."""
+    if transfer is None:
+        tried = (
+            "Only training without transferred knowledge was tried" if only == "scratch" else "Nothing that transfers was fitted"
+        )
+        return f"{tried}: {chosen.rung.name} reaches {_accuracy(chosen)} out of fold."
+    pairs = {(made.better, made.worse): made.num_rows for made in comparisons}
+    rows = pairs.get((transfer.rung.name, without.rung.name), transfer.rung.num_rows)
+    first, second = _shared_accuracies(transfer, without)
+    pair = (
+        f"{transfer.rung.name} ({first}) against {without.rung.name} ({second}), the best without "
+        f"transferred knowledge: {in_points(gain)} on {rows:,} shared held-out images"
+    )
+    partly = f" Only {only} was tried in full." if only else ""
+    if verdict == "transfer":
+        return f"Transfer: {pair}.{partly}"
+    if verdict == "scratch":
+        kept = f" {chosen.rung.name} is fitted all the same." if chosen is transfer else ""
+        return f"Train without transfer: {pair}.{partly}{kept}"
+    return f"No difference that these labels can show: {pair}; {chosen.rung.name} is kept.{partly}"
+
+
+def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[str, str]:
+    """The accuracies on the rows that both were judged on, which is where the gain was measured."""
+    if first.predictions is None or second.predictions is None:
+        return _accuracy(first), _accuracy(second)
+    shared = set(first.predictions.names) & set(second.predictions.names)
+    rows = [[name in shared for name in one.predictions.names] for one in (first, second) if one.predictions is not None]
+    shares = [one.predictions.correct[kept].mean() for one, kept in zip((first, second), rows, strict=True) if one.predictions]
+    return f"{shares[0]:.1%}", f"{shares[1]:.1%}"
+
+
+def reasons_for(
+    judged: Sequence[CrossValidated],
+    chosen: CrossValidated,
+    comparisons: Sequence[Comparison],
+    curve: LearningCurve | None,
+    ranking: Ranking,
+) -> tuple[str, ...]:
+    """Sentences with numbers that speak for the choice."""
+    reasons = [f"{chosen.rung.name}: accuracy {_interval(chosen)} out of fold on {chosen.rung.num_rows:,} images."]
+    reasons += [_compared(made) for made in comparisons]
+    best = {family: _best_accuracy(judged, family) for family in ("transfer", "canary")}
+    if best["transfer"] and best["canary"]:
+        gap = best["transfer"] - best["canary"]
+        reasons.append(f"Canary gap: the best transfer candidate is {100 * gap:+.1f} points from the best one without knowledge.")
+    reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}")
+    if curve is not None:
+        reasons.append(curve.sentence)
+    return tuple(reasons)
+
+
+def _interval(judged: CrossValidated) -> str:
+    accuracy = judged.rung.accuracy
+    return f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]" if accuracy else "not measured"
+
+
+def _compared(made: Comparison) -> str:
+    sure = "beyond noise" if made.significant else "within noise"
+    return (
+        f"{made.better} against {made.worse}: {in_points(made.accuracy_gain)} of accuracy, log loss lower by "
+        f"{made.log_loss_gain.value:+.3f} [{made.log_loss_gain.low:+.3f}, {made.log_loss_gain.high:+.3f}], {sure} "
+        f"(McNemar p = {made.p_value:.2g}, {made.num_rows:,} images)."
+    )
+
+
+def _best_accuracy(judged: Sequence[CrossValidated], family: str) -> float:
+    return max((one.rung.accuracy.value for one in judged if one.rung.family == family and one.rung.accuracy), default=0.0)
+
+
+def rejected_from(
+    judged: Sequence[CrossValidated], ranking: Ranking, chosen: CrossValidated, comparisons: Sequence[Comparison]
+) -> tuple[Rejected, ...]:
+    """Everything that was looked at and not chosen, each with its reason."""
+    rejected = []
+    for one in judged:
+        if one is chosen:
+            continue
+        if one.rung.status != "fitted":
+            rejected.append(Rejected(candidate=one.rung.name, reason=one.rung.reason))
+        else:
+            rejected.append(Rejected(candidate=one.rung.name, reason=_why(one, chosen, comparisons)))
+    for candidate in ranking.candidates:
+        if candidate.name not in ranking.chosen and not candidate.canary:
+            reason = (
+                f"ranked {candidate.rank:.1f} on average and outside the shortlist; probe accuracy {candidate.estimate.value:.1%}"
+            )
+            rejected.append(Rejected(candidate=candidate.name, reason=reason))
+    return tuple(rejected)
+
+
+def _why(one: CrossValidated, chosen: CrossValidated, comparisons: Sequence[Comparison]) -> str:
+    loss = one.rung.log_loss.value if one.rung.log_loss else float("nan")
+    best = chosen.rung.log_loss.value if chosen.rung.log_loss else float("nan")
+    names = (one.rung.name, chosen.rung.name)
+    noise = "; within noise" if any((made.better, made.worse) == names and not made.significant for made in comparisons) else ""
+    return f"accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {names[1]}{noise}"

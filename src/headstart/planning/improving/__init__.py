@@ -1,0 +1,1 @@
+"""Better plans from finished fits: adjust and its rules, and the search of settings."""

@@ -1,0 +1,233 @@
+"""adjust: from what a fit shows of itself to one changed plan, kept only if it is better."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from headstart.core.errors import TrainingError
+from headstart.core.findings import Finding
+from headstart.core.predictions import Predictions
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+from headstart.methods.model import Model
+from headstart.planning.costs import seconds_of_judging
+from headstart.planning.cross_validation import cross_validate, cross_validate_chance, is_gradient
+from headstart.planning.deciding.multiple_comparisons import is_ahead, level_in_turn
+from headstart.planning.deciding.trials import MARGIN
+from headstart.planning.deciding.verdict import SMALLEST_GAIN, Side, compared, wins
+from headstart.planning.fitting import backbone_of, candidate_of, fit_plan
+from headstart.planning.improving.adjustment import Adjustment, Trial, changes_between, measured, named
+from headstart.planning.improving.fit_evidence import FitEvidence, Proposal, gathered
+from headstart.planning.improving.rules import RULES
+from headstart.planning.plan import Plan
+from headstart.planning.results import Comparison
+
+
+class Refit(Record):
+    """A fit on all rows, made to be looked at; its model and history lie beside it."""
+
+    seconds: float
+
+
+@dataclass
+class Adjusting:
+    """Proposes, tries and keeps account.
+
+    Attributes:
+        steps: Where judged folds and fits lie.
+        evidence: Of the plan that stands.
+        minutes: The budget; None for a single trial.
+        earlier: Changes that were judged on the same rows before the plan of the run came about.
+        trials: In the order tried.
+        advice: By code.
+        spent_seconds: Judging and fitting so far, as first measured: a restart decides alike.
+    """
+
+    steps: Steps
+    evidence: FitEvidence
+    minutes: float | None
+    earlier: int = 0
+    trials: list[Trial] = field(default_factory=list)
+    advice: dict[str, Finding] = field(default_factory=dict)
+    spent_seconds: float = 0.0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def left_seconds(self) -> float | None:
+        """What is left of the budget; None where there is none."""
+        return None if self.minutes is None else 60 * self.minutes - self.spent_seconds
+
+    def proposals(self) -> list[tuple[str, Proposal]]:
+        """What the rules propose now and was not tried yet, with their names.
+
+        The most promising comes first, among equals the cheapest. Findings among what the rules say become advice, in place of
+        what was found of an earlier plan.
+        """
+        evidence = replace(self.evidence, left_seconds=self.left_seconds)
+        self.advice.clear()
+        found = []
+        for name, rule in RULES.all().items():
+            for said in rule(evidence):
+                if isinstance(said, Finding):
+                    self.advice[said.code] = said
+                elif said.plan.content_fingerprint() not in self.seen and _can_win(said, evidence):
+                    found.append((name, said))
+        return sorted(found, key=lambda pair: (-pair[1].gain, _passes(pair[1].plan), pair[0]))
+
+    def climb(self) -> None:
+        """Try proposals until one held to the end of its folds or, with a budget, until it is spent or nothing is proposed."""
+        while proposed := self.proposals():
+            trial = self.tried(*proposed[0])
+            last = trial.outcome != "failed" if self.left_seconds is None else self.left_seconds <= 0
+            if trial.outcome == "kept" and last:
+                self.advice.clear()
+            if last:
+                return
+            if trial.outcome == "kept":
+                self.evidence = self._looked_at()
+
+    def tried(self, rule: str, proposal: Proposal) -> Trial:
+        """What became of a proposal; it replaces the plan that stands when it is better."""
+        self.seen.add(proposal.plan.content_fingerprint())
+        trial = Trial(
+            rule=rule,
+            reason=proposal.reason,
+            changes=changes_between(self.evidence.plan, proposal.plan),
+            outcome="too costly",
+            sentence="",
+        )
+        left = float("inf") if self.left_seconds is None else max(self.left_seconds, 0.0)
+        try:
+            price = self._price(proposal.plan)
+        except TrainingError as error:
+            trial = trial.model_copy(update={"outcome": "failed", "sentence": str(error)})
+            self.trials.append(trial)
+            return trial
+        if price > left:
+            trial = trial.model_copy(update={"sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left"})
+        else:
+            with stage(f"{rule}: {named(trial.changes)}"):
+                trial = self._judged(proposal, trial)
+        self.trials.append(trial)
+        return trial
+
+    def _judged(self, proposal: Proposal, trial: Trial) -> Trial:
+        evidence, task = self.evidence, self.evidence.task
+        judged = cross_validate(task, candidate_of(proposal.plan), backbone_of(proposal.plan), task.folds, self.steps)
+        self.spent_seconds += judged.rung.seconds
+        facts = {"seconds": judged.rung.seconds}
+        if judged.predictions is None:
+            return trial.model_copy(update={**facts, "outcome": "failed", "sentence": judged.rung.reason})
+        names = (named(trial.changes), "the plan before")
+        before = _before(evidence, proposal)
+        comparison = compared(
+            Side(names[0], judged.predictions), Side(names[1], before), task.seed, proposal.aim == "balanced accuracy"
+        )
+        better = self._is_better(proposal, comparison)
+        sentence = f"{'better' if better else 'not better beyond noise'}: {measured(comparison)}"
+        if better:
+            reasons = (*evidence.plan.reasons, f"{trial.rule}: {proposal.reason} {sentence}.")
+            plan = proposal.plan.model_copy(update={**judged.calibration, "reasons": reasons})
+            self.evidence = replace(evidence, plan=plan, judged=judged)
+        outcome = "kept" if better else "no better"
+        return trial.model_copy(update={**facts, "outcome": outcome, "sentence": sentence, "comparison": comparison})
+
+    def _is_better(self, proposal: Proposal, comparison: Comparison) -> bool:
+        """Whether the change is to be kept, at a level that counts those judged before it on the same rows.
+
+        A new temperature changes no answer, so that nothing is asked of its accuracy.
+        """
+        number = 1 + self.earlier + sum(trial.comparison is not None for trial in self.trials)
+        return is_ahead(comparison, level_in_turn(number)) and (proposal.aim == "log loss" or wins(comparison))
+
+    def _looked_at(self) -> FitEvidence:
+        """The evidence of the plan that now stands, from a fit of it on all rows."""
+        evidence = self.evidence
+        task, plan = evidence.task, evidence.plan
+        inputs = {"task": task.fingerprint, "plan": plan.to_dict()}
+
+        def make(workspace: Path) -> Refit:
+            begun = time.perf_counter()
+            fit_plan(task, plan, workspace / "model", self.steps, workspace)
+            return Refit(seconds=time.perf_counter() - begun)
+
+        self.spent_seconds += self.steps.run("refit", inputs, Refit, make).seconds
+        folder = self.steps.folder / self.steps.stem("refit", inputs)
+        return gathered(task, plan, backbone_of(plan), evidence.judged, Model.load(folder / "model"), folder)
+
+    def _price(self, plan: Plan) -> float:
+        """What judging a plan and fitting it will take; nothing is measured where there is no budget to keep."""
+        candidate = candidate_of(plan)
+        if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
+            return 0.0
+        return MARGIN * seconds_of_judging(candidate, self.evidence.task, backbone_of(plan), self.steps, num_more=1)
+
+
+def _can_win(proposal: Proposal, evidence: FitEvidence) -> bool:
+    """Whether enough is wrong for the proposal to be better by an amount that matters."""
+    return proposal.aim != "accuracy" or evidence.held_error >= SMALLEST_GAIN
+
+
+def _fit_of(plan: Plan) -> tuple[object, ...]:
+    """All that a plan's judging depends on: plans that differ in their temperatures alone share it."""
+    return candidate_of(plan), plan.mean, plan.std
+
+
+def _passes(plan: Plan) -> float:
+    """What a fit costs, up to a factor: pictures looked at, by their area."""
+    return (plan.training.epochs if is_gradient(candidate_of(plan)) else 1) * float(plan.input_pixels**2)
+
+
+def _before(evidence: FitEvidence, proposal: Proposal) -> Predictions:
+    """What a proposal is compared with: probabilities as deployed where they are its aim, and calibrated elsewhere.
+
+    Where folds of the plan broke down, the class shares stand for it.
+    """
+    held = evidence.deployed if proposal.aim == "log loss" else evidence.held
+    if held is None:
+        held = cross_validate_chance(evidence.task, evidence.judged.candidate, evidence.task.folds).predictions
+    if held is None:
+        raise AssertionError("the class shares are always judged")
+    return held
+
+
+def adjust(
+    evidence: FitEvidence,
+    steps: Steps,
+    *,
+    minutes: float | None = None,
+    parent: str = "",
+    earlier: int = 0,
+    spent_seconds: float = 0.0,
+) -> Adjustment:
+    """The plan of a finished fit, changed where a paired test on held-out rows says that the change is better.
+
+    Rules read what the fit shows of itself and propose changed plans; the most promising one is judged on the same folds as the
+    plan before. Test labels are never read. As all changes are tested on the same rows, the n-th is held to a level of
+    5 % / (n (n + 1)): a run that nothing improves is left alone in 95 % of cases, however long the minutes.
+
+    Args:
+        evidence: Of the finished fit.
+        steps: Where judged folds and fits are kept and found.
+        minutes: Go on until judging has taken them or nothing is proposed; None tries one proposal, and the next where it breaks
+            down.
+        parent: The run's folder, for the record.
+        earlier: Changes judged on the same rows before the run's plan came about.
+        spent_seconds: Of the minutes, what judging the plan itself took.
+
+    Returns:
+        What was tried, and the plan that stands.
+    """
+    adjusting = Adjusting(steps, evidence, minutes, earlier, spent_seconds=spent_seconds)
+    adjusting.climb()
+    return Adjustment(
+        parent=parent,
+        minutes=minutes,
+        earlier=earlier,
+        plan=adjusting.evidence.plan,
+        trials=tuple(adjusting.trials),
+        advice=tuple(adjusting.advice.values()),
+    )

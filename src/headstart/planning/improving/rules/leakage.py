@@ -1,0 +1,32 @@
+"""Were the rows that judge easier than new ones will be?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headstart.core.findings import Finding
+from headstart.planning.improving.fit_evidence import FitEvidence
+
+GAP = 0.1
+
+
+def leakage(evidence: FitEvidence) -> Iterator[Finding]:
+    """Advice to look for what fitted and held-out rows share, when test images are found much less often than held-out ones.
+
+    Args:
+        evidence: Of a fit.
+
+    Yields:
+        One finding.
+    """
+    evaluation, held = evidence.evaluation, 1 - evidence.held_error
+    if evaluation is None or evaluation.split != "test" or held - evaluation.accuracy.high < GAP:
+        return
+    test = evaluation.accuracy.value
+    yield Finding(
+        code="leakage",
+        severity="warning",
+        title=f"Accuracy is {held:.1%} on held-out training images and {test:.1%} on the {evaluation.num_images:,} test images.",
+        evidence={"held_out": round(held, 4), "test": round(test, 4)},
+        advice="Look for what training images share and test images do not: one object, patient or camera. Name it as group.",
+    )

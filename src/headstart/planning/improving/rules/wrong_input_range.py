@@ -1,0 +1,115 @@
+"""Does the network see pictures in the range that it was trained on?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import exp, log
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.catalog import card_of
+from headstart.core.spacing import evenly_spaced
+from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
+
+MOST_ROWS = 64
+CLEARLY = log(3.0)
+"""Ranges within a factor of three cannot be told apart: right ones meet factors of 1.4 to 2.4 on emoji, digits and solar cells
+(EfficientNet-Lite0), and 0 to 255 in place of -1 to 1 one of 160 to 370."""
+GAIN = 1.0
+
+
+@dataclass(frozen=True, order=True)
+class Range:
+    """Mean and standard deviation that are taken from pixels in [0, 1]."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+USUAL = (
+    Range((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    Range((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    Range((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    Range((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
+)
+"""ImageNet's, -1 to 1, 0 to 1, and 0 to 255: what published weights were trained on."""
+
+
+def wrong_input_range(evidence: FitEvidence) -> Iterator[Proposal]:
+    """The range that the first batch normalization expects, when that clearly is another one than the plan's.
+
+    Pretrained weights remember the mean and the variance that their first normalization met in training. The card's range and
+    the usual ones are tried on some pictures; the card's is proposed if it comes close, else the one that comes closest.
+
+    Args:
+        evidence: Of a fit.
+
+    Yields:
+        One proposal.
+    """
+    plan, backbone = evidence.plan, evidence.backbone
+    if plan.weights == "none" or evidence.task.train.images.embedded or _first_normalization(backbone) is None:
+        return
+    named, own = card_of(plan.pretrained), backbone.transform
+    card = Range(named.mean, named.std)
+    now = Range(own.mean or backbone.card.mean, own.std or backbone.card.std)
+    pixels = _pixels(evidence)
+    distance = _distance(backbone, pixels, now)
+    closest, nearest = min((_distance(backbone, pixels, tried), tried) for tried in USUAL)
+    if _distance(backbone, pixels, card) < closest + CLEARLY:
+        closest, nearest = _distance(backbone, pixels, card), card
+    if distance < closest + CLEARLY:
+        return
+    kept = nearest == card
+    changed = evidence.changed(mean=None if kept else nearest.mean, std=None if kept else nearest.std)
+    reason = (
+        f"the first normalization meets inputs off by a factor of {exp(distance):.1f} from those of the weights' own training, "
+        f"and of {exp(closest):.1f} with mean {nearest.mean[0]:g} and deviation {nearest.std[0]:.3g}: change the input range."
+    )
+    yield Proposal(changed, reason, GAIN)
+
+
+def _pixels(evidence: FitEvidence) -> Tensor:
+    labeled = evidence.task.labeled
+    rows = evenly_spaced(len(labeled), MOST_ROWS)
+    decoded = evidence.backbone.transform.decode(labeled.images, rows)
+    return torch.from_numpy(decoded).permute(0, 3, 1, 2).float() / 255
+
+
+def _first_normalization(backbone: Backbone) -> _BatchNorm | None:
+    return next((part for part in backbone.module.modules() if isinstance(part, _BatchNorm)), None)
+
+
+@torch.no_grad()
+def _distance(backbone: Backbone, pixels: Tensor, tried: Range) -> float:
+    """How far the first batch normalization's inputs are from what it remembers, as the logarithm of a factor.
+
+    Args:
+        backbone: With the weights as they came.
+        pixels: In [0, 1].
+        tried: What to subtract and divide by.
+
+    Returns:
+        The median over channels of |log s|, where s is the root mean squared standard score, 1 in training. Channels that
+        hardly vary would rule a mean.
+    """
+    first = _first_normalization(backbone)
+    if first is None or first.running_mean is None or first.running_var is None:
+        raise AssertionError("asked of networks with batch normalization alone")
+    mean, variance = first.running_mean.view(1, -1, 1, 1), first.running_var
+    squares: list[Tensor] = []
+
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        squares.append(((inputs[0] - mean) ** 2).mean(dim=(0, 2, 3)) / (variance + first.eps))
+
+    handle = first.register_forward_pre_hook(hook)
+    try:
+        shift, scale = (torch.tensor(values).view(1, -1, 1, 1) for values in (tried.mean, tried.std))
+        backbone.of_input((pixels - shift) / scale)
+    finally:
+        handle.remove()
+    return float(squares[0].sqrt().log().abs().median())

@@ -1,0 +1,77 @@
+"""Sampler: settings worth trying next, given how earlier ones did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headstart.core.errors import MissingExtraError
+from headstart.core.ranges import Interval, Range
+from headstart.planning.improving.study import SearchTrial, Settings
+
+RANDOM_TRIALS = 6
+"""Trials before the sampler begins to learn from them."""
+NUM_SEEDS = 2**32
+
+
+def check_optuna() -> None:
+    """Refuse to search without the package that does it.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    _optuna()
+
+
+def suggest(space: dict[str, Range], trials: Sequence[SearchTrial], seed: int) -> Settings:
+    """Settings that promise a low log loss.
+
+    Args:
+        space: What is searched.
+        trials: What was tried; those that broke down or were too costly tell nothing.
+        seed: Of the draw; the same arguments give the same settings.
+
+    Returns:
+        A value for every name of the space.
+
+    Raises:
+        MissingExtraError: Optuna is not installed.
+
+    Reference: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011, section 4 (tree-structured Parzen
+        estimator); Falkner et al., "BOHB", ICML 2018, section 3 (all settings in one density).
+    """
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: _distribution(found) for name, found in space.items()}
+    sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, multivariate=True, seed=seed % NUM_SEEDS)
+    study = optuna.create_study(sampler=sampler)
+    for trial in trials:
+        if trial.outcome in ("finished", "pruned"):
+            finished = trial.outcome == "finished"
+            study.add_trial(
+                optuna.trial.create_trial(
+                    state=optuna.trial.TrialState.COMPLETE if finished else optuna.trial.TrialState.PRUNED,
+                    value=trial.log_losses[-1] if finished else None,
+                    params=trial.settings,
+                    distributions=distributions,
+                    intermediate_values=dict(enumerate(trial.log_losses)),
+                )
+            )
+    return dict(study.ask(distributions).params)
+
+
+def _distribution(found: Range) -> Any:
+    optuna = _optuna()
+    if not isinstance(found, Interval):
+        return optuna.distributions.CategoricalDistribution(found.values)
+    if found.whole:
+        return optuna.distributions.IntDistribution(int(found.low), int(found.high), log=found.log)
+    return optuna.distributions.FloatDistribution(found.low, found.high, log=found.log)
+
+
+def _optuna() -> Any:
+    try:
+        import optuna  # noqa: PLC0415
+    except ImportError:
+        raise MissingExtraError('optuna is not installed. Install it with `pip install "headstart[search]"`.') from None
+    return optuna

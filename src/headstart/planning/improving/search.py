@@ -1,0 +1,329 @@
+"""search: settings of a method tried on the task's folds, guided by what was tried before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from headstart.core.errors import DataError, PlanError, TrainingError
+from headstart.core.progress import stage
+from headstart.core.ranges import Range
+from headstart.core.records import write_atomically
+from headstart.core.seeds import seed_for
+from headstart.core.steps import Steps
+from headstart.data.summary import TaskSummary
+from headstart.data.task import Task
+from headstart.methods import method_from
+from headstart.methods.base import check_needs
+from headstart.planning.costs import seconds_of_judging
+from headstart.planning.cross_validation import CrossValidated, cross_validate
+from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best
+from headstart.planning.deciding.trials import MARGIN
+from headstart.planning.deciding.verdict import Side, advantage, compared
+from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.improving.adjustment import changes_between, measured, named
+from headstart.planning.improving.sampler import check_optuna, suggest
+from headstart.planning.improving.study import (
+    Found,
+    SearchTrial,
+    Study,
+    WarmStart,
+    plan_with,
+    settings_in,
+    space_of,
+    warm_starts_from,
+)
+from headstart.planning.label_contamination import check_contamination
+from headstart.planning.plan import Plan
+
+USUAL_TRIALS = 20
+SURE = 1.645
+"""Standard errors of a one-sided 95 % bound."""
+MOST_IN_VAIN = 5
+"""So many suggestions in a row that cannot finish, or that the task does not allow, end the search."""
+REDRAWS = 10
+"""Suggestions that were all tried before end the search: there is nothing else to try."""
+
+
+@dataclass
+class Search:
+    """Suggests, judges and keeps account; a search that was killed goes on as if nothing had happened.
+
+    Attributes:
+        task: What is to be learned.
+        study: What is searched for.
+        steps: Where trials and judged folds lie.
+        minutes: The budget; None for none.
+        most_trials: So many trials at most.
+        trials: In the order tried, and then those of another budget.
+    """
+
+    task: Task
+    study: Study
+    steps: Steps
+    minutes: float | None
+    most_trials: float
+    trials: list[SearchTrial] = field(default_factory=list)
+
+    @cached_property
+    def space(self) -> dict[str, Range]:
+        """What is searched."""
+        return space_of(self.study.plan, self.study.held)
+
+    @property
+    def left_seconds(self) -> float:
+        """What is left of the budget."""
+        return float("inf") if self.minutes is None else 60 * self.minutes - sum(trial.seconds for trial in self.trials)
+
+    def run(self) -> None:
+        """Try until the budget is spent, the trials are made, or nothing new is suggested."""
+        while len(self.trials) < self.most_trials and self.left_seconds > 0 and not self._stuck():
+            suggested = self._suggested()
+            if suggested is None:
+                return
+            self.trials.append(self._tried(suggested))
+            if self.trials[0].outcome == "too costly":
+                raise PlanError(f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more.")
+
+    def recall(self) -> None:
+        """List what was tried under another budget and not under this one, so that no finished trial is lost.
+
+        A larger budget affords what was too costly, after which other settings are suggested.
+        """
+        paths = sorted(self.steps.folder.glob("trial-*.json"))
+        kept = [SearchTrial.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
+        tried = [trial.settings for trial in self.trials if trial.outcome != "too costly"]
+        recalled = [trial for trial in kept if trial.settings not in tried]
+        settings = [trial.settings for trial in recalled]
+        self.trials = [*(trial for trial in self.trials if trial.settings not in settings), *recalled]
+
+    def _stuck(self) -> bool:
+        """Whether nothing that was suggested lately can finish."""
+        latest = self.trials[-MOST_IN_VAIN:]
+        return len(latest) == MOST_IN_VAIN and not any(trial.seconds for trial in latest)
+
+    def _suggested(self) -> WarmStart | None:
+        """The default, then what similar tasks chose, then what the sampler draws; None when that was all tried before."""
+        number = len(self.trials)
+        given = (WarmStart(run="default", settings=settings_in(self.study.plan, self.space)), *self.study.beginnings)
+        if number < len(given):
+            return given[number]
+        tried = [trial.settings for trial in self.trials]
+        for redraw in range(REDRAWS):
+            settings = suggest(self.space, self.trials, seed_for(self.task.seed, "search", number, redraw))
+            if settings not in tried:
+                return WarmStart(run="sampled", settings=settings)
+        return None
+
+    def _tried(self, suggested: WarmStart) -> SearchTrial:
+        """What became of the settings; those that the task does not allow are a failed trial, unless they are the default's.
+
+        So are those whose training breaks down before it is judged: while its price is measured.
+        """
+        try:
+            return self._priced(plan_with(self.study.plan, suggested.settings), suggested)
+        except (DataError, PlanError, TrainingError) as error:
+            if not self.trials and not isinstance(error, TrainingError):
+                raise
+            return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="failed", reason=str(error))
+
+    def _priced(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
+        """The trial; one that cannot finish in time is not begun."""
+        if self.minutes is not None:
+            price = MARGIN * seconds_of_judging(candidate_of(plan), self.task, backbone_of(plan), self.steps)
+            if price > self.left_seconds:
+                reason = f"judging it would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
+                return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
+        inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
+        with stage(f"trial {len(self.trials)}"):
+            return self.steps.run("trial", inputs, SearchTrial, lambda _: self._judged_by_folds(plan, suggested))
+
+    def _judged_by_folds(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
+        """The trial, given up on the fold where it is worse than the best so far beyond noise."""
+        about = {"settings": suggested.settings, "origin": suggested.run}
+        best, seconds = self.best, 0.0
+        losses: list[float] = []
+        for num_folds in range(1, len(self.task.folds) + 1):
+            judged = self.judged(plan, num_folds)
+            seconds = judged.rung.seconds
+            if judged.predictions is None or judged.rung.log_loss is None:
+                return SearchTrial(
+                    **about, outcome="failed", log_losses=tuple(losses), seconds=seconds, reason=judged.rung.reason
+                )
+            losses.append(judged.rung.log_loss.value)
+            behind = advantage(_side(best), _side(judged)) if best else 0.0
+            if behind > SURE and num_folds < len(self.task.folds):
+                reason = f"{behind:.1f} standard errors behind the best after {num_folds} folds"
+                return SearchTrial(**about, outcome="pruned", log_losses=tuple(losses), seconds=seconds, reason=reason)
+        return SearchTrial(**about, outcome="finished", log_losses=tuple(losses), seconds=seconds)
+
+    def judged(self, plan: Plan, num_folds: int | None = None) -> CrossValidated:
+        """A plan on the first folds; those judged before are read."""
+        folds = self.task.folds[:num_folds]
+        return cross_validate(self.task, candidate_of(plan), backbone_of(plan), folds, self.steps)
+
+    @property
+    def best_number(self) -> int | None:
+        """The finished trial with the lowest log loss; None where none was finished."""
+        finished = [number for number, trial in enumerate(self.trials) if trial.outcome == "finished"]
+        return min(finished, key=lambda number: self.trials[number].log_losses[-1], default=None)
+
+    @property
+    def best(self) -> CrossValidated | None:
+        """That trial's out-of-fold predictions."""
+        number = self.best_number
+        return None if number is None else self.judged(plan_with(self.study.plan, self.trials[number].settings))
+
+    def found(self) -> Found:
+        """Whether the best trial is better than the default beyond noise, and the plan to fit."""
+        number, best = self.best_number, self.best
+        if number is None or best is None:
+            raise PlanError(f"None of {len(self.trials)} trials was finished. {self.trials[0].reason}")
+        default, plan = self.judged(self.study.plan), plan_with(self.study.plan, self.trials[number].settings)
+        facts = {"trials": tuple(self.trials), "best": number}
+        if number == 0:
+            why = "it was the best" if self._num_compared else "no other one was judged"
+            return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
+        if default.predictions is None:
+            sentence = f"Trial {number} is the best; the default broke down ({default.rung.reason})"
+            return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
+        comparison = compared(_side(best), _side(default), self.task.seed)
+        said = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
+        facts["comparison"] = comparison
+        if not is_ahead(comparison, level_of_best(self._num_compared)):
+            why = f"{said}; such a log loss is within the noise that the best of {self._num_compared} meets"
+        elif comparison.accuracy_gain.value < 0:
+            why = f"{said}, less often right"
+        else:
+            return Found(**facts, plan=_calibrated(plan, best, f"search, {said}"), sentence=f"Better than the default: {said}.")
+        return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
+
+    @property
+    def _num_compared(self) -> int:
+        """Trials that were compared with the default, on some folds or on all."""
+        return sum(trial.outcome in ("finished", "pruned") for trial in self.trials[1:])
+
+    def _stands(self, why: str) -> str:
+        return f"The default stands after {len(self.trials)} trials: {why}."
+
+
+def search(
+    task: Task,
+    plan: Plan,
+    folder: Path,
+    *,
+    minutes: float | None = None,
+    trials: int | None = None,
+    held: Sequence[str] = (),
+    past: Sequence[tuple[str, TaskSummary, Plan]] = (),
+    shared: Path | None = None,
+) -> Found:
+    """The plan with the best settings that were found, if they are better than its own beyond noise.
+
+    Every trial is judged on the task's folds, fold by fold; test labels are never read. The best of many trials looks better than
+    it is on the rows that chose it, so that its paired test against the default is held to a level that counts the trials (see
+    `planning.multiplicity`), and it must not be right less often. Killed at any time and started again, the search goes on:
+    finished trials and folds are read.
+
+    Args:
+        task: What is to be learned.
+        plan: The default; trial 0.
+        folder: The study's folder.
+        minutes: Budget; None for none.
+        trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
+        held: Settings that keep the plan's value, by dotted name.
+        past: Folder, task and plan of earlier runs: what they chose on similar tasks is tried first.
+        shared: A folder where runs leave judged folds for one another; None shares nothing.
+
+    Returns:
+        The plan to fit, with all trials.
+
+    Raises:
+        DataError: No class has two labels.
+        PlanError: The budget is not positive, the folder holds something else, a network has learned the labels of these images,
+            or nothing could be judged.
+        MissingExtraError: Optuna is not installed.
+    """
+    check_optuna()
+    check_budget(minutes, trials)
+    check_folds(task)
+    check_contamination(task, plan.networks)
+    check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
+    space = space_of(plan, held)
+    if not space and held:
+        raise PlanError(f"{plan.method['kind']}: what could be searched is held at {', '.join(held)}. Leave one of them out.")
+    if not space:
+        raise PlanError(f"{plan.method['kind']} has no setting to search. `headstart methods` lists methods that have.")
+    beginnings = warm_starts_from(past, task.summary(), plan, space)
+    study = _claimed(folder, Study(task_fingerprint=task.fingerprint, plan=plan, held=tuple(sorted(held)), beginnings=beginnings))
+    most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
+    searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
+    searching.run()
+    searching.recall()
+    found = searching.found()
+    write_atomically(folder / "plan.toml", found.plan.to_toml())
+    write_atomically(folder / "found.json", found.to_json())
+    return found
+
+
+def check_budget(minutes: float | None, trials: int | None = None) -> None:
+    """Refuse a budget that nothing can be done with.
+
+    Args:
+        minutes: None for none.
+        trials: None for no limit.
+
+    Raises:
+        PlanError: It is not positive.
+    """
+    if minutes is not None and not minutes > 0:
+        raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
+    if trials is not None and trials < 1:
+        raise PlanError(f"trials = {trials} leaves nothing to try. Give 1 or more.")
+
+
+def check_folds(task: Task) -> None:
+    """Refuse a task on which nothing can be compared.
+
+    Args:
+        task: What is to be learned.
+
+    Raises:
+        DataError: No class has two labels.
+    """
+    if not task.folds:
+        raise DataError(
+            "No class has two labels, so that nothing can be held out and no comparison made. "
+            "Label at least two images of a class."
+        )
+
+
+def _claimed(folder: Path, study: Study) -> Study:
+    """The folder's study: the one that lies there, if it is about the same, else this one, written down."""
+    path = folder / "study.json"
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"{folder} is a file. Give another --out.")
+    if folder.exists() and any(folder.iterdir()) and not path.exists():
+        raise PlanError(f"{folder} holds something else than a search. Give another --out, or delete it.")
+    if not path.exists():
+        write_atomically(path, study.to_json())
+        return study
+    there = Study.from_json(path.read_text(encoding="utf-8"), str(path))
+    if (there.task_fingerprint, there.plan, there.held) != (study.task_fingerprint, study.plan, study.held):
+        raise PlanError(
+            f"{folder} holds a study of another task or plan, or of data that changed since. Give another --out, or delete it."
+        )
+    return there
+
+
+def _side(judged: CrossValidated) -> Side:
+    if judged.predictions is None:
+        raise PlanError(f"{judged.rung.name}: {judged.rung.reason}")
+    return Side(judged.rung.name, judged.predictions)
+
+
+def _calibrated(plan: Plan, judged: CrossValidated, *reasons: str) -> Plan:
+    """The plan with the temperature that was fitted out of fold, and further reasons."""
+    return plan.model_copy(update={**judged.calibration, "reasons": (*plan.reasons, *reasons)})

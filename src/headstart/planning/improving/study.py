@@ -1,0 +1,155 @@
+"""Study: what a search is about, what it tried, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from headstart.core.ranges import Interval, Range, ranges_of
+from headstart.core.records import Record
+from headstart.data.summary import TaskSummary
+from headstart.methods import METHODS
+from headstart.planning.plan import Plan
+from headstart.planning.results import Comparison
+from headstart.training.settings import Training
+
+Settings: TypeAlias = dict[str, Any]
+"""Values by dotted name, as `--set` takes them: "training.lr", "method.depth"."""
+
+MOST_WARM_STARTS = 3
+"""Settings of earlier runs to begin with: one, and two more in case it was a lucky one."""
+
+
+class WarmStart(Record):
+    """Settings that a search begins with, and the run that chose them."""
+
+    run: str
+    settings: Settings
+
+
+class Study(Record):
+    """What a search is about; a folder holds one study.
+
+    Attributes:
+        task_fingerprint: Of the task.
+        plan: The default, trial 0.
+        held: Settings that keep the plan's value, by dotted name.
+        beginnings: What is tried after it.
+    """
+
+    task_fingerprint: str
+    plan: Plan
+    held: tuple[str, ...] = ()
+    beginnings: tuple[WarmStart, ...] = ()
+
+
+class SearchTrial(Record):
+    """One set of settings, and how it did.
+
+    Attributes:
+        settings: What differs from the default, and what does not.
+        origin: "default", the folder of an earlier run, or "sampled".
+        outcome: "finished", "pruned" (worse than the best beyond noise on the folds so far), "failed" (a fold broke down) or
+            "too costly" for what was left of the budget.
+        log_losses: Calibrated log loss of all rows held out so far, after each fold.
+        seconds: What judging it took.
+        reason: Why it was not finished.
+    """
+
+    settings: Settings
+    origin: str
+    outcome: Literal["finished", "pruned", "failed", "too costly"]
+    log_losses: tuple[float, ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class Found(Record):
+    """The outcome of a search.
+
+    Attributes:
+        plan: The plan to fit.
+        sentence: Whether the default stands, with the numbers.
+        trials: In the order tried, and then those of another budget.
+        best: Number of the trial with the lowest log loss; None where none was finished.
+        comparison: Of the best trial with the default; None where they are the same, or one was not finished.
+    """
+
+    plan: Plan
+    sentence: str
+    trials: tuple[SearchTrial, ...]
+    best: int | None
+    comparison: Comparison | None = None
+
+
+def space_of(plan: Plan, held: Sequence[str] = ()) -> dict[str, Range]:
+    """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included.
+
+    Feature vectors have one block, which leaves no choice of blocks. What is held is left out.
+    """
+    method = METHODS.get(plan.method["kind"])
+    defaults = method().to_dict() | plan.method
+    space = {f"method.{name}": found.containing(defaults[name]) for name, found in ranges_of(method).items()}
+    if plan.pretrained == "embeddings":
+        space.pop("method.blocks", None)
+    if method.cost == "gradient":
+        values = plan.training.to_dict()
+        marked = ranges_of(Training, marked_only=True)
+        space |= {f"training.{name}": found.containing(values[name]) for name, found in marked.items()}
+    free = {name: found for name, found in space.items() if name not in held}
+    return {name: found for name, found in free.items() if isinstance(found, Interval) or len(found.values) > 1}
+
+
+def settings_in(plan: Plan, space: dict[str, Range]) -> Settings:
+    """The plan's values of what is searched."""
+    parts = {"method": METHODS.get(plan.method["kind"])().to_dict() | plan.method, "training": plan.training.to_dict()}
+    places = {name: name.split(".", 1) for name in space}
+    return {name: parts[part][key] for name, (part, key) in places.items()}
+
+
+def plan_with(plan: Plan, settings: Settings) -> Plan:
+    """The plan with those settings, whose temperature no longer holds."""
+    values = plan.to_dict() | {"temperature": None}
+    for name, value in settings.items():
+        part, key = name.split(".", 1)
+        values[part][key] = value
+    return Plan.from_dict(values, "settings")
+
+
+def warm_starts_from(
+    past: Sequence[tuple[str, TaskSummary, Plan]], summary: TaskSummary, plan: Plan, space: dict[str, Range]
+) -> tuple[WarmStart, ...]:
+    """What runs with the same method on the most similar tasks chose, nearest first.
+
+    Two tasks are as far apart as their numbers of classes and of training rows and their sides in pixels differ, in factors of
+    two, added up. Settings outside of the space, and what another beginning or the default has already, are left out.
+
+    Args:
+        past: Folder, task and plan of earlier runs.
+        summary: Of the task that is searched for.
+        plan: The default.
+        space: What is searched.
+
+    Returns:
+        Three at most.
+    """
+    alike = [one for one in past if one[2].method["kind"] == plan.method["kind"]]
+    found: list[WarmStart] = []
+    known = [settings_in(plan, space)]
+    for folder, _, other in sorted(alike, key=lambda one: distance(one[1], summary)):
+        settings = settings_in(other, space)
+        if settings not in known and all(space[name].holds(value) for name, value in settings.items()):
+            known.append(settings)
+            found.append(WarmStart(run=folder, settings=settings))
+    return tuple(found[:MOST_WARM_STARTS])
+
+
+def distance(first: TaskSummary, second: TaskSummary) -> float:
+    """How far apart two tasks are: the factors of two between their classes, rows and pixels, added up; none counts as one."""
+    pairs = (
+        (len(first.classes), len(second.classes)),
+        (first.num_train, second.num_train),
+        (first.native_pixels, second.native_pixels),
+    )
+    return sum(abs(math.log2(max(one, 1) / max(other, 1))) for one, other in pairs)

@@ -1,0 +1,84 @@
+"""Course: how the training loss of a fit went, on a scale that does not depend on the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.special import xlogy
+
+from headstart.core.types import Floats, Integers
+from headstart.training.history import read_history
+from headstart.training.settings import Training
+from headstart.training.watchdog import chance_loss
+
+WATCHED = "cross_entropy"
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """The cross-entropy of the last attempt of a fit.
+
+    Attributes:
+        losses: float64 [line], in the order of the steps.
+        steps: Steps taken.
+        attempts: Attempts that broke down before this one.
+        chance: The loss of the best constant answer; where the training balances classes, they share the rows equally.
+        floor: The loss of a perfect answer, which label smoothing keeps above zero.
+    """
+
+    losses: Floats = field(repr=False)
+    steps: int
+    attempts: int
+    chance: float
+    floor: float
+
+    def learned(self, first: float, last: float) -> float:
+        """How much was learned in a stretch of the steps: 0 at chance, 1 at a perfect answer.
+
+        Args:
+            first: Where the stretch begins, as a share of the steps.
+            last: Where it ends.
+
+        Returns:
+            At most 1; below 0 where the answers were worse than the class shares.
+        """
+        begin = min(int(first * len(self.losses)), len(self.losses) - 1)
+        stretch = self.losses[begin : max(begin + 1, round(last * len(self.losses)))]
+        return float((self.chance - stretch.mean()) / (self.chance - self.floor))
+
+    @property
+    def at_end(self) -> float:
+        """How much was learned in the last tenth."""
+        return self.learned(0.9, 1.0)
+
+
+def training_curve_of(folder: Path, training: Training, labels: Integers, num_classes: int) -> TrainingCurve | None:
+    """The course of the longest fit below a folder.
+
+    Args:
+        folder: A fit's workspace; a fit in several rungs has a folder for each.
+        training: What it was fitted with.
+        labels: int64 [sample], of the rows it was fitted on.
+        num_classes: Number of classes.
+
+    Returns:
+        The course; None where no history of a cross-entropy was kept, or one class is all there is.
+    """
+    shown = labels if training.balance == "none" else np.unique(labels)
+    chance = chance_loss(shown, num_classes, training.label_smoothing)
+    courses = [read_history(path) for path in sorted(folder.rglob("history.jsonl"))]
+    lines = max(courses, key=lambda lines: lines[-1]["step"] if lines else 0, default=[])
+    if not lines or not chance or WATCHED not in lines[-1]["losses"]:
+        return None
+    attempts = int(lines[-1]["attempt"])
+    losses = np.array([line["losses"][WATCHED] for line in lines if line["attempt"] == attempts])
+    return TrainingCurve(losses, int(lines[-1]["step"]), attempts, chance, _perfect(training.label_smoothing, num_classes))
+
+
+def _perfect(label_smoothing: float, num_classes: int) -> float:
+    """The entropy of a smoothed label."""
+    rest = label_smoothing / num_classes
+    right = 1 - label_smoothing + rest
+    return float(-xlogy(right, right) - (num_classes - 1) * xlogy(rest, rest))

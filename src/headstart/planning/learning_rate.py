@@ -1,0 +1,45 @@
+"""The step size of a plan, found by a test of growing ones instead of taken from a table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.errors import PlanError
+from headstart.core.progress import stage
+from headstart.data.task import Task
+from headstart.methods import method_from
+from headstart.methods.base import GradientMethod
+from headstart.planning.cross_validation import rows_for
+from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.plan import Plan
+from headstart.training.learning_rate_finder import LearningRateCurve
+
+
+def with_found_learning_rate(task: Task, plan: Plan) -> tuple[Plan, LearningRateCurve]:
+    """The plan with the step size that a test of growing ones suggests, and the reason in it.
+
+    Args:
+        task: The plan's task.
+        plan: Its method is trained by gradient.
+
+    Returns:
+        The plan and the curve that it was read from; the same arguments give the same ones.
+
+    Raises:
+        PlanError: The method is a closed form, which takes no steps, or trains several times.
+        TrainingError: The loss is not finite before the first step.
+    """
+    method = method_from(plan.method)
+    if method.cost == "gradient" and not isinstance(method, GradientMethod):
+        raise PlanError(
+            f"{method.kind()} trains several times, each with a step size of its own, and one test does not find them all. "
+            "Fit fine_tune or lp_ft with --find-rate and set training.lr to what it finds."
+        )
+    if not isinstance(method, GradientMethod):
+        raise PlanError(f"{method.kind()} is solved in closed form and takes no steps, so there is no step size to find.")
+    rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
+    part = task.restricted_to(rows_for(candidate_of(plan), task, rows))
+    with stage("finding the step size"):
+        curve = method.rate_curve(part, backbone_of(plan), plan.training)
+    training = plan.training.model_copy(update={"lr": curve.suggested})
+    return plan.model_copy(update={"training": training, "reasons": (*plan.reasons, curve.sentence)}), curve

@@ -1,0 +1,1 @@
+"""Candidates to transfer from, ranked by transferability."""

@@ -1,0 +1,1 @@
+"""Which labeled source domains help a target."""

@@ -1,0 +1,150 @@
+"""Density ratio: how much likelier each source row is among target rows, three ways."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax
+
+from headstart.core.seeds import generator_for
+from headstart.core.types import Floats, Integers
+from headstart.heads.kernel_map import gaussian, median_square
+from headstart.heads.logistic import fit_logistic
+from headstart.heads.out_of_fold import inner_folds
+from headstart.shift.label_shift import mixture_shares
+
+NUM_CENTERS = 100
+WIDTHS = (0.05, 0.2, 1.0)
+"""Squared kernel widths that are tried, as multiples of the median squared distance."""
+MOST_ROWS = 2_000
+"""Source rows, and target rows, that kernel mean matching looks at; others get the weight of the nearest one."""
+MOST_JUDGED = 5_000
+"""Rows of each domain that the logistic classifier of domains is fitted to."""
+NUM_STEPS = 300
+NUM_FOLDS = 5
+KLIEP_STEPS = 100
+"""After more, the shares of neighboring Gaussians still trade, and weights hardly change."""
+LEAST = 1e-3
+"""No row is left out altogether."""
+
+
+def bounded(weights: Floats) -> Floats:
+    """The weights at mean 1, none above the root of their number nor below a thousandth.
+
+    Args:
+        weights: float [sample], at least 0.
+
+    Returns:
+        float64 [sample], positive; all 1 where no row has any weight.
+
+    Reference: Ionides, "Truncated importance sampling", JCGS 2008, section 2.
+    """
+    mean = weights.mean()
+    if not mean > 0:
+        return np.ones(len(weights))
+    return np.asarray(np.clip(weights / mean, LEAST, np.sqrt(len(weights))))
+
+
+def logistic_ratio(source: Floats, target: Floats, seed: int) -> Floats:
+    """The odds, by a logistic classifier of domains, that a source row is of the target.
+
+    Args:
+        source: float [source, feature].
+        target: float [target, feature].
+        seed: Of the folds that choose its penalty and temperature.
+
+    Returns:
+        float64 [source].
+
+    Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning for Differing Training and Test Distributions", ICML 2007,
+        eq. 3.
+    """
+    ours, theirs = _some(source, seed, "logistic source", MOST_JUDGED), _some(target, seed, "logistic target", MOST_JUDGED)
+    rows = np.concatenate([source[ours], target[theirs]])
+    labels = np.repeat(np.arange(2), [len(ours), len(theirs)])
+    found = fit_logistic(rows, labels, 2, inner_folds(labels, None, seed))
+    probs = softmax((source @ found.weight + found.bias) / found.temperature, axis=1)
+    return np.asarray(probs[:, 1] / np.maximum(probs[:, 0], 1e-12) * len(ours) / max(len(theirs), 1))
+
+
+def kliep_ratio(source: Floats, target: Floats, seed: int) -> Floats:
+    """The ratio as a sum of Gaussians around target rows, of highest likelihood of the target; its width is cross-validated.
+
+    Args:
+        source: float [source, feature].
+        target: float [target, feature].
+        seed: Of the centers and the folds.
+
+    Returns:
+        float64 [source], mean 1.
+
+    Reference: Sugiyama et al., "Direct Importance Estimation with Model Selection and Its Application to Covariate Shift
+        Adaptation", NeurIPS 2007, eqs. 7-8 and section 3.3.
+    Differs: with each Gaussian divided by its mean over the source, the problem is that of mixture shares, and is solved by
+        expectation maximization instead of projected gradients.
+    """
+    centers = target[np.sort(generator_for(seed, "centers").permutation(len(target))[:NUM_CENTERS])]
+    median = median_square(np.concatenate([source, target]), seed)
+    fold = generator_for(seed, "kliep folds").permutation(len(target)) % min(NUM_FOLDS, len(target))
+
+    def densities(rows: Floats, width: float) -> tuple[Floats, Floats]:
+        masses = gaussian(source, centers, 1.0 / (width * median)).mean(axis=0)
+        seen = masses > 1e-12
+        scaled = gaussian(rows, centers, 1.0 / (width * median)) / np.where(seen, masses, 1.0)
+        return np.where(seen, scaled, 0.0), seen / max(seen.sum(), 1)
+
+    def likelihood(width: float) -> float:
+        values, start = densities(target, width)
+        held = [(values[fold == one], mixture_shares(values[fold != one], start, KLIEP_STEPS)) for one in np.unique(fold)]
+        return float(np.mean([np.log(np.maximum(rows @ shares, 1e-12)).mean() for rows, shares in held]))
+
+    best = max(WIDTHS, key=likelihood) if len(target) > 1 else WIDTHS[-1]
+    return np.asarray(densities(source, best)[0] @ mixture_shares(*densities(target, best), KLIEP_STEPS))
+
+
+def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 10.0) -> Floats:
+    """The source weights whose weighted mean in a Gaussian kernel's feature space is nearest to the target's mean.
+
+    Args:
+        source: float [source, feature].
+        target: float [target, feature].
+        seed: Of the rows that are looked at where there are many.
+        bound: No weight is above it.
+
+    Returns:
+        float64 [source], in [0, bound], mean 1.
+
+    Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006, eq. 8.
+    Differs: the mean weight is exactly 1; accelerated projected gradients instead of a general solver.
+    """
+    ours, theirs = (_some(rows, seed, side, MOST_ROWS) for rows, side in ((source, "source"), (target, "target")))
+    few, others = source[ours], target[theirs]
+    gamma = 1.0 / median_square(np.concatenate([few, others]), seed)
+    kernel = gaussian(few, few, gamma)
+    aim = gaussian(few, others, gamma).mean(axis=1) * len(few)
+    step = 1.0 / max(float(np.linalg.norm(kernel, 2)), 1e-12)
+    weights: Floats = np.ones(len(few))
+    ahead: Floats = weights
+    momentum = 1.0
+    for _ in range(NUM_STEPS):
+        moved = _at_mean_one(ahead - step * (kernel @ ahead - aim), bound)
+        after = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+        ahead = moved + (momentum - 1.0) / after * (moved - weights)
+        weights, momentum = moved, after
+    if len(few) == len(source):
+        return weights
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  for many rows alone
+
+    return np.asarray(weights[NearestNeighbors(n_neighbors=1).fit(few).kneighbors(source, return_distance=False)[:, 0]])
+
+
+def _some(rows: Floats, seed: int, side: str, most: int) -> Integers:
+    return np.sort(generator_for(seed, "density ratio", side).permutation(len(rows))[:most])
+
+
+def _at_mean_one(values: Floats, bound: float) -> Floats:
+    """The nearest point in [0, bound] with mean 1: the values minus one number, clipped; found by bisection."""
+    low, high = float(values.min()) - bound, float(values.max())
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if np.clip(values - middle, 0.0, bound).mean() > 1.0 else (low, middle)
+    return np.asarray(np.clip(values - 0.5 * (low + high), 0.0, bound))

@@ -1,0 +1,93 @@
+"""Affine maps that give source rows the moments of target rows: x -> (x - source mean) @ matrix + target mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from headstart.core.linear_algebra import shrinkage_intensity, symmetric_eigen
+from headstart.core.types import Floats
+
+SMALLEST = 1e-10
+"""Variances below this share of the largest one count as that much: what does not vary is not blown up."""
+
+
+class Moments(NamedTuple):
+    """Mean and covariance of rows.
+
+    Attributes:
+        mean: float64 [axis].
+        covariance: float64 [axis, axis].
+    """
+
+    mean: Floats
+    covariance: Floats
+
+
+def moments_of(rows: Floats, shrunk: bool = True) -> Moments:
+    """Mean and covariance of rows, the covariance by the number of rows.
+
+    Args:
+        rows: float64 [sample, axis].
+        shrunk: Whether the covariance moves towards a multiple of the identity, as far as Ledoit and Wolf say.
+
+    Returns:
+        The moments; the covariance is positive definite where it is shrunk and rows differ.
+    """
+    mean = rows.mean(axis=0)
+    centered = rows - mean
+    covariance = centered.T @ centered / len(rows)
+    if shrunk:
+        width = rows.shape[1]
+        intensity = shrinkage_intensity(centered, float((covariance**2).sum()), width)
+        covariance = (1.0 - intensity) * covariance + intensity * np.trace(covariance) / width * np.eye(width)
+    return Moments(mean, covariance)
+
+
+def power_of(covariance: Floats, exponent: float) -> Floats:
+    """A symmetric positive semi-definite matrix to a power, float64 [axis, axis]."""
+    values, vectors = symmetric_eigen(covariance)
+    floored = np.maximum(values, max(SMALLEST * values[-1], 1e-290))
+    return np.asarray((vectors * floored**exponent) @ vectors.T)
+
+
+def coral_matrix(source: Floats, target: Floats) -> Floats:
+    """The matrix that whitens by one covariance and colors by another: C_s^-1/2 C_t^1/2.
+
+    Args:
+        source: float64 [axis, axis], the source's covariance C_s.
+        target: float64 [axis, axis], the target's covariance C_t.
+
+    Returns:
+        A with A' C_s A = C_t, float64 [axis, axis]; in general not symmetric.
+
+    Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016, algorithm 1.
+    Differs: variances are floored by a small share of the largest one, where the paper adds the identity.
+    """
+    return power_of(source, -0.5) @ power_of(target, 0.5)
+
+
+def monge_matrix(source: Floats, target: Floats) -> Floats:
+    """The symmetric matrix that turns one covariance into another: optimal transport between Gaussians.
+
+    Of all matrices that do, it moves rows least.
+
+    Args:
+        source: float64 [axis, axis], the source's covariance C_s.
+        target: float64 [axis, axis], the target's covariance C_t.
+
+    Returns:
+        A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, float64 [axis, axis], symmetric, with A C_s A = C_t.
+
+    Reference: Flamary, Lounici & Ferrari, "Concentration bounds for linear Monge mapping estimation and optimal transport domain
+        adaptation", 2019, eq. 5; Peyre & Cuturi, "Computational Optimal Transport", 2019, remark 2.31.
+    """
+    root, inverse = power_of(source, 0.5), power_of(source, -0.5)
+    matrix = inverse @ power_of(root @ target @ root, 0.5) @ inverse
+    return np.asarray(0.5 * (matrix + matrix.T))
+
+
+def transported(rows: Floats, source: Moments, target: Moments, matrix: Floats) -> Floats:
+    """(rows - source mean) @ matrix + target mean, float64 [sample, axis]."""
+    return np.asarray((rows - source.mean) @ matrix + target.mean)

@@ -1,0 +1,1 @@
+"""Tests of a shift: which kind it is and how large."""

@@ -1,0 +1,142 @@
+"""Rungs: a backbone trained from a late stage on, then from earlier ones, as long as held-out rows say that it helps."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headstart.core.types import Floats
+from headstart.data.folds import Fold
+from headstart.data.streams import Stream
+from headstart.training.cost import cost_probe
+from headstart.training.held_out import HeldOut
+from headstart.training.interpolation import State, average, best_share, state_of
+from headstart.training.learner import Classifier
+from headstart.training.loop import AfterStep, Losses, train
+from headstart.training.settings import Training
+
+SETTLING_PART = 6
+"""Epochs on all rows at the end, the held-out ones among them, as a part of a rung's."""
+SETTLING_RATE = 0.25
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Weights, and how they do on held-out rows.
+
+    Attributes:
+        stage: Behind which they differ from the weights at the beginning.
+        state: Of the learner.
+        share: Of these weights in the average with those at the beginning.
+        losses: Log loss of each held-out row by that average with calibrated scores, float64 [sample].
+    """
+
+    stage: str
+    state: State = field(repr=False)
+    share: float
+    losses: Floats = field(repr=False)
+
+    def improves_on(self, before: Reached) -> bool:
+        """Whether the loss fell by more than the standard error of its fall."""
+        fall = before.losses - self.losses
+        return float(fall.mean()) > float(fall.std(ddof=1)) / math.sqrt(len(fall))
+
+
+@dataclass
+class GradualUnfreezing:
+    """A learner trained behind one stage after the other, each rung starting from the one before.
+
+    Attributes:
+        learner: Changed in place; its forward gives logits, and its statistics are frozen.
+        stages: Where to cut, the latest first.
+        losses: What to minimize.
+        training: Budget and optimizer; the rungs share the epochs.
+        workspace: Folder for a folder a rung; None keeps nothing.
+        after_step: Called after each step.
+    """
+
+    learner: Classifier
+    stages: Sequence[str]
+    losses: Losses
+    training: Training
+    workspace: Path | None = None
+    after_step: AfterStep | None = None
+
+    @property
+    def _share(self) -> Training:
+        """The training of one rung."""
+        return self.training.model_copy(update={"epochs": -(-self.training.epochs // len(self.stages))})
+
+    def climbed(self, streams: dict[str, Stream]) -> Classifier:
+        """The learner after every rung, on the CPU and in evaluation mode; it takes pictures again."""
+        for stage in self.stages:
+            self._climb(stage, streams, stage, self._share)
+        self.learner.thaw()
+        return self.learner
+
+    def climbed_while_better(self, streams: dict[str, Stream], fold: Fold) -> Classifier:
+        """The learner after the first rung and those that then improve the log loss on held-out rows by more than noise.
+
+        The best weights are trained a little more on all rows, then averaged with those at the beginning in the proportion
+        that held-out rows like best; where they like none of it, the beginning stays.
+
+        Args:
+            streams: All rows.
+            fold: Of the first stream: rows to train on, and rows to choose by, which the beginning must not know.
+
+        Returns:
+            The learner, on the CPU and in evaluation mode; it takes pictures again.
+
+        Reference: Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), CVPR 2022, eq. 1; Howard & Ruder,
+            "Universal Language Model Fine-tuning", ACL 2018, section 3.3 (late layers first).
+        Differs: the share of the average is chosen on held-out rows, with their temperature.
+        """
+        name, whole = next(iter(streams.items()))
+        part = streams | {name: whole.take(fold.fit)}
+        held = whole.take(fold.held)
+        beginning = state_of(self.learner)
+        best: Reached | None = None
+        for stage in self.stages:
+            self._climb(stage, part, stage, self._share)
+            now = self._reached(stage, beginning, held)
+            if best and not now.improves_on(best):
+                break
+            best = now
+        if best is None:
+            raise AssertionError("there is a stage to train behind")
+        self.learner.load_state_dict(best.state)
+        if best.share:
+            self._climb(best.stage, streams, "settling", settling(self._share))
+        self.learner.load_state_dict(average(beginning, self.learner.state_dict(), best.share))
+        self.learner.thaw()
+        return self.learner
+
+    def predicted_seconds(self, few: dict[str, Stream], num_rows: Mapping[str, int]) -> float:
+        """What all rungs will take, settling included; see `cost_probe`."""
+        seconds = 0.0
+        for stage in self.stages:
+            self.learner.freeze_up_to(stage)
+            seconds += cost_probe(self.learner, few, self.losses, self._share, num_rows)
+        return seconds * (1 + 1 / SETTLING_PART)
+
+    def _climb(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:
+        self.learner.freeze_up_to(stage)
+        workspace = self.workspace and self.workspace / folder
+        train(self.learner, streams, self.losses, training, workspace, self.after_step)
+        if workspace:
+            shutil.rmtree(workspace / "cache", ignore_errors=True)
+
+    def _reached(self, stage: str, beginning: State, held: Stream) -> Reached:
+        self.learner.freeze_up_to(stage)
+        state = state_of(self.learner)
+        share, losses = best_share(self.learner, beginning, HeldOut(held.images, self.learner, held.margins))
+        return Reached(stage, state, share, losses)
+
+
+def settling(training: Training) -> Training:
+    """The last steps, on all rows: few and small."""
+    epochs = max(1, training.epochs // SETTLING_PART)
+    return training.model_copy(update={"epochs": epochs, "lr": SETTLING_RATE * training.lr, "warmup": 0.0})

@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from small_data import smooth, write_classes
+
+from headstart.core.errors import DataError, PlanError
+from headstart.data import reading
+from headstart.data.class_names import natural_order
+from headstart.data.images import ArrayImages, Embeddings, ImageSet
+from headstart.data.raw_dataset import RawDataset
+from headstart.data.readers import reader_for
+from headstart.data.readers.base import Reader
+from headstart.data.reading import read_task
+from headstart.data.task import Task
+
+PICTURES = smooth(61, 33)
+
+
+def task_of(
+    monkeypatch: pytest.MonkeyPatch, listing: RawDataset, seed: int = 0, per_class: int | None = None, pool: bool = False
+) -> Task:
+    class Given(Reader):
+        precedence = 1000
+        summary = "a listing of the test"
+
+        def recognizes(self, place: str) -> bool:
+            return True
+
+        def read(self, place: str) -> RawDataset:
+            return listing
+
+    monkeypatch.setattr(reading, "reader_for", lambda place: Given())
+    return read_task("here", seed=seed, per_class=per_class, pool=pool)
+
+
+def listing_of(labels, *, splits=(), groups=(), pixels=None) -> RawDataset:
+    count = len(labels)
+    images = ArrayImages(PICTURES[:count] if pixels is None else pixels, "set", np.arange(count))
+    empty = ("",) * count
+    return RawDataset("set", images, tuple(labels), tuple(splits) or empty, tuple(groups) or empty, empty)
+
+
+def names_in(part: ImageSet | None) -> set[str]:
+    return set() if part is None else {part.images.name(row) for row in range(len(part))}
+
+
+def codes(task: Task) -> list[str]:
+    return [finding.code for finding in task.findings]
+
+
+def refusal(monkeypatch, listing, **options) -> str:
+    with pytest.raises(DataError) as error:
+        task_of(monkeypatch, listing, **options)
+    return str(error.value)
+
+
+@st.composite
+def listings(draw):
+    count = draw(st.integers(4, 61))
+    labels = draw(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=count, max_size=count))
+    given_splits = st.sampled_from(["train", "train", "validation", "test", "unlabeled"])
+    kinds = given_splits if draw(st.booleans()) else st.just("")
+    splits = draw(st.lists(kinds, min_size=count, max_size=count))
+    groups = draw(st.lists(st.sampled_from(["", "", "p", "q", "r"]), min_size=count, max_size=count))
+    source = draw(st.lists(st.integers(0, count - 1), min_size=count, max_size=count)) if draw(st.booleans()) else range(count)
+    return listing_of(labels, splits=splits, groups=groups, pixels=PICTURES[list(source)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(listings(), st.integers(0, 3), st.sampled_from([None, 2, 3]))
+def test_parts_are_disjoint_and_share_no_copy_and_no_group(listing, seed, per_class):
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            task = task_of(patch, listing, seed, per_class)
+        except DataError:
+            return
+    parts = [task.train, task.validation, task.test, task.unlabeled]
+    names = [names_in(part) for part in parts]
+    assert sum(map(len, names)) == len(set().union(*names))
+    assert set().union(*names) <= {f"set[{row}]" for row in range(len(listing.labels))}
+    for first, second in ((0, 1), (0, 2), (1, 2), (2, 3)):
+        if parts[first] is not None and parts[second] is not None:
+            assert not np.intersect1d(parts[first].groups, parts[second].groups).size
+            assert not set(parts[first].content_keys) & set(parts[second].content_keys)
+    assert (task.train.class_counts > 0).all()
+    assert per_class is None or task.train.class_counts.max() <= per_class
+
+
+def test_content_keys_handed_over_are_those_of_the_pictures(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 15))
+    for part in (task.train, task.test):
+        assert part.content_keys == tuple(part.images.content_key(row) for row in range(len(part)))
+
+
+def test_split_is_decided_by_the_seed_alone(monkeypatch):
+    listing = listing_of(["a", "b"] * 30)
+    first, again, other = (task_of(monkeypatch, listing, seed) for seed in (5, 5, 6))
+    assert names_in(first.test) == names_in(again.test) != names_in(other.test)
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_split_does_not_depend_on_the_order_of_the_file_system(tmp_path, monkeypatch):
+    root = write_classes(tmp_path / "data", {"cat": 11, "dog": 13})
+    real = reading.reader_for(str(root)).read(str(root))
+    order = np.random.default_rng(1).permutation(24)
+    mixed = RawDataset(
+        "data",
+        real.images.take(order),
+        tuple(real.labels[row] for row in order),
+        *[("",) * 24] * 3,
+    )
+    assert names_in(task_of(monkeypatch, mixed).test) == names_in(task_of(monkeypatch, replace(real, name="data")).test)
+
+
+def test_test_set_is_sealed_and_a_fifth(tmp_path):
+    task = read_task(write_classes(tmp_path / "data", {"cat": 15, "dog": 20}))
+    assert task.test.sealed
+    assert not task.train.sealed
+    assert np.bincount(task.test.opened_for_evaluation().labels).tolist() == [3, 4]
+    assert (task.name, task.classes, task.native_pixels, task.channels) == ("data", ("cat", "dog"), 40, 3)
+
+
+def test_copies_stay_on_one_side(monkeypatch):
+    pixels = np.concatenate([PICTURES[:30], PICTURES[:30]])
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 30, pixels=pixels))
+    assert not set(task.train.content_keys) & set(task.test.content_keys)
+    found = next(finding for finding in task.findings if finding.code == "duplicate-images")
+    assert found.title == (
+        "Images that are copies or near copies of one another (60, in 30 groups) stay on one side of every split."
+    )
+    assert (found.evidence["images"], found.evidence["exact_copies"]) == (60, 30)
+
+
+def test_unreadable_files_are_left_out_and_named(tmp_path):
+    root = write_classes(tmp_path / "data", {"cat": 7, "dog": 7})
+    (root / "cat" / "000.png").write_bytes(b"no picture")
+    (root / "dog" / "broken.jpg").write_bytes(b"")
+    task = read_task(root)
+    found = next(finding for finding in task.findings if finding.code == "unreadable-images")
+    assert found.title == "Images that cannot be read are left out (2 of 15)."
+    assert found.evidence["paths"] == [str(root / "cat" / "000.png"), str(root / "dog" / "broken.jpg")]
+    assert len(task.train) + len(task.test) == 13
+
+
+def test_same_picture_under_two_labels_is_left_out(monkeypatch):
+    pixels = PICTURES[:20].copy()
+    pixels[1] = pixels[0]
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, pixels=pixels))
+    assert not {"set[0]", "set[1]"} & (names_in(task.train) | names_in(task.test))
+    found = next(finding for finding in task.findings if finding.code == "contradictory-labels")
+    assert found.title == "Images whose very same picture carries different labels are left out (2)."
+    assert found.evidence == {"count": 2, "paths": ["set[0]", "set[1]"], "labels": [["a", "b"]]}
+
+
+def test_training_copies_of_given_held_out_images_are_left_out(monkeypatch):
+    splits = ["train"] * 10 + ["validation"] * 4 + ["test"] * 6
+    pixels = PICTURES[:20].copy()
+    pixels[0], pixels[3], pixels[12] = pixels[14], pixels[11], pixels[18]
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, splits=splits, pixels=pixels))
+    left = {"set[0]", "set[3]", "set[12]"}
+    assert names_in(task.train) == {f"set[{row}]" for row in range(10)} - left
+    assert names_in(task.validation) == {f"set[{row}]" for row in range(10, 14)} - left
+    assert len(task.test) == 6
+    found = next(finding for finding in task.findings if finding.code == "duplicate-across-splits")
+    assert (found.severity, found.evidence["in_test"], found.evidence["in_validation"]) == ("warning", 2, 1)
+
+
+def test_given_groups_never_straddle(monkeypatch):
+    groups = [f"patient {row // 3}" for row in range(60)]
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 30, groups=groups))
+    assert len(task.test) >= 9
+    for row in range(0, 60, 3):
+        family = {f"set[{at}]" for at in range(row, row + 3)}
+        assert family <= names_in(task.train) or family <= names_in(task.test)
+
+
+def test_rows_without_label_are_unlabeled_unless_held_out(monkeypatch):
+    labels = ["a", "b"] * 8 + [None] * 4
+    task = task_of(monkeypatch, listing_of(labels, splits=["train"] * 12 + ["test"] * 4 + ["unlabeled", "train", "test", "test"]))
+    assert names_in(task.unlabeled) == {"set[16]", "set[17]"}
+    assert task.unlabeled.labels.tolist() == [-1, -1]
+    assert names_in(task.test) == {f"set[{row}]" for row in range(12, 16)}
+    assert "unlabeled-test-images" in codes(task)
+
+
+def test_labels_of_the_unlabeled_folder_are_masked(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, splits=[""] * 16 + ["unlabeled"] * 4))
+    assert task.unlabeled.hidden_labels.tolist() == [-1] * 4
+
+
+def test_per_class_leaves_the_rest_to_the_test_set(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 20), per_class=5)
+    assert task.train.class_counts.tolist() == [5, 5]
+    assert len(task.test) == 30
+
+
+def test_per_class_drops_the_rest_where_a_test_split_is_given(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 20, splits=["train"] * 30 + ["test"] * 10), per_class=5)
+    assert task.train.class_counts.tolist() == [5, 5]
+    assert names_in(task.test) == {f"set[{row}]" for row in range(30, 40)}
+
+
+@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(listings(), st.integers(0, 3), st.sampled_from([1, 2, 3]))
+def test_a_pool_holds_what_is_neither_labeled_nor_tested_and_no_copy_of_either(listing, seed, per_class):
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            whole = task_of(patch, listing, seed)
+            task = task_of(patch, listing, seed, per_class, pool=True)
+        except DataError:
+            return
+    assert names_in(task.test) == names_in(whole.test)
+    assert names_in(task.train) <= names_in(whole.train)
+    assert task.train.class_counts.tolist() == np.minimum(whole.train.class_counts, per_class).tolist()
+    assert not names_in(task.unlabeled) & (names_in(task.train) | names_in(task.test) | names_in(task.validation))
+    lost = (names_in(whole.train) | names_in(whole.unlabeled)) - names_in(task.train) - names_in(task.unlabeled)
+    if task.unlabeled is not None:
+        assert (task.unlabeled.hidden_labels == -1).all()
+        keys = set(task.unlabeled.content_keys)
+        held = [part for part in (task.train, task.validation, task.test) if part is not None]
+        assert not any(keys & set(part.content_keys) for part in held)
+    noted = [finding.evidence for finding in task.findings if finding.code == "unlabeled-copies"]
+    assert sum(one["in_test"] + one["labeled"] for one in noted) >= len(lost)
+
+
+def test_one_label_a_class_leaves_a_pool_and_the_whole_test_set(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b", "c"] * 15), per_class=1, pool=True)
+    assert task.train.class_counts.tolist() == [1, 1, 1]
+    assert (len(task.test), len(task.unlabeled)) == (9, 33)
+    assert len(names_in(task.train) | names_in(task.test) | names_in(task.unlabeled)) == 45
+    assert task.folds == ()
+    assert task_of(monkeypatch, listing_of(["a", "b", "c"] * 15), per_class=1).unlabeled is None
+
+
+def test_a_pool_beside_a_given_test_split_and_given_unlabeled_rows(monkeypatch):
+    splits = ["train"] * 20 + ["test"] * 6 + ["unlabeled"] * 4
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 13 + [None] * 4, splits=splits), per_class=3, pool=True)
+    assert names_in(task.test) == {f"set[{row}]" for row in range(20, 26)}
+    assert len(task.train) == 6
+    assert names_in(task.unlabeled) == {f"set[{row}]" for row in (*range(20), *range(26, 30))} - names_in(task.train)
+
+
+def test_more_labels_a_class_than_there_are_leave_no_pool(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 10), per_class=50, pool=True)
+    assert task.unlabeled is None
+    assert len(task.train) + len(task.test) == 20
+
+
+def test_unlabeled_copies_of_labeled_and_tested_pictures_are_used_once_and_reported(monkeypatch):
+    """Rows 30 and 31 repeat a training picture, row 32 a test picture, row 33 is new."""
+    splits = ["train"] * 20 + ["test"] * 10 + ["unlabeled"] * 4
+    pixels = PICTURES[[*range(30), 0, 0, 25, 40]]
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 15 + [None] * 4, splits=splits, pixels=pixels))
+    assert names_in(task.unlabeled) == {"set[33]"}
+    assert names_in(task.train) == {f"set[{row}]" for row in range(20)}
+    copies = next(finding for finding in task.findings if finding.code == "unlabeled-copies")
+    assert copies.severity == "info"
+    assert copies.title == "Unlabeled images that are copies of labeled ones (2) or belong to test images (1) are left out."
+    assert copies.evidence == {"in_test": 1, "labeled": 2, "paths": ["set[30]", "set[31]", "set[32]"]}
+    assert "duplicate-across-splits" not in codes(task)
+
+
+def test_copies_of_test_images_without_a_label_are_no_images_to_learn_from(monkeypatch):
+    """Row 8 repeats a test picture and has no label, row 9 does and has one."""
+    pixels = PICTURES[:16].copy()
+    pixels[8], pixels[9] = pixels[12], pixels[13]
+    labels = [*"abababab", None, *"ababaab"]
+    task = task_of(monkeypatch, listing_of(labels, splits=["train"] * 10 + ["test"] * 6, pixels=pixels))
+    assert (names_in(task.train), task.unlabeled) == ({f"set[{row}]" for row in range(8)}, None)
+    noted = {finding.code: finding.evidence.get("paths") for finding in task.findings}
+    assert (noted["duplicate-across-splits"], noted["unlabeled-copies"]) == (["set[9]"], ["set[8]"])
+
+
+def test_a_pool_of_copies_alone_is_no_pool(monkeypatch):
+    pixels = PICTURES[[*range(12), 0, 1]]
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 6 + [None] * 2, splits=["train"] * 12 + ["unlabeled"] * 2, pixels=pixels))
+    assert task.unlabeled is None
+    assert {"unlabeled-copies", "duplicate-across-splits"} & set(codes(task))
+
+
+def test_unlabeled_rows_of_a_tested_group_are_left_out(monkeypatch):
+    groups = [f"g{row // 2}" for row in range(40)]
+    task = task_of(monkeypatch, listing_of(["a", None, "b", None] * 10, groups=groups))
+    held = {int(name[4:-1]) // 2 for name in names_in(task.test)}
+    assert held
+    assert not held & {int(name[4:-1]) // 2 for name in names_in(task.unlabeled)}
+
+
+def test_an_empty_folder_of_unlabeled_pictures_is_reported(tmp_path):
+    write_classes(tmp_path, {"a": 6, "b": 6})
+    (tmp_path / "unlabeled").mkdir()
+    task = read_task(tmp_path)
+    assert task.unlabeled is None
+    assert task.classes == ("a", "b")
+    assert codes(task).count("empty-unlabeled") == 1
+
+
+def test_a_pool_without_per_class_is_refused():
+    with pytest.raises(PlanError) as error:
+        read_task("digits", pool=True)
+    assert str(error.value) == "pool takes the labels off all training images but per_class of each class. Set per_class, too."
+
+
+def test_per_class_of_none_is_refused():
+    with pytest.raises(PlanError) as error:
+        read_task("digits", per_class=0)
+    assert str(error.value) == "per_class = 0: at least 1 labeled image a class is needed. Raise it."
+
+
+def test_numbers_are_ordered_by_value():
+    assert natural_order({"10", "2", "1"}) == ("1", "2", "10")
+    assert natural_order({"b", "A", "c 10", "c 9", ""}) == ("", "A", "b", "c 9", "c 10")
+    assert natural_order({"a", "A", "²", "3"}) == ("3", "A", "a", "²")
+
+
+def test_tiny_class_is_left_out_where_two_remain(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 6 + ["lone"]))
+    assert task.classes == ("a", "b")
+    found = next(finding for finding in task.findings if finding.code == "tiny-class")
+    assert found.title == 'Classes with fewer than 2 images to learn from are left out: "lone".'
+    assert "set[12]" not in names_in(task.train) | names_in(task.test)
+
+
+def test_what_cannot_be_learned_is_refused_in_one_sentence(monkeypatch):
+    assert refusal(monkeypatch, listing_of(["a"] * 7)) == (
+        'here: "a" is the only class. Add images until two classes have at least two each.'
+    )
+    assert refusal(monkeypatch, listing_of(["a", "b", "c", "c", "c"])) == (
+        'here: "a", "b", "c" are the classes, and fewer than two of them have 2 images to learn from. '
+        "Add images until two classes have at least two each."
+    )
+    assert refusal(monkeypatch, listing_of([None] * 7)) == (
+        "here: no readable image has a label to learn from. Put images into one folder a class."
+    )
+    assert refusal(monkeypatch, listing_of(["a", "b", "a", "b", "c"], splits=["train"] * 4 + ["test"])) == (
+        'here: test has images of "c", of which train has none. Add training images of it, or remove it from test.'
+    )
+
+
+def test_too_few_images_go_on_without_a_test(monkeypatch):
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 3))
+    assert task.test is None
+    assert "no-test" in codes(task)
+    mixed = task_of(monkeypatch, listing_of(["a", "b"] * 3 + ["a"] * 9))
+    found = next(finding for finding in mixed.findings if finding.code == "class-without-test")
+    assert found.title == 'Classes without a test image (1 of 2): "b".'
+
+
+def test_blank_images_are_reported_and_kept(monkeypatch):
+    pixels = PICTURES[:12].copy()
+    pixels[5] = 255
+    task = task_of(monkeypatch, listing_of(["a", "b"] * 6, pixels=pixels))
+    found = next(finding for finding in task.findings if finding.code == "blank-images")
+    assert found.evidence == {"count": 1, "paths": ["set[5]"]}
+    assert "set[5]" in names_in(task.train) | names_in(task.test)
+
+
+def test_feature_vectors_are_split_like_pictures(monkeypatch):
+    features = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    features[21] = features[20]
+    rows = listing_of(["a", "a", "b", "b"] * 10)
+    task = task_of(monkeypatch, replace(rows, images=Embeddings(features, "vectors", np.arange(40))))
+    assert (task.native_pixels, len(task.test)) == (0, 8)
+    assert "blank-images" not in codes(task)
+    assert not set(task.train.content_keys) & set(task.test.content_keys)
+
+
+def test_an_absent_place_names_the_nearest_built_in_set(tmp_path):
+    with pytest.raises(DataError) as error:
+        reader_for("emojy")
+    assert str(error.value) == (
+        '"emojy" does not exist, and no built-in set has that name. Did you mean "emoji"? '
+        "Give a folder, a file, or one of: digits, elpv, emoji, emoji-noto, emoji-twemoji, fashion-mnist, mnist."
+    )
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=r'link" is a link to something that is gone, and no built-in set'):
+        reader_for(str(tmp_path / "link"))
+
+
+def test_an_unknown_layout_lists_the_known_ones(tmp_path):
+    file = tmp_path / "notes.docx"
+    file.write_bytes(b"text")
+    with pytest.raises(DataError, match=r"notes\.docx: no known layout of images\. Known: .*the name of a built-in set"):
+        reader_for(str(file))
+
+
+def test_a_folder_named_like_a_built_in_set_is_meant_by_its_path(tmp_path, monkeypatch):
+    write_classes(tmp_path / "digits", {"cat": 5, "dog": 5})
+    monkeypatch.chdir(tmp_path)
+    assert read_task("./digits").classes == ("cat", "dog")
+
+
+def test_a_class_gone_unreadable_is_no_class(tmp_path):
+    root = write_classes(tmp_path / "data", {"cat": 6, "dog": 6, "owl": 2})
+    shutil.rmtree(root / "owl")
+    (root / "owl").mkdir()
+    (root / "owl" / "a.png").write_bytes(b"\x89PNG")
+    assert read_task(root).classes == ("cat", "dog")
+
+
+def test_gray_pictures_make_a_gray_task(tmp_path):
+    root = tmp_path / "data"
+    for at, picture in enumerate(smooth(12, 35, channels=1)):
+        folder = root / "ab"[at % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(folder / f"{at}.png")
+    task = read_task(root)
+    assert (task.channels, task.native_pixels) == (1, 35)

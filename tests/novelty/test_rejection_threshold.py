@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.novelty.rejection_threshold import thresholds_of
+
+STRANGERS = np.linspace(0.0, 0.4, 41)
+NOT_FAIR = np.zeros(6, bool)
+NOBODY = np.empty(0)
+
+
+def similarities(num_classes: int, own: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    """Six images; the nearest other class of the i-th is the next one, at similarity (i + 1) / 10."""
+    labels = np.arange(6) % num_classes
+    found = np.zeros((6, num_classes))
+    for row, label in enumerate(labels):
+        found[row, label] = own
+        found[row, (label + 1) % num_classes] = (row + 1) / 10
+    return found, labels
+
+
+def test_with_one_class_the_background_decides() -> None:
+    found = thresholds_of(np.full((2, 1), 0.8), np.zeros(2, np.int64), np.ones(2, bool), STRANGERS, NOBODY)
+    np.testing.assert_allclose(found, [0.38])
+
+
+def test_a_class_s_threshold_is_its_nearest_stranger_held_to_the_middle_of_all() -> None:
+    found, labels = similarities(6)
+    nearest = np.array([0.6, 0.1, 0.2, 0.3, 0.4, 0.5])
+    low, high = np.quantile(np.arange(1, 7) / 10, (0.5, 0.75))
+    np.testing.assert_allclose(thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY), np.clip(nearest, low, high))
+    assert 0.4 in nearest[(nearest > low) & (nearest < high)]
+
+
+def test_with_two_classes_the_background_has_to_stay_below_as_well() -> None:
+    found, labels = similarities(2)
+    np.testing.assert_allclose(thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY), [0.475, 0.475])
+    np.testing.assert_allclose(thresholds_of(found / 10, labels, NOT_FAIR, STRANGERS, NOBODY), [0.38, 0.38])
+
+
+def test_with_many_classes_the_background_is_not_asked() -> None:
+    found, labels = similarities(5)
+    assert thresholds_of(found / 10, labels, NOT_FAIR, STRANGERS, NOBODY).max() < 0.05
+
+
+def test_images_that_can_be_left_out_move_it_halfway() -> None:
+    found, labels = similarities(5)
+    alone = thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY)
+    np.testing.assert_allclose(thresholds_of(found, labels, np.ones(6, bool), STRANGERS, NOBODY), (alone + 0.9) / 2)
+    np.testing.assert_array_equal(thresholds_of(found, labels, np.arange(6) < 4, STRANGERS, NOBODY), alone)
+
+
+def test_a_background_of_the_enrolled_kind_does_not_shut_out_what_is_enrolled() -> None:
+    near = np.full(41, 0.99)
+    labels, fair = np.zeros(6, np.int64), np.ones(6, bool)
+    found = np.linspace(0.5, 1.0, 6)[:, None]
+    np.testing.assert_allclose(thresholds_of(found, labels, fair, near, NOBODY), [np.quantile(found, 0.25)])
+    two, labels = similarities(2, own=0.8)
+    np.testing.assert_allclose(thresholds_of(two, labels, fair, near, NOBODY), [0.8, 0.8])
+    np.testing.assert_allclose(thresholds_of(two, labels, NOT_FAIR, near, NOBODY), [0.99, 0.99])
+
+
+def test_a_source_says_how_similar_images_of_a_class_are_where_each_class_has_one() -> None:
+    found, labels = similarities(5)
+    alone = thresholds_of(found, labels, NOT_FAIR, STRANGERS, NOBODY)
+    relatives = np.linspace(0, 0.8, 5)
+    assert thresholds_of(found, labels, NOT_FAIR, STRANGERS, relatives) == pytest.approx((alone + 0.2) / 2)
+    assert thresholds_of(found, labels, np.ones(6, bool), STRANGERS, relatives) == pytest.approx((alone + 0.9) / 2)

@@ -1,0 +1,263 @@
+"""decide: what is tried, what is chosen, and what is refused before anything is spent."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError, MissingExtraError, PlanError, TrainingError
+from headstart.core.steps import Steps
+from headstart.core.types import UNLABELED
+from headstart.data.images import Embeddings, ImageSet
+from headstart.planning import cross_validation
+from headstart.planning.deciding import schedule, trials
+from headstart.planning.deciding.decide import decide
+from headstart.planning.deciding.schedule import ClusterAssumptionStep
+from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
+from headstart.shift.tests.nearest_neighbor import NeighborTest
+from headstart.training.settings import Training
+
+
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "steps")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The network is the pixels themselves, and training from scratch takes two epochs."""
+
+    def load(name, weights, pixels, seed):
+        return load_backbone("pixels", "none", 8) if name == "efficientnet_lite0" else load_backbone(name, weights, pixels, seed)
+
+    monkeypatch.setattr(trials, "load_backbone", load)
+    recipe = Training(epochs=2, batch_size=16, lr=3e-3, ema=0.5)
+    monkeypatch.setattr(schedule, "scratch_training", lambda *_: recipe)
+
+
+def refused(call) -> str:
+    with pytest.raises(PlanError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_vectors_that_tell_the_classes_apart_are_transferred(vectors, ranking, steps):
+    task = vectors()
+    decision, plan = decide(task, ranking(), minutes=1, steps=steps, per_class=9)
+    assert decision.verdict == plan.verdict == "transfer"
+    assert decision.gain.low > 0.2
+    assert (plan.data, plan.pretrained, plan.per_class, plan.temperature, plan.hold_out) == (
+        "vectors.npz",
+        "embeddings",
+        9,
+        None,
+        False,
+    )
+    assert decision.chosen in decision.sentence
+    assert [rung.family for rung in decision.rungs] == ["chance", "transfer"]
+    assert decision.budget_seconds == 60
+    assert decision.spent_seconds >= 2
+    assert decision.curve is not None
+
+
+def test_permuted_labels_are_no_difference(vectors, ranking):
+    for seed in range(3):
+        task = vectors()
+        labels = np.random.default_rng(seed).permutation(task.train.labels)
+        noise = replace(task, train=replace(task.train, hidden_labels=labels))
+        assert decide(noise, ranking(), minutes=1)[0].verdict == "no difference"
+
+
+def test_a_restart_decides_the_same_and_fits_nothing(vectors, ranking, steps, monkeypatch):
+    first = decide(vectors(), ranking(), minutes=1, steps=steps)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    assert decide(vectors(), ranking(), minutes=1, steps=steps) == first
+
+
+def test_sealed_test_labels_do_not_matter(vectors, ranking):
+    task = vectors()
+    flipped = replace(task, test=replace(task.test, hidden_labels=1 - task.test.hidden_labels))
+    one, two = (decide(each, ranking(), minutes=1)[1] for each in (task, flipped))
+    assert one == two
+
+
+def test_a_method_alone_is_tried_with_its_settings(vectors, ranking):
+    decision, plan = decide(vectors(), ranking(), minutes=1, method="knn", settings={"num_neighbors": 3})
+    assert [rung.method["kind"] for rung in decision.rungs[1:]] == ["knn"]
+    assert plan.method["kind"] == "knn"
+    assert plan.method["num_neighbors"] == 3
+
+
+def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
+    decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="scratch")
+    assert [rung.family for rung in decision.rungs] == ["chance", "canary", "scratch"]
+    assert (decision.gain.low, decision.gain.high) == (-1, 1)
+    assert decision.sentence.startswith("Only training without transferred knowledge was tried: ")
+    assert plan.weights == "none"
+
+
+def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, quick):
+    decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
+    tuned = decision.rungs[-1]
+    assert (tuned.method["kind"], tuned.status) == ("residual", "skipped")
+    assert tuned.reason.endswith(" errs on 0.0% only: no point left to win")
+    assert decision.sentence.endswith(" Only transfer was tried in full.")
+    assert {one.candidate for one in decision.rejected} == {rung.name for rung in decision.rungs} - {decision.chosen}
+
+
+def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
+    decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
+    families = [rung.family for rung in decision.rungs]
+    assert families.count("canary") == 2
+    assert {"transfer", "scratch", "chance"} <= set(families)
+    assert {rung.num_rows for rung in decision.rungs if rung.status == "fitted"} == {43}
+    assert decision.verdict != "transfer"
+    assert plan.reasons == decision.reasons
+
+
+@pytest.mark.parametrize(
+    ("wish", "text"),
+    [
+        ({"minutes": 0}, "minutes = 0 is no budget. Give a positive number."),
+        ({"minutes": float("nan")}, "minutes = nan is no budget. Give a positive number."),
+        ({"settings": {"k": 3}}, "--set k needs --method KIND: the method that it belongs to."),
+        ({"training": {"epoch": 3}}, '--set training: epoch is not a field. Did you mean "epochs"?'),
+        ({"method": "ridge", "settings": {"block": 3}}, '--set: method.block is not a field. Did you mean "blocks"?'),
+        (
+            {"method": "fine_tune"},
+            "vectors holds feature vectors, and method fine_tune needs pictures. Choose ridge or another closed form.",
+        ),
+        (
+            {"only": "scratch"},
+            "vectors holds feature vectors, and training from scratch needs pictures. Choose ridge or another closed form.",
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_anything_is_fitted(vectors, ranking, monkeypatch, wish, text):
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    assert refused(lambda: decide(vectors(), ranking(), **{"minutes": 1, **wish})) == text
+
+
+def test_what_a_method_needs_is_looked_for_before_anything_is_fitted(pictures, ranking, monkeypatch):
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    with pytest.raises(DataError, match=r"^fix_match needs unlabeled images, and "):
+        decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="fix_match")
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtraError, match=r"^peft is not installed"):
+        decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="lora")
+
+
+def test_an_unknown_method_is_refused_with_the_nearest(vectors, ranking):
+    text = refused(lambda: decide(vectors(), ranking(), method="rigde"))
+    assert text == '"rigde" is not a method. Did you mean "ridge"? `headstart methods` lists all.'
+
+
+def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monkeypatch):
+    def breaks_down(*_):
+        raise TrainingError("no fit")
+
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks_down)
+    assert refused(lambda: decide(vectors(), ranking(), minutes=1.5)) == (
+        "Nothing could be fitted within 1.5 minutes. ridge on the given features: no fit."
+    )
+
+
+def with_pool(task, num=40):
+    """The task whose last training rows have lost their labels."""
+    kept = np.arange(len(task.train) - num)
+    pool = task.train.take(np.arange(len(kept), len(task.train)))
+    hidden = replace(pool, hidden_labels=np.full(num, UNLABELED))
+    return replace(task, train=task.train.take(kept), unlabeled=hidden)
+
+
+def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    decision, plan = decide(task, ranking(), minutes=1, steps=steps)
+    kinds = [rung.method["kind"] for rung in decision.rungs if rung.family == "transfer"]
+    assert kinds == ["ridge", "self_training", "label_mean"]
+    assert all(rung.status == "fitted" and rung.num_rows == 40 for rung in decision.rungs)
+    assert plan.method["kind"] in kinds
+
+
+def test_unlabeled_rows_of_another_kind_are_not_learned_from(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    far = ImageSet(
+        Embeddings(task.unlabeled.images.vectors() * 0.1 + 50, "far", np.arange(260)),
+        task.classes,
+        np.full(260, UNLABELED),
+        np.arange(260) + 1000,
+    )
+    decision, plan = decide(replace(task, unlabeled=far), ranking(), minutes=1, steps=steps)
+    assert plan.method["kind"] == "ridge"
+    skipped = {rung.method["kind"]: rung.reason for rung in decision.rungs if rung.status == "skipped"}
+    assert set(skipped) == {"label_mean", "self_training"}
+    assert all(reason.startswith("The unlabeled images are of another kind") for reason in skipped.values())
+
+
+def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, ranking, steps):
+    decision, _ = decide(vectors(), ranking(), minutes=1, steps=steps)
+    assert {rung.method["kind"] for rung in decision.rungs} == {"ridge"}
+
+
+def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ranking, steps, monkeypatch):
+    task = vectors(num=60)
+    one_each = np.array([int(np.flatnonzero(task.train.labels == label)[0]) for label in (0, 1)])
+    rest = np.setdiff1d(np.arange(60), one_each)
+    pool = replace(task.train.take(rest), hidden_labels=np.full(58, UNLABELED))
+    bare = replace(task, train=task.train.take(one_each))
+    decision, plan = decide(bare, ranking(), minutes=1, steps=steps)
+    assert (decision.verdict, plan.method["kind"]) == ("no difference", "ridge")
+    assert decision.sentence == (
+        "No class has two labels, so that nothing can be held out and no comparison made: ridge on penultimate of embeddings "
+        "is fitted, untested. Label one more image a class."
+    ).replace("ridge on penultimate of embeddings", decision.chosen)
+    assert decision.rungs[0].accuracy is None
+    with_pool = replace(bare, unlabeled=pool)
+    for supported, kind in ((True, "self_training"), (False, "ridge")):
+        kin = NeighborTest(share=0.0, expected=0.0, p_value=1.0)
+        answer = ClusterAssumptionTest(supported=supported, reason="As tested.", kinship=kin, p_value=0.5)
+        monkeypatch.setattr(schedule, "cluster_assumption_of", lambda *_, answer=answer: answer)
+        decision, plan = decide(with_pool, ranking(), minutes=1, steps=steps)
+        assert plan.method["kind"] == kind
+        said = decision.reasons if supported else [one.reason for one in decision.rejected]
+        assert "As tested." in said
+    _, plan = decide(
+        replace(bare, unlabeled=pool), ranking(), minutes=1, steps=steps, method="knn", settings={"num_neighbors": 1}
+    )
+    assert plan.method["num_neighbors"] == 1
+
+
+def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(schedule, "HARD_ENOUGH", -1.0)
+    few = replace(
+        pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
+    )
+    decision, _ = decide(few, ranking("efficientnet_lite0"), minutes=1, steps=steps)
+    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
+    assert [(rung.status, rung.reason) for rung in tuned] == [
+        ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
+    ]
+
+
+def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(schedule, "HARD_ENOUGH", -1.0)
+    decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=1, steps=steps)
+    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
+    assert [(rung.status, rung.reason) for rung in tuned] == [
+        ("skipped", "with fewer than 100 labels held-out rows cannot tell whether it helps")
+    ]
+
+
+def test_looking_at_unlabeled_rows_is_off_the_budget_once(vectors, ranking, steps):
+    task = with_pool(vectors(shift=1.2, num=300), 260)
+    first, _ = decide(task, ranking(), minutes=1, steps=steps)
+    looked = ClusterAssumptionStep.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
+    judged = sum(rung.seconds for rung in first.rungs)
+    assert looked.seconds > 0
+    assert first.spent_seconds == pytest.approx(2.0 + judged + looked.seconds)
+    again, _ = decide(task, ranking(), minutes=1, steps=steps)
+    assert again.spent_seconds == first.spent_seconds

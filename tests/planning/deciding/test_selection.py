@@ -1,0 +1,60 @@
+"""Which candidate of a kind is fitted where the comparison is a tie."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from headstart.core.estimate import Estimate
+from headstart.planning.deciding import selection
+from headstart.planning.deciding.selection import best_transfer, chosen_of
+from headstart.planning.results import Comparison
+
+
+def one(family: str) -> SimpleNamespace:
+    return SimpleNamespace(rung=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
+
+
+def gaining(points: float) -> SimpleNamespace:
+    return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100))
+
+
+TRANSFER, CANARY, SCRATCH, CHANCE = one("transfer"), one("canary"), one("scratch"), one("chance")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "without", "points", "chosen"),
+    [
+        ("transfer", CANARY, 5, TRANSFER),
+        ("scratch", CANARY, -5, CANARY),
+        ("scratch", SCRATCH, -5, SCRATCH),
+        ("no difference", CANARY, -3, TRANSFER),
+        ("no difference", SCRATCH, 0.5, SCRATCH),
+        ("no difference", SCRATCH, 1.5, TRANSFER),
+        ("no difference", CHANCE, -3, TRANSFER),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_on_a_tie_only_a_small_network_replaces_transfer(verdict, without, points, chosen):
+    assert chosen_of(verdict, TRANSFER, without, gaining(points), CHANCE) is chosen
+
+
+@pytest.mark.parametrize(("num", "chosen"), [(1, "challenger 0"), (3, "closed")])
+def test_a_gain_that_one_try_shows_is_not_enough_for_the_best_of_three(monkeypatch, num, chosen):
+    # 1.8 standard errors: beyond the one-sided 5 % of one try, not beyond a third of it.
+    gain = Comparison(
+        better="a", worse="b", accuracy_gain=Estimate(value=0.03, low=0.0, high=0.06), num_rows=100, p_value=0.04,
+        log_loss_gain=Estimate(value=0.18, low=0.18 - 0.196, high=0.18 + 0.196), significant=True,
+    )  # fmt: skip
+    closed = SimpleNamespace(rung=SimpleNamespace(name="closed"), temperature=None)
+    tried = [
+        SimpleNamespace(rung=SimpleNamespace(name=f"challenger {n}", family="transfer"), temperature=1.0) for n in range(num)
+    ]
+    monkeypatch.setattr(selection, "best_closed", lambda judged, trusted: closed)
+    monkeypatch.setattr(selection, "side_of", lambda one: one)
+    met = []
+    monkeypatch.setattr(selection, "compared", lambda first, second, seed: met.append(second.rung.name) or gain)
+    best, made = best_transfer(tried, False, 0)
+    assert best.rung.name == chosen
+    assert [one.significant for one in made] == [num == 1] * num

@@ -1,0 +1,111 @@
+"""The verdict's rule, by cases and by simulation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.core.predictions import Predictions, joined
+from headstart.planning.deciding.verdict import Side, advantage, compared, verdict_of, wins
+
+
+def margins(num: int, wrong: int, size: float = 2.0) -> np.ndarray:
+    """Margins of `num` rows, the first `wrong` of which are wrong."""
+    return np.where(np.arange(num) < wrong, -size, size)
+
+
+@pytest.fixture
+def side(make_predictions):
+    return lambda name, *rest: Side(name, make_predictions(*rest))
+
+
+@pytest.fixture
+def chance(side):
+    return side("chance", np.zeros(200))
+
+
+def test_transfer_when_it_is_better_beyond_noise(side, chance):
+    verdict, made = verdict_of(side("net", margins(200, 12)), side("pixels", margins(200, 60)), chance, 0)
+    assert verdict == "transfer"
+    assert [(one.better, one.worse) for one in made] == [("net", "pixels"), ("net", "chance")]
+    assert made[0].accuracy_gain.value == pytest.approx(0.24)
+
+
+def test_scratch_when_the_other_is_and_the_first_comparison_stays_transfer_first(side, chance):
+    verdict, made = verdict_of(side("net", margins(200, 60)), side("small", margins(200, 12)), chance, 0)
+    assert verdict == "scratch"
+    assert [(one.better, one.worse) for one in made] == [("net", "small"), ("small", "net"), ("small", "chance")]
+    assert made[0].accuracy_gain.value == pytest.approx(-0.24)
+
+
+def test_no_difference_between_equals(side, chance):
+    verdict, made = verdict_of(side("net", margins(200, 12)), side("small", margins(200, 12)), chance, 0)
+    assert verdict == "no difference"
+    assert not made[0].significant
+    assert made[0].p_value == 1
+
+
+def test_less_than_a_point_is_no_difference_however_sure(side, chance):
+    sharp, flat = margins(200, 12, 3.0), margins(200, 13, 1.0)
+    forth = compared(side("net", sharp), side("small", flat), 0)
+    assert forth.significant
+    assert forth.accuracy_gain.value == pytest.approx(0.005)
+    assert not wins(forth)
+    assert verdict_of(side("net", sharp), side("small", flat), chance, 0)[0] == "no difference"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_beating_a_worse_one_at_chance_is_no_success(side, chance, swapped):
+    timid, bold = side("timid", margins(200, 96, 0.1)), side("bold", margins(200, 110, 4.0))
+    verdict, made = verdict_of(*((bold, timid) if swapped else (timid, bold)), chance, 0)
+    assert wins(made[-2])
+    assert not wins(made[-1])
+    assert verdict == "no difference"
+
+
+def test_only_rows_that_both_were_judged_on_count(side):
+    comparison = compared(side("net", margins(120, 10)), side("small", margins(70, 5), None, 50), 0)
+    assert comparison.num_rows == 70
+
+
+def test_the_seed_decides_the_intervals(side):
+    one, two = side("net", margins(200, 30, 1.0)), side("small", margins(200, 33, 1.3))
+    assert compared(one, two, 1) == compared(one, two, 1)
+    assert compared(one, two, 1).log_loss_gain != compared(one, two, 2).log_loss_gain
+
+
+@pytest.mark.slow
+def test_equal_models_and_noise_win_in_at_most_six_of_a_hundred(monkeypatch):
+    """methods.md, section 2 (c): both rules, one-sided each way, in 1,000 null simulations of 100 rows."""
+    monkeypatch.setattr("headstart.evaluation.compare.DRAWS", 500)
+    rng = np.random.default_rng(23)
+    names = tuple(str(row) for row in range(100))
+    forth = verdicts = 0
+    for seed in range(1000):
+        labels = rng.integers(0, 2, 100)
+        common = rng.normal(0.0, 1.0, 100)
+        sides = []
+        for name in ("net", "small"):
+            scores = np.stack([np.zeros(100), common + rng.normal(0, 0.7, 100)], axis=1)
+            probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+            sides.append(Side(name, Predictions(names, ("yes", "no"), labels, probs, probs, np.arange(100))))
+        half = np.full((100, 2), 0.5)
+        chance = Side("chance", Predictions(names, ("yes", "no"), labels, half, half, np.arange(100)))
+        verdict, made = verdict_of(*sides, chance, seed)
+        forth += wins(made[0])
+        verdicts += verdict != "no difference"
+    assert forth <= 60
+    assert verdicts <= 60
+
+
+def test_advantage_counts_standard_errors_and_takes_a_group_as_one_row(make_predictions):
+    generator = np.random.default_rng(3)
+    first, second = make_predictions(generator.normal(1, 1, 41)), make_predictions(generator.normal(0.5, 1, 41))
+    differences = second.log_losses - first.log_losses
+    alone = differences.mean() / (differences.std() / np.sqrt(41))
+    assert advantage(Side("a", first), Side("b", second)) == pytest.approx(alone)
+    twice = [joined([side, replace(side, names=tuple(f"{name}+" for name in side.names))]) for side in (first, second)]
+    assert advantage(Side("a", twice[0]), Side("b", twice[1])) == pytest.approx(alone)
+    assert advantage(Side("a", first), Side("b", first)) == 0.0

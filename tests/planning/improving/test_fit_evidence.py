@@ -1,0 +1,102 @@
+"""What a fit shows of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.predictions import Predictions
+from headstart.core.steps import Steps
+from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows
+from headstart.planning.fitting import candidate_of
+from headstart.planning.improving.fit_evidence import MOST_FITTED, FitEvidence, fitted_rows, gathered
+from headstart.planning.plan import Plan
+
+PLAN = Plan(
+    data="squares", pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"}
+)
+
+
+@pytest.fixture
+def evidence(pictures, tmp_path) -> FitEvidence:
+    backbone = load_backbone("pixels", "none", 8)
+    judged = cross_validate(pictures, candidate_of(PLAN), backbone, pictures.folds, Steps(tmp_path / "steps"))
+    model = fit_rows(pictures, np.arange(43), judged.candidate, backbone, None)
+    return gathered(pictures, PLAN, backbone, judged, model, tmp_path, left_seconds=5.0)
+
+
+def test_it_holds_the_errors_on_rows_that_were_fitted_and_on_those_that_were_not(evidence):
+    labels = evidence.task.labeled.labels
+    assert evidence.held_error == pytest.approx((evidence.held.predicted != evidence.held.labels).mean())
+    own = evidence.model.predict(evidence.task.labeled)
+    assert evidence.fitted_error == pytest.approx((own.predicted != labels).mean())
+    assert evidence.left_seconds == 5.0
+    assert evidence.course is None
+    assert not evidence.gradient
+
+
+def test_recalls_are_counted_by_class(evidence):
+    held = evidence.held
+    expected = [float((held.predicted[held.labels == label] == label).mean()) for label in range(3)]
+    assert evidence.recalls == pytest.approx(expected)
+
+
+def test_a_class_without_held_out_rows_has_no_recall(evidence):
+    held = evidence.held.take(evidence.held.labels != 1)
+    recalls = replace(evidence, judged=replace(evidence.judged, predictions=held)).recalls
+    assert np.isnan(recalls).tolist() == [False, True, False]
+
+
+def test_where_a_fit_broke_down_everything_counts_as_wrong(evidence):
+    broken = replace(evidence, judged=CrossValidated(evidence.judged.candidate, evidence.judged.rung), model=None, fitted=None)
+    assert (broken.held_error, broken.fitted_error) == (1.0, 1.0)
+    assert np.isnan(broken.recalls).all()
+    assert broken.deployed is None
+
+
+@pytest.mark.parametrize("temperature", [None, 0.5, 2.0])
+def test_deployed_probabilities_are_at_the_temperature_of_the_plan(evidence, temperature):
+    raw = softmax(np.random.default_rng(1).normal(size=(5, 3)), axis=1)
+    rows = np.arange(5)
+    held = Predictions(tuple("abcde"), evidence.task.classes, rows % 3, np.full((5, 3), 1 / 3), raw, rows)
+    judged = CrossValidated(evidence.judged.candidate, evidence.judged.rung, held, temperature=1.7)
+    seen = replace(evidence, judged=judged, plan=PLAN.model_copy(update={"temperature": temperature}))
+    powers = raw ** (1 / (temperature or 1.0))
+    np.testing.assert_allclose(seen.deployed.probs, powers / powers.sum(axis=1, keepdims=True), rtol=1e-9)
+
+
+def test_a_changed_plan_loses_the_temperature_that_was_fitted_to_another(evidence):
+    calibrated = replace(evidence, plan=PLAN.model_copy(update={"temperature": 1.4}))
+    assert calibrated.changed(input_pixels=16).temperature is None
+    assert calibrated.changed(input_pixels=16).input_pixels == 16
+    assert calibrated.trained(lr=0.5).training.lr == 0.5
+
+
+def test_a_plan_that_holds_rows_out_was_fitted_on_the_others(pictures):
+    held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
+    assert fitted_rows(held, PLAN.model_copy(update={"hold_out": True})).tolist() == list(range(30))
+    assert len(fitted_rows(held, PLAN)) == 43
+    assert len(fitted_rows(held, PLAN.model_copy(update={"max_rows": 11}))) == 11
+
+
+def test_of_many_fitted_rows_some_are_looked_at(vectors, tmp_path):
+    task = vectors(2.0, 1500)
+    plan = PLAN.model_copy(update={"pretrained": "embeddings", "input_pixels": 1})
+    backbone = load_backbone("embeddings", "none", 1)
+    candidate = candidate_of(plan)
+    model = fit_rows(task, np.arange(1500), candidate, backbone, None)
+    seen = gathered(task, plan, backbone, CrossValidated(candidate, candidate.rung()), model, tmp_path)
+    assert len(seen.fitted) == MOST_FITTED
+    assert len(set(seen.fitted.names)) == MOST_FITTED
+
+
+def test_the_course_is_read_from_the_fit_s_folder(evidence, tmp_path):
+    line = {"step": 3, "attempt": 0, "lr": 0.1, "seconds": 1.0, "losses": {"cross_entropy": 0.4}}
+    (tmp_path / "history.jsonl").write_text(json.dumps(line) + "\n")
+    seen = gathered(evidence.task, PLAN, evidence.backbone, evidence.judged, None, tmp_path)
+    assert (seen.course.steps, seen.fitted, seen.model) == (3, None, None)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError
+from headstart.heads.kernel_map import KernelMap
+from headstart.shift.projected_domains import projected_domains
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "methods" / "adapt"))
+
+from two_domains import picture_task, vector_task
+
+
+def test_rows_and_labels_of_both_sides():
+    task = vector_task(labeled=5)
+    found = projected_domains(task, load_backbone("embeddings"), "stages", 16, 0)
+    assert found.source.shape == (107, 2)
+    assert found.target.shape == (83, 2)
+    assert found.source_labels.tolist() == task.source.labels.tolist()
+    assert found.known.tolist() == [0, 1, 2, 3, 4]
+    assert found.target_labels[:6].tolist() == [*task.train.labels, -1]
+    assert found.labels.tolist() == [*task.source.labels, *task.train.labels]
+    assert not set(found.source_groups) & set(found.target_groups)
+
+
+def test_narrow_vectors_keep_their_length_and_wide_ones_are_seen_along_axes():
+    narrow = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
+    assert narrow.chart.representation is None
+    np.testing.assert_allclose(narrow.source.std(axis=0), 1, atol=1e-5)
+    wide = projected_domains(vector_task(width=7), load_backbone("embeddings"), "stages", 3, 0)
+    assert wide.chart.representation is not None
+    assert wide.source.shape == (107, 3)
+
+
+def test_pictures_are_seen_along_axes():
+    found = projected_domains(picture_task(), load_backbone("small_cnn", "none", 16, seed=1), "stages+pixels", 11, 0)
+    assert found.source.shape == (107, 11)
+    np.testing.assert_allclose(np.concatenate([found.source, found.target]).mean(axis=0), 0, atol=1e-5)
+
+
+def test_each_domain_may_be_centered_on_itself():
+    task, net = picture_task(), load_backbone("small_cnn", "none", 16, seed=1)
+    shared, own = (projected_domains(task, net, "stages", 11, 0, own_means=choice) for choice in (False, True))
+    gaps = [np.linalg.norm(one.source.mean(axis=0) - one.target.mean(axis=0)) for one in (shared, own)]
+    assert gaps[1] < 0.3 * gaps[0]
+    few = replace(task, unlabeled=task.unlabeled.take(np.arange(5)))
+    shared, own = (projected_domains(few, net, "stages", 11, 0, own_means=choice) for choice in (False, True))
+    np.testing.assert_array_equal(shared.target, own.target)
+
+
+def test_mapped_and_lifted_domains_stay_consistent():
+    found = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
+    matrix, shift = np.array([[2.0], [1.0]]), np.array([3.0])
+    mapped = found.mapped(matrix, shift, found.source @ matrix)
+    np.testing.assert_allclose(mapped.target, found.target @ matrix + shift)
+    lift = KernelMap.of(found.target, 0.5, 0)
+    lifted = found.lifted_by(lift)
+    assert lifted.lifts == (lift,)
+    np.testing.assert_array_equal(lifted.source, lift.rows(found.source))
+
+
+def test_ridge_sees_labeled_target_rows():
+    task = vector_task(labeled=40)
+    found = projected_domains(task, load_backbone("embeddings"), "stages", 16, 0)
+    assert len(found.ridge().fit.judged) == 107 + 40
+    assert len(replace(found, target_labels=np.full(83, -1)).ridge(np.ones(107)).fit.judged) == 107
+
+
+def test_features_that_are_not_finite_are_refused():
+    task = vector_task()
+    features = task.unlabeled.images.features.copy()
+    features[3, 1] = np.nan
+    images = replace(task.unlabeled.images, features=features)
+    with pytest.raises(DataError) as error:
+        projected_domains(
+            replace(task, unlabeled=replace(task.unlabeled, images=images)), load_backbone("embeddings"), "stages", 4, 0
+        )
+    assert str(error.value) == "Features of made are not finite numbers. Leave those rows out, or take another network."
+    with pytest.raises(DataError) as error:
+        projected_domains(replace(task, source=None), load_backbone("embeddings"), "stages", 4, 0)
+    assert str(error.value) == "made has no source to adapt from. Name one with --source, or choose ridge."
