@@ -109,7 +109,7 @@ class Run:
     """What was tried on the run that this one was adjusted from; None for other runs."""
     extension = _Part(Extension)
     """Gains and losses against the run that this one extends; None for other runs."""
-    learning_rate_curve = _Part(LearningRateCurve)
+    rate_curve = _Part(LearningRateCurve)
     """None where the learning-rate finder was not asked for."""
     forgetting = _Part(Forgetting)
     """None where the run started from no other run whose test images were at hand."""
