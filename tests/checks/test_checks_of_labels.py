@@ -12,7 +12,7 @@ from headstart.checks.inspection import inspect
 from headstart.checks.small_test import small_test
 from headstart.checks.split_drift import split_drift
 from headstart.checks.tiny_images import tiny_images
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 
@@ -50,16 +50,16 @@ def test_few_labels_names_the_poor_classes():
 
 @pytest.mark.parametrize(("pixels", "noted"), [(0, False), (1, True), (63, True), (64, False)])
 def test_tiny_images_are_those_under_64_pixels(pixels, noted):
-    assert (tiny_images(task_of(5, 5, 5, native_pixels=pixels)) is not None) == noted
+    assert isinstance(tiny_images(task_of(5, 5, 5, native_pixels=pixels)), Finding) == noted
 
 
 @pytest.mark.parametrize(("channels", "pixels", "noted"), [(1, 8, True), (3, 8, False), (1, 0, False)])
 def test_gray_images_are_pictures_of_one_channel(channels, pixels, noted):
-    assert (gray_images(task_of(5, 5, 5, channels=channels, native_pixels=pixels)) is not None) == noted
+    assert isinstance(gray_images(task_of(5, 5, 5, channels=channels, native_pixels=pixels)), Finding) == noted
 
 
 def test_small_test_states_the_margin_without_opening_the_set():
-    assert small_test(task_of(5, 5, 5)) is None
+    assert isinstance(small_test(task_of(5, 5, 5)), NotApplicable)
     assert small_test(task_of(5, 5, 5, test=part(40, 40, 20, sealed=True))) is None
     noted = small_test(task_of(5, 5, 5, test=part(10, 8, 7, sealed=True)))
     assert noted.title == "There are only 25 test images: an accuracy near one half is known to within 0.20 either way."
@@ -67,7 +67,7 @@ def test_small_test_states_the_margin_without_opening_the_set():
 
 
 def test_drift_is_large_and_not_chance():
-    assert split_drift(task_of(50, 50, 50)) is None
+    assert isinstance(split_drift(task_of(50, 50, 50)), NotApplicable)
     assert split_drift(task_of(50, 50, 50, validation=part(20, 21, 19))) is None
     assert split_drift(task_of(5, 5, 5, validation=part(3, 1, 1))) is None
     noted = split_drift(task_of(50, 50, 50, validation=part(60, 20, 20)))

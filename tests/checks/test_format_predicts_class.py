@@ -42,7 +42,8 @@ def test_forms_that_both_classes_have_tell_nothing(tmp_path):
 def test_pictures_in_memory_have_no_form():
     rows = np.arange(4)
     images = ArrayImages(np.zeros((4, 5, 5, 3), np.uint8), "set", rows)
-    assert format_predicts_class(Task("set", ("a", "b"), ImageSet(images, ("a", "b"), rows % 2, rows))) is None
+    found = format_predicts_class(Task("set", ("a", "b"), ImageSet(images, ("a", "b"), rows % 2, rows)))
+    assert found.reason == "there are no training images in files"
 
 
 def test_a_file_gone_since_is_a_form_of_its_own(tmp_path):

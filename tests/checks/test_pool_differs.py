@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from headstart.checks import pool_differs as module
 from headstart.checks.pool_differs import pool_differs
+from headstart.core.findings import NotApplicable
 from headstart.core.types import UNLABELED
 from headstart.data.images import ArrayImages, Embeddings, Images, ImageSet
 from headstart.data.task import Task
@@ -65,8 +66,8 @@ def test_the_same_digits_by_other_writers_are_not(per_class):
 
 def test_without_unlabeled_pictures_there_is_nothing_to_say():
     task = task_with(pictures(textures(3)))
-    assert pool_differs(replace(task, unlabeled=None)) is None
-    assert pool_differs(replace(task, unlabeled=task.unlabeled.take([]))) is None
+    assert isinstance(pool_differs(replace(task, unlabeled=None)), NotApplicable)
+    assert isinstance(pool_differs(replace(task, unlabeled=task.unlabeled.take([]))), NotApplicable)
 
 
 def test_vectors_are_compared_as_they_are():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headstart.checks import CHECKS
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 
@@ -25,8 +25,8 @@ def embedded_task() -> Task:
 
 
 def findings_on(name: str, task: Task) -> list[Finding]:
-    finding = CHECKS.get(name)(task)
-    return [] if finding is None else [finding]
+    result = CHECKS.get(name)(task)
+    return [result] if isinstance(result, Finding) else []
 
 
 @each_check
@@ -49,3 +49,21 @@ def test_a_check_does_not_read_hidden_labels(name, tiny_task):
 @each_check
 def test_a_check_is_documented(name):
     assert CHECKS.get(name).__doc__
+
+
+def test_checks_that_do_not_apply_say_why(tiny_task, embedded_task):
+    def reasons(task):
+        return {name: check(task).reason for name, check in CHECKS.all().items() if isinstance(check(task), NotApplicable)}
+
+    assert reasons(embedded_task) == {
+        "class_sets_differ": "there is no source",
+        "domain_sizes": "there is no source",
+        "few_target_images": "there is no source",
+        "format_predicts_class": "there are no training images in files",
+        "gray_images": "the rows are feature vectors",
+        "pool_differs": "there are no unlabeled images next to labeled ones",
+        "small_test": "there is no test set",
+        "split_drift": "there is no validation set next to training images",
+        "tiny_images": "the rows are feature vectors",
+    }
+    assert reasons(tiny_task)["constant_features"] == "the rows are pictures"

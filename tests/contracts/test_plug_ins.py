@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from headstart.backbones.catalog import packaged
 from headstart.backbones.engines.choice import engine_names, engine_of
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
+from headstart.checks.inspection import inspection_of
 from headstart.data.reading import read_task
 from headstart.features.feature_set import LabeledFeatures
 
@@ -191,7 +193,40 @@ class ToyRuntime(Runtime):
         return ToyEngine(program)
 '''
 
+VALIDATOR = '''
+"""The share of target rows that are predicted as the first class."""
+
+from __future__ import annotations
+
+from headstart.evaluation.validator_inputs import AdaptedEvidence
+from headstart.evaluation.validators import deciding
+
+
+@deciding(tolerance=0.5)
+def toy_first(evidence: AdaptedEvidence) -> float | None:
+    """In [0, 1]."""
+    return float((evidence.predicted == 0).mean())
+'''
+
+CHECK = '''
+"""Is the number of training images odd?"""
+
+from __future__ import annotations
+
+from headstart.core.findings import Finding, NotApplicable
+from headstart.data.task import Task
+
+
+def toy_odd(task: Task) -> Finding | NotApplicable | None:
+    """A finding when it is odd."""
+    if task.source:
+        return NotApplicable(reason="there is a source")
+    return Finding(code="toy-odd", severity="info", title="The number is odd.") if len(task.train) % 2 else None
+'''
+
 FILES = {
+    "toy_first": VALIDATOR,
+    "toy_odd": CHECK,
     "toy_majority": METHOD,
     "toy_spread": SCORE,
     "toy_lines": READER,
@@ -211,6 +246,12 @@ toy_lines = toy_lines:ToyLines
 
 [headstart.metrics]
 toy_rarest = toy_rarest:ToyRarest
+
+[headstart.validators]
+toy_first = toy_first:toy_first
+
+[headstart.checks]
+toy_odd = toy_odd:toy_odd
 
 [headstart.providers]
 toy_quarters = toy_quarters:ToyQuarters
@@ -345,3 +386,24 @@ def test_a_toy_engine_runs_a_toy_network(monkeypatch):
     found = [np.concatenate(parts) for parts in zip(*engine.run([pictures[:5], pictures[5:]]), strict=True)]
     expected = [output.numpy() for output in program(torch.from_numpy(pictures))]
     assert [one.tolist() for one in found] == [one.tolist() for one in expected]
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_check_is_made_of_every_task_and_may_not_apply(lines, headstart_command):
+    found = json.loads(headstart_command("inspect", lines, "--json").out)
+    task = read_task(lines, seed=0)
+    assert ("toy-odd" in [finding["code"] for finding in found["findings"]]) == (len(task.train) % 2 == 1)
+    assert "toy_odd" not in found["not_applicable"]
+    with_source = inspection_of(replace(task, source=task.train))
+    assert with_source.not_applicable["toy_odd"] == "there is a source"
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_validator_that_decides_can_reject_an_ensemble():
+    from headstart.evaluation.validators import VALIDATORS, tolerances
+    from headstart.planning.adapting.consensus import fault_of
+
+    assert "toy_first" in VALIDATORS.all()
+    values = {**dict.fromkeys(tolerances(), 0.9), "joint_match": 0.0}
+    assert fault_of({**values, "toy_first": 0.45}, values, 0.5, sure=False).startswith("its gain")
+    assert fault_of({**values, "toy_first": 0.35}, values, 0.5, sure=False) == "it falls behind the unadapted model in toy_first"

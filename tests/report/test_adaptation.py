@@ -63,7 +63,8 @@ def test_it_shows_reasons_estimates_votes_and_what_can_have_been_lost(make_run):
     assert "61.0%" in section
     assert "No target label was read." in section
     assert "25.0% of the target images got another class than from the unadapted model" in section
-    assert '<tr class="is-chosen"><th scope="row">coral</th><td class="n">0.800</td>' in section
+    assert '<th scope="row">coral</th><td class="n">0.750</td><td class="n">−0.012</td><td class="n">0.800</td>' in section
+    assert "Circular, joint match, neighborhood decide" in section
     assert '<th scope="row">tca<span class="sub">it &lt;collapsed&gt;</span></th>' in section
     assert "target, predicted a &lt;b&gt;" in section
     assert section.count("<circle") == 6

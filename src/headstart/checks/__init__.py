@@ -1,7 +1,7 @@
-"""Floor 5: checks of a task's data, one function Task -> Finding | None a file; the folder is the registry.
+"""Checks of a task's data, one function Task -> Finding | NotApplicable | None a file; the folder is the registry.
 
-A check reads no test label. What concerns single rows (unreadable, repeated, contradictory ones) is found where the task is
-made, in `headstart.data.cleaning`, as it decides which rows are used.
+None means that there is nothing to report. A check reads no test label. What concerns single rows (unreadable, repeated,
+contradictory ones) is found where the task is made, in `headstart.data.cleaning`, as it decides which rows are used.
 """
 
 import inspect
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from headstart.core.catalog import Catalog
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
-Check: TypeAlias = Callable[[Task], Finding | None]
+Check: TypeAlias = Callable[[Task], Finding | NotApplicable | None]
 
 
 def _is_check(value: Any) -> bool:

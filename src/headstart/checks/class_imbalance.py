@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 NOTEWORTHY = 3.0
 SEVERE = 10.0
 
 
-def class_imbalance(task: Task) -> Finding | None:
+def class_imbalance(task: Task) -> Finding | NotApplicable | None:
     """A finding when the largest class has three times the training images of the smallest, or more."""
     counts = task.train.class_counts
     if not counts.any():
-        return None
+        return NotApplicable(reason="no training image has a label")
     most, least = int(counts.argmax()), int(counts.argmin())
     ratio = counts[most] / max(1, counts[least])
     if ratio < NOTEWORTHY:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 
-def class_sets_differ(task: Task) -> Finding | None:
+def class_sets_differ(task: Task) -> Finding | NotApplicable | None:
     """A finding when a class is shown by sources alone or by labeled target images alone; none without target labels."""
-    if not task.source or not task.labeled.class_counts.any():
-        return None
+    if not task.source:
+        return NotApplicable(reason="there is no source")
+    if not task.labeled.class_counts.any():
+        return NotApplicable(reason="no target image has a label")
     at_home, abroad = task.labeled.class_counts > 0, task.source.class_counts > 0
     only_source = [task.classes[label] for label in np.flatnonzero(abroad & ~at_home)]
     only_target = [task.classes[label] for label in np.flatnonzero(at_home & ~abroad)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans
 from headstart.data.images import ImageSet
@@ -13,14 +13,16 @@ from headstart.data.task import Task
 MOST_ROWS = 5_000
 
 
-def constant_features(task: Task) -> Finding | None:
+def constant_features(task: Task) -> Finding | NotApplicable | None:
     """A finding when given feature vectors have features that are the same in all rows of a domain; never for pictures.
 
     At most 5,000 evenly spaced rows of a domain are looked at. A domain of one row has none.
     """
-    domains = {} if not task.train.images.embedded else _domains(task)
+    if not task.train.images.embedded:
+        return NotApplicable(reason="the rows are pictures")
+    domains = _domains(task)
     if not domains:
-        return None
+        return NotApplicable(reason="no domain has two rows")
     still = {name: _still(rows) for name, rows in domains.items()}
     everywhere = np.logical_and.reduce(list(still.values()))
     somewhere = np.logical_or.reduce(list(still.values()))

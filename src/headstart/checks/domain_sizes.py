@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 NOTEWORTHY = 20.0
 SEVERE = 200.0
 
 
-def domain_sizes(task: Task) -> Finding | None:
+def domain_sizes(task: Task) -> Finding | NotApplicable | None:
     """A finding when the largest domain, target or source, has twenty times the images of the smallest, or more."""
     if not task.source:
-        return None
+        return NotApplicable(reason="there is no source")
     counts = Counter(task.source.domains or ("source",) * len(task.source))
     counts[task.name] += len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
     (most, large), (least, small) = counts.most_common()[0], counts.most_common()[-1]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 FEW = 10
 VERY_FEW = 5
 
 
-def few_labels(task: Task) -> Finding | None:
+def few_labels(task: Task) -> Finding | NotApplicable | None:
     """A finding when a class has fewer than ten training images; none where a source has all the labels."""
     counts = task.train.class_counts
     if not counts.any():
-        return None
+        return NotApplicable(reason="no training image has a label")
     poor = {name: int(count) for name, count in zip(task.classes, counts, strict=True) if count < FEW}
     if not poor:
         return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 
-def few_target_images(task: Task) -> Finding | None:
+def few_target_images(task: Task) -> Finding | NotApplicable | None:
     """A finding when a task with a source has fewer target images to learn from than classes."""
     if not task.source:
-        return None
+        return NotApplicable(reason="there is no source")
     count = len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
     if count >= task.num_classes:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.core.spacing import evenly_spaced
 from headstart.data.images import FileImages
 from headstart.data.task import Task
@@ -16,7 +16,7 @@ LEAST_SKILL = 0.5
 MOST_FILES = 2_000
 
 
-def format_predicts_class(task: Task) -> Finding | None:
+def format_predicts_class(task: Task) -> Finding | NotApplicable | None:
     """A finding when side lengths, file ending and color mode alone name the class much better than the largest class does.
 
     Each file is given the commonest class among the other files of the same form. Skill is the share of the errors of always
@@ -24,7 +24,7 @@ def format_predicts_class(task: Task) -> Finding | None:
     """
     images = task.train.images
     if not isinstance(images, FileImages) or not len(images):
-        return None
+        return NotApplicable(reason="there are no training images in files")
     rows = evenly_spaced(len(images), MOST_FILES)
     forms = [_form(images.paths[row]) for row in rows]
     labels = task.train.labels[rows].tolist()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 
-def gray_images(task: Task) -> Finding | None:
+def gray_images(task: Task) -> Finding | NotApplicable | None:
     """A finding when every picture is gray; never for feature vectors."""
-    if task.channels != 1 or task.native_pixels == 0:
+    if task.native_pixels == 0:
+        return NotApplicable(reason="the rows are feature vectors")
+    if task.channels != 1:
         return None
     return Finding(
         code="gray-images",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
@@ -17,7 +17,7 @@ MOST_LABELED = 500
 MOST_UNLABELED = 1_500
 
 
-def pool_differs(task: Task) -> Finding | None:
+def pool_differs(task: Task) -> Finding | NotApplicable | None:
     """A finding when labeled images are each other's nearest neighbors far more often than chance explains.
 
     Thumbnails of gray values are compared, or the vectors themselves, at most 500 labeled and 1,500 unlabeled rows. Rows of one
@@ -25,7 +25,7 @@ def pool_differs(task: Task) -> Finding | None:
     but color is not seen.
     """
     if not task.unlabeled or not len(task.train):
-        return None
+        return NotApplicable(reason="there are no unlabeled images next to labeled ones")
     labeled, unlabeled = _some(task.train, MOST_LABELED), _some(task.unlabeled, MOST_UNLABELED)
     rows = np.concatenate([_rows(labeled), _rows(unlabeled)])
     is_labeled = np.arange(len(rows)) < len(labeled)

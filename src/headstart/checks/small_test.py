@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 ENOUGH = 100
 
 
-def small_test(task: Task) -> Finding | None:
+def small_test(task: Task) -> Finding | NotApplicable | None:
     """A finding when there are fewer than a hundred test images; the labels are not read."""
-    if task.test is None or len(task.test) >= ENOUGH:
+    if task.test is None:
+        return NotApplicable(reason="there is no test set")
+    if len(task.test) >= ENOUGH:
         return None
     count = len(task.test)
     margin = 1.96 * math.sqrt(0.25 / count)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2_contingency
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 LEAST_DISTANCE = 0.1
 LARGEST_P_VALUE = 0.001
 
 
-def split_drift(task: Task) -> Finding | None:
+def split_drift(task: Task) -> Finding | NotApplicable | None:
     """A finding when the class shares of train and a given validation split differ by more than chance and by a tenth.
 
     The distance is half the sum of absolute differences of the shares. The test split is not looked at: its labels are sealed.
     """
     if task.validation is None or not len(task.train):
-        return None
+        return NotApplicable(reason="there is no validation set next to training images")
     met = np.stack([task.train.class_counts, task.validation.class_counts])
     present = np.flatnonzero(met.any(axis=0))
     counts = met[:, present]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from headstart.core.findings import Finding
+from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 SMALL = 64
 
 
-def tiny_images(task: Task) -> Finding | None:
+def tiny_images(task: Task) -> Finding | NotApplicable | None:
     """A finding when the median of the shorter sides is under 64 pixels; never for feature vectors."""
-    if task.native_pixels == 0 or task.native_pixels >= SMALL:
+    if task.native_pixels == 0:
+        return NotApplicable(reason="the rows are feature vectors")
+    if task.native_pixels >= SMALL:
         return None
     return Finding(
         code="tiny-images",

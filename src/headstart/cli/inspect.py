@@ -17,18 +17,18 @@ def inspect(
     strict: options.Strict = False,
 ) -> None:
     """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance, domains that do not fit."""
-    from headstart.checks.inspection import inspect as inspect_task
+    from headstart.checks.inspection import inspection_of
     from headstart.cli._finish import exit_on_findings
     from headstart.cli._printing import print_json, show
     from headstart.cli._views import findings_view, task_view
     from headstart.data.reading import read_task
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
-    findings = inspect_task(task)
-    plain_findings = [finding.to_dict() for finding in findings]
+    inspection = inspection_of(task)
+    found = {"task": task.summary().to_dict(), **inspection.to_dict()}
     if as_json:
-        print_json({"task": task.summary().to_dict(), "findings": plain_findings})
+        print_json(found)
     else:
-        show(task_view(task.summary().to_dict()), "", findings_view(plain_findings))
+        show(task_view(found["task"]), "", findings_view(found["findings"]))
     if strict:
-        exit_on_findings(findings)
+        exit_on_findings(inspection.findings)

@@ -35,3 +35,13 @@ class Finding(Record):
     def warning(cls, code: str, title: str, advice: str = "", **evidence: Any) -> Self:
         """A finding of severity "warning" with that evidence."""
         return cls(code=code, severity="warning", title=title, evidence=evidence, advice=advice)
+
+
+class NotApplicable(Record):
+    """Why a check has nothing to look at.
+
+    Attributes:
+        reason: A clause with lower case, such as "there is no source".
+    """
+
+    reason: str

@@ -71,7 +71,3 @@ def domain_panels(adaptation: Adaptation) -> tuple[DomainPanel, DomainPanel]:
     target = dots(drawn.target, "target, predicted")
     before = DomainPanel("Before", SIDE, dots(drawn.source, "source,"), target)
     return before, DomainPanel("With the target's mean and covariance", SIDE, dots(drawn.moved, "source,"), target)
-
-
-SHOWN = ("neighborhood", "circular", "joint_match", "ensv", "agreement", "information_maximization")
-"""Validators in the table: the jurors, then those that people know."""

@@ -17,10 +17,11 @@ from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
+from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
-from headstart.report.domain_panels import SHOWN, domain_panels
+from headstart.report.domain_panels import domain_panels
 from headstart.report.numbers import FILTERS
 from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of
 from headstart.report.source import Reported
@@ -82,7 +83,8 @@ def report_html(run: Reported, task: Task | None = None) -> str:
         most_rows=MOST_ROWS,
         shares=_shares(run.pool_audit) if run.pool_audit else (),
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
-        shown_validators=SHOWN,
+        deciding=list(tolerances()),
+        shown_validators=sorted(VALIDATORS.names(), key=lambda name: name not in tolerances()),
         **_decision_parts(run.decision),
         **_evaluation_parts(run, task),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
+from headstart.evaluation.validators import deciding
 
 
+@deciding(tolerance=0.01)
 def circular(evidence: ValidatorInputs) -> float | None:
     """Share of source rows that get their label back when the candidate's target predictions are taken for labels.
 

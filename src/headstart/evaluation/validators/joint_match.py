@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.evaluation.validator_inputs import ValidatorInputs
+from headstart.evaluation.validators import deciding
 from headstart.shift.tests.joint_discrepancy import joint_discrepancy
 
 NUM_DRAWS = 6
 """Of random features: with one draw, what they miss of the kernel is as large as the differences that are looked for."""
 
 
+@deciding()
 def joint_match(evidence: ValidatorInputs) -> float | None:
     """Minus the distance of the joint distribution of features and predicted classes from that of the source.
 

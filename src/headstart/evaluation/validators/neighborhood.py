@@ -7,6 +7,7 @@ import numpy as np
 from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.evaluation.validator_inputs import ValidatorInputs
+from headstart.evaluation.validators import deciding
 from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
@@ -14,6 +15,7 @@ MOST_ROWS = 2_000
 """Rows that are looked at, evenly spaced: cosines of all pairs are taken."""
 
 
+@deciding(tolerance=0.01)
 def neighborhood(evidence: ValidatorInputs) -> float | None:
     """How much more often the nearest rows name a row's class than rows drawn at random would.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from headstart.core.types import Floats
+from headstart.evaluation.validators import tolerances
 
 AGREEING = 0.85
 """Of the best agreement with the mean: candidates below it are not part of the accord. With 0.80, 0.85, 0.90 and 0.95 the accord
@@ -15,9 +16,6 @@ MOST_TOGETHER = 8
 """Models that predict together at most: each has to be fitted, kept and asked. With 3, 4, 5 and 8 of them the accord had 87, 89,
 88 and 89 % of the best gain, and harmed 1, 0, 1 and 0 of 24 cells."""
 MOST_ROUNDS = 10
-TOLERANCES = {"neighborhood": 0.01, "circular": 0.01}
-"""By how much the accord may fall behind the unadapted model in what these jurors say."""
-DECIDING_VALIDATORS = (*TOLERANCES, "joint_match")
 LARGEST_GAP = 2.5e-4
 """Of the joint distribution, which chance leaves to an accord that is right. Of 21 draws of a generated concept drift, where the
 accord was right, 2 had more, of 23 of other class shares all but one."""
@@ -74,7 +72,8 @@ def fault_of(values: Values, unadapted: Values, own: float, *, sure: bool) -> st
     Returns:
         The sentence.
     """
-    falls = [juror for juror, most in TOLERANCES.items() if value_of(values, juror) < value_of(unadapted, juror) - most]
+    most = {name: tolerance for name, tolerance in tolerances().items() if tolerance is not None}
+    falls = [name for name in most if value_of(values, name) < value_of(unadapted, name) - most[name]]
     if falls:
         return f"it falls behind the unadapted model in {', '.join(falls)}"
     gap = -value_of(values, "joint_match")

@@ -11,13 +11,12 @@ from scipy.special import softmax
 
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.validator_inputs import ValidatorInputs
-from headstart.evaluation.validators import VALIDATORS
+from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.heads.class_statistics import one_hot
 from headstart.planning.adapting.adaptation import ValidatorScores
 from headstart.planning.adapting.candidate_fitting import FittedCandidate
 from headstart.planning.adapting.consensus import (
     COMPARABLE,
-    DECIDING_VALIDATORS,
     LARGEST_GAP,
     MOST_TOGETHER,
     Values,
@@ -34,7 +33,6 @@ concept drift 5 lay between once and so many times, which class shares would hav
 shares 4 between, and one below once."""
 MOST_LEFT = 0.5
 """Of the unadapted model's joint gap: what candidates may leave of it where the source is turned."""
-CIRCULAR_TOLERANCE = 0.01
 NEARLY_OWN = 0.8
 """Of the source's own neighborhood value, for candidates that turn the source."""
 TURNED_TOLERANCE = 0.1
@@ -139,9 +137,7 @@ class ModelSelection:
         }
         if members == (first,):
             return Selection((), behind, ("Nobody agrees with the others as much as the unadapted model does.",))
-        together = {
-            juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in DECIDING_VALIDATORS
-        }
+        together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in tolerances()}
         fault = fault_of(together, unadapted, self._own(), sure=sure)
         if fault:
             behind |= {name: f"of the accord that it is part of: {fault}" for name in agreeing if name != first}
@@ -284,7 +280,7 @@ def chosen_for_rotation(
             behind[name] = (
                 f"it leaves {left:.3f} of the joint gap of {gap:.3f} that the unadapted model leaves to the turned source"
             )
-        elif value_of(value, "circular") < circular - CIRCULAR_TOLERANCE:
+        elif value_of(value, "circular") < circular - (tolerances()["circular"] or 0.0):
             behind[name] = "it falls behind the unadapted model in circular"
         elif value_of(value, "neighborhood") < NEARLY_OWN * own:
             behind[name] = "neighbors in the target agree less than neighbors in the source"
