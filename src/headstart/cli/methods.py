@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,39 +20,87 @@ def methods(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Describe this one.", show_default=False)] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the methods, or describe one with its settings."""
-    from headstart.cli._printing import plain, print_json, show, table
+    """List the methods by family, or describe one with its settings."""
+    from headstart.cli._printing import print_json
     from headstart.methods import METHODS
 
     if name is not None:
         _describe(name, METHODS.get(name), as_json)
-        return
-    found = METHODS.all()
-    if as_json:
-        print_json([{"name": kind, "cost": method.cost, "summary": method.summary} for kind, method in found.items()])
-        return
-    rows = [(plain(kind, "bold"), method.cost, plain(method.summary)) for kind, method in found.items()]
-    show(table(("name", "cost", "what it does"), rows))
+    elif as_json:
+        print_json([_card(kind, method) for kind, method in METHODS.all().items()])
+    else:
+        _list(METHODS.all())
+
+
+def _card(kind: str, method: type[Method]) -> dict[str, Any]:
+    return {
+        "name": kind,
+        "family": _family(method)[0],
+        "cost": method.cost,
+        "needs": list(method.needs),
+        "tried_by_run": method.tried_by_run,
+        "summary": method.summary,
+    }
+
+
+def _list(found: dict[str, type[Method]]) -> None:
+    """A table for each family and cost; what all of a table need stands in its title."""
+    from headstart.cli._printing import plain, show, table
+
+    groups: dict[tuple[str, str, str], dict[str, type[Method]]] = {}
+    for kind, method in found.items():
+        groups.setdefault((*_family(method), method.cost), {})[kind] = method
+    for (family, meaning, cost), members in sorted(groups.items()):
+        shared = [need for need in next(iter(members.values())).needs if all(need in one.needs for one in members.values())]
+        rows = []
+        for kind, method in members.items():
+            more = _worded(need for need in method.needs if need not in shared)
+            summary = f"{method.summary}; needs {more}" if more else method.summary
+            rows.append((plain(f"{kind} *" if method.tried_by_run else kind, "bold"), plain(summary)))
+        needs = f"; needs {_worded(shared)}" if shared else ""
+        show(plain(f"{family} ({cost}{needs})", "bold"), plain(meaning), table(("name", "what it does"), rows), "")
+    show(plain("* `headstart run` may try it without being asked."))
+
+
+def _family(method: type[Method]) -> tuple[str, str]:
+    """The method's folder, and what all in there do."""
+    package, _, _ = method.__module__.rpartition(".")
+    if not package.startswith("headstart.methods."):
+        return "plug-ins", "Methods of other installed packages."
+    return package.rpartition(".")[2], (sys.modules[package].__doc__ or "").strip()
+
+
+def _worded(needs: Iterable[str]) -> str:
+    return ", ".join(need.replace("_", " ") for need in needs)
 
 
 def _describe(name: str, method: type[Method], as_json: bool) -> None:
     from headstart.cli._docstrings import attributes_of, description_of, paragraphs
     from headstart.cli._printing import plain, print_json, show, table
 
-    schema = method.model_json_schema()
-    description = description_of(method)
+    schema, meanings = method.model_json_schema(), attributes_of(method)
+    shared = [description_of(base) for base in method.__mro__[1:] if _is_family(base)]
+    description = "\n\n".join([description_of(method), *shared])
+    fields = schema.get("properties", {})
     if as_json:
-        card = {"name": name, "cost": method.cost, "summary": method.summary, "description": description, "schema": schema}
-        print_json(card)
+        described = {key: {**value, "description": meanings.get(key, "")} for key, value in fields.items()}
+        print_json({**_card(name, method), "description": description, "schema": {**schema, "properties": described}})
         return
-    show(plain(f"{name} ({method.cost})", "bold"), *(plain(part) for part in paragraphs(description)))
-    meanings = attributes_of(method)
+    needs = f"; needs {_worded(method.needs)}" if method.needs else ""
+    show(plain(f"{name} ({method.cost}{needs})", "bold"), *(plain(part) for part in paragraphs(description)))
     rows = [
         (plain(key, "bold"), plain(_written(value.get("default", ""))), plain(_allowed(value)), plain(meanings.get(key, "")))
-        for key, value in schema.get("properties", {}).items()
+        for key, value in fields.items()
     ]
     if rows:
         show("", table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
+
+
+def _is_family(base: type) -> bool:
+    """Whether a class holds what methods of a family share: it is none of the two that all methods share."""
+    from headstart.methods.base import GradientMethod, Method
+
+    return issubclass(base, Method) and base not in {Method, GradientMethod}
 
 
 def _written(value: Any) -> str:

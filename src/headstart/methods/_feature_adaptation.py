@@ -39,6 +39,7 @@ class FeatureAdaptation(Method):
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("source",)
+    tried_by_run: ClassVar[bool] = True
     own_means: ClassVar[bool] = False
 
     blocks: Blocks = "stages+pixels"

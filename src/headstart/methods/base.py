@@ -54,12 +54,14 @@ class Method(Record):
         cost: "closed form" (milliseconds once features exist) or "gradient".
         needs: What the method cannot do without; `unmet` says whether it is there.
         label_free: Whether the backbone is trained without labels, so that only a head needs them.
+        tried_by_run: Whether `headstart run` may try it without being asked.
     """
 
     summary: ClassVar[str]
     cost: ClassVar[Literal["closed form", "gradient"]] = "closed form"
     needs: ClassVar[tuple[Need, ...]] = ()
     label_free: ClassVar[bool] = False
+    tried_by_run: ClassVar[bool] = False
 
     @classmethod
     def kind(cls) -> str:

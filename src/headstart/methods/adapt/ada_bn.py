@@ -48,6 +48,7 @@ class AdaBN(Method):
 
     summary: ClassVar[str] = "Batch normalization by each domain's statistics, ridge on the source"
     needs: ClassVar[tuple[Need, ...]] = ("source", "pictures", "batch_norm")
+    tried_by_run: ClassVar[bool] = True
 
     blocks: Blocks = "stages+pixels"
     prior_rows: Annotated[int, Field(ge=0, le=100_000)] = PRIOR_ROWS

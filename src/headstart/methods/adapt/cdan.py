@@ -38,6 +38,7 @@ class Cdan(AdversarialAdaptation):
     """
 
     summary: ClassVar[str] = "DANN with a discriminator that sees products of features and predictions"
+    tried_by_run: ClassVar[bool] = True
 
     certainty: bool = True
     most_products: Annotated[int, Field(ge=16, le=65_536)] = 4096

@@ -28,6 +28,7 @@ class Dann(AdversarialAdaptation):
     """
 
     summary: ClassVar[str] = "Features that a discriminator cannot tell the domain from"
+    tried_by_run: ClassVar[bool] = True
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)

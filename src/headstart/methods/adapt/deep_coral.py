@@ -33,6 +33,7 @@ class DeepCoral(DomainAdaptation):
     """
 
     summary: ClassVar[str] = "Covariances of the features of both domains drawn together"
+    tried_by_run: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = True
 
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0

@@ -48,6 +48,7 @@ class JointRidge(Method):
 
     summary: ClassVar[str] = "Ridge on labeled target rows and on source rows at weights of their own"
     needs: ClassVar[tuple[Need, ...]] = ("source", "target_labels")
+    tried_by_run: ClassVar[bool] = True
 
     source_weights: dict[str, Weight] = {}
     blocks: Blocks = "stages+pixels"

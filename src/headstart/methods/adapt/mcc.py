@@ -33,6 +33,7 @@ class Mcc(DomainAdaptation):
     """
 
     summary: ClassVar[str] = "Predictions on the target that do not confuse classes"
+    tried_by_run: ClassVar[bool] = True
 
     weight: Weight = 1.0
     temperature: Annotated[float, Field(gt=0, le=10)] = 2.5

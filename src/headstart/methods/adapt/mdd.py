@@ -42,6 +42,7 @@ class Mdd(DomainAdaptation):
     """
 
     summary: ClassVar[str] = "A rival head leaves on target pictures as far as features let it"
+    tried_by_run: ClassVar[bool] = True
 
     weight: Weight = 1.0
     strength: Annotated[float, Field(ge=0, le=10)] = 0.1

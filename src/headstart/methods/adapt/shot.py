@@ -44,6 +44,7 @@ class Shot(DomainAdaptation):
     """
 
     summary: ClassVar[str] = "Features of target pictures move until the source's head is sure of them (source-free)"
+    tried_by_run: ClassVar[bool] = True
 
     unlabeled_ratio: Ratio = 2
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -39,6 +39,7 @@ class SourceOnly(Method):
 
     summary: ClassVar[str] = "Ridge on the source's rows and the labeled target rows, without adaptation"
     needs: ClassVar[tuple[Need, ...]] = ("source",)
+    tried_by_run: ClassVar[bool] = True
 
     blocks: Blocks = "stages+pixels"
 

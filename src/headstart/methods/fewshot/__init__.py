@@ -1,1 +1,1 @@
-"""Floor 4: learning new classes from a few images, on frozen features."""
+"""Methods that learn new classes from a few images, on frozen features."""

@@ -1,1 +1,1 @@
-"""Methods that train the backbone."""
+"""Methods that train the backbone on labeled images of the target."""

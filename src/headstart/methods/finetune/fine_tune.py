@@ -27,6 +27,7 @@ class FineTune(FineTuning):
     """
 
     summary: ClassVar[str] = "New head, everything trained at one step size; with weights = none, training from scratch"
+    tried_by_run: ClassVar[bool] = True
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         return Classifier(backbone, task.num_classes)

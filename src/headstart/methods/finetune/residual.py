@@ -73,6 +73,7 @@ class Residual(ScaledFineTuning):
     """
 
     summary: ClassVar[str] = "Network trained on what ridge on every depth leaves unexplained"
+    tried_by_run: ClassVar[bool] = True
 
     shrinkage: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.2
     blocks: Blocks = "stages+pixels"

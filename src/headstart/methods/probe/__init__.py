@@ -1,1 +1,1 @@
-"""Closed forms on frozen features."""
+"""Closed forms on frozen features of labeled images."""

@@ -32,6 +32,7 @@ class Logistic(Probe):
     """
 
     summary: ClassVar[str] = "Multinomial logistic regression on frozen features, penalty chosen out of fold"
+    tried_by_run: ClassVar[bool] = True
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0

@@ -23,6 +23,7 @@ class Ridge(Probe):
     """
 
     summary: ClassVar[str] = "Linear head on frozen features in closed form, judged by exact leave-one-out"
+    tried_by_run: ClassVar[bool] = True
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0

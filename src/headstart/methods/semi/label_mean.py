@@ -35,6 +35,7 @@ class LabelMean(SemiSupervisedProbe):
     """
 
     summary: ClassVar[str] = "Mean of ridge and of labels spread along a neighbor graph"
+    tried_by_run: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9

@@ -44,6 +44,7 @@ class SelfTraining(SemiSupervisedProbe):
     """
 
     summary: ClassVar[str] = "Ridge refitted to its own and its neighbors' surest labels of unlabeled rows"
+    tried_by_run: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+
+from headstart.methods import METHODS
+from headstart.planning.adapting.candidate_fitting import IN_TURN
+from headstart.planning.deciding.schedule import WITH_POOL
+
+
+def test_methods_are_listed_by_family_with_what_each_needs(headstart_command):
+    out = headstart_command("methods").out
+    assert "semi (gradient; needs pictures, unlabeled)\nMethods that learn from unlabeled images as well." in out
+    assert "probe (closed form)" in out
+    lines = out.splitlines()
+    assert [line for line in lines if line.startswith("ridge ")] == [line for line in lines if line.startswith("ridge * ")]
+    assert "needs peft" in " ".join(out[out.index("\nlora ") :].split()[:20])
+    assert out.rstrip().endswith("* `headstart run` may try it without being asked.")
+
+
+def test_the_mark_is_at_what_run_tries():
+    closed = {
+        kind
+        for kind, method in METHODS.all().items()
+        if "source" in method.needs and "target_labels" not in method.needs and method.cost == "closed form"
+    }
+    tried = {"ridge", "logistic", "joint_ridge", "residual", "fine_tune", *WITH_POOL, *IN_TURN, *closed}
+    assert {kind for kind, method in METHODS.all().items() if method.tried_by_run} == tried
+
+
+def test_every_setting_of_every_method_has_a_meaning(headstart_command):
+    for kind in METHODS.names():
+        card = json.loads(headstart_command("methods", kind, "--json").out)
+        assert all(value["description"] for value in card["schema"].get("properties", {}).values()), kind
+        assert {"name", "family", "cost", "needs", "tried_by_run", "summary", "description"} < set(card)
+
+
+def test_a_method_is_described_with_what_its_family_shares(headstart_command):
+    out = " ".join(headstart_command("methods", "v_rex").out.split())
+    assert out.startswith("v_rex (gradient; needs pictures, source, domains) Does what erm does with a penalty on the variance")
+    assert "Every domain gives a batch to a step." in out
+    assert "weight 10.0 number >= 0 <= 1000000 Of the variance, at the end; 10 in published comparisons." in out
