@@ -10,6 +10,7 @@ import numpy as np
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.types import Booleans, Integers
+from headstart.data.class_names import labels_of
 from headstart.data.cleaning import cleaned
 from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
@@ -19,6 +20,7 @@ from headstart.data.readers import reader_for
 NUM_PARTS = 5
 """One image in five of each class is held out where the place has no test split."""
 LEAST_PER_CLASS = 2
+"""One to learn from, and one to measure by."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +50,24 @@ class Addition:
 
 
 def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Collection[str] = ()) -> Addition:
-    """The labeled images of a place, as an addition to a task.
+    """The labeled images of a place, as an addition to a task of the `known` classes; one class suffices.
 
-    Args:
-        place: A path or the name of a built-in set; one class suffices.
-        known: Classes of the task, in label order.
-        seed: Decides what is held out where no test split is given.
-        without: Content keys of pictures that are left out: those that the task has learned from or is tested on.
+    Pictures with a content key in `without` are left out: the task has learned from them or is tested on them. The seed decides
+    what is held out where no test split is given.
 
-    Returns:
-        The addition.
-
-    Raises:
-        DataError: The place cannot be used, holds no labeled image, a new class has one only, or nothing is left to learn from or
-            to measure by.
+    Raises `DataError` where the place cannot be used, holds no labeled image, has one image of a new class, or leaves nothing
+    to learn from or to measure by.
     """
     listing = reader_for(place).read(place)
     rows = cleaned(listing)
-    labeled = np.array([label is not None for label in listing.labels], bool)
-    index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & labeled)
+    index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & rows.labeled)
     index = index[[listing.images.content_key(int(row)) not in without for row in index]] if len(index) else index
     if not len(index):
         raise DataError(f"{place} holds no readable image with a label that is not known already. Give labeled images.")
     names = [str(listing.labels[row]) for row in index]
     added = tuple(sorted(set(names) - set(known)))
     classes = (*known, *added)
-    number = {name: label for label, name in enumerate(classes)}
-    labels = np.array([number[name] for name in names], np.int64)
+    labels = labels_of(names, classes)
     _check_counts(place, labels, classes, len(known))
     images = ImageSet(listing.images.take(index), classes, labels, rows.groups[index])
     given = np.array([listing.splits[row] == "test" for row in index], bool)
@@ -101,7 +94,7 @@ def _check_parts(place: str, held: Booleans) -> None:
 
 
 def _held(labels: Integers, groups: Integers, seed: int) -> Booleans:
-    """A part of each class; a group that also lies outside of it is not held out, unless nothing else could be."""
+    """A part of each class. A group with rows outside that part is not held out, unless nothing else could be."""
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -112,7 +105,7 @@ def _held(labels: Integers, groups: Integers, seed: int) -> Booleans:
 
 
 def _whole_groups(labels: Integers, groups: Integers, wanted: Integers) -> Booleans:
-    """Those groups with all their rows, but for any without which nothing is left to learn a class from."""
+    """The rows of those groups, without groups that hold all rows of a class."""
     held = np.zeros(len(labels), bool)
     for group in wanted:
         more = held | (groups == group)
@@ -122,15 +115,7 @@ def _whole_groups(labels: Integers, groups: Integers, wanted: Integers) -> Boole
 
 
 def all_of(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
-    """Several sets as one, no group of one taken for a group of another.
-
-    Args:
-        sets: At least one; the classes of each are the first ones of `classes`.
-        classes: Of the whole.
-
-    Returns:
-        The rows in the order given.
-    """
+    """Several sets as one, each with groups of its own; the classes of each set are the first ones of `classes`."""
     whole = replace(sets[0], classes=classes)
     for part in sets[1:]:
         shifted = part.groups + int(whole.groups.max(initial=-1)) + 1

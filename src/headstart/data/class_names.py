@@ -7,7 +7,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 
+import numpy as np
+
 from headstart.core.errors import DataError
+from headstart.core.types import UNLABELED, Integers
 
 
 def canonical(name: str) -> str:
@@ -16,15 +19,7 @@ def canonical(name: str) -> str:
 
 
 def check_distinct(names: Iterable[str], place: str) -> None:
-    """Refuse names that differ in case or Unicode form only: they are one class on some systems and two on others.
-
-    Args:
-        names: Names as they were found.
-        place: Where, for the message.
-
-    Raises:
-        DataError: Two names collide, or a name cannot be written as Unicode.
-    """
+    """Refuse names that are no Unicode, or that differ in case or Unicode form only: on some systems those are one class."""
     seen: dict[str, str] = {}
     for name in sorted(set(names)):
         if any("\ud800" <= letter <= "\udfff" for letter in name):
@@ -37,16 +32,11 @@ def check_distinct(names: Iterable[str], place: str) -> None:
 
 
 def aligned(places: Sequence[Set[str]]) -> list[dict[str, str]]:
-    """What each place's class names are called in common: names that differ in case, spaces, hyphens or underscores are one.
+    """The common name of each class, by the name it has in a place, for each place; the target's place comes first.
 
+    Names that differ in case, spaces, hyphens or underscores are one class.
     Names that are equal as they stand are always one class. The first place that has a name decides its spelling. A place that
     tells two such names apart keeps both as they are.
-
-    Args:
-        places: The class names of each place; those of the target come first.
-
-    Returns:
-        The common name by the place's own, for each place.
 
     >>> aligned([{"Hot dog", "cat"}, {"hot_dog", "cat"}])[1] == {"hot_dog": "Hot dog", "cat": "cat"}
     True
@@ -87,3 +77,9 @@ def quoted(names: tuple[str, ...]) -> str:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", canonical(name).casefold())
+
+
+def labels_of(names: Iterable[str | None], classes: Sequence[str]) -> Integers:
+    """The label of each row by its class name, int64 [sample]; -1 for None and for names that are not among the classes."""
+    label = {name: index for index, name in enumerate(classes)}
+    return np.array([UNLABELED if name is None else label.get(name, UNLABELED) for name in names], np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,34 +21,33 @@ class RawDataset:
         name: Short name of the set, fit for a folder name.
         images: The pictures, or the given feature vectors.
         labels: A class name per row; None where the row has no label.
-        splits: One of `SPLITS` per row; empty where the source gives none and the program shall split.
-        groups: A group name per row; empty where the row is its own group.
-        domains: A domain name per row; empty where the source names none.
+        splits: One of `SPLITS` per row; empty where none is given, so that one is made. Left out, none is given for any row.
+        groups: A group name per row; empty where the row is its own group. Left out, every row is its own.
+        domains: A domain name per row; empty where none is given. Left out, none is given for any row.
         findings: What the reader noticed and worked around.
     """
 
     name: str
     images: Images
     labels: tuple[str | None, ...]
-    splits: tuple[str, ...]
-    groups: tuple[str, ...]
-    domains: tuple[str, ...]
+    splits: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        for column in ("splits", "groups", "domains"):
+            object.__setattr__(self, column, getattr(self, column) or ("",) * len(self.labels))
 
     def take(self, rows: Integers) -> RawDataset:
         """The listing of those rows, in that order."""
-
-        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(values[row] for row in rows)
-
-        return RawDataset(
-            name=self.name,
+        return replace(
+            self,
             images=self.images.take(rows),
             labels=tuple(self.labels[row] for row in rows),
-            splits=chosen(self.splits),
-            groups=chosen(self.groups),
-            domains=chosen(self.domains),
-            findings=self.findings,
+            splits=tuple(self.splits[row] for row in rows),
+            groups=tuple(self.groups[row] for row in rows),
+            domains=tuple(self.domains[row] for row in rows),
         )
 
     def in_name_order(self) -> RawDataset:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
-from headstart.core.types import UNLABELED, Integers
-from headstart.data.class_names import natural_order, quoted
+from headstart.core.types import Integers
+from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.readers import reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
@@ -66,12 +67,7 @@ def read_task(
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:
     """The classes of the rows to learn from, and the label of each row; rows of unusable classes are taken out."""
     given = rows.listing.labels
-    learn = rows.in_split("", "train")
-    counts: dict[str, int] = {}
-    for row in np.flatnonzero(learn):
-        name = given[row]
-        if name is not None:
-            counts[name] = counts.get(name, 0) + 1
+    counts = Counter(name for row in np.flatnonzero(rows.in_split("", "train")) if (name := given[row]) is not None)
     if not counts:
         raise DataError(f"{place}: no readable image has a label to learn from. Put images into one folder a class.")
     _refuse_unknown_classes(rows, set(counts), place)
@@ -85,8 +81,7 @@ def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:
         )
     if tiny:
         leave_out_tiny(rows, tiny)
-    index = {name: label for label, name in enumerate(classes)}
-    return classes, np.array([UNLABELED if name is None else index.get(name, UNLABELED) for name in given], np.int64)
+    return classes, labels_of(given, classes)
 
 
 def _refuse_unknown_classes(rows: Cleaned, known: set[str], place: str) -> None:

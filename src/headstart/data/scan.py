@@ -1,12 +1,13 @@
-"""Scan: what one look at every picture tells, before any model sees it."""
+"""Scan: what is measured of every picture before any model runs: hash, thumbnail, size, and whether it can be read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from headstart.core.errors import DataError
 from headstart.core.progress import progress
 from headstart.core.types import Booleans, Bytes, Floats, Integers
 from headstart.data.decoding import decode_image, open_file
-from headstart.data.images import ArrayImages, Embeddings, FileImages, Images
-from headstart.data.scan_cache import Look, ScanCache
+from headstart.data.images import ArrayImages, FileImages, Images
+from headstart.data.scan_cache import Measured, ScanCache
 
 THUMBNAIL_PIXELS = 16
 HASH_ROWS, HASH_COLUMNS = 8, 9
@@ -26,12 +27,12 @@ REDUCED_PIXELS = 128
 
 CHUNK_BYTES = 64 * 2**20
 CHUNK_FILES = 2_048
-"""Files looked at between two writes of the cache: what a kill can cost."""
+"""Files measured between two writes of the cache: what a kill can cost."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One look at every picture.
+    """The measurements of a set of pictures.
 
     Attributes:
         problems: A sentence per row that cannot be read; empty where it can.
@@ -54,90 +55,92 @@ class Scan:
         return len(self.problems)
 
 
-def scan(images: Images, rows: Integers | None = None) -> Scan:
-    """What one look at those pictures tells.
+def scan(images: Images) -> Scan:
+    """The measurements of each picture, in order; of feature vectors only the hash is taken.
 
-    Pictures in files are read by one thread a core and remembered in the cache folder until their size or time of change
+    Pictures in files are read by one thread a core, and what was measured is cached until a file's size or time of change
     differs. A picture that cannot be read is a row with a problem, never an exception.
-
-    Args:
-        images: The pictures, or feature vectors, of which only the hash is taken.
-        rows: Which of them; all when None.
-
-    Returns:
-        The scan, in the order of the rows.
     """
-    chosen = images if rows is None else images.take(rows)
-    if isinstance(chosen, ArrayImages):
-        return _scan_array(chosen)
-    if isinstance(chosen, FileImages):
-        return _scan_files(chosen)
-    if isinstance(chosen, Embeddings) or chosen.embedded:
-        return _joined(Look(chosen.content_key(row)) for row in range(len(chosen)))
+    if isinstance(images, ArrayImages):
+        return _scan_array(images)
+    if isinstance(images, FileImages):
+        return _scan_files(images)
+    if images.embedded:
+        return _as_scan(Measured(images.content_key(row)) for row in range(len(images)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _joined(pool.map(lambda row: _look_at_row(chosen, row), range(len(chosen))))
+        return _as_scan(pool.map(lambda row: _measured_row(images, row), range(len(images))))
 
 
-def _joined(looks: Iterable[Look]) -> Scan:
-    found = list(looks)
-    blank = np.zeros((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), dtype=np.uint8)
-    thumbnails = [blank if look.thumbnail is None else look.thumbnail for look in found]
+def joined_scans(scans: Sequence[Scan]) -> Scan:
+    """Several scans as one, in order."""
     return Scan(
-        problems=tuple(look.problem for look in found),
-        sha=tuple(look.sha for look in found),
-        dhash=np.array([look.dhash for look in found], dtype=np.uint64),
+        problems=tuple(problem for one in scans for problem in one.problems),
+        sha=tuple(key for one in scans for key in one.sha),
+        dhash=np.concatenate([one.dhash for one in scans]),
+        thumbnails=np.concatenate([one.thumbnails for one in scans]),
+        shorter_sides=np.concatenate([one.shorter_sides for one in scans]),
+        gray=np.concatenate([one.gray for one in scans]),
+    )
+
+
+def _as_scan(pictures: Iterable[Measured]) -> Scan:
+    found = list(pictures)
+    blank = np.zeros((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), dtype=np.uint8)
+    thumbnails = [blank if one.thumbnail is None else one.thumbnail for one in found]
+    return Scan(
+        problems=tuple(one.problem for one in found),
+        sha=tuple(one.sha for one in found),
+        dhash=np.array([one.dhash for one in found], dtype=np.uint64),
         thumbnails=np.array(thumbnails, dtype=np.uint8).reshape(-1, THUMBNAIL_PIXELS, THUMBNAIL_PIXELS),
-        shorter_sides=np.array([look.shorter_side for look in found], dtype=np.int64),
-        gray=np.array([look.gray for look in found], dtype=np.bool_),
+        shorter_sides=np.array([one.shorter_side for one in found], dtype=np.int64),
+        gray=np.array([one.gray for one in found], dtype=np.bool_),
     )
 
 
 def _scan_files(images: FileImages) -> Scan:
     cache = ScanCache(images.paths)
-    unseen = [row for row in range(len(images)) if cache.get(row) is None]
-    if not unseen:
-        return _joined(cache[row] for row in range(len(images)))
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(unseen), "Looking at pictures") as advance:
-        for start in range(0, len(unseen), CHUNK_FILES):
-            looks: dict[int, Look] = {}
-            rows = unseen[start : start + CHUNK_FILES]
-            for row, look in zip(rows, pool.map(lambda row: _look_at_file(images, row), rows), strict=True):
-                looks[row] = look
-                advance(1)
-            cache.add(looks)
-    return _joined(cache[row] for row in range(len(images)))
+    absent = [row for row in range(len(images)) if cache.get(row) is None]
+    if absent:
+        with ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(absent), "Looking at pictures") as advance:
+            for start in range(0, len(absent), CHUNK_FILES):
+                measured: dict[int, Measured] = {}
+                rows = absent[start : start + CHUNK_FILES]
+                for row, one in zip(rows, pool.map(lambda row: _measured_file(images.paths[row]), rows), strict=True):
+                    measured[row] = one
+                    advance(1)
+                cache.add(measured)
+    return _as_scan(cache[row] for row in range(len(images)))
 
 
-def _look_at_file(images: FileImages, row: int) -> Look:
-    path = images.paths[row]
+def _measured_file(path: Path) -> Measured:
     try:
         with open_file(path) as stream:
             sha = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            seen = decode_image(stream, str(path), REDUCED_PIXELS)
+            decoded = decode_image(stream, str(path), REDUCED_PIXELS)
     except DataError as error:
-        return Look(problem=str(error))
+        return Measured(problem=str(error))
     except OSError as error:
-        return Look(problem=f"{path}: cannot be read ({error.strerror}). Restore it or remove it from the data.")
-    return _look_at(seen.image, sha, seen.shorter_side)
+        return Measured(problem=f"{path}: cannot be read ({error.strerror}). Restore it or remove it from the data.")
+    return _measured(decoded.image, sha, decoded.shorter_side)
 
 
-def _look_at_row(images: Images, row: int) -> Look:
+def _measured_row(images: Images, row: int) -> Measured:
     try:
         image = images.read(row)
-        return _look_at(image, images.content_key(row), min(image.size))
+        return _measured(image, images.content_key(row), min(image.size))
     except DataError as error:
-        return Look(problem=str(error))
+        return Measured(problem=str(error))
 
 
-def _look_at(image: Image.Image, sha: str, shorter_side: int) -> Look:
+def _measured(image: Image.Image, sha: str, shorter_side: int) -> Measured:
     luminance = image.convert("L")
     if min(luminance.size) >= 2 * REDUCED_PIXELS:
         luminance = luminance.reduce(min(luminance.size) // REDUCED_PIXELS)
     thumbnails, dhash = _small_forms(np.asarray(luminance, dtype=np.float32)[None])
     red, green, blue = image.split()
     gray = red.tobytes() == green.tobytes() == blue.tobytes()
-    return Look(sha, "", int(dhash[0]), thumbnails[0], shorter_side, gray)
+    return Measured(sha, "", int(dhash[0]), thumbnails[0], shorter_side, gray)
 
 
 def _scan_array(images: ArrayImages) -> Scan:

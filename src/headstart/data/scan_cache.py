@@ -1,4 +1,4 @@
-"""What was seen of files, remembered between runs."""
+"""The scan cache: what was measured of picture files, kept between runs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ ROW = np.dtype(
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was seen of one picture; the fields are those of `Scan`."""
+class Measured:
+    """What was measured of one picture; the fields are those of `Scan`."""
 
     sha: str = ""
     problem: str = ""
@@ -48,9 +48,9 @@ class Look:
 
 
 class ScanCache:
-    """Looks at files by their position in `paths`, kept in one file for their common folder.
+    """What was measured of files, by their position in `paths`, kept in one file for their common folder.
 
-    A look counts as long as the file's size and time of change stay. Problems are not kept: they may be mended without a
+    An entry counts as long as the file's size and time of change stay. Problems are not kept: they may be mended without a
     trace in either. A cache that cannot be read or written costs time and nothing else.
 
     Args:
@@ -58,7 +58,7 @@ class ScanCache:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._looks: dict[int, Look] = {}
+        self._known: dict[int, Measured] = {}
         self._kept: dict[bytes, np.void] = {}
         absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100  a link and its target are two rows
         self._keys = [hashlib.sha256(os.fsencode(path)).hexdigest()[:32].encode() for path in absolute]
@@ -80,7 +80,7 @@ class ScanCache:
         for position, (key, stamp) in enumerate(zip(self._keys, self._stamps, strict=True)):
             row = self._kept.get(key)
             if row is not None and stamp == (int(row["size"]), int(row["mtime"])):
-                self._looks[position] = Look(
+                self._known[position] = Measured(
                     sha=row["sha"].decode(),
                     dhash=int(row["dhash"]),
                     thumbnail=row["thumbnail"],
@@ -88,17 +88,17 @@ class ScanCache:
                     gray=bool(row["gray"]),
                 )
 
-    def get(self, position: int) -> Look | None:
-        """The look at that file, or None when there is none that still counts."""
-        return self._looks.get(position)
+    def get(self, position: int) -> Measured | None:
+        """What was measured of that file; None where the file changed since, or is new."""
+        return self._known.get(position)
 
-    def __getitem__(self, position: int) -> Look:
-        return self._looks[position]
+    def __getitem__(self, position: int) -> Measured:
+        return self._known[position]
 
-    def add(self, looks: Mapping[int, Look]) -> None:
-        """Take in new looks by position, and write the cache when any is worth keeping."""
-        self._looks.update(looks)
-        fresh = [position for position, look in looks.items() if not look.problem and self._stamps[position] is not None]
+    def add(self, measured: Mapping[int, Measured]) -> None:
+        """Take in entries by position, and write the cache when any is worth keeping."""
+        self._known.update(measured)
+        fresh = [position for position, one in measured.items() if not one.problem and self._stamps[position] is not None]
         if not fresh:
             return
         for position, row in zip(fresh, self._rows(fresh), strict=True):
@@ -111,16 +111,12 @@ class ScanCache:
     def _rows(self, positions: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
         rows = np.zeros(len(positions), dtype=ROW)
         for row, position in zip(rows, positions, strict=True):
-            look, stamp = self._looks[position], self._stamps[position]
-            row["path"], (row["size"], row["mtime"]) = self._keys[position], stamp or (0, 0)
-            row["sha"], row["dhash"], row["shorter_side"], row["gray"] = (
-                look.sha.encode(),
-                look.dhash,
-                look.shorter_side,
-                look.gray,
-            )
-            if look.thumbnail is not None:
-                row["thumbnail"] = look.thumbnail
+            one = self._known[position]
+            row["path"], (row["size"], row["mtime"]) = self._keys[position], self._stamps[position] or (0, 0)
+            row["sha"], row["dhash"] = one.sha.encode(), one.dhash
+            row["shorter_side"], row["gray"] = one.shorter_side, one.gray
+            if one.thumbnail is not None:
+                row["thumbnail"] = one.thumbnail
         return rows
 
 

@@ -20,18 +20,7 @@ SPLIT_NAMES = {
 
 
 def split_named(name: str, where: str) -> str:
-    """The split that a cell of a table names; empty where the cell is.
-
-    Args:
-        name: What stands in the cell.
-        where: File and row, for the message.
-
-    Returns:
-        One of `headstart.data.raw_dataset.SPLITS`.
-
-    Raises:
-        DataError: No split has that name.
-    """
+    """The split, of `SPLITS`, that a cell of a table names; empty where the cell is. Messages name the row as `where`."""
     if not name:
         return ""
     split = SPLIT_NAMES.get(name.casefold())
@@ -42,20 +31,9 @@ def split_named(name: str, where: str) -> str:
 
 
 def split_and_label(split: str, label: str, where: str) -> tuple[str, str | None]:
-    """The split and label of a row of a table, made to agree.
+    """The split and class name of a row of a table, made to agree.
 
     A row to learn from that has no label is unlabeled, and an unlabeled row has no label.
-
-    Args:
-        split: What stands in the cell of the split.
-        label: What stands in the cell of the label; empty where it is not known.
-        where: File and row, for the message.
-
-    Returns:
-        One of `headstart.data.raw_dataset.SPLITS`, and the class name or None.
-
-    Raises:
-        DataError: No split has that name.
     """
     named = split_named(split, where)
     if named == "unlabeled" or (not label and named in {"", "train"}):

@@ -52,7 +52,7 @@ def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...]) ->
     Args:
         path: A file that ends in .parquet, or a text file in UTF-8.
         known: Names of columns that mean something.
-        required: Those of them without which the table is of no use.
+        required: Those of them that must be there.
 
     Returns:
         The table, of one row at least.
@@ -156,17 +156,7 @@ def _text(path: Path) -> str:
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """The whole Parquet file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its table.
-
-    Raises:
-        DataError: The file is damaged, not Parquet, or cannot be read.
-    """
+    """The whole Parquet file; `DataError` where it is damaged, not Parquet, or cannot be read."""
     try:
         return pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:

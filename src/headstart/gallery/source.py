@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from headstart.core.errors import DataError
-from headstart.core.types import UNLABELED
+from headstart.data.class_names import labels_of
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.sources.labeled_rows import SourceRows, cleaned_sources, raw_sources
@@ -52,9 +52,5 @@ def source_at(place: str) -> Source:
 
 
 def _rows(source: SourceRows, classes: tuple[str, ...]) -> ImageSet:
-    number = {name: label for label, name in enumerate(classes)}
-    labels = np.array(
-        [UNLABELED if name is None else number.get(name, UNLABELED) for name in source.rows.listing.labels], np.int64
-    )
-    made = image_set(source.rows, classes, labels, source.rows.usable)
+    made = image_set(source.rows, classes, labels_of(source.rows.listing.labels, classes), source.rows.usable)
     return replace(made, domains=(source.name,) * len(made))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from headstart.core.errors import MissingExtraError
 from headstart.core.types import Bytes
 from headstart.data.images import ArrayImages
 from headstart.data.raw_dataset import RawDataset
@@ -23,43 +26,24 @@ class BuiltIn(ABC):
 
     @abstractmethod
     def read(self, name: str) -> RawDataset:
-        """The set.
+        """The set of one of `names`.
 
-        Args:
-            name: One of `names`.
-
-        Returns:
-            The listing.
-
-        Raises:
-            DataError: Its files are not where they are looked for; one sentence.
-            MissingExtraError: It needs a package that is not installed.
+        Raises `DataError` where its files are not where they are looked for, `MissingExtraError` where it needs a package that is
+        not installed.
         """
 
 
-def array_listing(
-    name: str,
-    pixels: Bytes,
-    labels: tuple[str, ...],
-    *,
-    splits: tuple[str, ...] = (),
-    groups: tuple[str, ...] = (),
-    domains: tuple[str, ...] = (),
-) -> RawDataset:
-    """A listing of pictures in memory.
+def array_images(name: str, pixels: Bytes) -> ArrayImages:
+    """Pictures in memory, uint8 [sample, height, width, 1 or 3], as those of the named set."""
+    return ArrayImages(pixels, name, np.arange(len(pixels)))
 
-    Args:
-        name: Name of the set.
-        pixels: uint8 [sample, height, width, 1 or 3].
-        labels: A class name per row.
-        splits: The split of each row; absent where the program splits.
-        groups: The group of each row; absent where every row stands alone.
-        domains: The domain of each row; absent where there is one.
 
-    Returns:
-        The listing.
-    """
-    count = len(pixels)
-    empty = ("",) * count
-    images = ArrayImages(pixels, name, np.arange(count))
-    return RawDataset(name, images, labels, splits or empty, groups or empty, domains or empty)
+def folder_of_package(name: str, package: str) -> Path:
+    """The folder of an installed package that brings the files of the named set; the extra has the set's name."""
+    found = importlib.util.find_spec(package.replace("-", "_"))
+    if found is None or found.origin is None:
+        raise MissingExtraError(
+            f'The built-in set "{name}" needs the package {package}, which is not installed. '
+            f"Install it with: pip install headstart[{name}]."
+        )
+    return Path(found.origin).parent

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.datasets import load_digits
 
-from headstart.data.built_in.base import BuiltIn, array_listing
+from headstart.data.built_in.base import BuiltIn, array_images
 from headstart.data.raw_dataset import RawDataset
 
 FULL_INK = 16
@@ -22,4 +22,4 @@ class Digits(BuiltIn):
     def read(self, name: str) -> RawDataset:
         ink, labels = load_digits(return_X_y=True)
         pixels = np.rint(ink * (255 / FULL_INK)).astype(np.uint8).reshape(-1, 8, 8, 1)
-        return array_listing(name, pixels, tuple(str(label) for label in labels))
+        return RawDataset(name, array_images(name, pixels), tuple(str(label) for label in labels))

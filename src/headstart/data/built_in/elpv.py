@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import ClassVar
 
-from headstart.core.errors import DataError, MissingExtraError
-from headstart.data.built_in.base import BuiltIn
+from headstart.core.errors import DataError
+from headstart.data.built_in.base import BuiltIn, folder_of_package
 from headstart.data.images import FileImages
 from headstart.data.raw_dataset import RawDataset
 
@@ -26,13 +24,7 @@ class ELPV(BuiltIn):
     names: ClassVar[dict[str, str]] = {"elpv": "2,624 solar cells, 300x300 gray, defective or functional (extra: elpv)"}
 
     def read(self, name: str) -> RawDataset:
-        package = importlib.util.find_spec("elpv_dataset")
-        if package is None or package.origin is None:
-            raise MissingExtraError(
-                'The built-in set "elpv" needs the package elpv-dataset, which is not installed. '
-                "Install it with: pip install headstart[elpv]."
-            )
-        folder = Path(package.origin).parent / "data"
+        folder = folder_of_package(name, "elpv-dataset") / "data"
         try:
             lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
             cells = [(folder / path, float(probability)) for path, probability, _ in map(str.split, lines)]
@@ -40,6 +32,5 @@ class ELPV(BuiltIn):
             raise DataError(
                 f"{folder / 'labels.csv'}: not the list of cells it should be ({error}). Reinstall elpv-dataset."
             ) from None
-        empty = ("",) * len(cells)
         labels = tuple("defective" if probability > 0.5 else "functional" for _, probability in cells)
-        return RawDataset(name, FileImages(tuple(path for path, _ in cells)), labels, empty, empty, empty)
+        return RawDataset(name, FileImages(tuple(path for path, _ in cells)), labels)

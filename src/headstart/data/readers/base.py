@@ -25,28 +25,8 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, place: str) -> RawDataset:
-        """What lies there.
-
-        Args:
-            place: A path or a built-in name.
-
-        Returns:
-            The listing.
-
-        Raises:
-            DataError: The place has this layout and cannot be used; one sentence.
-        """
+        """What lies at a place of this layout; `DataError`, of one sentence, where it cannot be used."""
 
     def read_unsorted(self, place: str) -> RawDataset:
-        """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones.
-
-        Args:
-            place: A path or a built-in name.
-
-        Returns:
-            The listing.
-
-        Raises:
-            DataError: The place has this layout and cannot be used; one sentence.
-        """
+        """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones."""
         return self.read(place)

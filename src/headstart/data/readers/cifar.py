@@ -97,8 +97,6 @@ class Cifar(Reader):
             images=ArrayImages(joined, version.name, np.arange(len(joined))),
             labels=tuple(labels),
             splits=tuple(splits),
-            groups=("",) * len(joined),
-            domains=("",) * len(joined),
             findings=tuple(findings),
         )
 
@@ -227,10 +225,8 @@ def _binary(version: Version, content: bytes, where: str) -> tuple[Bytes, list[i
 
 
 def _missing(file: str, place: str) -> Finding:
-    return Finding(
-        code="missing-files",
-        severity="warning",
-        title=f"{file} of the CIFAR distribution is missing.",
-        evidence={"count": 1, "paths": [f"{place}: {file}"]},
-        advice="Get the distribution again if its pictures or names are wanted.",
+    title, advice = (
+        f"{file} of the CIFAR distribution is missing.",
+        "Get the distribution again if its pictures or names are wanted.",
     )
+    return Finding.warning("missing-files", title, advice, count=1, paths=[f"{place}: {file}"])

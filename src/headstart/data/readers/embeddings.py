@@ -67,8 +67,8 @@ class Embeddings(Reader):
             images=EmbeddedRows(features, files[0].name, np.arange(len(features))),
             labels=tuple(label for _, label in known),
             splits=tuple(split for split, _ in known),
-            groups=tuple(cells.get("group", blank)),
-            domains=tuple(cells.get("domain", blank)),
+            groups=tuple(cells.get("group", ())),
+            domains=tuple(cells.get("domain", ())),
             findings=ignored_columns(where, unknown, ARRAYS),
         )
 

@@ -141,6 +141,12 @@ class _Found:
     def add_pictures(self, folder: Path, label: str | None, split: str) -> None:
         """List every picture below a folder."""
         for path in self._pictures_below(folder, frozenset()):
+            self._add(path, label, split)
+
+    def _add(self, path: Path, label: str | None, split: str) -> None:
+        if _has_surrogates(path.name):
+            self._note("undecodable-name", path)
+        else:
             self.paths.append(path)
             self.labels.append(label)
             self.splits.append(split)
@@ -150,15 +156,7 @@ class _Found:
         self.met.pop("stray-image", None)
         for entry in self.entries(self.root):
             if os.path.isfile(entry.path) and _is_picture(entry):  # noqa: PTH113
-                self._add_file(entry)
-
-    def _add_file(self, entry: os.DirEntry[str]) -> None:
-        if _has_surrogates(entry.name):
-            self._note("undecodable-name", Path(entry.path))
-        else:
-            self.paths.append(Path(entry.path))
-            self.labels.append(None)
-            self.splits.append("unlabeled")
+                self._add(Path(entry.path), None, "unlabeled")
 
     def _pictures_below(self, folder: Path, above: frozenset[str]) -> Iterator[Path]:
         real = os.path.realpath(folder)
@@ -173,8 +171,6 @@ class _Found:
                 self._note("broken-link", path)
             elif not _is_picture(entry):
                 self._note("other-file", path)
-            elif _has_surrogates(entry.name):
-                self._note("undecodable-name", path)
             else:
                 yield path
 
@@ -195,8 +191,6 @@ class _Found:
             images=FileImages(tuple(self.paths)),
             labels=tuple(self.labels),
             splits=tuple(self.splits),
-            groups=("",) * len(self.paths),
-            domains=("",) * len(self.paths),
             findings=tuple(_finding(code, paths) for code, paths in sorted(self.met.items())),
         )
 
@@ -212,7 +206,7 @@ class _Found:
         return f"{self.root}: holds no pictures (JPEG, PNG, WebP, BMP, TIFF or GIF). Put one folder a class there."
 
 
-SENTENCES: dict[str, tuple[Severity, str, str]] = {
+FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "broken-link": ("warning", "Links that lead nowhere are left out ({n}).", "Restore what they point to, or delete them."),
     "empty-class": ("warning", "Class folders without pictures are left out ({n}).", "Add pictures or delete the folders."),
     "empty-unlabeled": (
@@ -230,17 +224,13 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
     "undecodable-name": ("warning", "Pictures whose names are not valid Unicode are left out ({n}).", "Rename them."),
     "unreadable-folder": ("warning", "Folders that cannot be read are left out ({n}).", "Make them readable."),
 }
+"""Severity, title and advice by code; {n} is the number of paths."""
 
 
 def _finding(code: str, paths: list[str]) -> Finding:
-    severity, title, advice = SENTENCES[code]
-    return Finding(
-        code=code,
-        severity=severity,
-        title=title.format(n=len(paths)),
-        evidence={"count": len(paths), "paths": paths[:MAX_EVIDENCE]},
-        advice=advice,
-    )
+    severity, title, advice = FINDINGS[code]
+    evidence = {"count": len(paths), "paths": paths[:MAX_EVIDENCE]}
+    return Finding(code=code, severity=severity, title=title.format(n=len(paths)), evidence=evidence, advice=advice)
 
 
 def _has_surrogates(text: str) -> bool:

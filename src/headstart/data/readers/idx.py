@@ -69,8 +69,6 @@ class Idx(Reader):
             images=ArrayImages(joined, name, np.arange(len(joined))),
             labels=tuple(FASHION[number] if fashion else str(number) for number in numbers),
             splits=tuple(splits),
-            groups=("",) * len(joined),
-            domains=("",) * len(joined),
         )
 
 

@@ -111,5 +111,4 @@ def _without_missing(rows: list[_Row], place: str) -> tuple[list[_Row], tuple[Fi
 def _found(code: str, title: str, paths: Sequence[str], advice: str) -> tuple[Finding, ...]:
     if not paths:
         return ()
-    evidence = {"count": len(paths), "paths": list(paths[:MAX_EVIDENCE])}
-    return (Finding(code=code, severity="warning", title=title, evidence=evidence, advice=advice),)
+    return (Finding.warning(code, title, advice, count=len(paths), paths=list(paths[:MAX_EVIDENCE])),)

@@ -16,7 +16,7 @@ from headstart.data.duplicates import duplicate_groups, exact_groups
 from headstart.data.images import Images
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
-from headstart.data.scan import Scan
+from headstart.data.scan import joined_scans
 
 LEARNED_FROM = ("", "train", "validation")
 
@@ -48,18 +48,7 @@ class SourceRows:
 
 
 def target_and_others(place: str, target: Sequence[str]) -> tuple[RawDataset, list[RawDataset]]:
-    """The target's rows of a place, and the labeled rows of its other domains, one listing each.
-
-    Args:
-        place: A path or a built-in name.
-        target: The domains that are the target; none where all rows are.
-
-    Returns:
-        The target's listing, and those of the others, named after the domains.
-
-    Raises:
-        DataError: The place cannot be used, or has no such domain or no other.
-    """
+    """The rows of the domains `target` of a place, or all, and the labeled rows of its other domains, one listing each."""
     listing = reader_for(place).read_unsorted(place).in_name_order()
     if not target:
         return listing, []
@@ -76,17 +65,7 @@ def target_and_others(place: str, target: Sequence[str]) -> tuple[RawDataset, li
 
 
 def raw_sources(place: str) -> list[RawDataset]:
-    """The labeled rows of a source place, one listing a domain, named after place and domain.
-
-    Args:
-        place: A path or a built-in name.
-
-    Returns:
-        At least one listing; rows of a given test split, and those without labels, are left out.
-
-    Raises:
-        DataError: The place cannot be used, or holds no labeled image outside of a test split.
-    """
+    """The labeled rows of a source place outside of a given test split, one listing a domain, at least one."""
     listing = reader_for(place).read(place).in_name_order()
     found = _by_domain(listing)
     if not found:
@@ -107,16 +86,7 @@ def _by_domain(listing: RawDataset) -> list[RawDataset]:
 
 
 def check_same_kind(target: Images, source: Images, name: str) -> None:
-    """Refuse to learn from vectors for pictures, or from vectors of another width.
-
-    Args:
-        target: The target's rows.
-        source: A source's rows.
-        name: What the message calls the source.
-
-    Raises:
-        DataError: They do not fit together.
-    """
+    """Refuse a source of feature vectors for a target of pictures, the reverse, and vectors of another width."""
     if target.embedded != source.embedded:
         kinds = ("feature vectors", "pictures")
         mine, other = kinds if target.embedded else kinds[::-1]
@@ -129,13 +99,10 @@ def check_same_kind(target: Images, source: Images, name: str) -> None:
 
 
 def cleaned_sources(places: Sequence[Sequence[RawDataset]]) -> list[SourceRows]:
-    """The sources with their rows looked at; names that several have are numbered.
+    """The sources with their rows cleaned, in the order given; equal names are numbered.
 
     Args:
         places: One listing a source, place by place; the target's place comes first, with none where no source lies there.
-
-    Returns:
-        The sources, in the same order.
     """
     taken: set[str] = set()
     found = []
@@ -150,63 +117,47 @@ def cleaned_sources(places: Sequence[Sequence[RawDataset]]) -> list[SourceRows]:
 
 def copies_of(target: Cleaned, source: Cleaned) -> Booleans:
     """Which usable source rows are copies or near copies of a usable target row, bool [source sample]."""
-    groups = duplicate_groups(_joined([target.scan, source.scan]))
+    groups = duplicate_groups(joined_scans([target.scan, source.scan]))
     num = len(target.scan)
     return source.usable & np.isin(groups[num:], groups[:num][target.usable])
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What of one source stands in others, too.
+    """The rows of one source that are in others, too.
 
     Attributes:
         copies: Usable rows that are copies or near copies of an earlier source's rows of the same class, int64 [row].
-        contradictory: Usable rows whose very same picture an earlier source calls otherwise, int64 [row].
-        kin: int64 [row], for all rows: which of them, and of all sources' rows, are copies of one picture.
+        contradictory: Usable rows with the same bytes as a row of another class in an earlier source, int64 [row].
+        copy_groups: The group of copies of each row, int64 [sample], numbered across all sources.
     """
 
     copies: Integers
     contradictory: Integers
-    kin: Integers
+    copy_groups: Integers
 
 
 def shared_rows(sources: Sequence[SourceRows], labels: Sequence[Sequence[str | None]]) -> list[Shared]:
-    """What stands in several sources.
+    """What each source shares with others; of two with the same picture, the earlier one keeps it.
 
-    Args:
-        sources: The first of two that share a picture is the one to keep it.
-        labels: The class of each row, by the names that all sources share.
-
-    Returns:
-        One a source.
+    `labels` are the common class names of the rows of each source.
     """
     nothing = np.empty(0, np.int64)
     if len(sources) < 2:
         return [Shared(nothing, nothing, np.arange(len(source.rows.usable))) for source in sources]
-    scans = _joined([source.rows.scan for source in sources])
-    exact, kin = exact_groups(scans), duplicate_groups(scans)
+    scans = joined_scans([source.rows.scan for source in sources])
+    exact, near = exact_groups(scans), duplicate_groups(scans)
     pictures: dict[int, set[str | None]] = defaultdict(set)
     earlier: set[tuple[int, str | None]] = set()
     found, start = [], 0
     for source, names in zip(sources, labels, strict=True):
         own = slice(start, start := start + len(names))
         rows = np.flatnonzero(source.rows.usable)
-        of_picture = [(row, int(exact[own][row]), int(kin[own][row]), names[row]) for row in rows.tolist()]
+        of_picture = [(row, int(exact[own][row]), int(near[own][row]), names[row]) for row in rows.tolist()]
         copies = [row for row, _, group, name in of_picture if (group, name) in earlier]
-        clashing = [row for row, picture, _, name in of_picture if pictures[picture] - {name}]
+        contradictory = [row for row, picture, _, name in of_picture if pictures[picture] - {name}]
         for _, picture, group, name in of_picture:
             pictures[picture].add(name)
             earlier.add((group, name))
-        found.append(Shared(np.array(copies, np.int64), np.setdiff1d(np.array(clashing, np.int64), copies), kin[own]))
+        found.append(Shared(np.array(copies, np.int64), np.setdiff1d(np.array(contradictory, np.int64), copies), near[own]))
     return found
-
-
-def _joined(scans: Sequence[Scan]) -> Scan:
-    return Scan(
-        problems=tuple(problem for one in scans for problem in one.problems),
-        sha=tuple(key for one in scans for key in one.sha),
-        dhash=np.concatenate([one.dhash for one in scans]),
-        thumbnails=np.concatenate([one.thumbnails for one in scans]),
-        shorter_sides=np.concatenate([one.shorter_sides for one in scans]),
-        gray=np.concatenate([one.gray for one in scans]),
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.core.findings import Finding
-from headstart.core.types import UNLABELED, Booleans
+from headstart.core.types import UNLABELED, Integers
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.raw_dataset import RawDataset
@@ -19,18 +19,10 @@ from headstart.data.task import Task
 
 
 def source_task(place: str | Path, seed: int = 0) -> Task:
-    """The task of a source domain.
+    """The task of a source domain, as `read_task` gives it, where two classes have images to learn from.
 
-    Args:
-        place: A path or the name of a built-in set.
-        seed: Decides the split where none is given, and the folds.
-
-    Returns:
-        As `read_task` where two classes have images to learn from. Otherwise a task without classes, whose training rows
-        are all pictures outside of given validation and test splits; those that lie in the folder itself, where it has no other.
-
-    Raises:
-        DataError: The place cannot be used; one sentence.
+    Otherwise a task without classes. Its training rows are all pictures outside of given validation and test splits; of a folder
+    without such pictures, those that lie in the folder itself.
     """
     listing = source_listing(str(place))
     if len(learnable_classes(listing)) >= 2:
@@ -54,8 +46,9 @@ def learnable_classes(listing: RawDataset) -> tuple[str, ...]:
 def _without_classes(listing: RawDataset, place: str, seed: int) -> Task:
     rows = cleaned(listing)
     free = rows.in_split("", "train", "unlabeled")
-    tested = free & _of_held_out(rows)
-    rows.findings += _source_findings(rows, tested)
+    given = np.isin(np.array(rows.listing.splits, dtype=object), ("test", "validation"))
+    tested = free & np.isin(rows.groups, rows.groups[given])  # copies of held-out rows, or of their groups; labels are not read
+    _report(rows, np.flatnonzero(tested))
     index = np.flatnonzero(free & ~tested)
     if isinstance(listing.images, FileImages):  # whose order the file system decides
         index = np.array(sorted(index, key=lambda row: listing.images.name(int(row))), np.int64)
@@ -73,33 +66,14 @@ def _without_classes(listing: RawDataset, place: str, seed: int) -> Task:
     )
 
 
-def _of_held_out(rows: Cleaned) -> Booleans:
-    """Rows that are copies of given test or validation rows, or of their groups; labels are not asked for."""
-    given = np.isin(np.array(rows.listing.splits, dtype=object), ("test", "validation"))
-    return np.isin(rows.groups, rows.groups[given])
-
-
-def _source_findings(rows: Cleaned, tested: Booleans) -> list[Finding]:
-    found = []
+def _report(rows: Cleaned, tested: Integers) -> None:
     names = sorted({label for label in rows.listing.labels if label is not None})
     if len(names) == 1:
-        found.append(
-            Finding(
-                code="one-class",
-                severity="info",
-                title=f'There is one class only ("{names[0]}"), so that labels teach nothing: none is used.',
-                evidence={"classes": names},
-                advice="Nothing needs doing, unless there should be more: put one folder a class there.",
-            )
-        )
-    if tested.any():
-        found.append(
-            Finding(
-                code="unlabeled-copies",
-                severity="info",
-                title=f"Unlabeled images that belong to given test or validation images ({int(tested.sum())}) are left out.",
-                evidence={"in_test": int(tested.sum()), "labeled": 0, "paths": rows.names(np.flatnonzero(tested))},
-                advice="Nothing needs doing: the held-out images stay new to the model.",
-            )
-        )
-    return found
+        title = f'There is one class only ("{names[0]}"), so that labels teach nothing: none is used.'
+        advice = "Nothing needs doing, unless there should be more: put one folder a class there."
+        rows.findings.append(Finding.info("one-class", title, advice, classes=names))
+    if len(tested):
+        title = f"Unlabeled images that belong to given test or validation images ({len(tested)}) are left out."
+        advice = "Nothing needs doing: the held-out images stay new to the model."
+        evidence = {"in_test": len(tested), "labeled": 0, "paths": rows.names(tested)}
+        rows.findings.append(Finding.info("unlabeled-copies", title, advice, **evidence))

@@ -1,7 +1,8 @@
-"""Domains: a target place, labeled or not, and labeled sources, read into one Task."""
+"""Task with sources: a target place, labeled or not, and labeled source domains, read into one Task."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from itertools import chain
@@ -10,11 +11,11 @@ import numpy as np
 
 from headstart.core.errors import DataError, PlanError
 from headstart.core.types import UNLABELED, Integers
-from headstart.data.class_names import aligned, natural_order, quoted
+from headstart.data.class_names import aligned, labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.sources import findings as noted
+from headstart.data.sources import findings
 from headstart.data.sources.labeled_rows import (
     SourceRows,
     check_same_kind,
@@ -36,9 +37,9 @@ from headstart.data.split_assignment import (
 from headstart.data.task import Task
 
 LEAST_TARGET = 2
-"""Images of a target that a source can be compared with."""
+"""Fewer images of a target have no spread to compare with a source's."""
 OF_COPIES = -1
-"""In place of a place's number: groups of copies, across all sources."""
+"""Stands where groups have the number of their place: groups of copies span all sources."""
 
 
 def task_with_sources(
@@ -50,20 +51,7 @@ def task_with_sources(
     with labeled target rows, or with one class only, is left out. So are source rows that are copies of target rows, or share a
     given group with target rows of the test.
 
-    Args:
-        place: The target's place; it may hold no labels.
-        seed: Decides the target's split.
-        per_class: Labeled target rows to keep of each class; all when None, none when 0.
-        pool: Keep the other target rows as unlabeled ones.
-        sources: Places of sources.
-        target: Domains of the target's place that are the target; its others are sources, too.
-
-    Returns:
-        The task. Its labeled rows may be none.
-
-    Raises:
-        DataError: A place cannot be used, or nothing is left to learn from.
-        PlanError: `per_class` is negative, or there is a pool without it.
+    Raises `DataError` where a place cannot be used or nothing is left to learn from.
     """
     if per_class is not None and per_class < 0:
         raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
@@ -85,7 +73,14 @@ def task_with_sources(
 
 
 class _Joined:
-    """The rows of a target and of its sources, with one set of class names."""
+    """The rows of a target and of its sources, with the class names of all places aligned.
+
+    Attributes:
+        labels: The common class name of each target row; None where it has none.
+        renamed: By source, the common class name of each class name of its own.
+        copy_groups: By source, the group of copies of each row, int64 [row], numbered across all sources.
+        group_numbers: The task's number of each given group, by place and name, and of each group of copies.
+    """
 
     def __init__(self, rows: Cleaned, sources: list[SourceRows], place: str) -> None:
         self.rows = rows
@@ -94,21 +89,21 @@ class _Joined:
         given = {name for name in rows.listing.labels if name is not None}
         own, *theirs = aligned([given, *(source.class_names for source in sources)])
         self.labels = [None if name is None else own[name] for name in rows.listing.labels]
-        self.kin: dict[str, Integers] = {}
+        self.copy_groups: dict[str, Integers] = {}
         self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.listing.groups) if name}
         self.renamed = {source.name: names for source, names in zip(sources, theirs, strict=True)}
 
     def parts(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
-        """Who of the target goes where; validation rows are learned from where no others have labels."""
+        """The split of the target rows; validation rows become training rows where no others have labels."""
         if per_class != 0:
             self._leave_out_tiny()
         names = natural_order({name for name in self.labels if name is not None})
-        labels = self.numbered(names)
+        labels = labels_of(self.labels, names)
         parts = split_assignment(self.rows, labels, len(names), seed, per_class, pool or per_class == 0)
         if per_class == 0:
             parts.unlabeled, parts.validation = parts.unlabeled | parts.validation, np.zeros_like(parts.validation)
             hidden = parts.unlabeled & (labels != UNLABELED)
-            self.rows.findings.append(noted.target_labels_hidden(int(hidden.sum()), int(parts.test.sum())))
+            self.rows.findings.append(findings.target_labels_hidden(int(hidden.sum()), int(parts.test.sum())))
         if not parts.train.any():
             parts.train, parts.validation = parts.validation, parts.train
         remove_used(self.rows, parts)
@@ -122,22 +117,13 @@ class _Joined:
         return parts
 
     def _leave_out_tiny(self) -> None:
-        """Classes that one target row shows, and no source, cannot be both learned and checked."""
+        """Leave out classes that one target row shows and no source: they cannot be both learned and checked."""
         elsewhere = {name for names in self.renamed.values() for name in names.values()}
-        learn = np.flatnonzero(self.rows.in_split("", "train"))
-        counts: dict[str, int] = {}
-        for row in learn:
-            name = self.labels[row]
-            if name is not None and name not in elsewhere:
-                counts[name] = counts.get(name, 0) + 1
+        shown = (self.labels[row] for row in np.flatnonzero(self.rows.in_split("", "train")))
+        counts = Counter(name for name in shown if name is not None and name not in elsewhere)
         tiny = natural_order({name for name, count in counts.items() if count < LEAST_PER_CLASS})
         if tiny:
             leave_out_tiny(self.rows, tiny)
-
-    def numbered(self, classes: tuple[str, ...]) -> Integers:
-        """The label of each target row; -1 where it has none or one that is not among the classes."""
-        index = {name: label for label, name in enumerate(classes)}
-        return np.array([UNLABELED if name is None else index.get(name, UNLABELED) for name in self.labels], np.int64)
 
     def readable(self, parts: SplitAssignment) -> set[str]:
         """The classes of target rows whose labels may be read."""
@@ -148,7 +134,7 @@ class _Joined:
         return {self.renamed[source.name][name] for name in source.class_names}
 
     def usable_sources(self, parts: SplitAssignment) -> list[SourceRows]:
-        """The sources that can teach, without rows that stand in the target, too; the findings say what is left out."""
+        """The sources that can be learned from, without rows that are in the target, too; findings say what is left out."""
         readable = self.readable(parts)
         kept = []
         for source in self.sources:
@@ -157,11 +143,11 @@ class _Joined:
         for source in self.sources:
             names = natural_order(self.names_of(source))
             if len(names) < 2:
-                self.rows.findings.append(noted.one_class_source(source.name, names))
+                self.rows.findings.append(findings.one_class_source(source.name, names))
             elif readable and not readable & set(names):
-                self.rows.findings.append(noted.no_common_class(source.name, names, natural_order(readable)))
+                self.rows.findings.append(findings.no_common_class(source.name, names, natural_order(readable)))
             else:
-                self.rows.findings += [noted.of_source(source.name, finding) for finding in source.rows.findings]
+                self.rows.findings += [findings.of_source(source.name, finding) for finding in source.rows.findings]
                 kept.append(source)
         if not kept and len(readable) < 2:
             why = " ".join(one.title for one in self.rows.findings if one.code in {"one-class-source", "no-common-class"})
@@ -177,27 +163,27 @@ class _Joined:
         source.rows.usable &= ~(copies | tested)
         if (copies | tested).any():
             names = source.rows.names(np.flatnonzero(copies | tested))
-            self.rows.findings.append(noted.domain_leak(source.name, names, int(copies.sum()), int(tested.sum())))
+            self.rows.findings.append(findings.domain_leak(source.name, names, int(copies.sum()), int(tested.sum())))
 
     def _leave_out_repeated(self) -> None:
-        """Sources check one another, which copies of one picture cannot do."""
+        """Leave out copies of rows of earlier sources: sources are compared with one another, and a copy would confirm itself."""
         shared = shared_rows(self.sources, [self._common_names(source) for source in self.sources])
         for source, found in zip(self.sources, shared, strict=True):
             source.rows.usable[found.copies] = False
-            self.kin[source.name] = found.kin
+            self.copy_groups[source.name] = found.copy_groups
             if len(found.copies):
                 names = source.rows.names(found.copies)
-                self.rows.findings.append(noted.repeated_in_sources(source.name, names, len(found.copies)))
+                self.rows.findings.append(findings.repeated_in_sources(source.name, names, len(found.copies)))
             if len(found.contradictory):
                 names = source.rows.names(found.contradictory)
-                self.rows.findings.append(noted.contradictory_sources(source.name, names, len(found.contradictory)))
+                self.rows.findings.append(findings.contradictory_sources(source.name, names, len(found.contradictory)))
 
     def _common_names(self, source: SourceRows) -> list[str | None]:
         renamed = self.renamed[source.name]
         return [None if name is None else renamed.get(name, name) for name in source.rows.listing.labels]
 
     def classes(self, parts: SplitAssignment, kept: list[SourceRows]) -> tuple[str, ...]:
-        """The class names that target labels and sources show together."""
+        """The class names that readable target labels and sources show together."""
         shown = self.readable(parts).union(*(self.names_of(source) for source in kept))
         unknown = np.array([row for row in np.flatnonzero(parts.test) if self.labels[row] not in shown], np.int64)
         names = natural_order({str(self.labels[row]) for row in unknown})
@@ -207,10 +193,10 @@ class _Joined:
                 "no class in common. Name the classes alike, or give another source."
             )
         if len(unknown):
-            self.rows.findings.append(noted.unknown_classes(names, self.rows.names(unknown), len(unknown)))
+            self.rows.findings.append(findings.unknown_classes(names, self.rows.names(unknown), len(unknown)))
         merged = {one: common for names in self.renamed.values() for one, common in names.items() if one != common}
         if merged:
-            self.rows.findings.append(noted.class_names_merged(merged))
+            self.rows.findings.append(findings.class_names_merged(merged))
         return natural_order(shown)
 
     def source_set(self, source: SourceRows, classes: tuple[str, ...], first_group: int) -> ImageSet:
@@ -218,18 +204,16 @@ class _Joined:
 
         A group that is given in one place has one number in all its domains, and so have copies of one picture in all sources.
         """
-        index = {name: label for label, name in enumerate(classes)}
-        names = {own: index.get(common, UNLABELED) for own, common in self.renamed[source.name].items()}
-        labels = np.array([names.get(str(name), UNLABELED) for name in source.rows.listing.labels], np.int64)
+        labels = labels_of((self.renamed[source.name].get(str(name)) for name in source.rows.listing.labels), classes)
         made = image_set(source.rows, classes, labels, source.rows.usable)
         renamed = replace(made, groups=self._groups(source, first_group), domains=(source.name,) * len(made))
         return renamed.with_content_keys(made.content_keys)
 
     def _groups(self, source: SourceRows, first_group: int) -> Integers:
         rows, groups = np.flatnonzero(source.rows.usable), source.rows.groups
-        given, kin = source.rows.listing.groups, self.kin[source.name]
+        given, copies = source.rows.listing.groups, self.copy_groups[source.name]
         named = [(int(groups[row]), (source.place, given[row])) for row in rows if given[row]]
-        named += [(int(groups[row]), (OF_COPIES, str(kin[row]))) for row in rows]
+        named += [(int(groups[row]), (OF_COPIES, str(copies[row]))) for row in rows]
         shared: dict[int, int] = {}
         for group, name in named:
             if name in self.group_numbers:
@@ -240,24 +224,19 @@ class _Joined:
 
 
 def _task(found: _Joined, parts: SplitAssignment, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> Task:
-    rows, labels = found.rows, found.numbered(classes)
+    rows, labels = found.rows, labels_of(found.labels, classes)
     if (parts.test | parts.train | parts.validation).any():
         report_untested(rows, classes, labels, parts.test)
     else:
-        rows.findings.append(noted.target_without_test(int(parts.unlabeled.sum())))
+        rows.findings.append(findings.target_without_test(int(parts.unlabeled.sum())))
     task = task_of(rows, classes, labels, parts, found.place, seed, parts.train | parts.unlabeled)
     return replace(task, source=_source(found, classes, kept))
 
 
 def only_sources(task: Task, names: Collection[str]) -> Task:
-    """The task as it is without the other sources: classes that only those show are gone, too.
+    """The task with these source domains alone, and without the classes that only other sources show.
 
-    Args:
-        task: With sources.
-        names: Of the domains to keep; none makes a task without a source.
-
-    Returns:
-        The task; test rows of a class that is gone have no label any more, and a test of such rows alone is no test.
+    Test rows of a class that is gone lose their label; where no test row keeps one, there is no test.
     """
     if not task.source:
         return task
@@ -265,7 +244,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     shown = np.flatnonzero(task.labeled.class_counts + kept.class_counts)
     if len(kept) == len(task.source) or not len(shown):
         return task if len(kept) else replace(task, source=None)
-    number = np.full(task.num_classes + 1, UNLABELED, np.int64)  # the last place is that of -1
+    number = np.full(task.num_classes + 1, UNLABELED, np.int64)  # the last entry is that of -1
     number[shown] = np.arange(len(shown))
     classes = tuple(task.classes[label] for label in shown)
 
@@ -287,7 +266,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
 
 
 def with_stand_in(task: Task) -> Task:
-    """The same task; where fewer than two classes have target labels, the source's rows stand in for the training rows."""
+    """The same task; where fewer than two classes have target labels, the training rows are those of the source."""
     if task.source and int((task.labeled.class_counts > 0).sum()) < 2:
         return replace(task, train=task.source, validation=None)
     return task
