@@ -32,14 +32,18 @@ if TYPE_CHECKING:
     from headstart.planning.plan import Plan
     from headstart.runs.run import Run, list_runs
     from headstart.workflows.adjust import adjust
+    from headstart.workflows.cache import cache
     from headstart.workflows.compare import compare
+    from headstart.workflows.datasets import datasets
     from headstart.workflows.decide import decide
+    from headstart.workflows.embed import embed
     from headstart.workflows.enroll import enroll
     from headstart.workflows.evaluate import evaluate
     from headstart.workflows.extend import extend
     from headstart.workflows.fit import fit
     from headstart.workflows.inspect import inspect
     from headstart.workflows.label import label
+    from headstart.workflows.models import models
     from headstart.workflows.predict import predict
     from headstart.workflows.pretrain import pretrain
     from headstart.workflows.rank import rank
@@ -49,8 +53,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "adjust", "compare", "decide", "enroll", "evaluate", "extend", "fit", "inspect", "label", "predict", "pretrain", "rank",
-    "run", "search",
+    "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label",
+    "models", "predict", "pretrain", "rank", "run", "search",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -70,9 +74,9 @@ _MODULES = {
 """The module of each public name."""
 
 __all__ = [
-    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "compare",
-    "decide", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "predict", "pretrain",
-    "pretrained", "rank", "read_task", "run", "search",
+    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "cache",
+    "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
+    "load_backbone", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "run", "search",
 ]  # fmt: skip
 
 

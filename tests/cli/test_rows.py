@@ -9,8 +9,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.cli._rows import image_paths, print_rows, write_rows
-from headstart.core.errors import DataError, ExportError
+from headstart.cli._rows import paths_from, print_rows, write_rows
+from headstart.core.errors import ExportError
 
 ROWS = [
     {"path": "a b.png", "label": "cat", "probability": 0.75, "probs": {"cat": 0.75, "dög": 0.25}},
@@ -18,33 +18,9 @@ ROWS = [
 ]
 
 
-def test_folders_are_walked_and_files_are_kept_whatever_they_are(tmp_path):
-    inside = tmp_path / "folder" / "deeper"
-    inside.mkdir(parents=True)
-    for name in ("b.PNG", "a.jpg", "notes.txt"):
-        (inside / name).touch()
-    assert image_paths([str(tmp_path / "folder"), "absent.txt"]) == [
-        inside / "a.jpg",
-        inside / "b.PNG",
-        *image_paths(["absent.txt"]),
-    ]
-
-
-def test_a_dash_reads_paths_from_stdin(monkeypatch):
+def test_a_dash_stands_for_the_paths_on_stdin(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("one.png\n\ntwo words.png\r\n"))
-    assert [str(path) for path in image_paths(["-"])] == ["one.png", "two words.png"]
-
-
-def test_a_folder_on_stdin_is_walked(monkeypatch, tmp_path):
-    (tmp_path / "a.png").touch()
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path}\n"))
-    assert image_paths(["-"]) == [tmp_path / "a.png"]
-
-
-def test_no_images_at_all_is_an_error(tmp_path):
-    with pytest.raises(DataError) as caught:
-        image_paths([str(tmp_path)])
-    assert str(caught.value).startswith(f"No images in {tmp_path}. Looked for .bmp, ")
+    assert paths_from(["first", "-"]) == ["first", "one.png", "two words.png"]
 
 
 def test_json_rows_are_one_object_a_line(capsys):

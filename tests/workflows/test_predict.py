@@ -12,6 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+import headstart
+from headstart.data.images import FileImages, ImageSet
+from headstart.methods.test_time import adapted_at_test_time
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
 from headstart.workflows.fit import forgotten_by
@@ -202,3 +205,39 @@ def test_a_share_that_is_none_is_told_and_one_too_fine_as_well(shades, headstart
 def test_a_file_of_answers_counts_the_unknown_ones(shades, headstart_command):
     answer = headstart_command("predict", "judging", stamped(shades / "odd.png", 1), "-o", "out.csv")
     assert answer.err == "out.csv: 0 labeled, 1 unknown, 0 unreadable\n"
+
+
+def test_a_run_predicts_paths_and_folders_as_promised(shades):
+    run = headstart.Run.load("judging")
+    rows = run.predict("train")
+    assert len(rows) == 30
+    (one,), (again,) = run.predict([rows[3]["path"]]), headstart.predict("judging", rows[3]["path"])
+    assert one == again
+    assert (one["path"], one["label"]) == (rows[3]["path"], rows[3]["label"])
+
+
+def test_a_model_without_batch_normalization_is_not_adapted_at_test_time(shades, headstart_command):
+    odd = stamped(shades / "odd.png", 2)
+    answer = headstart_command("predict", "judging", "train", "--adapt", "batch_norm")
+    assert (answer.code, answer.out) == (2, "")
+    assert "normaliz" in answer.err
+    answer = headstart_command("predict", "judging", odd, "--adapt", "tnt")
+    assert answer.err == 'error: "tnt" is nothing that is done at test time. Did you mean "tent"? Known: batch_norm, tent.\n'
+    answer = headstart_command("predict", "judging", odd, "--adapt", "tent", "--refuse", "0.1")
+    assert answer.err == (
+        "error: --refuse compares images with those that the network was fitted on, and --adapt changes the network. "
+        "Leave one out.\n"
+    )
+
+
+def test_images_are_predicted_by_a_model_adapted_to_them(source, headstart_command):
+    places = sorted(map(str, (source / "two").rglob("*.png")))
+    answer = headstart_command("predict", "source", "two", "--adapt", "batch_norm", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    rows = [json.loads(line) for line in answer.out.splitlines()]
+    assert [row["path"] for row in rows] == [str(Path(place).relative_to(source)) for place in places]
+    run = Run.load("source")
+    images = ImageSet(FileImages(tuple(map(Path, places))), run.model.classes, np.full(len(places), -1), np.arange(len(places)))
+    adapted = adapted_at_test_time(run.model, images, "batch_norm").predict(images)
+    np.testing.assert_allclose([list(row["probs"].values()) for row in rows], adapted.probs)
+    assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs"}

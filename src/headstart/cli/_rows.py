@@ -1,4 +1,4 @@
-"""Predictions as rows: which files, and how the rows are printed or written."""
+"""Predictions as rows: which paths, and how the rows are printed or written."""
 
 from __future__ import annotations
 
@@ -13,38 +13,19 @@ from typing import Any
 import typer
 
 from headstart.cli._printing import plain, show, table
-from headstart.core.errors import DataError, ExportError
+from headstart.core.errors import ExportError
 from headstart.core.records import write_atomically
-from headstart.data.decoding import IMAGE_SUFFIXES
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 
 
-def image_paths(words: Sequence[str]) -> list[Path]:
-    """The files that the words name.
-
-    Args:
-        words: Files, kept whatever they are; folders, walked for images; "-" for more words, one a line, on stdin.
-
-    Returns:
-        Paths; those from one folder in alphabetical order.
-
-    Raises:
-        DataError: No image is among them.
-    """
-    named: list[str] = []
-    for word in words:
-        named.extend([line.rstrip("\r\n") for line in sys.stdin if line.strip()] if word == "-" else [word])
-    paths: list[Path] = []
-    for path in map(Path, named):
-        paths.extend(_walked(path) if path.is_dir() else [path])
-    if not paths:
-        raise DataError(f"No images in {', '.join(words)}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return paths
-
-
-def _walked(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+def paths_from(words: Sequence[str]) -> list[str]:
+    """The paths, with "-" replaced by those on stdin, one a line."""
+    return [
+        path
+        for word in words
+        for path in ([line.rstrip("\r\n") for line in sys.stdin if line.strip()] if word == "-" else [word])
+    ]
 
 
 def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:

@@ -25,21 +25,9 @@ def cache(
 ) -> None:
     """Show what is remembered of pictures between runs, or delete it; nothing in it is needed, it only saves time."""
     from headstart.cli._printing import print_json, show
-    from headstart.core.errors import PlanError
-    from headstart.core.folders import bytes_from, cache_folder, cache_limit_bytes
-    from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
+    from headstart.workflows.cache import cache as cache_of
 
-    if clear and keep is not None:
-        raise PlanError("--clear deletes all of the cache, and --keep leaves some. Choose one of them.")
-    freed = clear_cache() if clear else shrink_cache(bytes_from(keep, "--keep")) if keep is not None else 0
-    entries = [entry.to_dict() for entry in cache_contents()]
-    contents = {
-        "folder": str(cache_folder()),
-        "limit_bytes": cache_limit_bytes(),
-        "size_bytes": sum(entry["size_bytes"] for entry in entries),
-        "freed_bytes": freed,
-        "entries": entries,
-    }
+    contents = cache_of(clear=clear, keep=keep)
     if as_json:
         print_json(contents)
         return

@@ -10,14 +10,11 @@ POSITION = 52
 def datasets(as_json: options.Json = False) -> None:
     """List the built-in sets, and the layouts in which your own data may lie."""
     from headstart.cli._printing import plain, print_json, show, table
-    from headstart.data.built_in import built_in_names
-    from headstart.data.readers import READERS
+    from headstart.workflows.datasets import datasets as known_datasets
 
-    built_in = built_in_names()
-    layouts = {name: reader.summary for name, reader in READERS.all().items()}
+    known = known_datasets()
     if as_json:
-        print_json({"built_in": built_in, "layouts": layouts})
+        print_json(known)
         return
-    named = [(plain(name, "bold"), plain(line)) for name, line in built_in.items()]
-    read = [(plain(name, "bold"), plain(line)) for name, line in layouts.items()]
+    named, read = ([(plain(name, "bold"), plain(line)) for name, line in lines.items()] for lines in known.values())
     show(table(("name", "built-in set"), named), "", table(("reader", "your own data"), read))

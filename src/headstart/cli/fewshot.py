@@ -43,12 +43,12 @@ def enroll(
 ) -> None:
     """Add a class; the first one makes the gallery. Files that cannot be read are left out, with exit code 1."""
     from headstart.cli._printing import print_json
-    from headstart.cli._rows import image_paths
+    from headstart.cli._rows import paths_from
     from headstart.workflows.enroll import enroll as enroll_class
 
     is_new = not (gallery / "gallery.json").exists()
     opened, left_out = enroll_class(
-        gallery, name, image_paths(images), pretrained=pretrained, source=source, method=method, seed=seed
+        gallery, name, paths_from(images), pretrained=pretrained, source=source, method=method, seed=seed
     )
     if is_new:
         _tell(opened.ground.card.sentence)
@@ -105,10 +105,11 @@ def predict(
 ) -> None:
     """Recognize images, or say that they are none of the classes; exit code 1 where files cannot be read."""
     from headstart.cli._printing import show, table
-    from headstart.cli._rows import image_paths, print_rows
+    from headstart.cli._rows import paths_from, print_rows
     from headstart.gallery import Gallery
+    from headstart.runs.predicting import image_files
 
-    rows = Gallery.open(gallery).predict(image_paths(paths))
+    rows = Gallery.open(gallery).predict(image_files(paths_from(paths)))
     if as_json:
         print_rows(rows, as_json)
     else:

@@ -20,17 +20,13 @@ def models(
     as_json: options.Json = False,
 ) -> None:
     """List the pretrained models; any other timm or torchvision classifier works by its name too."""
-    from headstart.backbones.catalog import pretrained
     from headstart.cli._printing import plain, print_json, show, table
-    from headstart.core.errors import PlanError
+    from headstart.workflows.models import models as known_models
 
-    cards = pretrained(license=license_name, provider=provider)
+    cards = known_models(license=license_name, provider=provider)
     if as_json:
         print_json([card.to_dict() for card in cards])
         return
-    if not cards:
-        known = sorted({card.license for card in pretrained(provider=provider)})
-        raise PlanError(f'"{license_name}" is the license of no model here. Known: permissive, {", ".join(known)}.')
     rows = [
         (
             plain(card.name, "bold" if card.available else "dim"),

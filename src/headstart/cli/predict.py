@@ -19,7 +19,9 @@ def predict(
     run: options.RunFolder,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Images, folders of images, or - for paths on stdin.", show_default=False),
+        typer.Argument(
+            metavar="PATH...", help="Images, folders, files of embeddings, or - for paths on stdin.", show_default=False
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -34,6 +36,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Adapt the model to these images first: batch_norm or tent. Needs many images of all classes.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Label new images; those that look like none of the model's classes are unknown.
@@ -42,20 +52,21 @@ def predict(
 
     Files that cannot be read give a row with the error, and exit code 1.
     """
-    from headstart.cli._rows import check_format, image_paths, keep_rows, print_rows
+    from headstart.cli._rows import check_format, keep_rows, paths_from, print_rows
     from headstart.runs.run import Run
 
     if out:
         check_format(out)
     finished = Run.load(run)
-    rows = finished.predict(image_paths(paths), refuse)
+    rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
     unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
     if as_json or not out:
         print_rows(rows, as_json)
     if out:
         keep_rows(out, rows, printed=as_json)
         typer.echo(f"{out}: {len(rows) - unread - refused:,} labeled, {refused:,} unknown, {unread:,} unreadable", err=True)
-    tell_judging(finished.model, refuse)
+    if not adapt:
+        tell_judging(finished.model, refuse)
     if unread:
         raise typer.Exit(1)
 

@@ -23,7 +23,10 @@ def run(
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
-    """Inspect, rank, decide, fit, evaluate and report.
+    """Make a classifier from a folder of images: inspect, rank, decide, fit, evaluate and report.
+
+    All pretrained models whose weights are here are ranked, unless --pretrained names some. Folds of the labels decide whether to
+    transfer or to train from scratch, from what and how; test images are opened by the final evaluation alone.
 
     Interrupted at any point, the same command goes on where it stopped.
     """

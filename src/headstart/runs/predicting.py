@@ -1,4 +1,4 @@
-"""Predictions of a model for new files, one row a file."""
+"""Predictions of a model for new files, one row an image."""
 
 from __future__ import annotations
 
@@ -8,54 +8,109 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED
-from headstart.data.images import FileImages, ImageSet
+from headstart.data.decoding import IMAGE_SUFFIXES
+from headstart.data.images import FileImages, Images, ImageSet
+from headstart.data.readers.embeddings import Embeddings
 from headstart.data.scan import scan
 from headstart.methods.model import CANNOT_JUDGE, Model
+from headstart.methods.test_time import TestTime, adapted_at_test_time
 
 USUAL_REFUSAL = 0.05
 """Share of images of known classes that are refused by default: the usual level of a test."""
 
 
+def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files that paths name.
+
+    Args:
+        paths: Files, kept whatever they are, and folders, walked for images.
+
+    Returns:
+        Paths; those from one folder in alphabetical order.
+
+    Raises:
+        DataError: No image is among them.
+    """
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]
+    if not files:
+        raise DataError(f"No images in {', '.join(map(str, given))}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return files
+
+
+def _walked(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
 def predict_files(
-    model: Model, paths: Sequence[str | Path], refuse: float | None = None, origin: str = ""
+    model: Model,
+    paths: str | Path | Sequence[str | Path],
+    refuse: float | None = None,
+    adapt: TestTime | None = None,
+    origin: str = "",
 ) -> list[dict[str, Any]]:
-    """One row a file: its path with label, probability and all probabilities, or with the error that kept it from being read.
+    """One row an image; see `headstart.predict`, whose arguments these are.
 
     Args:
         model: What predicts.
-        paths: Image files.
-        refuse: Share of images of known classes that may be refused, 0 for none; None for a twentieth if the model can judge.
+        paths: Image files and folders; files of embeddings for a model of embeddings.
+        refuse: Share of images of known classes that may be refused.
+        adapt: How the model is adapted to the images first.
         origin: The model's run folder, for messages.
 
     Returns:
-        See `headstart.predict`.
+        The rows.
 
     Raises:
-        PlanError: `refuse` is no share.
-        DataError: The model cannot judge familiarity, and it is to refuse.
+        PlanError: `refuse` is no share, or the model cannot be adapted.
+        DataError: There is no image, or the model cannot judge familiarity, and it is to refuse.
     """
     if refuse is not None and not 0.0 <= refuse < 1.0:
         raise PlanError(f"refuse = {refuse:g} is not a share of images. Give 0 or more, and less than 1.")
+    if refuse and adapt:
+        raise PlanError(
+            "--refuse compares images with those that the network was fitted on, and --adapt changes the network. Leave one out."
+        )
     if refuse and model.witness is None:
         raise DataError(f"{origin}: {CANNOT_JUDGE}")
-    images = FileImages(tuple(map(Path, paths)))
+    share = USUAL_REFUSAL if refuse is None else refuse
+    if not provider_of(model.backbone.card).takes_pictures:
+        given = [paths] if isinstance(paths, str | Path) else paths
+        return [row for path in given for row in _rows_of_vectors(model, str(path), share, adapt)]
+    files = image_files(paths)
+    images = FileImages(tuple(files))
     problems = scan(images).problems
     readable = np.flatnonzero([not problem for problem in problems])
-    rows: list[dict[str, Any]] = [{"path": str(path), "error": problem} for path, problem in zip(paths, problems, strict=True)]
-    if len(readable):
-        unlabeled = np.full(len(readable), UNLABELED, np.int64)
-        shown = ImageSet(images.take(readable), model.classes, unlabeled, np.arange(len(readable)))
-        answers = _answers(model.judged(shown), USUAL_REFUSAL if refuse is None else refuse)
-        for row, answer in zip(readable.tolist(), answers, strict=True):
-            rows[row] = {"path": str(paths[row]), **answer}
+    rows: list[dict[str, Any]] = [{"path": str(path), "error": problem} for path, problem in zip(files, problems, strict=True)]
+    answers = _answers(model, images.take(readable), share, adapt)
+    for row, answer in zip(readable.tolist(), answers, strict=True):
+        rows[row] = {"path": str(files[row]), **answer}
     return rows
 
 
-def _answers(predictions: Predictions, refuse: float) -> Iterator[dict[str, Any]]:
+def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | None) -> list[dict[str, Any]]:
+    """The rows of one file of embeddings, named by file and position; one row with the error where it cannot be read."""
+    reader = Embeddings()
+    if not reader.recognizes(path):
+        told = f"{path}: holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
+        return [{"path": path, "error": told}]
+    try:
+        images = reader.read_unsorted(path).images
+    except DataError as error:
+        return [{"path": path, "error": str(error)}]
+    return [{"path": f"{path}[{row}]", **answer} for row, answer in enumerate(_answers(model, images, refuse, adapt))]
+
+
+def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None) -> Iterator[dict[str, Any]]:
     """What is said of each image; the most probable class is named where the image is refused, too."""
+    if not len(images):
+        return
+    shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))
+    predictions: Predictions = (adapted_at_test_time(model, shown, adapt) if adapt else model).judged(shown)
     for row, probs in enumerate(predictions.probs):
         best = int(probs.argmax())
         nearest = predictions.classes[best]

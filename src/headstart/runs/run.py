@@ -21,6 +21,7 @@ from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods.model import Model
+from headstart.methods.test_time import TestTime
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan
@@ -228,9 +229,11 @@ class Run:
             "seconds": self.seconds,
         }
 
-    def predict(self, paths: str | Path | Sequence[str | Path], refuse: float | None = None) -> list[dict[str, Any]]:
-        """One row an image file, with its label and probabilities or the error; see `headstart.predict`."""
-        return predict_files(self.model, [paths] if isinstance(paths, str | Path) else paths, refuse, str(self.folder))
+    def predict(
+        self, paths: str | Path | Sequence[str | Path], refuse: float | None = None, adapt: TestTime | None = None
+    ) -> list[dict[str, Any]]:
+        """One row an image, with its label and probabilities or the error; see `headstart.predict`."""
+        return predict_files(self.model, paths, refuse, adapt, str(self.folder))
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:

@@ -9,6 +9,7 @@ from typing import Any
 from headstart.core.errors import PlanError
 from headstart.gallery import Gallery
 from headstart.gallery.gallery import looked_at
+from headstart.runs.predicting import image_files
 
 
 def enroll(
@@ -26,7 +27,7 @@ def enroll(
     Args:
         gallery: The gallery's folder; made if there is none.
         name: Of the class.
-        images: Image files of the class.
+        images: Image files of the class, and folders of such.
         pretrained: Backbone of a new gallery.
         source: Many other classes: a new gallery meta-trains on them if that pays.
         method: Meta-train a new gallery by this method.
@@ -40,7 +41,7 @@ def enroll(
         PlanError: The gallery is there, and was made otherwise than the arguments say.
     """
     folder = Path(gallery)
-    paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
+    paths = image_files(images)
     looked_at({name: paths})
     if (folder / "gallery.json").exists():
         opened = Gallery.open(folder)

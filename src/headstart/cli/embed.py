@@ -1,0 +1,36 @@
+"""`headstart embed`: features of images in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli import _options as options
+
+POSITION = 21
+
+
+def embed(
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .npz or .parquet file.", show_default=False)],
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What looks at the images. [dim]\\[the first that is here][/dim]", show_default=False),
+    ] = None,
+    pixels: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Side of the input square; by default as suits the images.", show_default=False),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write what a pretrained model sees in images; every command reads the file in place of the images."""
+    from headstart.cli._printing import print_json
+    from headstart.workflows.embed import embed as embed_images
+
+    num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels)
+    if as_json:
+        print_json({"file": str(out), "num_images": num_rows})
+    else:
+        typer.echo(f"{out}: {num_rows:,} images. Next: headstart run {out}")

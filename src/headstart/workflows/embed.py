@@ -1,0 +1,89 @@
+"""Embed: the features of images, in a file that is data again: every command reads it in place of the images."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headstart.backbones.catalog import card_of, packaged
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import DataError, ExportError
+from headstart.core.progress import stage
+from headstart.core.records import write_atomically
+from headstart.core.types import UNLABELED, Floats
+from headstart.data.cleaning import Cleaned, cleaned
+from headstart.data.images import ImageSet
+from headstart.data.sources.pretraining import source_listing
+from headstart.features.extract import features_of
+from headstart.planning.input_size import side_for
+
+FORMATS = (".npz", ".parquet")
+
+
+def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, pixels: int | None = None) -> int:
+    """Write what a pretrained model sees in images, with their labels, splits, groups and domains.
+
+    Rows are the images that a task would use: unreadable and contradictory ones are left out, and copies of one image are one
+    group, so that no split parts them. The features are those of the last stage, before the classifier.
+
+    Args:
+        data: A path or a built-in name, with or without labels.
+        out: A file that ends in .npz or .parquet.
+        pretrained: Name of the model; None for the first that is packaged.
+        pixels: Side of the input square; None for the one that suits the images.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        DataError: The data cannot be used, or are feature vectors already.
+        PretrainedError: The model cannot be had.
+        ExportError: The name ends otherwise, or the file cannot be written.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in FORMATS:
+        raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(FORMATS)}.')
+    card = card_of(pretrained or packaged()[0].name)
+    with stage("reading the data"):
+        rows = cleaned(source_listing(str(data)).in_name_order())
+    kept = np.flatnonzero(rows.usable)
+    if rows.listing.images.embedded or not len(kept):
+        held = "feature vectors already" if rows.listing.images.embedded else "no readable image"
+        raise DataError(f"{data} holds {held}. Name images.")
+    native = int(np.median(rows.scan.shorter_sides[kept]))
+    backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
+    images = ImageSet(rows.listing.images.take(kept), (), np.full(len(kept), UNLABELED, np.int64), rows.groups[kept])
+    with stage("embedding"):
+        features = np.asarray(features_of(images, backbone).penultimate, np.float32)
+    write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, kept.tolist())))
+    return len(kept)
+
+
+def _columns(rows: Cleaned, kept: list[int]) -> dict[str, list[str]]:
+    """What is known of each row, as text; columns that say nothing are left out, but for the labels."""
+    listing, sizes = rows.listing, Counter(rows.groups[kept].tolist())
+    columns = {
+        "labels": [listing.labels[row] or "" for row in kept],
+        "split": [listing.splits[row] for row in kept],
+        "group": [f"g{rows.groups[row]}" if sizes[int(rows.groups[row])] > 1 else "" for row in kept],
+        "domain": [listing.domains[row] for row in kept],
+    }
+    return {name: values for name, values in columns.items() if name == "labels" or any(values)}
+
+
+def _file(suffix: str, features: Floats, columns: dict[str, list[str]]) -> bytes:
+    """The content of the file."""
+    stream = io.BytesIO()
+    if suffix == ".npz":
+        arrays: dict[str, Any] = {name: np.array(values) for name, values in columns.items()}
+        np.savez(stream, features=features, **arrays)
+    else:
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
+        pq.write_table(pa.table({"features": vectors, **columns}), stream)
+    return stream.getvalue()

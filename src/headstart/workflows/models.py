@@ -1,0 +1,27 @@
+"""Models: what can be transferred from."""
+
+from __future__ import annotations
+
+from headstart.backbones.catalog import pretrained
+from headstart.backbones.pretrained import Pretrained
+from headstart.core.errors import PlanError
+
+
+def models(*, license: str | None = None, provider: str | None = None) -> list[Pretrained]:  # noqa: A002  the word users know
+    """The cards of all advertised models; other timm and torchvision classifiers work by their names too.
+
+    Args:
+        license: Keep these only: an SPDX identifier, or "permissive" for Apache, MIT, BSD and the like.
+        provider: Keep this provider's only.
+
+    Returns:
+        The cards.
+
+    Raises:
+        PlanError: No provider has that name, or no model that license.
+    """
+    cards = pretrained(license=license, provider=provider)
+    if not cards:
+        known = sorted({card.license for card in pretrained(provider=provider)})
+        raise PlanError(f'"{license}" is the license of no model here. Known: permissive, {", ".join(known)}.')
+    return cards
