@@ -7,16 +7,9 @@ from torch import Tensor
 
 
 def batch_spectral_penalization(features: Tensor, num_largest: int) -> Tensor:
-    """The sum of the largest squared singular values of a batch of features.
+    """The sum of the largest squared singular values, k in the paper, of a batch of features [batch, feature].
 
     Adversarial training lets few directions dominate, which are the easiest to align, and the others tell classes apart.
-
-    Args:
-        features: float [batch, feature].
-        num_largest: How many singular values are summed, k in the paper; all where there are fewer.
-
-    Returns:
-        The loss, float [].
 
     Reference: Chen et al., "Transferability vs. Discriminability: Batch Spectral Penalization for Adversarial Domain Adaptation",
         ICML 2019, section 4.

@@ -7,16 +7,9 @@ from torch import Tensor
 
 
 def batch_spectral_shrinkage(features: Tensor, num_smallest: int) -> Tensor:
-    """The sum of the smallest squared singular values of a batch of features.
+    """The sum of the smallest squared singular values, k in the paper, of a batch of features [batch, feature].
 
     Zero when the rows lie in a space of as many dimensions fewer, as where a row is repeated.
-
-    Args:
-        features: float [batch, feature].
-        num_smallest: How many singular values are summed, k in the paper; all where there are fewer.
-
-    Returns:
-        The loss, float [].
 
     Reference: Chen et al., "Catastrophic Forgetting Meets Negative Transfer", NeurIPS 2019, section 4.
     """

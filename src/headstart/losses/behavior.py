@@ -27,14 +27,9 @@ def behavior_distance(maps: Tensor, source_maps: Tensor, attention: Tensor) -> T
 
 
 def removal_losses(maps: Tensor, gradients: Tensor) -> Tensor:
-    """By how much a loss rises, to first order, when a channel of a map is set to zero.
+    """By how much a loss rises, to first order, when a channel of maps [batch, channel, place] is set to zero; float [channel].
 
-    Args:
-        maps: float [batch, channel, place].
-        gradients: Of the loss by the maps, of the same shape.
-
-    Returns:
-        float [channel]; exact where the loss is linear in the maps.
+    `gradients` are of the loss by the maps. Exact where the loss is linear in the maps.
 
     Reference: Molchanov et al., "Pruning Convolutional Neural Networks for Resource Efficient Inference", ICLR 2017,
         section 2.2.

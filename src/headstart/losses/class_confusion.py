@@ -7,16 +7,10 @@ from torch import Tensor
 
 
 def class_confusion(logits: Tensor, temperature: float) -> Tensor:
-    """The share of confused pairs of classes in a batch, sure rows counting more.
+    """The share of confused pairs of classes in a batch of logits [batch, class], sure rows counting more; below 1.
 
-    Zero when all predictions are sure; classes are balanced by normalization, so that predicting one class alone does not help.
-
-    Args:
-        logits: float [batch, class].
-        temperature: Divides them.
-
-    Returns:
-        The loss, float [], below 1.
+    The temperature divides the logits. Zero when all predictions are sure; classes are balanced by normalization, so that
+    predicting one class alone does not help.
 
     Reference: Jin et al., "Minimum Class Confusion for Versatile Domain Adaptation", ECCV 2020, section 3.
     """

@@ -6,14 +6,7 @@ from torch import Tensor
 
 
 def classifier_discrepancy(first: Tensor, second: Tensor) -> Tensor:
-    """Mean absolute difference of two classifiers' probabilities, over rows and classes.
-
-    Args:
-        first: Probabilities, float [batch, class].
-        second: Probabilities, float [batch, class].
-
-    Returns:
-        The loss, float [], at most 2 / class.
+    """Mean absolute difference of two classifiers' probabilities [batch, class], over rows and classes; at most 2 / class.
 
     Reference: Saito et al., "Maximum Classifier Discrepancy for Unsupervised Domain Adaptation", CVPR 2018, section 3.
     """

@@ -6,14 +6,7 @@ from torch import Tensor
 
 
 def squared_difference(probs: Tensor, targets: Tensor) -> Tensor:
-    """Mean over rows and classes of the squared difference of two predictions.
-
-    Args:
-        probs: Probabilities, float [batch, class].
-        targets: Probabilities, float [batch, class].
-
-    Returns:
-        The loss, float [], at most 2 / class.
+    """Mean over rows and classes of the squared difference of two predictions [batch, class]; at most 2 / class.
 
     Reference: Laine & Aila, "Temporal Ensembling for Semi-Supervised Learning", ICLR 2017, algorithm 1; Berthelot et al.,
         "MixMatch", NeurIPS 2019, eq. 4.

@@ -7,14 +7,9 @@ from torch.nn import functional
 
 
 def cosine_distance(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared distance between the rows after each is scaled to length 1: 2 - 2 cosine.
+    """Mean squared distance between the rows [batch, feature] after each is scaled to length 1: 2 - 2 cosine, in [0, 4].
 
-    Args:
-        predicted: float [batch, feature].
-        wanted: float [batch, feature]; detach it where it is a target.
-
-    Returns:
-        float [] in [0, 4].
+    Detach `wanted` where it is a target.
 
     Reference: Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020, eq. 2.
     """

@@ -7,16 +7,9 @@ from torch.nn import functional
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over the rows of the cross-entropy between targets and the softmax of the logits, in nats.
+    """Mean over the rows of the cross-entropy between targets and the softmax of the logits, both [batch, class], in nats.
 
     A row of targets that sums to w counts w times, and a row of zeros, which stands for an unknown label, counts nothing but is
     a row of the mean.
-
-    Args:
-        logits: float [batch, class].
-        targets: float [batch, class], not below zero.
-
-    Returns:
-        The loss, float [].
     """
     return -(targets * functional.log_softmax(logits, dim=1)).sum(dim=1).mean()

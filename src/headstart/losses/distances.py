@@ -7,14 +7,9 @@ from torch import Tensor
 
 
 def squared_distances(first: Tensor, second: Tensor) -> Tensor:
-    """Squared Euclidean distances, exact for near rows too.
+    """Squared Euclidean distances [first, second] of rows [first, feature] and [second, feature], exact for near rows too.
 
-    Args:
-        first: float [first, feature].
-        second: float [second, feature].
-
-    Returns:
-        float [first, second], with a gradient of 0 between equal rows.
+    The gradient between equal rows is 0.
     """
     # Not by way of a matrix product, in which near rows lose their digits.
     return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist").square()

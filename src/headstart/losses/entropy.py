@@ -7,15 +7,9 @@ from torch import Tensor
 
 
 def mean_entropy(logits: Tensor) -> Tensor:
-    """Mean over the rows of the entropy of the softmax, in nats.
+    """Mean over the rows of the entropy of the softmax of logits [batch, class], in nats, from 0 to log class.
 
     Minimized alone it is also lowest where all rows are of one class; see `information_maximization`.
-
-    Args:
-        logits: float [batch, class].
-
-    Returns:
-        The loss, float [], from 0 to log class.
 
     Reference: Grandvalet & Bengio, "Semi-supervised Learning by Entropy Minimization", NeurIPS 2004; Wang et al., "Tent",
         ICLR 2021, section 3.1.

@@ -8,14 +8,9 @@ from torch.nn import functional
 
 
 def prototypes(support: Tensor, targets: Tensor) -> Tensor:
-    """The mean support row of each class.
+    """The mean support row of each class, float [..., way, feature].
 
-    Args:
-        support: float [..., shot row, feature]; leading axes are episodes.
-        targets: float [..., shot row, way], one-hot.
-
-    Returns:
-        float [..., way, feature].
+    `support` is float [..., shot row, feature] with episodes as leading axes, `targets` float [..., shot row, way], one-hot.
 
     Reference: Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017, eq. 1.
     """
@@ -24,14 +19,7 @@ def prototypes(support: Tensor, targets: Tensor) -> Tensor:
 
 
 def distance_logits(query: Tensor, centers: Tensor) -> Tensor:
-    """Minus the squared distance of each query to each center.
-
-    Args:
-        query: float [..., query row, feature].
-        centers: float [..., way, feature].
-
-    Returns:
-        float [..., query row, way].
+    """Minus the squared distance of each query [..., query row, feature] to each center [..., way, feature].
 
     Reference: Snell, Swersky & Zemel, NeurIPS 2017, eq. 2 and section 2.7 (squared Euclidean distance).
     """
@@ -40,15 +28,7 @@ def distance_logits(query: Tensor, centers: Tensor) -> Tensor:
 
 
 def cosine_logits(query: Tensor, centers: Tensor, scale: Tensor | float) -> Tensor:
-    """The cosine of each query with each center, times a scale.
-
-    Args:
-        query: float [..., query row, feature].
-        centers: float [..., way, feature].
-        scale: Inverse temperature.
-
-    Returns:
-        float [..., query row, way].
+    """The cosine of each query [..., query row, feature] with each center [..., way, feature], times a scale.
 
     Reference: Chen et al., "Meta-Baseline: Exploring Simple Meta-Learning for Few-Shot Learning", ICCV 2021, eq. 3.
     """
@@ -57,17 +37,10 @@ def cosine_logits(query: Tensor, centers: Tensor, scale: Tensor | float) -> Tens
 
 
 def ridge_weights(support: Tensor, targets: Tensor, penalty: Tensor | float) -> Tensor:
-    """Ridge regression of targets on support rows, solved among the rows: X' (X X' + penalty I)^-1 Y.
+    """Ridge regression of targets on support rows, solved among the rows: X' (X X' + penalty I)^-1 Y, float [..., feature, way].
 
-    The side of the system is the number of support rows, however wide they are, and gradients flow through the solution.
-
-    Args:
-        support: float [..., shot row, feature].
-        targets: float [..., shot row, way].
-        penalty: Above 0.
-
-    Returns:
-        float [..., feature, way].
+    `support` is float [..., shot row, feature], `targets` float [..., shot row, way], and the penalty above 0. The side of the
+    system is the number of support rows, however wide they are, and gradients flow through the solution.
 
     Reference: Bertinetto et al., "Meta-learning with differentiable closed-form solvers", ICLR 2019, eqs. 4-5.
     """
@@ -78,13 +51,8 @@ def ridge_weights(support: Tensor, targets: Tensor, penalty: Tensor | float) -> 
 
 
 def episode_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of all queries of all episodes.
+    """Mean cross-entropy in nats of all queries of all episodes.
 
-    Args:
-        logits: float [episode, query row, way].
-        labels: int64 [query row], the same in every episode.
-
-    Returns:
-        The loss in nats, float [].
+    `logits` are float [episode, query row, way]; `labels`, int64 [query row], are the same in every episode.
     """
     return functional.cross_entropy(logits.flatten(0, -2), labels.repeat(logits[..., 0, 0].numel()))

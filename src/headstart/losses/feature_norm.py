@@ -11,13 +11,6 @@ def norm_gap(features: Tensor, step: float) -> Tensor:
 
     Features of large norm transfer better, the paper finds; each row's grows by itself.
 
-    Args:
-        features: float [batch, feature].
-        step: By how much lengths are to grow.
-
-    Returns:
-        The loss, float [].
-
     Reference: Xu et al., "Larger Norm More Transferable: An Adaptive Feature Norm Approach for Unsupervised Domain Adaptation",
         ICCV 2019, section 3 (stepwise).
     """

@@ -8,15 +8,9 @@ from torch import Tensor
 
 @torch.no_grad()
 def group_weights(weights: Tensor, losses: Tensor, step: float) -> Tensor:
-    """The weights times exp(step x loss), normalized: domains with large losses gain.
+    """The weights [domain] times exp(step x loss), normalized, without a gradient: domains with large losses gain.
 
-    Args:
-        weights: float [domain], summing to 1.
-        losses: float [domain].
-        step: How fast weights move, eta in the paper.
-
-    Returns:
-        float [domain], summing to 1, without a gradient.
+    `step` is how fast weights move, eta in the paper.
 
     Reference: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts", ICLR 2020, algorithm 1.
     """

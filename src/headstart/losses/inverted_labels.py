@@ -7,15 +7,9 @@ from torch.nn import functional
 
 
 def inverted_labels(target_scores: Tensor) -> Tensor:
-    """Mean of -log of the probability that a discriminator gives to target rows of being source rows.
+    """Mean of -log of the probability that a discriminator gives to target rows of being source rows, by its logits [target].
 
     Unlike the reversed gradient of the discriminator's loss it is steep where the discriminator is right.
-
-    Args:
-        target_scores: The discriminator's logits for source, float [target].
-
-    Returns:
-        The loss, float [], in nats.
 
     Reference: Tzeng et al., "Adversarial Discriminative Domain Adaptation", CVPR 2017, section 3.
     """

@@ -6,15 +6,9 @@ from torch import Tensor
 
 
 def masked_distance(predicted: Tensor, wanted: Tensor, hidden: Tensor) -> Tensor:
-    """Mean absolute difference over the hidden places.
+    """Mean absolute difference of pictures [batch, channel, height, width] over the hidden places [batch, 1, height, width].
 
-    Args:
-        predicted: float [batch, channel, height, width].
-        wanted: float [batch, channel, height, width].
-        hidden: bool [batch, 1, height, width]; some place must be hidden.
-
-    Returns:
-        float [].
+    Some place must be hidden.
 
     Reference: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022, eq. 1.
     """

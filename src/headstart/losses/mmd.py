@@ -31,14 +31,9 @@ def mmd(source: Tensor, target: Tensor) -> Tensor:
 
 
 def gaussian_kernel(rows: Tensor, widths: tuple[float, ...] = WIDTHS) -> Tensor:
-    """The mean over kernel widths of exp(-squared distance / (width x median)).
+    """The mean over kernel widths of exp(-squared distance / (width x median)), [sample, sample], of rows [sample, feature].
 
-    Args:
-        rows: float [sample, feature].
-        widths: Multiples of the median of the squared distances of different rows, through which no gradient goes.
-
-    Returns:
-        float [sample, sample], symmetric, with ones on the diagonal.
+    The median is that of the squared distances of different rows; no gradient goes through it.
     """
     squares = squared_distances(rows, rows)
     above = torch.triu(torch.ones_like(squares, dtype=torch.bool), diagonal=1)
@@ -47,14 +42,6 @@ def gaussian_kernel(rows: Tensor, widths: tuple[float, ...] = WIDTHS) -> Tensor:
 
 
 def mean_difference(kernel: Tensor, num_source: int) -> Tensor:
-    """Mean kernel within source plus that within target minus twice that across.
-
-    Args:
-        kernel: float [sample, sample]; rows of the source come first.
-        num_source: How many those are.
-
-    Returns:
-        float [].
-    """
+    """Mean kernel within source, whose rows come first, plus that within target minus twice that across."""
     within, across = kernel[:num_source, :num_source], kernel[:num_source, num_source:]
     return within.mean() + kernel[num_source:, num_source:].mean() - 2 * across.mean()

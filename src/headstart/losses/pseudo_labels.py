@@ -30,14 +30,7 @@ def confident_targets(probs: Tensor, threshold: float | Tensor = 0.0) -> Tensor:
 
 @torch.no_grad()
 def sharpened(probs: Tensor, temperature: float) -> Tensor:
-    """Probabilities to the power of 1 / temperature, normalized.
-
-    Args:
-        probs: float [batch, class].
-        temperature: Below 1 the likeliest class gains.
-
-    Returns:
-        float [batch, class].
+    """Probabilities [batch, class] to the power of 1 / temperature, normalized; below 1 the likeliest class gains.
 
     Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eq. 7.
     """

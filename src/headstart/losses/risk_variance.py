@@ -6,13 +6,7 @@ from torch import Tensor
 
 
 def risk_variance(losses: Tensor) -> Tensor:
-    """The mean squared deviation of the domains' losses from their mean.
-
-    Args:
-        losses: float [domain].
-
-    Returns:
-        float [], 0 where all are equal.
+    """The mean squared deviation of the domains' losses [domain] from their mean.
 
     Reference: Krueger et al., "Out-of-Distribution Generalization via Risk Extrapolation", ICML 2021, section 3 (V-REx).
     """

@@ -7,16 +7,9 @@ from torch.nn import functional
 
 
 def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of the two batches' row-normalized similarity matrices.
+    """Mean squared difference of the row-normalized similarity matrices of two batches of features of the same pictures.
 
     Neither the widths nor the scales of the features matter.
-
-    Args:
-        student: float [batch, feature].
-        teacher: float [batch, feature] of the same pictures; its width may be another.
-
-    Returns:
-        float [].
 
     Reference: Tung & Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, eqs. 1-4.
     """

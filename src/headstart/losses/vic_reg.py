@@ -10,13 +10,9 @@ EPSILON = 1e-4
 
 
 def variance_hinge(embeddings: Tensor) -> Tensor:
-    """How far the dimensions' standard deviations stay below 1, on average.
+    """How far the standard deviations of the dimensions of embeddings [batch, feature] stay below 1, on average.
 
-    Args:
-        embeddings: float [batch, feature], two rows at least.
-
-    Returns:
-        float [], 0 where every dimension varies enough.
+    Two rows at least.
 
     Reference: Bardes et al., "VICReg", ICLR 2022, eqs. 1-2.
     """
@@ -24,13 +20,9 @@ def variance_hinge(embeddings: Tensor) -> Tensor:
 
 
 def covariance_penalty(embeddings: Tensor) -> Tensor:
-    """The sum of the squared covariances of different dimensions, divided by the number of dimensions.
+    """The sum of the squared covariances of different dimensions of embeddings [batch, feature], over the number of dimensions.
 
-    Args:
-        embeddings: float [batch, feature], two rows at least.
-
-    Returns:
-        float [], 0 where no two dimensions are correlated.
+    Two rows at least.
 
     Reference: Bardes et al., "VICReg", ICLR 2022, eqs. 3-4.
     """

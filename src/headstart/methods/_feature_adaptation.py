@@ -98,42 +98,23 @@ class WeightedSource(FeatureAdaptation):
 def adapted_head(domains: ProjectedDomains, weights: Floats | None = None) -> tuple[ProjectedHead, float]:
     """The ridge head on source rows and labeled target rows, and the temperature of its leave-one-out scores.
 
-    Args:
-        domains: Whose source rows lie where target rows do.
-        weights: float [source], positive; None weighs all rows alike.
-
-    Returns:
-        Head and temperature.
+    The source rows of `domains` lie where target rows do. `weights`, float [source], are positive; None weighs all rows alike.
     """
     return head_of_ridge(domains, domains.ridge(weights))
 
 
 def head_of_ridge(domains: ProjectedDomains, found: KernelRidge, bias: Floats | None = None) -> tuple[ProjectedHead, float]:
-    """The head that scores as a ridge fit on those domains' rows does.
-
-    Args:
-        domains: Whose chart and lifts lead to the rows.
-        found: The fit.
-        bias: float [class], added to the scores.
-
-    Returns:
-        Head and temperature.
-    """
+    """The head that scores as a ridge fit on those domains' rows does, and its temperature; `bias`, float [class], is added."""
     lifts = (*domains.lifts, *([found.lift] if found.lift else []))
     total = found.fit.bias if bias is None else found.fit.bias + bias
     return ProjectedHead(domains.chart, lifts, found.fit.weight, np.asarray(total)), found.fit.temperature
 
 
 def shifted_head(domains: ProjectedDomains, shares_of: SharesOf) -> tuple[ProjectedHead, float]:
-    """The source model, calibrated and corrected for the class shares of the target.
+    """The source model, calibrated and corrected for the class shares of the target, and its temperature.
 
-    Args:
-        domains: Whose target rows have the shares that are looked for.
-        shares_of: From probabilities of source rows out of sample [source, class], their labels, probabilities of target rows
-            [target, class] and the source's class shares to the target's shares, float64 [class].
-
-    Returns:
-        Head and temperature.
+    `shares_of` goes from probabilities of source rows out of sample [source, class], their labels, probabilities of target rows
+    [target, class] and the source's class shares to the target's shares, float64 [class].
     """
 
     def factors(source: Floats, labels: Integers, target: Floats, shares: Floats) -> Floats:
@@ -144,14 +125,9 @@ def shifted_head(domains: ProjectedDomains, shares_of: SharesOf) -> tuple[Projec
 
 
 def corrected_head(domains: ProjectedDomains, factors_of: SharesOf) -> tuple[ProjectedHead, float]:
-    """The source model, calibrated, its probabilities multiplied class by class.
+    """The source model, calibrated, its probabilities multiplied class by class, and its temperature.
 
-    Args:
-        domains: As in `shifted_head`.
-        factors_of: From the same to factors, float64 [class].
-
-    Returns:
-        Head and temperature.
+    `factors_of` goes from what `shares_of` is given in `shifted_head` to factors, float64 [class].
     """
     found = domains.ridge()
     fit = found.fit

@@ -12,14 +12,9 @@ from headstart.methods.model import Model
 
 
 def handed_over(backbone: Backbone, task: Task) -> Model:
-    """The backbone with a ridge head on the task's labeled rows.
+    """The trained backbone with a ridge head on the task's labeled rows; its weights count as pretrained from now on.
 
-    Args:
-        backbone: Trained; its weights count as pretrained from now on.
-        task: Whose training labels the head is fitted to.
-
-    Returns:
-        The model; one that predicts nothing where the task has no classes.
+    The model predicts nothing where the task has no classes.
     """
     backbone = backbone.refreshed()
     backbone.weights = "pretrained"

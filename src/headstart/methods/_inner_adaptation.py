@@ -45,14 +45,7 @@ class GradientMetaLearner(MetaLearner):
 
 
 def inner_parameters(embedding: Tensor, adapts_embedding: bool) -> Parameters:
-    """An embedding, the weight with which every class starts, and the logarithms of the step sizes, which are learned, too.
-
-    Args:
-        embedding: float [feature, embedded].
-        adapts_embedding: Whether the embedding is adapted beside the head.
-
-    Returns:
-        Tensors by name.
+    """An embedding [feature, embedded], the weight with which every class starts, and the logarithms of the learned step sizes.
 
     Reference: Ye & Chao, "How to Train Your MAML to Excel in Few-Shot Classification", ICLR 2022, section 5 (one start for all
         classes); Li et al., "Meta-SGD", arXiv 1707.09835, eq. 3 (learned step sizes).
@@ -66,16 +59,7 @@ def inner_adapted(parameters: Parameters, support: Tensor, targets: Tensor, num_
     """The head, and the embedding where it has a rate, after steps of gradient descent on the support rows.
 
     The loss is summed over the classes and averaged within each, so that a step means the same for five ways and a thousand.
-
-    Args:
-        parameters: As `inner_parameters` made them.
-        support: float [..., shot row, feature]; leading axes are episodes.
-        targets: float [..., shot row, way], one-hot.
-        num_steps: Inner steps.
-        second_order: As in `descended`.
-
-    Returns:
-        The adapted embedding and head.
+    `support` is float [..., shot row, feature] with episodes as leading axes, `targets` float [..., shot row, way], one-hot.
     """
     if support.ndim > 2:
         return Adapted(*vmap(lambda rows, ways: inner_adapted(parameters, rows, ways, num_steps, second_order))(support, targets))

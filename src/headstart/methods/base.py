@@ -91,15 +91,9 @@ class Method(Record):
         """
 
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
-        """What `fit` will take on this machine now, measured by a few real steps on a few rows.
+        """Seconds that `fit` will take on this machine now, measured by a few real steps on a few rows.
 
-        Args:
-            task: What is to be learned.
-            backbone: What is transferred; it is not changed.
-            training: Budget and optimizer of the fit to come.
-
-        Returns:
-            Seconds; 0 for closed forms, whose cost is that of features, which are not counted here.
+        0 for closed forms, whose cost is that of features, which are not counted here.
         """
         return 0.0
 
@@ -126,16 +120,7 @@ class GradientMethod(Method):
 
     @abstractmethod
     def build(self, task: Task, backbone: Backbone, training: Training) -> Learner:
-        """What is trained.
-
-        Args:
-            task: What is to be learned.
-            backbone: A copy that may be changed.
-            training: Budget and optimizer.
-
-        Returns:
-            The learner; the same arguments give the same weights.
-        """
+        """What is trained, made of a copy of the backbone that may be changed; the same arguments give the same weights."""
 
     @abstractmethod
     def losses(self, learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
@@ -221,16 +206,7 @@ class GradientMethod(Method):
     def rate_curve(self, task: Task, backbone: Backbone, training: Training) -> LearningRateCurve:
         """The loss at growing step sizes, and the step size that follows; where training goes on in turns, of the first one.
 
-        Args:
-            task: What is to be learned.
-            backbone: What is transferred; it is not changed.
-            training: Budget and optimizer of the fit to come; its step size is what is asked for.
-
-        Returns:
-            The curve; the same arguments give the same one.
-
-        Raises:
-            TrainingError: The loss is not finite before the first step.
+        The same arguments give the same curve. `TrainingError` when the loss is not finite before the first step.
         """
         check_needs(self, task, backbone)
         task = self._seen(task)
@@ -242,16 +218,9 @@ class GradientMethod(Method):
 
 
 def deployed(learner: Any, task: Task) -> Model:
-    """The model made of a trained classifier: its backbone, whole again, and its linear head, at temperature 1.
+    """The model made of a trained classifier on the CPU, which is used up: its backbone, whole again, and its linear head.
 
-    Training scores must not set the temperature; whoever has held-out scores replaces it.
-
-    Args:
-        learner: On the CPU; it is used up.
-        task: Names the classes.
-
-    Returns:
-        The model.
+    The temperature is 1: training scores must not set it; whoever has held-out scores replaces it.
     """
     learner.thaw()
     weight, bias = learner.head.weight.detach().numpy().T, learner.head.bias.detach().numpy()
@@ -262,15 +231,8 @@ def deployed(learner: Any, task: Task) -> Model:
 def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
     """What the method needs and does not find, as one sentence that says what to do; empty when nothing is missing.
 
-    A method that needs no source learns from rows of the target alone, and needs some.
-
-    Args:
-        method: What is to be fitted.
-        task: What it would be fitted to.
-        backbone: What it would start from; None leaves out what only a backbone can tell.
-
-    Returns:
-        The first thing that is missing.
+    A method that needs no source learns from rows of the target alone, and needs some. Without a backbone, what only a backbone
+    can tell is left out.
     """
     needs = method.needs if {"source", "domains"} & set(method.needs) else (*method.needs, "target_labels")
     return next((sentence for need, sentence in _missing(method.kind(), task, backbone) if need in needs), "")

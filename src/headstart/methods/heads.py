@@ -105,15 +105,7 @@ class NeighborHead:
         return out
 
     def votes(self, cosines: Floats, num_neighbors: int) -> Floats:
-        """Log of the smoothed share of each class among the nearest, float64 [sample, class].
-
-        Args:
-            cosines: float [sample, training sample].
-            num_neighbors: How many vote.
-
-        Returns:
-            The scores.
-        """
+        """Log of the smoothed share of each class among the nearest by cosines [sample, training sample], float64 [sample, class]."""
         near = np.argpartition(-cosines, num_neighbors - 1, axis=1)[:, :num_neighbors]
         places = np.arange(len(near))[:, None] * self.num_classes + self.labels.astype(np.int64)[near]
         votes = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)
@@ -219,15 +211,7 @@ class MeanHead:
 
 
 def mean_scores(scores: Sequence[Floats], temperatures: Sequence[float]) -> Floats:
-    """The logarithm of the mean of the probabilities that scores stand for.
-
-    Args:
-        scores: float [sample, class] each.
-        temperatures: Divide the scores before softmax.
-
-    Returns:
-        float64 [sample, class].
-    """
+    """The logarithm of the mean of the probabilities that scores, float [sample, class] each, stand for at their temperatures."""
     logs = [log_softmax(part / temperature, axis=1) for part, temperature in zip(scores, temperatures, strict=True)]
     return np.asarray(logsumexp(logs, axis=0) - np.log(len(logs)))
 
@@ -235,17 +219,10 @@ def mean_scores(scores: Sequence[Floats], temperatures: Sequence[float]) -> Floa
 def ridge_head(
     features: FeatureSet, labels: Integers, num_classes: int, blocks: Blocks = "stages+pixels", groups: Integers | None = None
 ) -> tuple[LinearHead, float]:
-    """The ridge solution on those features and the temperature of its leave-one-out scores.
+    """The ridge solution on the features of training rows, and the temperature of its leave-one-out scores.
 
-    Args:
-        features: Of the training rows.
-        labels: int64 [sample].
-        num_classes: Of the task; classes without rows get the lowest score.
-        blocks: What the head sees.
-        groups: int64 [sample]; rows of one group are left out together. None leaves out each alone.
-
-    Returns:
-        Head and temperature.
+    Classes without rows get the lowest score. Rows of one group, int64 [sample], are left out together; None leaves out each
+    alone.
     """
     representation = Representation.fitted(features, blocks)
     fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)

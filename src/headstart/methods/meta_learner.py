@@ -94,14 +94,7 @@ class MetaLearner(Method):
     lr: Annotated[float, Field(gt=0, le=1), Searched(1e-5, 1e-2)] = 3e-4
 
     def parameters(self, embedding: Tensor) -> Parameters:
-        """What is meta-learned, at its start.
-
-        Args:
-            embedding: float [feature, embedded], where the embedding starts.
-
-        Returns:
-            Tensors by name, "embedding" among them.
-        """
+        """What is meta-learned, at its start: tensors by name, among them "embedding", float [feature, embedded]."""
         return {"embedding": embedding, "log_scale": torch.tensor(LOG_SCALE, dtype=embedding.dtype)}
 
     @abstractmethod

@@ -85,29 +85,12 @@ class Model:
     acquaintance: NoveltyDetector | None = None
 
     def scores(self, images: ImageSet) -> Floats:
-        """Scores without partners; softmax of scores over the temperature gives probabilities.
-
-        Args:
-            images: Pictures, or feature vectors.
-
-        Returns:
-            float64 [sample, class].
-        """
+        """Scores without partners, float64 [sample, class]; softmax of scores over the temperature gives probabilities."""
         own = self.head.scores(features_of(images, self.backbone))
         return own if self.base is None else own + self.base.scores(images) / self.base.temperature
 
     def predict(self, images: ImageSet) -> Predictions:
-        """Probabilities for every row; labels are copied where they may be read.
-
-        Args:
-            images: Pictures, or feature vectors.
-
-        Returns:
-            One row an image.
-
-        Raises:
-            DataError: The model knows no classes.
-        """
+        """Probabilities for every row; labels are copied where they may be read. `DataError` when the model knows no classes."""
         if not self.classes:
             raise DataError(
                 "This model was pretrained without classes and predicts none. Transfer from it with --pretrained run:FOLDER."
@@ -200,18 +183,7 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> Model:
-        """The model that `save` wrote.
-
-        Args:
-            folder: Where it lies.
-
-        Returns:
-            The model.
-
-        Raises:
-            DataError: The folder holds no whole model.
-            PretrainedError: It holds no whole backbone.
-        """
+        """The model that `save` wrote; `DataError` or `PretrainedError` when the folder holds no whole model or backbone."""
         return cls._load(folder, {})
 
     @classmethod

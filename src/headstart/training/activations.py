@@ -66,14 +66,9 @@ class Activations:
         self.num_views = 1 if stream.view.is_plain else max(1, min(num_views, MOST_BYTES // max(per_view, 1)))
 
     def of(self, rows: Integers, turns: Integers) -> Tensor:
-        """Activations as the suffix takes them.
+        """Activations as the suffix takes them, float32 [batch, ...], channels last in memory where it is a map.
 
-        Args:
-            rows: Which pictures, int64 [batch].
-            turns: How many times each was shown before, int64 [batch]; it decides the view.
-
-        Returns:
-            float32 [batch, ...], channels last in memory where it is a map.
+        `rows` says which pictures, int64 [batch]; `turns` how many times each was shown before, which decides the view.
         """
         found = torch.from_numpy(self._array[turns % self.num_views * len(self.stream.images) + rows]).float()
         return found.contiguous(memory_format=torch.channels_last) if self.boundary.layout == "channels first" else found

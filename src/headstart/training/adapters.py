@@ -22,14 +22,7 @@ WITHOUT_PEFT = 'peft is not installed. Install it with `pip install "headstart[a
 
 
 def peft_package() -> ModuleType:
-    """The peft package, imported.
-
-    Returns:
-        The module.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
+    """The peft package, imported; `MissingExtraError` where it is not installed."""
     try:
         import peft  # noqa: PLC0415  takes seconds
     except ImportError:
@@ -38,9 +31,9 @@ def peft_package() -> ModuleType:
 
 
 def adapted_layers(backbone: Backbone, cuts: Sequence[str]) -> str:
-    """The layers that take an adapter, in the form that peft's configurations take as `target_modules`.
+    """A regular expression that matches the names of the layers that take an adapter, as peft's `target_modules`.
 
-    Linear layers and convolutions behind the earliest cut, without those in groups of channels, which leave nothing to be
+    Linear layers and convolutions behind the earliest cut, without convolutions in groups of channels, which leave nothing to be
     low-rank, and without the network's own classifier.
 
     Args:
@@ -48,10 +41,10 @@ def adapted_layers(backbone: Backbone, cuts: Sequence[str]) -> str:
         cuts: Stages behind which it is trained in turn, the latest first; none where all of it is.
 
     Returns:
-        A regular expression that matches their names and no other.
+        The expression.
 
     Raises:
-        PlanError: There are none.
+        PlanError: There is no such layer.
     """
     frozen = Boundary(backbone, cuts[-1]).weights_before() if cuts else set()
     body = {id(weight) for _, weights in backbone.parameter_blocks() for weight in weights} - frozen
@@ -69,15 +62,7 @@ def adapted_layers(backbone: Backbone, cuts: Sequence[str]) -> str:
 
 
 def with_adapters(learner: Classifier, config: Any) -> Classifier:
-    """The learner with adapters in its backbone, which alone are trained, beside the head.
-
-    Args:
-        learner: Is changed in place.
-        config: A peft configuration.
-
-    Returns:
-        The learner.
-    """
+    """The learner, changed in place: adapters of that peft configuration in its backbone are trained, and its head."""
     learner.freeze_all_but(())
     peft_package().inject_adapter_in_model(config, learner.backbone.module)
     return learner

@@ -64,17 +64,7 @@ def with_statistics_of(backbone: Backbone, images: ImageSet, prior_rows: int = P
 
 
 def norms_of(backbone: Backbone) -> list[_BatchNorm]:
-    """The batch normalizations that keep statistics.
-
-    Args:
-        backbone: Whose.
-
-    Returns:
-        In the order of the network's modules.
-
-    Raises:
-        PlanError: There are none.
-    """
+    """The batch normalizations that keep statistics, in the order of the modules; `PlanError` where there is none."""
     found = [part for part in backbone.module.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
     if not found:
         raise PlanError(

@@ -14,16 +14,10 @@ FEW_ROWS = 5_000
 
 
 def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
-    """Settings to train the small network from scratch, counted in steps when rows are few.
+    """Settings to train the small network from scratch on pictures of that side, counted in steps when rows are few.
 
-    Args:
-        num_rows: Training rows.
-        side: Side of the input square.
-        seed: Of batches, augmentation and initialization.
-
-    Returns:
-        AdamW at 2e-3 with cosine and smoothing: at least 600 steps of 64 rows (900 from a side of 32 on, where there is more
-        to learn), or 8 epochs of 128 rows when there are many.
+    AdamW at 2e-3 with cosine and smoothing: at least 600 steps of 64 rows (900 from a side of 32 on, where there is more to
+    learn), or 8 epochs of 128 rows when there are many.
     """
     many = num_rows >= FEW_ROWS
     batch_size = 128 if many else 64
@@ -46,14 +40,9 @@ PRETRAINING_BATCH = 256
 
 
 def pretraining_training(num_rows: int, seed: int = 0) -> Training:
-    """Settings to learn from pictures without labels, as long as their number asks for.
+    """Settings to learn from that many pictures without labels.
 
-    Args:
-        num_rows: Pictures.
-        seed: Of batches, views and initialization.
-
-    Returns:
-        AdamW at 2e-3 with cosine: at least 20 epochs and 2,000 steps of 256 rows, or of a quarter of all where there are few.
+    AdamW at 2e-3 with cosine: at least 20 epochs and 2,000 steps of 256 rows, or of a quarter of all where there are few.
     """
     batch_size = max(2, min(PRETRAINING_BATCH, num_rows // 4))
     epochs = max(PRETRAINING_EPOCHS, math.ceil(PRETRAINING_STEPS * batch_size / num_rows))

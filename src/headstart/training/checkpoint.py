@@ -76,31 +76,15 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def write_checkpoint(workspace: Path, trained: Trained, counters: Counters, fingerprint: str) -> None:
-    """Write the state, replacing the one before in a single move.
-
-    Args:
-        workspace: The fit's folder.
-        trained: What the steps changed so far.
-        counters: How far the fit is.
-        fingerprint: Of everything that the fit depends on.
-
-    Raises:
-        ExportError: The folder cannot be written.
-    """
+    """Write the state of a fit, replacing the one before in a single move; `fingerprint` is of all that the fit depends on."""
     values = {"fingerprint": fingerprint, **vars(counters)}
     write_atomically(workspace / FILE, save(trained.tensors(), {"counters": json.dumps(values)}))
 
 
 def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Counters | None:
-    """Take up the state that `write_checkpoint` wrote.
+    """Fill `trained` with the state that `write_checkpoint` wrote, and return how far the fit is.
 
-    Args:
-        workspace: The fit's folder.
-        trained: Is filled.
-        fingerprint: As given to `write_checkpoint`; a checkpoint of another fit is not used.
-
-    Returns:
-        How far the fit is; None, and nothing filled, when there is no checkpoint to go on from.
+    None, and nothing filled, where there is no checkpoint with that fingerprint.
     """
     path = workspace / FILE
     if not path.exists():

@@ -21,24 +21,15 @@ SHARES: dict[Depth, tuple[float, ...]] = {"late": (0.85,), "middle": (0.6,), "ea
 def stages_behind(backbone: Backbone, depth: Depth) -> tuple[str, ...]:
     """The stages behind which training goes on in turn, the latest first.
 
-    Args:
-        backbone: What is trained.
-        depth: How far down.
-
-    Returns:
-        None for "all", and for a network with random weights, whose first part would stay random.
+    None for "all", and for a network with random weights, whose first part would stay random.
     """
     return cuts_of(backbone, SHARES[depth]) if backbone.weights != "none" else ()
 
 
 def weights_by_stage(backbone: Backbone) -> dict[str, list[nn.Parameter]]:
-    """The weights that lie in each stage, without the network's own classifier.
+    """The weights that lie in each stage, by its name, in depth order, without the network's own classifier.
 
-    Args:
-        backbone: Whose.
-
-    Returns:
-        By the stage's name, in depth order; what lies behind the last stage is "penultimate". No stage is without weights.
+    What lies behind the last stage is "penultimate". No stage is without weights.
     """
     found: dict[str, list[nn.Parameter]] = {}
     names = iter(backbone.stage_names)

@@ -27,11 +27,7 @@ TARGET = "target"
 def joined(task: Task) -> Task:
     """The task whose training rows are the source's and then the target's labeled ones, each with its domain.
 
-    Args:
-        task: It may have no labeled target rows, or no source, when it stays as it is.
-
-    Returns:
-        The task; it has no source any more.
+    It has no source any more. A task without a source stays as it is.
     """
     if not task.source:
         return task
@@ -51,14 +47,9 @@ def domains_of(task: Task) -> tuple[str, ...]:
 
 
 def streams_by_domain(task: Task, flip: bool) -> dict[str, Stream]:
-    """A stream of labeled rows for each domain, the largest first, so that an epoch shows every row.
+    """A stream of labeled rows for each domain of a joined task, the largest first, so that an epoch shows every row.
 
-    Args:
-        task: As `joined` gives it.
-        flip: Whether views may mirror.
-
-    Returns:
-        The streams "domain 0", "domain 1" and so on, in the order of `domains_of`. Each gives a batch of its own to a step.
+    The streams are "domain 0", "domain 1" and so on, in the order of `domains_of`. Each gives a batch of its own to a step.
     """
     domains, view = np.array(task.train.domains), view_of("weak", task.native_pixels, flip)
     rows = [np.flatnonzero(domains == name) for name in domains_of(task)]
@@ -104,15 +95,7 @@ class Discriminator(nn.Module):
 
 
 def check_rows_a_step(kind: str, training: Training) -> None:
-    """Refuse batches of one row where statistics of a batch are taken.
-
-    Args:
-        kind: Of the method.
-        training: Names the batch size.
-
-    Raises:
-        PlanError: Batches have one row.
-    """
+    """Refuse batches of one row where a method takes statistics of a batch."""
     if training.batch_size < 2:
         raise PlanError(
             f"{kind} takes statistics of batches, and training.batch_size = 1 leaves none. Set it to 2 or more, better 32."

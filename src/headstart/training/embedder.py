@@ -46,14 +46,9 @@ class Embedder(Learner):
         return projections
 
     def of_views(self, batch: Batch, target: Teacher | None = None) -> tuple[Tensor, Tensor]:
-        """Projections of a batch's two views, made in one pass, so that they share batch statistics.
+        """Projections of a batch's two views, float [batch, feature] each, made in one pass, so that they share batch statistics.
 
-        Args:
-            batch: With one further view.
-            target: Other weights to make them by, without gradients; the learner's own where absent.
-
-        Returns:
-            Those of the first and of the second view, float [batch, feature] each.
+        `target` gives other weights to make them by, without gradients.
         """
         images = torch.cat([batch.images, *batch.also])
         first, second = (self(images) if target is None else target(self, images)).chunk(2)
@@ -85,15 +80,7 @@ def perceptron(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
 
 
 def check_batch(kind: str, training: Training) -> None:
-    """Refuse batches in which there is nothing to compare with.
-
-    Args:
-        kind: The method.
-        training: Names the batch size.
-
-    Raises:
-        PlanError: A batch holds one picture.
-    """
+    """Refuse batches of one picture where a method compares the pictures of a batch."""
     if training.batch_size < LEAST_BATCH:
         raise PlanError(
             f"{kind} compares the pictures of a batch, and training.batch_size = {training.batch_size} holds one. "

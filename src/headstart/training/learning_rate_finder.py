@@ -103,12 +103,6 @@ def smoothed(losses: Sequence[float]) -> list[float]:
 
     >>> [round(loss, 3) for loss in smoothed([1.0, 2.0])]
     [1.0, 1.526]
-
-    Args:
-        losses: In order.
-
-    Returns:
-        As many means.
     """
     means, total = [], 0.0
     for count, loss in enumerate(losses, start=1):
@@ -118,17 +112,10 @@ def smoothed(losses: Sequence[float]) -> list[float]:
 
 
 def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """A tenth of the largest step size at which the smoothed loss had not yet climbed a tenth above its lowest value.
+    """A tenth of the largest step size, in two digits, at which the smoothed loss had not climbed a tenth above its lowest value.
 
     >>> suggested_rate([0.001, 0.01, 0.1, 1.0], [2.0, 1.0, 1.05, 1.3])
     0.01
-
-    Args:
-        rates: Ascending.
-        losses: Smoothed, one a rate.
-
-    Returns:
-        The step size, in two digits.
 
     Reference: Howard & Gugger, "Deep Learning for Coders with fastai and PyTorch", 2020, chapter 5 (a tenth of the rate where
         the loss is lowest).

@@ -42,13 +42,8 @@ def styles_mixed(maps: Tensor, partners: Tensor, shares: Tensor, layout: Layout 
 def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iterator[None]:
     """Let the learner mix styles meanwhile where its trained part begins: behind the cut, or else behind its first two stages.
 
-    Args:
-        learner: Its passes draw from the global random stream.
-        probability: Of mixing at all in a pass.
-        alpha: Of the beta distribution of the shares; small values leave most rows nearly as they are or swap styles whole.
-
-    Yields:
-        Nothing.
+    Each pass mixes with that probability. `alpha` is that of the beta distribution of the shares; small values leave most rows
+    nearly as they are or swap styles whole. Draws come from the global random stream.
     """
     stages = {stage.name: stage.layout for stage in learner.backbone.anatomy.stages}
     chosen = [learner.boundary.stage] if learner.boundary else list(stages)[:2]

@@ -14,17 +14,11 @@ from headstart.training.settings import Training
 def optimizer_for(groups: list[RateGroup], training: Training, lr: float) -> Optimizer:
     """The optimizer; each of its groups carries `peak`, the step size that the schedule scales.
 
-    Weight decay acts on matrices and kernels alone: biases and normalization parameters, all vectors, are left free.
+    `lr` is the step size at its peak; a restart's is lower than `training.lr`. Weight decay acts on matrices and kernels alone:
+    biases and normalization parameters, all vectors, are left free.
+
     Reference: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (AdamW); He et al., "Bag of Tricks",
-    CVPR 2019, section 3.1 (no decay on vectors).
-
-    Args:
-        groups: What is trained and at which multiple of the step size.
-        training: Optimizer, momentum and decay.
-        lr: Step size at its peak; a restart's is lower than `training.lr`.
-
-    Returns:
-        The optimizer.
+        CVPR 2019, section 3.1 (no decay on vectors).
     """
     members: list[dict[str, Any]] = []
     for group in groups:

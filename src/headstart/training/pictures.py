@@ -17,15 +17,9 @@ CHUNK_ROWS = 1024
 
 
 def decoded(images: ImageSet, transform: Transform, workspace: Path | None = None) -> Bytes:
-    """Every picture as the network takes it, decoded once.
+    """Every picture as the network takes it, decoded once: uint8 [sample, height, width, channel].
 
-    Args:
-        images: The pictures.
-        transform: How a picture becomes input.
-        workspace: Where a memory map is kept when the pictures exceed a gigabyte; it outlives a kill.
-
-    Returns:
-        uint8 [sample, height, width, channel], in memory or memory-mapped.
+    More than a gigabyte is a memory map, kept in the workspace, where it outlives a kill.
     """
 
     def make(start: int, stop: int) -> Bytes:
@@ -40,13 +34,7 @@ def decoded(images: ImageSet, transform: Transform, workspace: Path | None = Non
 
 
 class Pictures:
-    """A set's pictures, decoded when first asked for; several views of them share one copy.
-
-    Args:
-        images: The pictures.
-        transform: How a picture becomes input.
-        workspace: As for `decoded`.
-    """
+    """A set's pictures, decoded when first asked for; several views of them share one copy. Arguments as for `decoded`."""
 
     def __init__(self, images: ImageSet, transform: Transform, workspace: Path | None = None) -> None:
         self.images = images

@@ -13,16 +13,9 @@ from headstart.training.learner import Classifier
 
 
 def start_from_ridge(learner: Classifier, images: ImageSet) -> Classifier:
-    """The learner with the ridge solution on penultimate features, over its leave-one-out temperature, as its head.
+    """The learner whose head is the ridge solution on penultimate features of labeled rows, over its leave-one-out temperature.
 
     Before the first step it predicts what ridge predicts, so that its first gradients are small.
-
-    Args:
-        learner: Its head is overwritten.
-        images: Labeled rows.
-
-    Returns:
-        The learner.
 
     Reference: Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022,
         section 4 (LP-FT).
@@ -39,19 +32,10 @@ def start_from_ridge(learner: Classifier, images: ImageSet) -> Classifier:
 def fitted_classifier(
     backbone: Backbone, images: ImageSet, body_scale: float = 1.0, stage_decay: float = 1.0, block_decay: float = 1.0
 ) -> Classifier:
-    """A classifier on pretrained weights that starts from the ridge head and keeps their statistics.
+    """A classifier on pretrained weights that starts from the ridge head on labeled rows and keeps their statistics.
 
-    On random weights its head is random too, and batch normalization learns.
-
-    Args:
-        backbone: Trained in place; give it a copy.
-        images: Labeled rows.
-        body_scale: See `Classifier`.
-        stage_decay: See `Classifier`.
-        block_decay: See `Classifier`.
-
-    Returns:
-        The classifier.
+    The backbone is trained in place. On random weights the head is random too, and batch normalization learns. The scales are
+    those of `Classifier`.
     """
     pretrained = backbone.weights != "none"
     learner = Classifier(backbone, images.num_classes, pretrained, body_scale, stage_decay, block_decay)

@@ -18,17 +18,9 @@ def num_warmup_steps(training: Training, steps: int) -> int:
 
 
 def rate_factor(training: Training, step: int, steps: int) -> float:
-    """The step size of a step as a share of its peak.
+    """The step size of a step, counted from 0, as a share of its peak, in [0, 1].
 
     Linear from 1/w to 1 over the w warm-up steps, then half a cosine to zero, or constant.
-
-    Args:
-        training: Names schedule and warm-up.
-        step: Counted from 0.
-        steps: Total.
-
-    Returns:
-        A factor in [0, 1].
 
     Reference: Loshchilov & Hutter, "SGDR", ICLR 2017, eq. 5 with one period.
     """
@@ -43,13 +35,7 @@ def rate_factor(training: Training, step: int, steps: int) -> float:
 def side_share(training: Training, step: int, steps: int) -> float:
     """The side of the pictures at a step as a share of the whole: from `training.smallest_side` to 1 over the first half.
 
-    Args:
-        training: Names the first share.
-        step: Counted from 0.
-        steps: Total.
-
-    Returns:
-        A share in (0, 1], in eighths, so that few sizes occur.
+    It goes in eighths, so that few sizes occur.
     """
     grown = training.smallest_side + (1 - training.smallest_side) * min(1.0, 2 * step / steps)
     return math.ceil(8 * grown) / 8

@@ -36,15 +36,10 @@ class StageMap:
 
 @contextmanager
 def watched_stages(learner: Classifier) -> Iterator[dict[str, StageMap]]:
-    """The maps of the one forward pass that is made inside, by name; frozen stages are not run, and not among them.
+    """The maps of the one forward pass that is made inside, by name, filled as the pass goes on.
 
-    The last map is the one before the average over places, or the penultimate features where the network shows no such map.
-
-    Args:
-        learner: What is run inside, by whatever weights.
-
-    Yields:
-        The maps, filled as the pass goes on.
+    Frozen stages are not run, and not among them. The last map is the one before the average over places, or the penultimate
+    features where the network shows no such map.
     """
     maps: dict[str, StageMap] = {}
     handles = [

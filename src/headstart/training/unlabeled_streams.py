@@ -53,16 +53,7 @@ def streams_with_pool(
 
 
 def learner_with_memory(backbone: Backbone, task: Task, memory: nn.Module | None = None) -> Classifier:
-    """A classifier that starts from the ridge head, with what a method remembers between steps in its `extra`.
-
-    Args:
-        backbone: Trained in place; give it a copy.
-        task: Its `train` gives the head.
-        memory: Running means and the like, in buffers.
-
-    Returns:
-        The classifier.
-    """
+    """A classifier that starts from the ridge head, with what a method remembers between steps in its `extra`."""
     learner = fitted_classifier(backbone, task.train, BODY_SCALE, STAGE_DECAY)
     learner.extra = memory
     return learner
@@ -80,14 +71,9 @@ def fixed_scores(learner: Classifier, *inputs: Tensor) -> tuple[Tensor, ...]:
 
 
 def scores_by_view(learner: Classifier, batch: dict[str, Batch]) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits of labeled pictures, of the first view of unlabeled ones, and of their second view.
+    """Logits [batch, class] of labeled pictures, of the first view of unlabeled ones, without gradient, and of their second view.
 
-    Args:
-        learner: Gives them.
-        batch: Of streams made by `streams_with_pool` with two views of unlabeled pictures.
-
-    Returns:
-        float [batch, class] each; those of the first view of unlabeled pictures carry no gradient.
+    The batch is of streams made by `streams_with_pool` with two views of unlabeled pictures.
     """
     pool = batch["unlabeled"]
     labeled, second = scores_of(learner, batch["train"].images, pool.also[0])

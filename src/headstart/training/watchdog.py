@@ -22,16 +22,7 @@ class BrokenDownError(Exception):
 
 
 def chance_loss(labels: Integers, num_classes: int, label_smoothing: float) -> float | None:
-    """The cross-entropy of the best constant answer, in nats; None when no row has a label.
-
-    Args:
-        labels: int64 [sample]; -1 rows are left out.
-        num_classes: Number of classes.
-        label_smoothing: As in the loss.
-
-    Returns:
-        The entropy of the smoothed class shares.
-    """
+    """The entropy of the smoothed class shares, in nats: the loss of the best constant answer. None when no row has a label."""
     known = labels[labels != UNLABELED]
     if not len(known):
         return None
@@ -62,15 +53,7 @@ class Watchdog:
         self.recent: deque[float] = deque(maxlen=WINDOW)
 
     def see(self, step: int, losses: dict[str, float]) -> None:
-        """Take in one step's losses.
-
-        Args:
-            step: Counted from 0.
-            losses: By name.
-
-        Raises:
-            BrokenDownError: They are not finite, or stayed at chance.
-        """
+        """Take in the losses of one step, counted from 0; `BrokenDownError` when they are not finite or stayed at chance."""
         if not all(math.isfinite(value) for value in losses.values()):
             total = sum(losses.values())
             parts = ", ".join(f"{name}={value:g}" for name, value in losses.items())

@@ -75,12 +75,7 @@ class Adda(DomainAdaptation):
 
 
 class Adversary(nn.Module):
-    """The discriminator, and the network as it was when training on the source ended.
-
-    Args:
-        learner: Whose network that is.
-        width: Of the discriminator.
-    """
+    """The discriminator, and the learner's network as it was when training on the source ended."""
 
     adapting: Tensor
 

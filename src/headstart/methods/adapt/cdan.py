@@ -61,14 +61,7 @@ class Cdan(AdversarialAdaptation):
 
 
 class ConditionalDiscriminator(nn.Module):
-    """A discriminator on products of features and class probabilities, or on random mixtures of them where there are too many.
-
-    Args:
-        num_features: Width of the features.
-        num_classes: Number of classes.
-        width: Of the discriminator.
-        most_products: How many products it takes.
-    """
+    """A discriminator on products of features and class probabilities, or on random mixtures of them where there are too many."""
 
     feature_map: Tensor | None
     prob_map: Tensor | None

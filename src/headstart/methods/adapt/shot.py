@@ -71,10 +71,7 @@ class Shot(DomainAdaptation):
 class Centroids(nn.Module):
     """The directions of the classes among target features, weighted by predictions at first and then by the nearest of those.
 
-    Args:
-        decay: Of the running means a step.
-        num_classes: Number of classes.
-        width: Of the features.
+    `decay` is that of the running means a step.
     """
 
     def __init__(self, decay: float, num_classes: int, width: int) -> None:
@@ -84,15 +81,7 @@ class Centroids(nn.Module):
 
     @torch.no_grad()
     def forward(self, features: Tensor, probs: Tensor) -> Tensor:
-        """The classes of the nearest centroids, which take these rows in, as probabilities 0 or 1.
-
-        Args:
-            features: float [batch, feature].
-            probs: Predictions, float [batch, class].
-
-        Returns:
-            float [batch, class].
-        """
+        """The classes of the nearest centroids, as probabilities 0 or 1 [batch, class]; these features [batch, feature] are taken in."""
         rows = functional.normalize(features.to(self.predicted.total), dim=1)
         first = confident_targets(self._cosines(rows, self.predicted(_sums(rows, probs))))
         return confident_targets(self._cosines(rows, self.nearest(_sums(rows, first)))).to(probs)

@@ -83,13 +83,7 @@ class Delta(ScaledFineTuning):
 def stage_attention(learner: Classifier, images: ImageSet, seed: int) -> dict[str, Tensor]:
     """How much each channel of each stage matters to the task, by the stage's name; float [channel], summing to 1.
 
-    Args:
-        learner: With a head that knows the task; nothing of it is changed.
-        images: Labeled rows; as many as are looked at are drawn from them.
-        seed: Decides which.
-
-    Returns:
-        The attention.
+    The learner's head knows the task; nothing of it is changed. The seed decides which of the labeled rows are looked at.
     """
     drawn = generator_for(seed, "attention").permutation(len(images))[:ATTENTION_ROWS]
     learner.eval()

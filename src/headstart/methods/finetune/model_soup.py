@@ -110,16 +110,7 @@ class ModelSoup(Method):
         return training.model_copy(update={"lr": training.lr * factor, "seed": seed_for(training.seed, "soup", index)})
 
     def build(self, images: ImageSet, backbone: Backbone, training: Training) -> Classifier:
-        """What every ingredient begins with.
-
-        Args:
-            images: Labeled rows.
-            backbone: Is copied.
-            training: Its seed decides a random head.
-
-        Returns:
-            The learner.
-        """
+        """What every ingredient begins with, made of a copy of the backbone and labeled rows; the seed decides a random head."""
         with torch.random.fork_rng():
             torch.manual_seed(seed_for(training.seed, "build", self.kind()))
             learner = fitted_classifier(backbone.copy(), images, self.body_scale, self.stage_decay)

@@ -63,11 +63,7 @@ class ErmAverage(DomainGeneralization):
 
 
 class PassedThrough(nn.Module):
-    """The mean of the weights that training passed through since counting began; the latest ones before that.
-
-    Args:
-        learner: Whose weights.
-    """
+    """The mean of the weights that training passed through since counting began; the latest ones before that."""
 
     counting: Tensor
     number: Tensor

@@ -50,11 +50,7 @@ class GroupDro(DomainGeneralization):
 
 
 class Weights(nn.Module):
-    """How much each domain counts.
-
-    Args:
-        num_domains: Number of domains.
-    """
+    """How much each domain counts."""
 
     weights: Tensor
 

@@ -65,12 +65,7 @@ class AdaMatch(SemiSupervised):
 
 
 class Shares(nn.Module):
-    """Mean predictions for labeled and for unlabeled pictures.
-
-    Args:
-        decay: Of older values a step.
-        num_classes: Number of classes.
-    """
+    """Mean predictions for labeled and for unlabeled pictures."""
 
     def __init__(self, decay: float, num_classes: int) -> None:
         super().__init__()

@@ -73,12 +73,7 @@ class AuxiliaryBalancedClassifier(SemiSupervised):
 
 
 class SkewedHead(nn.Module):
-    """The head that is not deployed, and how much each class counts for the one that is.
-
-    Args:
-        head: Copied at the beginning.
-        counts: Labeled rows a class, int64 [class].
-    """
+    """The head that is not deployed, and how much each class counts for the one that is, by its labeled rows, int64 [class]."""
 
     rates: Tensor
 
@@ -94,13 +89,9 @@ class SkewedHead(nn.Module):
 
 
 def rates_of(counts: Tensor) -> Tensor:
-    """The probability with which each class is kept: rows of the rarest over rows of this one; 1 for a class without rows.
+    """The probability with which each class is kept, float32 [class], in (0, 1], by its rows: those of the rarest over its own.
 
-    Args:
-        counts: Rows a class, int64 [class].
-
-    Returns:
-        float32 [class], in (0, 1].
+    1 for a class without rows.
 
     Reference: Lee et al., "ABC", NeurIPS 2021, eq. 1.
     """

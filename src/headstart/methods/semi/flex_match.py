@@ -58,14 +58,9 @@ class FlexMatch(SemiSupervised):
 
 
 def curriculum(counts: Tensor, num_unsure: int) -> Tensor:
-    """The threshold of each class as a share of the highest.
+    """The threshold of each class as a share of the highest, float32 [class], in [0, 1].
 
-    Args:
-        counts: Unlabeled pictures that were last sure of each class, int64 [class].
-        num_unsure: Unlabeled pictures that were never sure of any.
-
-    Returns:
-        float32 [class], in [0, 1].
+    `counts` are the unlabeled pictures that were last sure of each class, int64 [class]; `num_unsure` were never sure of any.
 
     Reference: Zhang et al., "FlexMatch", NeurIPS 2021, eqs. 6, 7 and 11 with the convex mapping x / (2 - x).
     """
@@ -74,11 +69,7 @@ def curriculum(counts: Tensor, num_unsure: int) -> Tensor:
 
 
 class SureClasses(nn.Module):
-    """The class that each unlabeled picture was last sure of.
-
-    Args:
-        num_rows: Unlabeled pictures.
-    """
+    """The class that each of so many unlabeled pictures was last sure of."""
 
     classes: Tensor
 

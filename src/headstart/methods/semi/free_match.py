@@ -61,14 +61,7 @@ class FreeMatch(SemiSupervised):
 
 
 def adaptive_thresholds(confidence: Tensor, probs: Tensor) -> Tensor:
-    """The threshold of each class.
-
-    Args:
-        confidence: Mean probability of the likeliest class, float [].
-        probs: Mean probability of each class, float [class].
-
-    Returns:
-        float [class], at most `confidence`.
+    """The threshold of each class, float [class], by the mean probability of the likeliest class and of each class.
 
     Reference: Wang et al., "FreeMatch", ICLR 2023, eq. 8.
     """
@@ -103,12 +96,7 @@ def _by_share(probs: Tensor, shares: Tensor) -> Tensor:
 
 
 class Means(nn.Module):
-    """Running means over the weak views.
-
-    Args:
-        decay: Of older values a step.
-        num_classes: Number of classes.
-    """
+    """Running means over the weak views."""
 
     def __init__(self, decay: float, num_classes: int) -> None:
         super().__init__()

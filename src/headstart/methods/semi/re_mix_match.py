@@ -86,11 +86,7 @@ class ReMixMatch(SemiSupervised):
 
 
 class Shares(nn.Module):
-    """How often classes come up.
-
-    Args:
-        labeled: Among labeled pictures, float [class].
-    """
+    """How often classes come up: among labeled pictures, float [class], and in predictions."""
 
     labeled: Tensor
 

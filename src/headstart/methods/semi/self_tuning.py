@@ -68,13 +68,7 @@ class SelfTuning(SemiSupervised):
 
 
 class Contrast(nn.Module):
-    """A projection of features, and a queue of earlier ones to compare with.
-
-    Args:
-        width_in: Of the features.
-        width: Of the projection.
-        size: Of the queue.
-    """
+    """A projection of features, and a queue of earlier ones to compare with."""
 
     def __init__(self, width_in: int, width: int, size: int) -> None:
         super().__init__()
@@ -82,17 +76,7 @@ class Contrast(nn.Module):
         self.queue = KeyQueue(size, width)
 
     def forward(self, features: Tensor, other: Tensor, labels: Tensor, temperature: float) -> Tensor:
-        """The contrast of features [batch, feature] with those of the other views, which the queue takes in.
-
-        Args:
-            features: Of the views that are drawn.
-            other: Of other views of the same pictures.
-            labels: int64 [batch].
-            temperature: Divides the cosines.
-
-        Returns:
-            The loss, float [].
-        """
+        """The contrast of features [batch, feature] with those of other views of the same pictures, which the queue takes in."""
         queries = functional.normalize(self.projection(features), dim=1)
         own = functional.normalize(self.projection(other), dim=1).detach()
         keys, classes = self.queue.behind(own, labels)

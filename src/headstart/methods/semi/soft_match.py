@@ -58,15 +58,7 @@ class SoftMatch(SemiSupervised):
 
 
 def truncated_gaussian(confidence: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """1 from the mean on, and below it a Gaussian of that variance, scaled to reach 1 at the mean.
-
-    Args:
-        confidence: float [batch].
-        mean: float [].
-        variance: float [].
-
-    Returns:
-        float [batch], in (0, 1].
+    """1 from the mean on, and below it a Gaussian of that variance, scaled to reach 1 at the mean; float [batch], in (0, 1].
 
     Reference: Chen et al., "SoftMatch", ICLR 2023, eq. 5.
     """
@@ -75,12 +67,7 @@ def truncated_gaussian(confidence: Tensor, mean: Tensor, variance: Tensor) -> Te
 
 
 class Means(nn.Module):
-    """Running means over the weak views.
-
-    Args:
-        decay: Of older values a step.
-        num_classes: Number of classes.
-    """
+    """Running means over the weak views."""
 
     def __init__(self, decay: float, num_classes: int) -> None:
         super().__init__()
