@@ -105,7 +105,7 @@ class NeighborHead:
         return out
 
     def votes(self, cosines: Floats, num_neighbors: int) -> Floats:
-        """Log of the smoothed share of each class among the nearest by cosines [sample, training sample], float64 [sample, class]."""
+        """Log of the smoothed share of each class [sample, class] among the nearest by cosines [sample, training sample]."""
         near = np.argpartition(-cosines, num_neighbors - 1, axis=1)[:, :num_neighbors]
         places = np.arange(len(near))[:, None] * self.num_classes + self.labels.astype(np.int64)[near]
         votes = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)

@@ -22,7 +22,7 @@ NUM_STEPS = 3
 
 
 def probe_rows(images: ImageSet, training: Training) -> Integers:
-    """Rows enough for one step, int64 [sample]: first rows of each class of each domain in turn, two of each where there are two."""
+    """Rows enough for one step, int64 [sample]: the first of each class of each domain in turn, two where there are two."""
     labels = images.labels
     if images.domains:
         labels = labels + images.num_classes * np.unique(images.domains, return_inverse=True)[1]

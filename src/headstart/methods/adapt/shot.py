@@ -81,7 +81,7 @@ class Centroids(nn.Module):
 
     @torch.no_grad()
     def forward(self, features: Tensor, probs: Tensor) -> Tensor:
-        """The classes of the nearest centroids, as probabilities 0 or 1 [batch, class]; these features [batch, feature] are taken in."""
+        """The classes of the nearest centroids, 0 or 1 [batch, class], which take these features [batch, feature] in."""
         rows = functional.normalize(features.to(self.predicted.total), dim=1)
         first = confident_targets(self._cosines(rows, self.predicted(_sums(rows, probs))))
         return confident_targets(self._cosines(rows, self.nearest(_sums(rows, first)))).to(probs)
