@@ -26,7 +26,7 @@ from headstart.core.types import Bytes
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.evaluation.leave_one_domain_out import on_unseen_domains
+from headstart.evaluation.protocols import evaluate
 from headstart.methods import METHODS, method_from
 from headstart.training.settings import Training
 
@@ -61,8 +61,14 @@ def kinds() -> list[str]:
 def measured(kind: str, task: Task, backbone: Backbone, epochs: int) -> dict[str, float]:
     """Accuracy on each domain of what was learned from the others."""
     training = Training(epochs=epochs, views=4, seed=task.seed)
-    found = on_unseen_domains(task, lambda part: method_from({"kind": kind}).fit(part, backbone, training))
-    return {name: evaluation.metrics["accuracy"].value for name, evaluation in found.items()}
+    accuracies, source = {}, task.source
+    assert source is not None
+    for name in source.domain_names:
+        left_out = np.array(source.domains) == name
+        part = replace(task, source=source.take(~left_out))
+        model = method_from({"kind": kind}).fit(part, backbone, training)
+        accuracies[name] = evaluate(model, source.take(left_out), name)[0].accuracy.value
+    return accuracies
 
 
 def table(found: list[dict[str, object]]) -> str:

@@ -12,14 +12,11 @@ from headstart.evaluation.intervals import (
     bootstrap_weights,
     has_clusters,
     mean_of_proportions,
-    nadeau_bengio,
     paired_difference,
     percentile_interval,
     strata_of,
     wilson,
 )
-
-DIFFERENCES = np.array([0.02, 0.03, 0.01, 0.04, 0.02, 0.03, 0, 0.02, 0.03, 0.02])
 
 
 @pytest.mark.parametrize(
@@ -130,22 +127,6 @@ def test_percentile_interval_leaves_out_undefined_draws_and_holds_the_value():
     estimate = percentile_interval(5.0, np.array([1.0, np.nan, 2.0, 3.0]))
     assert (estimate.value, estimate.high) == (5.0, 5.0)
     assert 1.0 <= estimate.low <= 1.1
-
-
-def test_corrected_t_gives_the_published_values():
-    assert nadeau_bengio(DIFFERENCES, 1 / 9) == pytest.approx(4.217542, abs=5e-7)
-    assert nadeau_bengio(DIFFERENCES, 0) == pytest.approx(6.127946, abs=5e-7)
-
-
-def test_corrected_t_of_equal_differences_is_infinite_or_zero():
-    assert nadeau_bengio(np.full(3, -0.25), 0.2) == -math.inf
-    assert nadeau_bengio(np.zeros(3), 0.2) == 0.0
-
-
-def test_corrected_t_refuses_a_single_fold():
-    with pytest.raises(DataError) as caught:
-        nadeau_bengio(np.array([0.1]), 0.2)
-    assert str(caught.value) == "A corrected t needs at least two folds, and there are 1. Use more folds."
 
 
 @pytest.mark.parametrize(

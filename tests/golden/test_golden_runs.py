@@ -78,13 +78,13 @@ def test_a_method_on_given_splits(extract, headstart_command, pretrained):
 
 
 def test_a_source_without_target_labels(extract):
-    run = headstart.run("unlabeled.npz", sources=["source.npz", "unhelpful.npz"], minutes=MINUTES, out=Path("run-unlabeled"))
+    run = headstart.run("unlabeled.npz", source=["source.npz", "unhelpful.npz"], minutes=MINUTES, out=Path("run-unlabeled"))
     extract.check("source_without_target_labels", extract.outcome(run.folder))
 
 
 def test_sources_of_pictures_without_target_labels(extract, pretrained):
     run = headstart.run(
-        "target", sources=["source", "other_source"], per_class=0, pretrained=[pretrained], settings={"training.epochs": 3},
+        "target", source=["source", "other_source"], per_class=0, pretrained=[pretrained], settings={"training.epochs": 3},
         minutes=MINUTES, out=Path("run-target"),
     )  # fmt: skip
     extract.check("sources_of_pictures_without_target_labels", extract.outcome(run.folder))
@@ -92,7 +92,7 @@ def test_sources_of_pictures_without_target_labels(extract, pretrained):
 
 @pytest.mark.parametrize(("name", "source"), [("few", "wide_source"), ("few_of_many", "source")])
 def test_a_source_with_few_target_labels(extract, name, source):
-    run = headstart.run(f"{name}.npz", sources=[f"{source}.npz"], minutes=MINUTES, out=Path(f"run-{name}"))
+    run = headstart.run(f"{name}.npz", source=[f"{source}.npz"], minutes=MINUTES, out=Path(f"run-{name}"))
     extract.check(f"source_with_few_labels_{name}", extract.outcome(run.folder))
 
 
@@ -141,7 +141,7 @@ def test_pretraining_then_a_fit(extract, headstart_command, pretrained):
 def test_every_method(extract, letters):
     first, last = letters.split("-")
     found = {}
-    task = headstart.Task.from_folder("target", sources=["source", "other_source"])
+    task = headstart.Task.from_folder("target", source=["source", "other_source"])
     for kind in METHODS.names():
         if not first <= kind[0] <= last:
             continue

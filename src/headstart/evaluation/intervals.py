@@ -1,4 +1,4 @@
-"""Intervals: Wilson, bootstrap over weights, recovery for averages, and the corrected t of repeated cross-validation."""
+"""Intervals: Wilson, bootstrap over weights, and recovery for averages."""
 
 from __future__ import annotations
 
@@ -183,28 +183,3 @@ def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Est
     """
     low, high = np.nanquantile(draws, [0.5 - level / 2, 0.5 + level / 2])
     return Estimate(value=value, low=min(value, float(low)), high=max(value, float(high)))
-
-
-def nadeau_bengio(differences: Floats, test_over_train: float) -> float:
-    """The t statistic of repeated cross-validation, corrected for folds that share training rows.
-
-    Compare it with Student's t of `len(differences) - 1` degrees of freedom.
-
-    Args:
-        differences: float64 [repeat]: score of one method minus that of the other in each fold.
-        test_over_train: Held-out rows over training rows of one fold; 0 gives the naive t.
-
-    Returns:
-        The corrected t; infinite with the mean's sign when all differences are equal and not zero.
-
-    Raises:
-        DataError: There are fewer than two differences.
-
-    Reference: Nadeau & Bengio, "Inference for the generalization error", Machine Learning 2003, section 3.
-    """
-    if len(differences) < 2:
-        raise DataError(f"A corrected t needs at least two folds, and there are {len(differences)}. Use more folds.")
-    mean, variance = float(np.mean(differences)), float(np.var(differences, ddof=1))
-    if variance == 0:
-        return math.copysign(math.inf, mean) if mean else 0.0
-    return mean / math.sqrt((1 / len(differences) + test_over_train) * variance)

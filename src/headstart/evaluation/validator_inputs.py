@@ -23,7 +23,6 @@ class ValidatorInputs:
         target_features: What the unadapted model sees of the target rows, float [target, feature].
         held_labels: Labels of source rows that were held out of the fit, int64 [held].
         held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
-        held_weights: How much likelier each of these rows is in the target than in the source, float [held], mean 1.
         source_features: What it sees of source rows, float [source, feature]; None where they are not at hand.
         turned_features: The same rows turned or mirrored as one; None where that explains nothing.
         source_labels: Labels of these rows, int64 [source].
@@ -38,7 +37,6 @@ class ValidatorInputs:
     target_features: Floats = field(repr=False)
     held_labels: Integers = field(repr=False)
     held_probs: Floats | None = field(repr=False, default=None)
-    held_weights: Floats | None = field(repr=False, default=None)
     source_features: Floats | None = field(repr=False, default=None)
     turned_features: Floats | None = field(repr=False, default=None)
     source_labels: Integers | None = field(repr=False, default=None)

@@ -23,7 +23,6 @@ BY_HAND = ValidatorInputs(
     target_features=np.eye(3),
     held_labels=np.array([0, 1, 2, 2]),
     held_probs=HELD,
-    held_weights=np.array([0.4, 0.8, 1.2, 1.6]),
     circular_labels=np.array([0, 1, 2, 1]),
     circular_probs=HELD,
 )
@@ -37,34 +36,9 @@ def test_source_accuracy_is_the_share_of_held_rows_that_are_right():
     assert value("source_accuracy") == 0.5
 
 
-def test_entropy_is_minus_the_mean_entropy_in_nats():
-    assert value("entropy") == pytest.approx(-(math.log(2) + 1.5 * math.log(2)) / 3)
-
-
 def test_information_maximization_adds_the_entropy_of_the_mean():
     mean = np.array([7 / 12, 4 / 12, 1 / 12])
     assert value("information_maximization") == pytest.approx(float(entropy_of(mean)) - 2.5 * math.log(2) / 3)
-
-
-def test_iwcv_weighs_the_mistakes():
-    assert value("iwcv") == pytest.approx(-(0.8 + 1.6) / 4)
-
-
-def test_dev_takes_off_what_the_weights_explain():
-    weights, weighted = np.array([0.4, 0.8, 1.2, 1.6]) + 0.2, np.array([0.0, 1.0, 0.0, 1.8])
-    slope = -np.cov(weighted, weights)[0, 1] / weights.var(ddof=1)
-    shifted = replace(BY_HAND, held_weights=weights)
-    assert value("dev", shifted) == pytest.approx(-(weighted.mean() + slope * 0.2))
-    assert value("dev", replace(BY_HAND, held_weights=np.ones(4))) == pytest.approx(-0.5)
-
-
-def test_snd_is_the_mean_entropy_of_softmax_over_cosines():
-    rows = TARGET / np.linalg.norm(TARGET, axis=1, keepdims=True)
-    entropies = []
-    for own, others in enumerate(([1, 2], [0, 2], [0, 1])):
-        shares = np.exp([rows[own] @ rows[other] / 0.05 for other in others])
-        entropies.append(entropy_of(shares))
-    assert value("snd") == pytest.approx(float(np.mean(entropies)))
 
 
 def test_circular_is_the_share_of_source_labels_that_come_back():

@@ -51,7 +51,6 @@ class DomainPair:
         turned_rows: The source's rows turned or mirrored as one, where that explains the target and nothing simpler does.
         held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
         held_probs: What it says of them, float64 [held, class].
-        held_weights: How much likelier each is in the target than in the source, float64 [held], mean 1.
         reweighted: Classes of target rows by a mixture with components common to both domains, where weighted source rows
             explain the target, int64 [target]; None where they do not.
         shift: What changed from source to target.
@@ -65,7 +64,6 @@ class DomainPair:
     turned_rows: Floats | None = field(repr=False)
     held_labels: Integers = field(repr=False)
     held_probs: Floats = field(repr=False)
-    held_weights: Floats = field(repr=False)
     reweighted: Integers | None = field(repr=False)
     shift: ShiftKind
 
@@ -146,7 +144,6 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
         turned_rows=rotated_source(seen.source, seen.target, seed) if shift.kind == "turned" else None,
         held_labels=here.labels[held],
         held_probs=unadapted.predict(here.take(held)).probs,
-        held_weights=weights[held] / max(float(weights[held].mean()), 1e-12),
         reweighted=_reweighted(seen, weights),
         shift=shift,
     )

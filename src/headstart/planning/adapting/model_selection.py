@@ -229,7 +229,6 @@ def evidence_of(scene: DomainPair, one: FittedCandidate, fitted: list[FittedCand
         target_features=scene.target_rows,
         held_labels=scene.held_labels,
         held_probs=one.held_probs,
-        held_weights=scene.held_weights,
         source_features=scene.source_rows,
         turned_features=scene.turned_rows,
         source_labels=scene.source.labels,
