@@ -111,8 +111,8 @@ def measured(case: Case, seed: int) -> list[float]:
     probs = model.predict(together).probs
     among = familiarity(together, task.source or task.train, backbone, probs)[: len(tested)]
     seen = features_of(tested, backbone)
-    remembered = fit_detector(task, backbone).familiarity(seen)
-    closed = fit_detector(case.closed, backbone).familiarity(seen)
+    remembered = fit_detector(task, backbone).p_values(seen)
+    closed = fit_detector(case.closed, backbone).p_values(seen)
     probs, known = probs[: len(tested)], tested.labels >= 0
     energy = logsumexp(model.scores(tested) / model.temperature, axis=1)
     orders = [probs.max(axis=1), among, remembered, *peers(case, backbone), energy]

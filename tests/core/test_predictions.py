@@ -51,15 +51,19 @@ def test_joined_parts_keep_their_order():
     assert equal(joined(parts), rows)
 
 
-def test_familiarity_goes_with_its_rows_to_disk_and_back(tmp_path):
-    rows = replace(made(7), familiarity=np.linspace(0.1, 0.7, 7))
+def test_p_values_go_with_their_rows_to_disk_and_back(tmp_path):
+    rows = replace(made(7), p_values=np.linspace(0.1, 0.7, 7))
     rows.write(tmp_path / "judged.parquet")
-    assert Predictions.read(tmp_path / "judged.parquet").familiarity.tolist() == rows.familiarity.tolist()
-    assert rows.take(np.array([6, 1])).familiarity.tolist() == [rows.familiarity[6], rows.familiarity[1]]
+    assert Predictions.read(tmp_path / "judged.parquet").p_values.tolist() == rows.p_values.tolist()
+    table = pq.read_table(tmp_path / "judged.parquet")
+    earlier = [{"p_value": "familiarity"}.get(name, name) for name in table.column_names]
+    pq.write_table(table.rename_columns(earlier), tmp_path / "earlier.parquet")
+    assert Predictions.read(tmp_path / "earlier.parquet").p_values.tolist() == rows.p_values.tolist()
+    assert rows.take(np.array([6, 1])).p_values.tolist() == [rows.p_values[6], rows.p_values[1]]
     parts = [rows.take(np.arange(3)), rows.take(np.arange(3, 7))]
-    assert joined(parts).familiarity.tolist() == rows.familiarity.tolist()
-    assert joined([made(2), rows]).familiarity is None
-    assert joined([rows, made(2)]).familiarity is None
+    assert joined(parts).p_values.tolist() == rows.p_values.tolist()
+    assert joined([made(2), rows]).p_values is None
+    assert joined([rows, made(2)]).p_values is None
 
 
 def test_losses_and_hits_of_a_case_by_hand():

@@ -47,7 +47,7 @@ def knowing(task, plain) -> Model:
 def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):
     knowing.save(tmp_path)
     again = Model.load(tmp_path)
-    assert np.array_equal(again.familiarity(task.train), knowing.familiarity(task.train))
+    assert np.array_equal(again.p_values(task.train), knowing.p_values(task.train))
     assert again.least_familiarity == 1 / 48
     assert np.array_equal(again.predict(task.train).probs, plain.predict(task.train).probs)
 
@@ -62,7 +62,7 @@ def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(ta
     assert np.array_equal(old.predict(task.train).probs, knowing.predict(task.train).probs)
     assert old.least_familiarity == 1.0
     with pytest.raises(DataError) as caught:
-        old.familiarity(task.train)
+        old.p_values(task.train)
     assert str(caught.value) == CANNOT
 
 
@@ -115,10 +115,10 @@ def test_a_model_is_whole_with_all_that_it_looks_with(task, plain, tmp_path):
 
 
 def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, plain, knowing, tmp_path):
-    familiarity = knowing.familiarity(task.train)
+    familiarity = knowing.p_values(task.train)
     for name, whole in {"base": replace(plain, base=knowing), "partner": replace(plain, partners=(plain, knowing))}.items():
         whole.save(tmp_path / name)
-        assert np.array_equal(Model.load(tmp_path / name).familiarity(task.train), familiarity)
+        assert np.array_equal(Model.load(tmp_path / name).p_values(task.train), familiarity)
 
 
 def test_a_network_that_several_parts_look_with_is_written_once(task, plain, tmp_path):

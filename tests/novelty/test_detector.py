@@ -40,7 +40,7 @@ def task_of(**parts) -> Task:
 
 
 def seen(found: NoveltyDetector, images: ImageSet, backbone) -> np.ndarray:
-    return found.familiarity(features_of(images, backbone))
+    return found.p_values(features_of(images, backbone))
 
 
 KNOWN = np.arange(119) % 4
@@ -83,7 +83,7 @@ def test_it_is_the_share_of_left_out_images_that_look_no_better(backbone):
     ours = features_of(image_set(KNOWN[:1], 7), backbone)
     likeness, score = found.looks(ours)[0]
     total = (likeness - 1.0) / 1.0 + (score - 2.0) / 2.0
-    assert found.familiarity(ours)[0] == (1 + sum(total >= other for other in (-2, 0, 0, 2))) / 5
+    assert found.p_values(ours)[0] == (1 + sum(total >= other for other in (-2, 0, 0, 2))) / 5
     assert found.least == 0.2
 
 

@@ -51,7 +51,7 @@ def test_the_least_familiar_come_first_and_none_where_nobody_judged(make_run):
     run, task = make_run()
     assert not len(least_familiar(run.predictions))
     assert "Least familiar" not in report_html(run, task)
-    odd = replace(run.predictions, familiarity=np.linspace(1.0, 0.1, len(run.predictions)))
+    odd = replace(run.predictions, p_values=np.linspace(1.0, 0.1, len(run.predictions)))
     assert least_familiar(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
     assert "<h3>Least familiar</h3>" in report_html(replace(run, predictions=odd), task)
     assert "<h3>Least familiar of the unlabeled images</h3>" in report_html(replace(run, unlabeled=odd.take(np.arange(5))), task)

@@ -197,8 +197,8 @@ def test_tested_and_unlabeled_images_are_answered_with_how_familiar_they_look(ta
     pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
     run = fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run")
     assert np.array_equal(run.unlabeled.probs, run.model.predict(pool).probs)
-    assert np.array_equal(run.unlabeled.familiarity, run.model.familiarity(pool))
-    assert np.array_equal(run.predictions.familiarity, run.unlabeled.familiarity)
+    assert np.array_equal(run.unlabeled.p_values, run.model.p_values(pool))
+    assert np.array_equal(run.predictions.p_values, run.unlabeled.p_values)
     (tmp_path / "run" / "unlabeled.parquet").unlink()
     assert np.array_equal(fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run").unlabeled.probs, run.unlabeled.probs)
     assert fit(task, plan_of(), tmp_path / "without").unlabeled is None

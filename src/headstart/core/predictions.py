@@ -16,10 +16,14 @@ from headstart.core.errors import DataError
 from headstart.core.records import write_atomically
 from headstart.core.types import Floats, Integers
 
+COLUMNS = ["name", "label", "group", "probs", "raw_probs"]
+OLD_COLUMNS = {"familiarity": "p_value"}
+"""Columns that earlier versions wrote under another name."""
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says about images, next to what is true of them.
+    """Predicted probabilities of images, next to their labels.
 
     Attributes:
         names: What a person calls each image.
@@ -28,8 +32,8 @@ class Predictions:
         probs: float64 [sample, class] after temperature; rows sum to 1.
         raw_probs: The same before temperature.
         groups: int64 [sample]: rows of one group are not independent and are resampled together.
-        familiarity: float64 [sample], in (0, 1], low where an image looks like none of those learned from; None where nobody
-            judged. No metric reads it.
+        p_values: float64 [sample], in (0, 1]: conformal p-values that the image is like those learned from; None without a
+            novelty detector. No metric reads them.
     """
 
     names: tuple[str, ...] = field(repr=False)
@@ -38,7 +42,7 @@ class Predictions:
     probs: Floats = field(repr=False)
     raw_probs: Floats = field(repr=False)
     groups: Integers = field(repr=False)
-    familiarity: Floats | None = field(repr=False, default=None)
+    p_values: Floats | None = field(repr=False, default=None)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,12 +74,11 @@ class Predictions:
             probs=self.probs[index],
             raw_probs=self.raw_probs[index],
             groups=self.groups[index],
-            familiarity=None if self.familiarity is None else self.familiarity[index],
+            p_values=None if self.p_values is None else self.p_values[index],
         )
 
     def write(self, path: Path) -> None:
         """Write one Parquet file, atomically."""
-        judged = {} if self.familiarity is None else {"familiarity": self.familiarity}
         table = pa.table(
             {
                 "name": list(self.names),
@@ -83,7 +86,7 @@ class Predictions:
                 "group": self.groups,
                 "probs": pa.array(list(self.probs)),
                 "raw_probs": pa.array(list(self.raw_probs)),
-                **judged,
+                **({} if self.p_values is None else {"p_value": self.p_values}),
             }
         ).replace_schema_metadata({"classes": json.dumps(self.classes)})
         sink = pa.BufferOutputStream()
@@ -92,22 +95,13 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """The predictions that `write` wrote.
-
-        Args:
-            path: The file.
-
-        Returns:
-            The predictions.
-
-        Raises:
-            DataError: The file is absent or not such a file.
-        """
+        """The predictions that `write` wrote; a DataError where the file is absent or another one."""
         try:
             table = pq.read_table(path)
-            judged = table["familiarity"].to_numpy().astype(np.float64) if "familiarity" in table.column_names else None
-            table = table.select(["name", "label", "group", "probs", "raw_probs"])
             classes = tuple(json.loads(table.schema.metadata[b"classes"]))
+            names = [OLD_COLUMNS.get(name, name) for name in table.column_names]
+            known = [*COLUMNS, "p_value"] if "p_value" in names else COLUMNS
+            table = table.rename_columns(names).select(known)
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
         width = len(classes)
@@ -118,13 +112,13 @@ class Predictions:
             np.array(table["probs"].to_pylist(), np.float64).reshape(-1, width),
             np.array(table["raw_probs"].to_pylist(), np.float64).reshape(-1, width),
             table["group"].to_numpy().astype(np.int64),
-            judged,
+            table["p_value"].to_numpy().astype(np.float64) if "p_value" in known else None,
         )
 
 
 def joined(parts: list[Predictions]) -> Predictions:
-    """Predictions of several sets of rows as one, in the order given; familiarity is kept where all parts have it."""
-    judged = [part.familiarity for part in parts if part.familiarity is not None]
+    """Predictions of several sets of rows as one, in the order given; p-values are kept where all parts have them."""
+    known = [part.p_values for part in parts if part.p_values is not None]
     return replace(
         parts[0],
         names=tuple(name for part in parts for name in part.names),
@@ -132,19 +126,15 @@ def joined(parts: list[Predictions]) -> Predictions:
         probs=np.concatenate([part.probs for part in parts]),
         raw_probs=np.concatenate([part.raw_probs for part in parts]),
         groups=np.concatenate([part.groups for part in parts]),
-        familiarity=np.concatenate(judged) if len(judged) == len(parts) else None,
+        p_values=np.concatenate(known) if len(known) == len(parts) else None,
     )
 
 
 def mean_of(parts: Sequence[Predictions], weights: Sequence[float] = ()) -> Predictions:
     """The weighted geometric mean of several models' probabilities for the same rows (a logarithmic opinion pool).
 
-    Args:
-        parts: Of each model, rows in the same order.
-        weights: How much each counts; their sum says how sure the mean is. None given weighs all alike, with sum 1.
-
-    Returns:
-        `raw_probs` weigh all alike; `probs` are as `weights` say.
+    `raw_probs` weigh all models alike, `probs` by the weights, whose sum sets the confidence of the mean; without weights all
+    models count alike, with sum 1.
 
     Reference: Genest & Zidek, "Combining Probability Distributions", Statistical Science 1986, section 3.2.
     Differs: the weights need not sum to 1.

@@ -81,7 +81,7 @@ class Record(BaseModel):
             The validated record.
 
         Raises:
-            PlanError: Fields are unknown, missing or out of range; the message lists all of them. Or the format is newer.
+            PlanError: Fields are unknown, missing or out of range (the message lists all of them), or the format is newer.
         """
         if isinstance(values, dict) and "format" in values:
             values, written, known = dict(values), values["format"], 1 + len(cls.migrations)
@@ -98,18 +98,7 @@ class Record(BaseModel):
 
     @classmethod
     def from_json(cls, text: str, where: str = "") -> Self:
-        """The record read from JSON text.
-
-        Args:
-            text: The text.
-            where: File that it comes from, for the message.
-
-        Returns:
-            The validated record.
-
-        Raises:
-            PlanError: The text is not JSON or does not fit the record.
-        """
+        """The record read from JSON text; a PlanError that names `where` if the text is no JSON or does not fit."""
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
@@ -118,18 +107,7 @@ class Record(BaseModel):
 
     @classmethod
     def from_toml(cls, text: str, where: str = "") -> Self:
-        """The record read from TOML text.
-
-        Args:
-            text: The text.
-            where: File that it comes from, for the message.
-
-        Returns:
-            The validated record.
-
-        Raises:
-            PlanError: The text is not TOML or does not fit the record.
-        """
+        """The record read from TOML text; a PlanError that names `where` if the text is no TOML or does not fit."""
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -154,7 +132,6 @@ def _sentence(cls: type[BaseModel], error: ValidationError, where: str, inside: 
 
 
 def _fields_at(cls: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The fields of the record at that place inside another one."""
     for step in place:
         field = cls.model_fields.get(str(step))
         inner = None if field is None else field.annotation
@@ -171,14 +148,9 @@ def fingerprint_of(value: Any) -> str:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader, or a restart after a kill, sees the old content or the new, never a part.
+    """Write text (UTF-8) or bytes so that a reader, or a restart after a kill, sees the old content or the new, never a part.
 
-    Args:
-        path: Where to write; the folder is created.
-        content: Text (UTF-8) or bytes.
-
-    Raises:
-        ExportError: The place cannot be written or the disk is full.
+    The folder is created. An ExportError says that the place cannot be written or the disk is full.
     """
     data = content.encode() if isinstance(content, str) else content
     try:

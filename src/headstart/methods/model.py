@@ -120,8 +120,8 @@ class Model:
         """The lowest familiarity that it can give; 1 where it cannot judge."""
         return self.witness.acquaintance.least if self.witness and self.witness.acquaintance else 1.0
 
-    def familiarity(self, images: ImageSet) -> Floats:
-        """How familiar images look, each judged for itself; see `NoveltyDetector.familiarity`.
+    def p_values(self, images: ImageSet) -> Floats:
+        """How familiar images look, each judged for itself; see `NoveltyDetector.p_values`.
 
         Args:
             images: Pictures, or feature vectors.
@@ -135,12 +135,12 @@ class Model:
         witness = self.witness
         if witness is None or witness.acquaintance is None:
             raise DataError(CANNOT_JUDGE)
-        return witness.acquaintance.familiarity(features_of(images, witness.backbone))
+        return witness.acquaintance.p_values(features_of(images, witness.backbone))
 
     def judged(self, images: ImageSet) -> Predictions:
         """As `predict`, and how familiar each image looks where the model can judge."""
         predictions = self.predict(images)
-        return predictions if self.witness is None else replace(predictions, familiarity=self.familiarity(images))
+        return predictions if self.witness is None else replace(predictions, p_values=self.p_values(images))
 
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.

@@ -65,7 +65,7 @@ class NoveltyDetector:
         """The lowest familiarity that there is: a smaller threshold refuses nothing."""
         return 1.0 / (len(self.known) + 1)
 
-    def familiarity(self, features: FeatureSet) -> Floats:
+    def p_values(self, features: FeatureSet) -> Floats:
         """The share of left-out images that look no more familiar than each image.
 
         At most a share a of images like the left-out ones has a familiarity of a or less.

@@ -51,7 +51,7 @@ def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     own, across = fit_detector(alone, backbone), fit_detector(replace(alone, unlabeled=target), backbone)
     if own is None or across is None:
         return None
-    seen = replace(own, representation=across.representation).familiarity(features_of(target, backbone))
+    seen = replace(own, representation=across.representation).p_values(features_of(target, backbone))
     num, usual = int((seen <= LEAST).sum()), int(LEAST * (len(own.known) + 1))
     gain = two_groups(across.totals(across.known))
     chance = fisher_exact([[num, len(seen) - num], [usual, len(own.known) - usual]], "greater").pvalue

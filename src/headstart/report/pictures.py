@@ -115,9 +115,9 @@ def least_sure(predictions: Predictions) -> Integers:
 
 def least_familiar(predictions: Predictions) -> Integers:
     """Rows that look least like anything learned, int64 [row]; none where nobody judged."""
-    if predictions.familiarity is None:
+    if predictions.p_values is None:
         return np.empty(0, np.int64)
-    return np.argsort(predictions.familiarity, kind="stable")[:MOST_PICTURES]
+    return np.argsort(predictions.p_values, kind="stable")[:MOST_PICTURES]
 
 
 def pictures_of(predictions: Predictions, rows: Iterable[int], book: PictureBook) -> tuple[Picture, ...]:

@@ -116,8 +116,8 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
         nearest = predictions.classes[best]
         shares = {name: float(share) for name, share in zip(predictions.classes, probs, strict=True)}
         answer = {"label": nearest, "nearest": nearest, "probability": float(probs[best]), "probs": shares}
-        if predictions.familiarity is not None:
-            familiarity = float(predictions.familiarity[row])
+        if predictions.p_values is not None:
+            familiarity = float(predictions.p_values[row])
             refused = familiarity <= refuse
             answer |= {"label": None if refused else nearest, "familiarity": familiarity, "refused": refused}
         yield answer

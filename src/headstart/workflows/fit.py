@@ -177,7 +177,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)
         if model.witness:
-            predictions = replace(predictions, familiarity=model.familiarity(task.test))
+            predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)
     return evaluation
 
