@@ -57,7 +57,7 @@ def test_p_values_go_with_their_rows_to_disk_and_back(tmp_path):
     assert Predictions.read(tmp_path / "judged.parquet").p_values.tolist() == rows.p_values.tolist()
     table = pq.read_table(tmp_path / "judged.parquet")
     earlier = [{"p_value": "familiarity"}.get(name, name) for name in table.column_names]
-    pq.write_table(table.rename_columns(earlier), tmp_path / "earlier.parquet")
+    pq.write_table(table.rename_columns(earlier).replace_schema_metadata(table.schema.metadata), tmp_path / "earlier.parquet")
     assert Predictions.read(tmp_path / "earlier.parquet").p_values.tolist() == rows.p_values.tolist()
     assert rows.take(np.array([6, 1])).p_values.tolist() == [rows.p_values[6], rows.p_values[1]]
     parts = [rows.take(np.arange(3)), rows.take(np.arange(3, 7))]
