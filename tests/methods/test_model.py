@@ -41,14 +41,14 @@ def plain(task) -> Model:
 
 @pytest.fixture
 def knowing(task, plain) -> Model:
-    return replace(plain, acquaintance=fit_detector(task, plain.backbone))
+    return replace(plain, novelty_detector=fit_detector(task, plain.backbone))
 
 
 def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):
     knowing.save(tmp_path)
     again = Model.load(tmp_path)
     assert np.array_equal(again.p_values(task.train), knowing.p_values(task.train))
-    assert again.least_familiarity == 1 / 48
+    assert again.least_p_value == 1 / 48
     assert np.array_equal(again.predict(task.train).probs, plain.predict(task.train).probs)
 
 
@@ -60,7 +60,7 @@ def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(ta
     (tmp_path / "model.json").write_text(json.dumps(card), encoding="utf-8")
     old = Model.load(tmp_path)
     assert np.array_equal(old.predict(task.train).probs, knowing.predict(task.train).probs)
-    assert old.least_familiarity == 1.0
+    assert old.least_p_value == 1.0
     with pytest.raises(DataError) as caught:
         old.p_values(task.train)
     assert str(caught.value) == CANNOT

@@ -95,8 +95,8 @@ def test_tent_moves_scales_and_shifts_of_normalizations_alone_and_makes_predicti
 def test_what_the_network_remembered_as_it_was_is_forgotten(kind: TestTime, model: Model) -> None:
     dark = pictures(3, dark=True)
     rows = Task("sides", CLASSES, dark)
-    knowing = replace(model, acquaintance=fit_detector(rows, model.backbone))
-    assert adapted_at_test_time(knowing, dark, kind).witness is None
+    knowing = replace(model, novelty_detector=fit_detector(rows, model.backbone))
+    assert adapted_at_test_time(knowing, dark, kind).detector_model is None
 
 
 def test_an_adapted_model_survives_its_folder(model: Model, tmp_path: pytest.TempPathFactory) -> None:

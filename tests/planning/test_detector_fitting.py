@@ -34,7 +34,7 @@ def frozen() -> Model:
 
 def remembering(model: Model) -> list[bool]:
     parts = [model, *([model.base] if model.base else []), *model.partners]
-    return [part.acquaintance is not None for part in parts]
+    return [part.novelty_detector is not None for part in parts]
 
 
 def test_a_network_that_was_not_trained_remembers(pictures, trained, frozen):
@@ -62,7 +62,7 @@ def test_a_fitted_plan_can_judge_by_its_frozen_partner(pictures, tmp_path):
     fit_plan(pictures, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert remembering(model) == [False, True]
-    assert len(model.witness.acquaintance.known) == 43
+    assert len(model.detector_model.novelty_detector.known) == 43
 
 
 def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
@@ -72,4 +72,4 @@ def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
     plan = Plan(data="squares", method={"kind": "fine_tune"}, **about)
     fit_plan(held, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
-    assert (len(model.acquaintance.rows), len(model.acquaintance.known)) == (30, 13)
+    assert (len(model.novelty_detector.rows), len(model.novelty_detector.known)) == (30, 13)

@@ -76,12 +76,12 @@ def tell_judging(model: Model, refuse: float | None) -> None:
     from headstart.runs.predicting import USUAL_REFUSAL
 
     share = USUAL_REFUSAL if refuse is None else refuse
-    if share and model.witness is None:
+    if share and model.detector_model is None:
         typer.echo(
             "Nothing was refused: the model was saved without what it takes to judge how familiar an image looks.", err=True
         )
-    elif share and share < model.least_familiarity:
-        least = model.least_familiarity
+    elif share and share < model.least_p_value:
+        least = model.least_p_value
         typer.echo(
             f"Nothing was refused: too few images tell familiarity below {least:.2g}, and the share is {share:g}.", err=True
         )

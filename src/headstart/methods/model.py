@@ -43,7 +43,7 @@ class Card(Record):
         partners: How many there are.
         shares: How much its own and each partner's probabilities count.
         corrects: Whether there is a base.
-        remembers: Whether there is an acquaintance.
+        remembers: Whether there is a novelty detector.
     """
 
     backbone: str = "backbone"
@@ -68,7 +68,7 @@ class Model:
         partners: Models of the same classes that predict together with it, by the geometric mean of the probabilities.
         shares: How much its own and each partner's probabilities count in that mean; none given counts all alike.
         base: A model of the same classes that this one corrects: the scores are added to its scores over its temperature.
-        acquaintance: What its network remembers, to say how familiar an image looks; None where another part remembers, or none.
+        novelty_detector: What tells images unlike those learned from; None where another part has it, or none has.
 
     Reference: Kumar, Ma, Liang & Raghunathan, "Calibrated Ensembles Can Mitigate Accuracy Tradeoffs Under Distribution Shift",
         UAI 2022 (calibrated probabilities of a fine-tuned model and of a head on frozen features, averaged).
@@ -82,7 +82,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     shares: tuple[float, ...] = ()
     base: Model | None = None
-    acquaintance: NoveltyDetector | None = None
+    novelty_detector: NoveltyDetector | None = None
 
     def scores(self, images: ImageSet) -> Floats:
         """Scores without partners, float64 [sample, class]; softmax of scores over the temperature gives probabilities."""
@@ -110,37 +110,31 @@ class Model:
         return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.shares)
 
     @property
-    def witness(self) -> Model | None:
-        """The part that can say how familiar an image looks; None in a model that was saved without what that takes."""
+    def detector_model(self) -> Model | None:
+        """The part with the novelty detector; None in a model that was saved without one."""
         parts = (self, *([self.base] if self.base else []), *self.partners)
-        return next((part for part in parts if part.acquaintance is not None), None)
+        return next((part for part in parts if part.novelty_detector is not None), None)
 
     @property
-    def least_familiarity(self) -> float:
-        """The lowest familiarity that it can give; 1 where it cannot judge."""
-        return self.witness.acquaintance.least if self.witness and self.witness.acquaintance else 1.0
+    def least_p_value(self) -> float:
+        """The lowest conformal p-value that it can give; 1 without a detector."""
+        model = self.detector_model
+        return model.novelty_detector.least if model and model.novelty_detector else 1.0
 
     def p_values(self, images: ImageSet) -> Floats:
-        """How familiar images look, each judged for itself; see `NoveltyDetector.p_values`.
+        """How usual images look among those learned from, float64 [sample], in (0, 1]; see `NoveltyDetector`.
 
-        Args:
-            images: Pictures, or feature vectors.
-
-        Returns:
-            float64 [sample], in (0, 1]; low for images that look like none of those learned from.
-
-        Raises:
-            DataError: The model was saved without what it takes to judge.
+        `DataError` when the model was saved without a detector.
         """
-        witness = self.witness
-        if witness is None or witness.acquaintance is None:
+        model = self.detector_model
+        if model is None or model.novelty_detector is None:
             raise DataError(CANNOT_JUDGE)
-        return witness.acquaintance.p_values(features_of(images, witness.backbone))
+        return model.novelty_detector.p_values(features_of(images, model.backbone))
 
     def judged(self, images: ImageSet) -> Predictions:
         """As `predict`, and how familiar each image looks where the model can judge."""
         predictions = self.predict(images)
-        return predictions if self.witness is None else replace(predictions, p_values=self.p_values(images))
+        return predictions if self.detector_model is None else replace(predictions, p_values=self.p_values(images))
 
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.
@@ -163,8 +157,8 @@ class Model:
         _carry(kept_with(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
-        if self.acquaintance is not None:
-            write_atomically(folder / "acquaintance.safetensors", save(self.acquaintance.arrays()))
+        if self.novelty_detector is not None:
+            write_atomically(folder / "acquaintance.safetensors", save(self.novelty_detector.arrays()))
         if self.base is not None:
             self.base._save(folder / "base", written)
         for place, partner in enumerate(self.partners):
@@ -177,7 +171,7 @@ class Model:
             partners=len(self.partners),
             shares=self.shares,
             corrects=self.base is not None,
-            remembers=self.acquaintance is not None,
+            remembers=self.novelty_detector is not None,
         )
         write_atomically(folder / "model.json", json.dumps(card.model_dump(), indent=2, ensure_ascii=False))
 
@@ -197,13 +191,13 @@ class Model:
     @classmethod
     def _load(cls, folder: Path, read: dict[Path, Backbone]) -> Model:
         """As `load`; `read` holds the networks that were read already, by where they lie."""
-        card, head, acquaintance = _read(folder)
+        card, head, detector = _read(folder)
         network = (folder / card.backbone).resolve()
         backbone = read[network] = read.get(network) or Backbone.load(network)
         _carry(folder / "engine", kept_with(backbone))
         partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.partners))
         base = cls._load(folder / "base", read) if card.corrects else None
-        return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, acquaintance)
+        return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, detector)
 
 
 def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
@@ -211,7 +205,7 @@ def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     try:
         card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
         head = head_from(load_file(folder / "head.safetensors"), card.head)
-        remembered = NoveltyDetector.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
+        detector = NoveltyDetector.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
     except DataError:
         raise
     except KeyError as error:
@@ -219,7 +213,7 @@ def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
         fault = str(error).rstrip(".")
     else:
-        return card, head, remembered
+        return card, head, detector
     raise DataError(f"{folder} holds no whole model ({fault}). Run the fit again; it goes on where it stopped.")
 
 

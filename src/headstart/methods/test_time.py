@@ -63,7 +63,7 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
         near = did_you_mean(kind, KINDS)
         raise PlanError(f'"{kind}" is nothing that is done at test time.{near} Known: {", ".join(KINDS)}.')
     if kind == "batch_norm":
-        return replace(model, backbone=with_statistics_of(model.backbone, images, seed=seed), acquaintance=None)
+        return replace(model, backbone=with_statistics_of(model.backbone, images, seed=seed), novelty_detector=None)
     learner = _classifier(model, images)
     unlabeled = images.without_labels()
     training = Training(
@@ -71,7 +71,7 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
     )
     train(learner, {"pictures": Stream(unlabeled, View())}, partial(_losses, model.temperature), training)
     learner.thaw()
-    return replace(model, backbone=with_statistics_of(learner.backbone, images, 0, seed), acquaintance=None)
+    return replace(model, backbone=with_statistics_of(learner.backbone, images, 0, seed), novelty_detector=None)
 
 
 def _classifier(model: Model, images: ImageSet) -> Classifier:

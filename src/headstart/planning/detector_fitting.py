@@ -35,4 +35,4 @@ def with_detector(model: Model, task: Task, untouched: Collection[str], held: Im
             if partner.backbone.weights_hash in untouched:
                 own = with_detector(partner, task, untouched, held)
                 return replace(model, partners=(*model.partners[:place], own, *model.partners[place + 1 :]))
-    return replace(model, acquaintance=fit_detector(task, model.backbone, held))
+    return replace(model, novelty_detector=fit_detector(task, model.backbone, held))

@@ -75,7 +75,7 @@ def predict_files(
         raise PlanError(
             "--refuse compares images with those that the network was fitted on, and --adapt changes the network. Leave one out."
         )
-    if refuse and model.witness is None:
+    if refuse and model.detector_model is None:
         raise DataError(f"{origin}: {CANNOT_JUDGE}")
     share = USUAL_REFUSAL if refuse is None else refuse
     if not provider_of(model.backbone.card).takes_pictures:

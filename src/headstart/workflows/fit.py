@@ -176,7 +176,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
     else:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)
-        if model.witness:
+        if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)
     return evaluation
