@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.data.scan_cache import Look, ScanCache
+from headstart.data.scan_cache import Measured, ScanCache
 from headstart.features.store.store import Store
 
 
@@ -26,7 +26,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (old,) = (root / "features" / "older").glob("*.safetensors")
     os.utime(old, (time.time() - 18_000,) * 2)
     (tmp_path / "picture.png").write_bytes(b"seen")
-    ScanCache([tmp_path / "picture.png"]).add({0: Look(sha="0" * 64)})
+    ScanCache([tmp_path / "picture.png"]).add({0: Measured(sha="0" * 64)})
     (root / "steps" / "0.1.0-auto" / "fold-0a").mkdir(parents=True)
     (root / "steps" / "0.1.0-auto" / "fold-0a.json").write_text("{}")
     (root / "steps" / "0.1.0-auto" / "fold-0a" / "predictions.parquet").write_bytes(b"rows")

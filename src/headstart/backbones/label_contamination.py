@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from headstart.backbones.providers.own_runs import run_of
-from headstart.core.records import write_atomically
 
 FILE = "learned.txt"
 """Content keys, one a line."""
@@ -29,9 +27,3 @@ def labels_learned_by(name: str) -> frozenset[str]:
     """
     folder = run_of(name)
     return labels_learned_in(folder) if folder else frozenset()
-
-
-def write_learned_labels(run: Path, keys: Iterable[str]) -> None:
-    """Write the content keys into a run's folder, where there are any."""
-    if known := sorted(set(keys)):
-        write_atomically(run / FILE, "".join(f"{key}\n" for key in known))

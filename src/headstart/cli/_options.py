@@ -70,21 +70,21 @@ MethodKind: TypeAlias = Annotated[
 Out: TypeAlias = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run's folder.", show_default=False)]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings or errors.")]
+PlanOrData: TypeAlias = Annotated[
+    str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
+]
+PretrainedName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--pretrained", metavar="NAME", help="The model to transfer from; see `headstart models`.", show_default=False),
+]
+NewOut: TypeAlias = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="The new run's folder.", show_default=False)
+]
 RunFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)]
 
 
 def settings_from(pairs: list[str] | None) -> dict[str, str]:
-    """The `--set` options as a dictionary.
-
-    Args:
-        pairs: "key=value" each.
-
-    Returns:
-        Values by key, as text.
-
-    Raises:
-        PlanError: An option has no "=".
-    """
+    """The `--set key=value` options as texts by key; a PlanError where one has no "="."""
     from headstart.core.errors import PlanError
 
     settings = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,9 +17,7 @@ def adjust(
         float | None,
         typer.Option(min=0.01, metavar="M", help="Go on until judging took so long; else try one change.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="The better run's folder.", show_default=False)
-    ] = None,
+    out: options.NewOut = None,
     as_json: options.Json = False,
 ) -> None:
     """Change what a finished run shows to be wrong, and keep it if held-out images say so."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from headstart.workflows.decide import Choice
 
 POSITION = 12
 
@@ -26,32 +31,33 @@ def decide(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Judge the candidates on shared folds and write the plan to fit."""
+    """Cross-validate the candidates on shared folds and write the plan to fit."""
     from headstart.cli._printing import plain, print_json, show
-    from headstart.cli._views import decision_view, sources_view
     from headstart.core.records import write_atomically
     from headstart.workflows.decide import choose
 
     made = choose(
-        data,
-        source=source,
-        target_domain=target_domain,
-        pretrained=pretrained,
-        minutes=minutes,
-        seed=seed,
-        per_class=per_class,
+        data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed, per_class=per_class
     )
     if as_json:
-        chosen_by = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
-        print_json({**{name: one.to_dict() for name, one in chosen_by.items() if one}, "plan": made.plan.to_dict()})
-    elif made.decision:
-        show(decision_view(made.decision.to_dict()))
+        evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
+        print_json({**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": made.plan.to_dict()})
     else:
-        show(*(plain(reason) for reason in made.plan.reasons))
-    if made.sources and not as_json:
-        show("", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold"))
+        show(*_parts(made))
     if out:
         write_atomically(out, made.plan.to_toml())
     if not as_json:
         advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
         show("", plain(f"Next: {advice}"))
+
+
+def _parts(made: Choice) -> list[RenderableType]:
+    """The decision, or the reasons of a plan that adapts, then the sources."""
+    from headstart.cli._printing import plain
+    from headstart.cli._views import decision_view, sources_view
+
+    decision = made.decision
+    parts = [decision_view(decision.to_dict())] if decision else [plain(reason) for reason in made.plan.reasons]
+    if made.sources:
+        parts += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
+    return parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,9 +21,7 @@ def extend(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="The new run's folder.", show_default=False)
-    ] = None,
+    out: options.NewOut = None,
     as_json: options.Json = False,
 ) -> None:
     """Add images or classes to a finished run; old classes are measured before and after."""

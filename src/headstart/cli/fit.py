@@ -12,15 +12,13 @@ POSITION = 13
 
 
 def fit(
-    plan_or_data: Annotated[
-        str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
-    ],
+    plan_or_data: options.PlanOrData,
     method: Annotated[str | None, typer.Option(metavar="KIND", help="How to adapt; see `headstart methods`.")] = None,
-    pretrained: Annotated[str | None, typer.Option(metavar="NAME", help="What to transfer from.")] = None,
+    pretrained: options.PretrainedName = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,
     find_rate: Annotated[
-        bool, typer.Option("--find-rate", help="Find training.lr by a test of growing step sizes; the report draws it.")
+        bool, typer.Option("--find-rate", help="Find training.lr by the learning-rate finder; the report draws its curve.")
     ] = False,
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
@@ -34,16 +32,7 @@ def fit(
     from headstart.workflows.fit import fit as fit_data
 
     finished = fit_data(
-        plan_or_data,
-        method=method,
-        pretrained=pretrained,
-        weights=weights,
-        settings=options.settings_from(settings),
-        find_rate=find_rate,
-        source=source,
-        target_domain=target_domain,
-        seed=seed,
-        per_class=per_class,
-        out=out,
-    )
+        plan_or_data, method=method, pretrained=pretrained, weights=weights, settings=options.settings_from(settings),
+        find_rate=find_rate, source=source, target_domain=target_domain, seed=seed, per_class=per_class, out=out,
+    )  # fmt: skip
     finish_run(finished, as_json)

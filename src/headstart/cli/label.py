@@ -31,14 +31,7 @@ def label(
     from headstart.workflows import label as labeling
 
     found = labeling.label(
-        data,
-        source,
-        num=num,
-        target_domain=target_domain,
-        pretrained=pretrained,
-        minutes=minutes,
-        seed=seed,
-        out=out,
+        data, source, num=num, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed, out=out
     )
     if as_json:
         print_json({"manifest": str(out), **found.to_dict()})

@@ -15,35 +15,38 @@ if TYPE_CHECKING:
 POSITION = 16
 
 
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Images, folders, files of embeddings, or - for paths on stdin.", show_default=False),
+]
+Refuse = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Give no label to images that look less familiar than all but this share of known ones; 0 labels all. "
+        "[dim]\\[0.05, where the model can judge][/dim]",
+        show_default=False,
+    ),
+]
+Adapt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Adapt the model to these images first: batch_norm or tent. Takes many images of all classes.",
+        show_default=False,
+    ),
+]
+
+
 def predict(
     run: options.RunFolder,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...", help="Images, folders, files of embeddings, or - for paths on stdin.", show_default=False
-        ),
-    ],
+    paths: Paths,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write .csv, .parquet or .jsonl instead.", show_default=False),
     ] = None,
-    refuse: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Give no label to images that look less familiar than all but this share of known ones; 0 labels all. "
-            "[dim]\\[0.05, where the model can judge][/dim]",
-            show_default=False,
-        ),
-    ] = None,
-    adapt: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            help="Adapt the model to these images first: batch_norm or tent. Needs many images of all classes.",
-            show_default=False,
-        ),
-    ] = None,
+    refuse: Refuse = None,
+    adapt: Adapt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Label new images; those that look like none of the model's classes are unknown.

@@ -57,15 +57,9 @@ def pretrain(
     from headstart.workflows.pretrain import pretrain as pretrained_on
 
     run = pretrained_on(
-        source,
-        method=method,
-        pretrained=pretrained,
-        weights=weights,
-        minutes=minutes,
-        settings=options.settings_from(settings),
-        seed=seed,
-        out=out,
-    )
+        source, method=method, pretrained=pretrained, weights=weights, minutes=minutes, settings=options.settings_from(settings),
+        seed=seed, out=out,
+    )  # fmt: skip
     _show(run, as_json)
 
 

@@ -34,17 +34,7 @@ def run(
     from headstart.workflows.run import run as run_all
 
     finished = run_all(
-        data,
-        source=source,
-        target_domain=target_domain,
-        pretrained=pretrained,
-        weights=weights,
-        minutes=minutes,
-        method=method,
-        settings=options.settings_from(settings),
-        only=only,
-        seed=seed,
-        per_class=per_class,
-        out=out,
-    )
+        data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
+        settings=options.settings_from(settings), only=only, seed=seed, per_class=per_class, out=out,
+    )  # fmt: skip
     finish_run(finished, as_json, strict)

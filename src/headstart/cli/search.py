@@ -13,9 +13,7 @@ POSITION = 19
 
 
 def search(
-    plan_or_data: Annotated[
-        str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
-    ],
+    plan_or_data: options.PlanOrData,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="The study's folder.", show_default=False)],
     minutes: Annotated[
         float | None, typer.Option(min=0.01, metavar="M", help="How long trials may take in all.", show_default=False)
@@ -24,7 +22,7 @@ def search(
         int | None, typer.Option(min=1, metavar="N", help="Trials at most; 20 without --minutes.", show_default=False)
     ] = None,
     method: Annotated[str | None, typer.Option(metavar="KIND", help="Whose settings; see `headstart methods`.")] = None,
-    pretrained: Annotated[str | None, typer.Option(metavar="NAME", help="What to transfer from.")] = None,
+    pretrained: options.PretrainedName = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,
     source: options.Sources = None,
@@ -33,7 +31,7 @@ def search(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Try the settings of a method on shared folds, and write the plan with the best; what --set gives is held.
+    """Try the settings of a method on shared folds, and write the plan with the best; what --set gives stays fixed.
 
     Interrupted at any point, the same command goes on where it stopped.
     """
@@ -42,19 +40,9 @@ def search(
     from headstart.workflows.search import search as search_settings
 
     found = search_settings(
-        plan_or_data,
-        out=out,
-        minutes=minutes,
-        trials=trials,
-        method=method,
-        pretrained=pretrained,
-        weights=weights,
-        settings=options.settings_from(settings),
-        source=source,
-        target_domain=target_domain,
-        seed=seed,
-        per_class=per_class,
-    )
+        plan_or_data, out=out, minutes=minutes, trials=trials, method=method, pretrained=pretrained, weights=weights,
+        settings=options.settings_from(settings), source=source, target_domain=target_domain, seed=seed, per_class=per_class,
+    )  # fmt: skip
     if as_json:
         print_json({"study": str(out), **found.to_dict()})
     else:

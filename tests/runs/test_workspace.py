@@ -1,0 +1,100 @@
+"""The one writer of run folders: who may use a folder, and that nothing else writes into one."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import headstart
+from headstart.core.errors import ExportError, PlanError
+from headstart.planning.plan import Plan
+from headstart.runs import workspace as module
+from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, POOL_PREDICTIONS, TEST_PREDICTIONS
+from headstart.runs.workspace import KNOWN, LEARNED, MEMORY, REPORT, REQUEST, RESULT, Workspace
+
+SOURCE = Path(headstart.__file__).parent
+PLAN = Plan(data="flowers", pretrained="pixels", input_pixels=8, method={"kind": "ridge"})
+TASK = SimpleNamespace(fingerprint="f")
+RUN_FILES = {
+    *FILES.values(), ENVIRONMENT, FAILURE, KNOWN, LEARNED, MEMORY, POOL_PREDICTIONS, REPORT, REQUEST, RESULT, TEST_PREDICTIONS,
+}  # fmt: skip
+WRITES = {"write_atomically", "write", "write_text", "write_bytes", "save", "open"}
+OTHERS = {"planning/cross_validation.py", "planning/improving/search.py"}
+"""They write predictions into the folder of a step, and a plan into that of a study."""
+
+
+def test_only_the_workspace_writes_files_of_a_run():
+    writers, knowing = set(), set()
+    for path in SOURCE.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        name = path.relative_to(SOURCE).as_posix()
+        for node in nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in WRITES:
+                writers |= {name for part in ast.walk(node) if isinstance(part, ast.Constant) and part.value in RUN_FILES}
+        words = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        if words & {REQUEST, RESULT, MEMORY, KNOWN, ENVIRONMENT, FAILURE, "evaluation.json"}:
+            knowing.add(name)
+    assert writers == OTHERS
+    assert knowing == {"runs/run.py", "runs/workspace.py"}
+
+
+CLAIMS = {
+    "run": (
+        lambda space: space.claim_request("request", PLAN, TASK),
+        "a run of another request or of data that changed since",
+        REQUEST,
+    ),
+    "pretraining": (lambda space: space.claim_request("pretraining", PLAN, TASK), "something else than this pretraining", "x"),
+    "fit": (lambda space: space.claim_fit({}), "the fit of another plan or of data that changed since", "steps/fit-0.json"),
+    "adjustment": (lambda space: space.claim_adjustment(Path("run"), None), "something else than an adjusted run", "x"),
+    "adjustment of another": (lambda space: space.claim_adjustment(Path("run"), None), "another run", FILES[Plan]),
+    "extension": (lambda space: space.claim_extension(Path("run"), "f"), "another run", FILES[Plan]),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_folder_is_taken_once(tmp_path, monkeypatch, claim):
+    take, held, file = CLAIMS[claim]
+    folder = tmp_path / "run"
+    take(Workspace(folder))
+    take(Workspace(folder))  # the same again goes on
+    other = tmp_path / "other"
+    (other / file).parent.mkdir(parents=True)
+    (other / file).write_text("else", encoding="utf-8")
+    refused(PlanError, lambda: take(Workspace(other)), f"{other} holds {held}. Give another --out, or delete it.")
+    (tmp_path / "file").touch()
+    refused(PlanError, lambda: take(Workspace(tmp_path / "file")), f"{tmp_path / 'file'} is a file. Give another --out.")
+    monkeypatch.setattr(module.os, "access", lambda *_: False)
+    folder.mkdir(exist_ok=True)
+    refused(ExportError, lambda: take(Workspace(folder)), f"{folder} is read-only. Choose another folder with --out.")
+
+
+def refused(error, call, text: str) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+def test_a_pretraining_that_came_to_nothing_leaves_the_folder_free(tmp_path):
+    space = Workspace(tmp_path)
+    space.claim_request("pretraining", PLAN, TASK)
+    space.claim_request("pretraining", PLAN.model_copy(update={"seed": 1}), TASK)
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps" / "fit-0.json").touch()
+    refused(
+        PlanError,
+        lambda: space.claim_request("pretraining", PLAN, TASK),
+        f"{tmp_path} holds something else than this pretraining. Give another --out, or delete it.",
+    )
+
+
+def test_a_folder_is_named_after_what_the_run_is_about(tmp_path):
+    one, again, other = (Workspace.named(None, Path("runs") / "flowers", content) for content in ([1], [1], [2]))
+    assert one == again
+    assert one.folder != other.folder
+    assert one.folder.parent == Path("runs")
+    assert one.folder.name.startswith("flowers-")
+    assert Workspace.named(str(tmp_path), Path("runs") / "flowers", [1]).folder == tmp_path
