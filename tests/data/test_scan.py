@@ -154,13 +154,13 @@ def test_any_sequence_of_pictures_can_be_scanned():
 
 def count_decodings(monkeypatch) -> list[str]:
     decoded: list[str] = []
-    real = scan_module.decode_as_seen
+    real = scan_module.decode_image
 
     def counting(stream, name, at_least):
         decoded.append(name)
         return real(stream, name, at_least)
 
-    monkeypatch.setattr(scan_module, "decode_as_seen", counting)
+    monkeypatch.setattr(scan_module, "decode_image", counting)
     return decoded
 
 

@@ -58,22 +58,22 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     Raises `DataError` where the place cannot be used, holds no labeled image, has one image of a new class, or leaves nothing
     to learn from or to measure by.
     """
-    listing = reader_for(place).read(place)
-    rows = cleaned(listing)
+    raw = reader_for(place).read(place)
+    rows = cleaned(raw)
     index = np.flatnonzero(rows.in_split("", "train", "validation", "test") & rows.labeled)
-    index = index[[listing.images.content_key(int(row)) not in without for row in index]] if len(index) else index
+    index = index[[raw.images.content_key(int(row)) not in without for row in index]] if len(index) else index
     if not len(index):
         raise DataError(f"{place} holds no readable image with a label that is not known already. Give labeled images.")
-    names = [str(listing.labels[row]) for row in index]
+    names = [str(raw.labels[row]) for row in index]
     added = tuple(sorted(set(names) - set(known)))
     classes = (*known, *added)
     labels = labels_of(names, classes)
     _check_counts(place, labels, classes, len(known))
-    images = ImageSet(listing.images.take(index), classes, labels, rows.groups[index])
-    given = np.array([listing.splits[row] == "test" for row in index], bool)
+    images = ImageSet(raw.images.take(index), classes, labels, rows.groups[index])
+    given = np.array([raw.splits[row] == "test" for row in index], bool)
     held = given if given.any() else _held(labels, images.groups, seed)
     _check_parts(place, held)
-    return Addition(listing.name, place, images.take(~held), images.take(held), added, tuple(rows.findings))
+    return Addition(raw.name, place, images.take(~held), images.take(held), added, tuple(rows.findings))
 
 
 def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_known: int) -> None:

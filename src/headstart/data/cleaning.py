@@ -23,10 +23,10 @@ LEAST_PER_CLASS = 2
 
 @dataclass
 class Cleaned:
-    """The rows of a listing, with what is known of each.
+    """The rows of a raw dataset, with what is known of each.
 
     Attributes:
-        listing: The rows as the reader found them.
+        raw: The rows as the reader found them.
         scan: What was measured of each image.
         usable: bool [sample]; False for rows left out.
         exact: int64 [sample], the group of rows with the same bytes.
@@ -35,7 +35,7 @@ class Cleaned:
         findings: What was noticed; the reader's own come first.
     """
 
-    listing: RawDataset
+    raw: RawDataset
     scan: Scan
     usable: Booleans
     exact: Integers
@@ -46,32 +46,32 @@ class Cleaned:
     @cached_property
     def labeled(self) -> Booleans:
         """Which rows have a label, bool [sample]."""
-        return np.array([label is not None for label in self.listing.labels], bool)
+        return np.array([label is not None for label in self.raw.labels], bool)
 
     def names(self, rows: Integers) -> list[str]:
         """The first names of those rows, as evidence."""
-        return [self.listing.images.name(int(row)) for row in rows[:MOST_EXAMPLES]]
+        return [self.raw.images.name(int(row)) for row in rows[:MOST_EXAMPLES]]
 
     def in_split(self, *splits: str) -> Booleans:
         """Usable rows of those splits."""
-        return self.usable & np.isin(np.array(self.listing.splits, dtype=object), splits)
+        return self.usable & np.isin(np.array(self.raw.splits, dtype=object), splits)
 
 
-def cleaned(listing: RawDataset) -> Cleaned:
+def cleaned(raw: RawDataset) -> Cleaned:
     """The rows with their groups; unreadable, contradictory and leaking ones are marked unusable, each kind with a finding.
 
     Unlabeled rows that share a group with a test row stay usable here; `remove_used` leaves them out.
     """
-    found = scan(listing.images)
+    found = scan(raw.images)
     copies = duplicate_groups(found)
     rows = Cleaned(
-        listing=listing,
+        raw=raw,
         scan=found,
         usable=np.array([not problem for problem in found.problems], bool),
         exact=exact_groups(found),
         copies=copies,
-        groups=_with_given_groups(copies, listing.groups),
-        findings=list(listing.findings),
+        groups=_with_given_groups(copies, raw.groups),
+        findings=list(raw.findings),
     )
     for step in (
         _report_unreadable,
@@ -122,7 +122,7 @@ def _report_copies(rows: Cleaned) -> None:
 
 
 def _report_blank(rows: Cleaned) -> None:
-    if rows.listing.images.embedded:
+    if rows.raw.images.embedded:
         return
     flat = rows.scan.thumbnails.reshape(len(rows.usable), -1)
     blank = np.flatnonzero(rows.usable & (np.ptp(flat, axis=1) == 0))
@@ -135,7 +135,7 @@ def _report_blank(rows: Cleaned) -> None:
 def _leave_out_contradictory(rows: Cleaned) -> None:
     labels: dict[int, set[str]] = defaultdict(set)
     for row in np.flatnonzero(rows.usable):
-        label = rows.listing.labels[row]
+        label = rows.raw.labels[row]
         if label is not None:
             labels[int(rows.exact[row])].add(label)
     contradictory = {group: sorted(names) for group, names in labels.items() if len(names) > 1}
@@ -190,7 +190,7 @@ def _leave_out_unlabeled_test(rows: Cleaned) -> None:
 
 def leave_out_tiny(rows: Cleaned, tiny: tuple[str, ...]) -> None:
     """Leave out the rows of classes with too few images, with a finding."""
-    bad = np.array([name in tiny for name in rows.listing.labels], bool) & rows.usable
+    bad = np.array([name in tiny for name in rows.raw.labels], bool) & rows.usable
     rows.usable[bad] = False
     title = f"Classes with fewer than {LEAST_PER_CLASS} images to learn from are left out: {quoted(tiny)}."
     advice = "Add images of these classes, or merge them into others."

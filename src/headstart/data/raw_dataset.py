@@ -40,7 +40,7 @@ class RawDataset:
             object.__setattr__(self, column, getattr(self, column) or ("",) * len(self.labels))
 
     def take(self, rows: Integers) -> RawDataset:
-        """The listing of those rows, in that order."""
+        """The raw dataset of those rows, in that order."""
         return replace(
             self,
             images=self.images.take(rows),

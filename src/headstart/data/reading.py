@@ -66,7 +66,7 @@ def read_task(
 
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:
     """The classes of the rows to learn from, and the label of each row; rows of unusable classes are taken out."""
-    given = rows.listing.labels
+    given = rows.raw.labels
     counts = Counter(name for row in np.flatnonzero(rows.in_split("", "train")) if (name := given[row]) is not None)
     if not counts:
         raise DataError(f"{place}: no readable image has a label to learn from. Put images into one folder a class.")
@@ -86,7 +86,7 @@ def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:
 
 def _refuse_unknown_classes(rows: Cleaned, known: set[str], place: str) -> None:
     for split in ("validation", "test"):
-        met = {name for row in np.flatnonzero(rows.in_split(split)) if (name := rows.listing.labels[row]) is not None}
+        met = {name for row in np.flatnonzero(rows.in_split(split)) if (name := rows.raw.labels[row]) is not None}
         if extra := natural_order(met - known):
             raise DataError(
                 f"{place}: {split} has images of {quoted(extra)}, of which train has none. "

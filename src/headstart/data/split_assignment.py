@@ -113,9 +113,9 @@ def report_untested(rows: Cleaned, classes: tuple[str, ...], labels: Integers, t
 def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
     """The rows of one part as a set; `labels` are int64 [sample] of all rows, -1 where unknown."""
     index = np.flatnonzero(mask)
-    domains = tuple(rows.listing.domains[row] for row in index)
+    domains = tuple(rows.raw.domains[row] for row in index)
     return ImageSet(
-        images=rows.listing.images.take(index),
+        images=rows.raw.images.take(index),
         classes=classes,
         hidden_labels=labels[index],
         groups=rows.groups[index],
@@ -130,7 +130,7 @@ def task_of(
     """The task of these rows, without a source; pictures of the rows `shown` tell the native size and whether all are gray."""
     hidden = np.full_like(labels, UNLABELED)
     return Task(
-        name=rows.listing.name,
+        name=rows.raw.name,
         classes=classes,
         train=image_set(rows, classes, labels, parts.train),
         validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
@@ -139,6 +139,6 @@ def task_of(
         seed=seed,
         findings=tuple(rows.findings),
         place=place,
-        native_pixels=0 if rows.listing.images.embedded else int(np.median(rows.scan.shorter_sides[shown])),
+        native_pixels=0 if rows.raw.images.embedded else int(np.median(rows.scan.shorter_sides[shown])),
         channels=1 if rows.scan.gray[shown].all() else 3,
     )

@@ -40,10 +40,10 @@ def source_at(place: str) -> Source:
     Raises:
         DataError: The place cannot be used, holds feature vectors, or has no labeled image that can be read.
     """
-    listings = raw_sources(place)
-    if listings[0].images.embedded:
+    raw_datasets = raw_sources(place)
+    if raw_datasets[0].images.embedded:
         raise DataError(f"{place} holds feature vectors, and a gallery takes pictures. Name a source of pictures.")
-    sources = cleaned_sources([(), listings])
+    sources = cleaned_sources([(), raw_datasets])
     classes = tuple(sorted(set[str]().union(*(source.class_names for source in sources))))
     if not classes:
         raise DataError(f"{place} has no labeled image that can be read. Name another source.")
@@ -52,5 +52,5 @@ def source_at(place: str) -> Source:
 
 
 def _rows(source: SourceRows, classes: tuple[str, ...]) -> ImageSet:
-    made = image_set(source.rows, classes, labels_of(source.rows.listing.labels, classes), source.rows.usable)
+    made = image_set(source.rows, classes, labels_of(source.rows.raw.labels, classes), source.rows.usable)
     return replace(made, domains=(source.name,) * len(made))

@@ -46,28 +46,24 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None) -> Evaluatio
 
 
 def _evaluation_on(run: Run, place: str) -> Evaluation:
-    listing = reader_for(place).read(place)
-    wanted = ("test",) if "test" in listing.splits else ("", "train", "validation")
-    problems = scan(listing.images).problems
+    raw = reader_for(place).read(place)
+    wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
+    problems = scan(raw.images).problems
     rows = np.array(
-        [
-            row
-            for row, label in enumerate(listing.labels)
-            if label is not None and listing.splits[row] in wanted and not problems[row]
-        ],
+        [row for row, label in enumerate(raw.labels) if label is not None and raw.splits[row] in wanted and not problems[row]],
         np.int64,
     )
     if not len(rows):
         raise DataError(f"{place} holds no readable image with a label. Evaluate on labeled images.")
     classes = run.model.classes
-    image_set = ImageSet(listing.images.take(rows), classes, _labels(listing, rows, classes, place), _groups(listing, rows))
-    evaluation, _ = protocols.evaluate(run.model, image_set, split=listing.name)
+    image_set = ImageSet(raw.images.take(rows), classes, _labels(raw, rows, classes, place), _groups(raw, rows))
+    evaluation, _ = protocols.evaluate(run.model, image_set, split=raw.name)
     return evaluation
 
 
-def _labels(listing: RawDataset, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
+def _labels(raw: RawDataset, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
     number = {name: index for index, name in enumerate(classes)}
-    names = [str(listing.labels[row]) for row in rows]
+    names = [str(raw.labels[row]) for row in rows]
     unknown = next((name for name in names if name not in number), None)
     if unknown is not None:
         near = did_you_mean(unknown, classes)
@@ -75,7 +71,7 @@ def _labels(listing: RawDataset, rows: Integers, classes: tuple[str, ...], place
     return np.array([number[name] for name in names], np.int64)
 
 
-def _groups(listing: RawDataset, rows: Integers) -> Integers:
-    names = [listing.groups[row] or f"\0{row}" for row in rows]
+def _groups(raw: RawDataset, rows: Integers) -> Integers:
+    names = [raw.groups[row] or f"\0{row}" for row in rows]
     _, groups = np.unique(names, return_inverse=True)
     return groups.astype(np.int64)

@@ -83,24 +83,24 @@ def test_every_version_is_read_from_every_form(tmp_path, version, form):
         "folder around archive": lambda: made.archive(tmp_path / f"{version.folder}.tar.gz") and str(tmp_path),
     }[form]()
     assert Cifar().recognizes(place)
-    listing = Cifar().read(place)
-    assert listing.name == version.name
-    assert listing.labels == tuple(NAMES[version.name][label] for label in made.labels)
-    assert listing.splits == tuple(made.splits)
-    assert listing.findings == ()
+    raw = Cifar().read(place)
+    assert raw.name == version.name
+    assert raw.labels == tuple(NAMES[version.name][label] for label in made.labels)
+    assert raw.splits == tuple(made.splits)
+    assert raw.findings == ()
     planes = np.concatenate(made.planes)
     for row in range(len(planes)):
         expected = np.stack([planes[row, 1024 * channel :][:1024].reshape(32, 32) for channel in range(3)], axis=-1)
-        np.testing.assert_array_equal(np.asarray(listing.images.read(row)), expected)
+        np.testing.assert_array_equal(np.asarray(raw.images.read(row)), expected)
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.folder)
 def test_missing_files_are_found(tmp_path, version):
     made = Made(version)
     del made.files[version.names]
-    listing = Cifar().read(made.folder(tmp_path))
-    assert listing.labels == tuple(str(label) for label in made.labels)
-    (found,) = listing.findings
+    raw = Cifar().read(made.folder(tmp_path))
+    assert raw.labels == tuple(str(label) for label in made.labels)
+    (found,) = raw.findings
     assert (found.code, found.severity) == ("missing-files", "warning")
     assert found.title == f"{version.names} of the CIFAR distribution is missing."
 

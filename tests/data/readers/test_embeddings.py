@@ -37,24 +37,24 @@ def test_features_labels_and_what_else_is_known_are_read(tmp_path):
         group=[7, 7, 8, 8, 9],
         domain=["x"] * 5,
     )
-    listing = Embeddings().read(place)
-    assert listing.images.embedded
-    np.testing.assert_array_equal(listing.images.vectors(), FEATURES.astype(np.float32))
-    assert (listing.name, listing.images.name(2)) == ("flowers", "flowers.npz[2]")
-    assert listing.labels == ("a", "b", None, "b", None)
-    assert listing.splits == ("train", "test", "unlabeled", "validation", "unlabeled")
-    assert listing.groups == ("7", "7", "8", "8", "9")
-    assert listing.domains == ("x",) * 5
-    assert listing.findings == ()
+    raw = Embeddings().read(place)
+    assert raw.images.embedded
+    np.testing.assert_array_equal(raw.images.vectors(), FEATURES.astype(np.float32))
+    assert (raw.name, raw.images.name(2)) == ("flowers", "flowers.npz[2]")
+    assert raw.labels == ("a", "b", None, "b", None)
+    assert raw.splits == ("train", "test", "unlabeled", "validation", "unlabeled")
+    assert raw.groups == ("7", "7", "8", "8", "9")
+    assert raw.domains == ("x",) * 5
+    assert raw.findings == ()
 
 
 @pytest.mark.parametrize(
     "labels", [np.array([0, 1, -1, 1, 10]), np.array([0.0, 1.0, np.nan, 1.0, 10.0]), np.array(["0", "1", "-1", "1", "10"])]
 )
 def test_numbers_as_labels_are_names_and_minus_one_is_unknown(tmp_path, labels):
-    listing = Embeddings().read(write(tmp_path, features=FEATURES, labels=labels))
-    assert listing.labels == ("0", "1", None, "1", "10")
-    assert listing.splits == ("", "", "unlabeled", "", "")
+    raw = Embeddings().read(write(tmp_path, features=FEATURES, labels=labels))
+    assert raw.labels == ("0", "1", None, "1", "10")
+    assert raw.splits == ("", "", "unlabeled", "", "")
 
 
 def test_both_forms_of_parquet_hold_the_same(tmp_path):
@@ -63,9 +63,9 @@ def test_both_forms_of_parquet_hold_the_same(tmp_path):
     columns = pa.table({**{f"f{i}": FEATURES[:, i] for i in (2, 0, 1)}, "labels": NAMES})
     for number, table in enumerate((lists, fixed, columns)):
         pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=2)
-        listing = Embeddings().read(str(tmp_path / f"{number}.parquet"))
-        np.testing.assert_array_equal(listing.images.vectors(), FEATURES.astype(np.float32))
-        assert listing.labels == tuple(NAMES)
+        raw = Embeddings().read(str(tmp_path / f"{number}.parquet"))
+        np.testing.assert_array_equal(raw.images.vectors(), FEATURES.astype(np.float32))
+        assert raw.labels == tuple(NAMES)
 
 
 def test_a_manifest_is_told_from_embeddings_by_its_columns(tmp_path):

@@ -24,10 +24,10 @@ def make(root: Path, *names: str) -> Path:
 
 
 def rows(root: Path) -> list[tuple[str, str | None, str]]:
-    listing = Folders().read(str(root))
-    names = [os.path.relpath(listing.images.name(row), root) for row in range(len(listing.images))]
-    assert listing.groups == listing.domains == ("",) * len(names)
-    return list(zip(names, listing.labels, listing.splits, strict=True))
+    raw = Folders().read(str(root))
+    names = [os.path.relpath(raw.images.name(row), root) for row in range(len(raw.images))]
+    assert raw.groups == raw.domains == ("",) * len(names)
+    return list(zip(names, raw.labels, raw.splits, strict=True))
 
 
 def findings(root: Path) -> dict[str, tuple[str, list[str]]]:
@@ -48,8 +48,8 @@ def test_a_folder_is_a_class_whatever_lies_nested_in_it(tmp_path):
         ("dog/b.png", "dog", ""),
         ("dog/puppies/small/c.png", "dog", ""),
     ]
-    listing = Folders().read(str(tmp_path / "set"))
-    assert (listing.name, listing.findings) == ("set", ())
+    raw = Folders().read(str(tmp_path / "set"))
+    assert (raw.name, raw.findings) == ("set", ())
 
 
 @pytest.mark.parametrize(("validation", "test"), [("val", "test"), ("valid", "Testing"), ("Validation", "TEST")])

@@ -42,12 +42,12 @@ def test_two_pairs_are_the_given_splits(tmp_path, packed):
     test, test_labels = pair(folder, "t10k-", 3, packed)
     train, train_labels = pair(folder, "train-", 13, packed)
     assert Idx().recognizes(str(folder))
-    listing = Idx().read(str(folder))
-    assert listing.name == "mnist"
-    assert listing.labels == tuple(str(label) for label in train_labels + test_labels)
-    assert listing.splits == ("train",) * 13 + ("test",) * 3
+    raw = Idx().read(str(folder))
+    assert raw.name == "mnist"
+    assert raw.labels == tuple(str(label) for label in train_labels + test_labels)
+    assert raw.splits == ("train",) * 13 + ("test",) * 3
     for row, expected in enumerate(np.concatenate([train, test])):
-        np.testing.assert_array_equal(np.asarray(listing.images.read(row))[..., 1], expected)
+        np.testing.assert_array_equal(np.asarray(raw.images.read(row))[..., 1], expected)
 
 
 def test_one_pair_is_left_to_be_split(tmp_path):

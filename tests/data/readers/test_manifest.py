@@ -31,9 +31,9 @@ def message(place: str) -> str:
 
 
 def rows(place: str) -> list[tuple[str | None, ...]]:
-    listing = Manifest().read(place)
-    names = [Path(listing.images.name(row)).name for row in range(len(listing.images))]
-    return list(zip(names, listing.labels, listing.splits, listing.groups, listing.domains, strict=True))
+    raw = Manifest().read(place)
+    names = [Path(raw.images.name(row)).name for row in range(len(raw.images))]
+    return list(zip(names, raw.labels, raw.splits, raw.groups, raw.domains, strict=True))
 
 
 EXPECTED = [
@@ -115,8 +115,8 @@ def test_what_is_worked_around_is_found(folder):
         "pictures/2.png,b,x,",
         "pictures/9.png,b,x,",
     )
-    listing = Manifest().read(place)
-    found = {f.code: (f.severity, f.title, f.evidence, f.advice) for f in listing.findings}
+    raw = Manifest().read(place)
+    found = {f.code: (f.severity, f.title, f.evidence, f.advice) for f in raw.findings}
     assert found == {
         "ignored-columns": (
             "warning",

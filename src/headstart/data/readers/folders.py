@@ -33,14 +33,14 @@ class Folders(Reader):
         return os.path.isdir(place)  # noqa: PTH112  never raises, as Path.is_dir may
 
     def read(self, place: str) -> RawDataset:
-        return self._found(Path(place)).listing()
+        return self._found(Path(place)).raw()
 
     def read_unsorted(self, place: str) -> RawDataset:
         # pictures that lie in the folder itself are unlabeled ones where there are no others
         found = self._found(Path(place))
         if not found.paths:
             found.add_loose()
-        return found.listing()
+        return found.raw()
 
     def _found(self, root: Path) -> _Found:
         found = _Found(root)
@@ -181,7 +181,7 @@ class _Found:
         if text not in noted:
             noted.append(text)
 
-    def listing(self) -> RawDataset:
+    def raw(self) -> RawDataset:
         """Everything listed, once it is known to hold pictures."""
         check_distinct(self.class_folders, str(self.root))
         if not self.paths:

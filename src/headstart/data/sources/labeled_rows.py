@@ -43,45 +43,45 @@ class SourceRows:
     @property
     def class_names(self) -> set[str]:
         """The classes that its usable rows show, as its place calls them."""
-        labels = self.rows.listing.labels
+        labels = self.rows.raw.labels
         return {name for row in np.flatnonzero(self.rows.usable) if (name := labels[row]) is not None}
 
 
 def target_and_others(place: str, target: Sequence[str]) -> tuple[RawDataset, list[RawDataset]]:
-    """The rows of the domains `target` of a place, or all, and the labeled rows of its other domains, one listing each."""
-    listing = reader_for(place).read_unsorted(place).in_name_order()
+    """The rows of the domains `target` of a place, or all, and the labeled rows of its other domains, one raw dataset each."""
+    raw = reader_for(place).read_unsorted(place).in_name_order()
     if not target:
-        return listing, []
-    names = sorted(set(listing.domains) - {""})
+        return raw, []
+    names = sorted(set(raw.domains) - {""})
     if not names:
         raise DataError(f'{place}: names no domains, so that {quoted(tuple(target))} is none of them. Add a column "domain".')
     unknown = next((name for name in target if name not in names), None)
     if unknown is not None:
         near = did_you_mean(unknown, names)
         raise DataError(f'{place}: has no domain "{unknown}".{near} Its domains are {quoted(tuple(names))}.')
-    chosen = np.isin(np.array(listing.domains, dtype=object), list(target))
-    others = _by_domain(listing.take(np.flatnonzero(~chosen)))
-    return replace(listing.take(np.flatnonzero(chosen)), name="-".join([listing.name, *target])), others
+    chosen = np.isin(np.array(raw.domains, dtype=object), list(target))
+    others = _by_domain(raw.take(np.flatnonzero(~chosen)))
+    return replace(raw.take(np.flatnonzero(chosen)), name="-".join([raw.name, *target])), others
 
 
 def raw_sources(place: str) -> list[RawDataset]:
-    """The labeled rows of a source place outside of a given test split, one listing a domain, at least one."""
-    listing = reader_for(place).read(place).in_name_order()
-    found = _by_domain(listing)
+    """The labeled rows of a source place outside of a given test split, one raw dataset a domain, at least one."""
+    raw = reader_for(place).read(place).in_name_order()
+    found = _by_domain(raw)
     if not found:
         raise DataError(f"{place}: is given as a source and has no labeled image to learn from. Put one folder a class there.")
-    several = len(set(listing.domains)) > 1
-    return [replace(one, name=f"{listing.name}/{one.name}" if several else listing.name) for one in found]
+    several = len(set(raw.domains)) > 1
+    return [replace(one, name=f"{raw.name}/{one.name}" if several else raw.name) for one in found]
 
 
-def _by_domain(listing: RawDataset) -> list[RawDataset]:
-    labeled = np.array([label is not None for label in listing.labels], bool)
-    rows = np.flatnonzero(labeled & np.isin(np.array(listing.splits, dtype=object), LEARNED_FROM))
-    domains = np.array([listing.domains[row] for row in rows], dtype=object)
+def _by_domain(raw: RawDataset) -> list[RawDataset]:
+    labeled = np.array([label is not None for label in raw.labels], bool)
+    rows = np.flatnonzero(labeled & np.isin(np.array(raw.splits, dtype=object), LEARNED_FROM))
+    domains = np.array([raw.domains[row] for row in rows], dtype=object)
     return [
-        replace(part, name=name or listing.name, splits=("",) * len(part.labels))
+        replace(part, name=name or raw.name, splits=("",) * len(part.labels))
         for name in dict.fromkeys(domains.tolist())
-        for part in [listing.take(rows[domains == name])]
+        for part in [raw.take(rows[domains == name])]
     ]
 
 
@@ -102,16 +102,16 @@ def cleaned_sources(places: Sequence[Sequence[RawDataset]]) -> list[SourceRows]:
     """The sources with their rows cleaned, in the order given; equal names are numbered.
 
     Args:
-        places: One listing a source, place by place; the target's place comes first, with none where no source lies there.
+        places: One raw dataset a source, place by place; the target's place comes first, with none where no source lies there.
     """
     taken: set[str] = set()
     found = []
-    for number, listing in ((number, listing) for number, listings in enumerate(places) for listing in listings):
-        name = listing.name
+    for number, raw in ((number, raw) for number, raw_datasets in enumerate(places) for raw in raw_datasets):
+        name = raw.name
         while name in taken:
-            name = f"{listing.name} ({len(taken) + 1})"
+            name = f"{raw.name} ({len(taken) + 1})"
         taken.add(name)
-        found.append(SourceRows(name, cleaned(listing), number))
+        found.append(SourceRows(name, cleaned(raw), number))
     return found
 
 

@@ -24,50 +24,50 @@ def source_task(place: str | Path, seed: int = 0) -> Task:
     Otherwise a task without classes. Its training rows are all pictures outside of given validation and test splits; of a folder
     without such pictures, those that lie in the folder itself.
     """
-    listing = source_listing(str(place))
-    if len(learnable_classes(listing)) >= 2:
+    raw = raw_source(str(place))
+    if len(learnable_classes(raw)) >= 2:
         return read_task(place, seed)
-    return _without_classes(listing, str(place), seed)
+    return _without_classes(raw, str(place), seed)
 
 
-def source_listing(place: str) -> RawDataset:
+def raw_source(place: str) -> RawDataset:
     """What the reader finds in a source domain; a folder with pictures and no class folders holds unlabeled ones."""
     reader = reader_for(place)
     return reader.read_unsorted(place) if isinstance(reader, Folders) else reader.read(place)
 
 
-def learnable_classes(listing: RawDataset) -> tuple[str, ...]:
+def learnable_classes(raw: RawDataset) -> tuple[str, ...]:
     """The names of the classes with enough images to learn from, sorted."""
-    learn = zip(listing.labels, listing.splits, strict=True)
+    learn = zip(raw.labels, raw.splits, strict=True)
     counts = Counter(label for label, split in learn if label is not None and split in ("", "train"))
     return tuple(sorted(label for label, count in counts.items() if count >= LEAST_PER_CLASS))
 
 
-def _without_classes(listing: RawDataset, place: str, seed: int) -> Task:
-    rows = cleaned(listing)
+def _without_classes(raw: RawDataset, place: str, seed: int) -> Task:
+    rows = cleaned(raw)
     free = rows.in_split("", "train", "unlabeled")
-    given = np.isin(np.array(rows.listing.splits, dtype=object), ("test", "validation"))
+    given = np.isin(np.array(rows.raw.splits, dtype=object), ("test", "validation"))
     tested = free & np.isin(rows.groups, rows.groups[given])  # copies of held-out rows, or of their groups; labels are not read
     _report(rows, np.flatnonzero(tested))
     index = np.flatnonzero(free & ~tested)
-    if isinstance(listing.images, FileImages):  # whose order the file system decides
-        index = np.array(sorted(index, key=lambda row: listing.images.name(int(row))), np.int64)
-    images = ImageSet(listing.images.take(index), (), np.full(len(index), UNLABELED, np.int64), rows.groups[index])
+    if isinstance(raw.images, FileImages):  # whose order the file system decides
+        index = np.array(sorted(index, key=lambda row: raw.images.name(int(row))), np.int64)
+    images = ImageSet(raw.images.take(index), (), np.full(len(index), UNLABELED, np.int64), rows.groups[index])
     sides = rows.scan.shorter_sides[index]
     return Task(
-        name=listing.name,
+        name=raw.name,
         classes=(),
         train=images,
         seed=seed,
         findings=tuple(rows.findings),
         place=place,
-        native_pixels=0 if listing.images.embedded or not len(index) else int(np.median(sides)),
+        native_pixels=0 if raw.images.embedded or not len(index) else int(np.median(sides)),
         channels=1 if rows.scan.gray[index].all() else 3,
     )
 
 
 def _report(rows: Cleaned, tested: Integers) -> None:
-    names = sorted({label for label in rows.listing.labels if label is not None})
+    names = sorted({label for label in rows.raw.labels if label is not None})
     if len(names) == 1:
         title = f'There is one class only ("{names[0]}"), so that labels teach nothing: none is used.'
         advice = "Nothing needs doing, unless there should be more: put one folder a class there."

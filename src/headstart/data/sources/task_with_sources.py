@@ -56,15 +56,15 @@ def task_with_sources(
     if per_class is not None and per_class < 0:
         raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
     check_pool(pool, per_class)
-    listing, others = target_and_others(place, target)
+    raw, others = target_and_others(place, target)
     places = [others, *map(raw_sources, sources)]
     if not any(places):
         raise DataError(
             f"{place}: no other domain than {quoted(target)} has a labeled image, so that there is no source. Add one."
         )
     for one in chain.from_iterable(places):
-        check_same_kind(listing.images, one.images, one.name)
-    rows = cleaned(listing)
+        check_same_kind(raw.images, one.images, one.name)
+    rows = cleaned(raw)
     found = _Joined(rows, cleaned_sources(places), place)
     parts = found.parts(seed, per_class, pool)
     kept = found.usable_sources(parts)
@@ -86,11 +86,11 @@ class _Joined:
         self.rows = rows
         self.sources = sources
         self.place = place
-        given = {name for name in rows.listing.labels if name is not None}
+        given = {name for name in rows.raw.labels if name is not None}
         own, *theirs = aligned([given, *(source.class_names for source in sources)])
-        self.labels = [None if name is None else own[name] for name in rows.listing.labels]
+        self.labels = [None if name is None else own[name] for name in rows.raw.labels]
         self.copy_groups: dict[str, Integers] = {}
-        self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.listing.groups) if name}
+        self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.raw.groups) if name}
         self.renamed = {source.name: names for source, names in zip(sources, theirs, strict=True)}
 
     def parts(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
@@ -158,8 +158,8 @@ class _Joined:
         copies = copies_of(self.rows, source.rows)
         tested = np.zeros_like(copies)
         if source.shares_groups:
-            groups = {name for row in np.flatnonzero(parts.test) if (name := self.rows.listing.groups[row])}
-            tested = source.rows.usable & ~copies & np.isin(np.array(source.rows.listing.groups, dtype=object), list(groups))
+            groups = {name for row in np.flatnonzero(parts.test) if (name := self.rows.raw.groups[row])}
+            tested = source.rows.usable & ~copies & np.isin(np.array(source.rows.raw.groups, dtype=object), list(groups))
         source.rows.usable &= ~(copies | tested)
         if (copies | tested).any():
             names = source.rows.names(np.flatnonzero(copies | tested))
@@ -180,7 +180,7 @@ class _Joined:
 
     def _common_names(self, source: SourceRows) -> list[str | None]:
         renamed = self.renamed[source.name]
-        return [None if name is None else renamed.get(name, name) for name in source.rows.listing.labels]
+        return [None if name is None else renamed.get(name, name) for name in source.rows.raw.labels]
 
     def classes(self, parts: SplitAssignment, kept: list[SourceRows]) -> tuple[str, ...]:
         """The class names that readable target labels and sources show together."""
@@ -204,14 +204,14 @@ class _Joined:
 
         A group that is given in one place has one number in all its domains, and so have copies of one picture in all sources.
         """
-        labels = labels_of((self.renamed[source.name].get(str(name)) for name in source.rows.listing.labels), classes)
+        labels = labels_of((self.renamed[source.name].get(str(name)) for name in source.rows.raw.labels), classes)
         made = image_set(source.rows, classes, labels, source.rows.usable)
         renamed = replace(made, groups=self._groups(source, first_group), domains=(source.name,) * len(made))
         return renamed.with_content_keys(made.content_keys)
 
     def _groups(self, source: SourceRows, first_group: int) -> Integers:
         rows, groups = np.flatnonzero(source.rows.usable), source.rows.groups
-        given, copies = source.rows.listing.groups, self.copy_groups[source.name]
+        given, copies = source.rows.raw.groups, self.copy_groups[source.name]
         named = [(int(groups[row]), (source.place, given[row])) for row in rows if given[row]]
         named += [(int(groups[row]), (OF_COPIES, str(copies[row]))) for row in rows]
         shared: dict[int, int] = {}
