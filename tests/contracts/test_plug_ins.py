@@ -197,12 +197,12 @@ VALIDATOR = '''
 
 from __future__ import annotations
 
-from headstart.evaluation.validator_inputs import AdaptedEvidence
+from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import deciding
 
 
 @deciding(tolerance=0.5)
-def toy_first(evidence: AdaptedEvidence) -> float | None:
+def toy_first(evidence: ValidatorInputs) -> float | None:
     """In [0, 1]."""
     return float((evidence.predicted == 0).mean())
 '''

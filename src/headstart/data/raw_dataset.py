@@ -1,4 +1,4 @@
-"""Listing: what a reader found in one place, before anything is checked, grouped or split."""
+"""Raw dataset: what a reader found in one place, before anything is checked, grouped or split."""
 
 from __future__ import annotations
 

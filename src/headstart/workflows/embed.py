@@ -19,7 +19,7 @@ from headstart.core.records import write_atomically
 from headstart.core.types import UNLABELED, Floats
 from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
-from headstart.data.sources.pretraining import source_listing
+from headstart.data.sources.pretraining import raw_source
 from headstart.features.extract import features_of
 from headstart.planning.input_size import side_for
 
@@ -51,14 +51,14 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
         raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(FORMATS)}.')
     card = card_of(pretrained or packaged()[0].name)
     with stage("reading the data"):
-        rows = cleaned(source_listing(str(data)).in_name_order())
+        rows = cleaned(raw_source(str(data)).in_name_order())
     kept = np.flatnonzero(rows.usable)
-    if rows.listing.images.embedded or not len(kept):
-        held = "feature vectors already" if rows.listing.images.embedded else "no readable image"
+    if rows.raw.images.embedded or not len(kept):
+        held = "feature vectors already" if rows.raw.images.embedded else "no readable image"
         raise DataError(f"{data} holds {held}. Name images.")
     native = int(np.median(rows.scan.shorter_sides[kept]))
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
-    images = ImageSet(rows.listing.images.take(kept), (), np.full(len(kept), UNLABELED, np.int64), rows.groups[kept])
+    images = ImageSet(rows.raw.images.take(kept), (), np.full(len(kept), UNLABELED, np.int64), rows.groups[kept])
     with stage("embedding"):
         features = np.asarray(features_of(images, backbone).penultimate, np.float32)
     write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, kept.tolist())))
@@ -67,12 +67,12 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
 
 def _columns(rows: Cleaned, kept: list[int]) -> dict[str, list[str]]:
     """What is known of each row, as text; columns that say nothing are left out, but for the labels."""
-    listing, sizes = rows.listing, Counter(rows.groups[kept].tolist())
+    raw, sizes = rows.raw, Counter(rows.groups[kept].tolist())
     columns = {
-        "labels": [listing.labels[row] or "" for row in kept],
-        "split": [listing.splits[row] for row in kept],
+        "labels": [raw.labels[row] or "" for row in kept],
+        "split": [raw.splits[row] for row in kept],
         "group": [f"g{rows.groups[row]}" if sizes[int(rows.groups[row])] > 1 else "" for row in kept],
-        "domain": [listing.domains[row] for row in kept],
+        "domain": [raw.domains[row] for row in kept],
     }
     return {name: values for name, values in columns.items() if name == "labels" or any(values)}
 
