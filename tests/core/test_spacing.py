@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.core.spacing import evenly_spaced
+from headstart.core.spacing import evenly_spaced, random_rows
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,9 @@ def test_no_place_comes_twice():
     for num in range(1, 200):
         for most in (num - 1, num // 2 + 1):
             assert len(np.unique(evenly_spaced(num, most))) == min(num, most)
+
+
+def test_drawn_places_are_distinct_ascending_and_decided_by_the_generator():
+    found = random_rows(11, 4, np.random.default_rng(3))
+    assert found.tolist() == sorted(np.random.default_rng(3).permutation(11)[:4].tolist())
+    assert random_rows(3, 7, np.random.default_rng(3)).tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Spacing: which of many rows are looked at where all would take too long."""
+"""Sub-samples of rows, where all rows would take too long."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from headstart.core.types import Integers
 
 
 def evenly_spaced(num: int, most: int) -> Integers:
-    """Places among `num`, the first and the last among them, as far from one another as can be.
+    """At most `most` places among `num`, ascending int64: the first, the last, and places evenly spaced between them.
 
-    Args:
-        num: How many there are.
-        most: How many are wanted at most.
-
-    Returns:
-        int64 [at most `most`], ascending; all places where there are no more.
+    All places where there are no more than `most`.
     """
     return np.linspace(0, num - 1, min(num, most)).astype(np.int64)
+
+
+def random_rows(num: int, most: int, generator: np.random.Generator) -> Integers:
+    """At most `most` places among `num` drawn without replacement, ascending int64."""
+    return np.sort(generator.permutation(num)[:most])

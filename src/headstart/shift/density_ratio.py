@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import random_rows
 from headstart.core.types import Floats, Integers
 from headstart.heads.kernel_map import gaussian, median_square
 from headstart.heads.logistic import fit_logistic
@@ -82,7 +83,7 @@ def kliep_ratio(source: Floats, target: Floats, seed: int) -> Floats:
     Differs: with each Gaussian divided by its mean over the source, the problem is that of mixture shares, and is solved by
         expectation maximization instead of projected gradients.
     """
-    centers = target[np.sort(generator_for(seed, "centers").permutation(len(target))[:NUM_CENTERS])]
+    centers = target[random_rows(len(target), NUM_CENTERS, generator_for(seed, "centers"))]
     median = median_square(np.concatenate([source, target]), seed)
     fold = generator_for(seed, "kliep folds").permutation(len(target)) % min(NUM_FOLDS, len(target))
 
@@ -138,7 +139,7 @@ def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 
 
 
 def _some(rows: Floats, seed: int, side: str, most: int) -> Integers:
-    return np.sort(generator_for(seed, "density ratio", side).permutation(len(rows))[:most])
+    return random_rows(len(rows), most, generator_for(seed, "density ratio", side))
 
 
 def _at_mean_one(values: Floats, bound: float) -> Floats:

@@ -7,6 +7,7 @@ from scipy.linalg import eigh
 
 from headstart.core.linear_algebra import symmetric_eigen
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import random_rows
 from headstart.core.types import Floats
 from headstart.heads.kernel_map import KernelMap, gaussian, median_square
 
@@ -46,7 +47,7 @@ def transfer_components(source: Floats, target: Floats, num: int, penalty: float
         components are scaled by the roots of their eigenvalues instead of having equal variances.
     """
     few = [
-        rows[np.sort(generator_for(seed, "components", side).permutation(len(rows))[:MOST_ROWS])]
+        rows[random_rows(len(rows), MOST_ROWS, generator_for(seed, "components", side))]
         for rows, side in ((source, "source"), (target, "target"))
     ]
     both = np.concatenate(few)

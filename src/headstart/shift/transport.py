@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 
 from headstart.core.errors import MissingExtraError
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import random_rows
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.shift.subspaces import leading_directions
@@ -41,7 +42,7 @@ def check_transport() -> None:
 
 def some_rows(num: int, most: int, seed: int, side: str) -> Integers:
     """At most so many of the row numbers, drawn by the seed, ascending."""
-    return np.sort(generator_for(seed, "transport", side).permutation(num)[:most])
+    return random_rows(num, most, generator_for(seed, "transport", side))
 
 
 def scaled_costs(source: Floats, target: Floats) -> Floats:

@@ -11,6 +11,7 @@ from pydantic import Field
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import random_rows
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.task import Task
@@ -74,7 +75,7 @@ class AdaBN(Method):
         return (num + 2 * min(num, MOST_ROWS)) * seconds_an_image(task.pool, backbone)
 
     def _normalized_by(self, images: ImageSet, backbone: Backbone, seed: int) -> Backbone:
-        few = np.sort(generator_for(seed, "ada_bn").permutation(len(images))[:MOST_ROWS])
+        few = random_rows(len(images), MOST_ROWS, generator_for(seed, "ada_bn"))
         return with_statistics_of(backbone, images.take(few), round(self.prior_rows * len(few) / len(images)), seed)
 
 
