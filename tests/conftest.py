@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_models_of_other_modules() -> Iterator[None]:
+    """Models that one test module pretrains are no candidates in another."""
+    yield
+    shutil.rmtree(Path(os.environ["HEADSTART_CACHE"]) / "pretrained", ignore_errors=True)
 
 
 def pytest_make_parametrize_id(val: object) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headstart.runs.run import Run
+
 CENTERS = np.random.default_rng(0).normal(size=(3, 8)) * 2
 
 
@@ -65,3 +67,37 @@ def test_no_labels_without_sources_are_refused(place, headstart_command):
     answer = headstart_command("inspect", place / "target.npz", "--per-class", "0")
     assert answer.code == 2
     assert answer.err.strip() == "error: per_class = 0: at least 1 labeled image a class is needed. Raise it."
+
+
+def test_decide_takes_sources_and_its_plan_is_fitted_with_them(place, headstart_command):
+    words = ("decide", place / "target.npz", "--source", place / "source.npz", "-o", place / "plan.toml")
+    found = json.loads(headstart_command(*words, "--json").out)
+    assert set(found) == {"decision", "sources", "plan"}
+    assert found["plan"]["sources"] == [str(place / "source.npz")]
+    shown = headstart_command(*words).out
+    assert "Sources" in shown
+    assert " ".join(shown.split()).endswith(f"Next: headstart fit {place / 'plan.toml'} -o RUN")
+    answer = headstart_command("fit", place / "plan.toml", "-o", place / "run", "--json")
+    assert answer.code == 0, answer.err
+
+
+def test_decide_adapts_to_a_target_without_labels(place, headstart_command):
+    words = ("decide", place / "free.npz", "--source", place / "source.npz")
+    found = json.loads(headstart_command(*words, "--json").out)
+    assert set(found) == {"sources", "adaptation", "plan"}
+    assert found["plan"]["method"]["kind"] == found["adaptation"]["chosen"][0]
+    assert " ".join(found["plan"]["reasons"][0].split()) in " ".join(headstart_command(*words).out.split())
+
+
+def test_fit_and_search_take_sources(place, headstart_command):
+    source = ("--source", place / "source.npz")
+    answer = headstart_command("fit", place / "free.npz", "--method", "source_only", *source, "-o", place / "run", "--json")
+    assert answer.code == 0, answer.err
+    plan = Run.load(place / "run").plan
+    assert (plan.sources, plan.method["kind"]) == ((str(place / "source.npz"),), "source_only")
+    words = ("search", place / "both.npz", "--method", "knn", "--target-domain", "night", "--trials", "2")
+    answer = headstart_command(*words, "-o", place / "study", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["plan"]["target_domains"] == ["night"]
+    answer = headstart_command("fit", place / "run" / "plan.toml", *source)
+    assert answer.err == f"error: {place / 'run' / 'plan.toml'} names its own data, method and model. Leave out --source.\n"

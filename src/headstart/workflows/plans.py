@@ -45,8 +45,11 @@ def plan_and_task(
     if plan is None and isinstance(data, Plan):
         plan = data
     if plan is None and not isinstance(data, Task) and Path(data).suffix.lower() == ".toml":  # type: ignore[arg-type]
-        if method or pretrained or many(source) or many(target_domain):
+        if method or pretrained:
             raise PlanError(f"{data} names its own method and model. Change them with --set method.kind=... instead.")
+        if many(source) or many(target_domain):
+            given = "--source" if many(source) else "--target-domain"
+            raise PlanError(f"{data} names its own data, method and model. Leave out {given}.")
         plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
     elif plan is not None:
         plan = changed(plan, settings) if settings else plan
