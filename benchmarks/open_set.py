@@ -1,8 +1,8 @@
-"""Images of classes that nobody has shown: are they refused?
+"""Images of classes that the labels lack: are they rejected?
 
-A third of the classes is taken out of the labels; the images to answer have all. Two cases: from a source to an unlabeled
-target, and within one set. Images are ordered by the model's confidence, by familiarity among each other, and, each judged for
-itself, by what the model remembers (`NoveltyDetector`) and by what others have proposed; the area under the ROC curve says how
+A third of the classes is taken out of the labels; the images to predict have all. Two cases: from a source to an unlabeled
+target, and within one set. Images are ordered by the model's confidence, by their similarity to the source among each other, and,
+each for itself, by conformal p-values (`NoveltyDetector`) and by other published measures; the area under the ROC curve says how
 well images of unknown classes come out last. The last rows are shares refused at a threshold of 0.05: of known images, of unknown
 ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
 """
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
+from scipy.stats import rankdata
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
@@ -22,6 +23,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.rows import unit_rows
 from headstart.core.seeds import generator_for
+from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.reading import read_task
@@ -32,8 +34,7 @@ from headstart.features.representation import Representation
 from headstart.heads.class_statistics import class_means, compact
 from headstart.heads.principal_components import principal_components
 from headstart.methods import method_from
-from headstart.novelty.detector import fit_detector
-from headstart.novelty.similarity import familiarity
+from headstart.novelty.detector import NUM_NEIGHBORS, fit_detector
 from headstart.training.settings import Training
 
 PAIRS = (("emoji-twemoji", "emoji-noto"), ("emoji-noto", "emoji-twemoji"), ("digits", "mnist"), ("mnist", "digits"))
@@ -103,13 +104,23 @@ def peers(case: Case, backbone: Backbone) -> list[np.ndarray]:
     return [cosines[:, -1], cosines[:, -10], -near, single.mahalanobis(shown) - near]
 
 
+def among_each_other(target: ImageSet, source: ImageSet, backbone: Backbone, probs: Floats) -> Floats:
+    """The mean of two ranks, by similarity to the source (cross-domain similarity local scaling) and by confidence, [target]."""
+    features = [features_of(images, backbone) for images in (target, source)]
+    rows, others = (unit_rows(Representation.fitted(one, "stages").matrix(one)) for one in features)
+    cosines = rows @ others.T
+    near = min(NUM_NEIGHBORS, len(rows))
+    similarity = (2.0 * cosines - np.partition(cosines, len(rows) - near, axis=0)[-near:].mean(axis=0)).max(axis=1)
+    return np.asarray((rankdata(similarity) + rankdata(probs.max(axis=1))) / (2.0 * len(target)))
+
+
 def measured(case: Case, seed: int) -> list[float]:
     task, tested = case.task, case.tested
     backbone = load_backbone("efficientnet_lite0", "pretrained", 160 if task.native_pixels > 32 else 96, 0)
     model = method_from({"kind": "source_only" if task.source else "ridge"}).fit(task, backbone, Training(seed=seed))
     together = concatenate(tested, task.unlabeled) if task.unlabeled else tested
     probs = model.predict(together).probs
-    among = familiarity(together, task.source or task.train, backbone, probs)[: len(tested)]
+    among = among_each_other(together, task.source or task.train, backbone, probs)[: len(tested)]
     seen = features_of(tested, backbone)
     remembered = fit_detector(task, backbone).p_values(seen)
     closed = fit_detector(case.closed, backbone).p_values(seen)

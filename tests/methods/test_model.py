@@ -1,4 +1,4 @@
-"""A model says how familiar images look, with whichever part of it remembers, and is saved with each of its networks once."""
+"""A model gives p-values by whichever part of it has a novelty detector, and is saved with each of its networks once."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from headstart.novelty.detector import fit_detector
 from headstart.training.settings import Training
 
 CANNOT = (
-    "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
-    "images. Fit the run again, or refuse nothing (--refuse 0)."
+    "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
+    "or refuse nothing (--refuse 0)."
 )
 
 
@@ -54,9 +54,9 @@ def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, pl
 
 def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(task, knowing, tmp_path):
     knowing.save(tmp_path)
-    (tmp_path / "acquaintance.safetensors").unlink()
+    (tmp_path / "detector.safetensors").unlink()
     card = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
-    del card["remembers"]
+    del card["has_detector"]
     (tmp_path / "model.json").write_text(json.dumps(card), encoding="utf-8")
     old = Model.load(tmp_path)
     assert np.array_equal(old.predict(task.train).probs, knowing.predict(task.train).probs)
@@ -68,7 +68,7 @@ def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(ta
 
 def test_a_file_that_is_gone_makes_the_model_incomplete(knowing, tmp_path):
     knowing.save(tmp_path)
-    (tmp_path / "acquaintance.safetensors").unlink()
+    (tmp_path / "detector.safetensors").unlink()
     with pytest.raises(DataError) as caught:
         Model.load(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path} holds no whole model (")
@@ -98,7 +98,7 @@ def test_a_card_that_was_damaged_is_one_sentence(text, plain, tmp_path):
     assert Model.whole_in(tmp_path) is None
 
 
-@pytest.mark.parametrize(("name", "lacking"), [("head", "weight"), ("acquaintance", "known")])
+@pytest.mark.parametrize(("name", "lacking"), [("head", "weight"), ("detector", "calibration")])
 def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, knowing, tmp_path):
     knowing.save(tmp_path)
     path = tmp_path / f"{name}.safetensors"
@@ -115,10 +115,10 @@ def test_a_model_is_whole_with_all_that_it_looks_with(task, plain, tmp_path):
 
 
 def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, plain, knowing, tmp_path):
-    familiarity = knowing.p_values(task.train)
+    p_values = knowing.p_values(task.train)
     for name, whole in {"base": replace(plain, base=knowing), "partner": replace(plain, partners=(plain, knowing))}.items():
         whole.save(tmp_path / name)
-        assert np.array_equal(Model.load(tmp_path / name).p_values(task.train), familiarity)
+        assert np.array_equal(Model.load(tmp_path / name).p_values(task.train), p_values)
 
 
 def test_a_network_that_several_parts_look_with_is_written_once(task, plain, tmp_path):

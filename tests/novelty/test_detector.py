@@ -1,4 +1,4 @@
-"""What is remembered of images, and how familiar others look beside them."""
+"""Conformal p-values: their level, what calibrates them, and that they are kept with a model."""
 
 from __future__ import annotations
 
@@ -39,59 +39,59 @@ def task_of(**parts) -> Task:
     return Task(name="set", classes=("a", "b", "c", "d"), **parts)
 
 
-def seen(found: NoveltyDetector, images: ImageSet, backbone) -> np.ndarray:
+def p_values_of(found: NoveltyDetector, images: ImageSet, backbone) -> np.ndarray:
     return found.p_values(features_of(images, backbone))
 
 
 KNOWN = np.arange(119) % 4
 
 
-def test_likeness_without_the_row_itself_is_what_a_pool_without_it_gives():
+def test_left_out_similarity_is_what_a_pool_without_the_row_gives():
     rng = np.random.default_rng(5)
     target, rows = unit_rows(rng.normal(size=(17, 5))), unit_rows(rng.normal(size=(7, 5)))
     same = np.zeros((17, 7), bool)
     same[3, 2] = True
-    likeness, commonness = left_out_similarity(target, rows, same)
+    similarity, hubness = left_out_similarity(target, rows, same)
     cosines = np.where(same, -1.0, target @ rows.T)
-    assert np.allclose(commonness, np.sort(cosines, axis=0)[-10:].mean(axis=0))
+    assert np.allclose(hubness, np.sort(cosines, axis=0)[-10:].mean(axis=0))
     for place in range(17):
         without = np.sort(np.delete(cosines, place, axis=0), axis=0)[-10:].mean(axis=0)
-        assert likeness[place] == pytest.approx((2 * cosines[place] - without).max())
+        assert similarity[place] == pytest.approx((2 * cosines[place] - without).max())
 
 
 def test_few_rows_have_fewer_neighbors():
     target = unit_rows(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]))
-    likeness, commonness = left_out_similarity(target, target, np.eye(3, dtype=bool))
-    assert np.allclose(commonness, [0.3, 0.7, 0.4])
+    similarity, hubness = left_out_similarity(target, target, np.eye(3, dtype=bool))
+    assert np.allclose(hubness, [0.3, 0.7, 0.4])
     # The first row is likest the second (0.6), whose other neighbors but the first have a mean cosine of (0.8 - 1) / 2.
-    assert likeness[0] == pytest.approx(2 * 0.6 - (0.8 - 1.0) / 2)
+    assert similarity[0] == pytest.approx(2 * 0.6 - (0.8 - 1.0) / 2)
 
 
 def test_a_twentieth_of_known_images_is_below_a_twentieth_and_most_unknown_ones_are(backbone):
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
-    known = seen(found, image_set(np.arange(800) % 4, 1), backbone)
-    unknown = seen(found, image_set(np.full(301, 5), 2), backbone)
+    known = p_values_of(found, image_set(np.arange(800) % 4, 1), backbone)
+    unknown = p_values_of(found, image_set(np.full(301, 5), 2), backbone)
     assert 0.02 < np.mean(known <= 0.05) < 0.09
     assert np.mean(unknown <= 0.05) > 0.5
     assert roc_auc_score(np.repeat([1, 0], [800, 301]), np.concatenate([known, unknown])) > 0.9
     assert ((known > 0) & (known <= 1)).all()
 
 
-def test_it_is_the_share_of_left_out_images_that_look_no_better(backbone):
+def test_a_p_value_is_the_share_of_left_out_images_with_no_larger_statistic(backbone):
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
-    found = replace(found, known=np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0]], np.float32))
+    found = replace(found, calibration=np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0]], np.float32))
     ours = features_of(image_set(KNOWN[:1], 7), backbone)
-    likeness, score = found.looks(ours)[0]
-    total = (likeness - 1.0) / 1.0 + (score - 2.0) / 2.0
+    similarity, score = found.statistics(ours)[0]
+    total = (similarity - 1.0) / 1.0 + (score - 2.0) / 2.0
     assert found.p_values(ours)[0] == (1 + sum(total >= other for other in (-2, 0, 0, 2))) / 5
-    assert found.least == 0.2
+    assert found.least_p_value == 0.2
 
 
-def test_an_image_is_judged_for_itself(backbone):
+def test_a_p_value_does_not_depend_on_the_other_images(backbone):
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
     images = image_set([0, 5, 3], 4)
-    together = seen(found, images, backbone)
-    assert [seen(found, images.take(np.array([row])), backbone)[0] for row in range(3)] == together.tolist()
+    together = p_values_of(found, images, backbone)
+    assert [p_values_of(found, images.take(np.array([row])), backbone)[0] for row in range(3)] == together.tolist()
 
 
 def test_left_out_scores_are_those_of_fits_without_the_row(backbone):
@@ -99,27 +99,27 @@ def test_left_out_scores_are_those_of_fits_without_the_row(backbone):
     found = fit_detector(task_of(train=train), backbone)
     rows = unit_rows(found.representation.matrix(features_of(train, backbone)))
     fit = fit_ridge(rows, train.labels, 4)
-    assert np.allclose(found.known[:, 1], fit.loo_scores.max(axis=1), atol=1e-5)
+    assert np.allclose(found.calibration[:, 1], fit.loo_scores.max(axis=1), atol=1e-5)
 
 
-def test_copies_do_not_make_an_image_familiar(backbone):
+def test_copies_do_not_raise_the_p_value(backbone):
     train = image_set(KNOWN[:20], 0)
     twice = train.take(np.repeat(np.arange(20), 2))
-    alone, copied = (fit_detector(task_of(train=images), backbone).known[:, 0] for images in (train, twice))
+    alone, copied = (fit_detector(task_of(train=images), backbone).calibration[:, 0] for images in (train, twice))
     assert copied.max() < 1.5
     assert np.corrcoef(alone, copied[::2])[0, 1] > 0.9
 
 
-def test_images_of_a_shifted_target_are_familiar_and_unknown_ones_less(backbone):
+def test_known_images_of_a_shifted_target_keep_the_level_and_unknown_ones_are_lower(backbone):
     source = image_set(np.arange(160) % 4, 0, first_group=500)
     pool = image_set(np.arange(180) % 6, 1, moved=4.0, hidden=True)
     nothing = pool.take(np.empty(0, np.int64))
     found = fit_detector(task_of(train=nothing, unlabeled=pool, source=source), backbone)
-    assert len(found.known) == 180
+    assert len(found.calibration) == 180
     new = np.arange(600) % 6
-    familiarity = seen(found, image_set(new, 2, moved=4.0), backbone)
-    assert roc_auc_score(new < 4, familiarity) > 0.85
-    assert np.mean(familiarity[new < 4] <= 0.05) <= 0.05
+    p_values = p_values_of(found, image_set(new, 2, moved=4.0), backbone)
+    assert roc_auc_score(new < 4, p_values) > 0.85
+    assert np.mean(p_values[new < 4] <= 0.05) <= 0.05
 
 
 def test_labels_of_the_pool_are_not_read(backbone):
@@ -128,47 +128,47 @@ def test_labels_of_the_pool_are_not_read(backbone):
     first = fit_detector(task_of(train=few, unlabeled=pool, source=source), backbone)
     lied = replace(pool, hidden_labels=np.zeros(31, np.int64))
     second = fit_detector(task_of(train=few, unlabeled=lied, source=source), backbone)
-    assert len(first.known) == 36
+    assert len(first.calibration) == 36
     assert all(np.array_equal(first.arrays()[name], array) for name, array in second.arrays().items())
 
 
 def test_held_out_images_calibrate_in_the_place_of_left_out_ones(backbone):
     held = image_set(KNOWN[:37], 1)
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone, held)
-    assert np.array_equal(found.known, found.looks(features_of(held, backbone)))
+    assert np.array_equal(found.calibration, found.statistics(features_of(held, backbone)))
 
 
 def test_a_source_stands_in_where_no_target_image_is_there(backbone):
     source = image_set(KNOWN, 0)
     nothing = source.take(np.empty(0, np.int64))
     found = fit_detector(task_of(train=nothing, source=source), backbone)
-    assert np.array_equal(found.known, fit_detector(task_of(train=source), backbone).known)
+    assert np.array_equal(found.calibration, fit_detector(task_of(train=source), backbone).calibration)
     assert fit_detector(task_of(train=source.take(np.arange(1))), backbone) is None
 
 
-def test_images_that_all_look_alike_are_all_familiar(backbone):
+def test_images_that_are_all_alike_have_a_p_value_of_one(backbone):
     gray = ImageSet(Embeddings(np.ones((119, 4), np.float32), "set", np.arange(119)), ("a", "b", "c", "d"), KNOWN, np.arange(119))
     found = fit_detector(task_of(train=gray), backbone)
-    assert (seen(found, gray, backbone) == 1.0).all()
+    assert (p_values_of(found, gray, backbone) == 1.0).all()
 
 
 @pytest.mark.parametrize("copies", ["each for itself", "as one thing"])
-def test_a_stranger_is_told_where_the_images_of_a_class_are_all_alike(backbone, copies):
+def test_an_unknown_image_is_found_where_the_images_of_a_class_are_all_alike(backbone, copies):
     labels, at = np.arange(24) % 2, np.arange(24)
     rows = (CENTERS[labels] * 3).astype(np.float32)
     train = ImageSet(Embeddings(rows, "set", at), ("a", "b"), labels, at if copies == "each for itself" else labels)
     found = fit_detector(Task("set", ("a", "b"), train), backbone)
-    assert (found.known.std(axis=0) < module.LEAST_SPREAD).all()
+    assert (found.calibration.std(axis=0) < module.LEAST_STD).all()
     new = np.concatenate([rows[:2], CENTERS[4:] * 3]).astype(np.float32)
     others = ImageSet(Embeddings(new, "set", np.arange(4)), ("a", "b"), np.full(4, -1), np.arange(4))
-    assert seen(found, others, backbone).tolist() == [1.0, 1.0, found.least, found.least]
+    assert p_values_of(found, others, backbone).tolist() == [1.0, 1.0, found.least_p_value, found.least_p_value]
 
 
 def test_memory_is_bounded_and_arrays_make_it_again(backbone, monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 90)
     monkeypatch.setattr(module, "MOST_VALUES", 41 * WIDTH)
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
-    assert (found.rows.shape, found.rows.dtype, len(found.known)) == ((41, WIDTH), np.float16, 90)
+    assert (found.rows.shape, found.rows.dtype, len(found.calibration)) == ((41, WIDTH), np.float16, 90)
     again = NoveltyDetector.from_arrays(found.arrays())
     images = image_set(KNOWN[:9], 8)
-    assert np.array_equal(seen(found, images, backbone), seen(again, images, backbone))
+    assert np.array_equal(p_values_of(found, images, backbone), p_values_of(again, images, backbone))

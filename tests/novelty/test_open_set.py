@@ -39,7 +39,7 @@ def task_of(shown: int, num_target: int = 240, moved: float = 2.0) -> Task:
 def test_images_of_classes_that_the_source_lacks_are_noticed(backbone):
     found = open_set_finding(task_of(6), backbone)
     assert (found.code, found.severity) == ("unknown-classes-in-target", "warning")
-    assert found.evidence["looked_at"] == 240
+    assert found.evidence["num_images"] == 240
     assert 0.1 < found.evidence["share"] < 0.5
     assert f"{found.evidence['share']:.1%}" in found.title
 

@@ -1,4 +1,4 @@
-"""Which network of a model remembers the task."""
+"""Which network of a model gets the novelty detector."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def remembering(model: Model) -> list[bool]:
     return [part.novelty_detector is not None for part in parts]
 
 
-def test_a_network_that_was_not_trained_remembers(pictures, trained, frozen):
+def test_a_network_that_was_not_trained_gets_it(pictures, trained, frozen):
     untouched = {frozen.backbone.weights_hash}
     assert remembering(with_detector(frozen, pictures, untouched)) == [True]
     assert remembering(with_detector(replace(trained, base=frozen), pictures, untouched)) == [False, True]
@@ -45,11 +45,11 @@ def test_a_network_that_was_not_trained_remembers(pictures, trained, frozen):
     assert remembering(several) == [False, False, True, False]
 
 
-def test_a_trained_network_remembers_where_there_is_no_other(pictures, trained):
+def test_a_trained_network_gets_it_where_there_is_no_other(pictures, trained):
     assert remembering(with_detector(trained, pictures, set())) == [True]
 
 
-def test_a_model_without_classes_remembers_nothing(pictures, frozen):
+def test_a_model_without_classes_gets_none(pictures, frozen):
     assert with_detector(frozen, replace(pictures, classes=()), {frozen.backbone.weights_hash}) is frozen
 
 
@@ -62,7 +62,7 @@ def test_a_fitted_plan_can_judge_by_its_frozen_partner(pictures, tmp_path):
     fit_plan(pictures, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert remembering(model) == [False, True]
-    assert len(model.detector_model.novelty_detector.known) == 43
+    assert len(model.detector_model.novelty_detector.calibration) == 43
 
 
 def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
@@ -72,4 +72,4 @@ def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
     plan = Plan(data="squares", method={"kind": "fine_tune"}, **about)
     fit_plan(held, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
-    assert (len(model.novelty_detector.rows), len(model.novelty_detector.known)) == (30, 13)
+    assert (len(model.novelty_detector.rows), len(model.novelty_detector.calibration)) == (30, 13)

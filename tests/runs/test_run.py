@@ -112,7 +112,7 @@ def test_a_kill_before_or_in_the_evaluation_gives_the_same_and_fits_once(task, t
     assert len(fits) == 1
 
 
-@pytest.mark.parametrize("name", ["model.json", "head.safetensors", "backbone/card.json", "acquaintance.safetensors"])
+@pytest.mark.parametrize("name", ["model.json", "head.safetensors", "backbone/card.json", "detector.safetensors"])
 def test_a_fit_whose_model_is_no_longer_whole_is_made_again_and_so_is_what_it_said(task, tmp_path, monkeypatch, name):
     pooled = replace(task, unlabeled=replace(task.test, hidden_labels=np.full(23, -1), sealed=False))
     first = fit(pooled, plan_of(), tmp_path / "run")
@@ -193,7 +193,7 @@ def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(tas
     assert fit(pooled, plan_of(), tmp_path / "run").pool_audit == audit
 
 
-def test_tested_and_unlabeled_images_are_answered_with_how_familiar_they_look(task, tmp_path):
+def test_tested_and_unlabeled_images_are_predicted_with_p_values(task, tmp_path):
     pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
     run = fit(replace(task, unlabeled=pool), plan_of(), tmp_path / "run")
     assert np.array_equal(run.unlabeled.probs, run.model.predict(pool).probs)

@@ -178,18 +178,18 @@ def test_nothing_is_refused_at_a_share_of_nothing(shades):
 
 def test_an_old_run_predicts_and_refuses_to_refuse(shades, headstart_command):
     card = shades / "judging" / "model" / "model.json"
-    card.write_text(card.read_text(encoding="utf-8").replace('"remembers": true', '"remembers": false'), encoding="utf-8")
+    card.write_text(card.read_text(encoding="utf-8").replace('"has_detector": true', '"has_detector": false'), encoding="utf-8")
     odd = stamped(shades / "odd.png", 2)
     answer = headstart_command("predict", "judging", odd, "--json")
     assert (answer.code, set(json.loads(answer.out))) == (0, {"path", "label", "nearest", "probability", "probs"})
-    told = "Nothing was refused: the model was saved without what it takes to judge how familiar an image looks.\n"
+    told = "Nothing was refused: the model was saved without a novelty detector.\n"
     assert answer.err == told
     assert headstart_command("predict", "judging", odd, "--refuse", "0").err == ""
     answer = headstart_command("predict", "judging", odd, "--refuse", "0.1")
     assert answer.code == 2
     assert answer.err == (
-        "error: judging: This model was saved without what it takes to judge how familiar an image looks: an earlier version "
-        "fitted it, or too few images. Fit the run again, or refuse nothing (--refuse 0).\n"
+        "error: judging: This model was saved without a novelty detector: an earlier version fitted it, or it had too few "
+        "images. Fit the run again, or refuse nothing (--refuse 0).\n"
     )
 
 
@@ -199,7 +199,7 @@ def test_a_share_that_is_none_is_told_and_one_too_fine_as_well(shades, headstart
     assert answer.code == 2
     assert answer.err == "error: refuse = 5 is not a share of images. Give 0 or more, and less than 1.\n"
     answer = headstart_command("predict", "judging", odd, "--refuse", "0.01")
-    assert answer.err == "Nothing was refused: too few images tell familiarity below 0.04, and the share is 0.01.\n"
+    assert answer.err == "Nothing was refused: with so few images no p-value is below 0.04, and the share is 0.01.\n"
 
 
 def test_a_file_of_answers_counts_the_unknown_ones(shades, headstart_command):

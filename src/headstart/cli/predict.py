@@ -23,7 +23,7 @@ Refuse = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Give no label to images that look less familiar than all but this share of known ones; 0 labels all. "
+        help="Give no label to images whose conformal p-value is at most this; 0 labels all. "
         "[dim]\\[0.05, where the model can judge][/dim]",
         show_default=False,
     ),
@@ -51,7 +51,7 @@ def predict(
 ) -> None:
     """Label new images; those that look like none of the model's classes are unknown.
 
-    How familiar an image looks is judged for it alone: 0.2 says that a fifth of known images look no more familiar.
+    An image's p-value does not depend on the others: 0.2 says that a fifth of known images look no more like those learned from.
 
     Files that cannot be read give a row with the error, and exit code 1.
     """
@@ -80,11 +80,9 @@ def tell_judging(model: Model, refuse: float | None) -> None:
 
     share = USUAL_REFUSAL if refuse is None else refuse
     if share and model.detector_model is None:
-        typer.echo(
-            "Nothing was refused: the model was saved without what it takes to judge how familiar an image looks.", err=True
-        )
+        typer.echo("Nothing was refused: the model was saved without a novelty detector.", err=True)
     elif share and share < model.least_p_value:
         least = model.least_p_value
         typer.echo(
-            f"Nothing was refused: too few images tell familiarity below {least:.2g}, and the share is {share:g}.", err=True
+            f"Nothing was refused: with so few images no p-value is below {least:.2g}, and the share is {share:g}.", err=True
         )

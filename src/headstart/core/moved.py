@@ -34,7 +34,7 @@ MOVED: dict[str, str] = {
     "headstart.features.domains": "headstart.shift.projected_domains",
     "headstart.features.episodes": "headstart.training.episodes",
     "headstart.features.eviction": "headstart.features.store.eviction",
-    "headstart.features.familiarity": "headstart.novelty.similarity",
+    "headstart.features.familiarity": "headstart.novelty.detector",
     "headstart.features.graph": "headstart.heads.neighbor_graph",
     "headstart.features.joint_gap": "headstart.shift.tests.joint_discrepancy",
     "headstart.features.joint_ridge": "headstart.shift.joint_ridge",

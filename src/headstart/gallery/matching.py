@@ -18,7 +18,7 @@ from headstart.features.representation import Representation
 from headstart.heads.class_statistics import class_means
 from headstart.heads.temperature import fit_temperature
 from headstart.methods.heads import ridge_head
-from headstart.novelty.rejection_threshold import thresholds_of
+from headstart.novelty.rejection_threshold import rejection_thresholds
 from headstart.planning.sources.meta_learner_selection import Embedding
 
 RIDGE_SHOTS = 3
@@ -67,7 +67,7 @@ def match(
         labels: int64 [enrolled image], in 0..C-1, every class present.
         background: Of images of no class: they center plain features and stand for strangers.
         embedding: Meta-learned; None for plain features.
-        relatives: As in `thresholds_of`.
+        relatives: `within_class` of `rejection_thresholds`.
 
     Returns:
         The matches.
@@ -82,7 +82,7 @@ def match(
     directions = unit_rows(means)
     judged = evenly_spaced(len(labels), MOST_JUDGED)
     left_out, fair = left_out_similarity(own, labels, means, judged)
-    thresholds = thresholds_of(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
+    thresholds = rejection_thresholds(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
     similarity = np.asarray(shown @ directions.T, np.float64)
     threshold = thresholds[similarity.argmax(axis=1)]
     if embedding is not None:

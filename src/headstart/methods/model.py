@@ -7,7 +7,7 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -19,17 +19,20 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.choice import kept_with
 from headstart.core.errors import DataError, PretrainedError
 from headstart.core.predictions import Predictions, mean_of
-from headstart.core.records import Record, write_atomically
+from headstart.core.records import Migration, Record, renamed, write_atomically
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
 from headstart.methods.heads import Head, head_from
 from headstart.novelty.detector import NoveltyDetector
 
-CANNOT_JUDGE = (
-    "This model was saved without what it takes to judge how familiar an image looks: an earlier version fitted it, or too few "
-    "images. Fit the run again, or refuse nothing (--refuse 0)."
+NO_DETECTOR = (
+    "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
+    "or refuse nothing (--refuse 0)."
 )
+DETECTOR_FILE = "detector.safetensors"
+OLD_DETECTOR_FILE = "acquaintance.safetensors"
+"""Where earlier versions wrote the detector."""
 
 
 class Card(Record):
@@ -43,8 +46,10 @@ class Card(Record):
         partners: How many there are.
         shares: How much its own and each partner's probabilities count.
         corrects: Whether there is a base.
-        remembers: Whether there is a novelty detector.
+        has_detector: Whether there is a novelty detector.
     """
+
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("remembers", "has_detector"),)
 
     backbone: str = "backbone"
     classes: tuple[str, ...]
@@ -53,7 +58,7 @@ class Card(Record):
     partners: int = 0
     shares: tuple[float, ...] = ()
     corrects: bool = False
-    remembers: bool = False
+    has_detector: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class Model:
     def least_p_value(self) -> float:
         """The lowest conformal p-value that it can give; 1 without a detector."""
         model = self.detector_model
-        return model.novelty_detector.least if model and model.novelty_detector else 1.0
+        return model.novelty_detector.least_p_value if model and model.novelty_detector else 1.0
 
     def p_values(self, images: ImageSet) -> Floats:
         """How usual images look among those learned from, float64 [sample], in (0, 1]; see `NoveltyDetector`.
@@ -128,16 +133,16 @@ class Model:
         """
         model = self.detector_model
         if model is None or model.novelty_detector is None:
-            raise DataError(CANNOT_JUDGE)
+            raise DataError(NO_DETECTOR)
         return model.novelty_detector.p_values(features_of(images, model.backbone))
 
     def judged(self, images: ImageSet) -> Predictions:
-        """As `predict`, and how familiar each image looks where the model can judge."""
+        """As `predict`, with p-values where the model has a novelty detector."""
         predictions = self.predict(images)
         return predictions if self.detector_model is None else replace(predictions, p_values=self.p_values(images))
 
     def save(self, folder: Path) -> None:
-        """Write `backbone/`, `head.safetensors`, `acquaintance.safetensors`, `base/`, `partners/` and, last, `model.json`.
+        """Write `backbone/`, `head.safetensors`, `detector.safetensors`, `base/`, `partners/` and, last, `model.json`.
 
         A network that several parts look with is written once, by the first of them.
 
@@ -158,7 +163,7 @@ class Model:
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
         if self.novelty_detector is not None:
-            write_atomically(folder / "acquaintance.safetensors", save(self.novelty_detector.arrays()))
+            write_atomically(folder / DETECTOR_FILE, save(self.novelty_detector.arrays()))
         if self.base is not None:
             self.base._save(folder / "base", written)
         for place, partner in enumerate(self.partners):
@@ -171,7 +176,7 @@ class Model:
             partners=len(self.partners),
             shares=self.shares,
             corrects=self.base is not None,
-            remembers=self.novelty_detector is not None,
+            has_detector=self.novelty_detector is not None,
         )
         write_atomically(folder / "model.json", json.dumps(card.model_dump(), indent=2, ensure_ascii=False))
 
@@ -205,7 +210,8 @@ def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     try:
         card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
         head = head_from(load_file(folder / "head.safetensors"), card.head)
-        detector = NoveltyDetector.from_arrays(load_file(folder / "acquaintance.safetensors")) if card.remembers else None
+        path = folder / DETECTOR_FILE if (folder / DETECTOR_FILE).exists() else folder / OLD_DETECTOR_FILE
+        detector = NoveltyDetector.from_arrays(load_file(path)) if card.has_detector else None
     except DataError:
         raise
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""Strangers: are there images among the target's that show no class of the source? Nobody has read their labels."""
+"""Open-set test: whether some target images show no class of the source, without their labels."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ from headstart.features.extract import features_of
 from headstart.novelty.detector import fit_detector
 
 MOST_ROWS = 700
-"""Rows of each domain that are looked at: from many more, any oddity of a distribution would look like a second group."""
-STRONG = 10.0
+"""Rows of each domain that are used: with many more, any deviation from a normal distribution would count as a second group."""
+VERY_STRONG = 10.0
 """Twice the logarithm of a Bayes factor from which on evidence counts as very strong (Kass & Raftery, "Bayes Factors", JASA 1995,
 section 3.2)."""
-SURE = 0.01
-LEAST = 0.05
-LEAST_IMAGES = 20
+LARGEST_P_VALUE = 0.01
+"""Level of Fisher's test, below the usual 0.05 because the finding is not asked for. Chosen, not measured."""
+REJECTED = 0.05
+"""Conformal p-value up to which an image counts as unlike the source: the default threshold of `predict`."""
+FEWEST_IMAGES = 20
+"""Of either domain: with fewer, no image has a conformal p-value below `REJECTED`."""
 
 
 def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     """A finding when some target images look like no class of the source.
 
-    Two things have to be there: familiarity falls into two groups, and more target images than left-out source images look
-    unlike everything learned. Each alone misleads: the first where classes are easy and hard, the second wherever the domains
-    differ.
+    Two tests must agree: the detector's statistics fall into two groups, and a larger share of target images than of left-out
+    source images has a small p-value. Each alone misleads: the first where some classes are easy and others hard, the second
+    wherever the domains differ.
 
     Args:
         task: With a source and unlabeled target images; target labels are not read.
-        backbone: What looks at images.
+        backbone: Frozen.
 
     Returns:
-        None where they cannot be told apart, which does not say that there are none.
+        None where no difference is found, which does not prove that all images show known classes.
     """
-    if not task.source or not task.unlabeled or min(len(task.source), len(task.unlabeled)) < LEAST_IMAGES:
+    if not task.source or not task.unlabeled or min(len(task.source), len(task.unlabeled)) < FEWEST_IMAGES:
         return None
     source, target = _few(task.source), _few(task.unlabeled)
     nothing = replace(source.take(np.empty(0, np.int64)), classes=task.classes)
@@ -51,36 +54,32 @@ def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     own, across = fit_detector(alone, backbone), fit_detector(replace(alone, unlabeled=target), backbone)
     if own is None or across is None:
         return None
-    seen = replace(own, representation=across.representation).p_values(features_of(target, backbone))
-    num, usual = int((seen <= LEAST).sum()), int(LEAST * (len(own.known) + 1))
-    gain = two_groups(across.totals(across.known))
-    chance = fisher_exact([[num, len(seen) - num], [usual, len(own.known) - usual]], "greater").pvalue
-    if gain <= STRONG or chance >= SURE:
+    p_values = replace(own, representation=across.representation).p_values(features_of(target, backbone))
+    num, usual = int((p_values <= REJECTED).sum()), int(REJECTED * (len(own.calibration) + 1))
+    gain = two_groups(across.totals(across.calibration))
+    counts = [[num, len(p_values) - num], [usual, len(own.calibration) - usual]]
+    if gain <= VERY_STRONG or fisher_exact(counts, "greater").pvalue >= LARGEST_P_VALUE:
         return None
     return Finding(
         code="unknown-classes-in-target",
         severity="warning",
-        title=f"Some target images seem to show no class of the source: {num / len(seen):.1%} of them look less familiar than "
-        f"{1 - LEAST:.0%} of the source's own images, and how familiar they look falls into two groups.",
+        title=f"Some target images seem to show no class of the source: {num / len(p_values):.1%} of them look less like the "
+        f"source's images than {1 - REJECTED:.0%} of those do, and the target's images fall into two groups.",
         evidence={
-            "share": round(num / len(seen), 4),
-            "expected": LEAST,
+            "share": round(num / len(p_values), 4),
+            "expected": REJECTED,
             "evidence_of_two_groups": round(gain, 1),
-            "looked_at": len(seen),
+            "num_images": len(p_values),
         },
-        advice="Look at the target images of lowest familiarity; `headstart predict RUN IMAGES --refuse SHARE` gives such images "
+        advice="Check the target images of the lowest p-value; `headstart predict RUN IMAGES --refuse SHARE` gives such images "
         "no label.",
     )
 
 
 def two_groups(values: Floats) -> float:
-    """How strongly values speak for two groups instead of one: the gain in the Bayesian information criterion.
+    """How strongly values [sample] speak for two groups instead of one.
 
-    Args:
-        values: float [sample].
-
-    Returns:
-        Above zero where a mixture of two normal distributions is likelier than a single one.
+    The gain in the Bayesian information criterion: above zero where a mixture of two normal distributions explains them better.
 
     Reference: Schwarz, "Estimating the dimension of a model", Annals of Statistics 1978.
     """

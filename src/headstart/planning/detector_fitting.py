@@ -1,4 +1,4 @@
-"""Acquainting: a fitted model gets what it needs to say how familiar new images look."""
+"""Fitting the novelty detector of a fitted model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from headstart.novelty.detector import fit_detector
 
 
 def with_detector(model: Model, task: Task, untouched: Collection[str], held: ImageSet | None = None) -> Model:
-    """The model, one network of which remembers the task.
+    """The model with a novelty detector on one of its networks.
 
     That is a network that was not trained, where there is one among the model, what it corrects and its partners: images that
-    a network was trained on look more familiar to it than any others.
+    a network was trained on are more alike in its features than new images are.
 
     Args:
         model: Fitted to the task.

@@ -16,7 +16,7 @@ from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages, Images, ImageSet
 from headstart.data.readers.embeddings import Embeddings
 from headstart.data.scan import scan
-from headstart.methods.model import CANNOT_JUDGE, Model
+from headstart.methods.model import NO_DETECTOR, Model
 from headstart.methods.test_time import TestTime, adapted_at_test_time
 
 USUAL_REFUSAL = 0.05
@@ -67,7 +67,7 @@ def predict_files(
 
     Raises:
         PlanError: `refuse` is no share, or the model cannot be adapted.
-        DataError: There is no image, or the model cannot judge familiarity, and it is to refuse.
+        DataError: There is no image, or images are to be refused and the model has no novelty detector.
     """
     if refuse is not None and not 0.0 <= refuse < 1.0:
         raise PlanError(f"refuse = {refuse:g} is not a share of images. Give 0 or more, and less than 1.")
@@ -76,7 +76,7 @@ def predict_files(
             "--refuse compares images with those that the network was fitted on, and --adapt changes the network. Leave one out."
         )
     if refuse and model.detector_model is None:
-        raise DataError(f"{origin}: {CANNOT_JUDGE}")
+        raise DataError(f"{origin}: {NO_DETECTOR}")
     share = USUAL_REFUSAL if refuse is None else refuse
     if not provider_of(model.backbone.card).takes_pictures:
         given = [paths] if isinstance(paths, str | Path) else paths
@@ -117,7 +117,7 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
         shares = {name: float(share) for name, share in zip(predictions.classes, probs, strict=True)}
         answer = {"label": nearest, "nearest": nearest, "probability": float(probs[best]), "probs": shares}
         if predictions.p_values is not None:
-            familiarity = float(predictions.p_values[row])
-            refused = familiarity <= refuse
-            answer |= {"label": None if refused else nearest, "familiarity": familiarity, "refused": refused}
+            p_value = float(predictions.p_values[row])
+            refused = p_value <= refuse
+            answer |= {"label": None if refused else nearest, "familiarity": p_value, "refused": refused}
         yield answer

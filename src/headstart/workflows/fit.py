@@ -168,7 +168,7 @@ def _learned(task: Task, plan: Plan) -> set[str]:
 
 
 def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
-    """Write the predictions of the test images, with how familiar each looks, or out of fold where there are none."""
+    """Write the predictions of the test images, with their conformal p-values, or out of fold where there are none."""
     if task.test is None:
         predictions = out_of_fold(task, plan, workspace.steps)
         evaluation = evaluation_of(predictions, "out of fold")
