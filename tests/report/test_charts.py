@@ -42,11 +42,11 @@ def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
     points = tuple(CurvePoint(num_rows=rows, error=error, spread=0.01) for rows, error in ((50, 0.2), (100, 0.15), (200, 0.1)))
     curve = LearningCurve(points=points, asymptote=0.0, slope=1.41, now=estimate, four_times=estimate, sentence="")
     chart = curve_chart(curve)
-    assert [mark.label for mark in chart.marks] == ["50", "100", "200"]
+    assert [(mark.label, mark.caption) for mark in chart.marks] == [("50", ""), ("100", ""), ("200", "now")]
     assert [mark.y for mark in chart.marks] == sorted(mark.y for mark in chart.marks)
-    assert chart.forecast.label == "800"
-    assert chart.forecast.x > chart.marks[-1].x
-    assert chart.forecast.top < chart.forecast.y < chart.forecast.bottom
+    assert chart.highlight.label == "800"
+    assert chart.highlight.x > chart.marks[-1].x
+    assert chart.highlight.top < chart.highlight.y < chart.highlight.bottom
     assert chart.marks[1].x - chart.marks[0].x == pytest.approx(chart.marks[2].x - chart.marks[1].x, abs=0.02)
 
 
@@ -61,13 +61,13 @@ def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
     heights = [chart.bottom - y for _, y in points]
     assert heights[1] < heights[2] < heights[0] < heights[3]
     assert max(float(label) for _, label in chart.y_ticks) == 4  # twice the first loss, though the last is 40
-    assert points[3][1] >= chart.chosen.top  # what breaks away stays in the picture
-    assert (chart.chosen.x, chart.chosen.y, chart.chosen.label) == (*points[1], "0.01")
+    assert points[3][1] >= chart.highlight.top  # what breaks away stays in the picture
+    assert (chart.highlight.x, chart.highlight.y, chart.highlight.caption) == (*points[1], "0.01")
 
 
 def test_a_choice_below_the_tested_rates_is_in_the_picture():
     chart = rate_chart(LearningRateCurve(rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
-    assert chart.chosen.x == chart.left
+    assert chart.highlight.x == chart.left
     assert [label for _, label in chart.x_ticks] == ["0.0001", "0.001"]
 
 

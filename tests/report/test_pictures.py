@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from headstart.report.html import report_html
-from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of, thumbnail
+from headstart.report.pictures import PictureBook, confident_mistakes, least_like_training, least_sure, pictures_of, thumbnail
 
 
 def opened(uri):
@@ -47,14 +47,16 @@ def test_least_sure_rows_have_the_smallest_margin(make_run):
     assert margins[rows].max() <= np.delete(margins, rows).min()
 
 
-def test_the_least_familiar_come_first_and_none_where_nobody_judged(make_run):
+def test_the_least_like_training_come_first_and_none_where_there_is_no_detector(make_run):
     run, task = make_run()
-    assert not len(least_familiar(run.predictions))
-    assert "Least familiar" not in report_html(run, task)
+    assert not len(least_like_training(run.predictions))
+    assert "least like the training images" not in report_html(run, task)
     odd = replace(run.predictions, p_values=np.linspace(1.0, 0.1, len(run.predictions)))
-    assert least_familiar(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
-    assert "<h3>Least familiar</h3>" in report_html(replace(run, predictions=odd), task)
-    assert "<h3>Least familiar of the unlabeled images</h3>" in report_html(replace(run, unlabeled=odd.take(np.arange(5))), task)
+    assert least_like_training(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
+    assert "<h3>Test images least like the training images</h3>" in report_html(replace(run, predictions=odd), task)
+    assert "<h3>Unlabeled images least like the training images</h3>" in report_html(
+        replace(run, unlabeled=odd.take(np.arange(5))), task
+    )
 
 
 def test_pictures_are_found_in_the_sealed_test_set(make_run):

@@ -5,7 +5,8 @@ import re
 from headstart.core.estimate import Estimate
 from headstart.evaluation.episodes import EpisodeAccuracy
 from headstart.gallery.shots import ShotsCurve
-from headstart.report.shots import shots_chart, write_shots
+from headstart.report.charts import shots_chart
+from headstart.report.pages import write_shots
 
 
 def point(shots: int, value: float, low: float, high: float) -> EpisodeAccuracy:

@@ -132,7 +132,7 @@ def shots(
     from headstart.cli._printing import plain, print_json, show, table
     from headstart.data.reading import read_task
     from headstart.gallery.shots import shots_curve
-    from headstart.report.shots import write_shots
+    from headstart.report.pages import write_shots
 
     curve = shots_curve(read_task(data, seed), pretrained, ways)
     if out:

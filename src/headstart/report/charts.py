@@ -1,155 +1,130 @@
-"""Charts as geometry: what the templates draw as SVG, in the units of the view box."""
+"""Charts as geometry: what the templates draw as SVG, in units of the view box; y grows downwards."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headstart.core.evaluation import Confusion, ReliabilityBin
+from headstart.evaluation.episodes import EpisodeAccuracy
 from headstart.planning.results import LearningCurve
 from headstart.report.axis import Axis
 from headstart.training.learning_rate_finder import LearningRateCurve
 
 MOST_CELLS = 30
-"""Above so many classes a heatmap cannot be read, and the most frequent confusions are listed instead."""
+"""A heatmap of more classes cannot be read, and the most frequent confusions are listed instead."""
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 600.0, 22.0, 226.0
+"""Sides of the plot within a chart."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with its whisker and label; y grows downwards.
-
-    Attributes:
-        x: Horizontal place.
-        y: Vertical place.
-        top: Upper end of the whisker.
-        bottom: Lower end of the whisker.
-        label: What it says.
-    """
+    """A point with a whisker from `top` to `bottom`, its label below the plot, and a second line below that."""
 
     x: float
     y: float
     top: float
     bottom: float
     label: str
+    caption: str = ""
 
 
 @dataclass(frozen=True)
-class CurveChart:
-    """A learning curve: measured marks, the fitted line up to now, and the forecast beyond.
+class Chart:
+    """Values over numbers of images, or over learning rates.
 
     Attributes:
-        width: Of the view box.
-        height: Of the view box.
-        left: Where the plot begins.
-        bottom: Where it ends.
         y_ticks: Place and label.
+        line: Path of the values.
+        x_ticks: Place and label, where the marks do not label the axis.
         marks: What was measured.
-        forecast: What four times the rows would give.
-        line: Path of the fitted curve up to now.
-        dashed: Path of its continuation.
+        dashed: Path of the line's continuation.
+        highlight: What the chart is drawn for: a forecast, or the chosen value.
     """
 
-    width: float
-    height: float
-    left: float
-    bottom: float
     y_ticks: tuple[tuple[float, str], ...]
-    marks: tuple[Mark, ...]
-    forecast: Mark
     line: str
-    dashed: str
+    x_ticks: tuple[tuple[float, str], ...] = ()
+    marks: tuple[Mark, ...] = ()
+    dashed: str = ""
+    highlight: Mark | None = None
+    width: float = 640.0
+    height: float = 270.0
+    left: float = LEFT
+    bottom: float = BOTTOM
 
 
-def curve_chart(curve: LearningCurve) -> CurveChart:
-    """The drawing of a learning curve, on a logarithmic axis of rows."""
-    width, height, left, right, top, bottom = 640.0, 270.0, 52.0, 600.0, 22.0, 226.0
-    now = max(point.num_rows for point in curve.points)
-    first = min(point.num_rows for point in curve.points)
-    ends = [curve.four_times.low, curve.four_times.high, curve.four_times.value]
-    spreads = [point.error + sign * point.spread for point in curve.points for sign in (-1, 1)]
-    axis = Axis.over([*ends, *spreads], least=0.0, num_ticks=4)
-    span = math.log(4 * now / first)
+def _height_on(axis: Axis) -> Callable[[float], float]:
+    return lambda value: round(BOTTOM - (BOTTOM - TOP) * axis.at(value), 2)
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + " L".join(f"{x} {y}" for x, y in points)
+
+
+def curve_chart(curve: LearningCurve) -> Chart:
+    """A learning curve on a logarithmic axis: measured errors, the fitted line and its continuation to four times the rows."""
+    first, now = min(point.num_rows for point in curve.points), max(point.num_rows for point in curve.points)
+    four = curve.four_times
+    errors = [point.error + sign * point.spread for point in curve.points for sign in (-1, 1)]
+    axis = Axis.over([four.low, four.high, *errors], least=0.0, num_ticks=4)
+    y = _height_on(axis)
 
     def x(rows: float) -> float:
-        return round(left + 24 + (right - left - 24) * math.log(rows / first) / span, 2)
+        return round(LEFT + 24 + (RIGHT - LEFT - 24) * math.log(rows / first) / math.log(4 * now / first), 2)
 
-    def y(error: float) -> float:
-        return round(bottom - (bottom - top) * axis.at(error), 2)
-
-    def path(start: float, stop: float) -> str:
+    def fitted(start: float, stop: float) -> str:
         rows = [start * (stop / start) ** (step / 24) for step in range(25)]
-        return "M" + " L".join(f"{x(each)} {y(curve.asymptote + curve.slope / math.sqrt(each))}" for each in rows)
+        return _path([(x(each), y(curve.asymptote + curve.slope / math.sqrt(each))) for each in rows])
 
     marks = tuple(
-        Mark(x(one.num_rows), y(one.error), y(one.error + one.spread), y(one.error - one.spread), f"{one.num_rows:,}")
+        Mark(
+            x(one.num_rows), y(one.error), y(one.error + one.spread), y(one.error - one.spread), f"{one.num_rows:,}",
+            "now" if one is curve.points[-1] else "",
+        )
         for one in curve.points
-    )
-    four = curve.four_times
-    forecast = Mark(x(4 * now), y(four.value), y(four.high), y(four.low), f"{4 * now:,}")
+    )  # fmt: skip
+    forecast = Mark(x(4 * now), y(four.value), y(four.high), y(four.low), f"{4 * now:,}", "four times")
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
-    return CurveChart(width, height, left, bottom, ticks, marks, forecast, path(first, now), path(now, 4 * now))
+    return Chart(ticks, fitted(first, now), marks=marks, dashed=fitted(now, 4 * now), highlight=forecast)
 
 
-@dataclass(frozen=True)
-class RateChart:
-    """The loss at growing step sizes, and where the chosen one lies.
-
-    Attributes:
-        width: Of the view box.
-        height: Of the view box.
-        left: Where the plot begins.
-        bottom: Where it ends.
-        x_ticks: Place and label: powers of ten.
-        y_ticks: Place and label.
-        line: Path of the smoothed loss.
-        chosen: The step size, whose whisker spans the plot.
-    """
-
-    width: float
-    height: float
-    left: float
-    bottom: float
-    x_ticks: tuple[tuple[float, str], ...]
-    y_ticks: tuple[tuple[float, str], ...]
-    line: str
-    chosen: Mark
-
-
-def rate_chart(curve: LearningRateCurve) -> RateChart:
-    """The drawing of a rate curve, on a logarithmic axis of step sizes; what lies above twice the first loss is cut off."""
-    width, height, left, right, top, bottom = 640.0, 270.0, 52.0, 600.0, 22.0, 226.0
+def rate_chart(curve: LearningRateCurve) -> Chart:
+    """The smoothed loss on a logarithmic axis of learning rates; losses above twice the first one are cut off."""
     ceiling = max(2 * curve.losses[0], 1.5 * min(curve.losses))
     axis = Axis.over([min(loss, ceiling) for loss in curve.losses], least=0.0, num_ticks=4)
+    y = _height_on(axis)
     low, high = math.log10(min(curve.rates[0], curve.suggested)), math.log10(curve.rates[-1])
-    span = (high - low) or 1.0
 
     def x(rate: float) -> float:
-        return round(left + (right - left) * (math.log10(rate) - low) / span, 2)
+        return round(LEFT + (RIGHT - LEFT) * (math.log10(rate) - low) / ((high - low) or 1.0), 2)
 
-    def y(loss: float) -> float:
-        return round(bottom - (bottom - top) * axis.at(loss), 2)
+    powers = [10.0**power for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+    nearest = min(range(len(curve.rates)), key=lambda at: abs(math.log(curve.rates[at] / curve.suggested)))
+    return Chart(
+        tuple((y(tick), f"{tick:.3g}") for tick in axis.ticks),
+        _path([(x(rate), y(loss)) for rate, loss in zip(curve.rates, curve.losses, strict=True)]),
+        x_ticks=tuple((x(power), f"{power:g}") for power in powers),
+        highlight=Mark(x(curve.suggested), y(curve.losses[nearest]), TOP, BOTTOM, "", f"{curve.suggested:.2g}"),
+    )
 
-    points = [f"{x(rate)} {y(loss)}" for rate, loss in zip(curve.rates, curve.losses, strict=True)]
-    powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    x_ticks = tuple((x(10.0**power), f"{10.0**power:g}") for power in powers)
-    y_ticks = tuple((y(tick), f"{tick:.3g}") for tick in axis.ticks)
-    place = min(range(len(curve.rates)), key=lambda at: abs(math.log(curve.rates[at] / curve.suggested)))
-    chosen = Mark(x(curve.suggested), y(curve.losses[place]), top, bottom, f"{curve.suggested:.2g}")
-    return RateChart(width, height, left, bottom, x_ticks, y_ticks, "M" + " L".join(points), chosen)
+
+def shots_chart(points: Sequence[EpisodeAccuracy]) -> Chart:
+    """Accuracy by images a class, at equal distances; whiskers span nine of ten support sets."""
+    axis = Axis.over([end for point in points for end in (point.low, point.high)], least=0.0, most=1.0, num_ticks=4)
+    y, step = _height_on(axis), (RIGHT - LEFT) / len(points)
+    marks = tuple(
+        Mark(round(LEFT + step * (place + 0.5), 2), y(point.accuracy.value), y(point.high), y(point.low), str(point.shots))
+        for place, point in enumerate(points)
+    )
+    ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
+    return Chart(ticks, _path([(mark.x, mark.y) for mark in marks]), marks=marks)
 
 
 @dataclass(frozen=True)
 class ReliabilityDot:
-    """A bin of a reliability plot.
-
-    Attributes:
-        x: Place of its mean confidence.
-        y: Place of its accuracy.
-        ideal: The y at which it would be calibrated.
-        radius: Grows with the bin's number of images.
-        label: What it says.
-    """
+    """A bin of a reliability plot; `ideal` is the y at which it would be calibrated."""
 
     x: float
     y: float
@@ -159,7 +134,7 @@ class ReliabilityDot:
 
 
 def reliability_dots(bins: Sequence[ReliabilityBin], left: float, bottom: float, side: float) -> tuple[ReliabilityDot, ...]:
-    """The bins as dots in a square of that side whose lower left corner is (left, bottom)."""
+    """The bins in a square of that side whose lower left corner is (left, bottom); larger bins have larger dots."""
     largest = max((each.count for each in bins), default=1)
     return tuple(
         ReliabilityDot(
@@ -175,16 +150,7 @@ def reliability_dots(bins: Sequence[ReliabilityBin], left: float, bottom: float,
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the heatmap.
-
-    Attributes:
-        x: Left edge.
-        y: Upper edge.
-        share: Of its row, in [0, 1].
-        right: Whether truth and prediction agree.
-        count: Images.
-        label: What it says.
-    """
+    """A cell of the heatmap with its upper left corner and its share of the row; `right` where truth and prediction agree."""
 
     x: float
     y: float
@@ -196,17 +162,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A confusion matrix drawn.
-
-    Attributes:
-        width: Of the view box.
-        height: Of the view box.
-        left: Where the cells begin.
-        top: Where the cells begin.
-        side: Of a cell.
-        names: Class names, shortened.
-        cells: Those with images.
-    """
+    """A confusion matrix: shortened class names, and square cells from (left, top) on; cells without images are left out."""
 
     width: float
     height: float
@@ -245,14 +201,7 @@ def heatmap(confusion: Confusion) -> Heatmap | None:
 
 @dataclass(frozen=True)
 class Confused:
-    """A pair of classes that is mixed up.
-
-    Attributes:
-        truth: True class.
-        predicted: Predicted class.
-        count: Images.
-        share: Of the true class's images.
-    """
+    """A pair of classes that is confused: number of images, and their share of the true class's images."""
 
     truth: str
     predicted: str

@@ -1,4 +1,4 @@
-"""Domains drawn: source and target in one plane, before and after, in the units of the view box."""
+"""Maps of the domains: source and target rows in one plane, in units of the view box."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ MARGIN = 10.0
 
 @dataclass(frozen=True)
 class DomainDot:
-    """A row on the map.
-
-    Attributes:
-        x: Horizontal place.
-        y: Vertical place; it grows downwards.
-        label: What it says.
-    """
+    """A row on the map; y grows downwards."""
 
     x: float
     y: float
@@ -28,14 +22,7 @@ class DomainDot:
 
 @dataclass(frozen=True)
 class DomainPanel:
-    """One map.
-
-    Attributes:
-        title: What it shows.
-        side: Of the square view box.
-        source: Source rows.
-        target: Target rows.
-    """
+    """One map in a square view box."""
 
     title: str
     side: float
@@ -44,17 +31,10 @@ class DomainPanel:
 
 
 def domain_panels(adaptation: Adaptation) -> tuple[DomainPanel, DomainPanel]:
-    """The maps before and after, on the same scale in both directions.
-
-    Args:
-        adaptation: What was drawn.
-
-    Returns:
-        Source rows where they are, and with the target's mean and covariance; target rows are the same in both.
-    """
+    """Two maps on one scale, the same in both directions: source rows as they are, and with the target's mean and covariance."""
     drawn, names = adaptation.map, adaptation.classes
-    everyone = [*drawn.source, *drawn.moved, *drawn.target]
-    across, up = Axis.over(point.x for point in everyone), Axis.over(point.y for point in everyone)
+    points = [*drawn.source, *drawn.moved, *drawn.target]
+    across, up = Axis.over(point.x for point in points), Axis.over(point.y for point in points)
     span = max(across.high - across.low, up.high - up.low)
 
     def dots(points: tuple[MapPoint, ...], what: str) -> tuple[DomainDot, ...]:

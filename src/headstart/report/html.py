@@ -1,73 +1,43 @@
-"""A run as one HTML file: no script, nothing from the network, every name escaped."""
+"""The report of a run: one HTML page."""
 
 from __future__ import annotations
 
-import html
-import re
 import shlex
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
-from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
-from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
+from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, top_confusions
 from headstart.report.domain_panels import domain_panels
-from headstart.report.numbers import FILTERS
-from headstart.report.pictures import PictureBook, confident_mistakes, least_familiar, least_sure, pictures_of
-from headstart.report.source import Reported
+from headstart.report.pages import page_of
+from headstart.report.pictures import PictureBook, confident_mistakes, least_like_training, least_sure, pictures_of
+from headstart.runs.run import Run
 
 MOST_ROWS = 30
 WEAKEST_ROWS = 15
 """A table of more than 30 classes shows the weakest 15 and folds the others away."""
 
-HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
 
-
-def write_report(run: Reported, path: Path, task: Task | None = None) -> None:
-    """Write a run's report.
+def report_html(run: Run, task: Task | None = None) -> str:
+    """A run's report as one self-contained page.
 
     Args:
         run: What is reported.
-        path: The HTML file.
         task: The run's task, for the thumbnails; without it only pictures that are files are shown.
 
-    Raises:
-        ExportError: The file cannot be written.
-    """
-    write_atomically(path, report_html(run, task))
-
-
-def report_html(run: Reported, task: Task | None = None) -> str:
-    """A run's report as HTML text.
-
-    Args:
-        run: What is reported.
-        task: The run's task, for the thumbnails.
-
     Returns:
-        One self-contained page.
+        HTML text.
     """
-    loader = PackageLoader("headstart.report", "templates")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS, shortened=shortened, headings=headings)
-    return environment.get_template("report.html.j2").render(
+    return page_of(
+        "report",
         run=run,
         task=run.task_summary,
         plan=run.plan,
@@ -90,7 +60,7 @@ def report_html(run: Reported, task: Task | None = None) -> str:
     )
 
 
-def headline(run: Reported) -> str:
+def headline(run: Run) -> str:
     """The verdict in a few words."""
     decision = run.decision
     if decision is None:
@@ -103,7 +73,7 @@ def headline(run: Reported) -> str:
     }[decision.verdict]
 
 
-def _headline_of_a_fit(run: Reported) -> str:
+def _headline_of_a_fit(run: Run) -> str:
     if run.adaptation:
         return "Adapted from source to target" if run.adaptation.adapted else "From the source, without adaptation"
     if run.adjustment:
@@ -111,11 +81,6 @@ def _headline_of_a_fit(run: Reported) -> str:
     if run.extension:
         return f"Extended from {Path(run.extension.parent).name}"
     return f"Pretrained on {run.task_summary.name}" if lineage_of(run.folder) else "Fitted as planned"
-
-
-def headings(page: str) -> list[tuple[str, str]]:
-    """The anchor and the title of each section, in order."""
-    return [(anchor, html.unescape(title)) for anchor, title in HEADING.findall(str(page))]
 
 
 def method_settings(method: dict[str, Any]) -> str:
@@ -136,13 +101,13 @@ def _decision_parts(decision: Decision | None) -> dict[str, Any]:
     }
 
 
-def _evaluation_parts(run: Reported, task: Task | None) -> dict[str, Any]:
-    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "unfamiliar": (), "num_mistakes": 0}
+def _evaluation_parts(run: Run, task: Task | None) -> dict[str, Any]:
+    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "num_mistakes": 0}
     evaluation, predictions = run.evaluation, run.predictions
     book = PictureBook(task)
     odd = run.unlabeled or predictions
     if odd is not None:
-        parts["unfamiliar"] = pictures_of(odd, least_familiar(odd), book)
+        parts["novel"] = pictures_of(odd, least_like_training(odd), book)
     if predictions is not None and len(predictions):
         parts["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
         parts["unsure"] = pictures_of(predictions, least_sure(predictions), book)

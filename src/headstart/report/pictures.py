@@ -14,7 +14,7 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED, Integers
-from headstart.data.images import FileImages, Images, ImageSet
+from headstart.data.images import FileImages, Images
 from headstart.data.task import Task
 
 MOST_PICTURES = 12
@@ -30,10 +30,10 @@ class Picture:
         name: What a person calls it.
         uri: The thumbnail as a data URI; empty when the picture is not at hand.
         tiny: Whether it has so few pixels that they are shown as squares.
-        truth: True class.
+        truth: True class, or "unknown".
         predicted: Most probable class.
-        probability: Of that class.
-        truth_probability: Of the true class.
+        probability: Probability of the predicted class.
+        truth_probability: Probability of the true class; 0 where that is unknown.
     """
 
     name: str
@@ -58,12 +58,9 @@ class PictureBook:
     """
 
     def __init__(self, task: Task | None) -> None:
-        sets: list[ImageSet] = (
-            [] if task is None else [each for each in (task.test, task.labeled, task.unlabeled) if each is not None]
-        )
         self._places: dict[str, tuple[Images, int]] = {}
-        for one in sets:
-            if not one.images.embedded:
+        for one in (task.test, task.labeled, task.unlabeled) if task else ():
+            if one is not None and not one.images.embedded:
                 self._places.update({one.images.name(row): (one.images, row) for row in range(len(one))})
 
     def uri(self, name: str) -> tuple[str, bool]:
@@ -80,13 +77,9 @@ class PictureBook:
 
 
 def thumbnail(image: Image.Image) -> tuple[str, bool]:
-    """A picture as a data URI: a JPEG of at most 128 pixels a side, or a PNG of its own size when it is tiny.
+    """An RGB picture as a data URI, and whether it is tiny.
 
-    Args:
-        image: An RGB picture.
-
-    Returns:
-        The URI, and whether it is tiny: the page then enlarges its pixels as squares.
+    A tiny one is a PNG of its own size, whose pixels the page enlarges as squares; others are JPEGs of at most 128 pixels a side.
     """
     tiny = max(image.size) <= TINY_PIXELS
     stream = io.BytesIO()
@@ -113,8 +106,8 @@ def least_sure(predictions: Predictions) -> Integers:
     return np.argsort(margin, kind="stable")[:MOST_PICTURES]
 
 
-def least_familiar(predictions: Predictions) -> Integers:
-    """Rows that look least like anything learned, int64 [row]; none where nobody judged."""
+def least_like_training(predictions: Predictions) -> Integers:
+    """Rows with the lowest p-values of the novelty detector, int64 [row]; none without a detector."""
     if predictions.p_values is None:
         return np.empty(0, np.int64)
     return np.argsort(predictions.p_values, kind="stable")[:MOST_PICTURES]
