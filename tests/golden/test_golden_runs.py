@@ -141,7 +141,7 @@ def test_pretraining_then_a_fit(extract, headstart_command, pretrained):
 def test_every_method(extract, letters):
     first, last = letters.split("-")
     found = {}
-    task = headstart.Task.from_folder("target", source=["source", "other_source"])
+    task = headstart.read_task("target", sources=["source", "other_source"])
     for kind in METHODS.names():
         if not first <= kind[0] <= last:
             continue
