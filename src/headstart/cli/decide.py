@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from headstart.cli import _options as options
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from headstart.workflows.decide import Choice
+    from headstart.planning.plan import Plan
+    from headstart.runs.run import Run
 
 POSITION = 12
 
@@ -34,30 +36,33 @@ def decide(
     """Cross-validate the candidates on shared folds and write the plan to fit."""
     from headstart.cli._printing import plain, print_json, show
     from headstart.core.records import write_atomically
-    from headstart.workflows.decide import choose
+    from headstart.runs.run import Run
+    from headstart.workflows.decide import decide as decide_plan
 
-    made = choose(
-        data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed, per_class=per_class
-    )
-    if as_json:
+    with tempfile.TemporaryDirectory() as folder:
+        plan = decide_plan(
+            data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed,
+            per_class=per_class, evidence=folder,
+        )  # fmt: skip
+        made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
-        print_json({**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": made.plan.to_dict()})
+    if as_json:
+        print_json({**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()})
     else:
-        show(*_parts(made))
+        show(*_parts(plan, made))
     if out:
-        write_atomically(out, made.plan.to_toml())
+        write_atomically(out, plan.to_toml())
     if not as_json:
         advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
         show("", plain(f"Next: {advice}"))
 
 
-def _parts(made: Choice) -> list[RenderableType]:
+def _parts(plan: Plan, made: Run) -> list[RenderableType]:
     """The decision, or the reasons of a plan that adapts, then the sources."""
     from headstart.cli._printing import plain
     from headstart.cli._views import decision_view, sources_view
 
-    decision = made.decision
-    parts = [decision_view(decision.to_dict())] if decision else [plain(reason) for reason in made.plan.reasons]
+    parts = [decision_view(made.decision.to_dict())] if made.decision else [plain(reason) for reason in plan.reasons]
     if made.sources:
         parts += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
     return parts

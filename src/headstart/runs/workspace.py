@@ -41,7 +41,7 @@ def shared_steps() -> Path:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A run folder that is written.
+    """A run folder that is written. A claim raises PlanError where it is a file or holds other work, ExportError where read-only.
 
     Attributes:
         folder: Where it lies; it need not exist.
@@ -51,16 +51,7 @@ class Workspace:
 
     @classmethod
     def named(cls, out: str | Path | None, near: Path, content: Any) -> Workspace:
-        """The workspace in `out`, or else beside a path and named after it and the fingerprint of what the run is about.
-
-        Args:
-            out: The folder that the user names.
-            near: The path; the folder's name begins as its last part.
-            content: What the run is about, as plain JSON values.
-
-        Returns:
-            The workspace, not yet claimed.
-        """
+        """The workspace in `out`, or else one beside a path, named after that and the fingerprint of what the run is about."""
         return cls(Path(out) if out else near.with_name(f"{near.name}-{fingerprint_of(content)[:8]}"))
 
     @property
@@ -83,16 +74,9 @@ class Workspace:
         return self.folder / name
 
     def claim_request(self, kind: str, request: Record, task: Task) -> None:
-        """Take the folder for a request, or go on with the same one.
+        """Take the folder for the request of a run or of a "pretraining", or go on with the same one.
 
-        Args:
-            kind: "request" of a run, or "pretraining", which wants the folder for itself.
-            request: What the user asked for.
-            task: The data as they are now.
-
-        Raises:
-            PlanError: The folder is a file or holds something else.
-            ExportError: The folder is read-only.
+        A pretraining wants the folder for itself, and leaves it free where it came to nothing.
         """
         self._check_writable()
         content = json.dumps({kind: request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
@@ -106,50 +90,21 @@ class Workspace:
         write_atomically(path, content)
 
     def claim_fit(self, inputs: dict[str, Any]) -> None:
-        """Take the folder for one fit: finished steps are not redone, so a second fit would be told the first one's numbers.
-
-        Args:
-            inputs: Of the step "fit".
-
-        Raises:
-            PlanError: The folder is a file or holds the fit of something else.
-            ExportError: The folder is read-only.
-        """
+        """Take the folder for one fit: finished steps are not redone, so a second fit would be told the first one's numbers."""
         self._check_writable()
         stem = self.steps.stem("fit", inputs)
         if any(path.stem != stem for path in (self.folder / "steps").glob("fit-*.json")):
             self._refuse("the fit of another plan or of data that changed since")
 
     def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
-        """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left.
-
-        Args:
-            parent: The run that is adjusted.
-            minutes: How long it may take.
-
-        Raises:
-            PlanError: The folder is a file or holds something else.
-            ExportError: The folder is read-only.
-        """
+        """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left."""
         self._check_writable()
         there = self.run.adjustment
         if self._used and (there is None or (there.parent, there.minutes) != (str(parent), minutes)):
             self._refuse("another run" if self.path(FILES[Plan]).exists() else "something else than an adjusted run")
 
     def claim_extension(self, parent: Path, fingerprint: str) -> bool:
-        """Take the folder for an extension of a run.
-
-        Args:
-            parent: The run that is extended.
-            fingerprint: Of the images that are added.
-
-        Returns:
-            Whether this very extension lies there, whole.
-
-        Raises:
-            PlanError: The folder is a file or holds another run.
-            ExportError: The folder is read-only.
-        """
+        """Take the folder for an extension of a run; true where this very extension, by its images, lies there whole."""
         self._check_writable()
         if not self.path(FILES[Plan]).exists():
             return False
@@ -221,11 +176,7 @@ class Workspace:
         return Model.whole_in(self.model_folder)
 
     def forget_broken_model(self, inputs: dict[str, Any]) -> None:
-        """Let a fit whose model is no longer whole be made again, and what the model predicted.
-
-        Args:
-            inputs: Of the steps "fit", "evaluate" and "audit".
-        """
+        """Where the model is no longer whole, let its fit be made again, and what the model predicted."""
         if self.whole_model is None:
             self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
             self.steps.forget(("audit", "evaluate", "fit"), inputs)

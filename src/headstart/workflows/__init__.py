@@ -1,1 +1,22 @@
-"""One file a verb: the public Python API, which the command line calls. `headstart.NAME` loads them on first use."""
+"""One file a verb: the public Python API, which the command line calls. `headstart.NAME` loads each on first use.
+
+Arguments have the names of the command line's options, and mean the same for every verb:
+
+    data            a path, the name of a built-in set, or a `Task`, for which source, target_domain, seed, per_class say nothing
+    run             a finished run, or the path of its folder
+    source          places of labeled images of other domains, one or many; whether they help is part of a decision
+    target_domain   the target's names in the data's own column `domain`; labeled rows of its other domains are sources
+    pretrained      names of models to transfer from; without any, all whose weights are here and that did not learn these labels
+    weights         "pretrained", "none" (random) or a file of weights for the one model named
+    minutes         a budget in minutes; without it, as long as the data need
+    method          a method's kind: `headstart methods` lists all
+    settings        `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method
+    only            "transfer" or "scratch": try this side only
+    seed            decides split, folds, initialization and training
+    per_class       labeled training rows to keep a class; 0 takes all labels off a target that has sources
+    out             the folder or file that is written; a run's folder is `runs/NAME-FINGERPRINT` without it
+
+All raise DataError where data or a run cannot be used, PretrainedError where a model cannot be had, PlanError where an option
+is unknown, out of range or contradicted, or `out` holds something else, TrainingError where a training breaks down,
+MissingExtraError where a package is not installed, and ExportError where `out` cannot be written.
+"""

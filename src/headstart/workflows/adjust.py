@@ -34,22 +34,9 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
 
     What was judged stays with the run that is adjusted: called again, or with more minutes, nothing is judged twice.
 
-    Args:
-        run: A finished run, or its folder, or one whose training broke down; its data must still be there.
-        minutes: Go on with further changes until judging has taken them, the run's own plan included, or nothing is proposed;
-            None tries one.
-        out: Folder of the new run; None for one beside the run.
-
-    Returns:
-        The run to use from now on, and what was tried.
-
-    Raises:
-        DataError: The folder holds no run that was finished or broke down, its data are gone or have changed, or no class has
-            two labels.
-        PlanError: The budget is not positive, the run was pretrained without classes, a network that it began with has learned
-            the labels of these images, or the folder holds another run.
-        TrainingError: The run's training broke down and no changed plan was better than the class shares, or the final fit
-            broke down.
+    The run may be one whose training broke down; its data must still be there. Without minutes one change is tried; with them,
+    further ones until cross-validation has taken so long, that of the run's own plan included, or nothing is proposed. The run to
+    use from now on comes back with what was tried.
     """
     run = Run.load(run, broken=True)
     check_budget(minutes)

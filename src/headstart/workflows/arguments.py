@@ -24,21 +24,7 @@ def many(names: Names) -> tuple[str, ...]:
 
 
 def task_from(data: Data, source: Names = (), target_domain: Names = (), seed: int = 0, per_class: int | None = None) -> Task:
-    """The task that was given, or that is read from a place.
-
-    Args:
-        data: A task, for which the other arguments say nothing, or a place.
-        source: Places of labeled images of other domains.
-        target_domain: Domains of the place that are the target.
-        seed: Of split and folds.
-        per_class: Labeled training rows to keep a class; None for all.
-
-    Returns:
-        The task.
-
-    Raises:
-        DataError: A place cannot be used.
-    """
+    """The task that was given, or that is read from a place; the other arguments are for a place."""
     if isinstance(data, Task):
         return data
     with stage("reading the data"):

@@ -12,15 +12,8 @@ from headstart.features.store.contents import cache_contents, clear_cache, shrin
 def cache(*, clear: bool = False, keep: str | int | None = None) -> dict[str, Any]:
     """What is remembered of pictures between runs; nothing in it is needed, it only saves time.
 
-    Args:
-        clear: Delete all of it first.
-        keep: Delete features used longest ago first until so much is left: bytes, or a size such as "5GB".
-
-    Returns:
-        `{"folder", "limit_bytes", "size_bytes", "freed_bytes", "entries"}`.
-
-    Raises:
-        PlanError: Both are given, or `keep` is no size.
+    With `clear` all of it is deleted first; with `keep`, bytes or a size such as "5GB", the features used longest ago, until so
+    much is left.
     """
     if clear and keep is not None:
         raise PlanError("--clear deletes all of the cache, and --keep leaves some. Choose one of them.")

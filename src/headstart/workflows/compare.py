@@ -31,19 +31,7 @@ class Comparison(Record):
 
 
 def compare(run: Run | str | Path, *others: Run | str | Path, seed: int = 0) -> list[Comparison]:
-    """A run against each of the others, on the evaluated images that both saw.
-
-    Args:
-        run: A finished run, or its folder.
-        *others: Runs to compare it with.
-        seed: Of the bootstrap.
-
-    Returns:
-        One comparison for each of the others.
-
-    Raises:
-        DataError: A run has no predictions, or two runs share no images.
-    """
+    """A run against each of the others, on the evaluated images that both saw; the seed is that of the bootstrap."""
     first = _predictions(run)
     return [_compared(first, other, seed) for other in others]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,9 @@ FEWEST_LABELED = 50
 """Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
 
 
+NOT_CHOSEN = "the validators did not select it"
+
+
 class Request(Record):
     """What the user asked for; a folder holds one request."""
 
@@ -57,16 +59,12 @@ class Request(Record):
     per_class: int | None = None
 
     @property
-    def wishes(self) -> Options:
-        """What the decision must keep to."""
+    def options(self) -> Options:
+        """The options of the decision."""
         return Options(self.method, *split_settings(self.settings), self.only)  # type: ignore[arg-type]
 
     def check(self) -> None:
-        """Refuse what no data could fulfil.
-
-        Raises:
-            PlanError: The budget is not positive, a side, method or setting does not exist, or weights come without their model.
-        """
+        """Refuse what no data could fulfil."""
         if self.only not in (None, "transfer", "scratch"):
             raise PlanError(f'--only "{self.only}" is not a side. Choose transfer or scratch, or leave it out to try both.')
         if self.weights != "pretrained" and len(self.pretrained) != 1:
@@ -76,17 +74,8 @@ class Request(Record):
         deciding.check_wishes(self.minutes, self.method, *split_settings(self.settings))
 
     def check_for(self, task: Task, cards: list[Pretrained]) -> None:
-        """Refuse what these data cannot fulfil.
-
-        Args:
-            task: The data.
-            cards: The candidates.
-
-        Raises:
-            PlanError: No candidate can be transferred from, or one has learned the labels of these images.
-            DataError: The task lacks what the method needs.
-        """
-        deciding.check_wishes_for(task, self.method, self.wishes.settings, self.wishes.only)
+        """Refuse what these data cannot fulfil."""
+        deciding.check_wishes_for(task, self.method, self.options.settings, self.options.only)
         check_candidates(task, cards, self.weights)
 
 
@@ -95,16 +84,6 @@ class Decided(Record):
 
     decision: Decision
     plan: Plan
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A plan with what it was chosen by: the decision, or the adaptation where the labels could not decide."""
-
-    plan: Plan
-    decision: Decision | None
-    sources: SourceRanking | None
-    adaptation: Adaptation | None
 
 
 def decide(
@@ -118,47 +97,14 @@ def decide(
     only: str | None = None,
     seed: int = 0,
     per_class: int | None = None,
+    evidence: str | Path | None = None,
 ) -> Plan:
     """The plan to fit, with the verdict, its reasons and everything rejected in it.
 
-    Args:
-        data: A task or a place.
-        ranking: The candidates, as `rank` gives them; None ranks them.
-        source: Places of labeled images of other domains.
-        target_domain: Domains of the place that are the target.
-        pretrained: Names of the cards to rank; none for those whose weights are here.
-        minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
-        only: Try one side only: "transfer" or "scratch".
-        seed: Of split and folds.
-        per_class: Labeled training rows to keep a class; None for all.
-
-    Returns:
-        The plan.
-
-    Raises:
-        DataError: The data cannot be used.
-        PretrainedError: A model cannot be had.
-        PlanError: Nothing could be fitted within the budget, or no model named can be transferred from.
+    Without a ranking, candidates are ranked first. `evidence` is a folder for what the plan was chosen by: the decision, the
+    ranked sources, the adaptation where the labels cannot decide. The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
-    return choose(
-        data, ranking, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, only=only, seed=seed,
-        per_class=per_class,
-    ).plan  # fmt: skip
-
-
-def choose(
-    data: Data,
-    ranking: Ranking | None = None,
-    *,
-    source: Names = (),
-    target_domain: Names = (),
-    pretrained: Names = (),
-    minutes: float | None = None,
-    only: str | None = None,
-    seed: int = 0,
-    per_class: int | None = None,
-) -> Choice:
-    """The plan with what it was chosen by; see `decide`."""
     request = Request(
         place=data.place if isinstance(data, Task) else str(data), sources=many(source), target_domains=many(target_domain),
         pretrained=many(pretrained), minutes=minutes, only=only, seed=seed, per_class=per_class,
@@ -166,14 +112,12 @@ def choose(
     request.check()
     task = task_from(data, source, target_domain, seed, per_class)
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
+        workspace = Workspace(Path(evidence or folder))
         if ranking is None:
             cards = cards_named(request.pretrained, task)
             request.check_for(task, cards)
             ranking = ranked(task, cards, request, workspace.steps)
-        _, plan = decide_in(workspace, task, ranking, request, workspace.steps)
-        run = workspace.run
-        return Choice(plan, run.decision, run.sources, run.adaptation)
+        return decide_in(workspace, task, ranking, request, workspace.steps)[1]
 
 
 def ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
@@ -194,22 +138,7 @@ def _content(weights: str) -> str:
 
 
 def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Request, steps: Steps) -> tuple[Task, Plan]:
-    """The plan, and the task with the sources that it uses; what it was chosen by is written.
-
-    Args:
-        workspace: Of the run.
-        task: All data, sources included.
-        ranking: The candidates.
-        request: What the user asked for.
-        steps: Where finished work lies.
-
-    Returns:
-        The task without the sources that do not help, and the plan.
-
-    Raises:
-        DataError: Nothing can be learned from the data.
-        PlanError: The method needs a source and none helps, or nothing could be fitted within the budget.
-    """
+    """The task without the sources that do not help, and the plan; what it was chosen by is written."""
     if task.source is None:
         return task, _decided(task, ranking, request, workspace, steps)
     sources = _judged_sources(task, ranking, workspace, steps)
@@ -234,12 +163,12 @@ def _decided(
     source_weights: dict[str, float] | None = None,
 ) -> Plan:
     """The plan that folds of the target's labels decide for; the decision is written."""
-    wishes, source_weights = request.wishes, source_weights or {}
+    options, source_weights = request.options, source_weights or {}
 
     def make(_: Path) -> Decided:
         decision, plan = deciding.decide(
-            task, ranking, minutes=request.minutes, method=request.method, settings=wishes.settings, training=wishes.training,
-            weights=request.weights, only=wishes.only, per_class=request.per_class, source_weights=source_weights, steps=steps,
+            task, ranking, minutes=request.minutes, method=request.method, settings=options.settings, training=options.training,
+            weights=request.weights, only=options.only, per_class=request.per_class, source_weights=source_weights, steps=steps,
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 
@@ -272,17 +201,17 @@ def asks_for_adapting(task: Task) -> bool:
 
 def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> Plan:
     """The plan that adapts to the target; the adaptation is written unless the user named the method."""
-    wishes, weights, minutes = request.wishes, request.weights, request.minutes
-    _check_wishes(wishes, minutes)
-    name, recipe = ranking.chosen[0], wishes.recipe(task.seed)
+    options, weights, minutes = request.options, request.weights, request.minutes
+    _check_wishes(options, minutes)
+    name, recipe = ranking.chosen[0], options.recipe(task.seed)
     pixels = input_pixels_for(card_of(name), task)
     about = {
         "data": task.place, "seed": task.seed, "pretrained": name, "weights": weights, "input_pixels": pixels,
         "training": recipe,
     }  # fmt: skip
-    if wishes.method is not None:
-        check_needs(method_from(wishes.chosen(wishes.method)), task)
-        return Plan(**about, method=wishes.chosen(wishes.method), reasons=("The method was asked for.",))
+    if options.method is not None:
+        check_needs(method_from(options.chosen(options.method)), task)
+        return Plan(**about, method=options.chosen(options.method), reasons=("The method was asked for.",))
     backbone = load_backbone(name, weights, pixels, task.seed)
     inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
 
@@ -291,27 +220,25 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
 
     with stage("adapting"):
         found = steps.run("adapt", inputs, Adaptation, adaptation)
-        strangers = open_set_finding(task, backbone)
-    if strangers:
-        found = found.model_copy(update={"findings": (*found.findings, strangers)})
+        unknown = open_set_finding(task, backbone)
+    if unknown:
+        found = found.model_copy(update={"findings": (*found.findings, unknown)})
     workspace.write(found)
     methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
     first, *others = found.chosen
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
-    rejected = [Rejected(candidate=vote.name, reason=_why(vote.refused)) for vote in found.votes if vote.name not in found.chosen]
+    rejected = [
+        Rejected(candidate=vote.name, reason=vote.refused or NOT_CHOSEN) for vote in found.votes if vote.name not in found.chosen
+    ]
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
 
 
-def _check_wishes(wishes: Options, minutes: float | None) -> None:
-    if wishes.only == "scratch":
+def _check_wishes(options: Options, minutes: float | None) -> None:
+    if options.only == "scratch":
         raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
-    if wishes.training and wishes.method is None and minutes is None:
-        field = next(iter(wishes.training))
+    if options.training and options.method is None and minutes is None:
+        field = next(iter(options.training))
         raise PlanError(
             f"--set training.{field} has no effect: without --minutes nothing but closed forms adapts to the target. "
             "Give --minutes, or leave it out."
         )
-
-
-def _why(refused: str) -> str:
-    return refused or "the validators did not speak for it"

@@ -31,20 +31,7 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
 
     Rows are the images that a task would use: unreadable and contradictory ones are left out, and copies of one image are one
     group, so that no split parts them. The features are those of the last stage, before the classifier.
-
-    Args:
-        data: A path or a built-in name, with or without labels.
-        out: A file that ends in .npz or .parquet.
-        pretrained: Name of the model; None for the first that is packaged.
-        pixels: Side of the input square; None for the one that suits the images.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        DataError: The data cannot be used, or are feature vectors already.
-        PretrainedError: The model cannot be had.
-        ExportError: The name ends otherwise, or the file cannot be written.
+    The number of rows comes back. The file ends in .npz or .parquet; `pixels` is the side of the input square.
     """
     path = Path(out)
     if path.suffix.lower() not in FORMATS:

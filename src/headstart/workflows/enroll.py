@@ -22,23 +22,10 @@ def enroll(
     method: str | None = None,
     seed: int = 0,
 ) -> tuple[Gallery, list[dict[str, Any]]]:
-    """The gallery with a class more.
+    """The gallery with a class more, and one row for each image that could not be read.
 
-    Args:
-        gallery: The gallery's folder; made if there is none.
-        name: Of the class.
-        images: Image files of the class, and folders of such.
-        pretrained: Backbone of a new gallery.
-        source: Many other classes: a new gallery meta-trains on them if that pays.
-        method: Meta-train a new gallery by this method.
-        seed: Of a new gallery.
-
-    Returns:
-        The gallery, and one row for each image that could not be read.
-
-    Raises:
-        DataError: No image can be read.
-        PlanError: The gallery is there, and was made otherwise than the arguments say.
+    The gallery is a folder, which the first class makes: with the backbone `pretrained`, meta-trained on the many other classes
+    of `source` if that pays, or by `method` in any case. A gallery that is there refuses to be made otherwise.
     """
     folder = Path(gallery)
     paths = image_files(images)

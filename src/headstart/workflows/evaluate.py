@@ -19,21 +19,7 @@ from headstart.runs.run import Run
 
 
 def evaluate(run: Run | str | Path, data: str | Path | None = None) -> Evaluation:
-    """How good a run's model is.
-
-    Args:
-        run: A finished run, or its folder.
-        data: A path or a built-in name; where it has a test split, that split alone is used, else every labeled row. None gives
-            the evaluation of the run itself.
-
-    Returns:
-        The evaluation.
-
-    Raises:
-        DataError: The data cannot be used, have no labels, or name a class that the model does not know; or the run has no
-            evaluation.
-        PlanError: The run was pretrained without classes.
-    """
+    """The evaluation of a run, or that of its model on other labeled data: on their test split, or on all rows without one."""
     run = Run.load(run)
     check_classes(run, "evaluate")
     if data is not None:

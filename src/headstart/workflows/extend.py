@@ -31,28 +31,15 @@ from headstart.runs.workspace import KNOWN, MEMORY, Workspace
 from headstart.workflows.fit import finish
 
 
-def extend(run: Run | str | Path, place: str | Path, *, out: str | Path | None = None) -> Run:
+def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 
     The network stays as it is, and so do the means that its features are centered by; the ridge head on them is solved for old
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
-    has learned from, or is tested on, are left out where the place holds them too. Models that predict together with the run's
-    own are left out, and so is one that it corrects.
-
-    Args:
-        run: A finished run, or its folder.
-        place: A path or the name of a built-in set; one class suffices.
-        out: Folder of the new run; None for one beside the run.
-
-    Returns:
-        The new run; `extension` says how accuracy on old classes changed, and what it is on the new images.
-
-    Raises:
-        DataError: The place cannot be used, or neither the run's images nor sums over them are at hand.
-        PlanError: The run was pretrained without classes or learned from sources, its model has no linear head, or the folder
-            holds another run.
-        ExportError: The folder cannot be written.
+    has learned from, or is tested on, are left out where the data hold them too. Models that predict together with the run's
+    own are left out, and so is one that it corrects. One class suffices. The new run lies beside the old one unless `out` is
+    given; its `extension` says how accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
     model, head = _model_of(run)
@@ -60,10 +47,10 @@ def extend(run: Run | str | Path, place: str | Path, *, out: str | Path | None =
         task = task_of(run)
         tests = _tests_of(run, task)
         known = _known_to(run, task, tests)
-        addition = read_addition(str(place), model.classes, run.plan.seed, known)
+        addition = read_addition(str(data), model.classes, run.plan.seed, known)
     if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
         held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
-        raise DataError(f"{place} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
+        raise DataError(f"{data} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
     workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
@@ -84,18 +71,8 @@ def extend(run: Run | str | Path, place: str | Path, *, out: str | Path | None =
 def remember(run: Run | str | Path) -> Path:
     """The file, in the run's folder, of sums over its images that `extend` needs when the images are gone.
 
-    Beside it, the SHA-256 of each image lets later additions leave out those that the run knows.
-
-    Args:
-        run: A finished run, or its folder; its data must still be there.
-
-    Returns:
-        The file.
-
-    Raises:
-        DataError: The run's data are gone or have changed.
-        PlanError: The run was pretrained without classes or learned from sources, or its model has no linear head.
-        ExportError: The folder cannot be written.
+    Beside it, the SHA-256 of each image lets later additions leave out those that the run knows. The run's data must still be
+    there.
     """
     run = Run.load(run)
     workspace = Workspace(run.folder)

@@ -60,32 +60,11 @@ def fit(
 ) -> Run:
     """Fit a plan, or one method on data; evaluate it on the test set, inspect the data and write the report.
 
-    Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate`
-    the step size is the one that a learning-rate finder suggests; the report draws its curve.
-
-    Args:
-        data: A task or a place; or a plan, or the path of a plan.toml, which name their own data.
-        plan: The plan for the task.
-        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
-        method: The method for a place.
-        pretrained: What to transfer from, for a place.
-        weights: For a place: "pretrained", "none" or a file.
-        settings: Fields of the plan by dotted name, as `--set` takes them.
-        find_rate: Find `training.lr`.
-        source: Places of labeled images of other domains, for a place.
-        target_domain: Domains of the place that are the target.
-        seed: Of split, folds and training of a place.
-        per_class: Labeled training rows to keep a class of a place; None for all.
-
-    Returns:
-        The run. Without a test set it is evaluated out of fold, and says so; without classes, or any label, it is not evaluated.
-
-    Raises:
-        DataError: The data cannot be used.
-        PlanError: A setting does not exist, the folder holds another plan's fit, or a network has learned the labels of the test
-            images.
-        TrainingError: The fit broke down; `failure.txt` keeps the sentence, so that `adjust` can go on from there.
-        ExportError: The folder cannot be written.
+    Either a plan, or the path of a plan.toml, is given, for a task or for the data that it names; or data with a method. Without
+    a test set the run is evaluated out of fold, and says so; without classes, or any label, it is not evaluated. Where it starts
+    from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate` the step size is
+    the one that the learning-rate finder suggests; the report draws its curve. Where training breaks down, `failure.txt` keeps
+    the sentence, so that `adjust` can go on from there. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     task, chosen = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,

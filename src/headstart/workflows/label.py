@@ -32,25 +32,8 @@ def label(
     """The target images whose labels tell most about how to adapt, written as a manifest.
 
     The manifest lists the images to label first, then all other images of the target without labels, so that it can be run on
-    once labels are filled in. Test images are not in it.
-
-    Args:
-        data: The target.
-        source: Places of labeled images of other domains.
-        num: How many images to label.
-        target_domain: Domains of the place that are the target.
-        pretrained: What looks at the images; None for the first that is here.
-        minutes: How long trying may take; None for closed forms alone.
-        seed: Of everything drawn.
-        out: The manifest; None writes nothing.
-
-    Returns:
-        The images, with what the unadapted model calls them.
-
-    Raises:
-        PlanError: `num` is below one, there is neither a source nor a target domain, or the manifest is there already.
-        DataError: The data cannot be used.
-        ExportError: The manifest cannot be written.
+    once labels are filled in. Test images are not in it. Without `minutes` only closed forms are tried. The other arguments are
+    those of all verbs; see `headstart.workflows`.
     """
     if num < 1:
         raise PlanError(f"--num {num}: ask for one image or more.")
@@ -69,16 +52,7 @@ def label(
 
 
 def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
-    """The manifest as text; paths of files are relative to its folder.
-
-    Args:
-        task: With unlabeled target rows.
-        found: The images to label.
-        folder: Where the manifest will lie.
-
-    Returns:
-        CSV with the columns path, label, split and guess; labels are empty but for those that are known.
-    """
+    """The manifest as CSV; paths are relative to the folder, and labels empty but for those that are known."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -96,11 +70,10 @@ def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
 
 
 def next_step(place: str, source: Names, target_domain: Names, found: ToLabel, out: Path) -> str:
-    """What to do with the images that were found, as a sentence; the other arguments are those of `label`.
+    """Where the labels of the images that were found go, and the command after that, as a sentence.
 
-    Returns:
-        Where labels go, and the command after that. Feature vectors are in no files that a manifest could name. A manifest names
-        no domains: where the target was some domains of the place, its others become a source.
+    Feature vectors are in no files that a manifest could name. A manifest names no domains: where the target was some domains of
+    the place, its others become a source.
     """
     if all(Path(name).is_file() for name in found.names):
         others = (*many(source), *([place] if many(target_domain) else []))

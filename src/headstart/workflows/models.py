@@ -8,17 +8,9 @@ from headstart.core.errors import PlanError
 
 
 def models(*, license: str | None = None, provider: str | None = None) -> list[Pretrained]:  # noqa: A002  the word users know
-    """The cards of all advertised models; other timm and torchvision classifiers work by their names too.
+    """The cards of all advertised models, or of those under a license ("permissive" for Apache, MIT, BSD and the like).
 
-    Args:
-        license: Keep these only: an SPDX identifier, or "permissive" for Apache, MIT, BSD and the like.
-        provider: Keep this provider's only.
-
-    Returns:
-        The cards.
-
-    Raises:
-        PlanError: No provider has that name, or no model that license.
+    Other timm and torchvision classifiers work by their names, too.
     """
     cards = pretrained(license=license, provider=provider)
     if not cards:

@@ -34,13 +34,7 @@ def plan_and_task(
     seed: int = 0,
     per_class: int | None = None,
 ) -> tuple[Task, Plan]:
-    """The task and the plan that a file, a plan, or data with options describe; see `headstart.fit` for the arguments.
-
-    Raises:
-        DataError: The data or the file cannot be read.
-        PlanError: A plan names its own method and model, and another one was given; data come without a method; or a method, a
-            model or a setting does not exist.
-    """
+    """The task and the plan that a plan, its file, or data with options describe; see `headstart.fit`."""
     settings = settings or {}
     if plan is None and isinstance(data, Plan):
         plan = data
@@ -67,19 +61,7 @@ def plan_and_task(
 
 
 def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:
-    """The plan in a file, with some fields set.
-
-    Args:
-        path: A plan in TOML.
-        settings: Fields by dotted name.
-
-    Returns:
-        The plan.
-
-    Raises:
-        DataError: The file cannot be read.
-        PlanError: A field does not exist or its value is out of range.
-    """
+    """The plan in a TOML file, with some fields set by dotted name."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -112,17 +94,9 @@ def plan_by_hand(
 
 
 def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
-    """The plan with those fields set.
+    """The plan with those fields set: "training.lr", "method.blocks", a field of the plan, or a hyper-parameter of the method.
 
-    Args:
-        plan: What to change.
-        settings: Text by name: "training.lr", "method.blocks", a field of the plan, or a hyper-parameter of the method.
-
-    Returns:
-        The plan, its method checked.
-
-    Raises:
-        PlanError: A field does not exist, its value is out of range, or it changes nothing.
+    Values are given as they are or as TOML text. A PlanError says what does not exist, is out of range or changes nothing.
     """
     values = plan.to_dict()
     for key, text in settings.items():

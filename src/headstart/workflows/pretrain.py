@@ -38,17 +38,7 @@ FITTING_SHARE = 0.9
 
 
 class Request(Record):
-    """What the user asked for.
-
-    Attributes:
-        place: The source domain.
-        method: A method's kind, or "supervised"; None decides by whether there are labels.
-        pretrained: Name of the model to go on from, or of the architecture.
-        weights: "pretrained", "none" or a file of weights.
-        minutes: How long it may take; None for as long as the data ask for.
-        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
-        seed: Of split, initialization and training.
-    """
+    """What the user asked for; without a method it depends on whether there are labels."""
 
     place: str
     method: str | None = None
@@ -75,25 +65,9 @@ def pretrain(
     Started again with the same request, a pretraining that was killed goes on. Where the source has classes, a head on them is
     fitted too, and its accuracy on held-out pictures is the run's evaluation.
 
-    Args:
-        source: A path or the name of a built-in set, with or without labels.
-        method: "supervised", or any method that trains a network; by default "supervised" where there are two classes.
-        pretrained: Name of the model to go on from; the small network from scratch where absent.
-        weights: "none" starts from random weights; by default those of the model.
-        minutes: How long it may take. Methods that need no labels use all of it, unless the number of epochs is set.
-        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
-        seed: Of split, initialization and training.
-        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
-
-    Returns:
-        The run.
-
-    Raises:
-        DataError: The source cannot be used, has too few pictures, or lacks the labels that the method needs.
-        PlanError: A setting does not exist, or the folder holds something else.
-        PretrainedError: The model cannot be had.
-        TrainingError: The training broke down.
-        ExportError: The folder cannot be written.
+    The method is "supervised", or any that trains a network; by default "supervised" where there are two classes, else "sim_clr".
+    Without `pretrained` the small network is trained from scratch. Methods that need no labels use all of the minutes, unless the
+    number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     card = card_of(pretrained or "small_cnn")
     request = Request(

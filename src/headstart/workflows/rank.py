@@ -24,41 +24,17 @@ def rank(
     seed: int = 0,
     per_class: int | None = None,
 ) -> Ranking:
-    """Candidates by transferability, with spread and baselines.
+    """Candidates by transferability, with spread and baselines; `pretrained` may be cards, too.
 
-    Args:
-        data: A task or a place. Where the target has too few labels to rank by, those of the sources stand in.
-        pretrained: Names or cards of the candidates; none for all whose weights are here.
-        source: Places of labeled images of other domains.
-        target_domain: Domains of the place that are the target.
-        seed: Of split and folds.
-        per_class: Labeled training rows to keep a class; None for all.
-
-    Returns:
-        The ranking.
-
-    Raises:
-        DataError: The data cannot be used, or show fewer than two classes.
-        PlanError: There is no candidate.
-        PretrainedError: A candidate cannot be loaded.
+    Where the target has too few labels to rank by, those of the sources stand in. The arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     task = task_from(data, source, target_domain, seed, per_class)
     return rank_cards(with_stand_in(task), cards_named(pretrained, task))
 
 
 def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrained]:
-    """The candidates to transfer from.
-
-    Args:
-        names: Names or cards; without any, every model whose weights are here and that may be judged on the task.
-        task: What is to be learned: a model of one's own that learned its labels is no candidate unless it is named.
-
-    Returns:
-        The cards.
-
-    Raises:
-        PretrainedError: No model has that name.
-    """
+    """The cards of those names; without any, of every model whose weights are here and that has not learned the task's labels."""
     if isinstance(names, str):
         return [card_of(names)]
     if names:

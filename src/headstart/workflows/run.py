@@ -33,32 +33,8 @@ def run(
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
-    Started again with the same request, a run that was killed goes on, and a finished one is read.
-
-    Args:
-        data: A path or a built-in name; None for the embedded set.
-        source: Places of labeled images of other domains. Whether they are used is part of the decision; the target may then
-            have few labels, or none.
-        target_domain: The target's names in the place's own column of domains; labeled rows of its other domains are sources.
-        pretrained: Names of the cards to rank; none for all whose weights are here, but for those that learned these labels.
-        weights: A file of weights for the one card named, or "pretrained".
-        minutes: Budget for ranking, decision and fit; None for `usual_minutes`.
-        method: The only method to try for transfer; None tries the schedule.
-        settings: `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method.
-        only: Try one side only: "transfer" or "scratch".
-        seed: Of split, folds and training.
-        per_class: Labeled training rows to keep a class; None for all.
-        out: The run's folder; None for `runs/NAME-FINGERPRINT`.
-
-    Returns:
-        The finished run.
-
-    Raises:
-        DataError: The data cannot be used.
-        PretrainedError: A model cannot be had.
-        PlanError: A setting does not exist, the folder holds another request, or no model named can be transferred from.
-        MissingExtraError: The method needs a package that is not installed.
-        ExportError: The folder cannot be written.
+    Started again with the same request, a run that was killed goes on, and a finished one is read. Without data it runs on the
+    embedded set. The arguments are those of all verbs; see `headstart.workflows`.
     """
     request = Request(
         place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),

@@ -31,32 +31,11 @@ def search(
     per_class: int | None = None,
     runs: str | Path = "runs",
 ) -> Found:
-    """The plan with better settings, if some were found; see `planning.search.search`.
+    """The plan with better settings, if some were found, with all trials; see `planning.improving.search`.
 
-    Args:
-        data: A task or a place; or a plan, or the path of a plan.toml, which name their own data.
-        plan: The default for the task.
-        out: The study's folder.
-        minutes: Budget; None for none.
-        trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
-        method: Whose settings are searched, for a place.
-        pretrained: What to transfer from, for a place.
-        weights: For a place: "pretrained", "none" or a file.
-        settings: Settings by dotted name that every trial has; they are not searched.
-        source: Places of labeled images of other domains, for a place.
-        target_domain: Domains of the place that are the target.
-        seed: Of split, folds and training of a place.
-        per_class: Labeled training rows to keep a class of a place; None for all.
-        runs: Folder of earlier runs: what they chose on similar tasks is tried first.
-
-    Returns:
-        The plan to fit, with all trials.
-
-    Raises:
-        DataError: The data cannot be used, or no class has two labels.
-        PlanError: The budget is not positive, the folder holds something else, a network has learned the labels of these images,
-            or nothing could be judged.
-        MissingExtraError: Optuna is not installed.
+    As for `fit`, a plan or data with a method are given. `settings` stay fixed in every trial. There are as many trials as the
+    minutes allow, and 20 without minutes. What earlier runs in the folder `runs` chose on similar tasks is tried first. The other
+    arguments are those of all verbs; see `headstart.workflows`.
     """
     task, default = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
