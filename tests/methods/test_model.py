@@ -81,7 +81,7 @@ FAULTS = {
     "{": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     '{"classes": ["a"], "temperature": 1, "head": {}}': "'kind' is missing",
     '{"classes": ["a"], "temperature": 1, "head": {"kind": "graph", "blocks": "stages"}}': "'axes' is missing",
-    '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': "object of type 'int' has no len()",
+    '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': "'int' object is not iterable",
     f'{{"classes": ["a"], "temperature": 0, "head": {HEAD}}}': "model.json: temperature = 0: input should be greater than 0",
 }
 

@@ -50,7 +50,7 @@ def test_only_what_lies_behind_the_earliest_cut_moves(
 ) -> None:
     learner = new_frozen()
     before = _state(learner)
-    assert GradualUnfreezing(learner, STAGES, losses, settings).climbed(streams) is learner
+    assert GradualUnfreezing(learner, STAGES, losses, settings).trained(streams) is learner
     moved = {name.rsplit(".", 1)[0] for name, tensor in learner.state_dict().items() if not torch.equal(tensor, before[name])}
     assert "head" in moved
     assert any("blocks.1.convolution" in name for name in moved)
@@ -63,13 +63,13 @@ def test_only_what_lies_behind_the_earliest_cut_moves(
 def test_a_later_cut_leaves_more_as_it_was(streams: Streams, settings: Training, new_frozen: New, losses: Any) -> None:
     learner = new_frozen()
     before = _state(learner)
-    GradualUnfreezing(learner, STAGES[:1], losses, settings).climbed(streams)
+    GradualUnfreezing(learner, STAGES[:1], losses, settings).trained(streams)
     name = "backbone.module.blocks.1.convolution.weight"
     assert torch.equal(learner.state_dict()[name], before[name])
 
 
 @pytest.mark.parametrize("kills", [(1,), (9,), (10, 6)])
-def test_killed_rungs_go_on_to_bit_identical_weights(
+def test_killed_phases_go_on_to_bit_identical_weights(
     streams: Streams,
     settings: Training,
     new_frozen: New,
@@ -89,13 +89,13 @@ def test_killed_rungs_go_on_to_bit_identical_weights(
         found: dict[str, Tensor] = losses(learner, batch, progress)
         return found
 
-    undisturbed = GradualUnfreezing(new_frozen(), STAGES, losses, training).climbed_while_better(streams, FOLD)
+    undisturbed = GradualUnfreezing(new_frozen(), STAGES, losses, training).trained_while_better(streams, FOLD)
     for after in kills:
         left[0] = after
         with pytest.raises(KeyboardInterrupt):
-            GradualUnfreezing(new_frozen(), STAGES, killed, training, tmp_path).climbed_while_better(streams, FOLD)
+            GradualUnfreezing(new_frozen(), STAGES, killed, training, tmp_path).trained_while_better(streams, FOLD)
     left[0] = 10_000
-    resumed = GradualUnfreezing(new_frozen(), STAGES, killed, training, tmp_path).climbed_while_better(streams, FOLD)
+    resumed = GradualUnfreezing(new_frozen(), STAGES, killed, training, tmp_path).trained_while_better(streams, FOLD)
     assert _same(resumed.state_dict(), undisturbed.state_dict())
 
 
@@ -105,34 +105,34 @@ def test_a_share_of_0_is_the_beginning_and_settles_nothing(
     monkeypatch.setattr(interpolation, "SHARES", [0.0])
     learner = new_frozen()
     before = _state(learner)
-    GradualUnfreezing(learner, STAGES, losses, settings, tmp_path).climbed_while_better(streams, FOLD)
+    GradualUnfreezing(learner, STAGES, losses, settings, tmp_path).trained_while_better(streams, FOLD)
     assert learner.boundary is None
     assert _same(learner.state_dict(), before)
     assert not (tmp_path / "settling").exists()
 
 
-def test_of_a_rung_that_does_harm_little_is_taken(
+def test_of_a_phase_that_does_harm_little_is_taken(
     streams: Streams, settings: Training, new_frozen: New, losses: Any, pictures: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         labels = (batch["train"].labels + 1) % 3
         return {"cross_entropy": functional.cross_entropy(learner(batch["train"].images), labels)}
 
-    learner = GradualUnfreezing(new_frozen(), STAGES, losses, settings).climbed(streams)
+    learner = GradualUnfreezing(new_frozen(), STAGES, losses, settings).trained(streams)
     found: list[Reached] = []
     whole = GradualUnfreezing._reached
     monkeypatch.setattr(GradualUnfreezing, "_reached", lambda self, *args: found.append(whole(self, *args)) or found[-1])
-    GradualUnfreezing(learner, STAGES, mistaken, settings).climbed_while_better(streams, FOLD)
+    GradualUnfreezing(learner, STAGES, mistaken, settings).trained_while_better(streams, FOLD)
     assert found[0].share < 0.5
     assert found[0].losses.mean() < 0.3
 
 
-def test_rungs_that_help_are_climbed_and_settled_on_all_rows(
+def test_phases_that_help_are_kept_and_trained_on_all_rows_at_the_end(
     streams: Streams, settings: Training, new_frozen: New, losses: Any, tmp_path: Path
 ) -> None:
     learner = new_frozen()
     before = _state(learner)
-    GradualUnfreezing(learner, STAGES, losses, settings, tmp_path).climbed_while_better(streams, FOLD)
+    GradualUnfreezing(learner, STAGES, losses, settings, tmp_path).trained_while_better(streams, FOLD)
     assert not _same(learner.state_dict(), before)
     folders = {path.name for path in tmp_path.iterdir()}
     assert {"blocks.1", "settling"} <= folders
@@ -147,9 +147,9 @@ def test_only_a_fall_beyond_noise_is_an_improvement() -> None:
     assert not Reached("b", {}, 1.0, draw - 0.01 + draw[::-1]).improves_on(before)
 
 
-def test_the_price_counts_every_rung(streams: Streams, new_frozen: New, losses: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_price_counts_every_phase(streams: Streams, new_frozen: New, losses: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     training, met = Training(epochs=40, batch_size=7), []
     monkeypatch.setattr(gradual_unfreezing, "cost_probe", lambda learner, *given: met.append(learner.boundary.stage) or 3.0)
     seconds = GradualUnfreezing(new_frozen(), STAGES[:2], losses, training).predicted_seconds(streams, {"train": 310})
     assert met == list(STAGES[:2])
-    assert seconds == pytest.approx(6.0 * (1 + 1 / gradual_unfreezing.SETTLING_PART))
+    assert seconds == pytest.approx(6.0 * (1 + 1 / gradual_unfreezing.SETTLING_DIVISOR))

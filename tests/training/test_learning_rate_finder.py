@@ -46,7 +46,7 @@ def test_a_loss_that_is_flat_until_it_breaks_away_gives_a_tenth_of_where_it_brea
     assert suggested_rate(GRID, losses) == pytest.approx(GRID[GRID < 0.05].max() / 10, rel=0.05)
 
 
-def test_a_loss_that_never_climbs_gives_a_tenth_of_the_last_rate() -> None:
+def test_a_loss_that_never_rises_gives_a_tenth_of_the_last_rate() -> None:
     assert suggested_rate([0.1, 1.0, 10.0], [3.0, 2.0, 1.0]) == 1.0
 
 

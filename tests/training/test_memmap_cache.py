@@ -8,7 +8,7 @@ import pytest
 
 from headstart.core.errors import ExportError
 from headstart.training import memmap_cache as kept_module
-from headstart.training.memmap_cache import kept
+from headstart.training.memmap_cache import cached_rows
 
 
 class KilledError(Exception):
@@ -30,7 +30,7 @@ def test_rows_are_made_in_chunks_of_the_size_asked_for(tmp_path: Path, named: bo
         asked.append((start, stop))
         return _rows(start, stop)
 
-    array = kept((7, 3), np.int32, make, tmp_path / "deep" / "rows.i4" if named else None, 3)
+    array = cached_rows((7, 3), np.int32, make, tmp_path / "deep" / "rows.i4" if named else None, 3)
     assert asked == [(0, 3), (3, 6), (6, 7)]
     assert np.array_equal(array, EXPECTED)
 
@@ -43,21 +43,21 @@ def test_a_killed_filling_goes_on_where_it_was_and_a_finished_one_makes_nothing(
 
     place = tmp_path / "rows.i4"
     with pytest.raises(KilledError):
-        kept((7, 3), np.int32, killed, place, 3)
+        cached_rows((7, 3), np.int32, killed, place, 3)
 
     def rest(start: int, stop: int) -> Any:
         assert start >= 3
         return _rows(start, stop)
 
-    assert np.array_equal(kept((7, 3), np.int32, rest, place, 3), EXPECTED)
-    assert np.array_equal(kept((7, 3), np.int32, killed, place, 3), EXPECTED)
+    assert np.array_equal(cached_rows((7, 3), np.int32, rest, place, 3), EXPECTED)
+    assert np.array_equal(cached_rows((7, 3), np.int32, killed, place, 3), EXPECTED)
 
 
 def test_a_file_of_another_size_is_made_anew(tmp_path: Path) -> None:
     place = tmp_path / "rows.i4"
-    kept((7, 3), np.int32, _rows, place, 3)
+    cached_rows((7, 3), np.int32, _rows, place, 3)
     place.write_bytes(b"cut off")
-    assert np.array_equal(kept((7, 3), np.int32, _rows, place, 3), EXPECTED)
+    assert np.array_equal(cached_rows((7, 3), np.int32, _rows, place, 3), EXPECTED)
 
 
 def test_a_full_disk_is_met_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_full_disk_is_met_before_anything_is_made(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(kept_module, "_reserve", full)
     with pytest.raises(ExportError) as caught:
-        kept((7, 3), np.int32, _rows, tmp_path / "rows.i4", 3)
+        cached_rows((7, 3), np.int32, _rows, tmp_path / "rows.i4", 3)
     assert str(caught.value) == (
         f"{tmp_path / 'rows.i4'}: 84 bytes cannot be written (No space left on device). "
         "Free space or choose another folder with --out."

@@ -142,8 +142,8 @@ class GradientMethod(Method):
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
 
-    def unseen_seconds(self, task: Task) -> float:
-        """What `build` will take for rows that it looks at one by one and that nobody has looked at yet; 0 where it does not."""
+    def extraction_seconds(self, task: Task) -> float:
+        """Seconds that `build` takes to extract features that are not cached yet; 0 where it needs none."""
         return 0.0
 
     def deploy(self, learner: Any, task: Task) -> Model:
@@ -161,8 +161,8 @@ class GradientMethod(Method):
         learner = self._built(part, backbone, training)
         streams = self._fed(task, backbone)
         if isinstance(learner, Classifier) and stages:
-            rungs = GradualUnfreezing(learner, stages, self.losses, training, workspace, self.after_step)
-            learner = rungs.climbed_while_better(streams, fold) if fold else rungs.climbed(streams)
+            unfreezing = GradualUnfreezing(learner, stages, self.losses, training, workspace, self.after_step)
+            learner = unfreezing.trained_while_better(streams, fold) if fold else unfreezing.trained(streams)
         else:
             learner = train(learner, streams, self.losses, training, workspace, self.after_step)
         return self.deploy(learner, task)
@@ -195,7 +195,7 @@ class GradientMethod(Method):
         begun = time.perf_counter()
         learner = self._built(few, backbone, training)
         building = time.perf_counter() - begun
-        building += self.unseen_seconds(task)
+        building += self.extraction_seconds(task)
         streams, num_rows = self._fed(few, backbone), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
@@ -38,12 +38,16 @@ class Head(Protocol):
         ...
 
 
-VOTE_VALUES = 16_000_000
-"""Cosines held at once: 64 MB."""
+MOST_COSINES = 16_000_000
+"""Cosines of new rows with training rows that are in memory at once: 64 MB."""
 
 
-def _representation_arrays(representation: Representation) -> dict[str, Floats]:
-    return {f"mean.{index}": mean for index, mean in enumerate(representation.means)}
+def _arrays_of(representation: Representation | None) -> dict[str, Floats]:
+    return {f"mean.{index}": mean for index, mean in enumerate(representation.means if representation else ())}
+
+
+def _blocks_of(representation: Representation | None) -> Blocks | None:
+    return representation.blocks if representation else None
 
 
 def _representation_from(arrays: dict[str, Floats], blocks: str) -> Representation:
@@ -51,6 +55,10 @@ def _representation_from(arrays: dict[str, Floats], blocks: str) -> Representati
         raise DataError(f"model.json: blocks = {blocks!r} is not one of {', '.join(BLOCKS)}. Fit the run again.")
     means = sorted((key for key in arrays if key.startswith("mean.")), key=lambda key: int(key[5:]))
     return Representation(blocks, tuple(arrays[key] for key in means))
+
+
+def _representation_or_none(arrays: dict[str, Floats], blocks: str | None) -> Representation | None:
+    return None if blocks is None else _representation_from(arrays, blocks)
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,15 @@ class LinearHead:
         return linear_scores(rows, self.weight, self.bias)
 
     def arrays(self) -> dict[str, Floats]:
-        means = _representation_arrays(self.representation) if self.representation else {}
-        return {"weight": self.weight, "bias": self.bias, **means}
+        return {"weight": self.weight, "bias": self.bias, **_arrays_of(self.representation)}
 
     def settings(self) -> dict[str, Any]:
-        return {"kind": "linear", "blocks": self.representation.blocks if self.representation else None}
+        return {"kind": "linear", "blocks": _blocks_of(self.representation)}
+
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        return cls(_representation_or_none(arrays, settings["blocks"]), arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class NeighborHead:
     def scores(self, features: FeatureSet) -> Floats:
         rows = self.representation.rows(features)
         out = np.empty((len(rows), self.num_classes))
-        for part in parts(len(rows), max(1, VOTE_VALUES // len(self.rows))):
+        for part in parts(len(rows), max(1, MOST_COSINES // len(self.rows))):
             out[part] = self.votes(unit_rows(rows[part]) @ self.rows.T, self.num_neighbors)
         return out
 
@@ -112,15 +124,17 @@ class NeighborHead:
         return np.asarray(np.log((votes + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
 
     def arrays(self) -> dict[str, Floats]:
-        return {"rows": self.rows, "labels": self.labels, **_representation_arrays(self.representation)}
+        return {"rows": self.rows, "labels": self.labels, **_arrays_of(self.representation)}
 
     def settings(self) -> dict[str, Any]:
-        return {
-            "kind": "neighbors",
-            "blocks": self.representation.blocks,
-            "num_neighbors": self.num_neighbors,
-            "num_classes": self.num_classes,
-        }
+        counts = {"num_neighbors": self.num_neighbors, "num_classes": self.num_classes}
+        return {"kind": "neighbors", "blocks": self.representation.blocks, **counts}
+
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        representation = _representation_from(arrays, settings["blocks"])
+        return cls(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ class GraphHead:
     num_neighbors: int
 
     @classmethod
-    def of(cls, pool: UnlabeledPool, probs: Floats, num_neighbors: int) -> GraphHead:
+    def of(cls, pool: UnlabeledPool, probs: Floats, num_neighbors: int) -> Self:
         """The head that asks all rows of a pool; `probs` is float [row, class]."""
         return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
 
@@ -149,43 +163,57 @@ class GraphHead:
 
     def arrays(self) -> dict[str, Floats]:
         known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}
-        return {**known, **_representation_arrays(self.projection.representation)}
+        return known | _arrays_of(self.projection.representation)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "graph", "blocks": self.projection.representation.blocks, "num_neighbors": self.num_neighbors}
 
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        projection = PrincipalComponents(_representation_from(arrays, settings["blocks"]), arrays["axes"])
+        return cls(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
+
 
 @dataclass(frozen=True)
 class ProjectedHead:
-    """scores = rows of a chart, lifted in turn, @ weight + bias.
+    """scores = projected rows, mapped by each kernel map in turn, @ weight + bias.
 
     Attributes:
-        chart: Features to rows.
-        lifts: What bends the boundaries; none where they are straight.
+        projection: Features to rows.
+        kernel_maps: What makes boundaries nonlinear; none where they are linear.
         weight: [direction, class].
         bias: [class].
     """
 
-    chart: Projection
-    lifts: tuple[KernelMap, ...]
+    projection: Projection
+    kernel_maps: tuple[KernelMap, ...]
     weight: Floats = field(repr=False)
     bias: Floats = field(repr=False)
 
     def scores(self, features: FeatureSet) -> Floats:
-        rows = self.chart.rows(features)
-        for lift in self.lifts:
-            rows = lift.rows(rows)
+        rows = self.projection.rows(features)
+        for kernel_map in self.kernel_maps:
+            rows = kernel_map.rows(rows)
         return np.asarray(rows @ self.weight + self.bias)
 
     def arrays(self) -> dict[str, Floats]:
-        arrays = {"axes": self.chart.axes, "offset": self.chart.offset, "weight": self.weight, "bias": self.bias}
-        for place, lift in enumerate(self.lifts):
-            arrays |= {f"landmarks.{place}": lift.landmarks, f"turn.{place}": lift.turn}
-        return arrays | (_representation_arrays(self.chart.representation) if self.chart.representation else {})
+        arrays = {"axes": self.projection.axes, "offset": self.projection.offset, "weight": self.weight, "bias": self.bias}
+        for place, kernel_map in enumerate(self.kernel_maps):
+            arrays |= {f"landmarks.{place}": kernel_map.landmarks, f"turn.{place}": kernel_map.turn}
+        return arrays | _arrays_of(self.projection.representation)
 
     def settings(self) -> dict[str, Any]:
-        blocks = self.chart.representation.blocks if self.chart.representation else None
-        return {"kind": "chart", "blocks": blocks, "gammas": [lift.gamma for lift in self.lifts]}
+        gammas = [kernel_map.gamma for kernel_map in self.kernel_maps]
+        return {"kind": "chart", "blocks": _blocks_of(self.projection.representation), "gammas": gammas}
+
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        projection = Projection(_representation_or_none(arrays, settings["blocks"]), arrays["axes"], arrays["offset"])
+        gammas = enumerate(settings["gammas"])
+        maps = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
+        return cls(projection, maps, arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True)
@@ -209,6 +237,15 @@ class MeanHead:
     def settings(self) -> dict[str, Any]:
         return {"kind": "mean", "heads": [head.settings() for head in self.heads], "temperatures": list(self.temperatures)}
 
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        heads = []
+        for place, card in enumerate(settings["heads"]):
+            own = {name.removeprefix(f"{place}."): array for name, array in arrays.items() if name.startswith(f"{place}.")}
+            heads.append(head_from(own, card))
+        return cls(tuple(heads), tuple(settings["temperatures"]))
+
 
 def mean_scores(scores: Sequence[Floats], temperatures: Sequence[float]) -> Floats:
     """The logarithm of the mean of the probabilities that scores, float [sample, class] each, stand for at their temperatures."""
@@ -231,49 +268,17 @@ def ridge_head(
 
 def head_from(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
     """The head that `arrays` and `settings` of another one describe."""
-    make = _MAKERS.get(settings["kind"])
-    if make is None:
+    kind = _KINDS.get(settings["kind"])
+    if kind is None:
         raise DataError(f"model.json: head.kind = {settings['kind']!r} is unknown. Fit the run again with this version.")
-    return make(arrays, settings)
+    return kind.made_of(arrays, settings)
 
 
-def _linear(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    blocks = settings["blocks"]
-    representation = None if blocks is None else _representation_from(arrays, blocks)
-    return LinearHead(representation, arrays["weight"], arrays["bias"])
-
-
-def _neighbors(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    representation = _representation_from(arrays, settings["blocks"])
-    return NeighborHead(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
-
-
-def _graph(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    projection = PrincipalComponents(_representation_from(arrays, settings["blocks"]), arrays["axes"])
-    return GraphHead(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
-
-
-def _chart(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    blocks = settings["blocks"]
-    chart = Projection(None if blocks is None else _representation_from(arrays, blocks), arrays["axes"], arrays["offset"])
-    gammas = enumerate(settings["gammas"])
-    lifts = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
-    return ProjectedHead(chart, lifts, arrays["weight"], arrays["bias"])
-
-
-def _mean(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    parts_of = [
-        {name.removeprefix(f"{place}."): array for name, array in arrays.items() if name.startswith(f"{place}.")}
-        for place in range(len(settings["heads"]))
-    ]
-    heads = tuple(head_from(own, card) for own, card in zip(parts_of, settings["heads"], strict=True))
-    return MeanHead(heads, tuple(settings["temperatures"]))
-
-
-_MAKERS: dict[str, Callable[[dict[str, Floats], dict[str, Any]], Head]] = {
-    "linear": _linear,
-    "neighbors": _neighbors,
-    "graph": _graph,
-    "chart": _chart,
-    "mean": _mean,
+# The names on disk are those of the first version.
+_KINDS: dict[str, type[LinearHead | NeighborHead | GraphHead | ProjectedHead | MeanHead]] = {
+    "linear": LinearHead,
+    "neighbors": NeighborHead,
+    "graph": GraphHead,
+    "chart": ProjectedHead,
+    "mean": MeanHead,
 }

@@ -220,19 +220,19 @@ class EpisodeDraw:
     seed: int
 
     @classmethod
-    def of(cls, wish: MetaLearner, labels: Integers, domains: Integers | None, seed: int) -> EpisodeDraw | None:
-        """The draw nearest to what a meta-learner wishes; None where no two classes have two rows."""
+    def of(cls, learner: MetaLearner, labels: Integers, domains: Integers | None, seed: int) -> EpisodeDraw | None:
+        """The draw nearest to what a meta-learner asks for; None where no two classes have two rows."""
         for own in (_at_least_two(domains), None):
             per_class = _fewest_of_a_domain(labels, own)
             usable = per_class[per_class > (0 if own is not None else 1)]
             if len(usable) > 1:
                 typical = int(np.median(usable))
-                shots = min(wish.shots, typical if own is not None else typical - 1)
-                queries = min(wish.queries, typical if own is not None else typical - shots)
+                shots = min(learner.shots, typical if own is not None else typical - 1)
+                queries = min(learner.queries, typical if own is not None else typical - shots)
                 needed = max(shots, queries) if own is not None else shots + queries
-                ways = min(wish.ways, int((per_class >= needed).sum()))
+                ways = min(learner.ways, int((per_class >= needed).sum()))
                 if ways > 1:
-                    return cls(labels, own, (ways, shots, queries), wish.episodes_a_step, seed)
+                    return cls(labels, own, (ways, shots, queries), learner.episodes_a_step, seed)
         return None
 
     def at(self, step: int) -> Episodes:

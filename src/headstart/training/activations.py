@@ -20,7 +20,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
 from headstart.core.types import Bytes, Integers
 from headstart.data.streams import Stream
-from headstart.training.memmap_cache import kept
+from headstart.training.memmap_cache import cached_rows
 from headstart.training.pictures import Pictures
 
 CHUNK_ROWS = 256
@@ -93,7 +93,7 @@ class Activations:
 
         shape = (self.num_views * len(self.stream.images), *self.boundary.shape)
         with progress(shape[0], f"looking at pictures up to {self.boundary.stage}") as advance:
-            return kept(shape, precision, make, self._place(precision), CHUNK_ROWS, advance)
+            return cached_rows(shape, precision, make, self._place(precision), CHUNK_ROWS, advance)
 
     def _seen(self, start: int, stop: int) -> Iterator[Any]:
         """What the prefix makes of those rows of all views, one view behind the other, batch by batch."""

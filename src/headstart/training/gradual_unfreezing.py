@@ -1,4 +1,4 @@
-"""Rungs: a backbone trained from a late stage on, then from earlier ones, as long as held-out rows say that it helps."""
+"""Gradual unfreezing: a backbone trained from a late stage on, then from earlier ones, while the loss on held-out rows falls."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from headstart.training.learner import Classifier
 from headstart.training.loop import AfterStep, Losses, train
 from headstart.training.settings import Training
 
-SETTLING_PART = 6
-"""Epochs on all rows at the end, the held-out ones among them, as a part of a rung's."""
+SETTLING_DIVISOR = 6
+"""Epochs of a phase over the epochs on all rows at the end, the held-out ones among them."""
 SETTLING_RATE = 0.25
 
 
@@ -47,14 +47,14 @@ class Reached:
 
 @dataclass
 class GradualUnfreezing:
-    """A learner trained behind one stage after the other, each rung starting from the one before.
+    """A learner trained behind one stage after the other, each phase starting from the one before.
 
     Attributes:
         learner: Changed in place; its forward gives logits, and its statistics are frozen.
         stages: Where to cut, the latest first.
         losses: What to minimize.
-        training: Budget and optimizer; the rungs share the epochs.
-        workspace: Folder for a folder a rung; None keeps nothing.
+        training: Budget and optimizer; the phases share the epochs.
+        workspace: Folder for a folder a phase; None keeps nothing.
         after_step: Called after each step.
     """
 
@@ -66,22 +66,22 @@ class GradualUnfreezing:
     after_step: AfterStep | None = None
 
     @property
-    def _share(self) -> Training:
-        """The training of one rung."""
+    def _phase(self) -> Training:
+        """The training of one phase."""
         return self.training.model_copy(update={"epochs": -(-self.training.epochs // len(self.stages))})
 
-    def climbed(self, streams: dict[str, Stream]) -> Classifier:
-        """The learner after every rung, on the CPU and in evaluation mode; it takes pictures again."""
+    def trained(self, streams: dict[str, Stream]) -> Classifier:
+        """The learner after every phase, on the CPU and in evaluation mode; it takes pictures again."""
         for stage in self.stages:
-            self._climb(stage, streams, stage, self._share)
+            self._train_behind(stage, streams, stage, self._phase)
         self.learner.thaw()
         return self.learner
 
-    def climbed_while_better(self, streams: dict[str, Stream], fold: Fold) -> Classifier:
-        """The learner after the first rung and those that then improve the log loss on held-out rows by more than noise.
+    def trained_while_better(self, streams: dict[str, Stream], fold: Fold) -> Classifier:
+        """The learner after the first phase and those that then improve the log loss on held-out rows by more than noise.
 
-        The best weights are trained a little more on all rows, then averaged with those at the beginning in the proportion
-        that held-out rows like best; where they like none of it, the beginning stays.
+        The best weights are trained a little more on all rows, then averaged with those at the beginning in the
+        proportion of the lowest loss on held-out rows, which may be the beginning alone.
 
         Args:
             streams: All rows.
@@ -100,7 +100,7 @@ class GradualUnfreezing:
         beginning = state_of(self.learner)
         best: Reached | None = None
         for stage in self.stages:
-            self._climb(stage, part, stage, self._share)
+            self._train_behind(stage, part, stage, self._phase)
             now = self._reached(stage, beginning, held)
             if best and not now.improves_on(best):
                 break
@@ -109,20 +109,20 @@ class GradualUnfreezing:
             raise AssertionError("there is a stage to train behind")
         self.learner.load_state_dict(best.state)
         if best.share:
-            self._climb(best.stage, streams, "settling", settling(self._share))
+            self._train_behind(best.stage, streams, "settling", settling(self._phase))
         self.learner.load_state_dict(average(beginning, self.learner.state_dict(), best.share))
         self.learner.thaw()
         return self.learner
 
     def predicted_seconds(self, few: dict[str, Stream], num_rows: Mapping[str, int]) -> float:
-        """What all rungs will take, settling included; see `cost_probe`."""
+        """What all phases will take, settling included; see `cost_probe`."""
         seconds = 0.0
         for stage in self.stages:
             self.learner.freeze_up_to(stage)
-            seconds += cost_probe(self.learner, few, self.losses, self._share, num_rows)
-        return seconds * (1 + 1 / SETTLING_PART)
+            seconds += cost_probe(self.learner, few, self.losses, self._phase, num_rows)
+        return seconds * (1 + 1 / SETTLING_DIVISOR)
 
-    def _climb(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:
+    def _train_behind(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:
         self.learner.freeze_up_to(stage)
         workspace = self.workspace and self.workspace / folder
         train(self.learner, streams, self.losses, training, workspace, self.after_step)
@@ -138,5 +138,5 @@ class GradualUnfreezing:
 
 def settling(training: Training) -> Training:
     """The last steps, on all rows: few and small."""
-    epochs = max(1, training.epochs // SETTLING_PART)
+    epochs = max(1, training.epochs // SETTLING_DIVISOR)
     return training.model_copy(update={"epochs": epochs, "lr": SETTLING_RATE * training.lr, "warmup": 0.0})

@@ -1,4 +1,4 @@
-"""Rate finder: how the loss moves while the step size grows step by step, and the step size that follows from it."""
+"""Learning-rate finder: how the loss moves while the step size grows step by step, and the step size that follows from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMOOTHING = 0.9
 """Of the loss, a step. Gugger takes 0.98, which lags by three decades where a hundred steps pass through seven."""
 TOO_HIGH = 4.0
 """Times its lowest value: where the smoothed loss gets there, the test ends."""
-CLIMBED = 1.1
+LOW_FACTOR = 1.1
 """Times its lowest value: up to there the smoothed loss counts as still low."""
 MARGIN = 10.0
 
@@ -77,7 +77,7 @@ def learning_rate_curve(
     flat = training.model_copy(update={"schedule": "constant", "warmup": 0.0, "ema": 0.0, "views": 1, "lr": 1.0})
     grid = np.geomspace(LOWEST, HIGHEST, NUM_STEPS).tolist()
     fit = fit_for(learner, streams, losses, flat, after_step=after_step)
-    seen: list[float] = []
+    values: list[float] = []
     with torch.random.fork_rng():
         fit.prepare()
         trained = fit.attempt_state(0)
@@ -86,13 +86,15 @@ def learning_rate_curve(
         for step, rate in enumerate(grid):
             for group, scale in zip(trained.optimizer.param_groups, scales, strict=True):
                 group["peak"] = scale * rate
-            seen.append(sum(fit.step(trained, step).values()))
-            if not math.isfinite(seen[-1]) or smoothed(seen)[-1] > TOO_HIGH * min(smoothed(seen)):
+            values.append(sum(fit.step(trained, step).values()))
+            if not math.isfinite(values[-1]) or smoothed(values)[-1] > TOO_HIGH * min(smoothed(values)):
                 break
     learner.cpu()
-    shown = smoothed([loss for loss in seen if math.isfinite(loss)])
+    shown = smoothed([loss for loss in values if math.isfinite(loss)])
     if not shown:
-        raise TrainingError(f"loss was {seen[0]:g} before the first step, so that no step size can be found. Check the pictures.")
+        raise TrainingError(
+            f"loss was {values[0]:g} before the first step, so that no step size can be found. Check the pictures."
+        )
     rates = grid[: len(shown)]
     suggested = suggested_rate(rates, shown)
     return LearningRateCurve(rates=tuple(rates), losses=tuple(shown), suggested=suggested, before=training.lr)
@@ -112,7 +114,7 @@ def smoothed(losses: Sequence[float]) -> list[float]:
 
 
 def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """A tenth of the largest step size, in two digits, at which the smoothed loss had not climbed a tenth above its lowest value.
+    """A tenth of the largest step size, in two digits, at which the smoothed loss was within a tenth of its lowest value.
 
     >>> suggested_rate([0.001, 0.01, 0.1, 1.0], [2.0, 1.0, 1.05, 1.3])
     0.01
@@ -123,5 +125,5 @@ def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
         head leaves the loss flat from the start.
     """
     lowest = int(np.argmin(losses))
-    low = next((place for place in range(lowest, len(losses)) if losses[place] > CLIMBED * losses[lowest]), len(losses)) - 1
+    low = next((place for place in range(lowest, len(losses)) if losses[place] > LOW_FACTOR * losses[lowest]), len(losses)) - 1
     return float(f"{rates[low] / MARGIN:.2g}")

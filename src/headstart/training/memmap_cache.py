@@ -1,4 +1,4 @@
-"""Kept arrays: filled once, chunk by chunk, in a file from which a killed fit goes on."""
+"""Memory-mapped arrays: filled once, chunk by chunk, in a file from which a killed fit goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Make = Callable[[int, int], Any]
 """(first row, row behind the last) to those rows."""
 
 
-def kept(
+def cached_rows(
     shape: tuple[int, ...],
     dtype: Any,
     make: Make,

@@ -10,7 +10,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes
 from headstart.data.images import ImageSet
 from headstart.data.transforms import Transform
-from headstart.training.memmap_cache import kept
+from headstart.training.memmap_cache import cached_rows
 
 IN_MEMORY_BYTES = 1_000_000_000
 CHUNK_ROWS = 1024
@@ -29,7 +29,7 @@ def decoded(images: ImageSet, transform: Transform, workspace: Path | None = Non
     if np.prod(shape, dtype=np.int64) <= IN_MEMORY_BYTES:
         return make(0, len(images))
     name = fingerprint_of([images.content_keys, transform.to_dict()])
-    pixels: Bytes = kept(shape, np.uint8, make, workspace / "cache" / f"{name}.u8" if workspace else None, CHUNK_ROWS)
+    pixels: Bytes = cached_rows(shape, np.uint8, make, workspace / "cache" / f"{name}.u8" if workspace else None, CHUNK_ROWS)
     return pixels
 
 

@@ -91,7 +91,7 @@ def test_what_lies_before_the_depth_stays_and_the_rest_moves(task: Task, backbon
     assert model.backbone.weights_hash != backbone.weights_hash
 
 
-def test_a_killed_fit_in_rungs_goes_on_from_its_folder(task: Task, backbone: Backbone, tmp_path: Path) -> None:
+def test_a_killed_fit_in_phases_goes_on_from_its_folder(task: Task, backbone: Backbone, tmp_path: Path) -> None:
     training = Training(epochs=3, batch_size=7, checkpoint_seconds=1e-9)
     hashes = [LpFt(depth="early").fit(task, backbone, training, tmp_path).backbone.weights_hash for _ in range(2)]
     assert hashes == [LpFt(depth="early").fit(task, backbone, training).backbone.weights_hash] * 2
@@ -112,7 +112,7 @@ def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     assert model.predict(task.train).correct.mean() > 0.5
 
 
-def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
+def test_the_price_counts_every_phase_with_its_share_of_the_epochs(
     task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, int]] = []
@@ -130,11 +130,11 @@ def test_the_price_counts_every_rung_with_its_share_of_the_epochs(
     assert 0 <= price - 2000 * (1 + 1 / 6) < 1000  # what is left is the time that building took
 
 
-def test_the_step_size_is_looked_for_where_the_first_rung_begins(
+def test_the_step_size_is_looked_for_where_the_first_phase_begins(
     task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tested: list[str] = []
-    whole = base.rate_curve
+    whole = base.learning_rate_curve
 
     def watched(learner: Classifier, *rest: object) -> LearningRateCurve:
         assert learner.boundary is not None

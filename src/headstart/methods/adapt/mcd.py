@@ -60,11 +60,11 @@ class Mcd(DomainAdaptation):
         second, targets = learner.extra, batch["train"].targets
         assert isinstance(second, nn.Linear)
         shown = reversed_gradient(target, 1.0)
-        gap = classifier_discrepancy(learner.head(shown).softmax(dim=1), second(shown).softmax(dim=1))
+        discrepancy = classifier_discrepancy(learner.head(shown).softmax(dim=1), second(shown).softmax(dim=1))
         return {
             "cross_entropy": soft_cross_entropy(learner.head(source), targets),
             "second_cross_entropy": soft_cross_entropy(second(source), targets),
-            "discrepancy": -self.weight * gap,
+            "discrepancy": -self.weight * discrepancy,
         }
 
     def deploy(self, learner: Classifier, task: Task) -> Model:

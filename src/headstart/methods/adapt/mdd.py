@@ -1,9 +1,9 @@
-"""MDD: a rival head that follows on the source and leaves on the target, and features that prevent it."""
+"""MDD: an auxiliary head that agrees on the source and disagrees on the target, and features that prevent it."""
 
 from __future__ import annotations
 
 import copy
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, cast, final
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -23,9 +23,9 @@ from headstart.training.unlabeled_streams import learner_with_memory
 
 @final
 class Mdd(DomainAdaptation):
-    """Trains a head on source pictures, and a rival that agrees with it there and disagrees on target pictures as far as it can.
+    """Trains a head on source pictures, and an auxiliary one that agrees with it there and disagrees on target pictures.
 
-    How far that is bounds what is lost on the target; features learn to keep it small.
+    How far they can disagree bounds the error on the target; features learn to keep it small.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with large sets and many steps: the best of its kind in published tables of many classes.
@@ -33,7 +33,7 @@ class Mdd(DomainAdaptation):
         frequent in one domain.
 
     Reference: Zhang et al., "Bridging Theory and Algorithm for Domain Adaptation", ICML 2019.
-    Differs: the rival starts as a copy of the head, a single layer.
+    Differs: the auxiliary head starts as a copy of the head, a single layer.
 
     Attributes:
         weight: Of the disparity.
@@ -41,7 +41,7 @@ class Mdd(DomainAdaptation):
         margin: Weight of agreement on the source, exp of the paper's margin, which is 4 on most sets.
     """
 
-    summary: ClassVar[str] = "A rival head leaves on target pictures as far as features let it"
+    summary: ClassVar[str] = "An auxiliary head disagrees on target pictures as far as features let it"
     tried_by_run: ClassVar[bool] = True
 
     weight: Weight = 1.0
@@ -55,11 +55,11 @@ class Mdd(DomainAdaptation):
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)
-        rival, strength = learner.extra, self.strength * reversal_strength(progress)
-        assert isinstance(rival, nn.Linear)
+        auxiliary, strength = cast(nn.Linear, learner.extra), self.strength * reversal_strength(progress)
         source_scores, target_scores = learner.head(source), learner.head(target)
-        source_rivals, target_rivals = (rival(reversed_gradient(features, strength)) for features in (source, target))
-        disparity = margin_disparity(source_scores, source_rivals, target_scores, target_rivals, self.margin)
+        against = (auxiliary(reversed_gradient(features, strength)) for features in (source, target))
+        source_auxiliary, target_auxiliary = against
+        disparity = margin_disparity(source_scores, source_auxiliary, target_scores, target_auxiliary, self.margin)
         return {
             "cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets),
             "disparity": self.weight * disparity,

@@ -20,19 +20,19 @@ from headstart.training.settings import Training
 
 @final
 class GradualUnfreezing(FineTuning):
-    """Trains what lies behind the last stage, then one stage more at a time, each rung starting from the one before.
+    """Trains what lies behind the last stage, then one stage more at a time, each phase starting from the one before.
 
     Early stages are only touched once the later ones and the head fit the task, so that they are not distorted by large errors.
-    It differs from lp_ft with depth = "early" by its number of rungs: one a stage. The rungs share the epochs; what is frozen at
-    a rung is computed once; and where rows can be held out, climbing ends at the first rung that does not help on them.
+    It differs from lp_ft with depth = "early" by its number of phases: one a stage. The phases share the epochs; what is
+    frozen in a phase is computed once; and where rows can be held out, training ends at the first phase that does not help on them.
 
     Needs: labeled rows, weights worth keeping, and a network that can be cut behind a stage. On random weights everything is
     trained at once.
     Helps: with few rows, when it is not known how deep training should reach.
-    Hurts: when epochs are few: each rung gets its share alone.
+    Hurts: when epochs are few: each phase gets its share alone.
 
     Reference: Howard & Ruder, "Universal Language Model Fine-tuning for Text Classification", ACL 2018, sections 3.2 and 3.3.
-    Differs: the head is fitted in closed form; each rung has its own warm-up and cosine; what lies before the first stage's end
+    Differs: the head is fitted in closed form; each phase has its own warm-up and cosine; what lies before the first stage's end
         stays frozen.
 
     Attributes:

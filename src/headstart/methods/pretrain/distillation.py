@@ -24,8 +24,8 @@ from headstart.training.embedder import Embedder, check_batch
 from headstart.training.settings import Training
 
 
-class Seen(nn.Module):
-    """What the teacher sees in every picture of the pool; no part of checkpoints, as it is remembered on disk anyway."""
+class TeacherFeatures(nn.Module):
+    """The teacher's centered features of every picture of the pool; no part of checkpoints, as they are cached on disk."""
 
     features: Tensor
 
@@ -71,12 +71,12 @@ class Distillation(SelfSupervised):
     def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
         check_batch(self.kind(), training)
         teacher = self._loaded_teacher()
-        seen = torch.from_numpy(np.array(features_of(task.pool, teacher).penultimate, np.float32))
+        features = torch.from_numpy(np.array(features_of(task.pool, teacher).penultimate, np.float32))
         learner = Embedder(backbone, nn.Linear(backbone.feature_width, teacher.feature_width))
-        learner.extra = Seen(seen)
+        learner.extra = TeacherFeatures(features)
         return learner
 
-    def unseen_seconds(self, task: Task) -> float:
+    def extraction_seconds(self, task: Task) -> float:
         teacher = self._loaded_teacher()
         count = num_unseen(task.pool, teacher)
         return count * seconds_an_image(task.pool, teacher) if count else 0.0
