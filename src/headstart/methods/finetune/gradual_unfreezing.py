@@ -23,8 +23,8 @@ class GradualUnfreezing(FineTuning):
     """Trains what lies behind the last stage, then one stage more at a time, each phase starting from the one before.
 
     Early stages are only touched once the later ones and the head fit the task, so that they are not distorted by large errors.
-    It differs from lp_ft with depth = "early" by its number of phases: one a stage. The phases share the epochs; what is
-    frozen in a phase is computed once; and where rows can be held out, training ends at the first phase that does not help on them.
+    It differs from lp_ft with depth = "early" by its number of phases: one a stage. The phases share the epochs; what is frozen
+    in a phase is computed once. Where rows can be held out, training ends at the first phase that does not help on them.
 
     Needs: labeled rows, weights worth keeping, and a network that can be cut behind a stage. On random weights everything is
     trained at once.
