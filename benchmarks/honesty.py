@@ -77,13 +77,13 @@ def twins(repetitions: int, out: Path) -> None:
         task = read_task("digits", seed, per_class=20)
         training = Training(seed=seed)
         candidate = Candidate(
-            family="canary", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training
+            family="baseline", pretrained="pixels", weights="none", input_pixels=8, method=method, training=training
         )
         sides = []
         for number, name in enumerate(("first", "second")):
             folds = stratified_folds(task.labeled.labels, task.labeled.groups, 5, seed_for(seed, "twins", number))
-            judged = cross_validate(task, candidate, backbone, folds, Steps(out / "twins" / name))
-            sides.append(Side(name, judged.predictions))
+            validated = cross_validate(task, candidate, backbone, folds, Steps(out / "twins" / name))
+            sides.append(Side(name, validated.predictions))
         forth, back = compared(*sides, seed), compared(*reversed(sides), seed)
         rows.append({"seed": seed, "first wins": float(wins(forth)), "second wins": float(wins(back))})
     show("the same model under two names", rows, ["first wins", "second wins"])

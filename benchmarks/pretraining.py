@@ -71,7 +71,7 @@ def chosen_by_folds(task: Task, name: str, backbone: Backbone, steps: Steps) -> 
         )
         for method, training in ways
     ]
-    losses = [cross_validate(task, candidate, backbone, task.folds, steps).rung.log_loss for candidate in candidates]
+    losses = [cross_validate(task, candidate, backbone, task.folds, steps).result.log_loss for candidate in candidates]
     best = candidates[int(np.argmin([float("inf") if loss is None else loss.value for loss in losses]))]
     model = fit_rows(task, np.arange(len(task.labeled)), best, backbone, None)
     return model, " ".join(str(value) for value in best.method.values())
@@ -141,7 +141,7 @@ def mnist(options: Any) -> None:
             found = [one.name for one in rank(read_task("digits", seed, per_class), cards).candidates]
             place = {"labels a class": per_class or "all", "seed": seed, "place": found.index(name) + 1, "of": len(found)}
             places.append(place | {"next": found[1]})
-    show("place of the run in the ranking, canaries included", places, ["place"])
+    show("place of the run in the ranking, baselines included", places, ["place"])
 
 
 def main() -> None:

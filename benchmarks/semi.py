@@ -25,7 +25,7 @@ from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
-from headstart.planning.deciding.schedule import Options, closed_forms, default_candidate, trusts_pool
+from headstart.planning.deciding.schedule import Options, closed_forms, default_candidate, trusts_unlabeled
 from headstart.planning.deciding.selection import best_closed
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.input_size import input_pixels_for
@@ -59,11 +59,11 @@ def guarded(task: Task) -> str:
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(Path(folder) / "steps")
         ranking = rank(task, [card_of(NAME)], steps=steps)
-        ladder = Trials(task, steps, BUDGET_SECONDS)
+        trials = Trials(task, steps, BUDGET_SECONDS)
         if not task.folds:
-            return str(default_candidate(ladder, ranking, Options()).candidate.method["kind"])
-        closed_forms(ladder, ranking, Options())
-        best = best_closed(ladder.judged, trusts_pool(ladder))
+            return str(default_candidate(trials, ranking, Options()).candidate.method["kind"])
+        closed_forms(trials, ranking, Options())
+        best = best_closed(trials.validated, trusts_unlabeled(trials))
     return str(best.candidate.method["kind"]) if best else "ridge"
 
 

@@ -82,7 +82,7 @@ def _decision(found: Any) -> Any:
                 "log_loss": _interval(one["log_loss"]),
                 "num_rows": one["num_rows"],
             }
-            for one in found["rungs"]
+            for one in found["results"]
         ],
         "comparisons": [
             [_interval(one["accuracy_gain"]), _interval(one["log_loss_gain"]), one["p_value"], one["significant"]]

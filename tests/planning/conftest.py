@@ -48,7 +48,7 @@ def make_candidate() -> Callable[..., Candidate]:
 
 
 @pytest.fixture
-def make_judged(make_candidate) -> Callable[..., CrossValidated]:
+def make_validated(make_candidate) -> Callable[..., CrossValidated]:
     """A judged candidate with a given accuracy and log loss."""
 
     def make(
@@ -59,7 +59,7 @@ def make_judged(make_candidate) -> Callable[..., CrossValidated]:
             "log_loss": Estimate(value=log_loss, low=log_loss - 0.1, high=log_loss + 0.1),
             "num_rows": num_rows,
         }
-        return CrossValidated(candidate, candidate.rung(**facts), **other)
+        return CrossValidated(candidate, candidate.result(**facts), **other)
 
     return make
 
@@ -97,7 +97,7 @@ def ranking() -> Callable[..., Ranking]:
 
     def make(name: str = "embeddings") -> Ranking:
         only = RankedCandidate(
-            name=name, pretrained=name, weights="none", canary=False, scores={}, rank=1.0, first_probability=1.0,
+            name=name, pretrained=name, weights="none", baseline=False, scores={}, rank=1.0, first_probability=1.0,
             estimate=Estimate(value=0.9, low=0.8, high=1.0), seconds=2.0,
         )  # fmt: skip
         return Ranking(candidates=(only,), chosen=(name,), distinguishable=True, sentence="One candidate.", num_images=61)

@@ -11,8 +11,8 @@ from headstart.training.settings import Training
     ("values", "name"),
     [
         ({"family": "chance", "pretrained": "pixels"}, "majority class"),
-        ({"family": "canary", "pretrained": "pixels"}, "ridge on raw pixels"),
-        ({"family": "canary"}, "ridge on stages of random net at 96 pixels"),
+        ({"family": "baseline", "pretrained": "pixels"}, "ridge on raw pixels"),
+        ({"family": "baseline"}, "ridge on stages of random net at 96 pixels"),
         ({}, "ridge on stages of net at 96 pixels"),
         ({"method": {"kind": "lp_ft"}, "input_pixels": 224}, "lp_ft of net at 224 pixels"),
         ({"family": "scratch", "pretrained": "small_cnn", "method": {"kind": "fine_tune"}}, "small_cnn from scratch"),
@@ -23,7 +23,7 @@ def test_names_are_what_a_person_would_say(make_candidate, values, name):
 
 
 def test_the_family_alone_does_not_change_what_is_fitted(make_candidate):
-    one = make_candidate("canary", weights="none")
+    one = make_candidate("baseline", weights="none")
     assert one.essentials == make_candidate("scratch", weights="none").essentials
     assert "family" not in one.essentials
 
@@ -39,7 +39,7 @@ def test_everything_else_does(make_candidate, values):
 
 def test_the_rung_carries_the_candidate(make_candidate):
     candidate = make_candidate(max_rows=13)
-    rung = candidate.rung(status="skipped", reason="too costly")
-    assert rung.name == candidate.name
-    assert {name: getattr(rung, name) for name in type(candidate).model_fields} == dict(candidate)
-    assert (rung.status, rung.reason, rung.accuracy) == ("skipped", "too costly", None)
+    result = candidate.result(status="skipped", reason="too costly")
+    assert result.name == candidate.name
+    assert {name: getattr(result, name) for name in type(candidate).model_fields} == dict(candidate)
+    assert (result.status, result.reason, result.accuracy) == ("skipped", "too costly", None)

@@ -28,7 +28,7 @@ original = module.fit_rows
 
 @pytest.fixture
 def ridge(make_candidate):
-    return make_candidate("canary", "pixels", method={"kind": "ridge", "blocks": "penultimate"}, input_pixels=8)
+    return make_candidate("baseline", "pixels", method={"kind": "ridge", "blocks": "penultimate"}, input_pixels=8)
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def backbone_for(candidate):
 
 
 def test_every_row_is_held_out_once_and_told_apart_by_color(pictures, ridge, steps):
-    judged = cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps)
-    assert sorted(judged.predictions.names) == sorted(pictures.train.images.name(row) for row in range(43))
-    assert judged.rung.num_rows == 43
-    assert judged.rung.num_folds == 5
-    assert judged.rung.accuracy.value > 0.9
-    assert judged.temperature is None
+    validated = cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps)
+    assert sorted(validated.predictions.names) == sorted(pictures.train.images.name(row) for row in range(43))
+    assert validated.result.num_rows == 43
+    assert validated.result.num_folds == 5
+    assert validated.result.accuracy.value > 0.9
+    assert validated.temperature is None
 
 
 def test_no_row_is_fitted_on_and_held_out_in_one_fold(pictures, ridge, steps, monkeypatch):
@@ -90,15 +90,15 @@ def test_a_kill_between_folds_costs_the_open_fold_alone(pictures, request, steps
     assert again.predictions.names == whole.predictions.names
     np.testing.assert_array_equal(again.predictions.probs, whole.predictions.probs)
     assert again.temperature == whole.temperature
-    assert again.rung.log_loss == whole.rung.log_loss
+    assert again.result.log_loss == whole.result.log_loss
 
 
 def test_a_finished_candidate_costs_nothing_again_and_remembers_its_price(pictures, ridge, steps, monkeypatch):
     first = cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps)
     monkeypatch.setattr(module, "fit_rows", None)
-    assert cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps).rung == first.rung
+    assert cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps).result == first.result
     family = ridge.model_copy(update={"family": "scratch"})
-    assert cross_validate(pictures, family, backbone_for(ridge), pictures.folds, steps).rung.seconds == first.rung.seconds
+    assert cross_validate(pictures, family, backbone_for(ridge), pictures.folds, steps).result.seconds == first.result.seconds
 
 
 def test_a_fit_that_breaks_down_is_a_rung_and_is_not_tried_again(pictures, small_cnn, steps, monkeypatch):
@@ -110,19 +110,19 @@ def test_a_fit_that_breaks_down_is_a_rung_and_is_not_tried_again(pictures, small
 
     monkeypatch.setattr(module, "fit_rows", breaks_down)
     for _ in range(2):
-        judged = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds, steps)
-        assert (judged.rung.status, judged.rung.reason) == ("failed", "loss became nan at step 3 of 6.")
-        assert judged.predictions is None
+        validated = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds, steps)
+        assert (validated.result.status, validated.result.reason) == ("failed", "loss became nan at step 3 of 6.")
+        assert validated.predictions is None
     assert len(count) == 1
 
 
 def test_gradient_scores_are_calibrated_and_their_order_kept(pictures, small_cnn, steps):
-    judged = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds[:2], steps)
+    validated = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds[:2], steps)
     assert is_gradient(small_cnn)
-    assert judged.temperature > 0
-    predictions = judged.predictions
+    assert validated.temperature > 0
+    predictions = validated.predictions
     np.testing.assert_array_equal(predictions.raw_probs.argmax(axis=1), predictions.predicted)
-    powered = predictions.raw_probs ** (1 / judged.temperature)
+    powered = predictions.raw_probs ** (1 / validated.temperature)
     np.testing.assert_allclose(predictions.probs, powered / powered.sum(axis=1, keepdims=True), atol=1e-9)
     raw = replace(predictions, probs=predictions.raw_probs)
     assert predictions.log_losses.mean() <= raw.log_losses.mean() + 1e-9
@@ -160,11 +160,11 @@ def test_one_held_out_fold_keeps_a_gradient_model(pictures, small_cnn, ridge, st
 
 
 def test_chance_knows_the_class_shares_of_the_rows_it_may_see(pictures, ridge):
-    judged = cross_validate_chance(pictures, ridge, pictures.folds)
+    validated = cross_validate_chance(pictures, ridge, pictures.folds)
     first = pictures.folds[0]
     counts = np.bincount(pictures.train.labels[first.fit], minlength=3) + 1
-    np.testing.assert_allclose(judged.predictions.probs[0], counts / counts.sum())
-    assert judged.rung.accuracy.value == pytest.approx(17 / 43)
+    np.testing.assert_allclose(validated.predictions.probs[0], counts / counts.sum())
+    assert validated.result.accuracy.value == pytest.approx(17 / 43)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_partners_are_judged_alone_once_and_averaged_after_their_temperatures(pi
     assert both.predictions.log_losses.mean() < min(sides) + 1e-3
     assert both.temperature == alone.temperature
     assert both.calibration == {"temperature": alone.temperature, "shares": both.shares}
-    assert both.rung.name == "mean of small_cnn from scratch and ridge on raw pixels"
+    assert both.result.name == "mean of small_cnn from scratch and ridge on raw pixels"
 
 
 def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, steps, monkeypatch):
@@ -197,5 +197,9 @@ def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, ste
         return original(task, rows, candidate, *rest)
 
     monkeypatch.setattr(module, "fit_rows", fit_rows)
-    judged = cross_validate(pictures, together, backbone_for(together), pictures.folds[:1], steps)
-    assert (judged.predictions, judged.rung.status, judged.rung.reason) == (None, "failed", "ridge on raw pixels: no fit")
+    validated = cross_validate(pictures, together, backbone_for(together), pictures.folds[:1], steps)
+    assert (validated.predictions, validated.result.status, validated.result.reason) == (
+        None,
+        "failed",
+        "ridge on raw pixels: no fit",
+    )

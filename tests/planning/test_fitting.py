@@ -49,7 +49,7 @@ def refused(error, call) -> str:
     [
         ("net", "pretrained", "transfer"),
         ("net", "net.pth", "transfer"),
-        ("pixels", "none", "canary"),
+        ("pixels", "none", "baseline"),
         ("small_cnn", "none", "scratch"),
     ],
 )
@@ -82,13 +82,13 @@ def test_a_model_from_before_is_replaced_whole(pictures, make_plan, steps, tmp_p
 def test_a_held_out_model_is_the_one_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
     held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
     backbone = load_backbone("small_cnn", "none", 8)
-    judged = cross_validation.cross_validate(held, candidate_of(tuned), backbone, held.folds, steps)
+    validated = cross_validation.cross_validate(held, candidate_of(tuned), backbone, held.folds, steps)
     monkeypatch.setattr(fitting, "fit_rows", None)
     fit_plan(held, tuned, tmp_path / "model", steps, tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert model.temperature == 1.5
     predictions = model.predict(held.validation)
-    np.testing.assert_allclose(predictions.raw_probs, judged.predictions.raw_probs, atol=1e-6)
+    np.testing.assert_allclose(predictions.raw_probs, validated.predictions.raw_probs, atol=1e-6)
 
 
 def test_a_held_out_plan_without_a_judged_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):

@@ -77,16 +77,16 @@ def ranking() -> Ranking:
             name=name,
             pretrained=name.split(" ")[0],
             weights="none" if "random" in name else "pretrained",
-            canary=canary,
+            baseline=baseline,
             scores={
-                key: None if canary and key in ("leep", "nce") else evidence - 0.3 * place for place, key in enumerate(names)
+                key: None if baseline and key in ("leep", "nce") else evidence - 0.3 * place for place, key in enumerate(names)
             },
             rank=rank,
             first_probability=first,
             estimate=around(value, 0.02),
             seconds=3.2 + rank,
         )
-        for name, canary, value, rank, first, evidence in rows
+        for name, baseline, value, rank, first, evidence in rows
     )
     sentence = (
         "efficientnet_lite1 and efficientnet_lite2 lead and cannot be told apart with 812 labels; both are tried, with lite0."
@@ -100,7 +100,7 @@ def ranking() -> Ranking:
     )
 
 
-def rung(
+def result(
     name: str, family: str, value: float | None, seconds: float, reason: str = "", status: str = "fitted"
 ) -> CandidateResult:
     judged = {} if value is None else {"accuracy": around(value, 0.019), "log_loss": around(1.9 * (1 - value), 0.04)}
@@ -122,17 +122,17 @@ def rung(
 
 
 def decision() -> Decision:
-    rungs = (
-        rung("majority class", "chance", 0.112, 0.002),
-        rung("ridge on pixels", "canary", 0.541, 0.3),
-        rung("ridge on efficientnet_lite0 (random initialization)", "canary", 0.418, 4.1),
-        rung("1-nearest neighbor on efficientnet_lite1", "transfer", 0.871, 0.4),
-        rung("ridge on penultimate of efficientnet_lite1", "transfer", 0.914, 0.5),
-        rung(CHOSEN, "transfer", 0.936, 1.2),
-        rung("lp_ft on efficientnet_lite1", "transfer", 0.941, 84.0),
-        rung(SCRATCH, "scratch", 0.748, 52.0),
-        rung("lp_ft on efficientnet_lite2", "transfer", None, 300, "needs 6 min 30 s and 1 min 40 s are left", "skipped"),
-        rung("logistic on efficientnet_lite0", "transfer", None, 2, "loss became nan at step 212 of 1000", "failed"),
+    results = (
+        result("majority class", "chance", 0.112, 0.002),
+        result("ridge on pixels", "baseline", 0.541, 0.3),
+        result("ridge on efficientnet_lite0 (random initialization)", "baseline", 0.418, 4.1),
+        result("1-nearest neighbor on efficientnet_lite1", "transfer", 0.871, 0.4),
+        result("ridge on penultimate of efficientnet_lite1", "transfer", 0.914, 0.5),
+        result(CHOSEN, "transfer", 0.936, 1.2),
+        result("lp_ft on efficientnet_lite1", "transfer", 0.941, 84.0),
+        result(SCRATCH, "scratch", 0.748, 52.0),
+        result("lp_ft on efficientnet_lite2", "transfer", None, 300, "needs 6 min 30 s and 1 min 40 s are left", "skipped"),
+        result("logistic on efficientnet_lite0", "transfer", None, 2, "loss became nan at step 212 of 1000", "failed"),
     )
     gain, curve_points = around(0.188, 0.031), ((203, 0.131, 0.014), (406, 0.094, 0.008), (812, 0.064, 0.0))
     comparisons = (
@@ -161,7 +161,7 @@ def decision() -> Decision:
         gain=gain,
         sentence=f"Transfer. {CHOSEN} (93.6%) against {SCRATCH} (74.8%), the best without transferred knowledge: +18.8 points "
         "[+15.7, +21.9] on 812 shared held-out images.",
-        rungs=rungs,
+        results=results,
         comparisons=comparisons,
         curve=LearningCurve(
             points=tuple(CurvePoint(num_rows=rows, error=error, spread=spread) for rows, error, spread in curve_points),
@@ -171,10 +171,10 @@ def decision() -> Decision:
             four_times=around(0.034, 0.012),
             sentence="Four times the labels (3,248) would bring the error from 6.4% to about 3.4% [2.2%, 4.6%].",
         ),
-        reasons=("Canary gap: the best transfer candidate is +39.5 points from the best one without knowledge.",),
+        reasons=("Baseline gap: the best transfer candidate is +39.5 points from the best one without knowledge.",),
         rejected=tuple(
             Rejected(candidate=one.name, reason=one.reason or "accuracy lower, log loss 0.172 against 0.122 of the chosen one")
-            for one in rungs
+            for one in results
             if one.name != CHOSEN
         ),
         budget_seconds=300,

@@ -20,7 +20,7 @@ EMPTY_SVG = {"line", "circle", "rect", "path"}
 SECTIONS = [
     "data",
     "ranking",
-    "ladder",
+    "trials",
     "curve",
     "results",
     "confusion",
@@ -241,11 +241,11 @@ def test_without_the_task_pictures_are_said_to_be_absent(make_run):
 def test_every_candidate_is_shown_with_its_reason(make_run):
     run, task = make_run()
     page = report_html(run, task)
-    for rung in run.decision.rungs:
-        assert rung.name in page
-        assert rung.reason in page
+    for result in run.decision.results:
+        assert result.name in page
+        assert result.reason in page
     assert page.count(">chosen<") == 1
-    assert page.count(">canary<") == 4
+    assert page.count(">baseline<") == 4
 
 
 def test_findings_keep_their_evidence(make_run):

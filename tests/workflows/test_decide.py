@@ -74,7 +74,7 @@ def test_target_labels_decide_about_a_source_and_joint_ridge_uses_it(tmp_path):
     assert run.sources is not None
     assert run.sources.used == ("source",), run.sources.sentence
     assert run.decision is not None
-    assert "joint_ridge" in {rung.method["kind"] for rung in run.decision.rungs}
+    assert "joint_ridge" in {result.method["kind"] for result in run.decision.results}
 
 
 def test_a_source_with_permuted_labels_is_left_out(tmp_path):
@@ -84,7 +84,7 @@ def test_a_source_with_permuted_labels_is_left_out(tmp_path):
     assert run.sources is not None
     assert run.sources.used == ()
     assert run.decision is not None
-    assert "joint_ridge" not in {rung.method["kind"] for rung in run.decision.rungs}
+    assert "joint_ridge" not in {result.method["kind"] for result in run.decision.results}
     assert task_of_plan(run.plan).fingerprint == run.task_summary.task_fingerprint
     alone = headstart_run(target, out=tmp_path / "alone")
     assert run.evaluation is not None

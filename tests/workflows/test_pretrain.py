@@ -551,7 +551,7 @@ def test_the_report_of_a_run_without_classes_says_nothing_of_accuracy_and_what_t
     assert "97 training images, no labels" in page
     for section in ("data", "lineage", "cost", "use", "environment"):
         assert page.count(f'id="{section}"') == 1
-    for section in ("ranking", "ladder", "curve", "results", "confusion", "calibration", "pictures", "rejected"):
+    for section in ("ranking", "trials", "curve", "results", "confusion", "calibration", "pictures", "rejected"):
         assert f'id="{section}"' not in page
         assert f'href="#{section}"' not in page
     assert f"headstart rank DATA --pretrained run:{headless.folder}" in page

@@ -173,7 +173,7 @@ def test_a_finished_run_is_read(vectors, tmp_path, monkeypatch):
 def from_scratch(monkeypatch):
     """Nothing to rank, a short recipe, and a checkpoint after every step."""
     only = RankedCandidate(
-        name="efficientnet_lite0", pretrained="efficientnet_lite0", weights="none", canary=False, scores={}, rank=1.0,
+        name="efficientnet_lite0", pretrained="efficientnet_lite0", weights="none", baseline=False, scores={}, rank=1.0,
         first_probability=1.0, estimate=Estimate(value=0.9, low=0.8, high=1.0), seconds=0.0,
     )  # fmt: skip
     ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)

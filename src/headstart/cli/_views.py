@@ -41,10 +41,10 @@ def findings_view(findings: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def ranking_view(ranking: dict[str, Any]) -> RenderableType:
-    """Candidates, best first; the shortlist is marked, canaries are dim."""
+    """Candidates, best first; the shortlist is marked, baselines are dim."""
     rows = []
     for place, row in enumerate(ranking["candidates"], start=1):
-        style = "dim" if row["canary"] else "bold" if row["name"] in ranking["chosen"] else ""
+        style = "dim" if row["baseline"] else "bold" if row["name"] in ranking["chosen"] else ""
         estimate = row["estimate"]
         first = f"{row['first_probability']:.0%}" if "first_probability" in row else ""
         cells = (place, row["name"], f"{estimate['value']:.3f}", interval(estimate), f"{row['rank']:.1f}", first)
@@ -76,23 +76,23 @@ def sources_view(sources: dict[str, Any]) -> RenderableType:
 
 
 def decision_view(decision: dict[str, Any]) -> RenderableType:
-    """Every rung that was judged, then what was left out and why."""
+    """Every result that was judged, then what was left out and why."""
     from rich.console import Group
 
     rows = []
-    for rung in decision["rungs"]:
-        style = "bold" if rung["name"] == decision["chosen"] else "" if rung["status"] == "fitted" else "dim"
-        accuracy, cost = rung["accuracy"], f"{rung['seconds']:.1f}"
-        shown = f"{accuracy['value']:.3f}" if accuracy else rung["status"]
-        rows.append([plain(cell, style) for cell in (rung["family"], rung["name"], shown, interval(accuracy), cost)])
-    rungs = table(
+    for result in decision["results"]:
+        style = "bold" if result["name"] == decision["chosen"] else "" if result["status"] == "fitted" else "dim"
+        accuracy, cost = result["accuracy"], f"{result['seconds']:.1f}"
+        shown = f"{accuracy['value']:.3f}" if accuracy else result["status"]
+        rows.append([plain(cell, style) for cell in (result["family"], result["name"], shown, interval(accuracy), cost)])
+    results = table(
         ("family", "candidate", "accuracy", "95 % interval", "seconds"),
         rows,
         right=("accuracy", "seconds"),
         title="Same folds for all",
     )
     reasons = facts(("-", plain(reason)) for reason in decision["reasons"])
-    return Group(rungs, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+    return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
 def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:

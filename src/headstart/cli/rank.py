@@ -16,7 +16,7 @@ def rank(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the models that could be transferred from, with spread and canaries, and judge the sources, if any."""
+    """Rank the models that could be transferred from, with spread and baselines, and judge the sources, if any."""
     from headstart.cli._printing import plain, print_json, show
     from headstart.cli._views import ranking_view, sources_view
     from headstart.data.reading import read_task

@@ -10,14 +10,14 @@ from headstart.planning.plan import Partner
 from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
-Family = Literal["chance", "canary", "transfer", "scratch"]
+Family = Literal["chance", "baseline", "transfer", "scratch"]
 
 
 class Candidate(Record):
     """What would be fitted.
 
     Attributes:
-        family: "transfer" and "scratch" are decided between; "canary" and "chance" carry no knowledge.
+        family: "transfer" and "scratch" are decided between; "baseline" and "chance" carry no knowledge.
         pretrained: Name of the card.
         weights: "pretrained", "none" or a file.
         input_pixels: Side of the input square.
@@ -83,8 +83,8 @@ class Candidate(Record):
         """What its fit depends on: everything but the family, which is only what the fit stands for."""
         return self.model_dump(mode="json", exclude={"family"})
 
-    def rung(self, **facts: Any) -> CandidateResult:
-        """The rung that says what became of the candidate."""
+    def result(self, **facts: Any) -> CandidateResult:
+        """The result that says what became of the candidate."""
         return CandidateResult(
             name=self.name,
             family=self.family,

@@ -36,7 +36,7 @@ def parts_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
     return [task.labeled, *(part for need, part in others.items() if part and need in needs)]
 
 
-def needs_pool(method: dict[str, Any]) -> bool:
+def needs_unlabeled(method: dict[str, Any]) -> bool:
     """Whether a method of that kind reads the unlabeled rows."""
     return "unlabeled" in METHODS.get(method["kind"]).needs
 
@@ -77,7 +77,7 @@ def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: 
     return steps.run("cost", inputs, Cost, make).seconds
 
 
-def seconds_of_judging(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int = 0) -> float:
+def seconds_of_cross_validation(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int = 0) -> float:
     """What judging a candidate on all folds costs.
 
     Args:

@@ -36,11 +36,11 @@ class FoldRecord(Record):
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """A candidate's rung with its out-of-fold predictions.
+    """A candidate's result with its out-of-fold predictions.
 
     Attributes:
         candidate: What was judged.
-        rung: How it did.
+        result: How it did.
         predictions: One row per held-out image; None unless fitted.
         temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
         parts: Its own calibrated predictions and those of its partners; none where it has no partners.
@@ -48,7 +48,7 @@ class CrossValidated:
     """
 
     candidate: Candidate
-    rung: CandidateResult
+    result: CandidateResult
     predictions: Predictions | None = None
     temperature: float | None = None
     parts: tuple[Predictions, ...] = ()
@@ -90,47 +90,47 @@ def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: 
         steps: Where finished folds lie.
 
     Returns:
-        The rung and the out-of-fold predictions. A fit that breaks down gives a rung that says so.
+        The result and the out-of-fold predictions. A fit that breaks down gives a result that says so.
     """
     if candidate.partners:
-        return _judged_together(task, candidate, backbone, folds, steps)
+        return _validated_ensemble(task, candidate, backbone, folds, steps)
     parts = []
     seconds = 0.0
     for index, fold in enumerate(folds):
-        record, predictions = _judged_fold(task, candidate, backbone, fold, index, steps)
+        record, predictions = _validated_fold(task, candidate, backbone, fold, index, steps)
         seconds += record.seconds
         if predictions is None:
-            return CrossValidated(candidate, candidate.rung(status="failed", reason=record.failure, seconds=seconds))
+            return CrossValidated(candidate, candidate.result(status="failed", reason=record.failure, seconds=seconds))
         parts.append(predictions)
     predictions = joined(parts)
     temperature = None
     if is_gradient(candidate):
         predictions, temperature = _calibrated(predictions)
-    return CrossValidated(candidate, _rung(candidate, predictions, len(folds), seconds), predictions, temperature)
+    return CrossValidated(candidate, _result(candidate, predictions, len(folds), seconds), predictions, temperature)
 
 
-def _judged_together(
+def _validated_ensemble(
     task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps
 ) -> CrossValidated:
     """The mean of the candidate's calibrated probabilities and its partners', weighted by how well it then predicts."""
-    judged = [cross_validate(task, candidate.alone, backbone, folds, steps)]
+    validated = [cross_validate(task, candidate.alone, backbone, folds, steps)]
     for partner in candidate.of_partners:
         own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, task.seed)
-        judged.append(cross_validate(task, partner, own, folds, steps))
-    seconds = sum(one.rung.seconds for one in judged)
-    failed = next((one.rung for one in judged if one.predictions is None), None)
+        validated.append(cross_validate(task, partner, own, folds, steps))
+    seconds = sum(one.result.seconds for one in validated)
+    failed = next((one.result for one in validated if one.predictions is None), None)
     if failed is not None:
         return CrossValidated(
-            candidate, candidate.rung(status="failed", reason=f"{failed.name}: {failed.reason}", seconds=seconds)
+            candidate, candidate.result(status="failed", reason=f"{failed.name}: {failed.reason}", seconds=seconds)
         )
-    parts = tuple(one.predictions for one in judged if one.predictions is not None)
+    parts = tuple(one.predictions for one in validated if one.predictions is not None)
     shares = fit_weights(np.stack([log_probs(part) for part in parts]), parts[0].labels)
     predictions = mean_of(parts, shares)
-    rung = _rung(candidate, predictions, len(folds), seconds)
-    return CrossValidated(candidate, rung, predictions, judged[0].temperature, parts, shares)
+    result = _result(candidate, predictions, len(folds), seconds)
+    return CrossValidated(candidate, result, predictions, validated[0].temperature, parts, shares)
 
 
-def _judged_fold(
+def _validated_fold(
     task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps
 ) -> tuple[FoldRecord, Predictions | None]:
     inputs = fold_inputs(task, candidate, backbone, index)
@@ -173,9 +173,9 @@ def _calibrated(predictions: Predictions) -> tuple[Predictions, float]:
     return replace(predictions, probs=softmax(scores / temperature, axis=1)), temperature
 
 
-def _rung(candidate: Candidate, predictions: Predictions, num_folds: int, seconds: float) -> CandidateResult:
+def _result(candidate: Candidate, predictions: Predictions, num_folds: int, seconds: float) -> CandidateResult:
     metrics = evaluation_of(predictions, "out of fold").metrics
-    return candidate.rung(
+    return candidate.result(
         accuracy=metrics["accuracy"],
         balanced_accuracy=metrics["balanced_accuracy"],
         log_loss=metrics["log_loss"],
@@ -196,4 +196,4 @@ def cross_validate_chance(task: Task, candidate: Candidate, folds: tuple[Fold, .
         names = tuple(held.images.name(row) for row in range(len(held)))
         parts.append(Predictions(names, task.classes, held.labels, probs, probs, held.groups))
     predictions = joined(parts)
-    return CrossValidated(candidate, _rung(candidate, predictions, len(folds), 0.0), predictions)
+    return CrossValidated(candidate, _result(candidate, predictions, len(folds), 0.0), predictions)

@@ -28,7 +28,7 @@ def candidate_of(plan: Plan) -> Candidate:
     """The candidate that a plan describes."""
     family: Family = "transfer"
     if plan.weights == "none":
-        family = "canary" if plan.pretrained == "pixels" else "scratch"
+        family = "baseline" if plan.pretrained == "pixels" else "scratch"
     return Candidate(
         family=family,
         pretrained=plan.pretrained,
@@ -75,8 +75,8 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     candidate = candidate_of(plan)
     backbone = backbone_of(plan)
     rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
-    judged = _fold_model(task, candidate.alone, backbone, steps) if plan.hold_out else None
-    model = fit_rows(task, rows, candidate, backbone, workspace) if judged is None else judged
+    validated = _fold_model(task, candidate.alone, backbone, steps) if plan.hold_out else None
+    model = fit_rows(task, rows, candidate, backbone, workspace) if validated is None else validated
     if plan.temperature is not None:
         model = replace(model, temperature=plan.temperature)
     partners = []
@@ -122,7 +122,7 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
     Raises:
         PlanError: A fold broke down.
     """
-    judged = cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
-    if judged.predictions is None:
-        raise PlanError(f"{judged.rung.name}: {judged.rung.reason}")
-    return judged.predictions
+    validated = cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
+    if validated.predictions is None:
+        raise PlanError(f"{validated.result.name}: {validated.result.reason}")
+    return validated.predictions

@@ -1,15 +1,20 @@
-"""Decision: every rung that was tried, how they compare, and the verdict."""
+"""Decision: every result that was tried, how they compare, and the verdict."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from headstart.core.estimate import Estimate
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 from headstart.planning.plan import Partner, Rejected
 from headstart.training.settings import Training
 
 Verdict = Literal["transfer", "scratch", "no difference"]
+
+
+def _baseline(values: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 called the family of baselines "canary"."""
+    return values | {"family": "baseline"} if values.get("family") == "canary" else values
 
 
 class CandidateResult(Record):
@@ -17,7 +22,7 @@ class CandidateResult(Record):
 
     Attributes:
         name: What a person calls it: "ridge on stages+pixels of efficientnet_lite0".
-        family: "chance" and "canary" carry no knowledge; "transfer" and "scratch" are what is decided between.
+        family: "chance" and "baseline" carry no knowledge; "transfer" and "scratch" are what is decided between.
         pretrained: Name of the card.
         weights: "pretrained", "none" or a file.
         input_pixels: Side of the input square.
@@ -36,8 +41,9 @@ class CandidateResult(Record):
         seconds: Cost as spent.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (_baseline,)
     name: str
-    family: Literal["chance", "canary", "transfer", "scratch"]
+    family: Literal["chance", "baseline", "transfer", "scratch"]
     pretrained: str
     weights: str
     input_pixels: int
@@ -57,10 +63,10 @@ class CandidateResult(Record):
 
 
 class Comparison(Record):
-    """Two rungs on the rows that both were judged on.
+    """Two results on the rows that both were judged on.
 
     Attributes:
-        better: Name of the first rung.
+        better: Name of the first result.
         worse: Name of the second.
         accuracy_gain: Accuracy of the first minus that of the second.
         log_loss_gain: Log loss of the second minus that of the first; positive speaks for the first.
@@ -111,23 +117,24 @@ class Decision(Record):
 
     Attributes:
         verdict: "transfer", "scratch" or "no difference".
-        chosen: Name of the rung to fit.
-        gain: Accuracy of the best transfer rung minus that of the best rung without knowledge.
+        chosen: Name of the result to fit.
+        gain: Accuracy of the best transfer result minus that of the best result without knowledge.
         sentence: The sentence to quote.
-        rungs: In the order tried.
+        results: In the order tried.
         comparisons: In the order made.
         curve: None when there are too few rows.
         reasons: Sentences with numbers.
         rejected: Everything else, each with its reason.
         budget_seconds: What the user gave.
-        spent_seconds: What the rungs took.
+        spent_seconds: What the results took.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("rungs", "results"),)
     verdict: Verdict
     chosen: str
     gain: Estimate
     sentence: str
-    rungs: tuple[CandidateResult, ...]
+    results: tuple[CandidateResult, ...]
     comparisons: tuple[Comparison, ...]
     curve: LearningCurve | None
     reasons: tuple[str, ...]

@@ -91,7 +91,7 @@ def method_settings(method: dict[str, Any]) -> str:
 def _decision_parts(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
         return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None}
-    fitted = [rung.accuracy for rung in decision.rungs if rung.accuracy is not None]
+    fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {
         "accuracy_axis": Axis.over(_ends(fitted), least=0.0, most=1.0),

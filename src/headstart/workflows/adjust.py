@@ -50,7 +50,7 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
     with stage("looking at the run"):
         spent = _seconds_of_judging(run, task, steps)
         evidence = _evidence_of(run, task, steps)
-    earlier = run.adjustment.num_judged if run.adjustment else 0
+    earlier = run.adjustment.num_tested if run.adjustment else 0
     adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier, spent_seconds=spent)
     if not adjustment.kept and evidence.model is None:
         raise TrainingError(f"{run.failure} {adjustment.sentence}")

@@ -71,11 +71,11 @@ class Request(Record):
             raise PlanError(
                 f"--weights {self.weights} needs exactly one --pretrained NAME: the architecture that the file is for."
             )
-        deciding.check_wishes(self.minutes, self.method, *split_settings(self.settings))
+        deciding.check_options(self.minutes, self.method, *split_settings(self.settings))
 
     def check_for(self, task: Task, cards: list[Pretrained]) -> None:
         """Refuse what these data cannot fulfil."""
-        deciding.check_wishes_for(task, self.method, self.options.settings, self.options.only)
+        deciding.check_options_for(task, self.method, self.options.settings, self.options.only)
         check_candidates(task, cards, self.weights)
 
 
@@ -202,7 +202,7 @@ def asks_for_adapting(task: Task) -> bool:
 def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> Plan:
     """The plan that adapts to the target; the adaptation is written unless the user named the method."""
     options, weights, minutes = request.options, request.weights, request.minutes
-    _check_wishes(options, minutes)
+    _check_options(options, minutes)
     name, recipe = ranking.chosen[0], options.recipe(task.seed)
     pixels = input_pixels_for(card_of(name), task)
     about = {
@@ -233,7 +233,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
 
 
-def _check_wishes(options: Options, minutes: float | None) -> None:
+def _check_options(options: Options, minutes: float | None) -> None:
     if options.only == "scratch":
         raise PlanError("--only scratch has no labels to learn from: the target has too few of its own. Leave it out.")
     if options.training and options.method is None and minutes is None:

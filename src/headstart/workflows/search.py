@@ -44,5 +44,5 @@ def search(
     past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
     fixed = [name if "." in name else f"method.{name}" for name in settings or {}]
     return searching.search(
-        task, default, Path(out), minutes=minutes, trials=trials, held=fixed, past=past, shared=shared_steps()
+        task, default, Path(out), minutes=minutes, trials=trials, fixed=fixed, past=past, shared=shared_steps()
     )

@@ -58,7 +58,7 @@ def test_vectors_that_tell_the_classes_apart_are_transferred(vectors, ranking, s
         False,
     )
     assert decision.chosen in decision.sentence
-    assert [rung.family for rung in decision.rungs] == ["chance", "transfer"]
+    assert [result.family for result in decision.results] == ["chance", "transfer"]
     assert decision.budget_seconds == 60
     assert decision.spent_seconds >= 2
     assert decision.curve is not None
@@ -87,14 +87,14 @@ def test_sealed_test_labels_do_not_matter(vectors, ranking):
 
 def test_a_method_alone_is_tried_with_its_settings(vectors, ranking):
     decision, plan = decide(vectors(), ranking(), minutes=1, method="knn", settings={"num_neighbors": 3})
-    assert [rung.method["kind"] for rung in decision.rungs[1:]] == ["knn"]
+    assert [result.method["kind"] for result in decision.results[1:]] == ["knn"]
     assert plan.method["kind"] == "knn"
     assert plan.method["num_neighbors"] == 3
 
 
 def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="scratch")
-    assert [rung.family for rung in decision.rungs] == ["chance", "canary", "scratch"]
+    assert [result.family for result in decision.results] == ["chance", "baseline", "scratch"]
     assert (decision.gain.low, decision.gain.high) == (-1, 1)
     assert decision.sentence.startswith("Only training without transferred knowledge was tried: ")
     assert plan.weights == "none"
@@ -102,19 +102,19 @@ def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
 
 def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, quick):
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
-    tuned = decision.rungs[-1]
+    tuned = decision.results[-1]
     assert (tuned.method["kind"], tuned.status) == ("residual", "skipped")
     assert tuned.reason.endswith(" errs on 0.0% only: no point left to win")
     assert decision.sentence.endswith(" Only transfer was tried in full.")
-    assert {one.candidate for one in decision.rejected} == {rung.name for rung in decision.rungs} - {decision.chosen}
+    assert {one.candidate for one in decision.rejected} == {result.name for result in decision.results} - {decision.chosen}
 
 
 def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
-    families = [rung.family for rung in decision.rungs]
-    assert families.count("canary") == 2
+    families = [result.family for result in decision.results]
+    assert families.count("baseline") == 2
     assert {"transfer", "scratch", "chance"} <= set(families)
-    assert {rung.num_rows for rung in decision.rungs if rung.status == "fitted"} == {43}
+    assert {result.num_rows for result in decision.results if result.status == "fitted"} == {43}
     assert decision.verdict != "transfer"
     assert plan.reasons == decision.reasons
 
@@ -177,9 +177,9 @@ def with_pool(task, num=40):
 def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
     task = with_pool(vectors(shift=1.2, num=300), 260)
     decision, plan = decide(task, ranking(), minutes=1, steps=steps)
-    kinds = [rung.method["kind"] for rung in decision.rungs if rung.family == "transfer"]
+    kinds = [result.method["kind"] for result in decision.results if result.family == "transfer"]
     assert kinds == ["ridge", "self_training", "label_mean"]
-    assert all(rung.status == "fitted" and rung.num_rows == 40 for rung in decision.rungs)
+    assert all(result.status == "fitted" and result.num_rows == 40 for result in decision.results)
     assert plan.method["kind"] in kinds
 
 
@@ -193,14 +193,14 @@ def test_unlabeled_rows_of_another_kind_are_not_learned_from(vectors, ranking, s
     )
     decision, plan = decide(replace(task, unlabeled=far), ranking(), minutes=1, steps=steps)
     assert plan.method["kind"] == "ridge"
-    skipped = {rung.method["kind"]: rung.reason for rung in decision.rungs if rung.status == "skipped"}
+    skipped = {result.method["kind"]: result.reason for result in decision.results if result.status == "skipped"}
     assert set(skipped) == {"label_mean", "self_training"}
     assert all(reason.startswith("The unlabeled images are of another kind") for reason in skipped.values())
 
 
 def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, ranking, steps):
     decision, _ = decide(vectors(), ranking(), minutes=1, steps=steps)
-    assert {rung.method["kind"] for rung in decision.rungs} == {"ridge"}
+    assert {result.method["kind"] for result in decision.results} == {"ridge"}
 
 
 def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ranking, steps, monkeypatch):
@@ -215,7 +215,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ran
         "No class has two labels, so that nothing can be held out and no comparison made: ridge on penultimate of embeddings "
         "is fitted, untested. Label one more image a class."
     ).replace("ridge on penultimate of embeddings", decision.chosen)
-    assert decision.rungs[0].accuracy is None
+    assert decision.results[0].accuracy is None
     with_pool = replace(bare, unlabeled=pool)
     for supported, kind in ((True, "self_training"), (False, "ridge")):
         kin = NeighborTest(share=0.0, expected=0.0, p_value=1.0)
@@ -237,8 +237,8 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
         pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
     )
     decision, _ = decide(few, ranking("efficientnet_lite0"), minutes=1, steps=steps)
-    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
-    assert [(rung.status, rung.reason) for rung in tuned] == [
+    tuned = [result for result in decision.results if result.method["kind"] == "residual"]
+    assert [(result.status, result.reason) for result in tuned] == [
         ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
     ]
 
@@ -246,8 +246,8 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
 def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
     monkeypatch.setattr(schedule, "HARD_ENOUGH", -1.0)
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=1, steps=steps)
-    tuned = [rung for rung in decision.rungs if rung.method["kind"] == "residual"]
-    assert [(rung.status, rung.reason) for rung in tuned] == [
+    tuned = [result for result in decision.results if result.method["kind"] == "residual"]
+    assert [(result.status, result.reason) for result in tuned] == [
         ("skipped", "with fewer than 100 labels held-out rows cannot tell whether it helps")
     ]
 
@@ -256,8 +256,8 @@ def test_looking_at_unlabeled_rows_is_off_the_budget_once(vectors, ranking, step
     task = with_pool(vectors(shift=1.2, num=300), 260)
     first, _ = decide(task, ranking(), minutes=1, steps=steps)
     looked = ClusterAssumptionStep.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
-    judged = sum(rung.seconds for rung in first.rungs)
+    validated = sum(result.seconds for result in first.results)
     assert looked.seconds > 0
-    assert first.spent_seconds == pytest.approx(2.0 + judged + looked.seconds)
+    assert first.spent_seconds == pytest.approx(2.0 + validated + looked.seconds)
     again, _ = decide(task, ranking(), minutes=1, steps=steps)
     assert again.spent_seconds == first.spent_seconds

@@ -7,7 +7,7 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.predictions import Predictions
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_in_turn, level_of_best
+from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best, level_of_nth
 from headstart.planning.deciding.verdict import Side, advantage, compared
 from headstart.planning.results import Comparison
 
@@ -25,9 +25,9 @@ def test_the_best_of_many_gets_an_equal_share_of_the_error():
 
 
 def test_a_row_of_changes_however_long_stays_below_five_in_a_hundred():
-    assert level_in_turn(1) == 0.025
-    assert level_in_turn(3) == pytest.approx(0.05 / 12)
-    total = sum(map(level_in_turn, range(1, 100_000)))
+    assert level_of_nth(1) == 0.025
+    assert level_of_nth(3) == pytest.approx(0.05 / 12)
+    total = sum(map(level_of_nth, range(1, 100_000)))
     assert 0.0499 < total < 0.05
 
 

@@ -13,23 +13,23 @@ from headstart.planning.results import Comparison
 
 
 def one(family: str) -> SimpleNamespace:
-    return SimpleNamespace(rung=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
+    return SimpleNamespace(result=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
 
 
 def gaining(points: float) -> SimpleNamespace:
     return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100))
 
 
-TRANSFER, CANARY, SCRATCH, CHANCE = one("transfer"), one("canary"), one("scratch"), one("chance")
+TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scratch"), one("chance")
 
 
 @pytest.mark.parametrize(
     ("verdict", "without", "points", "chosen"),
     [
-        ("transfer", CANARY, 5, TRANSFER),
-        ("scratch", CANARY, -5, CANARY),
+        ("transfer", BASELINE, 5, TRANSFER),
+        ("scratch", BASELINE, -5, BASELINE),
         ("scratch", SCRATCH, -5, SCRATCH),
-        ("no difference", CANARY, -3, TRANSFER),
+        ("no difference", BASELINE, -3, TRANSFER),
         ("no difference", SCRATCH, 0.5, SCRATCH),
         ("no difference", SCRATCH, 1.5, TRANSFER),
         ("no difference", CHANCE, -3, TRANSFER),
@@ -47,14 +47,14 @@ def test_a_gain_that_one_try_shows_is_not_enough_for_the_best_of_three(monkeypat
         better="a", worse="b", accuracy_gain=Estimate(value=0.03, low=0.0, high=0.06), num_rows=100, p_value=0.04,
         log_loss_gain=Estimate(value=0.18, low=0.18 - 0.196, high=0.18 + 0.196), significant=True,
     )  # fmt: skip
-    closed = SimpleNamespace(rung=SimpleNamespace(name="closed"), temperature=None)
+    closed = SimpleNamespace(result=SimpleNamespace(name="closed"), temperature=None)
     tried = [
-        SimpleNamespace(rung=SimpleNamespace(name=f"challenger {n}", family="transfer"), temperature=1.0) for n in range(num)
+        SimpleNamespace(result=SimpleNamespace(name=f"challenger {n}", family="transfer"), temperature=1.0) for n in range(num)
     ]
-    monkeypatch.setattr(selection, "best_closed", lambda judged, trusted: closed)
+    monkeypatch.setattr(selection, "best_closed", lambda validated, trusted: closed)
     monkeypatch.setattr(selection, "side_of", lambda one: one)
     met = []
-    monkeypatch.setattr(selection, "compared", lambda first, second, seed: met.append(second.rung.name) or gain)
+    monkeypatch.setattr(selection, "compared", lambda first, second, seed: met.append(second.result.name) or gain)
     best, made = best_transfer(tried, False, 0)
-    assert best.rung.name == chosen
+    assert best.result.name == chosen
     assert [one.significant for one in made] == [num == 1] * num

@@ -20,8 +20,8 @@ GAIN = estimate(0.051, 0.02)
 
 def compared(better: CrossValidated, worse: CrossValidated, significant: bool = True, num_rows: int = 1203) -> Comparison:
     return Comparison(
-        better=better.rung.name,
-        worse=worse.rung.name,
+        better=better.result.name,
+        worse=worse.result.name,
         accuracy_gain=GAIN,
         log_loss_gain=estimate(0.2, 0.05),
         p_value=0.00123,
@@ -32,9 +32,9 @@ def compared(better: CrossValidated, worse: CrossValidated, significant: bool = 
 
 @pytest.fixture
 def ranking():
-    def candidate(name, rank, canary=False):
+    def candidate(name, rank, baseline=False):
         values = {"pretrained": name, "weights": "pretrained", "scores": {}, "first_probability": 0.0, "seconds": 1.0}
-        return RankedCandidate(name=name, canary=canary, rank=rank, estimate=estimate(0.625, 0.1), **values)
+        return RankedCandidate(name=name, baseline=baseline, rank=rank, estimate=estimate(0.625, 0.1), **values)
 
     return Ranking(
         candidates=(candidate("net", 1.0), candidate("far", 2.5), candidate("pixels", 4.0, True)),
@@ -46,13 +46,13 @@ def ranking():
 
 
 @pytest.fixture
-def net(make_judged, make_candidate):
-    return make_judged(make_candidate(), 0.9, 0.3)
+def net(make_validated, make_candidate):
+    return make_validated(make_candidate(), 0.9, 0.3)
 
 
 @pytest.fixture
-def pixels(make_judged, make_candidate):
-    return make_judged(make_candidate("canary", "pixels"), 0.85, 0.52)
+def pixels(make_validated, make_candidate):
+    return make_validated(make_candidate("baseline", "pixels"), 0.85, 0.52)
 
 
 def test_points_carry_their_sign():
@@ -80,8 +80,8 @@ def test_each_verdict_has_its_sentence(net, pixels, verdict, only, sentence):
     assert sentence_for(verdict, net, pixels, pixels, GAIN, made, only) == sentence
 
 
-def test_the_shared_images_are_those_of_the_pair_and_not_of_another_comparison(net, pixels, make_judged, make_candidate):
-    tuned = make_judged(make_candidate(method={"kind": "lp_ft"}), 0.92, 0.25)
+def test_the_shared_images_are_those_of_the_pair_and_not_of_another_comparison(net, pixels, make_validated, make_candidate):
+    tuned = make_validated(make_candidate(method={"kind": "lp_ft"}), 0.92, 0.25)
     made = [compared(tuned, net, num_rows=600), compared(tuned, pixels, num_rows=307)]
     for order in (made, made[::-1]):
         assert "on 307 shared held-out images" in sentence_for("transfer", tuned, pixels, tuned, GAIN, order, None)
@@ -96,7 +96,7 @@ def test_without_a_transfer_side_the_sentence_says_why(pixels, only, begin):
     assert sentence == f"{begin}: ridge on raw pixels reaches 85.0% out of fold."
 
 
-def test_reasons_name_the_choice_every_comparison_the_canary_the_ranking_and_the_curve(net, pixels, ranking):
+def test_reasons_name_the_choice_every_comparison_the_baseline_the_ranking_and_the_curve(net, pixels, ranking):
     curve = LearningCurve(points=(), asymptote=0, slope=1, now=GAIN, four_times=GAIN, sentence="More labels help.")
     made = [compared(net, pixels), compared(pixels, net, significant=False)]
     name = "ridge on stages of net at 96 pixels"
@@ -105,20 +105,20 @@ def test_reasons_name_the_choice_every_comparison_the_canary_the_ranking_and_the
         f"{name}: accuracy 90.0% [88.0%, 92.0%] out of fold on 1,500 images.",
         f"{name} against ridge on raw pixels: {numbers}, beyond noise (McNemar p = 0.0012, 1,203 images).",
         f"ridge on raw pixels against {name}: {numbers}, within noise (McNemar p = 0.0012, 1,203 images).",
-        "Canary gap: the best transfer candidate is +5.0 points from the best one without knowledge.",
+        "Baseline gap: the best transfer candidate is +5.0 points from the best one without knowledge.",
         "The ranking, of frozen features alone: net ranks first.",
         "More labels help.",
     )
 
 
-def test_reasons_without_a_canary_or_a_curve_leave_them_out(net, ranking):
+def test_reasons_without_a_baseline_or_a_curve_leave_them_out(net, ranking):
     assert len(reasons_for([net], net, [], None, ranking)) == 2
 
 
-def test_everything_that_was_not_chosen_has_its_reason(net, pixels, ranking, make_candidate, make_judged):
+def test_everything_that_was_not_chosen_has_its_reason(net, pixels, ranking, make_candidate, make_validated):
     skipped = make_candidate(method={"kind": "lp_ft"})
-    late = CrossValidated(skipped, skipped.rung(status="skipped", reason="one fit would take about 99 s"))
-    close = make_judged(make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"}), 0.91, 0.29)
+    late = CrossValidated(skipped, skipped.result(status="skipped", reason="one fit would take about 99 s"))
+    close = make_validated(make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"}), 0.91, 0.29)
     made = [compared(net, pixels), compared(close, net, significant=False)]
     rejected = rejected_from([pixels, net, late, close], ranking, net, made)
     against = "against 90.0% and 0.300 of ridge on stages of net at 96 pixels"

@@ -59,9 +59,9 @@ def make_evidence(vectors, steps, tmp_path):
     def make(plan: Plan | None = None, shift: float = 0.7) -> FitEvidence:
         task, plan = vectors(shift, 97), plan or plan_of()
         backbone = load_backbone("embeddings", "none", 1)
-        judged = judging.cross_validate(task, candidate_of(plan), backbone, task.folds, steps)
-        model = judging.fit_rows(task, np.arange(97), judged.candidate, backbone, None)
-        return gathered(task, plan, backbone, judged, model, tmp_path)
+        validated = judging.cross_validate(task, candidate_of(plan), backbone, task.folds, steps)
+        model = judging.fit_rows(task, np.arange(97), validated.candidate, backbone, None)
+        return gathered(task, plan, backbone, validated, model, tmp_path)
 
     return make
 
@@ -133,7 +133,7 @@ def test_each_further_change_is_held_to_a_stricter_level(make_evidence, steps, w
     with_rules(a=proposing(GOOD), b=proposing(85), c=proposing(80))
     made = adjust(make_evidence(), steps, minutes=3.0, earlier=2)
     assert asked == pytest.approx([0.05 / 12, 0.05 / 20, 0.05 / 30])
-    assert made.num_judged == 5
+    assert made.num_tested == 5
 
 
 def test_a_fold_that_breaks_down_fails_the_proposal(make_evidence, steps, with_rules, monkeypatch):
@@ -150,19 +150,23 @@ def test_a_fold_that_breaks_down_fails_the_proposal(make_evidence, steps, with_r
 
 def test_a_plan_that_broke_down_is_compared_with_the_class_shares(make_evidence, steps, with_rules):
     evidence = make_evidence()
-    broken = CrossValidated(evidence.judged.candidate, evidence.judged.candidate.rung(status="failed", reason="nan"))
+    broken = CrossValidated(
+        evidence.cross_validated.candidate, evidence.cross_validated.candidate.result(status="failed", reason="nan")
+    )
     with_rules(a=proposing(GOOD))
-    (trial,) = adjust(replace(evidence, judged=broken, model=None, fitted=None), steps).trials
+    (trial,) = adjust(replace(evidence, cross_validated=broken, model=None, fitted=None), steps).trials
     task, backbone = evidence.task, evidence.backbone
-    chance = judging.cross_validate_chance(task, evidence.judged.candidate, task.folds).rung.log_loss.value
-    loss = judging.cross_validate(task, candidate_of(plan_of(GOOD)), backbone, task.folds, steps).rung.log_loss.value
+    chance = judging.cross_validate_chance(task, evidence.cross_validated.candidate, task.folds).result.log_loss.value
+    loss = judging.cross_validate(task, candidate_of(plan_of(GOOD)), backbone, task.folds, steps).result.log_loss.value
     assert trial.outcome == "kept"
     assert trial.comparison.log_loss_gain.value == pytest.approx(chance - loss)
 
 
 def test_what_would_outlast_the_budget_is_not_tried_and_the_rest_is(make_evidence, steps, with_rules, monkeypatch):
     prices = {GOOD: 30.0, 85: 0.1}
-    monkeypatch.setattr(adjusting, "seconds_of_judging", lambda candidate, *_, **__: prices[candidate.method["num_neighbors"]])
+    monkeypatch.setattr(
+        adjusting, "seconds_of_cross_validation", lambda candidate, *_, **__: prices[candidate.method["num_neighbors"]]
+    )
     with_rules(a=proposing(GOOD, 0.9), b=proposing(85, 0.1))
     dear, cheap = adjust(make_evidence(), steps, minutes=0.25).trials
     assert (dear.outcome, cheap.outcome) == ("too costly", "no better")
@@ -175,7 +179,7 @@ def test_a_proposal_that_breaks_down_while_its_price_is_measured_fails(make_evid
             raise TrainingError("CutMix takes pictures.")
         return 0.0
 
-    monkeypatch.setattr(adjusting, "seconds_of_judging", priced)
+    monkeypatch.setattr(adjusting, "seconds_of_cross_validation", priced)
     with_rules(a=proposing(33, 0.9), b=proposing(85, 0.1))
     broken, other = adjust(make_evidence(), steps, minutes=3.0).trials
     assert (broken.outcome, broken.sentence, broken.comparison) == ("failed", "CutMix takes pictures.", None)
@@ -186,7 +190,7 @@ def test_a_proposal_that_breaks_down_while_its_price_is_measured_fails(make_evid
     ("changes", "price"), [({"mean": (0.5, 0.5, 0.5)}, 40.0), ({"std": (0.5, 0.5, 0.5)}, 40.0), ({"temperature": 2.0}, 0.0)]
 )
 def test_what_must_be_judged_anew_has_a_price(make_evidence, steps, with_rules, monkeypatch, changes, price):
-    monkeypatch.setattr(adjusting, "seconds_of_judging", lambda *_, **__: 40.0)
+    monkeypatch.setattr(adjusting, "seconds_of_cross_validation", lambda *_, **__: 40.0)
     evidence = make_evidence()
     with_rules(a=lambda evidence: iter([Proposal(evidence.plan.model_copy(update=changes), "change it.", 0.5)]))
     (trial,) = adjust(evidence, steps, minutes=0.1).trials
@@ -194,7 +198,7 @@ def test_what_must_be_judged_anew_has_a_price(make_evidence, steps, with_rules, 
 
 
 def test_what_judging_the_plan_itself_took_is_part_of_the_minutes(make_evidence, steps, with_rules, monkeypatch):
-    monkeypatch.setattr(adjusting, "seconds_of_judging", lambda *_, **__: 9.0 / adjusting.MARGIN)
+    monkeypatch.setattr(adjusting, "seconds_of_cross_validation", lambda *_, **__: 9.0 / adjusting.MARGIN)
     with_rules(a=proposing(85))
     evidence = make_evidence()
     for spent, left in ((52.0, 8), (70.0, 0)):
@@ -233,7 +237,7 @@ def test_where_a_proposal_breaks_down_the_next_one_is_tried(make_evidence, steps
     with_rules(a=proposing(33, 0.9), b=proposing(GOOD, 0.5), c=proposing(12, 0.1))
     made = adjust(evidence, steps)
     assert [(trial.rule, trial.outcome) for trial in made.trials] == [("a", "failed"), ("b", "kept")]
-    assert made.num_judged == 1
+    assert made.num_tested == 1
 
 
 def test_rules_see_what_is_left_of_the_budget(make_evidence, steps, with_rules):

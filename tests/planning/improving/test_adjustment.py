@@ -57,7 +57,7 @@ def test_the_outcome_is_one_sentence(trials, sentence):
 
 
 def test_changes_judged_so_far_include_those_before_the_run():
-    assert adjustment(trial("kept", comparison=GAIN), trial("failed"), trial("too costly"), earlier=4).num_judged == 5
+    assert adjustment(trial("kept", comparison=GAIN), trial("failed"), trial("too costly"), earlier=4).num_tested == 5
 
 
 def test_a_comparison_is_told_with_its_intervals():

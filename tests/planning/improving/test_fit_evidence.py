@@ -25,9 +25,9 @@ PLAN = Plan(
 @pytest.fixture
 def evidence(pictures, tmp_path) -> FitEvidence:
     backbone = load_backbone("pixels", "none", 8)
-    judged = cross_validate(pictures, candidate_of(PLAN), backbone, pictures.folds, Steps(tmp_path / "steps"))
-    model = fit_rows(pictures, np.arange(43), judged.candidate, backbone, None)
-    return gathered(pictures, PLAN, backbone, judged, model, tmp_path, left_seconds=5.0)
+    validated = cross_validate(pictures, candidate_of(PLAN), backbone, pictures.folds, Steps(tmp_path / "steps"))
+    model = fit_rows(pictures, np.arange(43), validated.candidate, backbone, None)
+    return gathered(pictures, PLAN, backbone, validated, model, tmp_path, left_seconds=5.0)
 
 
 def test_it_holds_the_errors_on_rows_that_were_fitted_and_on_those_that_were_not(evidence):
@@ -48,12 +48,17 @@ def test_recalls_are_counted_by_class(evidence):
 
 def test_a_class_without_held_out_rows_has_no_recall(evidence):
     held = evidence.held.take(evidence.held.labels != 1)
-    recalls = replace(evidence, judged=replace(evidence.judged, predictions=held)).recalls
+    recalls = replace(evidence, cross_validated=replace(evidence.cross_validated, predictions=held)).recalls
     assert np.isnan(recalls).tolist() == [False, True, False]
 
 
 def test_where_a_fit_broke_down_everything_counts_as_wrong(evidence):
-    broken = replace(evidence, judged=CrossValidated(evidence.judged.candidate, evidence.judged.rung), model=None, fitted=None)
+    broken = replace(
+        evidence,
+        cross_validated=CrossValidated(evidence.cross_validated.candidate, evidence.cross_validated.result),
+        model=None,
+        fitted=None,
+    )
     assert (broken.held_error, broken.fitted_error) == (1.0, 1.0)
     assert np.isnan(broken.recalls).all()
     assert broken.deployed is None
@@ -64,8 +69,8 @@ def test_deployed_probabilities_are_at_the_temperature_of_the_plan(evidence, tem
     raw = softmax(np.random.default_rng(1).normal(size=(5, 3)), axis=1)
     rows = np.arange(5)
     held = Predictions(tuple("abcde"), evidence.task.classes, rows % 3, np.full((5, 3), 1 / 3), raw, rows)
-    judged = CrossValidated(evidence.judged.candidate, evidence.judged.rung, held, temperature=1.7)
-    seen = replace(evidence, judged=judged, plan=PLAN.model_copy(update={"temperature": temperature}))
+    validated = CrossValidated(evidence.cross_validated.candidate, evidence.cross_validated.result, held, temperature=1.7)
+    seen = replace(evidence, cross_validated=validated, plan=PLAN.model_copy(update={"temperature": temperature}))
     powers = raw ** (1 / (temperature or 1.0))
     np.testing.assert_allclose(seen.deployed.probs, powers / powers.sum(axis=1, keepdims=True), rtol=1e-9)
 
@@ -90,7 +95,7 @@ def test_of_many_fitted_rows_some_are_looked_at(vectors, tmp_path):
     backbone = load_backbone("embeddings", "none", 1)
     candidate = candidate_of(plan)
     model = fit_rows(task, np.arange(1500), candidate, backbone, None)
-    seen = gathered(task, plan, backbone, CrossValidated(candidate, candidate.rung()), model, tmp_path)
+    seen = gathered(task, plan, backbone, CrossValidated(candidate, candidate.result()), model, tmp_path)
     assert len(seen.fitted) == MOST_FITTED
     assert len(set(seen.fitted.names)) == MOST_FITTED
 
@@ -98,5 +103,5 @@ def test_of_many_fitted_rows_some_are_looked_at(vectors, tmp_path):
 def test_the_course_is_read_from_the_fit_s_folder(evidence, tmp_path):
     line = {"step": 3, "attempt": 0, "lr": 0.1, "seconds": 1.0, "losses": {"cross_entropy": 0.4}}
     (tmp_path / "history.jsonl").write_text(json.dumps(line) + "\n")
-    seen = gathered(evidence.task, PLAN, evidence.backbone, evidence.judged, None, tmp_path)
+    seen = gathered(evidence.task, PLAN, evidence.backbone, evidence.cross_validated, None, tmp_path)
     assert (seen.course.steps, seen.fitted, seen.model) == (3, None, None)

@@ -179,7 +179,7 @@ def test_what_earlier_runs_chose_is_kept_with_the_study(task, tmp_path):
 
 def test_a_trial_that_would_outlast_the_budget_is_not_begun(task, tmp_path, monkeypatch):
     prices = iter([0.0, 0.0, *[100.0] * 20])
-    monkeypatch.setattr(search, "seconds_of_judging", lambda *_: next(prices))
+    monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: next(prices))
     drawn = iter(range(GOOD, 90))
     monkeypatch.setattr(search, "suggest", lambda *_: {"method.num_neighbors": next(drawn)})
     found = search.search(task, plan_of(), tmp_path, minutes=1.0)
@@ -190,7 +190,7 @@ def test_a_trial_that_would_outlast_the_budget_is_not_begun(task, tmp_path, monk
 
 
 def test_a_default_too_costly_for_the_budget_is_told(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(search, "seconds_of_judging", lambda *_: 100.0)
+    monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: 100.0)
     text = refused(PlanError, lambda: search.search(task, plan_of(), tmp_path, minutes=0.5))
     assert text == (
         f"The default cannot be compared with anything: judging it would take {100 * search.MARGIN:.0f} s, and 30 s are left. "
@@ -202,7 +202,7 @@ def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_
     monkeypatch.setattr(search, "suggest", lambda _, trials, *__: {"method.num_neighbors": drawn[len(trials)]})
     dear = 85
     monkeypatch.setattr(
-        search, "seconds_of_judging", lambda candidate, *_: 100.0 if candidate.method["num_neighbors"] == dear else 0.0
+        search, "seconds_of_cross_validation", lambda candidate, *_: 100.0 if candidate.method["num_neighbors"] == dear else 0.0
     )
     drawn = {1: dear, 2: GOOD}
     first = search.search(task, plan_of(), tmp_path, minutes=1.0, trials=3)
@@ -219,9 +219,9 @@ def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_
 
 def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monkeypatch):
     real = cross_validation.cross_validate
-    dear = lambda *rest: replace((made := real(*rest)), rung=made.rung.model_copy(update={"seconds": 25.0}))  # noqa: E731
+    dear = lambda *rest: replace((made := real(*rest)), result=made.result.model_copy(update={"seconds": 25.0}))  # noqa: E731
     monkeypatch.setattr(search, "cross_validate", dear)
-    monkeypatch.setattr(search, "seconds_of_judging", lambda *_: 0.0)
+    monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: 0.0)
     assert len(search.search(task, plan_of(), tmp_path, minutes=1.0).trials) == 3
 
 
@@ -252,7 +252,7 @@ def test_what_breaks_down_while_its_price_is_measured_fails_and_the_search_goes_
             raise TrainingError("CutMix takes pictures.")
         return 0.0
 
-    monkeypatch.setattr(search, "seconds_of_judging", priced)
+    monkeypatch.setattr(search, "seconds_of_cross_validation", priced)
     drawn = iter([GOOD, 8])
     monkeypatch.setattr(search, "suggest", lambda *_: {"method.num_neighbors": next(drawn)})
     found = search.search(task, plan_of(), tmp_path, minutes=1.0, trials=3)
@@ -331,8 +331,8 @@ def test_a_method_without_settings_and_one_that_lacks_something_are_refused_at_o
     assert refused(PlanError, lambda: search.search(task, nothing, tmp_path)) == (
         "nearest_mean has no setting to search. `headstart methods` lists methods that have."
     )
-    assert refused(PlanError, lambda: search.search(task, plan_of(), tmp_path, held=("method.num_neighbors",))) == (
-        "knn: what could be searched is held at method.num_neighbors. Leave one of them out."
+    assert refused(PlanError, lambda: search.search(task, plan_of(), tmp_path, fixed=("method.num_neighbors",))) == (
+        "knn: what could be searched is fixed at method.num_neighbors. Leave one of them out."
     )
     with pytest.raises(Exception, match="pictures"):
         search.search(task, plan_of(method={"kind": "lp_ft"}), tmp_path)

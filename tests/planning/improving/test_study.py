@@ -45,8 +45,8 @@ def test_the_values_of_the_plan_are_part_of_the_space():
 
 
 def test_what_is_held_is_not_searched():
-    assert "training.lr" not in space_of(plan_of("lp_ft"), held=["training.lr"])
-    assert set(space_of(plan_of(), held=["method.blocks"])) == {"method.num_neighbors"}
+    assert "training.lr" not in space_of(plan_of("lp_ft"), fixed=["training.lr"])
+    assert set(space_of(plan_of(), fixed=["method.blocks"])) == {"method.num_neighbors"}
 
 
 def test_settings_go_into_a_plan_and_come_out_again():

@@ -1,4 +1,4 @@
-"""Rank: rows looked at, candidates and canaries, restarts, and feature vectors."""
+"""Rank: rows looked at, candidates and baselines, restarts, and feature vectors."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -59,12 +59,12 @@ def loads(monkeypatch):
     return asked
 
 
-def test_the_stronger_model_leads_and_canaries_run_along(task, loads):
+def test_the_stronger_model_leads_and_baselines_run_along(task, loads):
     ranking = rank(task, [card("weak", 0.8), card("strong", 0.7)])
     assert ranking.candidates[0].name == "strong"
     by_name = {one.name: one for one in ranking.candidates}
     assert set(by_name) == {"strong", "weak", "strong (random initialization)", "pixels"}
-    assert [by_name[name].canary for name in ("strong", "weak", "strong (random initialization)", "pixels")] == [
+    assert [by_name[name].baseline for name in ("strong", "weak", "strong (random initialization)", "pixels")] == [
         False,
         False,
         True,
@@ -125,7 +125,7 @@ def test_input_side_can_be_chosen(task, loads, monkeypatch):
     assert set(sides) == {77}
 
 
-def test_feature_vectors_have_one_candidate_and_no_canary():
+def test_feature_vectors_have_one_candidate_and_no_baseline():
     labels = np.arange(50) % 2
     features = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
     features[:, 0] += 4 * labels

@@ -1,4 +1,4 @@
-"""Combine: ranks, ties, canaries, and saying that nothing can be told apart."""
+"""Combine: ranks, ties, baselines, and saying that nothing can be told apart."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_two_models_of_equal_worth_have_a_false_winner_in_few_repetitions():
     assert winners <= 5
 
 
-def test_a_canary_in_the_set_is_no_evidence():
+def test_a_baseline_in_the_set_is_no_evidence():
     one = made(-0.1, 0.9, -0.3)
     verdict = aggregate({"x": one, "pixels": one}, half_samples(LABELS, 0), 0.5, CANARIES)
     assert not verdict.distinguishable
@@ -86,7 +86,7 @@ def test_a_canary_in_the_set_is_no_evidence():
     )
 
 
-def test_a_leading_canary_leaves_the_best_candidate_and_the_best_by_prior():
+def test_a_leading_baseline_leaves_the_best_candidate_and_the_best_by_prior():
     evidence = {"x": made(-0.5, 0.6, -0.5), "y": made(-0.6, 0.55, -0.6), "pixels": made(-0.1, 0.9, -0.1)}
     verdict = aggregate(evidence, half_samples(LABELS, 0), 0.5, CANARIES, "y")
     assert not verdict.distinguishable

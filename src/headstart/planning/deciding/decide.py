@@ -1,4 +1,4 @@
-"""decide: climb the ladder, compare on shared rows, and say what to do, with the evidence."""
+"""decide: climb the trials, compare on shared rows, and say what to do, with the evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headstart.planning.budget import default_minutes
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
-from headstart.planning.deciding.schedule import Options, default_candidate, run_schedule, trusts_pool
+from headstart.planning.deciding.schedule import Options, default_candidate, run_schedule, trusts_unlabeled
 from headstart.planning.deciding.selection import best_closed, best_transfer, best_without, chosen_of, side_of
 from headstart.planning.deciding.trials import Only, Trials
 from headstart.planning.deciding.verdict import verdict_of
@@ -51,7 +51,7 @@ def decide(
         task: What is to be learned.
         ranking: The candidates to transfer from, as `rank` gives them.
         minutes: Budget for everything, ranking included; None for `default_minutes`.
-        method: The only method to try for transfer; None tries the ladder.
+        method: The only method to try for transfer; None tries the trials.
         settings: Hyper-parameters of that method.
         training: Fields of `Training` to set for gradient methods.
         weights: A file of weights for the one candidate ranked, or "pretrained".
@@ -68,8 +68,8 @@ def decide(
         PlanError: The method or a setting does not exist, or nothing could be fitted within the budget.
         MissingExtraError: The method needs a package that is not installed.
     """
-    check_wishes(minutes, method, settings or {}, training or {})
-    check_wishes_for(task, method, settings or {}, only)
+    check_options(minutes, method, settings or {}, training or {})
+    check_options_for(task, method, settings or {}, only)
     if steps is None:
         with tempfile.TemporaryDirectory() as folder:
             kept = Steps(Path(folder))
@@ -78,21 +78,21 @@ def decide(
                 per_class=per_class, source_weights=source_weights, steps=kept,
             )  # fmt: skip
     spent = sum(candidate.seconds for candidate in ranking.candidates)
-    budget = 60 * (default_minutes(task, wished=bool(method or only)) if minutes is None else minutes)
-    ladder = Trials(task, steps, budget, spent, weights, only, source_weights=source_weights or {})
-    wishes = Options(method, settings or {}, training or {}, only)
+    budget = 60 * (default_minutes(task, restricted=bool(method or only)) if minutes is None else minutes)
+    trials = Trials(task, steps, budget, spent, weights, only, source_weights=source_weights or {})
+    options = Options(method, settings or {}, training or {}, only)
     if not task.folds:
-        return _by_default(ladder, ranking, wishes, per_class)
-    run_schedule(ladder, ranking, wishes)
-    return _concluded(ladder, ranking, only, per_class)
+        return _by_default(trials, ranking, options, per_class)
+    run_schedule(trials, ranking, options)
+    return _concluded(trials, ranking, only, per_class)
 
 
-def check_wishes(minutes: float | None, method: str | None, settings: dict[str, Any], training: dict[str, Any]) -> None:
-    """Refuse wishes that no decision can fulfil, before anything is spent on them.
+def check_options(minutes: float | None, method: str | None, settings: dict[str, Any], training: dict[str, Any]) -> None:
+    """Refuse options that no decision can fulfil, before anything is spent on them.
 
     Args:
         minutes: Budget; None for the usual one.
-        method: The only method to try; None tries the ladder.
+        method: The only method to try; None tries the trials.
         settings: Hyper-parameters of that method.
         training: Fields of `Training`.
 
@@ -108,12 +108,12 @@ def check_wishes(minutes: float | None, method: str | None, settings: dict[str, 
     Training.from_dict(training, "--set training")
 
 
-def check_wishes_for(task: Task, method: str | None, settings: dict[str, Any], only: Only | None) -> None:
-    """Refuse wishes that come to nothing on this task, before anything is spent on them.
+def check_options_for(task: Task, method: str | None, settings: dict[str, Any], only: Only | None) -> None:
+    """Refuse options that come to nothing on this task, before anything is spent on them.
 
     Args:
         task: What is to be learned.
-        method: The only method to try; None tries the ladder.
+        method: The only method to try; None tries the trials.
         settings: Hyper-parameters of that method.
         only: The one side that is tried; None tries both.
 
@@ -129,14 +129,14 @@ def check_wishes_for(task: Task, method: str | None, settings: dict[str, Any], o
         check_needs(method_from({"kind": method, **settings}, "--set"), task)
 
 
-def _concluded(ladder: Trials, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:
-    task = ladder.task
-    transfer, comparisons = best_transfer(ladder.judged, trusts_pool(ladder), task.seed)
-    chance = ladder.judged[0]
-    without = best_without(ladder.judged) or chance
+def _concluded(trials: Trials, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:
+    task = trials.task
+    transfer, comparisons = best_transfer(trials.validated, trusts_unlabeled(trials), task.seed)
+    chance = trials.validated[0]
+    without = best_without(trials.validated) or chance
     if transfer is None and without is chance:
-        why = " ".join(f"{one.rung.name}: {one.rung.reason}." for one in ladder.judged if one.rung.reason)
-        raise PlanError(f"Nothing could be fitted within {ladder.budget_seconds / 60:g} minutes. {why}")
+        why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
+        raise PlanError(f"Nothing could be fitted within {trials.budget_seconds / 60:g} minutes. {why}")
     if transfer is None:
         verdict: Any = "scratch"
         chosen, gain = without, Estimate(value=0.0, low=-1.0, high=1.0)
@@ -145,47 +145,47 @@ def _concluded(ladder: Trials, ranking: Ranking, only: Only | None, per_class: i
         comparisons += made
         gain = made[0].accuracy_gain
         chosen = transfer if only == "transfer" else chosen_of(verdict, transfer, without, made[0], chance)
-    curve = _curve(ladder, transfer)
+    curve = _curve(trials, transfer)
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
-    reasons = (*reasons_for(ladder.judged, chosen, comparisons, curve, ranking), *ladder.notes)
-    rejected = rejected_from(ladder.judged, ranking, chosen, comparisons)
+    reasons = (*reasons_for(trials.validated, chosen, comparisons, curve, ranking), *trials.notes)
+    rejected = rejected_from(trials.validated, ranking, chosen, comparisons)
     decision = Decision(
         verdict=verdict,
-        chosen=chosen.rung.name,
+        chosen=chosen.result.name,
         gain=gain,
         sentence=sentence,
-        rungs=tuple(one.rung for one in ladder.judged),
+        results=tuple(one.result for one in trials.validated),
         comparisons=tuple(comparisons),
         curve=curve,
         reasons=reasons,
         rejected=rejected,
-        budget_seconds=ladder.budget_seconds,
-        spent_seconds=ladder.spent_seconds,
+        budget_seconds=trials.budget_seconds,
+        spent_seconds=trials.spent_seconds,
     )
-    return decision, _plan(ladder, chosen, decision, per_class)
+    return decision, _plan(trials, chosen, decision, per_class)
 
 
-def _by_default(ladder: Trials, ranking: Ranking, wishes: Options, per_class: int | None) -> tuple[Decision, Plan]:
+def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: int | None) -> tuple[Decision, Plan]:
     """Where nothing can be held out."""
-    judged = default_candidate(ladder, ranking, wishes)
+    validated = default_candidate(trials, ranking, options)
     sentence = (
-        f"No class has two labels, so that nothing can be held out and no comparison made: {judged.rung.name} is fitted, "
+        f"No class has two labels, so that nothing can be held out and no comparison made: {validated.result.name} is fitted, "
         "untested. Label one more image a class."
     )
     decision = Decision(
         verdict="no difference",
-        chosen=judged.rung.name,
+        chosen=validated.result.name,
         gain=Estimate(value=0.0, low=-1.0, high=1.0),
         sentence=sentence,
-        rungs=tuple(one.rung for one in ladder.judged),
+        results=tuple(one.result for one in trials.validated),
         comparisons=(),
         curve=None,
-        reasons=(sentence, ranking.sentence, *ladder.notes),
-        rejected=rejected_from(ladder.judged, ranking, judged, ()),
-        budget_seconds=ladder.budget_seconds,
-        spent_seconds=ladder.spent_seconds,
+        reasons=(sentence, ranking.sentence, *trials.notes),
+        rejected=rejected_from(trials.validated, ranking, validated, ()),
+        budget_seconds=trials.budget_seconds,
+        spent_seconds=trials.spent_seconds,
     )
-    return decision, _plan(ladder, judged, decision, per_class)
+    return decision, _plan(trials, validated, decision, per_class)
 
 
 class _Curve(Record):
@@ -194,36 +194,36 @@ class _Curve(Record):
     curve: LearningCurve | None
 
 
-def _curve(ladder: Trials, transfer: CrossValidated | None) -> LearningCurve | None:
-    judged = best_closed(ladder.judged, trusts_pool(ladder))
-    if transfer is None or judged is None:
+def _curve(trials: Trials, transfer: CrossValidated | None) -> LearningCurve | None:
+    validated = best_closed(trials.validated, trusts_unlabeled(trials))
+    if transfer is None or validated is None:
         return None
-    task, candidate = ladder.task, judged.candidate
+    task, candidate = trials.task, validated.candidate
 
     def make(_: Path) -> _Curve:
-        features, rows = ladder.features_for_curve(judged, MOST_ROWS)
+        features, rows = trials.features_for_curve(validated, MOST_ROWS)
         matrix = Representation.fitted(features, candidate.method.get("blocks", "penultimate")).matrix(features)
         found = learning_curve(matrix, rows.labels, rows.groups, task.num_classes, task.seed, len(task.labeled))
         return _Curve(curve=found)
 
-    inputs = fold_inputs(task, candidate, ladder.backbone(candidate), judged.rung.num_folds)
-    return ladder.steps.run("curve", inputs, _Curve, make).curve
+    inputs = fold_inputs(task, candidate, trials.backbone(candidate), validated.result.num_folds)
+    return trials.steps.run("curve", inputs, _Curve, make).curve
 
 
-def _plan(ladder: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:
+def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:
     candidate: Candidate = chosen.candidate
     gradient = chosen.temperature is not None
     return Plan(
-        data=ladder.task.place,
-        seed=ladder.task.seed,
+        data=trials.task.place,
+        seed=trials.task.seed,
         per_class=per_class,
         pretrained=candidate.pretrained,
         weights=candidate.weights,
         input_pixels=candidate.input_pixels,
         method=candidate.method,
         training=candidate.training,
-        max_rows=candidate.max_rows if gradient else ladder.final_rows(chosen),
-        hold_out=gradient and not ladder.refits,
+        max_rows=candidate.max_rows if gradient else trials.final_rows(chosen),
+        hold_out=gradient and not trials.refits,
         partners=candidate.partners,
         **chosen.calibration,
         verdict=decision.verdict,

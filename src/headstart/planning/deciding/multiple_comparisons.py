@@ -27,7 +27,7 @@ def level_of_best(num_compared: int) -> float:
     return ERROR / max(num_compared, 1)
 
 
-def level_in_turn(number: int) -> float:
+def level_of_nth(number: int) -> float:
     """The level at which the n-th of a row of changes is tested, of which it is not known how many will come.
 
     Args:

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
-from headstart.planning.costs import needs_pool
+from headstart.planning.costs import needs_unlabeled
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best
 from headstart.planning.deciding.verdict import SMALLEST_GAIN, Side, advantage, compared, wins
@@ -18,21 +18,21 @@ SURE = 1.645
 """Standard errors of a one-sided 95 % bound: few rows would otherwise choose by chance."""
 
 
-def best_without(judged: Sequence[CrossValidated]) -> CrossValidated | None:
+def best_without(validated: Sequence[CrossValidated]) -> CrossValidated | None:
     """The best candidate without transferred knowledge.
 
     Losses on different rows cannot be compared: the lowest loss among those judged on most rows is the default, and one that was
     judged on fewer replaces it when it is better beyond noise on the rows they share.
     """
-    fitted = [one for one in judged if one.predictions is not None and one.rung.family in ("scratch", "canary")]
+    fitted = [one for one in validated if one.predictions is not None and one.result.family in ("scratch", "baseline")]
     best: CrossValidated | None = None
-    for one in sorted(fitted, key=lambda one: (-one.rung.num_rows, loss_of(one))):
+    for one in sorted(fitted, key=lambda one: (-one.result.num_rows, loss_of(one))):
         if best is None or advantage(side_of(one), side_of(best)) > SURE:
             best = one
     return best
 
 
-def best_closed(judged: Sequence[CrossValidated], pool_trusted: bool) -> CrossValidated | None:
+def best_closed(validated: Sequence[CrossValidated], pool_trusted: bool) -> CrossValidated | None:
     """The closed form to transfer with.
 
     Ridge on stages and pixels of the cheapest network is the default. Another head replaces it when its log loss is lower beyond
@@ -40,9 +40,9 @@ def best_closed(judged: Sequence[CrossValidated], pool_trusted: bool) -> CrossVa
     chance. So does the best of those that learn from unlabeled rows too; where the pool is trusted it stands unless it is worse
     beyond noise.
     """
-    closed = [one for one in judged if one.rung.family == "transfer" and one.predictions is not None]
+    closed = [one for one in validated if one.result.family == "transfer" and one.predictions is not None]
     closed = [one for one in closed if one.temperature is None]
-    supervised = [one for one in closed if not needs_pool(one.candidate.method)]
+    supervised = [one for one in closed if not needs_unlabeled(one.candidate.method)]
     best: CrossValidated | None = None
     sure = float(norm.isf(level_of_best(len(supervised) - 1)))
     for one in sorted(supervised, key=lambda one: (_price(one), not _is_default(one))):
@@ -51,19 +51,19 @@ def best_closed(judged: Sequence[CrossValidated], pool_trusted: bool) -> CrossVa
             continue
         worth = _price(one) == _price(best) or _accuracy(one) - _accuracy(best) >= SMALLEST_GAIN
         best = one if worth and advantage(side_of(one), side_of(best)) > sure else best
-    pooled = min((one for one in closed if needs_pool(one.candidate.method)), key=loss_of, default=None)
+    pooled = min((one for one in closed if needs_unlabeled(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
         return best or pooled
     return pooled if advantage(side_of(pooled), side_of(best)) > (-SURE if pool_trusted else SURE) else best
 
 
 def best_transfer(
-    judged: Sequence[CrossValidated], pool_trusted: bool, seed: int
+    validated: Sequence[CrossValidated], pool_trusted: bool, seed: int
 ) -> tuple[CrossValidated | None, list[Comparison]]:
     """The best closed form, unless a gradient candidate is better by an amount that matters, and beyond the noise of so many."""
-    best = best_closed(judged, pool_trusted)
+    best = best_closed(validated, pool_trusted)
     made = []
-    challengers = [one for one in judged if one.rung.family == "transfer" and one.temperature is not None]
+    challengers = [one for one in validated if one.result.family == "transfer" and one.temperature is not None]
     level = level_of_best(len(challengers))
     for challenger in challengers:
         if best is None:
@@ -90,33 +90,33 @@ def chosen_of(
         return transfer
     if verdict == "scratch":
         return without
-    if without.rung.family == "canary":
+    if without.result.family == "baseline":
         return transfer
     return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
 
 
-def _is_default(judged: CrossValidated) -> bool:
-    method = judged.candidate.method
+def _is_default(validated: CrossValidated) -> bool:
+    method = validated.candidate.method
     return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels")
 
 
-def _price(judged: CrossValidated) -> float:
+def _price(validated: CrossValidated) -> float:
     """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
-    card = card_of(judged.candidate.pretrained)
-    return (card.num_parameters or 0) * judged.candidate.input_pixels**2
+    card = card_of(validated.candidate.pretrained)
+    return (card.num_parameters or 0) * validated.candidate.input_pixels**2
 
 
-def loss_of(judged: CrossValidated) -> float:
+def loss_of(validated: CrossValidated) -> float:
     """Its log loss out of fold; infinite where it was not fitted."""
-    return judged.rung.log_loss.value if judged.rung.log_loss else float("inf")
+    return validated.result.log_loss.value if validated.result.log_loss else float("inf")
 
 
-def _accuracy(judged: CrossValidated) -> float:
-    return judged.rung.accuracy.value if judged.rung.accuracy else 0.0
+def _accuracy(validated: CrossValidated) -> float:
+    return validated.result.accuracy.value if validated.result.accuracy else 0.0
 
 
-def side_of(judged: CrossValidated) -> Side:
+def side_of(validated: CrossValidated) -> Side:
     """What comparisons need of it."""
-    if judged.predictions is None:
-        raise PlanError(f"{judged.rung.name} was not fitted.")
-    return Side(judged.rung.name, judged.predictions)
+    if validated.predictions is None:
+        raise PlanError(f"{validated.result.name} was not fitted.")
+    return Side(validated.result.name, validated.predictions)

@@ -1,4 +1,4 @@
-"""The ladder: candidates from cheap to costly on the same folds, each with its price known before it is paid."""
+"""The trials: candidates from cheap to costly on the same folds, each with its price known before it is paid."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Only = Literal["transfer", "scratch"]
 
 
 class Shares(NamedTuple):
-    """Of the budget, for the features of the first model, of each further one, and of a canary."""
+    """Of the budget, for the features of the first model, of each further one, and of a baseline."""
 
     first: float
     other: float
-    canary: float
+    baseline: float
 
 
 USUAL_SHARES = Shares(0.5, 0.15, 0.1)
@@ -77,7 +77,7 @@ class Trials:
         judged: In the order tried.
         source_weights: What a row of each source weighs that was found to help; empty where none was.
         support: Whether labels may spread along the unlabeled rows; None where that was not looked at.
-        beside_seconds: What went into looking at things besides judging.
+        test_seconds: What went into looking at things besides judging.
         notes: What else was found out on the way, in sentences.
     """
 
@@ -87,17 +87,17 @@ class Trials:
     spent_before: float = 0.0
     weights: str = "pretrained"
     only: Only | None = None
-    judged: list[CrossValidated] = field(default_factory=list)
+    validated: list[CrossValidated] = field(default_factory=list)
     source_weights: dict[str, float] = field(default_factory=dict)
-    support: ClusterAssumptionTest | None = None
-    beside_seconds: float = 0.0
+    cluster_assumption: ClusterAssumptionTest | None = None
+    test_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
-    shelf: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
+    backbones: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
 
     @property
     def spent_seconds(self) -> float:
         """Ranking and everything judged or looked at so far, as first measured."""
-        return self.spent_before + self.beside_seconds + sum(one.rung.seconds for one in self.judged)
+        return self.spent_before + self.test_seconds + sum(one.result.seconds for one in self.validated)
 
     @property
     def remaining_seconds(self) -> float:
@@ -129,9 +129,9 @@ class Trials:
     def backbone(self, candidate: Candidate) -> Backbone:
         """The candidate's backbone, loaded once."""
         key = (candidate.pretrained, candidate.weights, candidate.input_pixels)
-        if key not in self.shelf:
-            self.shelf[key] = load_backbone(*key, seed=self.task.seed)
-        return self.shelf[key]
+        if key not in self.backbones:
+            self.backbones[key] = load_backbone(*key, seed=self.task.seed)
+        return self.backbones[key]
 
     def candidate(
         self, family: Any, pretrained: str, method: dict[str, Any], training: Training | None = None, pixels: int | None = None
@@ -208,21 +208,21 @@ class Trials:
         own = closed.candidate
         partner = Partner(pretrained=own.pretrained, weights=own.weights, input_pixels=own.input_pixels, method=own.method)
         candidate = trained.candidate.model_copy(update={"family": "transfer", "partners": (partner,)})
-        folds = self.task.folds[: trained.rung.num_folds]
-        judged = cross_validate(self.task, candidate, self.backbone(trained.candidate), folds, self.steps)
-        return self._keep(replace(judged, rung=judged.rung.model_copy(update={"seconds": 0.0})))
+        folds = self.task.folds[: trained.result.num_folds]
+        validated = cross_validate(self.task, candidate, self.backbone(trained.candidate), folds, self.steps)
+        return self._keep(replace(validated, result=validated.result.model_copy(update={"seconds": 0.0})))
 
-    def unjudged(self, candidate: Candidate) -> CrossValidated:
+    def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate that no held-out row can speak for or against."""
         return self._skip(candidate, 0.0, "no class has two labels, so that nothing can be held out to judge it")
 
-    def final_rows(self, judged: CrossValidated) -> int | None:
+    def final_rows(self, validated: CrossValidated) -> int | None:
         """Rows for the final fit of a closed form that was judged on fewer than all: as many more as the time left pays for."""
-        rows = judged.candidate.max_rows
+        rows = validated.candidate.max_rows
         if rows is None:
             return None
-        price = MARGIN * seconds_per_image(self.backbone(judged.candidate), self.task, self.steps)
-        solving = max(judged.rung.seconds, LEAST_SOLVING) / rows
+        price = MARGIN * seconds_per_image(self.backbone(validated.candidate), self.task, self.steps)
+        solving = max(validated.result.seconds, LEAST_SOLVING) / rows
         paid_for = (max(0.0, self.remaining_seconds) * ALL_SHARE + price * rows) / (price + solving)
         wanted = max(rows, int(paid_for) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
@@ -243,24 +243,24 @@ class Trials:
         training = candidate.training.model_copy(update={"epochs": fewest})
         return candidate.model_copy(update={"training": training, "max_rows": rows}), per_row * rows
 
-    def features_for_curve(self, judged: CrossValidated, most: int) -> tuple[FeatureSet, ImageSet]:
+    def features_for_curve(self, validated: CrossValidated, most: int) -> tuple[FeatureSet, ImageSet]:
         """Features of the judged rows, up to so many of them, and the rows; held-out ones, which are sure to have features."""
-        folds = self.task.folds[: judged.rung.num_folds]
-        every = judged.candidate.max_rows is None and len(self.task.labeled) <= most
+        folds = self.task.folds[: validated.result.num_folds]
+        every = validated.candidate.max_rows is None and len(self.task.labeled) <= most
         rows = np.arange(len(self.task.labeled)) if every else np.sort(np.concatenate([fold.held for fold in folds])[:most])
         part = self.task.labeled.take(rows)
-        return features_of(part, self.backbone(judged.candidate)), part
+        return features_of(part, self.backbone(validated.candidate)), part
 
-    def _keep(self, judged: CrossValidated, predicted: float = 0.0) -> CrossValidated:
-        rung = judged.rung.model_copy(update={"predicted_seconds": predicted})
-        kept = replace(judged, rung=rung)
-        self.judged.append(kept)
+    def _keep(self, validated: CrossValidated, predicted: float = 0.0) -> CrossValidated:
+        result = validated.result.model_copy(update={"predicted_seconds": predicted})
+        kept = replace(validated, result=result)
+        self.validated.append(kept)
         return kept
 
     def _skip(self, candidate: Candidate, predicted: float, reason: str) -> CrossValidated:
-        rung = candidate.rung(status="skipped", reason=reason, predicted_seconds=predicted)
-        self.judged.append(CrossValidated(candidate, rung))
-        return self.judged[-1]
+        result = candidate.result(status="skipped", reason=reason, predicted_seconds=predicted)
+        self.validated.append(CrossValidated(candidate, result))
+        return self.validated[-1]
 
     def skip(self, candidate: Candidate, reason: str) -> CrossValidated:
         """Note that a candidate was not tried, and why."""

@@ -15,7 +15,7 @@ SMALLEST_GAIN = 0.01
 
 
 class Side(NamedTuple):
-    """A rung's name with its out-of-fold predictions."""
+    """A result's name with its out-of-fold predictions."""
 
     name: str
     predictions: Predictions

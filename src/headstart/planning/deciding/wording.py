@@ -16,8 +16,8 @@ def in_points(gain: Estimate) -> str:
     return f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
-def _accuracy(judged: CrossValidated) -> str:
-    return f"{judged.rung.accuracy.value:.1%}" if judged.rung.accuracy else "not measured"
+def _accuracy(validated: CrossValidated) -> str:
+    return f"{validated.result.accuracy.value:.1%}" if validated.result.accuracy else "not measured"
 
 
 def sentence_for(
@@ -34,21 +34,21 @@ def sentence_for(
         tried = (
             "Only training without transferred knowledge was tried" if only == "scratch" else "Nothing that transfers was fitted"
         )
-        return f"{tried}: {chosen.rung.name} reaches {_accuracy(chosen)} out of fold."
+        return f"{tried}: {chosen.result.name} reaches {_accuracy(chosen)} out of fold."
     pairs = {(made.better, made.worse): made.num_rows for made in comparisons}
-    rows = pairs.get((transfer.rung.name, without.rung.name), transfer.rung.num_rows)
+    rows = pairs.get((transfer.result.name, without.result.name), transfer.result.num_rows)
     first, second = _shared_accuracies(transfer, without)
     pair = (
-        f"{transfer.rung.name} ({first}) against {without.rung.name} ({second}), the best without "
+        f"{transfer.result.name} ({first}) against {without.result.name} ({second}), the best without "
         f"transferred knowledge: {in_points(gain)} on {rows:,} shared held-out images"
     )
     partly = f" Only {only} was tried in full." if only else ""
     if verdict == "transfer":
         return f"Transfer: {pair}.{partly}"
     if verdict == "scratch":
-        kept = f" {chosen.rung.name} is fitted all the same." if chosen is transfer else ""
+        kept = f" {chosen.result.name} is fitted all the same." if chosen is transfer else ""
         return f"Train without transfer: {pair}.{partly}{kept}"
-    return f"No difference that these labels can show: {pair}; {chosen.rung.name} is kept.{partly}"
+    return f"No difference that these labels can show: {pair}; {chosen.result.name} is kept.{partly}"
 
 
 def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[str, str]:
@@ -62,27 +62,29 @@ def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[s
 
 
 def reasons_for(
-    judged: Sequence[CrossValidated],
+    validated: Sequence[CrossValidated],
     chosen: CrossValidated,
     comparisons: Sequence[Comparison],
     curve: LearningCurve | None,
     ranking: Ranking,
 ) -> tuple[str, ...]:
     """Sentences with numbers that speak for the choice."""
-    reasons = [f"{chosen.rung.name}: accuracy {_interval(chosen)} out of fold on {chosen.rung.num_rows:,} images."]
+    reasons = [f"{chosen.result.name}: accuracy {_interval(chosen)} out of fold on {chosen.result.num_rows:,} images."]
     reasons += [_compared(made) for made in comparisons]
-    best = {family: _best_accuracy(judged, family) for family in ("transfer", "canary")}
-    if best["transfer"] and best["canary"]:
-        gap = best["transfer"] - best["canary"]
-        reasons.append(f"Canary gap: the best transfer candidate is {100 * gap:+.1f} points from the best one without knowledge.")
+    best = {family: _best_accuracy(validated, family) for family in ("transfer", "baseline")}
+    if best["transfer"] and best["baseline"]:
+        gap = best["transfer"] - best["baseline"]
+        reasons.append(
+            f"Baseline gap: the best transfer candidate is {100 * gap:+.1f} points from the best one without knowledge."
+        )
     reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}")
     if curve is not None:
         reasons.append(curve.sentence)
     return tuple(reasons)
 
 
-def _interval(judged: CrossValidated) -> str:
-    accuracy = judged.rung.accuracy
+def _interval(validated: CrossValidated) -> str:
+    accuracy = validated.result.accuracy
     return f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]" if accuracy else "not measured"
 
 
@@ -95,24 +97,26 @@ def _compared(made: Comparison) -> str:
     )
 
 
-def _best_accuracy(judged: Sequence[CrossValidated], family: str) -> float:
-    return max((one.rung.accuracy.value for one in judged if one.rung.family == family and one.rung.accuracy), default=0.0)
+def _best_accuracy(validated: Sequence[CrossValidated], family: str) -> float:
+    return max(
+        (one.result.accuracy.value for one in validated if one.result.family == family and one.result.accuracy), default=0.0
+    )
 
 
 def rejected_from(
-    judged: Sequence[CrossValidated], ranking: Ranking, chosen: CrossValidated, comparisons: Sequence[Comparison]
+    validated: Sequence[CrossValidated], ranking: Ranking, chosen: CrossValidated, comparisons: Sequence[Comparison]
 ) -> tuple[Rejected, ...]:
     """Everything that was looked at and not chosen, each with its reason."""
     rejected = []
-    for one in judged:
+    for one in validated:
         if one is chosen:
             continue
-        if one.rung.status != "fitted":
-            rejected.append(Rejected(candidate=one.rung.name, reason=one.rung.reason))
+        if one.result.status != "fitted":
+            rejected.append(Rejected(candidate=one.result.name, reason=one.result.reason))
         else:
-            rejected.append(Rejected(candidate=one.rung.name, reason=_why(one, chosen, comparisons)))
+            rejected.append(Rejected(candidate=one.result.name, reason=_why(one, chosen, comparisons)))
     for candidate in ranking.candidates:
-        if candidate.name not in ranking.chosen and not candidate.canary:
+        if candidate.name not in ranking.chosen and not candidate.baseline:
             reason = (
                 f"ranked {candidate.rank:.1f} on average and outside the shortlist; probe accuracy {candidate.estimate.value:.1%}"
             )
@@ -121,8 +125,8 @@ def rejected_from(
 
 
 def _why(one: CrossValidated, chosen: CrossValidated, comparisons: Sequence[Comparison]) -> str:
-    loss = one.rung.log_loss.value if one.rung.log_loss else float("nan")
-    best = chosen.rung.log_loss.value if chosen.rung.log_loss else float("nan")
-    names = (one.rung.name, chosen.rung.name)
+    loss = one.result.log_loss.value if one.result.log_loss else float("nan")
+    best = chosen.result.log_loss.value if chosen.result.log_loss else float("nan")
+    names = (one.result.name, chosen.result.name)
     noise = "; within noise" if any((made.better, made.worse) == names and not made.significant for made in comparisons) else ""
     return f"accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {names[1]}{noise}"

@@ -13,9 +13,9 @@ from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.methods.model import Model
-from headstart.planning.costs import seconds_of_judging
+from headstart.planning.costs import seconds_of_cross_validation
 from headstart.planning.cross_validation import cross_validate, cross_validate_chance, is_gradient
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_in_turn
+from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_nth
 from headstart.planning.deciding.trials import MARGIN
 from headstart.planning.deciding.verdict import SMALLEST_GAIN, Side, compared, wins
 from headstart.planning.fitting import backbone_of, candidate_of, fit_plan
@@ -77,7 +77,7 @@ class Adjusting:
                     found.append((name, said))
         return sorted(found, key=lambda pair: (-pair[1].gain, _passes(pair[1].plan), pair[0]))
 
-    def climb(self) -> None:
+    def run(self) -> None:
         """Try proposals until one held to the end of its folds or, with a budget, until it is spent or nothing is proposed."""
         while proposed := self.proposals():
             trial = self.tried(*proposed[0])
@@ -87,7 +87,7 @@ class Adjusting:
             if last:
                 return
             if trial.outcome == "kept":
-                self.evidence = self._looked_at()
+                self.evidence = self._refitted()
 
     def tried(self, rule: str, proposal: Proposal) -> Trial:
         """What became of a proposal; it replaces the plan that stands when it is better."""
@@ -116,22 +116,22 @@ class Adjusting:
 
     def _judged(self, proposal: Proposal, trial: Trial) -> Trial:
         evidence, task = self.evidence, self.evidence.task
-        judged = cross_validate(task, candidate_of(proposal.plan), backbone_of(proposal.plan), task.folds, self.steps)
-        self.spent_seconds += judged.rung.seconds
-        facts = {"seconds": judged.rung.seconds}
-        if judged.predictions is None:
-            return trial.model_copy(update={**facts, "outcome": "failed", "sentence": judged.rung.reason})
+        validated = cross_validate(task, candidate_of(proposal.plan), backbone_of(proposal.plan), task.folds, self.steps)
+        self.spent_seconds += validated.result.seconds
+        facts = {"seconds": validated.result.seconds}
+        if validated.predictions is None:
+            return trial.model_copy(update={**facts, "outcome": "failed", "sentence": validated.result.reason})
         names = (named(trial.changes), "the plan before")
         before = _before(evidence, proposal)
         comparison = compared(
-            Side(names[0], judged.predictions), Side(names[1], before), task.seed, proposal.aim == "balanced accuracy"
+            Side(names[0], validated.predictions), Side(names[1], before), task.seed, proposal.aim == "balanced accuracy"
         )
         better = self._is_better(proposal, comparison)
         sentence = f"{'better' if better else 'not better beyond noise'}: {measured(comparison)}"
         if better:
             reasons = (*evidence.plan.reasons, f"{trial.rule}: {proposal.reason} {sentence}.")
-            plan = proposal.plan.model_copy(update={**judged.calibration, "reasons": reasons})
-            self.evidence = replace(evidence, plan=plan, judged=judged)
+            plan = proposal.plan.model_copy(update={**validated.calibration, "reasons": reasons})
+            self.evidence = replace(evidence, plan=plan, cross_validated=validated)
         outcome = "kept" if better else "no better"
         return trial.model_copy(update={**facts, "outcome": outcome, "sentence": sentence, "comparison": comparison})
 
@@ -141,9 +141,9 @@ class Adjusting:
         A new temperature changes no answer, so that nothing is asked of its accuracy.
         """
         number = 1 + self.earlier + sum(trial.comparison is not None for trial in self.trials)
-        return is_ahead(comparison, level_in_turn(number)) and (proposal.aim == "log loss" or wins(comparison))
+        return is_ahead(comparison, level_of_nth(number)) and (proposal.aim == "log loss" or wins(comparison))
 
-    def _looked_at(self) -> FitEvidence:
+    def _refitted(self) -> FitEvidence:
         """The evidence of the plan that now stands, from a fit of it on all rows."""
         evidence = self.evidence
         task, plan = evidence.task, evidence.plan
@@ -156,14 +156,14 @@ class Adjusting:
 
         self.spent_seconds += self.steps.run("refit", inputs, Refit, make).seconds
         folder = self.steps.folder / self.steps.stem("refit", inputs)
-        return gathered(task, plan, backbone_of(plan), evidence.judged, Model.load(folder / "model"), folder)
+        return gathered(task, plan, backbone_of(plan), evidence.cross_validated, Model.load(folder / "model"), folder)
 
     def _price(self, plan: Plan) -> float:
         """What judging a plan and fitting it will take; nothing is measured where there is no budget to keep."""
         candidate = candidate_of(plan)
         if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
             return 0.0
-        return MARGIN * seconds_of_judging(candidate, self.evidence.task, backbone_of(plan), self.steps, num_more=1)
+        return MARGIN * seconds_of_cross_validation(candidate, self.evidence.task, backbone_of(plan), self.steps, num_more=1)
 
 
 def _can_win(proposal: Proposal, evidence: FitEvidence) -> bool:
@@ -188,7 +188,7 @@ def _before(evidence: FitEvidence, proposal: Proposal) -> Predictions:
     """
     held = evidence.deployed if proposal.aim == "log loss" else evidence.held
     if held is None:
-        held = cross_validate_chance(evidence.task, evidence.judged.candidate, evidence.task.folds).predictions
+        held = cross_validate_chance(evidence.task, evidence.cross_validated.candidate, evidence.task.folds).predictions
     if held is None:
         raise AssertionError("the class shares are always judged")
     return held
@@ -222,7 +222,7 @@ def adjust(
         What was tried, and the plan that stands.
     """
     adjusting = Adjusting(steps, evidence, minutes, earlier, spent_seconds=spent_seconds)
-    adjusting.climb()
+    adjusting.run()
     return Adjustment(
         parent=parent,
         minutes=minutes,

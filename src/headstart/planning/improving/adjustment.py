@@ -75,7 +75,7 @@ class Adjustment(Record):
     advice: tuple[Finding, ...]
 
     @property
-    def num_judged(self) -> int:
+    def num_tested(self) -> int:
         """Changes judged on the rows so far."""
         return self.earlier + sum(trial.comparison is not None for trial in self.trials)
 
@@ -89,9 +89,9 @@ class Adjustment(Record):
         """The outcome in one sentence."""
         if self.kept:
             return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.kept)}."
-        judged = [trial for trial in self.trials if trial.outcome != "too costly"]
-        if judged:
-            return f"The plan stands: no changed plan was better beyond noise ({len(judged)} tried)."
+        validated = [trial for trial in self.trials if trial.outcome != "too costly"]
+        if validated:
+            return f"The plan stands: no changed plan was better beyond noise ({len(validated)} tried)."
         if self.trials:
             return "The plan stands: what could be changed takes longer than the budget; give --minutes more."
         return "The plan stands: no rule found anything to change."

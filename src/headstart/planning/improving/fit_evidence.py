@@ -50,7 +50,7 @@ class FitEvidence:
     task: Task
     plan: Plan
     backbone: Backbone
-    judged: CrossValidated
+    cross_validated: CrossValidated
     model: Model | None
     fitted: Predictions | None
     course: TrainingCurve | None = None
@@ -65,15 +65,15 @@ class FitEvidence:
     @property
     def held(self) -> Predictions | None:
         """Out-of-fold predictions; None where the folds broke down."""
-        return self.judged.predictions
+        return self.cross_validated.predictions
 
     @property
     def deployed(self) -> Predictions | None:
         """Out-of-fold predictions at the temperature that the plan's model has; None where the folds broke down."""
-        if self.held is None or self.judged.temperature is None:
+        if self.held is None or self.cross_validated.temperature is None:
             return self.held
         if self.plan.partners:
-            return mean_of(self.judged.parts, self.plan.shares)
+            return mean_of(self.cross_validated.parts, self.plan.shares)
         scores = np.log(np.maximum(self.held.raw_probs, 1e-12))
         return replace(self.held, probs=softmax(scores / (self.plan.temperature or 1.0), axis=1))
 
@@ -129,7 +129,7 @@ def fitted_rows(task: Task, plan: Plan) -> Integers:
 
 
 def gathered(
-    task: Task, plan: Plan, backbone: Backbone, judged: CrossValidated, model: Model | None, workspace: Path, **known: Any
+    task: Task, plan: Plan, backbone: Backbone, validated: CrossValidated, model: Model | None, workspace: Path, **known: Any
 ) -> FitEvidence:
     """The evidence of a fit.
 
@@ -151,7 +151,7 @@ def gathered(
         task=task,
         plan=plan,
         backbone=backbone,
-        judged=judged,
+        cross_validated=validated,
         model=model,
         fitted=model.predict(task.labeled.take(spread)) if model else None,
         course=training_curve_of(workspace, plan.training, task.labeled.labels[rows], task.num_classes),

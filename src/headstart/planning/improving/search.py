@@ -17,7 +17,7 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
-from headstart.planning.costs import seconds_of_judging
+from headstart.planning.costs import seconds_of_cross_validation
 from headstart.planning.cross_validation import CrossValidated, cross_validate
 from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best
 from headstart.planning.deciding.trials import MARGIN
@@ -70,7 +70,7 @@ class Search:
     @cached_property
     def space(self) -> dict[str, Range]:
         """What is searched."""
-        return space_of(self.study.plan, self.study.held)
+        return space_of(self.study.plan, self.study.fixed)
 
     @property
     def left_seconds(self) -> float:
@@ -107,7 +107,7 @@ class Search:
     def _suggested(self) -> WarmStart | None:
         """The default, then what similar tasks chose, then what the sampler draws; None when that was all tried before."""
         number = len(self.trials)
-        given = (WarmStart(run="default", settings=settings_in(self.study.plan, self.space)), *self.study.beginnings)
+        given = (WarmStart(run="default", settings=settings_in(self.study.plan, self.space)), *self.study.warm_starts)
         if number < len(given):
             return given[number]
         tried = [trial.settings for trial in self.trials]
@@ -132,34 +132,34 @@ class Search:
     def _priced(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
         """The trial; one that cannot finish in time is not begun."""
         if self.minutes is not None:
-            price = MARGIN * seconds_of_judging(candidate_of(plan), self.task, backbone_of(plan), self.steps)
+            price = MARGIN * seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
             if price > self.left_seconds:
                 reason = f"judging it would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
                 return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
         inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
         with stage(f"trial {len(self.trials)}"):
-            return self.steps.run("trial", inputs, SearchTrial, lambda _: self._judged_by_folds(plan, suggested))
+            return self.steps.run("trial", inputs, SearchTrial, lambda _: self._fold_by_fold(plan, suggested))
 
-    def _judged_by_folds(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
+    def _fold_by_fold(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
         """The trial, given up on the fold where it is worse than the best so far beyond noise."""
         about = {"settings": suggested.settings, "origin": suggested.run}
         best, seconds = self.best, 0.0
         losses: list[float] = []
         for num_folds in range(1, len(self.task.folds) + 1):
-            judged = self.judged(plan, num_folds)
-            seconds = judged.rung.seconds
-            if judged.predictions is None or judged.rung.log_loss is None:
+            validated = self.validated(plan, num_folds)
+            seconds = validated.result.seconds
+            if validated.predictions is None or validated.result.log_loss is None:
                 return SearchTrial(
-                    **about, outcome="failed", log_losses=tuple(losses), seconds=seconds, reason=judged.rung.reason
+                    **about, outcome="failed", log_losses=tuple(losses), seconds=seconds, reason=validated.result.reason
                 )
-            losses.append(judged.rung.log_loss.value)
-            behind = advantage(_side(best), _side(judged)) if best else 0.0
+            losses.append(validated.result.log_loss.value)
+            behind = advantage(_side(best), _side(validated)) if best else 0.0
             if behind > SURE and num_folds < len(self.task.folds):
                 reason = f"{behind:.1f} standard errors behind the best after {num_folds} folds"
                 return SearchTrial(**about, outcome="pruned", log_losses=tuple(losses), seconds=seconds, reason=reason)
         return SearchTrial(**about, outcome="finished", log_losses=tuple(losses), seconds=seconds)
 
-    def judged(self, plan: Plan, num_folds: int | None = None) -> CrossValidated:
+    def validated(self, plan: Plan, num_folds: int | None = None) -> CrossValidated:
         """A plan on the first folds; those judged before are read."""
         folds = self.task.folds[:num_folds]
         return cross_validate(self.task, candidate_of(plan), backbone_of(plan), folds, self.steps)
@@ -174,20 +174,20 @@ class Search:
     def best(self) -> CrossValidated | None:
         """That trial's out-of-fold predictions."""
         number = self.best_number
-        return None if number is None else self.judged(plan_with(self.study.plan, self.trials[number].settings))
+        return None if number is None else self.validated(plan_with(self.study.plan, self.trials[number].settings))
 
     def found(self) -> Found:
         """Whether the best trial is better than the default beyond noise, and the plan to fit."""
         number, best = self.best_number, self.best
         if number is None or best is None:
             raise PlanError(f"None of {len(self.trials)} trials was finished. {self.trials[0].reason}")
-        default, plan = self.judged(self.study.plan), plan_with(self.study.plan, self.trials[number].settings)
+        default, plan = self.validated(self.study.plan), plan_with(self.study.plan, self.trials[number].settings)
         facts = {"trials": tuple(self.trials), "best": number}
         if number == 0:
             why = "it was the best" if self._num_compared else "no other one was judged"
             return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
         if default.predictions is None:
-            sentence = f"Trial {number} is the best; the default broke down ({default.rung.reason})"
+            sentence = f"Trial {number} is the best; the default broke down ({default.result.reason})"
             return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
         comparison = compared(_side(best), _side(default), self.task.seed)
         said = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
@@ -216,7 +216,7 @@ def search(
     *,
     minutes: float | None = None,
     trials: int | None = None,
-    held: Sequence[str] = (),
+    fixed: Sequence[str] = (),
     past: Sequence[tuple[str, TaskSummary, Plan]] = (),
     shared: Path | None = None,
 ) -> Found:
@@ -233,7 +233,7 @@ def search(
         folder: The study's folder.
         minutes: Budget; None for none.
         trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
-        held: Settings that keep the plan's value, by dotted name.
+        fixed: Settings that keep the plan's value, by dotted name.
         past: Folder, task and plan of earlier runs: what they chose on similar tasks is tried first.
         shared: A folder where runs leave judged folds for one another; None shares nothing.
 
@@ -251,13 +251,15 @@ def search(
     check_folds(task)
     check_contamination(task, plan.networks)
     check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
-    space = space_of(plan, held)
-    if not space and held:
-        raise PlanError(f"{plan.method['kind']}: what could be searched is held at {', '.join(held)}. Leave one of them out.")
+    space = space_of(plan, fixed)
+    if not space and fixed:
+        raise PlanError(f"{plan.method['kind']}: what could be searched is fixed at {', '.join(fixed)}. Leave one of them out.")
     if not space:
         raise PlanError(f"{plan.method['kind']} has no setting to search. `headstart methods` lists methods that have.")
-    beginnings = warm_starts_from(past, task.summary(), plan, space)
-    study = _claimed(folder, Study(task_fingerprint=task.fingerprint, plan=plan, held=tuple(sorted(held)), beginnings=beginnings))
+    warm_starts = warm_starts_from(past, task.summary(), plan, space)
+    study = _claimed(
+        folder, Study(task_fingerprint=task.fingerprint, plan=plan, fixed=tuple(sorted(fixed)), warm_starts=warm_starts)
+    )
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
     searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
     searching.run()
@@ -311,19 +313,19 @@ def _claimed(folder: Path, study: Study) -> Study:
         write_atomically(path, study.to_json())
         return study
     there = Study.from_json(path.read_text(encoding="utf-8"), str(path))
-    if (there.task_fingerprint, there.plan, there.held) != (study.task_fingerprint, study.plan, study.held):
+    if (there.task_fingerprint, there.plan, there.fixed) != (study.task_fingerprint, study.plan, study.fixed):
         raise PlanError(
             f"{folder} holds a study of another task or plan, or of data that changed since. Give another --out, or delete it."
         )
     return there
 
 
-def _side(judged: CrossValidated) -> Side:
-    if judged.predictions is None:
-        raise PlanError(f"{judged.rung.name}: {judged.rung.reason}")
-    return Side(judged.rung.name, judged.predictions)
+def _side(validated: CrossValidated) -> Side:
+    if validated.predictions is None:
+        raise PlanError(f"{validated.result.name}: {validated.result.reason}")
+    return Side(validated.result.name, validated.predictions)
 
 
-def _calibrated(plan: Plan, judged: CrossValidated, *reasons: str) -> Plan:
+def _calibrated(plan: Plan, validated: CrossValidated, *reasons: str) -> Plan:
     """The plan with the temperature that was fitted out of fold, and further reasons."""
-    return plan.model_copy(update={**judged.calibration, "reasons": (*plan.reasons, *reasons)})
+    return plan.model_copy(update={**validated.calibration, "reasons": (*plan.reasons, *reasons)})

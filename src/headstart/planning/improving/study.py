@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from headstart.core.ranges import Interval, Range, ranges_of
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 from headstart.data.summary import TaskSummary
 from headstart.methods import METHODS
 from headstart.planning.plan import Plan
@@ -34,14 +34,15 @@ class Study(Record):
     Attributes:
         task_fingerprint: Of the task.
         plan: The default, trial 0.
-        held: Settings that keep the plan's value, by dotted name.
-        beginnings: What is tried after it.
+        fixed: Settings that keep the plan's value, by dotted name.
+        warm_starts: What is tried after it.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("held", "fixed"), renamed("beginnings", "warm_starts"))
     task_fingerprint: str
     plan: Plan
-    held: tuple[str, ...] = ()
-    beginnings: tuple[WarmStart, ...] = ()
+    fixed: tuple[str, ...] = ()
+    warm_starts: tuple[WarmStart, ...] = ()
 
 
 class SearchTrial(Record):
@@ -83,10 +84,10 @@ class Found(Record):
     comparison: Comparison | None = None
 
 
-def space_of(plan: Plan, held: Sequence[str] = ()) -> dict[str, Range]:
+def space_of(plan: Plan, fixed: Sequence[str] = ()) -> dict[str, Range]:
     """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included.
 
-    Feature vectors have one block, which leaves no choice of blocks. What is held is left out.
+    Feature vectors have one block, which leaves no choice of blocks. Fixed settings are left out.
     """
     method = METHODS.get(plan.method["kind"])
     defaults = method().to_dict() | plan.method
@@ -97,7 +98,7 @@ def space_of(plan: Plan, held: Sequence[str] = ()) -> dict[str, Range]:
         values = plan.training.to_dict()
         marked = ranges_of(Training, marked_only=True)
         space |= {f"training.{name}": found.containing(values[name]) for name, found in marked.items()}
-    free = {name: found for name, found in space.items() if name not in held}
+    free = {name: found for name, found in space.items() if name not in fixed}
     return {name: found for name, found in free.items() if isinstance(found, Interval) or len(found.values) > 1}
 
 

@@ -58,7 +58,7 @@ def training_curve_of(folder: Path, training: Training, labels: Integers, num_cl
     """The course of the longest fit below a folder.
 
     Args:
-        folder: A fit's workspace; a fit in several rungs has a folder for each.
+        folder: A fit's workspace; a fit in several results has a folder for each.
         training: What it was fitted with.
         labels: int64 [sample], of the rows it was fitted on.
         num_classes: Number of classes.

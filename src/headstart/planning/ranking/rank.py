@@ -46,7 +46,7 @@ class _Entry:
     name: str
     card: Pretrained
     weights: str
-    canary: bool
+    baseline: bool
 
 
 def rank(
@@ -57,7 +57,7 @@ def rank(
     input_pixels: PixelsFor | None = None,
     weights: str | Path = "pretrained",
 ) -> Ranking:
-    """Candidates by transferability, with spread, evidence and canaries.
+    """Candidates by transferability, with spread, evidence and baselines.
 
     Looks at no more than 100 training rows a class and 2,000 in all, once for each candidate. A random initialization of the
     leading architecture and the raw pixels run along: where they are not told apart from the leader, no knowledge was
@@ -85,10 +85,10 @@ def rank(
     prior = max(entries, key=lambda entry: entry.card.source_accuracy or 0.0).name
     if not task.train.images.embedded:
         top = aggregate(evidence, judge.halves, judge.chance).order[0]
-        entries += _canaries(next(entry for entry in entries if entry.name == top))
-        evidence |= {entry.name: judge.evidence(entry) for entry in entries if entry.canary}
-    canaries = frozenset(entry.name for entry in entries if entry.canary)
-    verdict = aggregate(evidence, judge.halves, judge.chance, canaries, prior)
+        entries += _baselines(next(entry for entry in entries if entry.name == top))
+        evidence |= {entry.name: judge.evidence(entry) for entry in entries if entry.baseline}
+    baselines = frozenset(entry.name for entry in entries if entry.baseline)
+    verdict = aggregate(evidence, judge.halves, judge.chance, baselines, prior)
     return _ranking(verdict, entries, evidence, len(rows))
 
 
@@ -228,18 +228,18 @@ class _Judge:
 def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Entry]:
     if task.train.images.embedded:
         own = card_of("embeddings")
-        return [_Entry(own.name, own, "pretrained", canary=False)]
+        return [_Entry(own.name, own, "pretrained", baseline=False)]
     check_candidates(task, cards, weights)
     knowing = [card for card in cards if provider_of(card).pretrained]
     usable = [card for card in knowing if card.available] if weights == "pretrained" else []
-    return [_Entry(card.name, card, weights, canary=False) for card in usable or knowing]
+    return [_Entry(card.name, card, weights, baseline=False) for card in usable or knowing]
 
 
-def _canaries(top: _Entry) -> list[_Entry]:
+def _baselines(top: _Entry) -> list[_Entry]:
     pixels = card_of("pixels")
-    found = [_Entry(pixels.name, pixels, "pretrained", canary=True)]
+    found = [_Entry(pixels.name, pixels, "pretrained", baseline=True)]
     if top.weights != "none":
-        found.insert(0, _Entry(f"{top.name} (random initialization)", top.card, "none", canary=True))
+        found.insert(0, _Entry(f"{top.name} (random initialization)", top.card, "none", baseline=True))
     return found
 
 
@@ -251,7 +251,7 @@ def _ranking(verdict: Combined, entries: list[_Entry], evidence: dict[str, Candi
                 name=name,
                 pretrained=by_name[name].card.name,
                 weights=by_name[name].weights,
-                canary=by_name[name].canary,
+                baseline=by_name[name].baseline,
                 scores=evidence[name].scores,
                 rank=verdict.ranks[name],
                 first_probability=verdict.first_probability[name],

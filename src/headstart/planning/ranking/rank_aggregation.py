@@ -57,8 +57,8 @@ class Combined:
         ranks: Mean rank over the ranking scores; 1 is best.
         first_probability: Share of the draws in which each ranks first; ties are shared.
         confidence_set: Names that the draws cannot put behind the leader, in order.
-        shortlist: Names to prove by real fits; no canaries.
-        distinguishable: Whether one candidate alone leads, is no canary and beats chance.
+        shortlist: Names to prove by real fits; no baselines.
+        distinguishable: Whether one candidate alone leads, is no baseline and beats chance.
         sentence: What to tell a person.
     """
 
@@ -101,7 +101,7 @@ def aggregate(
     evidence: Mapping[str, CandidateScores],
     halves: Booleans,
     chance: float,
-    canaries: frozenset[str] = frozenset(),
+    baselines: frozenset[str] = frozenset(),
     prior: str = "",
 ) -> Combined:
     """Rank candidates by the mean rank of the ranking scores, and say how sure that is.
@@ -112,7 +112,7 @@ def aggregate(
         evidence: By candidate, all on the same rows and draws.
         halves: bool [draw, sample], from `half_samples`.
         chance: Accuracy of always naming the most frequent class.
-        canaries: Names of candidates that carry no knowledge.
+        baselines: Names of candidates that carry no knowledge.
         prior: Name of the candidate that is best by published accuracy; it is always shortlisted.
 
     Returns:
@@ -134,7 +134,7 @@ def aggregate(
     level = (draws <= draws[:, [leader]] + 1e-9).mean(axis=0) >= LEAST_SHARE
     alike = tuple(names[index] for index in order if level[index] or index == leader)
     ordered = tuple(names[index] for index in order)
-    known = [name for name in ordered if name not in canaries]
+    known = [name for name in ordered if name not in baselines]
     top = evidence[known[0]] if known else evidence[ordered[0]]
     lucky = bool(wilson(top.num_correct, halves.shape[1]).low <= chance)
     return Combined(
@@ -143,8 +143,8 @@ def aggregate(
         first_probability={name: float(share) for name, share in zip(names, first, strict=True)},
         confidence_set=alike,
         shortlist=_shortlist(known, alike, prior),
-        distinguishable=len(alike) == 1 and alike[0] not in canaries and not lucky,
-        sentence=_sentence(alike, canaries, lucky, float(first[leader]), halves.shape[1]),
+        distinguishable=len(alike) == 1 and alike[0] not in baselines and not lucky,
+        sentence=_sentence(alike, baselines, lucky, float(first[leader]), halves.shape[1]),
     )
 
 
@@ -181,8 +181,8 @@ def _shortlist(known: list[str], alike: tuple[str, ...], prior: str) -> tuple[st
     return tuple(chosen)
 
 
-def _sentence(alike: tuple[str, ...], canaries: frozenset[str], lucky: bool, share: float, num_rows: int) -> str:
-    sunk = [name for name in alike if name in canaries]
+def _sentence(alike: tuple[str, ...], baselines: frozenset[str], lucky: bool, share: float, num_rows: int) -> str:
+    sunk = [name for name in alike if name in baselines]
     if sunk:
         return (
             f"No evidence of useful transfer: on {num_rows} labeled images the best candidate is not told apart from "

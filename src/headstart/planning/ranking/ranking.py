@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from headstart.core.estimate import Estimate
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 
 
 class RankedCandidate(Record):
     """One candidate to transfer from.
 
     Attributes:
-        name: The card's name; canaries are "NAME (random initialization)" and "pixels".
+        name: The card's name; baselines are "NAME (random initialization)" and "pixels".
         pretrained: Name of the card.
         weights: "pretrained" or "none".
-        canary: True for candidates that carry no knowledge and must not win.
+        baseline: True for candidates that carry no knowledge and must not win.
         scores: Every score by name; None where it does not apply.
         rank: Mean rank over the combined scores; 1 is best.
         first_probability: Share of the bootstrap draws in which it ranks first.
@@ -23,10 +23,11 @@ class RankedCandidate(Record):
         seconds: Time spent on it.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("canary", "baseline"),)
     name: str
     pretrained: str
     weights: str
-    canary: bool
+    baseline: bool
     scores: dict[str, float | None]
     rank: float
     first_probability: float

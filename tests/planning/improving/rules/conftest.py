@@ -57,10 +57,10 @@ def make_evidence() -> Callable[..., FitEvidence]:
         made = Plan(data="pets", **{**values, **(plan or {})})
         held = None if held_wrong is None else predicted(task.train.labels, held_wrong, confidence)
         candidate = candidate_of(made)
-        judged = CrossValidated(candidate, candidate.rung(status="fitted" if held else "failed"), held, wanted)
+        validated = CrossValidated(candidate, candidate.result(status="fitted" if held else "failed"), held, wanted)
         fitted = None if fitted_wrong is None else predicted(task.train.labels, fitted_wrong)
         known = {"backbone": None, "model": None, **facts}
-        return FitEvidence(task=task, plan=made, judged=judged, fitted=fitted, **known)
+        return FitEvidence(task=task, plan=made, cross_validated=validated, fitted=fitted, **known)
 
     return make
 

@@ -24,7 +24,7 @@ def miscalibrated(evidence: FitEvidence) -> Iterator[Proposal]:
     Yields:
         One proposal.
     """
-    now, wanted = evidence.deployed, evidence.judged.calibration
+    now, wanted = evidence.deployed, evidence.cross_validated.calibration
     if now is None or wanted["temperature"] is None:
         return
     generator = generator_for(evidence.task.seed, "calibration")
@@ -32,7 +32,7 @@ def miscalibrated(evidence: FitEvidence) -> Iterator[Proposal]:
     if error.low < LARGE_ERROR:
         return
     confidence = float(now.probs.max(axis=1).mean())
-    shares = ", ".join(f"{share:.2f}" for share in evidence.judged.shares)
+    shares = ", ".join(f"{share:.2f}" for share in evidence.cross_validated.shares)
     setting = f"shares to {shares}" if shares else f"temperature to {wanted['temperature']:.2f}"
     reason = (
         f"held-out images are predicted with a mean confidence of {confidence:.1%} and an accuracy of {now.correct.mean():.1%}: "
