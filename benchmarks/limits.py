@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.base import Engine
-from headstart.backbones.engines.choice import engine_called
+from headstart.backbones.engines.choice import engine_named
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 from headstart.core.types import Bytes, Integers
@@ -28,7 +28,7 @@ def _engine(images: ImageSet, backbone: Backbone, name: str) -> Engine:
     def pictures(count: int) -> Bytes:
         return backbone.transform.decode(images.images, np.arange(min(count, len(images))))
 
-    return engine_called(name, Describe(backbone), pictures)
+    return engine_named(name, Describe(backbone), pictures)
 
 
 def decode_only_rate(images: ImageSet, backbone: Backbone, engine: str) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.protocol import arguments, empty_cache, mean_and_interval, show
 from headstart.backbones.catalog import card_of
-from headstart.backbones.engines.choice import REFERENCE, engine_names, wished_engine
+from headstart.backbones.engines.choice import REFERENCE, engine_names, requested_engine
 from headstart.backbones.loading import load_backbone
 from headstart.data.reading import read_task
 from headstart.data.task import Task
@@ -36,7 +36,7 @@ def accuracy(task: Task, engine: str) -> float:
 def main() -> None:
     """Print a table a set, and the mean difference of each engine over all of them."""
     options = arguments(__doc__ or "", seeds=3, sets=tuple(SETS), engines=tuple(engine_names()))
-    if wished_engine():
+    if requested_engine():
         raise SystemExit("HEADSTART_ENGINE names one engine, and this compares several. Unset it.")
     others = [name for name in options.engines if name != REFERENCE]
     differences: dict[str, list[float]] = {name: [] for name in others}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_called, engine_names, feature_error
+from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_named, engine_names, feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 from headstart.data.augmentation.views import View
@@ -35,7 +35,7 @@ def _pictures(rows: int = 37) -> np.ndarray:
 @pytest.mark.parametrize("name", CUDA)
 def test_features_of_a_gpu_are_those_of_the_cpu(name: str) -> None:
     program, pictures = Describe(load_backbone("efficientnet_lite0", input_pixels=96)), _pictures()
-    given, exact = (next(engine_called(one, program, lambda _: pictures).run([pictures])) for one in (name, REFERENCE))
+    given, exact = (next(engine_named(one, program, lambda _: pictures).run([pictures])) for one in (name, REFERENCE))
     assert feature_error(given, exact) < (1e-3 if name.endswith("float32") else LARGEST_ERROR)
 
 

@@ -142,7 +142,7 @@ def test_spreads_are_standard_deviations_over_places_and_include_the_last_map(na
         for stage in watched
     ]
     with torch.no_grad():
-        spreads = backbone.describe(images).spreads
+        spreads = backbone.describe(images).stds
     for handle in handles:
         handle.remove()
     assert len(spreads) == len(watched) >= 3
@@ -155,4 +155,4 @@ def test_efficientnet_lite0_spreads_end_with_the_map_under_the_penultimate_outpu
     backbone = load_backbone("efficientnet_lite0", weights="none")
     with torch.no_grad():
         outputs = backbone.describe(torch.rand(1, 3, 64, 64))
-    assert [spread.shape[1] for spread in outputs.spreads] == [16, 24, 40, 112, 192, 320, 1280]
+    assert [spread.shape[1] for spread in outputs.stds] == [16, 24, 40, 112, 192, 320, 1280]

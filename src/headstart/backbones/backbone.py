@@ -18,28 +18,28 @@ from headstart.backbones.catalog import network_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import fill_from_run
-from headstart.backbones.trace import Layout, first_tensor, pool, spread
+from headstart.backbones.trace import Layout, first_tensor, pool, std_over_places
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.records import fingerprint_of, write_atomically
 from headstart.data.transforms import Transform
 
 
 class Outputs(NamedTuple):
-    """What a network shows of a batch.
+    """The features of a batch at every depth.
 
     Attributes:
-        stages: [batch, feature] per stage in depth order; the last is the penultimate layer's output.
-        source_logits: [batch, source class] of the network's own classifier; None where it has none worth reading.
-        spreads: [batch, feature] per stage that has places, and for the last map: standard deviations over the places.
+        stages: [batch, feature] per stage in depth order, means over places; the last is the penultimate layer's output.
+        source_logits: [batch, source class] of the network's own classifier; None where it has none that means anything.
+        stds: [batch, feature] per stage that has places, and for the last map: standard deviations over the places.
     """
 
     stages: tuple[Tensor, ...]
     source_logits: Tensor | None
-    spreads: tuple[Tensor, ...] = ()
+    stds: tuple[Tensor, ...] = ()
 
 
 class Backbone(nn.Module):
-    """A network to transfer from.
+    """A pretrained network that gives features at every depth.
 
     Images are uint8 [batch, 3, height, width] or float in [0, 1]; the network's own normalization happens inside. Rows that
     are feature vectors already, [batch, feature], pass as they are. Everything works under autograd, and dropout and batch
@@ -87,45 +87,45 @@ class Backbone(nn.Module):
         return images if images.ndim == 2 else self.of_input(self.normalized(images))
 
     def of_input(self, inputs: Tensor) -> Tensor:
-        """What `forward` gives, of pictures that are normalized already."""
+        """As `forward`, of pictures that are normalized already."""
         return self._run(inputs, every_stage=False).stages[-1]
 
     def describe(self, images: Tensor) -> Outputs:
-        """The mean and the spread over places of every stage, and the network's own class scores."""
+        """The mean and the standard deviation over places of every stage, and the network's own class scores."""
         return Outputs((images,), None) if images.ndim == 2 else self._run(self.normalized(images), every_stage=True)
 
     def normalized(self, images: Tensor) -> Tensor:
-        """The network's input: float, mean and standard deviation as in its training."""
+        """The network's input: floats, normalized by mean and standard deviation as in its training."""
         mean, std = self.get_buffer("_mean"), self.get_buffer("_std")
         pixels = images.to(mean.dtype) / 255.0 if images.dtype == torch.uint8 else images
         return (pixels - mean) / std
 
     def _run(self, inputs: Tensor, every_stage: bool) -> Outputs:
-        seen: dict[int, Tensor] = {}
-        spreads: dict[int, Tensor] = {}
-        with self._watched(seen, spreads, every_stage):
+        means: dict[int, Tensor] = {}
+        stds: dict[int, Tensor] = {}
+        with self._hooked(means, stds, every_stage):
             result = first_tensor(self.module(inputs))
         if result is None:
             raise AssertionError("a network puts out a tensor")
         num_stages = len(self.anatomy.stages)
         if self.anatomy.classifier is None:
-            seen[num_stages] = pool(result, self.anatomy.classifier_layout)
+            means[num_stages] = pool(result, self.anatomy.classifier_layout)
         logits = result.flatten(1) if self.source_classes and every_stage else None
         order = range(num_stages + 1) if every_stage else [num_stages]
-        return Outputs(tuple(seen[index] for index in order), logits, tuple(spreads[index] for index in sorted(spreads)))
+        return Outputs(tuple(means[index] for index in order), logits, tuple(stds[index] for index in sorted(stds)))
 
     @contextmanager
-    def _watched(self, seen: dict[int, Tensor], spreads: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
+    def _hooked(self, means: dict[int, Tensor], stds: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
         """Hooks that pool outputs as they appear, before anything changes them in place."""
         handles = []
         watched = list(enumerate(self.anatomy.stages)) if every_stage else []
         if every_stage and self.anatomy.last_map is not None:
             watched.append((len(self.anatomy.stages), self.anatomy.last_map))
         for index, stage in watched:
-            hook = _keep_output(seen, spreads, index, stage)
+            hook = _keep_output(means, stds, index, stage)
             handles.append(self.module.get_submodule(stage.name).register_forward_hook(hook))
         if self.anatomy.classifier is not None:
-            hook_before = _keep_input(seen, len(self.anatomy.stages), self.anatomy.classifier_layout)
+            hook_before = _keep_input(means, len(self.anatomy.stages), self.anatomy.classifier_layout)
             handles.append(self.module.get_submodule(self.anatomy.classifier).register_forward_pre_hook(hook_before))
         try:
             yield
@@ -134,10 +134,10 @@ class Backbone(nn.Module):
                 handle.remove()
 
     def parameter_blocks(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """The trained weights in depth order, one group a block of the trunk, without the network's own classifier.
+        """The weights in depth order, one group a block of the trunk, without the network's own classifier.
 
-        A normalization joins the layer before it. Weights that belong to no block, such
-        as position embeddings, stand in the first group. Modules that a forward pass never calls are left out.
+        A normalization joins the layer before it. Weights that belong to no block, such as position embeddings, are in the first
+        group. Modules that a forward pass never calls are left out.
         """
         taken: set[int] = set()
         if self.anatomy.classifier is not None:
@@ -162,31 +162,24 @@ class Backbone(nn.Module):
         return blocks if blocks or not loose else [("all", loose)]
 
     def _hash(self) -> str:
-        """Of the weights, and of a normalization that is not the card's: both decide what the features are."""
+        """Of the weights, and of a normalization that is not the card's, as both decide the features."""
         weights = hash_of(self.module)
         own = (self.transform.mean, self.transform.std)
         return weights if own == (None, None) else fingerprint_of([weights, *own])
 
     def copy(self) -> Backbone:
-        """An independent copy, to be trained."""
+        """An independent copy, for training."""
         return copy.deepcopy(self)
 
     def refreshed(self) -> Backbone:
-        """The same backbone with its hash taken again, after training; its own classifier no longer counts."""
+        """The same backbone after training: its hash is taken again, and its own classifier no longer means anything."""
         self.weights_hash = self._hash()
         self.engine = None
         self.source_classes = False
         return self
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors` and, last, `card.json`.
-
-        Args:
-            folder: Where; made if absent.
-
-        Raises:
-            ExportError: The folder cannot be written.
-        """
+        """Write `weights.safetensors` and, last, `card.json` into a folder, which is made if absent."""
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.module.state_dict().items()}
         write_atomically(folder / "weights.safetensors", save(tensors))
         values = {**self._description(), "engine": self.engine}
@@ -194,7 +187,7 @@ class Backbone(nn.Module):
 
     @property
     def identity(self) -> str:
-        """The same for backbones that say the same about every picture."""
+        """Equal for backbones that give the same features of every picture."""
         return fingerprint_of(self._description())
 
     def _description(self) -> dict[str, Any]:
@@ -209,17 +202,7 @@ class Backbone(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> Backbone:
-        """The backbone that `save` wrote.
-
-        Args:
-            folder: Where it lies.
-
-        Returns:
-            The backbone, in evaluation mode on the CPU.
-
-        Raises:
-            PretrainedError: The folder holds no whole backbone.
-        """
+        """The backbone that `save` wrote, in evaluation mode on the CPU; `PretrainedError` where the folder holds none."""
         try:
             values = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             card = Pretrained.from_dict(values["card"], str(folder / "card.json"))
@@ -245,23 +228,23 @@ def hash_of(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _keep_output(seen: dict[int, Tensor], spreads: dict[int, Tensor], index: int, stage: Stage) -> Any:
+def _keep_output(means: dict[int, Tensor], stds: dict[int, Tensor], index: int, stage: Stage) -> Any:
     calls = [0]
 
     def hook(module: nn.Module, args: Any, result: Any) -> None:
         if calls[0] == stage.nth:
             tensor = first_tensor(result)
             if tensor is not None:
-                seen[index] = pool(tensor, stage.layout)
+                means[index] = pool(tensor, stage.layout)
                 if stage.layout != "flat":
-                    spreads[index] = spread(tensor, stage.layout)
+                    stds[index] = std_over_places(tensor, stage.layout)
         calls[0] += 1
 
     return hook
 
 
-def _keep_input(seen: dict[int, Tensor], index: int, layout: Layout) -> Any:
+def _keep_input(means: dict[int, Tensor], index: int, layout: Layout) -> Any:
     def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
-        seen[index] = pool(args[0], layout)
+        means[index] = pool(args[0], layout)
 
     return hook

@@ -1,4 +1,4 @@
-"""Boundary: a network cut in two behind a stage, so that what a frozen first part makes of a picture is computed once."""
+"""Boundary: a network cut in two behind a stage, so that the activations of a frozen first part are computed once."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Boundary:
     """A backbone cut behind one of its stages into a prefix and a suffix.
 
     The suffix is the network itself, run with every block of the trunk up to the cut replaced: the last one gives the
-    activation, those before it an empty output of the right shape. What stands between blocks is kept this way, whatever the
-    network. A network that carries anything else around the cut, as long skips do, cannot be cut there: a trial on noise tells.
+    activation, those before it an empty output of the right shape. Operations between blocks are kept this way, whatever the
+    network. A network in which a long skip connection passes the cut cannot be cut there, which a trial on noise shows.
 
     Args:
         backbone: What is cut; both parts follow its weights as they change.
@@ -88,7 +88,7 @@ class Boundary:
         self._blocks = blocks[: blocks.index(stage) + 1]
         self._shapes: dict[str, tuple[int, ...]] = {}
         with torch.no_grad(), _in_evaluation(backbone):
-            fault = self._tried()
+            fault = self._checked()
         if fault:
             raise PlanError(
                 f"{backbone.card.name} cannot be cut behind {stage}: {fault}. Train all of it, or choose another stage."
@@ -100,13 +100,9 @@ class Boundary:
         return self._shapes[self.stage]
 
     def suffix(self, activation: Tensor) -> Tensor:
-        """The penultimate features of what the prefix gave; gradients reach the weights behind the cut alone.
+        """The penultimate features [batch, feature] of an activation that the prefix gave.
 
-        Args:
-            activation: Floating point, as the prefix puts it out; it stays as it is.
-
-        Returns:
-            [batch, feature].
+        Gradients reach the weights behind the cut alone; the activation stays as it is.
         """
         modules = [self.backbone.module.get_submodule(name) for name in self._blocks]
         for name, module in zip(self._blocks, modules, strict=True):
@@ -125,8 +121,8 @@ class Boundary:
         read = {id(weight) for name in behind for weight in self.backbone.module.get_submodule(name).parameters()}
         return {id(weight) for weight in self.backbone.module.parameters()} - read
 
-    def _tried(self) -> str:
-        """Learns the shapes, and gives what is wrong with the cut, or nothing where both parts together equal the whole."""
+    def _checked(self) -> str:
+        """Record the shapes, and return why the network cannot be cut here; empty where both parts together equal the whole."""
         transform = self.backbone.transform
         images = probe_images(transform.pixels, transform.channels).sigmoid()
         outputs, whole = _outputs_of(self.backbone, self._blocks, images)
@@ -142,14 +138,9 @@ class Boundary:
 
 
 def cuts_of(backbone: Backbone, shares: Sequence[float]) -> tuple[str, ...]:
-    """The stages behind which a backbone can be cut, nearest to wanted shares of its work.
+    """The stages behind which a backbone can be cut, nearest to the wanted shares of its multiply-adds, which fall.
 
-    Args:
-        backbone: What is to be cut.
-        shares: Wanted shares of the multiply-adds before the cut, falling.
-
-    Returns:
-        A stage for each share, ever earlier; fewer where a network has no such stages or cannot be cut behind them.
+    A stage for each share, each earlier than the one before; fewer where there are none left that the network can be cut behind.
     """
     found: list[str] = []
     before = _work_before(backbone)
@@ -192,7 +183,7 @@ def _work_before(backbone: Backbone) -> dict[str, float]:
 
 
 def _outputs_of(backbone: Backbone, names: tuple[str, ...], images: Tensor) -> tuple[dict[str, list[Any]], Tensor]:
-    """What those blocks put out, call by call, and the penultimate features."""
+    """The outputs of those blocks, call by call, and the penultimate features."""
     outputs: dict[str, list[Any]] = {name: [] for name in names}
     handles = [
         backbone.module.get_submodule(name).register_forward_hook(lambda module, args, result, calls=calls: calls.append(result))
@@ -206,7 +197,7 @@ def _outputs_of(backbone: Backbone, names: tuple[str, ...], images: Tensor) -> t
 
 
 def _empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Zeros for each picture, in no memory; who writes into them is told so by an error, and the cut is not offered."""
+    """Zeros for each picture that take no memory; writing into them is an error, and the cut is then refused."""
     return like.new_zeros(()).expand(len(like), *shape)
 
 

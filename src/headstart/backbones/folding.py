@@ -10,14 +10,9 @@ from headstart.backbones.trace import Call, trace
 
 
 def fold_normalizations(network: nn.Module, inputs: torch.Tensor) -> int:
-    """Fold every batch normalization that a convolution alone feeds, in place.
+    """Fold every batch normalization that a convolution alone feeds, in place, and return their number.
 
-    Args:
-        network: In evaluation mode; afterwards it can only predict.
-        inputs: What it takes; one forward pass shows what feeds what.
-
-    Returns:
-        The number of normalizations folded.
+    The network is in evaluation mode and can only predict afterwards. One forward pass on the inputs shows what feeds what.
     """
     calls = [call for call in trace(network, inputs).walk() if not call.children or isinstance(call.module, nn.BatchNorm2d)]
     made_by = {id(call.output): call for call in calls if call.output is not None}

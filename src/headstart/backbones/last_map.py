@@ -1,4 +1,4 @@
-"""The last map of a network: what its penultimate features are averaged from."""
+"""The last map of a network, which its penultimate features are averaged from."""
 
 from __future__ import annotations
 
@@ -13,17 +13,7 @@ from headstart.core.errors import PlanError
 
 
 def map_stage(backbone: Backbone) -> Stage:
-    """The last stage at which pictures still have places.
-
-    Args:
-        backbone: Of any architecture.
-
-    Returns:
-        The stage.
-
-    Raises:
-        PlanError: The network puts out sequences or vectors throughout.
-    """
+    """The last stage whose output has places; `PlanError` where all outputs are sequences or vectors."""
     last = backbone.anatomy.last_map or next(reversed(backbone.anatomy.stages), None)
     if last is None or last.layout not in ("channels first", "channels last"):
         raise PlanError(f"{backbone.card.name} ends in no map of places. Choose a convolutional network, or sim_clr.")
@@ -31,15 +21,7 @@ def map_stage(backbone: Backbone) -> Stage:
 
 
 def last_map(backbone: Backbone, inputs: Tensor) -> Tensor:
-    """The last map of normalized pictures, with gradients.
-
-    Args:
-        backbone: A network that has one; see `map_stage`.
-        inputs: As `Backbone.normalized` gives them, [batch, channel, height, width].
-
-    Returns:
-        float [batch, channel, height, width].
-    """
+    """The output of `map_stage` for normalized pictures, with gradients, float [batch, channel, height, width]."""
     stage = map_stage(backbone)
     found: list[Any] = []
 

@@ -49,16 +49,6 @@ class Lineage(Record):
 
 
 def lineage_of(run: Path) -> Lineage | None:
-    """The lineage that lies in a run's folder.
-
-    Args:
-        run: The folder.
-
-    Returns:
-        The lineage; None where the run is no pretraining.
-
-    Raises:
-        PlanError: The file is damaged.
-    """
+    """The lineage in a run's folder; None where the run is no pretraining."""
     path = run / FILE
     return Lineage.from_json(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None

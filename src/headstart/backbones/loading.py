@@ -24,7 +24,7 @@ def load_backbone(
     mean: Channels | None = None,
     std: Channels | None = None,
 ) -> Backbone:
-    """The backbone of that name, ready to use.
+    """The backbone of that name, in evaluation mode on the CPU.
 
     Args:
         name: As `card_of` takes it.
@@ -35,7 +35,7 @@ def load_backbone(
         std: Per-channel standard deviation; the card's own where absent.
 
     Returns:
-        The backbone, in evaluation mode on the CPU.
+        The backbone.
 
     Raises:
         PretrainedError: The name, the weights or the size do not work; one sentence.

@@ -24,7 +24,7 @@ class Program(nn.Module):
     @property
     @abstractmethod
     def key(self) -> str:
-        """What is run of the backbone: two programs of equal weights, input and key are one."""
+        """Names the part that is run: two programs of equal weights, input and key are the same."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -33,7 +33,7 @@ class Program(nn.Module):
 
 @final
 class Describe(Program):
-    """Everything that a backbone shows of pictures, as `Backbone.describe` gives it, side by side."""
+    """The features of every stage, as `Backbone.describe` gives them, side by side."""
 
     @property
     def key(self) -> str:
@@ -50,4 +50,4 @@ class Describe(Program):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """The outputs in the order of `names`; see `Program.forward`."""
         shown = self.backbone.describe(images.permute(0, 3, 1, 2))
-        return (*shown.stages, *shown.spreads, *([] if shown.source_logits is None else [shown.source_logits]))
+        return (*shown.stages, *shown.stds, *([] if shown.source_logits is None else [shown.source_logits]))

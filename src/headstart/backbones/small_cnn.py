@@ -12,20 +12,15 @@ SMALLEST_POOLED_PIXELS = 8
 
 
 def plan_of(pixels: int) -> list[tuple[int, bool]]:
-    """Width of each block and whether it halves the side.
+    """Width of each block, and whether it halves the side, for an input square of that side.
 
     >>> plan_of(8)
     [(32, False), (64, True), (128, False)]
     >>> plan_of(28)
     [(32, True), (64, True), (128, False), (128, True), (256, False)]
 
-    Args:
-        pixels: Side of the input square.
-
-    Returns:
-        The blocks in order: a stem, blocks that double the width and halve the side while it is 8 or more, and a last block
-        that doubles the width. Where a side of 5 to 7 is reached at a width of 64, as from 28, two more convolutions and a
-        halving come before it.
+    The blocks are a stem, blocks that double the width and halve the side while it is 8 or more, and a last block that doubles
+    the width. Where a side of 5 to 7 is reached at a width of 64, as from 28, two more convolutions and a halving come before it.
     """
     width, side = FIRST_WIDTH, pixels
     blocks = [(width, side >= POOLED_STEM_PIXELS)]
@@ -41,7 +36,7 @@ def plan_of(pixels: int) -> list[tuple[int, bool]]:
 
 
 class Block(nn.Module):
-    """Convolution 3x3, halving by maximum where asked, batch normalization, ReLU.
+    """Convolution 3x3, max pooling where asked, batch normalization, ReLU.
 
     The maximum is taken before the normalization: three quarters of the normalization and of the ReLU are saved.
     """

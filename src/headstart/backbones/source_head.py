@@ -15,16 +15,9 @@ TOLERANCE = 1e-4
 
 
 def source_head_of(backbone: Backbone) -> nn.Linear:
-    """A copy of the network's own classifier.
+    """A copy of the classifier of a network in evaluation mode: penultimate features to scores of the source classes.
 
-    Args:
-        backbone: In evaluation mode.
-
-    Returns:
-        The layer: penultimate features to scores of the source classes.
-
-    Raises:
-        PlanError: The network has no classifier, or does more than one linear layer between features and scores.
+    Raises `PlanError` where the network has no classifier, or does more than one linear layer between features and scores.
     """
     own = _classifier(backbone)
     head = nn.Linear(backbone.feature_width, backbone.anatomy.num_source_classes, bias=own.bias is not None)
@@ -43,7 +36,7 @@ def source_head_of(backbone: Backbone) -> nn.Linear:
 
 
 def write_source_head(backbone: Backbone, head: nn.Linear) -> None:
-    """Give the network's own classifier the weights of what `source_head_of` made of it."""
+    """Copy the weights of a head that `source_head_of` made into the network's own classifier."""
     own = _classifier(backbone)
     with torch.no_grad():
         own.weight.copy_(head.weight.view_as(own.weight))

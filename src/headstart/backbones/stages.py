@@ -1,4 +1,4 @@
-"""Stages: the depths of a network worth looking at, and its classifier, found from one forward pass and not listed by hand."""
+"""Stages: the depths of a network that features are taken from, and its classifier, found from one forward pass."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from torch import Tensor, nn
 from headstart.backbones.trace import Call, Layout, trace
 
 FEWEST_STAGES = 5
+"""Networks with fewer stages, which ResNets have, are cut into pieces. Chosen, not measured."""
 MOST_STAGES = 8
+"""Only the last eight stages are kept, which bounds the width of the features. Chosen, not measured."""
 MOST_PIECES = 4
+"""One long run of blocks, as of a vision transformer, is cut into quarters at most. Chosen, not measured."""
 LARGE_SHARE = 0.5
+"""A call with more than half of the weights is opened where whole blocks give fewer than two stages."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where to look.
+    """One depth of a network.
 
     Attributes:
-        name: Dotted name of the module whose output it is.
+        name: Dotted name of the module whose output is taken.
         nth: Which call of that module, where it is called more than once.
-        layout: How its output's axes are meant.
+        layout: The order of the output's axes.
     """
 
     name: str
@@ -33,13 +37,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What one forward pass shows of a network.
+    """The parts of a network, found by one forward pass.
 
     Attributes:
         stages: In depth order, the penultimate output not among them.
-        last_map: Where the penultimate output still has places, before they are averaged; None where that is not seen.
+        last_map: The last stage with places, which the penultimate output is averaged from; None where there is no such stage.
         classifier: Dotted name of the layer that makes the class scores; None where the network has none.
-        classifier_layout: How the axes of the classifier's input are meant.
+        classifier_layout: The order of the axes of the classifier's input.
         blocks: Dotted names of the modules along the trunk, in depth order.
         width: Width of the penultimate output.
         num_source_classes: Width of the classifier's output; 0 without classifier.
@@ -67,14 +71,7 @@ def anatomy_of(network: nn.Module, pixels: int) -> Anatomy:
     one before (a plain sequence) and left whole when it sums or joins branches (a residual block). Classes that sum
     anywhere are left whole everywhere. A stage is the trunk's last output at a resolution; at the last resolution, one a
     width. Networks with fewer than five stages, such as vision transformers, have their longest run of equal blocks cut
-    into up to four pieces.
-
-    Args:
-        network: The network.
-        pixels: A side of the input square that it takes.
-
-    Returns:
-        What was found.
+    into up to four pieces. `pixels` is a side of the input square that the network takes.
     """
     root = trace(network, probe_images(pixels))
     classifier = _classifier(root)

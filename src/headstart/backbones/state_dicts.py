@@ -1,4 +1,4 @@
-"""State dicts: read safely from a file, and laid into a network with a sentence for everything that can be wrong."""
+"""State dicts: read safely from a file and loaded into a network, with a message for everything that can be wrong."""
 
 from __future__ import annotations
 
@@ -26,20 +26,11 @@ _SHOWN = 3
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """The named tensors of a `.safetensors` or `.pth` file.
+    """The named tensors of a `.safetensors` or `.pth` file, on the CPU.
 
     `.pth` files are read with `weights_only=True`: nothing in them is run. A state dict nested in a training checkpoint is
-    found, and a prefix that all names share ("module.") is taken off.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The tensors, on the CPU.
-
-    Raises:
-        PretrainedError: The file is absent, empty, damaged, holds code, holds no state dict, or holds values that are not
-            finite.
+    found, and a prefix that all names share ("module.") is taken off. Raises `PretrainedError` where the file is absent, empty or
+    damaged, holds code or no state dict, or holds values that are not finite.
     """
     _check_file(path)
     state = _unnested(_read(path), path)
@@ -122,16 +113,7 @@ def _without_prefix(state: StateDict) -> StateDict:
 
 
 def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> None:
-    """Lay a state dict into a network; every name and shape must fit.
-
-    Args:
-        network: What is filled.
-        state: Named tensors.
-        where: Where they come from, for messages.
-
-    Raises:
-        PretrainedError: Something is missing, too much, or of another shape.
-    """
+    """Load a state dict into a network; `PretrainedError` unless every name and shape fits."""
     problem = misfit(network.state_dict(), state)
     if problem:
         raise PretrainedError(
@@ -141,15 +123,7 @@ def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> No
 
 
 def fill_from_run(network: nn.Module, folder: Path) -> None:
-    """Lay in the weights that `Backbone.save` wrote.
-
-    Args:
-        network: What is filled.
-        folder: Where it lies.
-
-    Raises:
-        PretrainedError: The weights are not there, or damaged.
-    """
+    """Load the weights that `Backbone.save` wrote; `PretrainedError` where they are missing or damaged."""
     path = folder / "weights.safetensors"
     try:
         state = load_file(path)
@@ -170,10 +144,10 @@ def fill(
     classifier: Callable[[], str | None],
     suggest: Callable[[StateDict], str | None],
 ) -> bool:
-    """Lay a state dict into a network, leaving the classifier as it is when the file's has another size or is missing.
+    """Load a state dict into a network; its classifier keeps its weights where the state dict has none of the same size.
 
     Args:
-        network: What is filled.
+        network: Gets the weights.
         state: Named tensors.
         where: Where they come from, for messages.
         architecture: The network's name, for messages.
@@ -181,7 +155,7 @@ def fill(
         suggest: Finds an architecture that the tensors would fit; called only when these do not.
 
     Returns:
-        Whether the classifier was filled too.
+        Whether the classifier was loaded too.
 
     Raises:
         PretrainedError: Anything but the classifier does not fit; the message lists the first few names.

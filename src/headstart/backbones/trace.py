@@ -23,9 +23,9 @@ class Call:
         nth: How many calls of the same module came before.
         order: Position among all calls by the time they end.
         inputs: The first tensor argument and its version when the call began.
-        output: The first tensor put out.
+        output: The first tensor returned.
         version: Its version when the call ended; in-place arithmetic afterwards raises it.
-        layout: How the output's axes are meant; None where the output is no picture, sequence or vector of the batch.
+        layout: The order of the output's axes; None where the output is no picture, sequence or vector of the batch.
         resolution: Number of places: height times width, or tokens; 1 for flat outputs.
         width: Number of channels.
         pooled: float32 [batch, channel]: the output averaged over places; None where `layout` is.
@@ -91,21 +91,16 @@ def pool(tensor: Tensor, layout: Layout) -> Tensor:
     return tensor.mean(dim=1) if layout == "tokens" else tensor
 
 
-def spread(tensor: Tensor, layout: Layout) -> Tensor:
+def std_over_places(tensor: Tensor, layout: Layout) -> Tensor:
     """The standard deviation over places, [batch, channel]."""
     axes = {"channels first": (2, 3), "channels last": (1, 2), "tokens": (1,)}[layout]
     return tensor.std(dim=axes, correction=0)
 
 
 def layout_of(shape: tuple[int, ...], before: Layout | None = None) -> Layout | None:
-    """How the axes of an output of a square picture are meant; None where no reading fits.
+    """The layout of an output of a square picture, by its shape with the batch first; None where no layout fits.
 
-    Args:
-        shape: With the batch first.
-        before: The layout of the output before, for shapes that fit two readings.
-
-    Returns:
-        The layout.
+    The layout of the output before decides for shapes that fit two.
     """
     if len(shape) == 2:
         return "flat"
@@ -166,14 +161,7 @@ def trace(network: nn.Module, images: Tensor) -> Call:
     """The call of the network on those images, with every call below it.
 
     The network is run in evaluation mode without gradients; its mode is restored. All outputs stay in memory for as long
-    as the result is held.
-
-    Args:
-        network: Any module that takes a batch of images.
-        images: float32 [batch, 3, height, width]; an odd batch tells the batch axis from the others.
-
-    Returns:
-        The outermost call.
+    as the result is held. Images are float32 [batch, 3, height, width]; an odd batch tells the batch axis from the others.
     """
     recorder = _Recorder(network, images.shape[0])
     modes = [(module, module.training) for module in network.modules()]

@@ -1,4 +1,4 @@
-"""Filling a network with weights from a file that a user brought."""
+"""Loading a network's weights from a file that a user brought."""
 
 from __future__ import annotations
 
@@ -31,16 +31,9 @@ _SUGGESTED = (
 
 
 def fill_from_file(network: nn.Module, path: Path, card: Pretrained, resolver: Resolver) -> None:
-    """Lay a file's state dict into a card's network; a classifier of another size is left out.
+    """Load a `.safetensors` or `.pth` file into a card's network; a classifier of another size is left out.
 
-    Args:
-        network: What is filled.
-        path: A `.safetensors` or `.pth` file.
-        card: The card of the network.
-        resolver: Makes the networks that the file is tried against where it does not fit.
-
-    Raises:
-        PretrainedError: The file cannot be read, or is of another architecture.
+    Raises `PretrainedError` where the file cannot be read, or is of another architecture; well-known ones that it fits are named.
     """
     state = read_state_dict(path)
     if misfit(network.state_dict(), state):

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.base import Pictures
-from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, engine_of, known_engine, settle_engine
+from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, choose_engine, engine_of, known_engine
 from headstart.backbones.programs import Describe
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
@@ -67,7 +67,7 @@ def settled(images: ImageSet, backbone: Backbone) -> str:
     """The name of the engine that looks at those pictures, and at others from now on: it is kept with the backbone."""
     known = known_engine(backbone)
     if known is None:
-        return settle_engine(Describe(backbone), _pictures(images.images, backbone), num_unseen(images, backbone))
+        return choose_engine(Describe(backbone), _pictures(images.images, backbone), num_unseen(images, backbone))
     backbone.engine = known
     return known
 

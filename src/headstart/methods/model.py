@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.engines.choice import kept_with
+from headstart.backbones.engines.choice import calibration_folder
 from headstart.core.errors import DataError, PretrainedError
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import Migration, Record, renamed, write_atomically
@@ -159,7 +159,7 @@ class Model:
         network = written.setdefault(self.backbone.identity, folder / "backbone")
         if network == folder / "backbone":
             self.backbone.save(network)
-        _carry(kept_with(self.backbone), folder / "engine")
+        _carry(calibration_folder(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
         write_atomically(folder / "head.safetensors", save(arrays))
         if self.novelty_detector is not None:
@@ -199,7 +199,7 @@ class Model:
         card, head, detector = _read(folder)
         network = (folder / card.backbone).resolve()
         backbone = read[network] = read.get(network) or Backbone.load(network)
-        _carry(folder / "engine", kept_with(backbone))
+        _carry(folder / "engine", calibration_folder(backbone))
         partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.partners))
         base = cls._load(folder / "base", read) if card.corrects else None
         return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, detector)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from headstart.backbones.engines.choice import machine_fingerprint, wished_engine
+from headstart.backbones.engines.choice import machine_fingerprint, requested_engine
 from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.folders import cache_folder
@@ -35,7 +35,7 @@ KNOWN = "known.txt"
 
 def shared_steps() -> Path:
     """Where runs leave what others can use; another version, engine or machine would compute something else."""
-    engine = wished_engine() or "auto"
+    engine = requested_engine() or "auto"
     return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{machine_fingerprint()}"
 
 

@@ -10,16 +10,16 @@ import torch
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines import choice
-from headstart.backbones.engines.base import Outputs, filled
+from headstart.backbones.engines.base import Outputs, padded
 from headstart.backbones.engines.choice import (
     LARGEST_ERROR,
     REFERENCE,
-    engine_called,
+    choose_engine,
+    engine_named,
     engine_names,
     feature_error,
     known_engine,
-    settle_engine,
-    wished_engine,
+    requested_engine,
 )
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
@@ -47,7 +47,7 @@ def _pictures(rows: int = 19, pixels: int = 32) -> np.ndarray:
 
 
 def _all(name: str, backbone: Backbone, pictures: np.ndarray) -> Outputs:
-    engine = engine_called(name, Describe(backbone), lambda count: pictures[:count])
+    engine = engine_named(name, Describe(backbone), lambda count: pictures[:count])
     parts = [pictures[start : start + engine.batch_rows] for start in range(0, len(pictures), engine.batch_rows)]
     return tuple(np.concatenate(outputs) for outputs in zip(*engine.run(parts), strict=True))
 
@@ -100,10 +100,10 @@ def test_names_of_outputs_are_as_many_as_outputs() -> None:
         assert len(program.names) == len(_plain(backbone, pictures))
 
 
-def test_filled_batches_end_in_black() -> None:
+def test_padded_batches_end_in_black() -> None:
     batch = np.full((2, 3, 3, 3), 7, np.uint8)
-    assert filled(batch, 2) is batch
-    assert filled(batch, 5)[2:].max() == 0
+    assert padded(batch, 2) is batch
+    assert padded(batch, 5)[2:].max() == 0
 
 
 def test_feature_error_is_relative_to_how_pictures_differ() -> None:
@@ -125,7 +125,7 @@ def _rated(monkeypatch: pytest.MonkeyPatch, rates: dict[str, float], errors: dic
         ]
 
     monkeypatch.setattr(choice, "engine_names", lambda: list(rates))
-    monkeypatch.setattr(choice, "engine_called", lambda name, program, pictures: name)
+    monkeypatch.setattr(choice, "engine_named", lambda name, program, pictures: name)
     monkeypatch.setattr(choice, "_run", run)
     return tried
 
@@ -134,7 +134,7 @@ RATES = {"openvino-int8": 400.0, "openvino-bf16": 300.0, "openvino-float32": 150
 
 
 def _settled(backbone: Backbone, num_images: int) -> str:
-    return settle_engine(Describe(backbone), _pictures, num_images)
+    return choose_engine(Describe(backbone), _pictures, num_images)
 
 
 def test_the_fastest_engine_within_the_bound_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,14 +189,14 @@ def test_a_wish_comes_before_what_ran_the_backbone(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HEADSTART_ENGINE", "torch-float32")
     assert known_engine(backbone) == "torch-float32"
     monkeypatch.setenv("HEADSTART_ENGINE", "auto")
-    assert wished_engine() is None
+    assert requested_engine() is None
 
 
 def test_an_unknown_engine_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "engine_names", lambda: ["torch-bf16", "torch-float32"])
     monkeypatch.setenv("HEADSTART_ENGINE", "tensorrt")
     with pytest.raises(PlanError) as caught:
-        wished_engine()
+        requested_engine()
     assert str(caught.value) == 'HEADSTART_ENGINE = "tensorrt" is not an engine. Here there are torch-bf16, torch-float32.'
 
 
@@ -231,6 +231,6 @@ def test_int8_is_calibrated_once_and_goes_with_the_model(
     assert capsys.readouterr().out == ""
     Model(backbone, LinearHead(None, np.zeros((1280, 2)), np.zeros(2)), 1.0, ("a", "b")).save(tmp_path / "model")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "elsewhere"))
-    choice._SHELF.clear()
+    choice._LAST_USED.clear()
     again = _all("openvino-int8", Model.load(tmp_path / "model").backbone, pictures)
     np.testing.assert_array_equal(again[0], first[0])

@@ -13,7 +13,7 @@ from headstart.core.types import Bytes, Floats
 
 Outputs = tuple[Floats, ...]
 Pictures = Callable[[int], Bytes]
-"""The first so many pictures of the task, or all where there are fewer, uint8 [sample, height, width, channel]."""
+"""Gives the first so many pictures of the task, or all where there are fewer: uint8 [sample, height, width, channel]."""
 
 
 class Engine(ABC):
@@ -27,15 +27,9 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
-        """What the network puts out, batch after batch, in order.
+        """The float32 outputs of each batch, in order; the next batches are asked for while earlier ones are computed.
 
-        The next batches are asked for while earlier ones are computed.
-
-        Args:
-            batches: uint8 [sample, height, width, channel], of at most `batch_rows` pictures of the side it was made for.
-
-        Yields:
-            float32 arrays, one for each of the network's outputs.
+        A batch is uint8 [sample, height, width, channel], of at most `batch_rows` pictures of the side the engine was made for.
         """
 
 
@@ -48,16 +42,16 @@ class Runtime(ABC):
 
     @abstractmethod
     def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
-        """The program made ready.
+        """The program, which stays as it is, made ready; later changes of its weights do not reach the engine.
 
         Args:
-            program: What is run; it is left as it is.
+            program: What is run.
             precision: One of `precisions`.
-            pictures: What calibrates, where anything must be.
-            kept: A folder for what calibration gave, which goes where the model goes.
+            pictures: For calibration, where the precision needs any.
+            kept: A folder for the result of calibration; it is copied along with a saved model.
 
         Returns:
-            The engine; later changes of the program's weights do not reach it.
+            The engine.
 
         Raises:
             MissingExtraError: A package is not installed.
@@ -65,15 +59,7 @@ class Runtime(ABC):
         """
 
 
-def filled(batch: Bytes, num_rows: int) -> Bytes:
-    """The batch with black pictures behind it, for networks that are made for batches of one size.
-
-    Args:
-        batch: uint8 [sample, height, width, channel].
-        num_rows: Pictures wanted, at least as many as given.
-
-    Returns:
-        uint8 [num_rows, height, width, channel]; the batch itself where it is whole.
-    """
+def padded(batch: Bytes, num_rows: int) -> Bytes:
+    """The batch with black pictures behind it up to `num_rows`, for networks that are compiled for one batch size."""
     missing = num_rows - len(batch)
     return np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), np.uint8)]) if missing else batch

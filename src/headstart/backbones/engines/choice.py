@@ -30,11 +30,13 @@ LARGEST_ERROR = 0.15
 """Of features, as `feature_error` measures it. bf16 stays near 0.08 on EfficientNet-Lite and costs no accuracy that three seeds
 of three sets could show; 8-bit integers reach 0.4 and more there."""
 SAMPLE_ROWS = 32
-PATIENCE_SECONDS = 2.0
-"""A faster engine is looked for where the reference would take longer than this, which is what making another one takes."""
+"""Images that an engine is tried on."""
+MIN_REFERENCE_SECONDS = 2.0
+"""Other engines are tried where the reference would take longer than this, which is about what making another engine takes."""
 SLOW_TO_MAKE_SECONDS = 60.0
-"""Engines that are compiled or calibrated for half a minute are tried where the best of the others would take this long."""
+"""Compiling or calibrating takes half a minute: such engines are tried where the best of the others would take this long."""
 MOST_ENGINES = 2
+"""Engines kept in memory: each takes 50 MB or more, and making one takes a second or more."""
 _SLOW_TO_MAKE = ("int8", "-compiled")
 
 
@@ -59,23 +61,14 @@ def engine_names() -> list[str]:
     return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().precisions()]
 
 
-def wished_engine() -> str | None:
-    """The engine that `HEADSTART_ENGINE` names.
-
-    Returns:
-        Its name; None where the variable is unset, empty or "auto".
-
-    Raises:
-        PlanError: There is no such engine.
-        MissingExtraError: Its package is not installed.
-    """
-    wish = os.environ.get("HEADSTART_ENGINE", "")
-    if wish in ("", "auto"):
-        return None
-    return _checked(wish, "HEADSTART_ENGINE")
+def requested_engine() -> str | None:
+    """The engine that `HEADSTART_ENGINE` names; None where the variable is unset, empty or "auto"."""
+    name = os.environ.get("HEADSTART_ENGINE", "")
+    return None if name in ("", "auto") else _checked(name, "HEADSTART_ENGINE")
 
 
 def _checked(name: str, where: str) -> str:
+    """The name; `PlanError` where there is no such engine, `MissingExtraError` where it cannot run here."""
     if name in engine_names():
         return name
     if name.partition("-")[0] in RUNTIMES.names():
@@ -88,91 +81,61 @@ def _checked(name: str, where: str) -> str:
     raise PlanError(f'{where} = "{name}" is not an engine.{near} Here there are {", ".join(engine_names())}.')
 
 
-class _Shelf(OrderedDict[str, Engine]):
-    """The engines used last, as making one takes a second or more, and as keeping one takes 50 MB and more."""
-
-    def taken(self, address: str, make: Callable[[], Engine]) -> Engine:
-        """The engine of that address, made if it is not there."""
-        engine = self.pop(address, None) or make()
-        self[address] = engine
-        while len(self) > MOST_ENGINES:
-            self.popitem(last=False)
-        return engine
+_LAST_USED: OrderedDict[str, Engine] = OrderedDict()
 
 
-_SHELF = _Shelf()
+def _last_used(key: str, make: Callable[[], Engine]) -> Engine:
+    """The engine of that key, made unless it is among the last ones used."""
+    engine = _LAST_USED.pop(key, None) or make()
+    _LAST_USED[key] = engine
+    while len(_LAST_USED) > MOST_ENGINES:
+        _LAST_USED.popitem(last=False)
+    return engine
 
 
-def kept_with(backbone: Backbone) -> Path:
-    """The folder of the cache for what engines of a backbone were calibrated to; a saved model takes a copy along."""
+def calibration_folder(backbone: Backbone) -> Path:
+    """The folder of the cache for calibrated engines of a backbone; a saved model takes a copy along."""
     return _choices() / f"{backbone.weights_hash}-{backbone.transform.pixels}"
 
 
-def engine_called(name: str, program: Program, pictures: Pictures) -> Engine:
-    """The program on the engine of that name.
-
-    Args:
-        name: One of `engine_names`.
-        program: What is run, of a backbone whose hash is that of its weights as they are.
-        pictures: What calibrates, where anything must be.
-
-    Returns:
-        The engine.
-    """
+def engine_named(name: str, program: Program, pictures: Pictures) -> Engine:
+    """The program, of a backbone whose hash is up to date, on an engine of `engine_names`; pictures are for calibration."""
     backbone = program.backbone
     runtime, _, precision = name.partition("-")
 
     def make() -> Engine:
-        return RUNTIMES.get(runtime)().engine(program, precision, pictures, kept_with(backbone))
+        return RUNTIMES.get(runtime)().engine(program, precision, pictures, calibration_folder(backbone))
 
-    if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would push others off the shelf
+    if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would take the place of others
         return make()
-    return _SHELF.taken(f"{name} {backbone.weights_hash} {backbone.transform} {program.key}", make)
+    return _last_used(f"{name} {backbone.weights_hash} {backbone.transform} {program.key}", make)
 
 
 def engine_of(program: Program, pictures: Pictures) -> Engine:
-    """The program on the engine that was settled for its backbone; arguments as for `engine_called`."""
-    return engine_called(known_engine(program.backbone) or REFERENCE, program, pictures)
+    """The program on the engine that was chosen for its backbone, or on the reference; pictures are for calibration."""
+    return engine_named(known_engine(program.backbone) or REFERENCE, program, pictures)
 
 
 def known_engine(backbone: Backbone) -> str | None:
-    """The engine that runs the backbone, where that is settled.
+    """The engine that runs the backbone; None where engines have to be tried.
 
     What `HEADSTART_ENGINE` names comes first, then what ran the backbone before, then what was found fastest for the same
     weights on this machine.
-
-    Args:
-        backbone: Any.
-
-    Returns:
-        The name; None where engines have to be tried.
-
-    Raises:
-        PlanError: The engine that was named does not exist.
-        MissingExtraError: It cannot run here.
     """
-    wish = wished_engine()
-    if wish or backbone.engine:
-        return wish or _checked(str(backbone.engine), f"the engine of {backbone.card.name}")
+    requested = requested_engine()
+    if requested or backbone.engine:
+        return requested or _checked(str(backbone.engine), f"the engine of {backbone.card.name}")
     choice = _read(_choice_file(backbone))
     return choice.engine if choice else None
 
 
-def settle_engine(program: Program, pictures: Pictures, num_images: int) -> str:
-    """The engine that runs the backbone from now on, found by trying; its name is kept with the backbone.
+def choose_engine(program: Program, pictures: Pictures, num_images: int) -> str:
+    """Set the backbone's engine to the fastest for so many images, and return its name.
 
-    Engines are tried where the reference would take more than next to no time, and what was found is remembered in the cache, so
-    that fits and predictions agree.
-
-    Args:
-        program: What is to be run; its backbone's `engine` is set.
-        pictures: The task's own.
-        num_images: How many are to be run.
-
-    Returns:
-        The name.
+    Engines are tried where the reference takes longer than `MIN_REFERENCE_SECONDS`. The choice is cached, so that fits and
+    predictions agree.
     """
-    choice = _tried(program, pictures, num_images)
+    choice = _choice(program, pictures, num_images)
     if choice.errors:
         write_atomically(_choice_file(program.backbone), choice.to_json())
     program.backbone.engine = choice.engine
@@ -206,36 +169,38 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
-    """The choice by trial. The order of rates is taken over from networks of the same family (architectures that differ in the
-    number they end with); errors never are.
+def _choice(program: Program, pictures: Pictures, num_images: int) -> Choice:
+    """The choice by trial.
+
+    The order of rates is taken over from networks of the same family (architectures that differ in the number they end with);
+    errors never are.
     """
     if not num_images:
         return Choice(engine=REFERENCE, rates={}, errors={})
     sample = pictures(SAMPLE_ROWS)
-    exact, rate = _run(engine_called(REFERENCE, program, pictures), sample)
+    exact, rate = _run(engine_named(REFERENCE, program, pictures), sample)
     rates, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
-    if num_images / rate <= PATIENCE_SECONDS:
+    if num_images / rate <= MIN_REFERENCE_SECONDS:
         return Choice(engine=REFERENCE, rates=rates, errors={})
     family = program.backbone.card.architecture.rstrip("0123456789")
     path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, machine_fingerprint()])}.json"
     known = _read(path)
-    close_ones: set[str] = set()
+    close_runtimes: set[str] = set()
     faults: dict[str, str] = {}
-    for name in _in_turn(known.rates if known else {}):
+    for name in _trial_order(known.rates if known else {}):
         if _is_slow_to_make(name):
-            worth = num_images / max(rates.values()) > SLOW_TO_MAKE_SECONDS
+            worthwhile = num_images / max(rates.values()) > SLOW_TO_MAKE_SECONDS
         else:  # a runtime's slower precisions need no trial, nor do slower engines where rates are known
-            worth = name != REFERENCE and not (close_ones if known else close_ones & {name.partition("-")[0]})
-        if not worth:
+            worthwhile = name != REFERENCE and not (close_runtimes if known else close_runtimes & {name.partition("-")[0]})
+        if not worthwhile:
             continue
         try:
-            outputs, rates[name] = _run(engine_called(name, program, pictures), sample)
+            outputs, rates[name] = _run(engine_named(name, program, pictures), sample)
         except (PretrainedError, RuntimeError) as error:  # RuntimeError: out of memory, or no compiler
             faults[name] = str(error)
             continue
         errors[name] = feature_error(outputs, exact)
-        close_ones |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
+        close_runtimes |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
     close = [name for name in rates if errors[name] <= LARGEST_ERROR]
     choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors, faults=faults)
     if not known:
@@ -243,7 +208,7 @@ def _tried(program: Program, pictures: Pictures, num_images: int) -> Choice:
     return choice
 
 
-def _in_turn(rates: dict[str, float]) -> list[str]:
+def _trial_order(rates: dict[str, float]) -> list[str]:
     """Engines in the order of trial: quickly made ones first, then by known rates, then as their runtimes name them."""
     return sorted(engine_names(), key=lambda name: (_is_slow_to_make(name), -rates.get(name, 0.0)))
 
@@ -266,13 +231,8 @@ def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
 def feature_error(outputs: Outputs, exact: Outputs) -> float:
     """How far features are from exact ones, relative to how far pictures differ from one another.
 
-    Args:
-        outputs: float [sample, feature] per output.
-        exact: The same, in float32 arithmetic.
-
-    Returns:
-        The root mean square over the outputs of the distance to the exact rows over the exact rows' distance to their mean.
-        Outputs that tell no two pictures apart are left out.
+    The root mean square, over the outputs [sample, feature], of the distance to the exact rows over that of the exact rows
+    to their mean. Outputs that tell no two pictures apart are left out.
     """
     ratios = []
     for given, wanted in zip(outputs, exact, strict=True):

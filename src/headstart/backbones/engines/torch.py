@@ -10,7 +10,7 @@ from typing import Any, final
 
 import torch
 
-from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, filled
+from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, padded
 from headstart.backbones.folding import fold_normalizations
 from headstart.backbones.programs import Program
 from headstart.backbones.stages import probe_images
@@ -58,7 +58,7 @@ class _TorchEngine(Engine):
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         for batch in batches:
             # Another shape would be compiled anew.
-            images = torch.from_numpy(filled(batch, self.batch_rows) if self.whole_batches else batch)
+            images = torch.from_numpy(padded(batch, self.batch_rows) if self.whole_batches else batch)
             if self.device.type == "cuda":
                 images = images.pin_memory().to(self.device, non_blocking=True)
             with torch.inference_mode(), self._precision():
