@@ -17,7 +17,7 @@ from headstart.backbones.programs import Describe
 from headstart.core.types import Bytes, Integers
 from headstart.data.images import ImageSet
 from headstart.data.prefetch import prefetched
-from headstart.data.resizing import squeezed
+from headstart.data.resizing import resized_to_square
 from headstart.features.extract import PIXELS
 
 MATRIX_SIDE = 2048
@@ -37,7 +37,7 @@ def decode_only_rate(images: ImageSet, backbone: Backbone, engine: str) -> float
 
     def read(rows: Integers) -> tuple[Bytes, Bytes]:
         inputs = backbone.transform.apply(images.images, rows)
-        return inputs, squeezed(inputs, PIXELS)
+        return inputs, resized_to_square(inputs, PIXELS)
 
     begun = time.perf_counter()
     parts = (np.arange(len(images))[start : start + num_rows] for start in range(0, len(images), num_rows))

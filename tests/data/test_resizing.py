@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from headstart.data.images import ArrayImages, FileImages
-from headstart.data.resizing import squeezed
+from headstart.data.resizing import resized_to_square
 
 
 def _smooth(rows: int, height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -20,19 +20,21 @@ def _smooth(rows: int, height: int, width: int, channels: int = 3) -> np.ndarray
 def test_as_pillow_does(pixels: int) -> None:
     pictures = _smooth(3, 61, 83)
     expected = [np.asarray(Image.fromarray(one).resize((pixels, pixels), Image.Resampling.BICUBIC)) for one in pictures]
-    difference = squeezed(pictures, pixels).astype(int) - np.stack(expected)
+    difference = resized_to_square(pictures, pixels).astype(int) - np.stack(expected)
     assert np.abs(difference).max() <= 1
     assert np.abs(difference).mean() < 0.2
 
 
 def test_a_batch_equals_its_rows() -> None:
     pictures = _smooth(4, 29, 31)
-    np.testing.assert_array_equal(squeezed(pictures, 17), np.concatenate([squeezed(one[None], 17) for one in pictures]))
+    np.testing.assert_array_equal(
+        resized_to_square(pictures, 17), np.concatenate([resized_to_square(one[None], 17) for one in pictures])
+    )
 
 
 def test_pictures_of_the_right_side_are_not_copied() -> None:
     pictures = _smooth(2, 13, 13)
-    assert squeezed(pictures, 13) is pictures
+    assert resized_to_square(pictures, 13) is pictures
 
 
 def test_gray_arrays_become_three_equal_channels() -> None:

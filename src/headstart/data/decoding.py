@@ -1,4 +1,4 @@
-"""One picture file as people see it: turned upright, flattened over white, 8 bits a channel, first frame."""
+"""Decoding a picture file as viewers show it: upright, over white, 8 bits a channel, first frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DecodedImage(NamedTuple):
     """A decoded picture.
 
     Attributes:
-        image: RGB, upright; smaller than in the file when a reduced scale sufficed.
+        image: RGB, upright; smaller than in the file where it was decoded at a reduced scale.
         shorter_side: Of the picture in the file, in pixels.
     """
 
@@ -38,37 +38,18 @@ class DecodedImage(NamedTuple):
 
 
 def open_image(path: Path, at_least: int | None = None) -> Image.Image:
-    """The picture in a file, in RGB as people see it.
+    """The picture in a JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its ending, in RGB as viewers show it.
 
     EXIF orientation is applied, transparency is laid over white, 16-bit gray is divided by 256, and of several frames the
-    first is taken. A damaged file is never half a picture.
-
-    Args:
-        path: A JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its ending.
-        at_least: A side in pixels that suffices; JPEG files are then decoded at a reduced scale no smaller than it.
-
-    Returns:
-        An RGB image.
-
-    Raises:
-        DataError: The file is missing, unreadable, empty, no picture, damaged or too large; the message names it.
+    first is taken. Where a side of `at_least` pixels suffices, JPEG files are decoded at a reduced scale no smaller than it.
+    Raises `DataError` where the file is missing, unreadable, empty, no picture, damaged in any part, or too large.
     """
     with open_file(path) as stream:
         return decode_image(stream, str(path), at_least).image
 
 
 def open_file(path: Path) -> BufferedReader:
-    """The open file.
-
-    Args:
-        path: A regular file, or a link to one.
-
-    Returns:
-        A binary stream at its start; the caller closes it.
-
-    Raises:
-        DataError: The file is missing, not readable, not a regular file, or empty.
-    """
+    """The file, opened for reading; `DataError` where it is missing, unreadable, not a regular file, or empty."""
     if "\0" in str(path):
         raise DataError(f"{str(path)!r}: is not a file name. Correct the path.")
     try:
@@ -87,19 +68,7 @@ def open_file(path: Path) -> BufferedReader:
 
 
 def decode_image(stream: BinaryIO, name: str, at_least: int | None = None) -> DecodedImage:
-    """The picture in an open file; see `open_image`.
-
-    Args:
-        stream: A seekable binary stream.
-        name: What messages call the picture.
-        at_least: A side in pixels that suffices.
-
-    Returns:
-        The picture and its native size.
-
-    Raises:
-        DataError: The bytes are no picture, damaged, or too large.
-    """
+    """The picture in an open file, which messages call by the name, and its native size; see `open_image`."""
     try:
         image = _undecoded(stream, name)
         shorter_side = min(image.size)
@@ -142,7 +111,7 @@ def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
 
 
 def _turn_upright(image: Image.Image) -> None:
-    # A broken EXIF block raises anything, and viewers then show the picture unturned.
+    # A broken EXIF block raises anything, and viewers then ignore the orientation.
     with suppress(Exception):
         ImageOps.exif_transpose(image, in_place=True)
 

@@ -12,32 +12,29 @@ from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.scan import Scan
 
 NEAR_HAMMING = 8
-"""Differing bits of two 64-bit dHashes up to which a pair is looked at."""
+"""Pairs whose 64-bit dHashes differ in more bits are not compared. Chosen, not measured."""
 NEAR_RESIDUAL = 0.13
-"""What may remain of the difference of two thumbnails after the best small shift, in units of their contrast."""
+"""The difference of two thumbnails that may remain after the best small shift, in units of their contrast."""
 LEAST_SIDE = 32
-"""Smaller pictures hold too little to tell a copy from a sibling: only equal bytes count."""
+"""In smaller pictures a near copy cannot be told from another picture of the same kind: only equal bytes count."""
 LEAST_CONTRAST = 4.0
 """Standard deviation of a thumbnail, in gray levels, below which it shows nothing to compare."""
 LARGEST_BUCKET = 4096
+"""Rows compared with one another at a time: bounds the time where many hashes are alike."""
 MOST_PAIRS = 2_000_000
+"""Candidate pairs: bounds the memory where many hashes are alike."""
 MOST_SHARE = 0.05
 """A near-duplicate group above this share of all rows is a fixed camera or a blank background, not copies."""
 BATCH = 20_000
+"""Pairs compared at a time, for flat memory."""
 
 
 def duplicate_groups(scan: Scan) -> Integers:
     """The group of each row: the lowest row that it is a copy of, int64 [sample].
 
     Equal bytes always make a group. Near copies are pairs whose dHashes differ in at most eight bits and whose 16x16 thumbnails
-    differ by less than a stated part of their contrast once a shift of up to one cell is undone. Pictures with a side under 32
-    pixels, or with next to no contrast, are compared by their bytes only.
-
-    Args:
-        scan: What was measured of each row; unreadable rows stay alone.
-
-    Returns:
-        One group id per row.
+    differ by less than `NEAR_RESIDUAL` of their contrast once a shift of up to one cell is undone. Pictures with a side under 32
+    pixels, or with next to no contrast, are compared by their bytes only. Unreadable rows stay alone.
     """
     exact = exact_groups(scan)
     near = _near_pairs(scan, exact)
@@ -54,14 +51,9 @@ def exact_groups(scan: Scan) -> Integers:
 
 
 def merged_groups(groups: Integers, pairs: Integers) -> Integers:
-    """The coarsest grouping in which rows of one group, and rows of one pair, are together.
+    """The finest grouping in which rows of one group, and rows of one pair, are together: the lowest row of each, int64 [sample].
 
-    Args:
-        groups: int64 [sample], any ids below the number of rows.
-        pairs: int64 [pair, 2], row indices.
-
-    Returns:
-        The lowest row of each row's group, int64 [sample].
+    Groups are int64 [sample], below the number of rows; pairs are int64 [pair, 2].
     """
     count = len(groups)
     start = np.concatenate([np.arange(count), pairs[:, 0]])
@@ -153,7 +145,7 @@ def _best_shift(across: Floats, down: Floats, change: Floats) -> tuple[Floats, F
     """The least-squares shift of each pair, [pair, 2], and the root mean square of what it leaves, [pair]."""
     slopes = np.stack([across, down], axis=-1).reshape(len(change), -1, 2).astype(np.float64)
     target = change.reshape(len(change), -1, 1).astype(np.float64)
-    turned = slopes.transpose(0, 2, 1)
-    shift = np.linalg.solve(turned @ slopes + 1e-3 * np.eye(2), turned @ target)
+    transposed = slopes.transpose(0, 2, 1)
+    shift = np.linalg.solve(transposed @ slopes + 1e-3 * np.eye(2), transposed @ target)
     residual = np.sqrt(((target - slopes @ shift) ** 2).mean(axis=(1, 2)))
     return shift[:, :, 0], residual

@@ -1,4 +1,4 @@
-"""Pictures as a mirror shows them."""
+"""Pictures flipped left to right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headstart.data.images import Images, ImageSet
 
 @dataclass(frozen=True)
 class FlippedImages(Images):
-    """The same pictures, left and right exchanged."""
+    """The same pictures, flipped left to right."""
 
     images: Images
 
@@ -34,5 +34,5 @@ class FlippedImages(Images):
 
 
 def flipped(rows: ImageSet) -> ImageSet:
-    """The set with every picture mirrored; labels and groups stay."""
+    """The set with every picture flipped; labels and groups stay."""
     return replace(rows, images=FlippedImages(rows.images))

@@ -23,16 +23,7 @@ def stratified_folds(labels: Integers, groups: Integers, num_folds: int, seed: i
 
     Groups are dealt in random order, large ones first, each to the fold that has the smallest share of its classes so far. A
     class with two groups or more of its own is thus never held out whole, and without groups the folds' class counts differ by
-    one at most.
-
-    Args:
-        labels: int64 [sample].
-        groups: int64 [sample]; a group never straddles two folds.
-        num_folds: Wanted number; lowered to what the rarest class and the groups allow, at least 2.
-        seed: Decides who goes where.
-
-    Returns:
-        The folds.
+    one at most. There are fewer folds where the rarest class or the groups allow no more, but at least 2.
     """
     present = np.bincount(labels)
     num_groups = len(np.unique(groups))
@@ -52,8 +43,8 @@ def _dealt(labels: Integers, groups: Integers, num_folds: int, seed: int) -> Int
     for at in sorted(shuffled.tolist(), key=lambda at: -len(members[at])):
         rows = members[at]
         content = labels[rows].tolist()
-        met = set(content)
-        fold = min(range(num_folds), key=lambda fold: (round(sum(load[fold][label] for label in met), 9), size[fold]))
+        present = set(content)
+        fold = min(range(num_folds), key=lambda fold: (round(sum(load[fold][label] for label in present), 9), size[fold]))
         for label in content:
             load[fold][label] += weight[label]
         size[fold] += len(content)

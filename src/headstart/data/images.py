@@ -16,7 +16,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
 from headstart.data.decoding import open_image
-from headstart.data.resizing import squeezed
+from headstart.data.resizing import resized_to_square
 
 
 class Images(ABC):
@@ -33,39 +33,20 @@ class Images(ABC):
 
     @abstractmethod
     def name(self, row: int) -> str:
-        """What a person calls the picture: its path, or set and index."""
+        """The name of the picture for people: its path, or set and index."""
 
     @abstractmethod
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
-        """The picture in RGB as people see it.
+        """The picture in RGB as viewers show it; `DataError`, with its name, where it cannot be read.
 
-        Args:
-            row: Which picture.
-            at_least: A side in pixels that suffices; JPEG files may be decoded at a reduced scale no smaller than it.
-
-        Returns:
-            An RGB image.
-
-        Raises:
-            DataError: The picture cannot be read; the message names it.
+        Where a side of `at_least` pixels suffices, JPEG files may be decoded at a reduced scale no smaller than it.
         """
 
     def squares(self, rows: Integers, pixels: int) -> Bytes:
-        """Those pictures, each squeezed to a square.
-
-        Args:
-            rows: Which pictures.
-            pixels: Side of the square.
-
-        Returns:
-            uint8 [sample, pixels, pixels, 3].
-
-        Raises:
-            DataError: A picture cannot be read; the message names it.
-        """
+        """Those pictures, each resized to a square whatever its aspect, uint8 [sample, pixels, pixels, 3]."""
         out = np.empty((len(rows), pixels, pixels, 3), np.uint8)
         for position, row in enumerate(rows):
-            out[position] = squeezed(np.asarray(self.read(int(row), at_least=pixels))[None], pixels)[0]
+            out[position] = resized_to_square(np.asarray(self.read(int(row), at_least=pixels))[None], pixels)[0]
         return out
 
     @abstractmethod
@@ -77,14 +58,7 @@ class Images(ABC):
         """The sequence of those rows, in that order."""
 
     def vectors(self) -> Floats:
-        """The given feature vectors.
-
-        Returns:
-            float32 [sample, feature].
-
-        Raises:
-            DataError: The rows are pictures.
-        """
+        """The given feature vectors, float32 [sample, feature]; `DataError` where the rows are pictures."""
         raise DataError("These rows are pictures and carry no feature vectors. Extract features with a backbone first.")
 
 
@@ -136,7 +110,7 @@ class ArrayImages(Images):
         return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).convert("RGB")
 
     def squares(self, rows: Integers, pixels: int) -> Bytes:
-        small = squeezed(self.pixels[rows], pixels)
+        small = resized_to_square(self.pixels[rows], pixels)
         return np.repeat(small, 3, axis=-1) if small.shape[-1] == 1 else small
 
     def content_key(self, row: int) -> str:
@@ -206,11 +180,7 @@ class ImageSet:
 
     @property
     def labels(self) -> Integers:
-        """The labels, int64 [sample].
-
-        Raises:
-            DataError: The set is a test set that evaluation has not opened.
-        """
+        """The labels, int64 [sample]; `DataError` where the set is a test set that evaluation has not opened."""
         if self.sealed:
             raise DataError("Test labels are sealed until the final evaluation; select on task.labeled and its folds instead.")
         return self.hidden_labels
@@ -249,11 +219,11 @@ class ImageSet:
         return taken.with_content_keys(self.content_keys[row] for row in index) if self.knows_content else taken
 
     def labeled_as(self, labels: Integers) -> ImageSet:
-        """The same rows with other labels, int64 [sample], such as guesses at theirs."""
+        """The same rows with other labels, int64 [sample], such as predicted ones."""
         return replace(self, hidden_labels=labels)
 
     def without_labels(self) -> ImageSet:
-        """The same rows with no label known of any, which may thus be looked at whatever they were."""
+        """The same rows with every label unknown; a test set may be used this way."""
         return replace(self, hidden_labels=np.full(len(self), UNLABELED, np.int64), sealed=False)
 
     def opened_for_evaluation(self) -> ImageSet:

@@ -1,4 +1,4 @@
-"""Ahead: work done by other threads before it is asked for, so that reading and computing overlap."""
+"""Prefetching: work done by other threads before it is asked for, so that reading and computing overlap."""
 
 from __future__ import annotations
 
@@ -17,14 +17,9 @@ PER_CORE = 3
 
 
 def prefetched(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What `make` gives for each item, in order, made by one thread a core while earlier ones are used.
+    """The result of `make` for each item, in order, computed by one thread a core while earlier results are used.
 
-    Args:
-        make: Runs in other threads; what it raises is raised here when its turn comes.
-        items: Read no faster than they are needed.
-
-    Yields:
-        The results.
+    An exception in a thread is raised here when its item's turn comes. Items are taken no faster than they are needed.
     """
     num_threads = os.cpu_count() or 1
     waiting = iter(items)

@@ -1,4 +1,4 @@
-"""Resizing: pictures squeezed to a square, a batch at a time."""
+"""Resizing: pictures brought to a square, a batch at a time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from torch.nn import functional
 from headstart.core.types import Bytes
 
 
-def squeezed(pictures: Bytes, pixels: int) -> Bytes:
-    """The pictures at that side, whatever their aspect.
+def resized_to_square(pictures: Bytes, pixels: int) -> Bytes:
+    """Pictures, uint8 [sample, height, width, channel], at that side, whatever their aspect; as they are where they have it.
 
     Bicubic with the kernel widened where pictures shrink, so that nothing between the samples is lost; within one gray level
     of Pillow's own, at a fifth of its time for photographs of 400 pixels.
-
-    Args:
-        pictures: uint8 [sample, height, width, channel].
-        pixels: Side of the square.
-
-    Returns:
-        uint8 [sample, pixels, pixels, channel]; the given array where it has that side already.
     """
     if pictures.shape[1:3] == (pixels, pixels):
         return pictures

@@ -1,4 +1,4 @@
-"""Who goes where: a held-out part and a number of rows per class, with groups whole."""
+"""Splits: a held-out part, or a number of rows per class, with groups whole."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Integers
 
 TEST_SHARE = 0.2
+"""Of each class, as is usual."""
 KEPT_IN_TRAIN = 3
-"""No class gives rows to the test set below this many training rows."""
+"""Every class keeps this many training rows before any goes to the test set. Chosen, not measured."""
 
 
 def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int) -> Booleans:
-    """Which rows make the test set: a fifth of each class, groups whole; bool [sample].
+    """Which rows make the test set, bool [sample]: a fifth of each class, groups whole; none of a class in one large group.
 
-    Args:
-        labels: int64 [sample], none unknown.
-        groups: int64 [sample]; a group is held out whole or not at all.
-        num_classes: Number of classes.
-        seed: Decides which groups.
-
-    Returns:
-        True for test rows. A class with too few rows, or in one large group, has none.
+    Labels and groups are int64 [sample], no label unknown.
     """
     counts = np.bincount(labels, minlength=num_classes)
     wanted = np.minimum(np.maximum(1, np.rint(TEST_SHARE * counts)), np.maximum(counts - KEPT_IN_TRAIN, 0)).astype(np.int64)
@@ -42,17 +36,9 @@ def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int) ->
 
 
 def kept_per_class(labels: Integers, groups: Integers, num_classes: int, per_class: int, seed: int) -> tuple[Booleans, Booleans]:
-    """Which rows stay to learn from, and which are free to test on.
+    """Two masks, bool [sample]: which rows stay to learn from, so many of each class, and which are free to test on.
 
-    Args:
-        labels: int64 [sample], none unknown.
-        groups: int64 [sample].
-        num_classes: Number of classes.
-        per_class: Rows wanted of each class; a class with fewer keeps all it has.
-        seed: Decides which.
-
-    Returns:
-        Two masks, bool [sample]. Rows in neither share a group with a kept row.
+    A class with fewer rows keeps all. Rows in neither mask share a group with a row that is kept.
     """
     room = np.minimum(np.bincount(labels, minlength=num_classes), per_class)
     chosen = _fill(_members(labels, groups, num_classes, seed), room)
@@ -73,7 +59,7 @@ def _members(labels: Integers, groups: Integers, num_classes: int, seed: int) ->
 
 
 def _fill(members: list[tuple[Integers, Integers]], room: Integers) -> list[Integers]:
-    """The groups that fit one after the other; `room` is lowered by what they take."""
+    """The groups that fit, one after the other; `room` is lowered by their class counts."""
     chosen = []
     for rows, content in members:
         if bool((content <= room).all()):

@@ -1,4 +1,4 @@
-"""Streams: what a method asks to be fed, and which rows each step takes from it."""
+"""Streams: the pictures that a method trains on, and which rows each step takes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from headstart.data.images import ImageSet
 
 @dataclass(frozen=True)
 class Stream:
-    """Pictures to draw batches from, and how they are shown.
+    """Pictures to draw batches from, and how they are augmented.
 
     Attributes:
         images: The pictures with their labels.
-        view: How each picture is varied.
-        also: Further views of the same pictures, drawn apart.
+        view: How each picture is augmented.
+        also: Further views of the same pictures, drawn independently.
         times: Rows a step as a multiple of the training's batch size.
-        smooth: Whether labels may be smoothed; not where probabilities are compared with thresholds, which smoothing keeps low.
-        least_steps: An epoch has at least so many steps where this is the first stream, however few its rows.
-        margins: Scores of each row that are known already and that a learner adds to, float [sample, class]; None for none.
+        smooth: Whether labels may be smoothed; not where probabilities are compared with thresholds, as smoothing lowers them.
+        least_steps: An epoch of the first stream has at least so many steps, however few its rows.
+        margins: Scores of a model that is fitted already, which the learner's scores are added to, float [sample, class]; or
+            None.
     """
 
     images: ImageSet
@@ -43,22 +44,12 @@ class Stream:
 def rows_of_step(
     num_rows: int, batch_size: int, step: int, seed: int, stream: str = "train", balanced: Integers | None = None
 ) -> Integers:
-    """The rows of one step: a stretch of an endless row of permutations, one permutation an epoch.
+    """The rows of one step, int64 [batch], from an endless sequence of permutations, one permutation an epoch.
 
-    The answer depends on the arguments alone, so a run that was killed goes on with the very batch it would have had. No row
-    is left out at an epoch's end; a batch that reaches over it goes on in the next permutation.
-
-    Args:
-        num_rows: Rows in the stream.
-        batch_size: Rows a step; it may exceed `num_rows`.
-        step: Counted from 0.
-        seed: The training's seed.
-        stream: The stream's name; two streams draw independently.
-        balanced: Labels, int64 [sample], where every class is to come up equally often; an epoch then shows some rows of rare
-            classes again and leaves out some of frequent ones, as often as it takes.
-
-    Returns:
-        int64 [batch].
+    The result depends on the arguments alone, so a run that was killed goes on with the very batch it would have had. No row is
+    left out at an epoch's end; a batch that reaches over it goes on in the next permutation. Streams of different names draw
+    independently. With `balanced` labels, int64 [sample], every class comes up equally often: an epoch repeats rows of rare
+    classes and leaves out rows of frequent ones.
     """
     first, last = step * batch_size, (step + 1) * batch_size
     epochs = range(first // num_rows, (last - 1) // num_rows + 1)

@@ -13,7 +13,7 @@ class TaskSummary(Record):
         place: The path or built-in name it was read from.
         classes: Class names in label order.
         train_counts: Labeled rows to learn from, per class.
-        num_train: Rows to learn from.
+        num_train: Labeled rows to learn from.
         num_validation: Rows the user set aside for choosing.
         num_test: Sealed rows.
         num_unlabeled: Rows without labels.

@@ -19,9 +19,9 @@ from headstart.data.summary import TaskSummary
 
 NUM_FOLDS = 5
 HOLDOUT_ROWS = 5_000
-"""From this many labeled rows on, one held-out fold decides instead of five: its error bar is small enough."""
+"""From this many labeled rows on, one held-out fold is used instead of five: its standard error is small enough."""
 HELD_ROWS = 3_000
-"""Rows of that one fold, at most: enough for a standard error of half a point at 90 % accuracy."""
+"""Rows of that one fold, at most: a standard error of half a point at 90 % accuracy."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Task:
         classes: Class names in label order.
         train: Labeled rows to learn from; none where all labels are those of a source.
         validation: Labeled rows the user set aside for choosing; None when folds of `train` do that.
-        test: Sealed rows for the final evaluation; None when there are none. A row without a label there is of a class that
-            no labeled row shows: the right answer to it is none.
+        test: Sealed rows for the final evaluation; None when there are none. A row without a label is of a class that no labeled
+            row has: it is to be rejected.
         unlabeled: Rows without labels; None when there are none.
         source: Labeled rows of one source domain or several, each row's in `source.domains`; None when there is none.
         seed: The seed of the split and of the folds.
@@ -72,16 +72,16 @@ class Task:
 
     @cached_property
     def pool(self) -> ImageSet:
-        """Every row that may be learned from without its label: train, then unlabeled; their labels are hidden."""
+        """Every row to learn from without labels: train, then unlabeled."""
         rows = self.train if self.unlabeled is None else concatenate(self.train, self.unlabeled)
         return rows.without_labels()
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
-        """The folds that every candidate is judged on: rows of `labeled`.
+        """The folds of `labeled` that every candidate is compared on.
 
-        One fold when the user set validation aside, or when there are many rows; none where no class has two rows, as whoever is
-        fitted without one of them has never seen its class; five otherwise.
+        One fold when the user set validation aside, or when there are many rows; none where no class has two rows, as one could
+        not be held out without its whole class; five otherwise.
         """
         num_train = len(self.train)
         if self.validation is not None:

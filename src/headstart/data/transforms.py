@@ -13,7 +13,7 @@ from headstart.core.types import Bytes, Integers
 from headstart.data.images import Images
 
 PART_ROWS = 16
-"""Pictures that one thread reads at a time: few enough that the cores end together."""
+"""Pictures that one thread reads at a time: few, so that all threads end at about the same time."""
 
 
 class Transform(Record):

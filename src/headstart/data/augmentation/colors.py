@@ -65,15 +65,10 @@ COLORS: tuple[Change, ...] = (brightness, contrast, saturation, sharpness, poste
 
 
 def recolored(pictures: Tensor, chosen: Tensor, strengths: Tensor) -> Tensor:
-    """The pictures, each changed in its own way.
+    """The pictures, float32 in [0, 1], [batch, channel, height, width], each changed in its own way, in place.
 
-    Args:
-        pictures: float32 in [0, 1], [batch, channel, height, width]; changed in place.
-        chosen: int64 [batch], on the CPU: indices into `COLORS`; others leave the picture as it is.
-        strengths: float32 [batch], in [-1, 1].
-
-    Returns:
-        The same tensor.
+    `chosen` is int64 [batch], on the CPU: indices into `COLORS`; others leave the picture as it is. `strengths` are float32
+    [batch] in [-1, 1].
 
     Reference: Cubuk et al., "RandAugment", CVPR 2020 Workshops, figure 2.
     Differs: no histogram is equalized, and contrast is stretched by the extremes of all channels, so that no tint arises.
@@ -86,15 +81,9 @@ def recolored(pictures: Tensor, chosen: Tensor, strengths: Tensor) -> Tensor:
 
 
 def cut_out(pictures: Tensor, centers: Tensor, sides: Tensor) -> Tensor:
-    """The pictures with one gray square each.
+    """The pictures, float32 [batch, channel, height, width], with one gray square each, in place.
 
-    Args:
-        pictures: float32 [batch, channel, height, width]; changed in place.
-        centers: float32 [batch, 2], down and right, as shares of height and width.
-        sides: float32 [batch], as shares of height and width.
-
-    Returns:
-        The same tensor.
+    Centers (down and right), float32 [batch, 2], and sides, float32 [batch], are shares of height and width.
 
     Reference: DeVries & Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", arXiv 1708.04552.
     """

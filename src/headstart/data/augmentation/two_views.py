@@ -1,4 +1,4 @@
-"""Two views of every picture of a task: what learning without labels is fed."""
+"""Two views of every picture of a task, for learning without labels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from headstart.data.task import Task
 
 
 def two_views(task: Task, crop: float, flip: bool) -> Stream:
-    """Every picture that may be learned from, without its label, shown twice: cropped, and changed in color.
+    """Every picture to learn from, without its label, in two views (the second in `also`): cropped, and changed in color.
 
-    Args:
-        task: Whose pictures.
-        crop: Smallest share of the area that stays in sight.
-        flip: Whether half of the views are mirrored.
-
-    Returns:
-        The stream; its second view is in `also`.
+    A view shows a share `crop` of the area or more; with `flip`, half of the views are flipped left to right.
 
     Reference: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020, section 3:
         crops and changes of color together are what matters.

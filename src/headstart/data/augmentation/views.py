@@ -16,7 +16,7 @@ from headstart.data.augmentation.warps import NUM_WARPS, warp_maps
 ViewName = Literal["plain", "weak", "strong", "rand", "trivial"]
 
 SMALL_PIXELS = 32
-"""Up to this side a picture holds no object that half of it still shows, so crops are milder and turns take their place."""
+"""Up to this side, half of a picture shows no whole object, so crops are milder and rotations are added."""
 
 BEYOND_WEAK: dict[ViewName, dict[str, Any]] = {
     "weak": {},
@@ -24,27 +24,27 @@ BEYOND_WEAK: dict[ViewName, dict[str, Any]] = {
     "rand": {"num_operations": 2, "warps": True},
     "trivial": {"num_operations": 1, "warps": True},
 }
-"""What each view does beside moving pictures as "weak" does."""
+"""The settings of each view beside the crop, shift and rotation of "weak"."""
 
 
 class View(Record):
-    """How far a picture may be moved at random, and what is done to it besides.
+    """Random augmentation: an affine map of each picture, and random operations.
 
-    Each picture is moved by one affine map, with the border's colors carried on outside.
+    Outside of the picture the colors of its border go on.
 
     Reference: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, section 6 (crops of random area); Cubuk et al.,
         "RandAugment", CVPR 2020 Workshops (a number of random operations).
-    Differs: width and height are drawn one by one from the same range, so that the aspect ratio is not drawn apart. Operations
+    Differs: width and height are drawn independently from the same range, in place of area and aspect ratio. Operations
         that move pixels act before those that change them, joined with the crop; every operation has a strength of its own.
 
     Attributes:
-        name: What methods call it.
-        crop: Smallest share of the area that stays in sight, in (0, 1].
+        name: Name of the view in methods and plans.
+        crop: Smallest share of the area that is shown, in (0, 1].
         shift: Largest translation beyond the crop, as a share of the side.
         turn_degrees: Largest rotation either way.
-        flip: Whether half of the pictures are mirrored left to right; wrong for digits and text.
+        flip: Whether half of the pictures are flipped left to right; wrong for digits and text.
         num_operations: Random operations a picture.
-        warps: Whether shears, shifts and turns are among the operations, beside changes of color and sharpness.
+        warps: Whether shears, shifts and rotations are among the operations, beside changes of color and sharpness.
         cutout: Largest side of the gray square that hides a part, as a share of the picture's.
     """
 
@@ -73,14 +73,10 @@ class View(Record):
         return self == View(name=self.name)
 
     def apply(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The pictures as this view shows them.
+        """The augmented pictures, float32 in [0, 1], of the same shape and memory format.
 
-        Args:
-            images: uint8, or float in [0, 1], [batch, channel, height, width].
-            generator: On the CPU, so that every device sees the same draws.
-
-        Returns:
-            float32 in [0, 1] of the same shape and memory format.
+        Pictures are uint8, or float in [0, 1], [batch, channel, height, width]. The generator is on the CPU, so that draws are
+        the same whatever the device.
         """
         pixels = images.float().div_(255) if images.dtype == torch.uint8 else images
         if self.is_plain:
@@ -113,10 +109,10 @@ class View(Record):
         sides = low + (1 - low) * draws[:, 0:2]
         centers = (2 * draws[:, 2:4] - 1) * (1 - sides + 2 * self.shift)
         angles = (2 * draws[:, 4] - 1) * math.radians(self.turn_degrees)
-        mirrored = 1 - 2 * (draws[:, 5] < 0.5).float() if self.flip else torch.ones(count)
+        flips = 1 - 2 * (draws[:, 5] < 0.5).float() if self.flip else torch.ones(count)
         cosines, sines = angles.cos(), angles.sin()
-        first = torch.stack([mirrored * sides[:, 0] * cosines, -sides[:, 0] * sines, centers[:, 0]], dim=1)
-        second = torch.stack([mirrored * sides[:, 1] * sines, sides[:, 1] * cosines, centers[:, 1]], dim=1)
+        first = torch.stack([flips * sides[:, 0] * cosines, -sides[:, 0] * sines, centers[:, 0]], dim=1)
+        second = torch.stack([flips * sides[:, 1] * sines, sides[:, 1] * cosines, centers[:, 1]], dim=1)
         return torch.stack([first, second], dim=1)
 
 
@@ -127,14 +123,7 @@ def view_of(name: ViewName, pixels: int, flip: bool = False) -> View:
     least 0.7 of the area and turn by up to 10 degrees. The others go on from there: "strong" changes colors twice and hides a
     square of up to half the side (Sohn et al., "FixMatch", NeurIPS 2020, section 2.3), "rand" does two random operations
     (RandAugment), "trivial" one (Mueller & Hutter, "TrivialAugment", ICCV 2021, with the narrower of its two sets of ranges).
-
-    Args:
-        name: Which view.
-        pixels: Side of the pictures as the network sees them, or their native side if that is smaller.
-        flip: Whether pictures may be mirrored.
-
-    Returns:
-        The view.
+    `pixels` is the side of the network's input, or the native side of the pictures if that is smaller.
     """
     if name == "plain":
         return View()

@@ -1,4 +1,4 @@
-"""Random shears, shifts and turns, as maps from output to input positions that run from -1 to 1."""
+"""Random shears, shifts and rotations, as maps from output to input positions that run from -1 to 1."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ SHIFT = 0.3
 TURN_DEGREES = 30.0
 
 NUM_WARPS = 5
-"""Shear along the width or the height, shift along the width or the height, turn."""
+"""Shear along the width or the height, shift along the width or the height, rotation."""
 
 
 def warp_maps(chosen: Tensor, strengths: Tensor) -> Tensor:
-    """One map a picture.
+    """One map a picture, float32 [batch, 3, 3], on homogeneous positions (right, down, 1).
 
-    Args:
-        chosen: int64 [batch]: below `NUM_WARPS` for a warp; others leave the picture as it is.
-        strengths: float32 [batch], in [-1, 1]; 1 shears by 0.3, shifts by 0.3 of the side or turns by 30 degrees.
-
-    Returns:
-        float32 [batch, 3, 3], on homogeneous positions (right, down, 1).
+    `chosen` is int64 [batch]: below `NUM_WARPS` for a warp; others leave the picture as it is. `strengths` are float32 [batch] in
+    [-1, 1]; 1 shears by 0.3, shifts by 0.3 of the side or rotates by 30 degrees.
 
     Reference: Cubuk et al., "RandAugment", CVPR 2020 Workshops, figure 2; ranges as in Sohn et al., "FixMatch", NeurIPS 2020,
         table 12.
