@@ -1,4 +1,4 @@
-"""What the two benchmarks of adaptation share: cells that are kept, every method and the automatic choice, and their table."""
+"""What the benchmarks of adaptation share: cells kept on disk, every method and model selection, and their table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from headstart.evaluation.protocols import evaluation_of
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import unmet
 from headstart.methods.model import Model
-from headstart.planning.adapting.adapt import adapt, rows_to_label
+from headstart.planning.adapting.adapt import adaptation_to, rows_to_label
 from headstart.training.settings import Training
 
 UNADAPTED = "source_only"
@@ -64,17 +64,18 @@ class Case(NamedTuple):
 
 
 def judged(kind: str, case: Case, steps: Steps) -> Row:
-    """Accuracy and seconds of a method, of the automatic choice, or of the choice with 20 labels that the system asked for.
+    """Accuracy and seconds of a method, of model selection without labels, or with the 20 labels that it asked for.
 
-    What the automatic choice tried without labels is not tried again to find out which to ask for; the seconds leave it out.
+    Fits that model selection without labels has made are not repeated to find the rows to label; the seconds leave them out.
     """
     task, backbone, _ = case
     begun = time.perf_counter()
     chosen: Any = kind
     if kind in (AUTOMATIC, LABELED):
         asked = with_labels(case, steps) if kind == LABELED else task
-        model, adaptation = adapt(asked, backbone, steps=steps)
-        chosen = list(adaptation.chosen)
+        chosen = list(adaptation_to(asked, backbone, steps=steps).chosen)
+        model, *partners = (method_from({"kind": one}).fit(asked, backbone, Training(seed=asked.seed)) for one in chosen)
+        model = replace(model, partners=tuple(partners))
     else:
         method = method_from({"kind": kind})
         fault = unmet(method, task, backbone)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from headstart.methods import METHODS
-from headstart.planning.adapting.candidate_fitting import IN_TURN
+from headstart.planning.adapting.candidate_fitting import BUDGETED_METHODS
 from headstart.planning.deciding.schedule import WITH_POOL
 
 
@@ -23,7 +23,7 @@ def test_the_mark_is_at_what_run_tries():
         for kind, method in METHODS.all().items()
         if "source" in method.needs and "target_labels" not in method.needs and method.cost == "closed form"
     }
-    tried = {"ridge", "logistic", "joint_ridge", "residual", "fine_tune", *WITH_POOL, *IN_TURN, *closed}
+    tried = {"ridge", "logistic", "joint_ridge", "residual", "fine_tune", *WITH_POOL, *BUDGETED_METHODS, *closed}
     assert {kind for kind, method in METHODS.all().items() if method.tried_by_run} == tried
 
 

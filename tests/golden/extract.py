@@ -115,9 +115,9 @@ def _adaptation(found: Any) -> Any:
         "unadapted_accuracy": _interval(found["unadapted_accuracy"]),
         "at_most_lost": found["at_most_lost"],
         "candidates": [
-            {"name": one["name"], "kind": one["method"]["kind"], "refused": bool(one["refused"]), "changed": one["changed"]}
-            | {"values": {name: value for name, value in sorted(one["values"].items()) if value is not None}}
-            for one in found["votes"]
+            {"name": one["name"], "kind": one["method"]["kind"], "refused": bool(one["rejection"]), "changed": one["changed"]}
+            | {"values": {name: value for name, value in sorted(one["scores"].items()) if value is not None}}
+            for one in found["candidates"]
         ],
     }
 

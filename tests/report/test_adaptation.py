@@ -1,4 +1,4 @@
-"""The section on adapting draws both domains and shows every vote; it is not there without a source."""
+"""The section on adapting draws both domains and shows every candidate; it is not there without a source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def points(*places: tuple[float, float, int]) -> tuple[MapPoint, ...]:
     return tuple(MapPoint(x=x, y=y, label=label) for x, y, label in places)
 
 
-def vote(name: str, neighborhood: float | None, refused: str = "", changed: float = 0.0) -> ValidatorScores:
-    values = {"neighborhood": neighborhood, "circular": 0.75, "joint_match": -0.012, "ensv": 0.9, "agreement": None}
+def candidate(name: str, neighborhood: float | None, rejection: str = "", changed: float = 0.0) -> ValidatorScores:
+    scores = {"neighborhood": neighborhood, "circular": 0.75, "joint_match": -0.012, "ensv": 0.9, "agreement": None}
     return ValidatorScores(
-        name=name, method={}, values={**values, "information_maximization": 1.5}, refused=refused, changed=changed, seconds=1
+        name=name, method={}, scores={**scores, "information_maximization": 1.5}, rejection=rejection, changed=changed, seconds=1
     )
 
 
@@ -28,8 +28,8 @@ def adaptation(chosen: tuple[str, ...] = ("coral",), num_labeled: int = 0) -> Ad
     return Adaptation(
         chosen=chosen,
         shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, turn_ratio=None, shares=(0.5, 0.5)),
-        votes=(vote("source_only", 0.4), vote("coral", 0.8, changed=0.25), vote("tca", None, "it <collapsed>")),
-        reasons=("The target looks different.", "coral passes the vote."),
+        candidates=(candidate("source_only", 0.4), candidate("coral", 0.8, changed=0.25), candidate("tca", None, "it <fails>")),
+        reasons=("The target looks different.", "coral is accepted."),
         findings=(),
         accuracy=Estimate(value=0.83, low=0.79, high=0.87),
         unadapted_accuracy=Estimate(value=0.61, low=0.55, high=0.67),
@@ -55,17 +55,17 @@ def test_without_a_source_there_is_no_section(make_run):
     assert 'id="adaptation"' not in report_html(run, task)
 
 
-def test_it_shows_reasons_estimates_votes_and_what_can_have_been_lost(make_run):
+def test_it_shows_reasons_estimates_scores_and_what_can_have_been_lost(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     section = section_of(report_html(replace(run, adaptation=adaptation()), task))
-    assert "The target looks different. coral passes the vote." in section
+    assert "The target looks different. coral is accepted." in section
     assert "83.0%" in section
     assert "61.0%" in section
     assert "No target label was read." in section
     assert "25.0% of the target images got another class than from the unadapted model" in section
     assert '<th scope="row">coral</th><td class="n">0.750</td><td class="n">−0.012</td><td class="n">0.800</td>' in section
     assert "Circular, joint match, neighborhood decide" in section
-    assert '<th scope="row">tca<span class="sub">it &lt;collapsed&gt;</span></th>' in section
+    assert '<th scope="row">tca<span class="sub">it &lt;fails&gt;</span></th>' in section
     assert "target, predicted a &lt;b&gt;" in section
     assert section.count("<circle") == 6
 
@@ -74,7 +74,7 @@ def test_an_unadapted_model_has_lost_nothing_and_labels_are_counted(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     section = section_of(report_html(replace(run, adaptation=adaptation(("source_only",), num_labeled=20)), task))
     assert "20 labeled target images decided" in section
-    assert "nothing can have been lost by it" in section
+    assert "adapting has cost nothing" in section
 
 
 def test_the_headline_says_whether_anything_was_adapted(make_run):
@@ -90,7 +90,7 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
         update={"num_train": 0, "train_counts": (0, 0), "num_source": 71, "source_domains": ("x",)}
     )
     page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
-    assert '<p class="quote">coral passes the vote.</p>' in page
+    assert '<p class="quote">coral is accepted.</p>' in page
     assert "says what was tried, and who decided" in page
     assert "written by hand" not in page
     assert "nothing was decided, so" not in page
@@ -100,10 +100,10 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
     assert "with labeled images of x as the source" in page
 
 
-def test_a_candidate_that_was_not_tried_changed_nothing_that_is_known(make_run):
+def test_a_candidate_that_was_not_fitted_changed_nothing_that_is_known(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
-    untried = ValidatorScores(name="dann", method={}, values={}, refused="no time was left", changed=0.0, seconds=0)
-    found = adaptation().model_copy(update={"votes": (vote("source_only", 0.4), untried)})
+    skipped = ValidatorScores(name="dann", method={}, scores={}, rejection="no time was left", changed=0.0, seconds=0)
+    found = adaptation().model_copy(update={"candidates": (candidate("source_only", 0.4), skipped)})
     row = section_of(report_html(replace(run, adaptation=found), task)).split("dann")[1].split("</tr>")[0]
     assert row.endswith('<td class="n">–</td>')
 

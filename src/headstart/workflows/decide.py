@@ -224,11 +224,13 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     if unknown:
         found = found.model_copy(update={"findings": (*found.findings, unknown)})
     workspace.write(found)
-    methods = {vote.name: settings_of(method_from(vote.method)) for vote in found.votes}
+    methods = {one.name: settings_of(method_from(one.method)) for one in found.candidates}
     first, *others = found.chosen
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
     rejected = [
-        Rejected(candidate=vote.name, reason=vote.refused or NOT_CHOSEN) for vote in found.votes if vote.name not in found.chosen
+        Rejected(candidate=one.name, reason=one.rejection or NOT_CHOSEN)
+        for one in found.candidates
+        if one.name not in found.chosen
     ]
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
 

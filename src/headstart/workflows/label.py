@@ -8,11 +8,14 @@ import os
 import shlex
 from pathlib import Path
 
-from headstart.backbones.catalog import packaged
+from headstart.backbones.catalog import card_of, packaged
+from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError
 from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
+from headstart.planning.adapting.domain_pair import check_adaptable
+from headstart.planning.input_size import input_pixels_for
 from headstart.workflows.arguments import Data, Names, many, task_from
 
 COLUMNS = ("path", "label", "split", "guess")
@@ -45,7 +48,10 @@ def label(
             f"{manifest} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
         )
     task = task_from(data, source, target_domain, seed)
-    found = rows_to_label(task, pretrained or _first_card(task), num, minutes=minutes)
+    check_adaptable(task)
+    name = pretrained or _first_card(task)
+    backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
+    found = rows_to_label(task, backbone, num, minutes=minutes)
     if manifest is not None:
         write_atomically(manifest, manifest_of(task, found, manifest.parent))
     return found

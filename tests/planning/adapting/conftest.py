@@ -1,25 +1,34 @@
-"""Gaussian classes as feature vectors: a source, and targets that differ from it in one way each."""
+"""Gaussian classes as feature vectors: a source, and targets that differ from it in one way each; fits are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.methods import method_from
+from headstart.methods.model import Model
+from headstart.planning.adapting.adapt import adaptation_to
+from headstart.planning.adapting.adaptation import Adaptation
+from headstart.training.settings import Training
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
 WIDTH = 16
 NUM_SOURCE, NUM_TARGET = 163, 131
 EVEN = (0.2,) * 5
+METHODS = ("domain_mean", "coral", "linear_monge", "bbse", "mlls")
 
 
 MakeTask = Callable[..., tuple[Task, np.ndarray]]
+Adapt = Callable[..., Adaptation]
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +60,26 @@ def make_task() -> MakeTask:
         return task, there
 
     return make
+
+
+@pytest.fixture(scope="session")
+def steps(tmp_path_factory) -> Steps:
+    """Keeps every candidate that a test fits, for the other tests of the same task."""
+    return Steps(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture(scope="session")
+def adapt(identity, steps) -> Adapt:
+    """The adaptation to a task, by a few methods."""
+    return lambda task, methods=METHODS: adaptation_to(task, identity, methods=methods, steps=steps)
+
+
+@pytest.fixture(scope="session")
+def predicted(identity) -> Callable[[Task, tuple[str, ...]], np.ndarray]:
+    """The target's classes as a run's model predicts them: methods fitted to the task, as partners."""
+
+    def of(task: Task, chosen: tuple[str, ...]) -> np.ndarray:
+        models: list[Model] = [method_from({"kind": kind}).fit(task, identity, Training(seed=task.seed)) for kind in chosen]
+        return replace(models[0], partners=tuple(models[1:])).predict(task.pool).predicted
+
+    return of

@@ -77,13 +77,13 @@ def decided(predicted: dict[str, np.ndarray], favored: tuple[str, ...] = ()):
     return chosen_by_labels(TRUTH, predicted, favored, together, "source_only")
 
 
-def test_a_candidate_that_wins_clearly_is_chosen_whatever_validators_say():
+def test_a_candidate_that_wins_clearly_is_chosen_whatever_validators_score():
     names, sentence = decided({"source_only": right_on(5), "coral": right_on(15)})
     assert names == ("coral",)
     assert sentence == "Labels decide: of 20 labeled target images, coral gets 15 right and the unadapted model 5 (p = 0.002)."
 
 
-def test_who_loses_within_a_standard_error_predicts_with_the_best():
+def test_a_candidate_within_a_standard_error_predicts_with_the_best():
     """Two rows won and none lost is more than the square root of two; one won is its own root."""
     predicted = {"source_only": right_on(5), "coral": right_on(16), "tca": right_on(14), "jdot": right_on(15)}
     names, sentence = decided(predicted)
@@ -91,11 +91,11 @@ def test_who_loses_within_a_standard_error_predicts_with_the_best():
     assert sentence.endswith("(p = 0.00098); jdot predicts with it, within one standard error.")
 
 
-def test_a_narrow_win_leaves_whom_validators_trust():
+def test_a_narrow_win_leaves_the_validators_choice():
     predicted = {"source_only": right_on(10), "coral": right_on(11)}
     names, sentence = decided(predicted, ("coral",))
     assert names == ("coral",)
-    assert sentence == ("Labels do not speak clearly: coral wins 1 and loses 0 of 20 target images against the unadapted model.")
+    assert sentence == ("Labels do not decide: coral wins 1 and loses 0 of 20 target images against the unadapted model.")
     names, sentence = decided(predicted)
     assert names == ()
     assert sentence == (
@@ -103,14 +103,14 @@ def test_a_narrow_win_leaves_whom_validators_trust():
     )
 
 
-def test_labels_that_speak_clearly_against_the_trusted_send_them_away():
+def test_labels_clearly_against_the_validators_choice_reject_it():
     assert decided({"source_only": right_on(12), "coral": right_on(8)}, ("coral",))[0] == ()
 
 
-def test_a_loss_that_chance_explains_leaves_the_trusted():
+def test_a_loss_that_chance_explains_leaves_the_validators_choice():
     assert decided({"source_only": right_on(10), "coral": right_on(9)}, ("coral",))[0] == ("coral",)
 
 
-def test_all_that_validators_trust_stay_together():
+def test_all_that_validators_chose_stay_together():
     predicted = {"source_only": right_on(10), "coral": right_on(10), "tca": right_on(9)}
     assert decided(predicted, ("coral", "tca"))[0] == ("coral", "tca")

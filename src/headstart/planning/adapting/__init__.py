@@ -1,1 +1,1 @@
-"""Adapting: from many adapted models to one that can be trusted, without target labels; the unadapted one is among them."""
+"""Model selection for a target without labels: which of many adapted models predict, the unadapted model among them."""

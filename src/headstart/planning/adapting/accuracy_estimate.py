@@ -1,4 +1,4 @@
-"""Outlook: how accurate a model may be on a target whose labels nobody has read, and what a person should be told."""
+"""Accuracy estimate on a target without labels, and the findings that follow from it."""
 
 from __future__ import annotations
 
@@ -19,49 +19,51 @@ from headstart.planning.adapting.domain_pair import DomainPair
 def estimated_accuracy(held_probs: Floats, held_labels: Integers, target_probs: Floats) -> Estimate:
     """Accuracy on held-out source rows, less the fall in confidence from them to the target.
 
-    Its interval covers chance in both sets of rows. It does not cover a model that is sure of what is wrong, which is what a
-    large shift makes of it.
+    Its interval covers the sampling error of both sets of rows. It does not cover confident mistakes, which large shifts cause.
 
     Args:
         held_probs: Of source rows that the unadapted model was not fitted on, float [held, class].
         held_labels: int64 [held].
         target_probs: Of target rows by the model in question, float [target, class].
 
-    Returns:
-        The estimate, within [0, 1].
-
     Reference: Guillory, Shankar, Ebrahimi, Darrell & Schmidt, "Predicting with Confidence on Unseen Distributions", ICCV 2021,
         section 3.2 (difference of confidences).
     Differs: the fall in accuracy is taken to equal that in confidence, where the paper fits a regression over many shifts.
     """
     surplus = right_of(held_probs, held_labels) - held_probs.max(axis=1)
-    sure = target_probs.max(axis=1)
-    value = float(surplus.mean() + sure.mean())
-    error = float(np.sqrt(surplus.var() / max(len(surplus), 1) + sure.var() / len(sure)))
+    confidence = target_probs.max(axis=1)
+    value = float(surplus.mean() + confidence.mean())
+    error = float(np.sqrt(surplus.var() / max(len(surplus), 1) + confidence.var() / len(confidence)))
     half = float(norm.ppf(0.975)) * error
     low, middle, high = np.clip([value - half, value, value + half], 0.0, 1.0)
     return Estimate(value=float(middle), low=float(low), high=float(high))
 
 
 def findings_of(
-    scene: DomainPair, unadapted: Estimate, chosen: tuple[str, ...], said: Integers, said_unadapted: Integers, *, fits: bool
+    pair: DomainPair,
+    unadapted: Estimate,
+    chosen: tuple[str, ...],
+    predicted: Integers,
+    unadapted_predicted: Integers,
+    *,
+    fits: bool,
 ) -> Iterator[Finding]:
     """What a person should know before the target's predictions are used.
 
     Args:
-        scene: What was looked at.
+        pair: The domains.
         unadapted: Estimated accuracy of the unadapted model.
         chosen: Methods that predict.
-        said: Classes of target rows by those, int64 [target].
-        said_unadapted: The same by the unadapted model.
-        fits: Whether any candidate makes sense of the target's neighborhoods.
+        predicted: Classes of target rows by those, int64 [target].
+        unadapted_predicted: The same by the unadapted model.
+        fits: As in `SelectionVerdict`.
 
     Yields:
         Findings.
     """
-    majority, right = float(scene.source_shares.max()), right_of(scene.held_probs, scene.held_labels)
+    majority, right = float(pair.source_shares.max()), right_of(pair.held_probs, pair.held_labels)
     held = wilson(float(right.sum()), len(right))
-    hopeless = chosen == (UNADAPTED,) and not scene.shift.why_kept and (not fits or unadapted.high < majority)
+    hopeless = chosen == (UNADAPTED,) and not pair.shift.why_kept and (not fits or unadapted.high < majority)
     if held.low <= majority:
         yield Finding(
             code="source-teaches-nothing",
@@ -75,26 +77,26 @@ def findings_of(
         yield Finding(
             code="source-does-not-fit",
             severity="error",
-            title="Nothing that was learned from the source makes sense of the target: predictions may be worse than always "
-            "naming the most frequent class.",
+            title="No model learned from the source fits the target: predictions may be worse than always naming the most "
+            "frequent class.",
             evidence={
                 "estimated_accuracy": round(unadapted.value, 4),
                 "majority_share": round(majority, 4),
-                "label_ratio": round(scene.shift.label_ratio, 2),
-                "feature_ratio": round(scene.shift.feature_ratio, 2),
+                "label_ratio": round(pair.shift.label_ratio, 2),
+                "feature_ratio": round(pair.shift.feature_ratio, 2),
             },
             advice="Label some target images: `headstart label` says which; or choose another source.",
         )
     elif chosen != (UNADAPTED,):
-        yield from _below_majority(scene, said, said_unadapted)
+        yield from _below_majority(pair, predicted, unadapted_predicted)
 
 
-def _below_majority(scene: DomainPair, said: Integers, said_unadapted: Integers) -> Iterator[Finding]:
-    """Where the unadapted model agrees less often with the adapted one than always naming the most frequent class would."""
-    counts = np.bincount(said, minlength=scene.task.num_classes)
-    agreement, most = float((said == said_unadapted).mean()), float(counts.max() / len(said))
+def _below_majority(pair: DomainPair, predicted: Integers, unadapted_predicted: Integers) -> Iterator[Finding]:
+    """A warning if the unadapted model agrees with the adapted one less often than naming the most frequent class would."""
+    counts = np.bincount(predicted, minlength=pair.task.num_classes)
+    agreement, most = float((predicted == unadapted_predicted).mean()), float(counts.max() / len(predicted))
     if agreement < most:
-        name = scene.task.classes[int(counts.argmax())]
+        name = pair.task.classes[int(counts.argmax())]
         yield Finding(
             code="unadapted-below-majority",
             severity="warning",

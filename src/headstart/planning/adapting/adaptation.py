@@ -1,4 +1,4 @@
-"""Adaptation: what was tried to carry a source over to a target, who was believed, and why."""
+"""Adaptation: the record of which models were fitted for a target, which of them predict, and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
-from headstart.core.records import Record
+from headstart.core.records import Record, renamed
 from headstart.shift.tests.shift_kind import ShiftKind
 
 UNADAPTED = "source_only"
@@ -19,16 +19,18 @@ class ValidatorScores(Record):
     Attributes:
         name: The method's kind.
         method: Its settings.
-        values: By validator, higher is better; None where it does not apply.
-        refused: Why it cannot be trusted; empty where nothing speaks against it.
+        scores: By validator, higher is better; None where the validator does not apply.
+        rejection: Why the candidate does not predict, as a part of a sentence; empty where nothing speaks against it.
         changed: Share of the target rows to which it gives another class than the unadapted model does.
         seconds: Time spent on it.
     """
 
+    migrations = (renamed("values", "scores"), renamed("refused", "rejection"))
+
     name: str
     method: dict[str, Any]
-    values: dict[str, float | None]
-    refused: str
+    scores: dict[str, float | None]
+    rejection: str
     changed: float
     seconds: float
 
@@ -48,12 +50,12 @@ class MapPoint(Record):
 
 
 class DomainMap(Record):
-    """Two domains in the two directions in which they vary most, before and after.
+    """Two domains in the two directions in which they vary most.
 
     Attributes:
-        source: Source rows where they are.
+        source: Source rows.
         moved: The same rows with mean and covariance of the target.
-        target: Target rows, with the class that the chosen model predicts.
+        target: Target rows, with the class that the chosen models predict.
     """
 
     source: tuple[MapPoint, ...]
@@ -62,28 +64,31 @@ class DomainMap(Record):
 
 
 class Adaptation(Record):
-    """How one model came to be chosen for a target.
+    """How the models that predict a target were chosen.
 
     Attributes:
-        chosen: Methods whose models predict together; "source_only" alone where nothing adapted could be trusted.
+        chosen: Methods whose models predict together; "source_only" alone where no adapted model was accepted.
         shift: What changed from source to target.
-        votes: Every candidate, the unadapted one first.
+        candidates: Every candidate, the unadapted model first.
         reasons: What decided, in sentences.
         findings: What a person should know.
-        accuracy: Estimated accuracy on the target. No target label was read for it: the interval covers chance, not surprises.
+        accuracy: Estimated accuracy on the target, made without target labels. The interval covers chance alone.
         unadapted_accuracy: The same of the unadapted model.
-        at_most_lost: Share of the target rows that got another class than from the unadapted model: no more can have been lost.
+        at_most_lost: Share of the target rows that got another class than from the unadapted model: the most accuracy that
+            adapting can have cost.
         num_source: Labeled source rows.
-        num_target: Target rows that were looked at.
-        num_labeled: Labeled target rows that decided; 0 where validators did.
+        num_target: Target rows that were used.
+        num_labeled: Labeled target rows that decided; 0 where validators decided.
         map: For drawing.
         classes: Names in label order.
         seconds: Time spent.
     """
 
+    migrations = (renamed("votes", "candidates"),)
+
     chosen: tuple[str, ...]
     shift: ShiftKind
-    votes: tuple[ValidatorScores, ...]
+    candidates: tuple[ValidatorScores, ...]
     reasons: tuple[str, ...]
     findings: tuple[Finding, ...]
     accuracy: Estimate
@@ -98,5 +103,5 @@ class Adaptation(Record):
 
     @property
     def adapted(self) -> bool:
-        """Whether another model than the unadapted one was chosen."""
+        """Whether other models than the unadapted one predict."""
         return self.chosen != (UNADAPTED,)

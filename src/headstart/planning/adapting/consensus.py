@@ -1,4 +1,4 @@
-"""Accord: the candidates that agree with one another, and whether what they say together can be trusted."""
+"""Consensus ensemble: the candidates that agree with one another, and whether their mean prediction is accepted."""
 
 from __future__ import annotations
 
@@ -9,84 +9,84 @@ import numpy as np
 from headstart.core.types import Floats
 from headstart.evaluation.validators import tolerances
 
-AGREEING = 0.85
-"""Of the best agreement with the mean: candidates below it are not part of the accord. With 0.80, 0.85, 0.90 and 0.95 the accord
-had 91, 90, 92 and 86 % of the best method's gain over 20 cells of ten pairs of domains, and harmed 0, 0, 0 and 1 of them."""
-MOST_TOGETHER = 8
-"""Models that predict together at most: each has to be fitted, kept and asked. With 3, 4, 5 and 8 of them the accord had 87, 89,
-88 and 89 % of the best gain, and harmed 1, 0, 1 and 0 of 24 cells."""
+LEAST_AGREEMENT = 0.85
+"""A candidate is left out of the ensemble below this fraction of the best agreement with the mean. With 0.80, 0.85, 0.90 and
+0.95 the ensemble had 91, 90, 92 and 86 % of the best method's gain over 20 cells of ten pairs of domains, and harmed 0, 0, 0 and
+1 of them."""
+MOST_MEMBERS = 8
+"""The largest number of models that predict together; each has to be fitted, stored and run. With 3, 4, 5 and 8 of them the
+ensemble had 87, 89, 88 and 89 % of the best gain, and harmed 1, 0, 1 and 0 of 24 cells."""
 MOST_ROUNDS = 10
-LARGEST_GAP = 2.5e-4
-"""Of the joint distribution, which chance leaves to an accord that is right. Of 21 draws of a generated concept drift, where the
-accord was right, 2 had more, of 23 of other class shares all but one."""
+LARGEST_DISCREPANCY = 2.5e-4
+"""The largest joint discrepancy that chance leaves to an ensemble that is right. Of 21 draws of a generated concept drift, where
+the ensemble was right, 2 had more; of 23 draws of other class shares, where it was wrong, all but one."""
 LEAST_GAIN = 0.03
-"""Of neighborhood and circular together, for the accord to be believed."""
-SURE_GAIN = 0.1
-"""Of neighborhood alone, where something simpler would explain the target as well."""
-COMPARABLE = 0.5
-"""Of the source's own neighborhood value: the least that a believable target has."""
+"""The least gain in neighborhood and circular together for which an ensemble is accepted. Chosen, not measured."""
+LEAST_STRICT_GAIN = 0.1
+"""The least gain in neighborhood alone, where a simpler explanation of the target exists. Chosen, not measured."""
+LEAST_NEIGHBORHOOD = 0.5
+"""The least neighborhood score of an ensemble, as a fraction of that of the source labels. Chosen, not measured."""
 
-Values = Mapping[str, float | None]
-"""By validator."""
+Scores = Mapping[str, float | None]
+"""Of one model, by validator; None where the validator does not apply."""
 
 
 def consensus_of(probs: Mapping[str, Floats]) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Who agrees with the mean of those who agree.
+    """How often each candidate agrees with the mean of the ensemble, in [0, 1], and the ensemble's members, the best first.
 
-    The mean over all candidates is taken; those that agree with it much less than the best does are left out of it, and so on
-    until nobody is.
+    The ensemble starts with all candidates. Those that agree with its mean much less than the best does are left out, and the
+    mean is taken anew, until the members stay the same.
 
     Args:
-        probs: Of each candidate that has not collapsed, float [target, class].
-
-    Returns:
-        How often each agrees with the last mean, in [0, 1], and the names of those that are part of it, the best first.
+        probs: Of each candidate that is not degenerate, float [target, class].
 
     Reference: Hu, Luo, Liang & Foo, "Towards Reliable Model Selection for Unsupervised Domain Adaptation: An Empirical Study and
         A Certified Baseline", NeurIPS 2024, section 3, for agreement with the mean of all candidates.
-    Differs: candidates far from the mean are taken out of it, as most of them may fail in the same way; and those that stay
+    Differs: candidates far from the mean are left out of it, as most candidates may fail in the same way; and the members
         predict together, where the paper takes the one nearest to the mean.
     """
     members = list(probs)
     for _ in range(MOST_ROUNDS):
-        said = np.mean([probs[name] for name in members], axis=0).argmax(axis=1)
-        agreement = {name: float((one.argmax(axis=1) == said).mean()) for name, one in probs.items()}
+        predicted = np.mean([probs[name] for name in members], axis=0).argmax(axis=1)
+        agreement = {name: float((one.argmax(axis=1) == predicted).mean()) for name, one in probs.items()}
         best = max(agreement[name] for name in members)
-        staying = [name for name in members if agreement[name] >= AGREEING * best]
+        staying = [name for name in members if agreement[name] >= LEAST_AGREEMENT * best]
         if staying == members:
             break
         members = staying
     return agreement, tuple(sorted(members, key=lambda name: -agreement[name]))
 
 
-def fault_of(values: Values, unadapted: Values, own: float, *, sure: bool) -> str:
-    """Why the accord cannot be trusted, as a sentence without its subject; empty where it can.
+def fault_of(scores: Scores, unadapted: Scores, source_neighborhood: float, *, strict: bool) -> str:
+    """Why an ensemble is rejected, as a sentence without its subject; empty where it is accepted.
 
     Args:
-        values: What validators say of the accord.
-        unadapted: What they say of the unadapted model.
-        own: The neighborhood value of source labels on source rows.
-        sure: Whether something simpler explains the target as well, so that neighborhood alone must gain `SURE_GAIN`, and the
-            joint gap must be what chance leaves.
-
-    Returns:
-        The sentence.
+        scores: Of the ensemble.
+        unadapted: Of the unadapted model.
+        source_neighborhood: The neighborhood score of source labels on source rows.
+        strict: Whether a simpler explanation of the target exists. Then neighborhood alone must gain `LEAST_STRICT_GAIN`, and the
+            joint discrepancy must be one that chance leaves.
     """
-    most = {name: tolerance for name, tolerance in tolerances().items() if tolerance is not None}
-    falls = [name for name in most if value_of(values, name) < value_of(unadapted, name) - most[name]]
-    if falls:
-        return f"it falls behind the unadapted model in {', '.join(falls)}"
-    gap = -value_of(values, "joint_match")
-    if sure and gap > LARGEST_GAP:
-        return f"it leaves a joint gap of {gap:.4f}, where {LARGEST_GAP} is the most"
-    if value_of(values, "neighborhood") < COMPARABLE * own:
+    worse = [
+        name
+        for name, tolerance in tolerances().items()
+        if tolerance is not None and score_of(scores, name) < score_of(unadapted, name) - tolerance
+    ]
+    if worse:
+        return f"it falls behind the unadapted model in {', '.join(worse)}"
+    discrepancy = -score_of(scores, "joint_match")
+    if strict and discrepancy > LARGEST_DISCREPANCY:
+        return f"it leaves a joint discrepancy of {discrepancy:.4f}, where {LARGEST_DISCREPANCY} is the most"
+    if score_of(scores, "neighborhood") < LEAST_NEIGHBORHOOD * source_neighborhood:
         return "neighbors in the target agree less than half as well as neighbors in the source"
-    near, circular = (value_of(values, juror) - value_of(unadapted, juror) for juror in ("neighborhood", "circular"))
-    gain, least = (near, SURE_GAIN) if sure else (near + circular, LEAST_GAIN)
-    return f"its gain of {gain:.3f} in what the jurors look at is below {least}" if gain < least else ""
+    near, circular = (score_of(scores, name) - score_of(unadapted, name) for name in ("neighborhood", "circular"))
+    if strict:
+        return f"its gain of {near:.3f} in neighborhood is below {LEAST_STRICT_GAIN}" if near < LEAST_STRICT_GAIN else ""
+    gain = near + circular
+    return f"its gain of {gain:.3f} in neighborhood and circular together is below {LEAST_GAIN}" if gain < LEAST_GAIN else ""
 
 
-def value_of(values: Values, juror: str) -> float:
-    """What a validator says; -1 where it has nothing to say."""
-    found = values[juror]
+def score_of(scores: Scores, validator: str) -> float:
+    """A validator's score; -1 where the validator does not apply."""
+    found = scores[validator]
     return -1.0 if found is None else found

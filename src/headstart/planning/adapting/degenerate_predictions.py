@@ -1,73 +1,58 @@
-"""Collapse detectors: what rules a candidate out whatever the validators say of it."""
+"""Degenerate predictions: what rejects a candidate whatever its validator scores are."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from headstart.core.types import Floats
-from headstart.shift.label_shift import class_shares
 
 LARGEST_DISTANCE = 0.2
-"""Total variation between predicted and estimated class shares."""
-STARVED = 0.1
-"""A class that gets less than so much of its estimated share is lost."""
-NOTICED = 0.02
-"""Estimated share from which a lost class is missed."""
+"""The largest total variation between predicted and estimated class shares, where a shift of class shares explains the target.
+Chosen, not measured."""
+LEAST_CLASS_FRACTION = 0.1
+"""A class is lost if its predicted share is below this fraction of its estimated share. Chosen, not measured."""
+SMALLEST_CLASS = 0.02
+"""The smallest estimated share of a class whose loss counts. Chosen, not measured."""
 LEAST_ENTROPY = 0.5
-"""Entropy of the predicted shares over that of the estimated ones."""
+"""The least entropy of the predicted class shares, as a fraction of that of the estimated ones. Chosen, not measured."""
 LEAST_AGREEMENT = 0.5
-"""Of a candidate with the unadapted model, on rows of which that one is sure."""
+"""The least agreement with the unadapted model on the rows of which that model is sure. Chosen, not measured."""
 LARGEST_FALL = 0.1
-"""Of source accuracy."""
-
-
-def predicted_shares(probs: Floats) -> Floats:
-    """The share of each class among predictions, float64 [class]."""
-    return class_shares(np.asarray(probs.argmax(axis=1), np.int64), probs.shape[1])
-
-
-def share_distance(shares: Floats, others: Floats) -> float:
-    """The total variation between two sets of shares, in [0, 1]."""
-    return float(np.abs(shares - others).sum() / 2)
+"""The largest fall of source accuracy. Chosen, not measured."""
 
 
 def shares_fault(shares: Floats, expected: Floats, *, exact: bool) -> str:
-    """What is wrong with predicted class shares, as a sentence; empty when nothing is.
+    """What is wrong with predicted class shares, as a part of a sentence; empty where nothing is.
 
     Args:
         shares: Predicted, float [class].
         expected: Estimated for the target, float [class].
-        exact: Whether the estimate can be relied on, as under a shift of labels alone; else only lost classes count.
-
-    Returns:
-        The sentence.
+        exact: Whether the estimate is reliable, as under a shift of labels alone; else only few or lost classes count.
     """
-    if shares.max() >= 1.0 and expected.max() < 1.0 - NOTICED:
-        return "it collapsed: every row gets the same class"
-    distance = share_distance(shares, expected)
+    if shares.max() >= 1.0 and expected.max() < 1.0 - SMALLEST_CLASS:
+        return "its predictions are degenerate: every row gets the same class"
+    distance = float(np.abs(shares - expected).sum() / 2)
     if exact and distance > LARGEST_DISTANCE:
         return f"its class shares are {distance:.2f} from those that explain the target, where {LARGEST_DISTANCE} is the most"
-    lost = (expected >= NOTICED) & (shares < STARVED * expected)
+    lost = (expected >= SMALLEST_CLASS) & (shares < LEAST_CLASS_FRACTION * expected)
     if exact and lost.any():
-        return f"it collapsed: {int(lost.sum())} of {len(shares)} classes hardly occur in what it predicts"
-    if _entropy(shares) < LEAST_ENTROPY * _entropy(expected):
-        return f"it collapsed: the entropy of its class shares is {_entropy(shares):.2f} nats, where {_entropy(expected):.2f} fit"
+        return f"its predictions are degenerate: {int(lost.sum())} of {len(shares)} classes hardly occur in them"
+    found, wanted = _entropy(shares), _entropy(expected)
+    if found < LEAST_ENTROPY * wanted:
+        return f"its predictions are degenerate: the entropy of its class shares is {found:.2f} nats, not {wanted:.2f}"
     return ""
 
 
 def agreement_fault(agreement: float | None, source_accuracy: float | None, unadapted_accuracy: float | None) -> str:
-    """What is lost of what the unadapted model was sure of, as a sentence; empty when nothing is.
+    """What a candidate lost of the unadapted model, as a part of a sentence; empty where nothing is lost.
 
     Args:
-        agreement: With the unadapted model on its sure rows; None where it has none.
+        agreement: With the unadapted model on its sure rows; None where it has none, or where the target looks different.
         source_accuracy: The candidate's, None where it has none.
         unadapted_accuracy: The unadapted model's.
-
-    Returns:
-        The sentence.
     """
     if agreement is not None and agreement < LEAST_AGREEMENT:
-        return f"it keeps {agreement:.0%} only of what the unadapted model is sure of"
+        return f"it agrees with the unadapted model on only {agreement:.0%} of the rows of which that model is sure"
     if source_accuracy is not None and unadapted_accuracy is not None and source_accuracy < unadapted_accuracy - LARGEST_FALL:
         return f"its source accuracy fell from {unadapted_accuracy:.1%} to {source_accuracy:.1%}"
     return ""

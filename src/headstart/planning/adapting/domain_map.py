@@ -1,4 +1,4 @@
-"""Domain map: two domains drawn in the two directions in which they vary most, before and after."""
+"""Domain map: two domains in the two directions in which they vary most, before and after matching mean and covariance."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from headstart.planning.adapting.domain_pair import DomainPair
 from headstart.shift.moments import moments_of, monge_matrix, transported
 
 MOST_POINTS = 250
-"""Points of each domain: more hide each other."""
+"""The largest number of points of each domain; more would hide each other in the figure."""
 
 
-def domain_map(scene: DomainPair, predicted: Integers) -> DomainMap:
-    """The map of a scene; "after" is the source with the target's mean and covariance, which is what most methods aim at.
+def domain_map(pair: DomainPair, predicted: Integers) -> DomainMap:
+    """At most 250 evenly spaced points of each domain, and the source's points with the target's mean and covariance.
 
     Args:
-        scene: Both domains.
-        predicted: The chosen model's class of each target row, int64 [target].
-
-    Returns:
-        At most 250 points of each domain, evenly spaced.
+        pair: Both domains.
+        predicted: The chosen models' class of each target row, int64 [target].
     """
-    source, target = scene.source_rows, scene.target_rows
+    source, target = pair.source_rows, pair.target_rows
     before, after = moments_of(source), moments_of(target)
     moved = transported(source, before, after, monge_matrix(before.covariance, after.covariance))
     both = np.concatenate([source, target])
@@ -34,8 +31,8 @@ def domain_map(scene: DomainPair, predicted: Integers) -> DomainMap:
         axes = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
     here, there = evenly_spaced(len(source), MOST_POINTS), evenly_spaced(len(target), MOST_POINTS)
     return DomainMap(
-        source=_points((source[here] - center) @ axes, scene.source.labels[here]),
-        moved=_points((moved[here] - center) @ axes, scene.source.labels[here]),
+        source=_points((source[here] - center) @ axes, pair.source.labels[here]),
+        moved=_points((moved[here] - center) @ axes, pair.source.labels[here]),
         target=_points((target[there] - center) @ axes, predicted[there]),
     )
 

@@ -1,4 +1,4 @@
-"""Labeling: which target images a person should label, and what their labels decide."""
+"""Label queries: which target images a person should label, and what their labels decide."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from headstart.core.errors import PlanError
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.compare import mcnemar
-from headstart.planning.adapting.consensus import MOST_TOGETHER
+from headstart.planning.adapting import consensus
 
 LARGEST_P_VALUE = 0.25
-"""Of a candidate that validators do not trust, against the unadapted model. It is generous: labels were asked for where the two
-differ, so that one p-value stands against one choice."""
+"""The largest p-value of McNemar's test at which a candidate that validators did not choose replaces the unadapted model. Chosen,
+not measured: it is large because the rows to label are those on which candidates differ, and one choice is made."""
 
 
 def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> Integers:
-    """Target rows whose labels tell most about which candidate is right.
+    """Target rows whose labels tell most about which candidate is right, int64 [num], ascending; fewer where there are fewer.
 
-    Only rows on which candidates differ can tell them apart. Of these, every row is as likely to be asked for as any other, so
-    that wins less losses on the rows asked for is an unbiased comparison of any two candidates. They are spread over classes and,
-    within those, over places: rows are put in that order and taken at equal distances from a random start. Where candidates
-    differ on fewer rows than asked for, all of them are taken and others are added in the same way.
+    Only rows on which candidates differ can tell them apart. Each of these is queried with the same probability, so that wins
+    minus losses on the queried rows compare any two candidates without bias. Rows are ordered by class and, within a class, along
+    the first principal component of the features, and taken at equal distances from a random start. Where candidates differ on
+    fewer rows than asked for, all of these are taken and others are added in the same way.
 
     Args:
-        probs: Of each candidate that may still be chosen, float [target, class].
-        features: Where the rows lie, float [target, feature].
-        num: How many to label.
+        probs: Of each candidate, float [target, class].
+        features: Of the rows, float [target, feature].
+        num: How many rows to query.
         seed: Of the start.
-
-    Returns:
-        int64 [num], ascending; fewer where there are fewer rows.
 
     Raises:
         PlanError: `num` is below one.
@@ -49,13 +46,12 @@ def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> In
     axis = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][0]
     order = np.lexsort((features @ axis, main))
     generator = generator_for(seed, "query rows")
-    telling, others = order[differ[order]], order[~differ[order]]
-    chosen = _spread(telling, num, generator)
-    rest = _spread(others, num - len(chosen), generator)
+    chosen = _systematic_sample(order[differ[order]], num, generator)
+    rest = _systematic_sample(order[~differ[order]], num - len(chosen), generator)
     return np.sort(np.concatenate([chosen, rest]))
 
 
-def _spread(rows: Integers, num: int, generator: np.random.Generator) -> Integers:
+def _systematic_sample(rows: Integers, num: int, generator: np.random.Generator) -> Integers:
     """That many of the rows at equal distances, from a random start; all of them where there are no more."""
     if num <= 0 or len(rows) <= num:
         return rows[: max(num, 0)]
@@ -66,21 +62,18 @@ def _spread(rows: Integers, num: int, generator: np.random.Generator) -> Integer
 def chosen_by_labels(
     labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers, unadapted: str
 ) -> tuple[tuple[str, ...], str]:
-    """Who predicts, by paired tests on labeled target rows, and a sentence that says so.
+    """Names of the candidates that predict, by paired tests on labeled target rows, none for the unadapted model; and why.
 
-    Where the candidate with most rows right wins so clearly against the unadapted model as chance would seldom have it, it is
-    chosen, together with all whose losses against it are within one standard error: on 20 labels, the single best of twenty
-    candidates is mostly the luckiest. Else those that validators trust stay, unless together they clearly lose.
+    If the candidate with most rows right is significantly better than the unadapted model, it is chosen with all candidates whose
+    losses against it are within one standard error: on 20 labels, the single best of twenty candidates is mostly the luckiest.
+    Else the validators' choice stays, unless its ensemble is significantly worse than the unadapted model.
 
     Args:
         labels: Of target rows that no candidate was fitted on, int64 [row].
         predicted: By candidate, int64 [row].
-        favored: Those that validators trust, best first.
-        together: What these say together, int64 [row].
+        favored: The validators' choice, the best first.
+        together: Predictions of the ensemble of these, int64 [row].
         unadapted: The unadapted model's name.
-
-    Returns:
-        Names and the sentence; none where the unadapted model stays.
     """
     right = {name: int((one == labels).sum()) for name, one in predicted.items()}
     ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != unadapted))
@@ -89,19 +82,19 @@ def chosen_by_labels(
     p_value = mcnemar(wins, losses)
     where = f"of {len(labels)} labeled target images, {best} gets {right[best]} right and the unadapted model {right[unadapted]}"
     if wins > losses and p_value <= LARGEST_P_VALUE:
-        near = tuple(name for name in ranked if _within_error(predicted[best], predicted[name], labels))[:MOST_TOGETHER]
+        near = tuple(name for name in ranked if _within_error(predicted[best], predicted[name], labels))[: consensus.MOST_MEMBERS]
         others = f"; {', '.join(near[1:])} predict{'s' * (len(near) == 2)} with it, within one standard error" if near[1:] else ""
         return near, f"Labels decide: {where} (p = {p_value:.2g}){others}."
     if favored:
         wins, losses = _paired(together, base, labels)
         if wins >= losses or mcnemar(wins, losses) > LARGEST_P_VALUE:
             won = f"wins {wins} and loses {losses} of {len(labels)} target images against the unadapted model"
-            return favored, f"Labels do not speak clearly: {', '.join(favored)} {won}."
+            return favored, f"Labels do not decide: {', '.join(favored)} {won}."
     return (), f"The unadapted model stays: {where} (p = {p_value:.2g})."
 
 
 def _within_error(best: Integers, other: Integers, labels: Integers) -> bool:
-    """Whether the best wins no more than one standard error of wins less losses against the other."""
+    """Whether wins minus losses of the best against the other are at most one standard error."""
     wins, losses = _paired(best, other, labels)
     return wins - losses <= math.sqrt(wins + losses)
 

@@ -1,9 +1,26 @@
-"""Jury: which candidates can be trusted, by what kind of shift there is and by validators."""
+"""Model selection: which candidates predict the target, by the kind of shift and by validators, without target labels.
+
+Degenerate candidates are rejected first (`degenerate_predictions`). Then the kind of shift (`shift.tests.shift_kind`) decides:
+
+    kind        what changed                            which candidates predict
+    few, none   unknown, or nothing                     none
+    labels      class shares                            by_class_shares: the one nearest to corrected class shares
+    turned      rows were rotated or reflected          by_rotation: those whose classes fit the rotated source
+    features    the features                            by_features: the consensus ensemble, if validators accept it; else, where
+                                                        weighted source rows explain the target, by_source_weights
+    either      class shares or features, both          by_shares_or_features: the consensus ensemble, if validators accept it by
+                explain the target                      stricter thresholds; else by_class_shares, unless that is ambiguous
+
+Where no candidate is chosen, the unadapted model predicts alone. `select` is this decision.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,235 +30,303 @@ from headstart.core.types import Floats, Integers
 from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.heads.class_statistics import one_hot
-from headstart.planning.adapting.adaptation import ValidatorScores
+from headstart.planning.adapting import consensus
+from headstart.planning.adapting.adaptation import UNADAPTED, ValidatorScores
 from headstart.planning.adapting.candidate_fitting import FittedCandidate
-from headstart.planning.adapting.consensus import (
-    COMPARABLE,
-    LARGEST_GAP,
-    MOST_TOGETHER,
-    Values,
-    consensus_of,
-    fault_of,
-    value_of,
-)
-from headstart.planning.adapting.degenerate_predictions import agreement_fault, predicted_shares, shares_fault
+from headstart.planning.adapting.consensus import LARGEST_DISCREPANCY, Scores, consensus_of, fault_of, score_of
+from headstart.planning.adapting.degenerate_predictions import agreement_fault, shares_fault
 from headstart.planning.adapting.domain_pair import DomainPair
+from headstart.shift.label_shift import class_shares
 
-DOUBTFUL = 2.4
-"""Times the joint gap that an accord may leave: up to there neither it nor other class shares are believed. Of 41 draws of a
-concept drift 5 lay between once and so many times, which class shares would have harmed, and one beyond; of 23 of other class
-shares 4 between, and one below once."""
-MOST_LEFT = 0.5
-"""Of the unadapted model's joint gap: what candidates may leave of it where the source is turned."""
-NEARLY_OWN = 0.8
-"""Of the source's own neighborhood value, for candidates that turn the source."""
-TURNED_TOLERANCE = 0.1
-"""Of the unadapted model's joint gap: candidates that come so near to the best fit predict together."""
-SAME_AS_EXPECTED = 0.95
-"""Agreement with what class shares alone imply, from which a candidate is a correction of labels."""
+LARGEST_AMBIGUOUS = 2.4 * LARGEST_DISCREPANCY
+"""The largest ambiguous joint discrepancy. Of 41 draws of a concept drift, which corrected class shares would have harmed, 5 left
+between `LARGEST_DISCREPANCY` and this, and one more than this; of 23 draws of other class shares 4 left between, and one less."""
+LARGEST_REST = 0.5
+"""The largest fraction of the unadapted model's joint discrepancy that a candidate may leave to the rotated source. Chosen, not
+measured."""
+LEAST_ROTATED_NEIGHBORHOOD = 0.8
+"""The least neighborhood score of a candidate for a rotated source, as a fraction of that of the source labels. Chosen, not
+measured."""
+ROTATED_TOLERANCE = 0.1
+"""Candidates for a rotated source predict with the best one where they leave at most this fraction of the unadapted model's joint
+discrepancy more than it does. Chosen, not measured."""
+LEAST_IMPLIED_AGREEMENT = 0.95
+"""The least agreement of a candidate with implied classes. Chosen, not measured."""
+AMBIGUOUS = "Whether class shares or features changed is ambiguous: corrected class shares are not used either."
 
 
-ByCandidate = dict[str, dict[str, float | None]]
-"""What validators say, by candidate."""
+class Selection(NamedTuple):
+    """The outcome of one rule.
+
+    Attributes:
+        chosen: Names of the candidates that predict together; none where the rule chooses nobody.
+        reasons: In sentences.
+        rejected: Why other candidates are not chosen, by name.
+        discrepancy: The joint discrepancy of a rejected consensus ensemble; 0 where none was rejected.
+    """
+
+    chosen: tuple[str, ...]
+    reasons: tuple[str, ...]
+    rejected: Mapping[str, str] = MappingProxyType({})
+    discrepancy: float = 0.0
 
 
 class SelectionVerdict(NamedTuple):
-    """Who predicts, and why.
+    """Which candidates predict, and why.
 
     Attributes:
-        chosen: Names; none where the unadapted model stays alone.
-        votes: Of every candidate.
+        chosen: Names; none where the unadapted model predicts alone.
+        candidates: Every candidate with its validator scores.
         reasons: In sentences.
         fits: Whether anything, the unadapted model included, makes target neighbors agree half as well as source labels do.
     """
 
     chosen: tuple[str, ...]
-    votes: tuple[ValidatorScores, ...]
+    candidates: tuple[ValidatorScores, ...]
     reasons: tuple[str, ...]
     fits: bool
 
 
-class Selection(NamedTuple):
-    """What one hearing came to.
-
-    Attributes:
-        chosen: Names; none where nobody is believed.
-        behind: Why others are not among them, by name.
-        reasons: In sentences.
-        gap: The joint gap of an accord that was refused; 0 where none was.
-    """
-
-    chosen: tuple[str, ...]
-    behind: dict[str, str]
-    reasons: tuple[str, ...]
-    gap: float = 0.0
-
-
 @dataclass(frozen=True)
 class ModelSelection:
-    """Judges candidates that could be fitted, the unadapted model first.
+    """Chooses among candidates of one domain pair.
 
     Attributes:
-        scene: What they are judged on.
-        candidates: At least the unadapted model.
+        pair: What they are compared on.
+        candidates: All of them; the unadapted model first, and fitted.
     """
 
-    scene: DomainPair
+    pair: DomainPair
     candidates: tuple[FittedCandidate, ...] = field(repr=False)
 
     def verdict(self) -> SelectionVerdict:
-        """Who predicts: by the kind of shift, the simplest explanation first."""
-        fitted = [one for one in self.candidates if one.target_probs is not None]
-        evidence = {one.name: evidence_of(self.scene, one, fitted) for one in fitted}
-        values = {name: {key: judge(one) for key, judge in VALIDATORS.all().items()} for name, one in evidence.items()}
-        faults = {one.name: one.tried.fault for one in self.candidates if one.target_probs is None}
-        faults |= self._faults(evidence, values, exact=self.scene.shift.kind == "labels")
-        heard = self._heard(evidence, values, faults)
-        faults = {name: fault for name, fault in (faults | heard.behind).items() if name not in heard.chosen}
-        best = max(value["neighborhood"] or 0.0 for name, value in values.items() if not faults.get(name))
-        fits = bool(heard.chosen) or self.scene.shift.kind not in ("features", "turned") or best >= COMPARABLE * self._own()
-        votes = tuple(self._vote(one, values, faults, evidence) for one in self.candidates)
-        return SelectionVerdict(heard.chosen, votes, (self.scene.shift.sentence, *heard.reasons), fits)
+        """The choice, with the scores and the rejection of every candidate."""
+        selection = self.select()
+        rejected = {one.name: one.fit.fault for one in self.candidates if one.target_probs is None}
+        rejected |= {**self.degenerate, **selection.rejected}
+        rejected = {name: why for name, why in rejected.items() if name not in selection.chosen}
+        best = max(scores["neighborhood"] or 0.0 for name, scores in self.scores.items() if not rejected.get(name))
+        fits = bool(selection.chosen) or self.pair.shift.kind not in ("features", "turned")
+        fits = fits or best >= consensus.LEAST_NEIGHBORHOOD * self.source_neighborhood
+        candidates = tuple(self._scores_of(one, rejected.get(one.name, "")) for one in self.candidates)
+        return SelectionVerdict(selection.chosen, candidates, (self.pair.shift.sentence, *selection.reasons), fits)
 
-    def _heard(self, evidence: dict[str, ValidatorInputs], values: ByCandidate, faults: dict[str, str]) -> Selection:
-        """Who is believed, of the candidates without faults."""
-        kind, first = self.scene.shift.kind, next(iter(evidence))
-        if self.scene.shift.conclusion:
-            return Selection((), {}, (self.scene.shift.conclusion,))
-        if kind == "labels":
-            return self._by_labels(evidence, values)
-        if kind == "turned":
-            chosen, behind = chosen_for_rotation(values, first, faults, self._own())
-            return Selection(chosen, behind, (_about_turned(chosen, values, first),))
-        heard = self._by_accord(evidence, values[first], faults, sure=kind == "either" or self.scene.reweighted is not None)
-        if heard.chosen:
-            return heard
-        if kind == "either" and heard.gap <= DOUBTFUL * LARGEST_GAP:
-            return Selection((), {}, (*heard.reasons, "That is too little to believe in other class shares alone."))
-        simpler = self._by_labels(evidence, values) if kind == "either" else self._by_weights(evidence, faults)
-        return Selection(simpler.chosen, heard.behind if kind == "features" else {}, (*heard.reasons, *simpler.reasons))
-
-    def _by_accord(
-        self, evidence: dict[str, ValidatorInputs], unadapted: Values, faults: dict[str, str], *, sure: bool
-    ) -> Selection:
-        """Those that agree with one another, if what they say together can be trusted."""
-        agreement, agreeing = consensus_of({name: one.target_probs for name, one in evidence.items() if not faults.get(name)})
-        members = agreeing[:MOST_TOGETHER]
-        best, first = max(agreement.values()), next(iter(evidence))
-        if set(agreement) == {first}:
-            return Selection((), {}, (_about_nobody(faults),))
-        behind = {
-            name: f"it agrees with the others on {share:.0%} of the target, and the best on {best:.0%}"
-            for name, share in agreement.items()
-            if name not in (*agreeing, first)
+    def select(self) -> Selection:
+        """The decision by the kind of shift, as at the top of this module."""
+        shift = self.pair.shift
+        if shift.conclusion:
+            return Selection((), (shift.conclusion,))
+        rules = {
+            "labels": self.by_class_shares,
+            "turned": self.by_rotation,
+            "features": self.by_features,
+            "either": self.by_shares_or_features,
         }
-        if members == (first,):
-            return Selection((), behind, ("Nobody agrees with the others as much as the unadapted model does.",))
-        together = {juror: VALIDATORS.get(juror)(_mean_evidence([evidence[name] for name in members])) for juror in tolerances()}
-        fault = fault_of(together, unadapted, self._own(), sure=sure)
+        return rules[shift.kind]()
+
+    def by_features(self) -> Selection:
+        """The consensus ensemble, else a candidate that weights source rows where that explains the target."""
+        ensemble = self.by_consensus(strict=self.pair.reweighted is not None)
+        if ensemble.chosen or self.pair.reweighted is None:
+            return ensemble
+        weighted = self.by_source_weights(self.pair.reweighted)
+        return Selection(weighted.chosen, (*ensemble.reasons, *weighted.reasons), ensemble.rejected)
+
+    def by_shares_or_features(self) -> Selection:
+        """The consensus ensemble, else a correction of class shares where the ensemble's joint discrepancy is clear."""
+        ensemble = self.by_consensus(strict=True)
+        if ensemble.chosen:
+            return ensemble
+        if ensemble.discrepancy <= LARGEST_AMBIGUOUS:
+            return Selection((), (*ensemble.reasons, AMBIGUOUS))
+        corrected = self.by_class_shares()
+        return Selection(corrected.chosen, (*ensemble.reasons, *corrected.reasons))
+
+    def by_consensus(self, *, strict: bool) -> Selection:
+        """The members of the consensus ensemble, if validators accept it."""
+        sound = {name: one for name, one in self.inputs.items() if name not in self.degenerate}
+        if set(sound) == {UNADAPTED}:
+            return Selection((), (self._why_alone(),))
+        agreement, agreeing = consensus_of({name: one.target_probs for name, one in sound.items()})
+        members, best = agreeing[: consensus.MOST_MEMBERS], max(agreement.values())
+        rejected = {
+            name: f"it agrees with the ensemble on {share:.0%} of the target, and the best on {best:.0%}"
+            for name, share in agreement.items()
+            if name not in (*agreeing, UNADAPTED)
+        }
+        if members == (UNADAPTED,):
+            return Selection((), ("The ensemble of candidates that agree is the unadapted model alone.",), rejected)
+        inputs = _mean_inputs([sound[name] for name in members])
+        scores = {name: VALIDATORS.get(name)(inputs) for name in tolerances()}
+        unadapted = self.scores[UNADAPTED]
+        fault = fault_of(scores, unadapted, self.source_neighborhood, strict=strict)
+        named = ", ".join(members)
         if fault:
-            behind |= {name: f"of the accord that it is part of: {fault}" for name in agreeing if name != first}
-            reason = f"Of {', '.join(members)} together: {fault}."
-            return Selection((), behind, (reason,), -value_of(together, "joint_match"))
-        beyond = agreeing[MOST_TOGETHER:]
-        behind |= {name: f"{MOST_TOGETHER} that agree no less predict already" for name in beyond if name != first}
-        return Selection(members, behind, (_about_accord(members, together, unadapted, agreement[first]),))
+            rejected |= {name: f"its ensemble is rejected: {fault}" for name in agreeing if name != UNADAPTED}
+            reason = f"The ensemble of {named} is rejected: {fault}."
+            return Selection((), (reason,), rejected, -score_of(scores, "joint_match"))
+        surplus = [name for name in agreeing if name not in members and name != UNADAPTED]
+        rejected |= dict.fromkeys(surplus, f"the ensemble has {len(members)} members that agree at least as well")
+        reason = (
+            f"The ensemble of {named} is accepted: neighbors among target rows agree {scores['neighborhood'] or 0.0:.2f} above "
+            f"chance, by the unadapted model {unadapted['neighborhood'] or 0.0:.2f}. The unadapted model agrees with it on "
+            f"{agreement[UNADAPTED]:.0%} of the target."
+        )
+        return Selection(members, (reason,), rejected)
 
-    def _by_weights(self, evidence: dict[str, ValidatorInputs], faults: dict[str, str]) -> Selection:
-        """The candidate nearest to a fit that counts source rows by weights, where rows so counted pass for the target."""
-        if self.scene.reweighted is None:
-            return Selection((), {}, ())
-        chosen = _nearest(self.scene.reweighted, evidence, faults)
-        return Selection(chosen, {}, (_about_weights(chosen),))
+    def by_source_weights(self, implied: Integers) -> Selection:
+        """The candidate nearest to the classes of a mixture common to both domains, as source weights imply them."""
+        chosen = self._nearest(implied, self.degenerate)
+        said = f"{chosen[0]} is nearest to a fit that weights them so" if chosen else "no candidate weights them so"
+        return Selection(chosen, (f"Weighted source rows explain the target, and {said}.",))
 
-    def _by_labels(self, evidence: dict[str, ValidatorInputs], values: ByCandidate) -> Selection:
-        """The candidate nearest to what the unadapted model says once its class shares are those of the target, if near."""
-        faults = self._faults(evidence, values, exact=True)
-        unadapted, shares = next(iter(evidence.values())), np.array(self.scene.shift.shares)
-        implied = unadapted.target_probs * shares / np.maximum(self.scene.source_shares, 1e-12)
-        lost = shares_fault(predicted_shares(implied), shares, exact=True)
-        chosen = () if lost else _nearest(np.asarray(implied.argmax(axis=1), np.int64), evidence, faults)
-        return Selection(chosen, {}, (_about_labels(chosen),))
+    def by_class_shares(self) -> Selection:
+        """The candidate nearest to the unadapted model's classes after a correction to the target's class shares, if near."""
+        shares = np.array(self.pair.shift.shares)
+        implied = self.inputs[UNADAPTED].target_probs * shares / np.maximum(self.pair.source_shares, 1e-12)
+        classes = np.asarray(implied.argmax(axis=1), np.int64)
+        if shares_fault(class_shares(classes, len(shares)), shares, exact=True):
+            return Selection((), ("Corrected class shares explain the target, and they would lose a class.",))
+        chosen = self._nearest(classes, self._degenerate(exact=True))
+        said = f"{chosen[0]} is nearest to that correction" if chosen else "no candidate is near to that correction"
+        return Selection(chosen, (f"Corrected class shares explain the target, and {said}.",))
 
-    def _faults(self, evidence: dict[str, ValidatorInputs], values: ByCandidate, *, exact: bool) -> dict[str, str]:
-        """Why each candidate but the first is ruled out, by collapse detectors; `exact` where class shares explain the target."""
-        first, *rest = evidence
-        expected = np.array(self.scene.shift.shares) if exact else self.scene.source_shares
-        faults = {}
-        for name in rest:
-            fault = shares_fault(predicted_shares(evidence[name].target_probs), expected, exact=exact)
-            one = values[name]
-            agreement = one["agreement"] if self.scene.shift.kind in ("none", "labels", "either") else None
-            faults[name] = fault or agreement_fault(agreement, one["source_accuracy"], values[first]["source_accuracy"])
-        return {name: fault for name, fault in faults.items() if fault}
+    def by_rotation(self) -> Selection:
+        """The candidates whose classes fit the rotated source."""
+        chosen, rejected = candidates_for_rotation(self.scores, self.degenerate, self.source_neighborhood)
+        if not chosen:
+            return Selection((), ("No candidate fits the rotated source.",), rejected)
+        before, after = (-(self.scores[name]["joint_match"] or 0.0) for name in (UNADAPTED, chosen[0]))
+        reason = (
+            f"{', '.join(chosen)} {'fits' if len(chosen) == 1 else 'fit'} the rotated source: {chosen[0]} leaves a joint "
+            f"discrepancy of {after:.3f}, the unadapted model one of {before:.3f}."
+        )
+        return Selection(chosen, (reason,), rejected)
 
-    def _own(self) -> float:
-        """How well source labels keep to neighbors among source rows."""
-        truth = one_hot(self.scene.source.labels, self.scene.task.num_classes)
-        own = ValidatorInputs(truth, truth, truth, self.scene.source_rows, self.scene.held_labels)
+    @cached_property
+    def inputs(self) -> dict[str, ValidatorInputs]:
+        """What validators read of each candidate that could be fitted, the unadapted model first."""
+        probs = {one.name: one.target_probs for one in self.candidates if one.target_probs is not None}
+        mean = np.mean(list(probs.values()), axis=0)
+        pair = self.pair
+        return {
+            one.name: ValidatorInputs(
+                target_probs=probs[one.name],
+                source_only_probs=probs[UNADAPTED],
+                ensemble_probs=mean,
+                target_features=pair.target_rows,
+                held_labels=pair.held_labels,
+                held_probs=one.held_probs,
+                source_features=pair.source_rows,
+                turned_features=pair.rotated_rows,
+                source_labels=pair.source.labels,
+                circular_labels=pair.source.labels if one.circular_probs is not None else None,
+                circular_probs=one.circular_probs,
+            )
+            for one in self.candidates
+            if one.name in probs
+        }
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float | None]]:
+        """By candidate that could be fitted and by validator."""
+        return {name: {key: score(one) for key, score in VALIDATORS.all().items()} for name, one in self.inputs.items()}
+
+    @cached_property
+    def degenerate(self) -> dict[str, str]:
+        """Why candidates are degenerate, by name; without those that are not."""
+        return self._degenerate(exact=self.pair.shift.kind == "labels")
+
+    @cached_property
+    def source_neighborhood(self) -> float:
+        """The neighborhood score of source labels on source rows."""
+        truth = one_hot(self.pair.source.labels, self.pair.task.num_classes)
+        own = ValidatorInputs(truth, truth, truth, self.pair.source_rows, self.pair.held_labels)
         return VALIDATORS.get("neighborhood")(own) or 0.0
 
-    def _vote(
-        self,
-        one: FittedCandidate,
-        values: ByCandidate,
-        faults: dict[str, str],
-        evidence: dict[str, ValidatorInputs],
-    ) -> ValidatorScores:
-        known = evidence.get(one.name)
-        changed = 0.0 if known is None else float((known.predicted != known.source_only_probs.argmax(axis=1)).mean())
+    def _degenerate(self, *, exact: bool) -> dict[str, str]:
+        """The same, with `exact` where the target's class shares are known, as they explain it."""
+        expected = np.array(self.pair.shift.shares) if exact else self.pair.source_shares
+        looks_alike = self.pair.shift.kind in ("none", "labels", "either")
+        faults = {}
+        for name, inputs in self.inputs.items():
+            if name != UNADAPTED:
+                scores = self.scores[name]
+                fault = shares_fault(class_shares(inputs.predicted, len(expected)), expected, exact=exact)
+                faults[name] = fault or agreement_fault(
+                    scores["agreement"] if looks_alike else None,
+                    scores["source_accuracy"],
+                    self.scores[UNADAPTED]["source_accuracy"],
+                )
+        return {name: fault for name, fault in faults.items() if fault}
+
+    def _nearest(self, implied: Integers, degenerate: dict[str, str]) -> tuple[str, ...]:
+        """The candidate that agrees best with implied classes, if well, and at least as well as the unadapted model."""
+        agreement = {
+            name: float((one.predicted == implied).mean()) for name, one in self.inputs.items() if name not in degenerate
+        }
+        least = max(LEAST_IMPLIED_AGREEMENT, agreement.pop(UNADAPTED))
+        best = max(agreement, key=lambda name: agreement[name], default=None)
+        return (best,) if best is not None and agreement[best] >= least else ()
+
+    def _why_alone(self) -> str:
+        """Why no other candidate is left, by the most frequent reason."""
+        faults = [one.fit.fault for one in self.candidates if one.target_probs is None] + list(self.degenerate.values())
+        if not faults:
+            return "There is no candidate but the unadapted model."
+        return f"Every candidate but the unadapted model is rejected, most often because {Counter(faults).most_common(1)[0][0]}."
+
+    def _scores_of(self, one: FittedCandidate, rejection: str) -> ValidatorScores:
+        inputs = self.inputs.get(one.name)
+        changed = 0.0 if inputs is None else float((inputs.predicted != inputs.source_only_probs.argmax(axis=1)).mean())
         return ValidatorScores(
             name=one.name,
-            method=one.tried.method,
-            values=values.get(one.name, {}),
-            refused=faults.get(one.name, ""),
+            method=one.fit.method,
+            scores=self.scores.get(one.name, {}),
+            rejection=rejection,
             changed=changed,
-            seconds=one.tried.seconds,
+            seconds=one.fit.seconds,
         )
 
 
-def _nearest(implied: Integers, evidence: dict[str, ValidatorInputs], faults: dict[str, str]) -> tuple[str, ...]:
-    """The candidate that agrees best with implied classes, if well and no worse than the unadapted model, which comes first."""
-    agreement = {name: float((one.predicted == implied).mean()) for name, one in evidence.items() if not faults.get(name)}
-    first = next(iter(evidence))
-    best = max((name for name in agreement if name != first), key=lambda name: agreement[name], default=first)
-    near = best != first and agreement[best] >= max(SAME_AS_EXPECTED, agreement[first])
-    return (best,) if near else ()
+def candidates_for_rotation(
+    scores: dict[str, dict[str, float | None]], degenerate: dict[str, str], source_neighborhood: float
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of the candidates whose classes fit the rotated source, the best first, and why others do not, by name.
 
-
-def evidence_of(scene: DomainPair, one: FittedCandidate, fitted: list[FittedCandidate]) -> ValidatorInputs:
-    """What validators look at.
-
-    Args:
-        scene: Both domains.
-        one: A candidate that could be fitted.
-        fitted: All of them, the unadapted model first.
-
-    Returns:
-        The evidence.
+    Neighborhood alone does not tell here: the unadapted model's boundaries, too, may run between clusters, and name them wrongly.
     """
-    probs = [each.target_probs for each in fitted if each.target_probs is not None]
-    assert one.target_probs is not None
-    return ValidatorInputs(
-        target_probs=one.target_probs,
-        source_only_probs=probs[0],
-        ensemble_probs=np.mean(probs, axis=0),
-        target_features=scene.target_rows,
-        held_labels=scene.held_labels,
-        held_probs=one.held_probs,
-        source_features=scene.source_rows,
-        turned_features=scene.turned_rows,
-        source_labels=scene.source.labels,
-        circular_labels=scene.source.labels if one.circular_probs is not None else None,
-        circular_probs=one.circular_probs,
-    )
+    rejected: dict[str, str] = {}
+    fits: dict[str, float] = {}
+    unadapted = scores[UNADAPTED]
+    before = -score_of(unadapted, "joint_match")
+    for name in (one for one in scores if one != UNADAPTED and one not in degenerate):
+        fault, left = _rotation_fault(scores[name], unadapted, source_neighborhood), -score_of(scores[name], "joint_match")
+        if fault:
+            rejected[name] = fault
+        else:
+            fits[name] = left
+    ranked = sorted(fits, key=lambda name: fits[name])
+    near = [name for name in ranked[: consensus.MOST_MEMBERS] if fits[name] - fits[ranked[0]] <= ROTATED_TOLERANCE * before]
+    return tuple(near), rejected
 
 
-def _mean_evidence(members: list[ValidatorInputs]) -> ValidatorInputs:
-    """What several say together, on the way back as well: the mean of their probabilities.
+def _rotation_fault(scores: Scores, unadapted: Scores, source_neighborhood: float) -> str:
+    before, left = -score_of(unadapted, "joint_match"), -score_of(scores, "joint_match")
+    if left > LARGEST_REST * before:
+        return f"it leaves a joint discrepancy of {left:.3f} from the rotated source, and the unadapted model {before:.3f}"
+    if score_of(scores, "circular") < score_of(unadapted, "circular") - (tolerances()["circular"] or 0.0):
+        return "it falls behind the unadapted model in circular"
+    if score_of(scores, "neighborhood") < LEAST_ROTATED_NEIGHBORHOOD * source_neighborhood:
+        return "neighbors in the target agree less than neighbors in the source"
+    return ""
 
-    A model of them predicts by the geometric mean, which names nearly the same classes and is surer of them. The plain mean keeps
-    the doubt in which they differ: by it the joint match tells a moved target from one of other class shares, by the other less.
+
+def _mean_inputs(members: list[ValidatorInputs]) -> ValidatorInputs:
+    """What validators read of an ensemble: the arithmetic mean of its members' probabilities, of the way back as well.
+
+    The ensemble predicts by the geometric mean, which names nearly the same classes with more confidence. The arithmetic mean
+    keeps the doubt in which members differ: by it, the joint discrepancy tells changed features from changed class shares.
     """
     back = [one.circular_probs for one in members if one.circular_probs is not None]
     return replace(
@@ -252,88 +337,7 @@ def _mean_evidence(members: list[ValidatorInputs]) -> ValidatorInputs:
     )
 
 
-def chosen_for_rotation(
-    values: ByCandidate, first: str, faults: dict[str, str], own: float
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Candidates whose classes fit the turned source, where a rotation or mirror image explains the target.
-
-    Neighborhoods do not tell there: the unadapted model's boundaries may run between clusters, too, and name them wrongly.
-
-    Args:
-        values: By candidate and validator.
-        first: The unadapted model's name.
-        faults: Of candidates that are ruled out already.
-        own: The neighborhood value of source labels on source rows.
-
-    Returns:
-        Names, the best fit first, and faults by name.
-    """
-    behind: dict[str, str] = {}
-    fits: dict[str, float] = {}
-    gap, circular = -value_of(values[first], "joint_match"), value_of(values[first], "circular")
-    for name, value in values.items():
-        if name == first or name in faults:
-            continue
-        left = -value_of(value, "joint_match")
-        if left > MOST_LEFT * gap:
-            behind[name] = (
-                f"it leaves {left:.3f} of the joint gap of {gap:.3f} that the unadapted model leaves to the turned source"
-            )
-        elif value_of(value, "circular") < circular - (tolerances()["circular"] or 0.0):
-            behind[name] = "it falls behind the unadapted model in circular"
-        elif value_of(value, "neighborhood") < NEARLY_OWN * own:
-            behind[name] = "neighbors in the target agree less than neighbors in the source"
-        else:
-            fits[name] = left
-    ranked = sorted(fits, key=lambda name: fits[name])
-    return tuple(name for name in ranked[:MOST_TOGETHER] if fits[name] - fits[ranked[0]] <= TURNED_TOLERANCE * gap), behind
-
-
-def _about_nobody(faults: dict[str, str]) -> str:
-    """Why the unadapted model is alone, by the reason that most candidates have."""
-    reasons = Counter(faults.values()).most_common(1)
-    return f"No candidate but the unadapted model could be judged{f': of most, {reasons[0][0]}' if reasons else ''}."
-
-
-def _about_accord(members: tuple[str, ...], together: Values, unadapted: Values, share: float) -> str:
-    before, after = unadapted["neighborhood"] or 0.0, together["neighborhood"] or 0.0
-    return (
-        f"{', '.join(members)} agree and predict together: neighbors among target rows agree {after:.2f} above chance, by the "
-        f"unadapted model {before:.2f}. They agree with the unadapted model on {share:.0%} of the target."
-    )
-
-
-def _about_turned(chosen: tuple[str, ...], values: ByCandidate, first: str) -> str:
-    if not chosen:
-        return "No candidate fits the turned source."
-    before, after = values[first]["joint_match"], values[chosen[0]]["joint_match"]
-    return (
-        f"{', '.join(chosen)} {'fits' if len(chosen) == 1 else 'fit'} the turned source: {chosen[0]} leaves a joint gap of "
-        f"{-(after or 0.0):.3f}, the unadapted model one of {-(before or 0.0):.3f}."
-    )
-
-
-def _about_weights(chosen: tuple[str, ...]) -> str:
-    if not chosen:
-        return "Source rows counted by weights pass for the target, and no candidate counts them so."
-    return f"Source rows counted by weights pass for the target: {chosen[0]} is nearest to a fit that counts them so."
-
-
-def _about_labels(chosen: tuple[str, ...]) -> str:
-    if not chosen:
-        return "No candidate does what other class shares ask for, or what they ask for would lose a class."
-    return f"{chosen[0]} is nearest to what the unadapted model says once its class shares are those of the target."
-
-
 def mean_probs(candidates: tuple[FittedCandidate, ...], names: tuple[str, ...]) -> Floats:
-    """What those candidates say together: the geometric mean of their probabilities, as a model with partners has it.
-
-    Args:
-        candidates: All of them.
-        names: Of those that predict.
-
-    Returns:
-        float64 [target, class].
-    """
+    """The geometric mean of named candidates' probabilities, as a model with partners has it, float64 [target, class]."""
     chosen = [one.target_probs for one in candidates if one.name in names and one.target_probs is not None]
     return np.asarray(softmax(np.mean(np.log(np.maximum(chosen, 1e-12)), axis=0), axis=1))
