@@ -14,7 +14,11 @@ PAGES = Path(__file__).parents[2] / "docs" / "findings"
 def test_every_finding_code_in_the_source_has_a_page():
     codes = set()
     for path in SOURCE.rglob("*.py"):
-        codes |= set(re.findall(r'(?:code=|_found\(|_note\()"([a-z0-9-]+)"', path.read_text(encoding="utf-8")))
+        codes |= set(
+            re.findall(
+                r'(?:code=|_found\(|_note\(|Finding\.(?:info|warning)\()\s*"([a-z0-9-]+)"', path.read_text(encoding="utf-8")
+            )
+        )
     assert len(codes) >= 16
     assert sorted(codes - {page.stem for page in PAGES.glob("*.md")}) == []
 

@@ -9,6 +9,7 @@ from headstart.data.task import Task
 
 NOTEWORTHY = 3.0
 SEVERE = 10.0
+"""Ratios of the largest to the smallest class from which imbalance is reported, and is a warning. Chosen, not measured."""
 
 
 def class_imbalance(task: Task) -> Finding | NotApplicable | None:

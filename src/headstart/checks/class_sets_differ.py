@@ -14,16 +14,16 @@ def class_sets_differ(task: Task) -> Finding | NotApplicable | None:
         return NotApplicable(reason="there is no source")
     if not task.labeled.class_counts.any():
         return NotApplicable(reason="no target image has a label")
-    at_home, abroad = task.labeled.class_counts > 0, task.source.class_counts > 0
-    only_source = [task.classes[label] for label in np.flatnonzero(abroad & ~at_home)]
-    only_target = [task.classes[label] for label in np.flatnonzero(at_home & ~abroad)]
+    in_target, in_source = task.labeled.class_counts > 0, task.source.class_counts > 0
+    only_source = [task.classes[label] for label in np.flatnonzero(in_source & ~in_target)]
+    only_target = [task.classes[label] for label in np.flatnonzero(in_target & ~in_source)]
     if not only_source and not only_target:
         return None
-    return Finding(
-        code="class-sets-differ",
-        severity="info",
-        title=f"Of {task.num_classes} classes, {len(only_source)} are shown by sources alone and {len(only_target)} by labeled "
-        "target images alone.",
-        evidence={"only_source": only_source, "only_target": only_target},
-        advice="Rename classes that mean the same; remove those from the sources that the target cannot show.",
+    return Finding.info(
+        "class-sets-differ",
+        f"Of {task.num_classes} classes, {len(only_source)} are shown by sources alone and {len(only_target)} by labeled target "
+        "images alone.",
+        "Rename classes that mean the same; remove those from the sources that the target cannot show.",
+        only_source=only_source,
+        only_target=only_target,
     )

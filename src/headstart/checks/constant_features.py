@@ -1,4 +1,4 @@
-"""Do given features say nothing?"""
+"""Are some of the given features constant?"""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MOST_ROWS = 5_000
 def constant_features(task: Task) -> Finding | NotApplicable | None:
     """A finding when given feature vectors have features that are the same in all rows of a domain; never for pictures.
 
-    At most 5,000 evenly spaced rows of a domain are looked at. A domain of one row has none.
+    At most 5,000 evenly spaced rows of a domain are compared. A domain of one row has no constant features.
     """
     if not task.train.images.embedded:
         return NotApplicable(reason="the rows are pictures")
     domains = _domains(task)
     if not domains:
         return NotApplicable(reason="no domain has two rows")
-    still = {name: _still(rows) for name, rows in domains.items()}
-    everywhere = np.logical_and.reduce(list(still.values()))
-    somewhere = np.logical_or.reduce(list(still.values()))
+    constant = {name: _constant(rows) for name, rows in domains.items()}
+    everywhere = np.logical_and.reduce(list(constant.values()))
+    somewhere = np.logical_or.reduce(list(constant.values()))
     if not somewhere.any():
         return None
     width, uneven = len(somewhere), int((somewhere & ~everywhere).sum())
@@ -34,7 +34,7 @@ def constant_features(task: Task) -> Finding | NotApplicable | None:
         code="constant-features",
         severity="error" if everywhere.all() else "warning" if uneven else "info",
         title=f"Features that are the same in all rows ({int(somewhere.sum())} of {width}{where}) say nothing.",
-        evidence={"features": width, "constant": {name: int(mask.sum()) for name, mask in still.items()}},
+        evidence={"features": width, "constant": {name: int(mask.sum()) for name, mask in constant.items()}},
         advice="Make the features of all domains with the same network; leave out those that never change.",
     )
 
@@ -48,7 +48,7 @@ def _domains(task: Task) -> dict[str, list[ImageSet]]:
     return {name: parts for name, parts in found.items() if sum(map(len, parts)) > 1}
 
 
-def _still(parts: list[ImageSet]) -> Booleans:
+def _constant(parts: list[ImageSet]) -> Booleans:
     rows = np.concatenate([part.images.vectors() for part in parts])
-    looked_at = rows[evenly_spaced(len(rows), MOST_ROWS)]
-    return np.asarray((looked_at == looked_at[0]).all(axis=0))
+    sample = rows[evenly_spaced(len(rows), MOST_ROWS)]
+    return np.asarray((sample == sample[0]).all(axis=0))

@@ -9,6 +9,7 @@ from headstart.data.task import Task
 
 NOTEWORTHY = 20.0
 SEVERE = 200.0
+"""Ratios of the largest to the smallest domain that are reported, and that are a warning. Chosen, not measured."""
 
 
 def domain_sizes(task: Task) -> Finding | NotApplicable | None:

@@ -1,4 +1,4 @@
-"""Are there so few labels that nothing can be told apart?"""
+"""Are there too few labels to compare candidates?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from headstart.data.task import Task
 
 FEW = 10
 VERY_FEW = 5
+"""Training images of a class below which the finding is made, and is a warning. Chosen, not measured."""
 
 
 def few_labels(task: Task) -> Finding | NotApplicable | None:

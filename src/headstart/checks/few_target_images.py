@@ -13,11 +13,10 @@ def few_target_images(task: Task) -> Finding | NotApplicable | None:
     count = len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
     if count >= task.num_classes:
         return None
-    return Finding(
-        code="few-target-images",
-        severity="warning",
-        title=f"The target has fewer images than classes ({count} and {task.num_classes}), so that some classes are not seen "
-        "there.",
-        evidence={"images": count, "classes": task.num_classes},
-        advice="Add images of the target, labeled or not; what is adapted to so few fits them and no others.",
+    return Finding.warning(
+        "few-target-images",
+        f"The target has fewer images than classes ({count} and {task.num_classes}), so that some classes are not seen there.",
+        "Add images of the target, labeled or not; a model that is adapted to so few images does not fit others.",
+        images=count,
+        classes=task.num_classes,
     )

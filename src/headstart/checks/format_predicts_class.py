@@ -1,4 +1,4 @@
-"""Does the form of the files give the class away?"""
+"""Do size and format of the files predict the class?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from headstart.data.images import FileImages
 from headstart.data.task import Task
 
 LEAST_SKILL = 0.5
+"""The share of the majority's errors that files must save to be reported. Chosen, not measured."""
 MOST_FILES = 2_000
 
 
@@ -33,12 +34,14 @@ def format_predicts_class(task: Task) -> Finding | NotApplicable | None:
     skill = (hits - majority) / max(1, len(labels) - majority)
     if skill < LEAST_SKILL:
         return None
-    return Finding(
-        code="format-predicts-class",
-        severity="warning",
-        title=f"Size and format of the files alone name the class of {hits} of {len(labels)} training images.",
-        evidence={"correct": hits, "images": len(labels), "largest_class": majority, "forms": len(set(forms))},
-        advice="Bring all classes to one size and format; else a model may learn how the files were made, not what they show.",
+    return Finding.warning(
+        "format-predicts-class",
+        f"Size and format of the files alone name the class of {hits} of {len(labels)} training images.",
+        "Bring all classes to one size and format; else a model may learn how the files were made, not what they show.",
+        correct=hits,
+        images=len(labels),
+        largest_class=majority,
+        forms=len(set(forms)),
     )
 
 

@@ -12,10 +12,5 @@ def gray_images(task: Task) -> Finding | NotApplicable | None:
         return NotApplicable(reason="the rows are feature vectors")
     if task.channels != 1:
         return None
-    return Finding(
-        code="gray-images",
-        severity="info",
-        title="All images are gray.",
-        evidence={"channels": 1},
-        advice="Pretrained networks are given three equal channels; nothing needs doing.",
-    )
+    advice = "Pretrained networks are given three equal channels; nothing needs doing."
+    return Finding.info("gray-images", "All images are gray.", advice, channels=1)

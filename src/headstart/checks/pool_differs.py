@@ -30,23 +30,20 @@ def pool_differs(task: Task) -> Finding | NotApplicable | None:
     rows = np.concatenate([_rows(labeled), _rows(unlabeled)])
     is_labeled = np.arange(len(rows)) < len(labeled)
     groups = np.concatenate([labeled.groups, unlabeled.groups])
-    kin = nearest_neighbor_test(unit_rows(rows - rows.mean(axis=0)), is_labeled, groups, task.seed)
-    if not kin.differs:
+    test = nearest_neighbor_test(unit_rows(rows - rows.mean(axis=0)), is_labeled, groups, task.seed)
+    if not test.differs:
         return None
-    return Finding(
-        code="pool-differs",
-        severity="warning",
-        title=f"The unlabeled images look unlike the labeled ones: of the nearest neighbors of labeled images, a share of "
-        f"{kin.share:.2f} is labeled, too, where {kin.expected:.2f} would be among images of one kind.",
-        evidence={
-            "share": round(kin.share, 4),
-            "expected": round(kin.expected, 4),
-            "p_value": kin.p_value,
-            "labeled": len(labeled),
-            "unlabeled": len(unlabeled),
-        },
-        advice="Look at some of the unlabeled images; those of another kind teach nothing, and whatever learns from them is "
+    return Finding.warning(
+        "pool-differs",
+        f"The unlabeled images look unlike the labeled ones: of the nearest neighbors of labeled images, a share of "
+        f"{test.share:.2f} is labeled, too, where {test.expected:.2f} would be among images of one kind.",
+        "Look at some of the unlabeled images; those of another kind teach nothing, and every method that learns from them is "
         "compared with learning from the labels alone.",
+        share=round(test.share, 4),
+        expected=round(test.expected, 4),
+        p_value=test.p_value,
+        labeled=len(labeled),
+        unlabeled=len(unlabeled),
     )
 
 
@@ -56,7 +53,7 @@ def _some(images: ImageSet, most: int) -> ImageSet:
 
 
 def _rows(images: ImageSet) -> Floats:
-    """What is compared, float32 [sample, feature]."""
+    """Feature vectors, or thumbnails of gray values, float32 [sample, feature]."""
     if images.images.embedded:
         return np.asarray(images.images.vectors(), np.float32)
     return scan(images.images).thumbnails.reshape(len(images), -1).astype(np.float32)

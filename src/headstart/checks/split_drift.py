@@ -1,4 +1,4 @@
-"""Do training and validation images show the classes in unlike shares?"""
+"""Do class shares of training and validation images differ?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 LEAST_DISTANCE = 0.1
+"""Total variation distance of the class shares below which a difference is not reported, however certain. Chosen, not measured."""
 LARGEST_P_VALUE = 0.001
+"""Of a thousand random splits one is reported by chance."""
 
 
 def split_drift(task: Task) -> Finding | NotApplicable | None:
@@ -19,9 +21,9 @@ def split_drift(task: Task) -> Finding | NotApplicable | None:
     """
     if task.validation is None or not len(task.train):
         return NotApplicable(reason="there is no validation set next to training images")
-    met = np.stack([task.train.class_counts, task.validation.class_counts])
-    present = np.flatnonzero(met.any(axis=0))
-    counts = met[:, present]
+    both = np.stack([task.train.class_counts, task.validation.class_counts])
+    present = np.flatnonzero(both.any(axis=0))
+    counts = both[:, present]
     shares = counts / counts.sum(axis=1, keepdims=True)
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
     p_value = float(chi2_contingency(counts).pvalue)
@@ -35,5 +37,5 @@ def split_drift(task: Task) -> Finding | NotApplicable | None:
         title=f'Train and validation differ in their classes: "{name}" is {shares[0, most]:.2f} of one '
         f"and {shares[1, most]:.2f} of the other.",
         evidence={"distance": round(distance, 4), "p_value": p_value, "class": name},
-        advice="Split again at random, unless the difference is meant; choices made on validation may not carry over.",
+        advice="Split again at random, unless the difference is meant; what is chosen on validation may not suit training images.",
     )

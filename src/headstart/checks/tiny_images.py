@@ -6,6 +6,7 @@ from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 SMALL = 64
+"""Pixels of the shorter side. Chosen, not measured."""
 
 
 def tiny_images(task: Task) -> Finding | NotApplicable | None:
@@ -14,10 +15,9 @@ def tiny_images(task: Task) -> Finding | NotApplicable | None:
         return NotApplicable(reason="the rows are feature vectors")
     if task.native_pixels >= SMALL:
         return None
-    return Finding(
-        code="tiny-images",
-        severity="info",
-        title=f"The images are small: the median of their shorter sides is {task.native_pixels} pixels.",
-        evidence={"native_pixels": task.native_pixels},
-        advice="Networks pretrained at 224 pixels see them enlarged; training from scratch may well win, so let both be tried.",
+    return Finding.info(
+        "tiny-images",
+        f"The images are small: the median of their shorter sides is {task.native_pixels} pixels.",
+        "Networks pretrained at 224 pixels see them enlarged; training from scratch may well win, so let both be tried.",
+        native_pixels=task.native_pixels,
     )
