@@ -43,7 +43,8 @@ def test_where_no_held_out_row_is_confident_nothing_is_claimed() -> None:
 def test_the_sentence_says_what_was_found() -> None:
     assert pseudo_label_audit(POOL, HELD, LABELS, CLASSES).sentence == (
         "Predictions with at least 95% confidence, which 50% of 4 unlabeled images reach, are right for 66.7% (21% to 94%) of 3 "
-        "held-out labeled ones. No class is surely more or less frequent among unlabeled images than among labeled ones (p = 1)."
+        "held-out labeled ones. No class is significantly more or less frequent among unlabeled than among labeled images "
+        "(p = 1)."
     )
     labels, pool = np.arange(60) % 3, np.repeat([0, 1, 2], [10, 10, 180])
     skewed = pseudo_label_audit(np.eye(3)[pool], np.eye(3)[labels], labels, CLASSES)

@@ -9,7 +9,7 @@ from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
 
 LEAST_DISTANCE = 0.1
-"""Total variation distance of the class shares below which a difference is not reported, however certain. Chosen, not measured."""
+"""Total variation distance of the class shares from which a difference is reported. Chosen, not measured."""
 LARGEST_P_VALUE = 0.001
 """Of a thousand random splits one is reported by chance."""
 
@@ -37,5 +37,5 @@ def split_drift(task: Task) -> Finding | NotApplicable | None:
         title=f'Train and validation differ in their classes: "{name}" is {shares[0, most]:.2f} of one '
         f"and {shares[1, most]:.2f} of the other.",
         evidence={"distance": round(distance, 4), "p_value": p_value, "class": name},
-        advice="Split again at random, unless the difference is meant; what is chosen on validation may not suit training images.",
+        advice="Split again at random, unless the difference is intended: else what is chosen on validation may be wrong.",
     )

@@ -1,4 +1,4 @@
-"""Calibration: whether a probability of 0.8 is right eight times in ten."""
+"""Calibration: whether predictions with a probability of 0.8 are right eight times in ten."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headstart.evaluation.intervals import bootstrap
 
 NUM_BINS = 15
 ROWS_PER_BIN = 10
-"""Fewer bins are made below 150 rows, so that a bin's accuracy says something."""
+"""Below 150 rows there are fewer bins, so that each has ten rows or more."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Binned:
 
     Attributes:
         confidence: float64 [sample], rows in bin order.
-        correct: float64 [sample], rows in bin order.
+        correct: float64 [sample], 1.0 where the prediction is right, rows in bin order.
         order: int64 [sample]: the original index of each row.
-        starts: int64 [bin]: where each bin begins.
+        starts: int64 [bin]: the first row of each bin.
     """
 
     confidence: Floats = field(repr=False)
@@ -36,15 +36,7 @@ class Binned:
 
     @classmethod
     def of(cls, probs: Floats, labels: Integers) -> Binned:
-        """The bins of some predictions.
-
-        Args:
-            probs: float64 [sample, class].
-            labels: int64 [sample].
-
-        Returns:
-            At most 15 bins.
-        """
+        """At most 15 bins of predictions [sample, class] with labels [sample]."""
         confidence = probs.max(axis=1)
         correct = (probs.argmax(axis=1) == labels).astype(np.float64)
         bins = max(1, min(NUM_BINS, len(labels) // ROWS_PER_BIN))
@@ -63,15 +55,7 @@ class Binned:
 
 
 def reliability(probs: Floats, labels: Integers) -> tuple[ReliabilityBin, ...]:
-    """The bins of a reliability plot, least confident first.
-
-    Args:
-        probs: float64 [sample, class].
-        labels: int64 [sample].
-
-    Returns:
-        At most 15 bins of about equal size.
-    """
+    """The bins of a reliability plot, least confident first: at most 15, of about equal size."""
     sums = Binned.of(probs, labels).sums(np.ones((1, len(labels))))
     return tuple(
         ReliabilityBin(count=round(count), confidence=confidence / count, accuracy=correct / count)
@@ -82,9 +66,10 @@ def reliability(probs: Floats, labels: Integers) -> tuple[ReliabilityBin, ...]:
 def calibration_error(probs: Floats, labels: Integers, groups: Integers, draws: int, generator: np.random.Generator) -> Estimate:
     """Expected calibration error of the most probable class: mean absolute gap of confidence and accuracy, less its own bias.
 
-    The plain estimate is positive for a perfectly calibrated model too, as each bin's accuracy is noisy; what noise of that
-    size adds to a gap of that size is subtracted: all of it for large gaps, about two fifths where there is no gap. The interval
-    is the basic bootstrap: draws are compared with the plain estimate, which is what they estimate.
+    The plain estimate is positive for a perfectly calibrated model too, as each bin's accuracy is noisy. The expected
+    contribution of that noise is subtracted: all of it for large gaps, about two fifths where there is no gap. The interval is
+    the basic
+    bootstrap: draws are compared with the plain estimate, which is what they estimate.
 
     Args:
         probs: float64 [sample, class].
@@ -104,8 +89,8 @@ def calibration_error(probs: Floats, labels: Integers, groups: Integers, draws: 
     plain, value = float(_plain(binned, ones)[0]), float(_debiased(binned, ones)[0])
     errors = bootstrap(lambda weights: _debiased(binned, weights), groups, None, draws, generator) - plain
     low, high = value - np.quantile(errors, 0.975), value - np.quantile(errors, 0.025)
-    inside = min(1.0, max(0.0, value))
-    return Estimate(value=inside, low=min(inside, max(0.0, float(low))), high=max(inside, min(1.0, float(high))))
+    clipped = min(1.0, max(0.0, value))
+    return Estimate(value=clipped, low=min(clipped, max(0.0, float(low))), high=max(clipped, min(1.0, float(high))))
 
 
 def _plain(binned: Binned, weights: Floats) -> Floats:

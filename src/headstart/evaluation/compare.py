@@ -18,7 +18,7 @@ DRAWS = 10_000
 
 
 class Paired(Record):
-    """How much better the first of two models is on the rows that both predicted.
+    """The first of two models against the second, on the rows that both predicted.
 
     Attributes:
         accuracy_gain: Accuracy of the first minus that of the second.
@@ -41,12 +41,12 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     """The first model against the second, by a paired bootstrap of per-row losses.
 
     Rows are matched by name. Groups are resampled together; where every row is its own group, rows are resampled within their
-    label. Deviations are scaled up for small samples, so that these do not look surer than they are.
+    label. Deviations are scaled up for small samples, whose bootstrap intervals are too short.
 
     Args:
-        first: One model's predictions.
-        second: The other's.
-        seed: Of the bootstrap.
+        first: Predictions of the first model.
+        second: Predictions of the second model.
+        seed: Seed of the bootstrap.
         balanced: Let every class count the same, so that gains are those of balanced accuracy and of the mean log loss of
             classes; the p-value stays that of single rows.
 
@@ -60,7 +60,7 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     shares = _class_weights(first.labels) if balanced else np.ones(len(first))
     right = first.correct - second.correct
     accuracy, loss = right * shares, (second.log_losses - first.log_losses) * shares
-    gains = np.stack([_spread(values, first) for values in (accuracy, loss)], axis=1)
+    gains = np.stack([_scaled_deviations(values, first) for values in (accuracy, loss)], axis=1)
     draws = bootstrap(
         lambda weights: weights @ gains / weights.sum(axis=1, keepdims=True),
         first.groups,
@@ -70,7 +70,7 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     )
     lower = _lower_bound(float(loss.mean()), draws[:, 1]) if len(np.unique(first.groups)) > 1 else -np.inf
     return Paired(
-        accuracy_gain=_with_width(percentile_interval(float(accuracy.mean()), draws[:, 0]), first, second),
+        accuracy_gain=_with_positive_width(percentile_interval(float(accuracy.mean()), draws[:, 0]), first, second),
         log_loss_gain=percentile_interval(float(loss.mean()), draws[:, 1]),
         lower_bound=lower,
         p_value=mcnemar(int((right > 0).sum()), int((right < 0).sum())),
@@ -79,10 +79,10 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     )
 
 
-def _with_width(gain: Estimate, first: Predictions, second: Predictions) -> Estimate:
-    """The gain, its interval a score interval where no draw differs from another though the models do.
+def _with_positive_width(gain: Estimate, first: Predictions, second: Predictions) -> Estimate:
+    """The gain; its interval is a score interval where all draws are equal though the models differ.
 
-    So it is with few rows: where all of a class changed, or none of any.
+    This happens with few rows: where the models differ on all rows of a class, or on none.
     """
     if gain.low < gain.high or np.array_equal(first.log_losses, second.log_losses):
         return gain
@@ -94,20 +94,13 @@ def _with_width(gain: Estimate, first: Predictions, second: Predictions) -> Esti
 
 
 def _class_weights(labels: Integers) -> Floats:
-    """What each row counts where every class counts the same; the mean is 1."""
+    """Weights with mean 1 that give every class the same total, float64 [sample]."""
     counts = np.bincount(labels)
     return np.asarray(len(labels) / ((counts > 0).sum() * counts[labels]))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """The exact two-sided p-value of equal accuracy.
-
-    Args:
-        first_only: Rows that only the first model gets right.
-        second_only: Rows that only the second gets right.
-
-    Returns:
-        A probability; 1 when the models never differ.
+    """The exact two-sided p-value of equal accuracy, from the numbers of rows that only one of the models predicts right.
 
     Reference: McNemar, Psychometrika 1947; the binomial tail instead of the chi-square approximation.
 
@@ -139,15 +132,15 @@ def _matched(first: Predictions, second: Predictions) -> tuple[Predictions, Pred
 
 
 def _lower_bound(value: float, draws: Floats) -> float:
-    """The lower of the percentile and the normal bound: each alone errs a little too often with skewed or few losses."""
+    """The lower of the percentile and the normal bound: each alone is too high a little too often for skewed or few losses."""
     return min(float(np.quantile(draws, 0.05)), value + float(norm.ppf(0.05) * draws.std()))
 
 
-def _spread(values: Floats, rows: Predictions) -> Floats:
-    """The values with deviations from the mean of each resampled part scaled up for small samples; the mean stays.
+def _scaled_deviations(values: Floats, rows: Predictions) -> Floats:
+    """The values with their deviations from the mean of each resampled part scaled up for small samples; the means stay.
 
-    sqrt(n / (n - 1)) makes the bootstrap's variance unbiased, and the ratio of Student's to the normal quantile allows for its
-    being estimated.
+    sqrt(n / (n - 1)) makes the bootstrap's variance unbiased. The ratio of Student's to the normal quantile accounts for the
+    variance being estimated.
     """
     num_units = len(np.unique(rows.groups))
     strata = [np.arange(len(values))] if has_clusters(rows.groups) else strata_of(rows.labels)

@@ -1,4 +1,4 @@
-"""Accuracy over episodes: the mean with its interval, and what users face: how much it depends on the support images."""
+"""Accuracy over episodes: the mean with its interval, and how much it depends on the support images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headstart.core.types import Floats, Integers
 from headstart.training.episodes import Episodes
 
 VALUES_AT_ONCE = 1_000_000
-"""Features gathered at once: 4 MB, which caches hold; 64 MB take twice the time."""
+"""Features that are gathered at once: 4 MB, which processor caches hold; 64 MB take twice the time."""
 
 LogitsOf: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(support [episode, shot row, feature], targets [episode, shot row, way], query [episode, query row, feature]) to logits
@@ -30,8 +30,8 @@ class EpisodeAccuracy(Record):
         shots: Support images a class.
         num_episodes: T.
         accuracy: Mean over episodes, with mean +- 1.96 s / sqrt(T).
-        low: What the worst twentieth of the episodes stays below.
-        high: What the best twentieth lies above; between the two lie nine of ten support sets.
+        low: The 5 % quantile of the accuracy over episodes.
+        high: The 95 % quantile; between the two lie nine of ten support sets.
     """
 
     ways: int
@@ -43,16 +43,7 @@ class EpisodeAccuracy(Record):
 
 
 def correct_queries(logits_of: LogitsOf, rows: Tensor, episodes: Episodes) -> Floats:
-    """Whether each query was predicted right, 1.0 or 0.0, float64 [episode, query row].
-
-    Args:
-        logits_of: The head.
-        rows: float [sample, feature], which the episodes index.
-        episodes: What to predict.
-
-    Returns:
-        One row an episode.
-    """
+    """Whether a head predicts each query right, 1.0 or 0.0, float64 [episode, query row]; episodes index [sample, feature]."""
     targets = torch.nn.functional.one_hot(torch.from_numpy(episodes.support_labels), episodes.ways).to(rows.dtype)
     truth = torch.from_numpy(episodes.query_labels)
     an_episode = (episodes.support.shape[1] + episodes.query.shape[1]) * rows.shape[1]
@@ -68,15 +59,7 @@ def correct_queries(logits_of: LogitsOf, rows: Tensor, episodes: Episodes) -> Fl
 
 
 def episode_accuracy(correct: Floats, episodes: Episodes) -> EpisodeAccuracy:
-    """Mean, interval and spread of what `correct_queries` gave.
-
-    Args:
-        correct: float64 [episode, query row].
-        episodes: What was predicted.
-
-    Returns:
-        The summary.
-    """
+    """Mean, interval and quantiles of the values [episode, query row] that `correct_queries` gives."""
     each = correct.mean(axis=1)
     low, high = np.quantile(each, (0.05, 0.95))
     return EpisodeAccuracy(
@@ -97,16 +80,16 @@ def interval_over_episodes(values: Floats) -> Estimate:
 
 
 def interval_over_classes(gains: Floats, classes: Integers) -> Estimate:
-    """Mean gain with twice its standard error, where the classes and not the episodes are the sample.
+    """The mean over classes of each class's mean gain, +- 2 s / sqrt(number of classes).
 
-    Thousands of episodes drawn from a few dozen classes repeat the same images; only more classes bring more evidence.
+    The classes are the sample, and not the episodes: thousands of episodes drawn from a few dozen classes repeat the same images.
 
     Args:
-        gains: float64 [query], what one head gains over another.
+        gains: float64 [query], the gain of one head over another.
         classes: int64 [query], the class of each query.
 
     Returns:
-        The mean over classes of each class's mean, +- 2 s / sqrt(number of classes).
+        The mean with its interval; infinitely wide for one class.
     """
     _, places = np.unique(classes, return_inverse=True)
     counts = np.bincount(places)

@@ -1,4 +1,4 @@
-"""Extension: what adding images to a finished run did to old and new classes."""
+"""Extension: how adding images to a finished run changed the accuracy on old and new classes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Extension(Record):
         num_learned: Images that were learned from.
         num_held: Images of them that were held out.
         with_old_images: Whether the run's own images were read again; else sums over them were enough.
-        old: Accuracy on the run's test images, before and after, now told from the new classes too; None where none are at hand.
+        old: Accuracy on the run's test images, before among the old classes, after among all; None where none are at hand.
         new: Accuracy on the held-out images.
     """
 
@@ -36,7 +36,7 @@ class Extension(Record):
 
     @property
     def sentence(self) -> str:
-        """What was done, for people."""
+        """The extension in a few sentences."""
         names = ", ".join(self.added[:MOST_NAMES]) + (" ..." if len(self.added) > MOST_NAMES else "")
         word = "class" if len(self.added) == 1 else "classes"
         what = f"{len(self.added)} new {word} ({names})" if self.added else "no new class"

@@ -1,4 +1,4 @@
-"""Forgetting: what a network lost on the task that it was trained for before."""
+"""Forgetting: how much accuracy a network lost on an earlier task."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Forgetting(Record):
 
     Attributes:
         source: Name of the earlier task.
-        num_images: Images of it that both were asked about.
-        before: Accuracy by the network as it came.
-        after: Accuracy by the network as it was left.
-        lost: The fall, image by image; below zero where something was gained.
+        num_images: Images of it that were predicted.
+        before: Accuracy before training.
+        after: Accuracy after training.
+        lost: The paired difference; below zero for a gain.
     """
 
     source: str
@@ -32,7 +32,7 @@ class Forgetting(Record):
 
     @property
     def sentence(self) -> str:
-        """What was lost, for people."""
+        """The change in one sentence."""
         points = 100 * self.lost.value
         change = (
             f"fell by {points:.1f} points" if points > 0 else f"rose by {-points:.1f} points" if points < 0 else "is the same"
@@ -43,18 +43,16 @@ class Forgetting(Record):
 
 
 def forgetting(before: Predicts, after: Predicts, source: str, images: ImageSet) -> Forgetting:
-    """What a training cost on an earlier task. Opens the images if they are sealed.
-
-    One head should judge both times, so that what changed is the network.
+    """The accuracy that training cost on an earlier task. Opens the images if they are sealed.
 
     Args:
-        before: The network as it came, with the head of the earlier task.
-        after: The network as it was left, with the same head.
+        before: The network before training, with the head of the earlier task.
+        after: The network after training, with the same head.
         source: Name of the earlier task.
-        images: Of the earlier task, best ones that it was not trained on.
+        images: Images of the earlier task, preferably ones that the network was not trained on.
 
     Returns:
-        Both accuracies and the fall.
+        Both accuracies and their paired difference.
 
     Raises:
         DataError: No image has a label.

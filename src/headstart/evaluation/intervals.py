@@ -19,16 +19,7 @@ BLOCK_NUMBERS = 2_000_000
 def wilson(successes: float, total: float, level: float = 0.95) -> Estimate:
     """A proportion with its score interval, which stays inside [0, 1] and has width even when every trial succeeded.
 
-    Args:
-        successes: How many succeeded.
-        total: How many were tried.
-        level: Coverage of the interval.
-
-    Returns:
-        The proportion and its interval.
-
-    Raises:
-        DataError: Nothing was tried.
+    A DataError says that there is no trial.
 
     Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
     """
@@ -44,17 +35,8 @@ def wilson(successes: float, total: float, level: float = 0.95) -> Estimate:
 def paired_difference(both: float, first_only: float, second_only: float, neither: float) -> Estimate:
     """The difference of two proportions of the same trials, with a 95 % interval that has width even when no trial differs.
 
-    Args:
-        both: Trials in which both succeeded.
-        first_only: Those in which the first alone did.
-        second_only: Those in which the second alone did.
-        neither: Those in which both failed.
-
-    Returns:
-        The first proportion minus the second.
-
-    Raises:
-        DataError: Nothing was tried.
+    The arguments count trials in which both succeeded, only the first, only the second, and neither. A DataError says that
+    there is no trial.
 
     Reference: Newcombe, "Improved confidence intervals for the difference between binomial proportions based on paired data",
         Statistics in Medicine 1998, method 10.
@@ -75,15 +57,9 @@ def paired_difference(both: float, first_only: float, second_only: float, neithe
 
 
 def mean_of_proportions(parts: list[Estimate]) -> Estimate:
-    """The plain average of independent proportions, its interval recovered from theirs.
+    """The plain mean of independent proportions, one or more, with an interval recovered from theirs.
 
-    Unlike a bootstrap it keeps its width when every part is 0 or 1.
-
-    Args:
-        parts: Proportions with intervals; at least one.
-
-    Returns:
-        Their mean.
+    Unlike a bootstrap it keeps its width when every proportion is 0 or 1.
 
     Reference: Zou & Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 2008, eq. 3.
     """
@@ -100,34 +76,14 @@ def has_clusters(groups: Integers) -> bool:
 
 
 def strata_of(labels: Integers) -> list[Integers]:
-    """The row indices of each label; labels with a single row are pooled, as one row alone cannot vary.
-
-    Args:
-        labels: int64 [sample].
-
-    Returns:
-        Disjoint index arrays that together hold every row.
-    """
+    """The row indices of each label; labels with a single row are pooled, as one row alone cannot vary."""
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     single = [rows for rows in members if len(rows) == 1]
     return [rows for rows in members if len(rows) > 1] + ([np.concatenate(single)] if single else [])
 
 
 def bootstrap_weights(groups: Integers, labels: Integers | None, draws: int, generator: np.random.Generator) -> Iterator[Floats]:
-    """Blocks of resampling weights: how often each row is in each draw.
-
-    Rows of one group are drawn together. Where every row is its own group and labels are given, rows are drawn within their
-    label, so that each draw has the label counts of the data.
-
-    Args:
-        groups: int64 [sample].
-        labels: int64 [sample], or None.
-        draws: Number of draws over all blocks.
-        generator: Source of randomness.
-
-    Yields:
-        float64 [draw, sample].
-    """
+    """Blocks of resampling weights, float64 [draw, sample]: how often each row is in each draw; see `bootstrap`."""
     if has_clusters(groups):
         _, unit = np.unique(groups, return_inverse=True)
         strata = [np.arange(int(unit.max()) + 1)]
@@ -155,10 +111,10 @@ def bootstrap(
     """The statistic on every draw.
 
     Args:
-        statistic: Weights [draw, sample] to values [draw, ...]; whatever it computes must be a function of weighted sums.
+        statistic: Weights [draw, sample] to values [draw, ...]; it must be a function of weighted sums.
         groups: int64 [sample]; rows of one group are resampled together.
-        labels: int64 [sample]; rows are resampled within their label where every row is its own group. None where the share of
-            each label is itself a matter of chance.
+        labels: int64 [sample]; where every row is its own group, rows are resampled within their label, so that each draw has the
+            label counts of the data. None where the share of each label is itself random.
         draws: Number of draws.
         generator: Source of randomness.
 
@@ -171,15 +127,6 @@ def bootstrap(
 
 
 def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Estimate:
-    """A value with the percentile interval of its bootstrap draws, widened to hold the value.
-
-    Args:
-        value: The statistic on the data.
-        draws: float64 [draw]; nan where the statistic is not defined.
-        level: Coverage of the interval.
-
-    Returns:
-        The value and its interval.
-    """
+    """A value with the percentile interval of its bootstrap draws (nan where it is not defined), widened to hold the value."""
     low, high = np.nanquantile(draws, [0.5 - level / 2, 0.5 + level / 2])
     return Estimate(value=value, low=min(value, float(low)), high=max(value, float(high)))

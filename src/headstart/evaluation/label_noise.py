@@ -1,4 +1,4 @@
-"""Labels that held-out probabilities speak against."""
+"""Label noise: labels that held-out probabilities contradict."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from headstart.core.types import Floats, Integers
 
 
 def label_suspects(probs: Floats, labels: Integers) -> Integers:
-    """Rows whose label is probably wrong, the most suspect first.
+    """Rows whose label is probably wrong, int64 [suspect], by rising probability of the label.
 
-    A row counts as confidently of a class when the class's probability reaches the mean that the class has on rows labeled with
-    it. Rows that are confidently of another class than their label's are suspects; among several such classes the most probable
-    one counts.
+    A row is confidently of a class when the class's probability reaches its mean over the rows labeled with the class. A row
+    whose most probable confident class is not its label is suspect.
 
     Args:
         probs: float [sample, class] of rows that the model was not fitted on.
         labels: int64 [sample].
 
     Returns:
-        int64 [suspect], by rising probability of the label.
+        The rows.
 
     Reference: Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021, eqs. 1-2
         (thresholds and the confident joint), method 2 of section 3.2 (its off-diagonals), ranked by self-confidence.

@@ -23,15 +23,17 @@ class Predicts(Protocol):
 
 
 def evaluate(model: Predicts, image_set: ImageSet, split: str = "test") -> tuple[Evaluation, Predictions]:
-    """How good a model is on a set of images. Opens the set if it is sealed, so call it once, at the end.
+    """The evaluation of a model on a set of images, and its predictions.
+
+    Opens the set if it is sealed, so call it once, at the end.
 
     Args:
-        model: What predicts.
-        image_set: Images whose labels are known; rows without a label are left out of the numbers.
-        split: What the set is called.
+        model: The model.
+        image_set: Images; those without a label are left out of the evaluation.
+        split: Name of the set.
 
     Returns:
-        The evaluation, and the predictions that it was made of.
+        The evaluation and the predictions.
 
     Raises:
         DataError: The set has no labeled image.
@@ -41,18 +43,7 @@ def evaluate(model: Predicts, image_set: ImageSet, split: str = "test") -> tuple
 
 
 def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
-    """The evaluation of some predictions.
-
-    Args:
-        predictions: Rows with known labels; others are left out.
-        split: What the set is called.
-
-    Returns:
-        Every metric with its interval.
-
-    Raises:
-        DataError: No row has a label.
-    """
+    """Every metric of the labeled rows with its interval; a DataError where no row has a label."""
     labeled = predictions.take(predictions.labels != UNLABELED)
     if not len(labeled):
         raise DataError(f"None of the {len(predictions)} images of {split} has a label. Evaluate on labeled images.")

@@ -1,4 +1,4 @@
-"""Pseudo-label audit: how far a model's own predictions for unlabeled images may be taken for labels."""
+"""Pseudo-label audit: how precise a model's predictions for unlabeled images are as labels."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from headstart.evaluation.intervals import wilson
 CONFIDENCES = (0.95, 0.8, 0.5, 0.0)
 """The thresholds of FixMatch and of UDA, the majority, and none."""
 DRAWS = 2_000
-SURELY = 0.01
-"""Below this p-value shares are said to differ: one audit in a hundred says so by chance."""
+LEVEL = 0.01
+"""Below this p-value class shares are reported to differ: by chance in one audit of a hundred."""
 
 
 class ConfidenceLevel(Record):
-    """Predictions at least that confident.
+    """Predictions of at least one confidence.
 
     Attributes:
-        confidence: Of the likeliest class, at least.
-        num_held: Held-out labeled rows among them.
-        precision: Share of those that are right; None where there are none.
-        pool_share: Share of the unlabeled rows among them.
+        confidence: Least probability of the likeliest class.
+        num_held: Number of held-out labeled rows that are predicted so.
+        precision: Share of these that are right; None where there are none.
+        pool_share: Share of the unlabeled rows that are predicted so.
     """
 
     confidence: float
@@ -41,7 +41,7 @@ class ClassShares(Record):
         name: The class.
         labeled: Its share of the held-out labeled rows.
         predicted: Share of the unlabeled rows that are predicted as it.
-        corrected: Its share of the unlabeled rows, with the errors made on labeled ones taken into account.
+        corrected: Its share of the unlabeled rows, corrected for the errors made on labeled ones.
     """
 
     name: str
@@ -51,17 +51,17 @@ class ClassShares(Record):
 
 
 class PseudoLabelAudit(Record):
-    """What pseudo-labels are worth.
+    """How precise pseudo-labels are, and whether class shares differ between labeled and unlabeled rows.
 
     Attributes:
-        num_held: Labeled rows predicted by models that had not seen them.
-        num_pool: Unlabeled rows predicted.
+        num_held: Number of labeled rows predicted by models that were not fitted on them.
+        num_pool: Number of unlabeled rows predicted.
         levels: By falling confidence.
         classes: In label order.
-        drift: Half the sum of absolute differences between labeled and corrected shares, in [0, 1]; rare classes seem to move
+        drift: Half the sum of absolute differences between labeled and corrected shares, in [0, 1]; unreliable for rare classes
             where labeled rows are few.
-        p_value: That predicted classes are as frequent among unlabeled as among labeled rows.
-        sentence: What to tell a person.
+        p_value: Of the hypothesis that predicted classes are as frequent among unlabeled as among labeled rows.
+        sentence: Both in words.
     """
 
     num_held: int
@@ -76,7 +76,7 @@ class PseudoLabelAudit(Record):
 def pseudo_label_audit(
     pool_probs: Floats, held_probs: Floats, held_labels: Integers, classes: tuple[str, ...], seed: int = 0
 ) -> PseudoLabelAudit:
-    """Precision of confident predictions on held-out labeled rows, and drift of the classes' shares from them to unlabeled rows.
+    """Precision of confident predictions on held-out labeled rows, and the difference of class shares to unlabeled rows.
 
     Predictions for unlabeled rows may come from a model fitted on all labeled rows, those for labeled rows from fits without
     them. Rows count as independent.
@@ -84,9 +84,9 @@ def pseudo_label_audit(
     Args:
         pool_probs: Calibrated probabilities of unlabeled rows, float [row, class]; at least one row.
         held_probs: The same of labeled rows that the model was not fitted on, float [sample, class]; at least one.
-        held_labels: Their labels, int64 [sample].
+        held_labels: Labels of these, int64 [sample].
         classes: Names in label order.
-        seed: Of the p-value's draws.
+        seed: Seed of the p-value's draws.
 
     Returns:
         The audit.
@@ -97,8 +97,8 @@ def pseudo_label_audit(
     corrected = corrected_shares(pool_probs, held_probs, held_labels)
     levels = tuple(_level(confidence, pool_probs, held_probs, held_labels) for confidence in CONFIDENCES)
     shares = tuple(
-        ClassShares(name=name, labeled=before, predicted=seen, corrected=after)
-        for name, before, seen, after in zip(
+        ClassShares(name=name, labeled=before, predicted=share, corrected=after)
+        for name, before, share, after in zip(
             classes, labeled.tolist(), (predicted / len(pool_probs)).tolist(), corrected.tolist(), strict=True
         )
     )
@@ -115,17 +115,10 @@ def pseudo_label_audit(
 
 
 def corrected_shares(pool_probs: Floats, held_probs: Floats, held_labels: Integers) -> Floats:
-    """The shares of the classes among unlabeled rows that explain the mean prediction for them best.
+    """Class shares of the unlabeled rows, float64 [class] with sum 1, by black-box shift estimation.
 
-    Solves mean prediction = sum over classes y of w_y P(y) E[prediction | y], w not negative, and takes w_y P(y).
-
-    Args:
-        pool_probs: float [row, class].
-        held_probs: float [sample, class].
-        held_labels: int64 [sample].
-
-    Returns:
-        float64 [class], sums to 1. A class without held-out rows has 0.
+    They solve mean prediction = sum over classes y of w_y P(y) E[prediction | y] with w not negative. A class without held-out
+    rows gets 0.
 
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors" (BBSE), ICML 2018,
         section 4, with probabilities in place of hard predictions as in its appendix.
@@ -142,15 +135,9 @@ def corrected_shares(pool_probs: Floats, held_probs: Floats, held_labels: Intege
 
 
 def same_shares_p_value(held: Integers, pool: Integers, seed: int) -> float:
-    """The p-value that two samples were predicted from the same shares, by the chi-square statistic given both samples' total.
+    """The p-value of equal class shares of two samples, from their counts [class], by a permutation test of chi-square.
 
-    Args:
-        held: Predictions by class of one sample, int64 [class].
-        pool: Those of the other.
-        seed: Of the draws.
-
-    Returns:
-        In (0, 1]; exact but for the number of draws, whatever the counts.
+    In (0, 1]; exact but for the number of draws, whatever the counts.
     """
     both = held + pool
     present = both > 0
@@ -190,8 +177,8 @@ def _about_precision(level: ConfidenceLevel, num_pool: int) -> str:
 
 
 def _about_shares(shares: tuple[ClassShares, ...], p_value: float) -> str:
-    if p_value >= SURELY:
-        return f"No class is surely more or less frequent among unlabeled images than among labeled ones (p = {p_value:.2g})."
+    if p_value >= LEVEL:
+        return f"No class is significantly more or less frequent among unlabeled than among labeled images (p = {p_value:.2g})."
     moved = max(shares, key=lambda one: abs(one.corrected - one.labeled))
     return (
         f'The shares of the classes differ (p = {p_value:.2g}): "{moved.name}" makes up {moved.labeled:.0%} of the labeled '

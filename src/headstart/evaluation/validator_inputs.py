@@ -1,4 +1,4 @@
-"""Adapted evidence: what can be known of an adapted model without a single target label."""
+"""Validator inputs: what can be known of an adapted model without a single target label."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 
 from headstart.core.types import Booleans, Floats, Integers
 
-SURE = 0.9
-"""Confidence from which the unadapted model counts as sure."""
+CONFIDENT = 0.9
+"""Probability of the likeliest class from which a prediction of the unadapted model counts as confident. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class ValidatorInputs:
-    """What one candidate says of target rows and of source rows that it has not seen, next to what the others say.
+    """Predictions of one candidate for target rows and for source rows that it was not fitted on, next to those of other models.
 
     Attributes:
         target_probs: The candidate's calibrated probabilities of the target rows, float [target, class].
         source_only_probs: Those of the unadapted model, float [target, class].
         ensemble_probs: Mean over all candidates, float [target, class].
-        target_features: What the unadapted model sees of the target rows, float [target, feature].
+        target_features: Target rows in the unadapted model's features, float [target, feature].
         held_labels: Labels of source rows that were held out of the fit, int64 [held].
         held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
-        source_features: What it sees of source rows, float [source, feature]; None where they are not at hand.
-        turned_features: The same rows turned or mirrored as one; None where that explains nothing.
+        source_features: Source rows in the same features, float [source, feature]; None where they are not at hand.
+        turned_features: The same rows after one rotation or reflection; None where that does not explain the target.
         source_labels: Labels of these rows, int64 [source].
-        circular_labels: Labels of the source rows that a fit in the opposite direction was asked about, int64 [source].
-        circular_probs: What a fit from the candidate's own target predictions back to the source says of these rows, float
+        circular_labels: Labels of the source rows that the fit in the opposite direction predicted, int64 [source].
+        circular_probs: Probabilities of these rows by a fit to target rows with the candidate's predictions as labels, float
             [source, class]; None where no such fit was made.
     """
 
@@ -49,9 +49,9 @@ class ValidatorInputs:
         return np.asarray(self.target_probs.argmax(axis=1), np.int64)
 
     @property
-    def sure(self) -> Booleans:
-        """Target rows of which the unadapted model is sure, [target]."""
-        return np.asarray(self.source_only_probs.max(axis=1) >= SURE)
+    def confident(self) -> Booleans:
+        """Target rows of which the unadapted model is confident, [target]."""
+        return np.asarray(self.source_only_probs.max(axis=1) >= CONFIDENT)
 
 
 def right_of(probs: Floats, labels: Integers) -> Floats:

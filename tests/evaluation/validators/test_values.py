@@ -49,7 +49,7 @@ def test_ensv_is_the_agreement_with_the_mean_of_all():
     assert value("ensv") == pytest.approx(2 / 3)
 
 
-def test_agreement_looks_only_at_rows_of_which_the_unadapted_model_is_sure():
+def test_agreement_is_over_rows_of_which_the_unadapted_model_is_confident():
     assert value("agreement") == 0.5
     unsure = replace(BY_HAND, source_only_probs=np.full((3, 3), 1 / 3))
     assert value("agreement", unsure) is None

@@ -1,4 +1,4 @@
-"""Agreement: whether a candidate keeps what the unadapted model is sure of."""
+"""Agreement: whether a candidate keeps the confident predictions of the unadapted model."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
 def agreement(evidence: ValidatorInputs) -> float | None:
-    """Share of the target rows of which the unadapted model is sure that the candidate calls the same.
+    """Share of the target rows of which the unadapted model is confident that get the same class from the candidate.
 
-    Limits: under a large shift the unadapted model is sure of what is wrong, and whoever mends that scores low.
+    In [0, 1]; None where the unadapted model is confident of no row.
 
-    Args:
-        evidence: Of one candidate.
+    Limits: under a large shift the unadapted model is confident of wrong classes, and a candidate that corrects them scores low.
 
-    Returns:
-        In [0, 1]; None where the unadapted model is sure of no row.
-
-    Reference: methods that adapt from confident rows rest on the same belief, such as Saito, Ushiku & Harada, "Asymmetric
+    Reference: methods that adapt from confident rows rest on the same assumption, such as Saito, Ushiku & Harada, "Asymmetric
         Tri-training for Unsupervised Domain Adaptation", ICML 2017.
     """
-    sure = evidence.sure
-    if not sure.any():
-        return None
-    return float(right_of(evidence.source_only_probs[sure], evidence.predicted[sure]).mean())
+    rows = evidence.confident
+    return float(right_of(evidence.source_only_probs[rows], evidence.predicted[rows]).mean()) if rows.any() else None

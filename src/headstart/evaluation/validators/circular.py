@@ -1,4 +1,4 @@
-"""Circular validation: whether the way back from the target leads to the source labels."""
+"""Circular validation: whether a fit from target predictions back to the source gives the source labels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from headstart.evaluation.validators import deciding
 
 @deciding(tolerance=0.01)
 def circular(evidence: ValidatorInputs) -> float | None:
-    """Share of source rows that get their label back when the candidate's target predictions are taken for labels.
+    """Share of source rows that get their label back from a fit of the same method in the opposite direction.
 
-    The same method is fitted in the opposite direction: from target rows with the candidate's own predictions to source rows.
+    That fit takes the candidate's predictions for target rows as labels and predicts source rows. In [0, 1]; None where it was
+    not made.
 
-    Limits: two mistakes that undo each other, such as two classes exchanged on both ways, are not seen.
-
-    Args:
-        evidence: Of one candidate.
-
-    Returns:
-        In [0, 1]; None where no fit in the opposite direction was made.
+    Limits: two errors that undo each other, such as two classes exchanged in both directions, are not detected.
 
     Reference: Bruzzone & Marconcini, "Domain Adaptation Problems: A DASVM Classification Technique and a Circular Validation
         Strategy", TPAMI 2010, section 4.

@@ -1,4 +1,4 @@
-"""Information maximization: sure of every row, and of all classes over all rows."""
+"""Information maximization: confident predictions of every row, and of every class over all rows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from headstart.evaluation.validator_inputs import ValidatorInputs, entropies
 
 
 def information_maximization(evidence: ValidatorInputs) -> float | None:
-    """Entropy of the mean prediction minus the mean entropy of the predictions: the information that rows carry about classes.
+    """Entropy of the mean prediction minus the mean entropy of the predictions: the mutual information of rows and classes.
 
-    Limits: it wants classes of equal size, and so speaks against whoever finds the true shares of an unbalanced target.
+    Between 0 and log C, in nats.
 
-    Args:
-        evidence: Of one candidate.
-
-    Returns:
-        Between 0 and log C, in nats.
+    Limits: it prefers classes of equal size, and so scores a candidate low that finds the true shares of an unbalanced target.
 
     Reference: Shi & Sha, "Information-Theoretical Learning of Discriminative Clusters for Unsupervised Domain Adaptation", ICML
         2012, eq. 3.

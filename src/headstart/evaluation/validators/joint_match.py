@@ -1,4 +1,4 @@
-"""Joint match: whether features and classes together look as in the source, once an affine map has been taken off."""
+"""Joint match: whether features and classes have the joint distribution of the source, up to an affine map."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ from headstart.evaluation.validators import deciding
 from headstart.shift.tests.joint_discrepancy import joint_discrepancy
 
 NUM_DRAWS = 6
-"""Of random features: with one draw, what they miss of the kernel is as large as the differences that are looked for."""
+"""Draws of random features that are averaged: with one draw their error is as large as the differences between candidates."""
 
 
 @deciding()
 def joint_match(evidence: ValidatorInputs) -> float | None:
-    """Minus the distance of the joint distribution of features and predicted classes from that of the source.
+    """Minus the joint discrepancy: how far the joint distribution of features and predicted classes is from that of the source.
 
-    Where a rotation or mirror image of the source explains the target, rows turned by it take the place of the source's.
+    About 0 for classes that fit, lower for others; None without source rows. Where a rotation or reflection of the source
+    explains the target, the source rows are rotated first.
 
-    Limits: what such maps cannot express counts as a gap whatever the classes are; with few rows a class the distance is mostly
-    noise.
-
-    Args:
-        evidence: Of one candidate.
-
-    Returns:
-        About 0 for classes that fit, below it for others; None without source rows.
+    Limits: a shift of the features that no affine map expresses counts as discrepancy whatever the classes are; with few rows a
+        class
+    the value is mostly noise.
 
     Reference: see `joint_discrepancy`.
     """

@@ -1,4 +1,4 @@
-"""Neighborhood: whether target rows that lie close to each other are called the same."""
+"""Neighborhood: whether nearest neighbors among the target rows get the same class."""
 
 from __future__ import annotations
 
@@ -12,23 +12,17 @@ from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
 MOST_ROWS = 2_000
-"""Rows that are looked at, evenly spaced: cosines of all pairs are taken."""
+"""Evenly spaced rows that are compared; the cosines of all their pairs are computed."""
 
 
 @deciding(tolerance=0.01)
 def neighborhood(evidence: ValidatorInputs) -> float | None:
-    """How much more often the nearest rows name a row's class than rows drawn at random would.
+    """Share of a row's nearest neighbors with the same predicted class, corrected for chance.
 
-    A boundary that runs through dense regions parts neighbors. The share that chance explains is taken off, so that a model that
-    calls every row the same scores 0 and not best.
+    At most 1, and 0 where classes do not depend on the features, so that one class for all rows scores 0 and not best. None with
+    fewer than three rows. A boundary through a dense region separates neighbors and lowers the value.
 
-    Limits: it sees where the boundaries run, not what the regions between them are called.
-
-    Args:
-        evidence: Of one candidate.
-
-    Returns:
-        At most 1, 0 where classes have nothing to do with places; None with fewer than three rows.
+    Limits: it depends on where the boundaries run, not on the names of the classes between them.
 
     Reference: the cluster assumption of Chapelle & Zien, "Semi-Supervised Classification by Low Density Separation", AISTATS
         2005; agreement of neighbors corrected for chance as in Cohen, "A coefficient of agreement for nominal scales", 1960.
@@ -41,7 +35,7 @@ def neighborhood(evidence: ValidatorInputs) -> float | None:
     directions = unit_rows(features - features.mean(axis=0))
     index = nearest(directions, directions, NUM_NEIGHBORS, same=True).index
     predicted = evidence.predicted[rows]
-    met = float((predicted[index] == predicted[:, None]).mean())
+    observed = float((predicted[index] == predicted[:, None]).mean())
     counts = np.bincount(predicted)
     expected = float((counts * (counts - 1)).sum() / (len(rows) * (len(rows) - 1)))
-    return (met - expected) / (1.0 - expected) if expected < 1.0 else 0.0
+    return (observed - expected) / (1.0 - expected) if expected < 1.0 else 0.0

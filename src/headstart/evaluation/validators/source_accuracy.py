@@ -6,16 +6,10 @@ from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
 def source_accuracy(evidence: ValidatorInputs) -> float | None:
-    """Share of held-out source rows that are predicted right.
+    """Share of held-out source rows that are predicted right, in [0, 1]; None without predictions of such rows.
 
-    Limits: it knows nothing of the target, and prefers the unadapted model wherever domains differ. A fall says that the
-    adaptation broke what was known.
-
-    Args:
-        evidence: Of one candidate.
-
-    Returns:
-        In [0, 1]; None where the candidate has no predictions of held-out source rows.
+    Limits: it does not depend on the target, and prefers the unadapted model wherever domains differ. A fall says that adapting
+    lost what the source taught.
 
     Reference: the "source validation" baseline of Musgrave, Belongie & Lim, "Three New Validators and a Large-Scale Benchmark
         Ranking for Unsupervised Domain Adaptation", arXiv 2208.07360, section 3.
