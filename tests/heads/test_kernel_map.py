@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.heads import kernel_map as lift_module
+from headstart.heads import kernel_map as module
 from headstart.heads.kernel_map import KernelMap, gaussian, median_square
 
 
@@ -17,22 +17,22 @@ def test_the_kernel_by_hand():
 
 def test_with_every_row_as_landmark_inner_products_are_the_kernel():
     given = rows(37)
-    lifted = KernelMap.of(given, 0.3, 5).rows(given)
-    np.testing.assert_allclose(lifted @ lifted.T, gaussian(given, given, 0.3), atol=1e-6)
+    mapped = KernelMap.of(given, 0.3, 5).rows(given)
+    np.testing.assert_allclose(mapped @ mapped.T, gaussian(given, given, 0.3), atol=1e-6)
 
 
 def test_landmarks_alone_are_exact_where_there_are_more_rows(monkeypatch):
-    monkeypatch.setattr(lift_module, "NUM_LANDMARKS", 11)
+    monkeypatch.setattr(module, "NUM_LANDMARKS", 11)
     given = rows(53)
     found = KernelMap.of(given, 0.3, 5)
     assert len(found.landmarks) == 11
-    seen = found.rows(found.landmarks)
-    np.testing.assert_allclose(seen @ seen.T, gaussian(found.landmarks, found.landmarks, 0.3), atol=1e-6)
+    mapped = found.rows(found.landmarks)
+    np.testing.assert_allclose(mapped @ mapped.T, gaussian(found.landmarks, found.landmarks, 0.3), atol=1e-6)
     assert not np.array_equal(KernelMap.of(given, 0.3, 6).landmarks, found.landmarks)
 
 
 def test_equal_rows_leave_one_direction():
-    assert KernelMap.of(np.ones((7, 2)), 1.0, 0).turn.shape == (7, 1)
+    assert KernelMap.of(np.ones((7, 2)), 1.0, 0).normalization.shape == (7, 1)
 
 
 def test_the_median_of_squared_distances():

@@ -14,10 +14,10 @@ def rings(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1), labels
 
 
-def test_rings_are_told_apart_by_a_lift_that_leave_one_out_chooses():
+def test_leave_one_out_chooses_a_kernel_map_for_rings():
     rows, labels = rings(211, 0)
     found = fit_kernel_ridge(rows, labels, 2, seed=3)
-    assert found.lift is not None
+    assert found.kernel_map is not None
     assert found.width in (0.1, 0.3, 1.0)
     new, truth = rings(101, 1)
     assert (found.scores(new).argmax(axis=1) == truth).mean() > 0.95
@@ -25,12 +25,12 @@ def test_rings_are_told_apart_by_a_lift_that_leave_one_out_chooses():
     assert (straight.scores(new).argmax(axis=1) == truth).mean() < 0.7
 
 
-def test_what_is_straight_stays_straight():
+def test_linear_classes_get_no_kernel_map():
     draw = np.random.default_rng(5)
     rows = draw.normal(size=(173, 7))
     labels = (rows[:, 0] + 0.5 * draw.normal(size=173) > 0).astype(int)
     found = fit_kernel_ridge(rows, labels, 2)
-    assert found.lift is None
+    assert found.kernel_map is None
     np.testing.assert_array_equal(found.fit.weight, fit_ridge(rows, labels, 2).weight)
     assert fit_kernel_ridge(rows, labels, 2, width=0.5).width == 0.5
 

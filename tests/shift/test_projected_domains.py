@@ -29,16 +29,16 @@ def test_rows_and_labels_of_both_sides():
     assert not set(found.source_groups) & set(found.target_groups)
 
 
-def test_narrow_vectors_keep_their_length_and_wide_ones_are_seen_along_axes():
+def test_narrow_vectors_keep_their_length_and_wide_ones_are_projected():
     narrow = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
-    assert narrow.chart.representation is None
+    assert narrow.projection.representation is None
     np.testing.assert_allclose(narrow.source.std(axis=0), 1, atol=1e-5)
     wide = projected_domains(vector_task(width=7), load_backbone("embeddings"), "stages", 3, 0)
-    assert wide.chart.representation is not None
+    assert wide.projection.representation is not None
     assert wide.source.shape == (107, 3)
 
 
-def test_pictures_are_seen_along_axes():
+def test_pictures_are_projected():
     found = projected_domains(picture_task(), load_backbone("small_cnn", "none", 16, seed=1), "stages+pixels", 11, 0)
     assert found.source.shape == (107, 11)
     np.testing.assert_allclose(np.concatenate([found.source, found.target]).mean(axis=0), 0, atol=1e-5)
@@ -54,15 +54,15 @@ def test_each_domain_may_be_centered_on_itself():
     np.testing.assert_array_equal(shared.target, own.target)
 
 
-def test_mapped_and_lifted_domains_stay_consistent():
+def test_mapped_and_kernel_mapped_domains_stay_consistent():
     found = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
     matrix, shift = np.array([[2.0], [1.0]]), np.array([3.0])
     mapped = found.mapped(matrix, shift, found.source @ matrix)
     np.testing.assert_allclose(mapped.target, found.target @ matrix + shift)
-    lift = KernelMap.of(found.target, 0.5, 0)
-    lifted = found.lifted_by(lift)
-    assert lifted.lifts == (lift,)
-    np.testing.assert_array_equal(lifted.source, lift.rows(found.source))
+    kernel_map = KernelMap.of(found.target, 0.5, 0)
+    transformed = found.kernel_mapped(kernel_map)
+    assert transformed.kernel_maps == (kernel_map,)
+    np.testing.assert_array_equal(transformed.source, kernel_map.rows(found.source))
 
 
 def test_ridge_sees_labeled_target_rows():

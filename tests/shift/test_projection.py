@@ -27,30 +27,30 @@ def test_standardized_rows_have_mean_zero_and_deviation_one_and_constants_stay_f
 
 def test_all_axes_keep_distances_of_the_representation():
     given = features()
-    seen = Representation.fitted(given, "stages")
-    (chart,) = Projection.along_axes([(seen, given)], 12, 0)
-    rows = chart.rows(given)
+    representation = Representation.fitted(given, "stages")
+    (projection,) = Projection.along_axes([(representation, given)], 12, 0)
+    rows = projection.rows(given)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     distances = lambda matrix: ((matrix[:, None] - matrix[None]) ** 2).sum(axis=2)  # noqa: E731
-    np.testing.assert_allclose(distances(rows), distances(seen.matrix(given)), atol=1e-4)
-    assert Projection.along_axes([(seen, given)], 3, 0)[0].rows(given).shape == (31, 3)
+    np.testing.assert_allclose(distances(rows), distances(representation.matrix(given)), atol=1e-4)
+    assert Projection.along_axes([(representation, given)], 3, 0)[0].rows(given).shape == (31, 3)
 
 
 def test_two_sides_share_their_axes():
     given, other = features(), features(23, 1)
     one, two = (Representation.fitted(side, "stages") for side in (given, other))
-    charts = Projection.along_axes([(one, given), (two, other)], 12, 0)
-    np.testing.assert_array_equal(charts[0].axes, charts[1].axes)
-    both = np.concatenate([charts[0].rows(given), charts[1].rows(other)])
+    projections = Projection.along_axes([(one, given), (two, other)], 12, 0)
+    np.testing.assert_array_equal(projections[0].axes, projections[1].axes)
+    both = np.concatenate([projections[0].rows(given), projections[1].rows(other)])
     np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-5)
-    assert charts[1].representation is two
+    assert projections[1].representation is two
 
 
-def test_a_mapped_chart_maps_rows():
+def test_a_mapped_projection_maps_rows():
     given = features()
     matrix, shift = np.random.default_rng(1).normal(size=(7, 2)), np.array([5.0, -3.0])
-    chart = Projection.standardized(given)
-    np.testing.assert_allclose(chart.mapped(matrix, shift).rows(given), chart.rows(given) @ matrix + shift, atol=1e-5)
+    projection = Projection.standardized(given)
+    np.testing.assert_allclose(projection.mapped(matrix, shift).rows(given), projection.rows(given) @ matrix + shift, atol=1e-5)
 
 
 def test_features_of_another_width_are_refused():

@@ -19,8 +19,8 @@ def test_directions_are_those_of_the_singular_value_decomposition():
 
 
 def test_domains_agree_in_their_transfer_components():
-    lift = transfer_components(SOURCE, TARGET, 4, 0.01, 0)
-    ours, theirs = lift.rows(SOURCE), lift.rows(TARGET)
+    components = transfer_components(SOURCE, TARGET, 4, 0.01, 0)
+    ours, theirs = components.rows(SOURCE), components.rows(TARGET)
     assert ours.shape == (61, 4)
     spread = np.concatenate([ours, theirs]).std(axis=0)
     gaps = np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) / spread
@@ -32,15 +32,15 @@ def test_domains_agree_in_their_transfer_components():
 
 def test_components_solve_the_eigenvalue_problem():
     """By brute force: eigenvectors of (K L K + mu I)^-1 K H K, as in the paper."""
-    lift = transfer_components(SOURCE, TARGET, 2, 0.5, 0)
+    components = transfer_components(SOURCE, TARGET, 2, 0.5, 0)
     both = np.concatenate([SOURCE, TARGET])
-    num, kernel = len(both), gaussian(both, both, lift.gamma)
+    num, kernel = len(both), gaussian(both, both, components.gamma)
     signs = np.concatenate([np.full(61, 1 / 61), np.full(47, -1 / 47)])
     apart = kernel @ np.outer(signs, signs) @ kernel * num + 0.5 * np.trace(kernel) / num * np.eye(num)
     center = np.eye(num) - 1 / num
     values, vectors = np.linalg.eig(np.linalg.solve(apart, kernel @ center @ kernel))
     first = np.real(vectors[:, np.argmax(np.real(values))])
-    cosine = first @ lift.turn[:, 0] / np.linalg.norm(first) / np.linalg.norm(lift.turn[:, 0])
+    cosine = first @ components.normalization[:, 0] / np.linalg.norm(first) / np.linalg.norm(components.normalization[:, 0])
     assert abs(cosine) > 1 - 1e-6
 
 

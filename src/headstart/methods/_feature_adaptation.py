@@ -105,9 +105,9 @@ def adapted_head(domains: ProjectedDomains, weights: Floats | None = None) -> tu
 
 def head_of_ridge(domains: ProjectedDomains, found: KernelRidge, bias: Floats | None = None) -> tuple[ProjectedHead, float]:
     """The head that scores as a ridge fit on those domains' rows does, and its temperature; `bias`, float [class], is added."""
-    maps = (*domains.lifts, *([found.lift] if found.lift else []))
+    maps = (*domains.kernel_maps, *([found.kernel_map] if found.kernel_map else []))
     total = found.fit.bias if bias is None else found.fit.bias + bias
-    return ProjectedHead(domains.chart, maps, found.fit.weight, np.asarray(total)), found.fit.temperature
+    return ProjectedHead(domains.projection, maps, found.fit.weight, np.asarray(total)), found.fit.temperature
 
 
 def shifted_head(domains: ProjectedDomains, shares_of: SharesOf) -> tuple[ProjectedHead, float]:

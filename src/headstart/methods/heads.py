@@ -200,7 +200,7 @@ class ProjectedHead:
     def arrays(self) -> dict[str, Floats]:
         arrays = {"axes": self.projection.axes, "offset": self.projection.offset, "weight": self.weight, "bias": self.bias}
         for place, kernel_map in enumerate(self.kernel_maps):
-            arrays |= {f"landmarks.{place}": kernel_map.landmarks, f"turn.{place}": kernel_map.turn}
+            arrays |= {f"landmarks.{place}": kernel_map.landmarks, f"turn.{place}": kernel_map.normalization}
         return arrays | _arrays_of(self.projection.representation)
 
     def settings(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Domains: rows of a labeled source and of a target, in one chart."""
+"""Projected domains: rows of a labeled source and of a target in common coordinates."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from headstart.heads.kernel_ridge import KernelRidge, fit_kernel_ridge
 from headstart.shift.projection import Projection
 
 NUM_AXES = 256
+"""Chosen, not measured for two domains; see `heads.unlabeled_pool` for one."""
 FEWEST_AXES = 16
-"""Narrower feature vectors are never seen at unit length, which costs one of their few numbers."""
+"""Narrower feature vectors are not scaled to unit length, which costs one of their few dimensions. Chosen, not measured."""
 WIDE = 3.0
-"""Of the lift along principal axes: nearly straight among source rows, and bounded where there are none. With each domain
-centered on itself, against straight boundaries: 67.6 to 66.2 from Noto to Twemoji, 66.6 to 48.5 from MNIST to digits, 58.9 to
-28.6 back, while leave-one-out on the source sees little of it (EfficientNet-Lite0, one seed)."""
+"""Squared width of the kernel map along principal axes, as a multiple of the median squared distance: scores are nearly linear
+among source rows and bounded where there are none. With each domain centered on itself, its accuracy against that of a linear
+head was 67.6 against 66.2 from Noto to Twemoji, 66.6 against 48.5 from MNIST to digits and 58.9 against 28.6 back, while
+leave-one-out on the source shows little of it (EfficientNet-Lite0, one seed)."""
 FEWEST_ROWS = 16
-"""Target rows from which their own mean is believed."""
+"""With fewer target rows their own mean is not used. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class ProjectedDomains:
-    """What an adaptation on features works on.
+    """The input of an adaptation on features.
 
     Attributes:
-        chart: Features to rows.
+        projection: Features to rows.
         source: float64 [source, axis].
         source_labels: int64 [source].
         source_groups: int64 [source]; rows of one group are left out together.
@@ -45,11 +47,11 @@ class ProjectedDomains:
         target_groups: int64 [target].
         num_classes: C.
         seed: Of everything drawn.
-        width: Of the lift by which heads bend their boundaries, as leave-one-out on the source says; see `fit_kernel_ridge`.
-        lifts: What comes between the chart and the rows.
+        width: Of the heads' kernel map, chosen by leave-one-out on the source; see `fit_kernel_ridge`.
+        kernel_maps: Applied between the projection and the rows, in order.
     """
 
-    chart: Projection
+    projection: Projection
     source: Floats = field(repr=False)
     source_labels: Integers = field(repr=False)
     source_groups: Integers = field(repr=False)
@@ -59,7 +61,7 @@ class ProjectedDomains:
     num_classes: int
     seed: int
     width: float = 0.0
-    lifts: tuple[KernelMap, ...] = ()
+    kernel_maps: tuple[KernelMap, ...] = ()
 
     @cached_property
     def known(self) -> Integers:
@@ -72,40 +74,31 @@ class ProjectedDomains:
         return np.concatenate([self.source_labels, self.target_labels[self.known]])
 
     def moved(self, source: Floats) -> ProjectedDomains:
-        """The same with other source rows, float64 [source, axis]."""
+        """The same domains with other source rows, float64 [source, axis]."""
         return replace(self, source=source)
 
     def mapped(self, matrix: Floats, shift: Floats, source: Floats) -> ProjectedDomains:
-        """The same in another chart: target rows times a matrix plus a shift, and source rows as given."""
-        return replace(self, chart=self.chart.mapped(matrix, shift), source=source, target=self.target @ matrix + shift)
+        """The same domains in other coordinates: target rows times a matrix plus a shift, and source rows as given."""
+        projection = self.projection.mapped(matrix, shift)
+        return replace(self, projection=projection, source=source, target=self.target @ matrix + shift)
 
-    def lifted_by(self, lift: KernelMap) -> ProjectedDomains:
-        """The same seen through a lift."""
-        return replace(self, lifts=(*self.lifts, lift), source=lift.rows(self.source), target=lift.rows(self.target))
+    def kernel_mapped(self, kernel_map: KernelMap) -> ProjectedDomains:
+        """The same domains after one more kernel map."""
+        source, target = kernel_map.rows(self.source), kernel_map.rows(self.target)
+        return replace(self, kernel_maps=(*self.kernel_maps, kernel_map), source=source, target=target)
 
     def ridge(self, weights: Floats | None = None) -> KernelRidge:
-        """Ridge on source rows and labeled target rows.
-
-        Args:
-            weights: float [source], of the source rows; labeled target rows weigh 1. None weighs all alike.
-
-        Returns:
-            The fit.
-        """
+        """Ridge on source rows and labeled target rows; `weights` [source] are of source rows, and target rows weigh 1."""
         rows = np.concatenate([self.source, self.target[self.known]])
         every = None if weights is None else np.concatenate([weights, np.ones(len(self.known))])
         groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
         return fit_kernel_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.width)
 
     def target_ridge(self, probs: Floats, rows: Integers | None = None) -> KernelRidge:
-        """Ridge on target rows with guessed labels; those whose label is known keep it.
+        """Ridge on target rows with pseudo-labels; rows whose label is known keep it.
 
-        Args:
-            probs: float [target, class]: of which class each row is taken to be; the likeliest counts, as much as it is likely.
-            rows: int64 [row]: the target rows that `probs` is about; None for all.
-
-        Returns:
-            The fit. Its temperature is too small, as labels follow from rows.
+        `probs` [target, class] give each row's likeliest class and its weight. They are of the target rows `rows`, or of all.
+        The temperature is too small, because the labels follow from the rows.
         """
         every = np.arange(len(self.target)) if rows is None else rows
         known = self.target_labels[every]
@@ -117,20 +110,20 @@ class ProjectedDomains:
 def projected_domains(
     task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int, *, own_means: bool = False
 ) -> ProjectedDomains:
-    """The task's source rows and target rows in one chart.
+    """The task's source rows and target rows in common coordinates.
 
-    Pictures are seen along principal axes of both domains together, each block at unit length around the source's mean, or around
-    each domain's own. Feature vectors are seen either so or, where they are narrow, as they are, each feature standardized on the
-    source; leave-one-out on the source decides, and for those also whether boundaries bend.
+    Features of pictures are projected to principal axes of both domains together, each block at unit length around the source's
+    mean, or around each domain's own. Feature vectors are projected so or, where they are narrow, standardized on the source;
+    leave-one-out on the source decides, and for standardized ones also whether heads have a kernel map.
 
     Args:
         task: With a source.
-        backbone: What looks at the images.
-        blocks: What is taken of its features.
+        backbone: Frozen.
+        blocks: Of its features.
         num_axes: Directions that are kept.
         seed: Of everything drawn.
-        own_means: Whether each domain is centered on itself before rows are scaled to unit length, which undoes what moves all
-            of its images alike.
+        own_means: Whether each domain is centered on itself before rows are scaled to unit length, which removes a shift of all
+            its images.
 
     Returns:
         The domains.
@@ -138,27 +131,40 @@ def projected_domains(
     Raises:
         DataError: There is no source, or a feature is not a finite number.
     """
-    source, target = _sides(task)
+    source, target = _images(task)
     ours = features_of(source, backbone)
     theirs = features_of(target, backbone) if len(target) else None
-    width, charts = ours.penultimate.shape[1], []
+    width, pairs = ours.penultimate.shape[1], []
     if source.images.embedded and width <= num_axes:
-        chart = Projection.standardized(ours)
-        charts.append((chart, chart))
-    if not charts or width >= FEWEST_AXES:
-        charts.append(_along_axes(ours, theirs, blocks, num_axes, seed, own_means))
-    found = [_in_charts(pair, ours, theirs, source, target, task.num_classes, seed) for pair in charts]
+        projection = Projection.standardized(ours)
+        pairs.append((projection, projection))
+    if not pairs or width >= FEWEST_AXES:
+        pairs.append(_along_axes(ours, theirs, blocks, num_axes, seed, own_means))
+    found = [
+        ProjectedDomains(
+            projection=other,
+            source=one.rows(ours),
+            source_labels=source.labels,
+            source_groups=source.groups,
+            target=np.empty((0, one.axes.shape[1])) if theirs is None else other.rows(theirs),
+            target_labels=target.labels,
+            target_groups=target.groups + source.groups.max() + 1,
+            num_classes=task.num_classes,
+            seed=seed,
+        )
+        for one, other in pairs
+    ]
     for name, rows in (("the source", found[0].source), (task.name, found[0].target)):
         if not np.isfinite(rows).all():
             raise DataError(f"Features of {name} are not finite numbers. Leave those rows out, or take another network.")
-    fits = [_judged(one) for one in found]
+    fits = [_source_ridge(one) for one in found]
     best = min(range(len(fits)), key=lambda place: min(fits[place].fit.losses))
     return replace(found[best], width=fits[best].width)
 
 
-def _judged(domains: ProjectedDomains) -> KernelRidge:
-    """Ridge on the source, with the lift that suits the chart."""
-    width = None if domains.chart.representation is None else WIDE
+def _source_ridge(domains: ProjectedDomains) -> KernelRidge:
+    """Ridge on the source, with the kernel map that suits the projection."""
+    width = None if domains.projection.representation is None else WIDE
     groups = domains.source_groups
     return fit_kernel_ridge(domains.source, domains.source_labels, domains.num_classes, None, groups, domains.seed, width)
 
@@ -166,40 +172,17 @@ def _judged(domains: ProjectedDomains) -> KernelRidge:
 def _along_axes(
     ours: FeatureSet, theirs: FeatureSet | None, blocks: Blocks, num_axes: int, seed: int, own_means: bool
 ) -> tuple[Projection, Projection]:
-    """The charts of source and target."""
-    seen = Representation.fitted(ours, blocks)
+    """The projections of source and target."""
+    first = Representation.fitted(ours, blocks)
     if theirs is None:
-        (chart,) = Projection.along_axes([(seen, ours)], num_axes, seed)
-        return chart, chart
-    other = Representation.fitted(theirs, blocks) if own_means and len(theirs) >= FEWEST_ROWS else seen
-    one, two = Projection.along_axes([(seen, ours), (other, theirs)], num_axes, seed)
+        (projection,) = Projection.along_axes([(first, ours)], num_axes, seed)
+        return projection, projection
+    second = Representation.fitted(theirs, blocks) if own_means and len(theirs) >= FEWEST_ROWS else first
+    one, two = Projection.along_axes([(first, ours), (second, theirs)], num_axes, seed)
     return one, two
 
 
-def _in_charts(
-    charts: tuple[Projection, Projection],
-    ours: FeatureSet,
-    theirs: FeatureSet | None,
-    source: ImageSet,
-    target: ImageSet,
-    num_classes: int,
-    seed: int,
-) -> ProjectedDomains:
-    one, other = charts
-    return ProjectedDomains(
-        chart=other,
-        source=one.rows(ours),
-        source_labels=source.labels,
-        source_groups=source.groups,
-        target=np.empty((0, one.axes.shape[1])) if theirs is None else other.rows(theirs),
-        target_labels=target.labels,
-        target_groups=target.groups + source.groups.max() + 1,
-        num_classes=num_classes,
-        seed=seed,
-    )
-
-
-def _sides(task: Task) -> tuple[ImageSet, ImageSet]:
+def _images(task: Task) -> tuple[ImageSet, ImageSet]:
     """The source's images and the target's: labeled ones, then unlabeled ones with their labels hidden."""
     train, free = task.train, task.unlabeled
     if not task.source:

@@ -1,4 +1,4 @@
-"""Chart: features as a few numbers a row, in which domains are laid over each other."""
+"""Projection: features as a few coordinates a row, in which two domains are compared."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from headstart.features.representation import Representation
 from headstart.heads.principal_components import principal_components
 
 MOST_ROWS = 1_000
-"""Of a side, that decide the axes."""
+"""Rows of each domain that decide the axes. Bounds the time; chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """rows(features) = what is seen @ axes + offset.
+    """rows(features) = representation @ axes + offset.
 
     Attributes:
-        representation: What is seen; None for the penultimate features as they are.
+        representation: None for the penultimate features as they are.
         axes: float32 [feature, axis].
         offset: float64 [axis].
     """
@@ -35,78 +35,48 @@ class Projection:
 
     @classmethod
     def along_axes(cls, sides: Sequence[tuple[Representation, FeatureSet]], num_axes: int, seed: int) -> tuple[Projection, ...]:
-        """The directions in which the rows of all sides together vary most, one chart a side, all with the same axes.
+        """Projections to the principal axes of the rows of all domains together, one a domain, all with the same axes.
 
-        Args:
-            sides: What is seen, and the rows that decide; at most 1,000 of each side are looked at.
-            num_axes: Number of directions, at most; rows and features may allow fewer.
-            seed: Of the search for them.
-
-        Returns:
-            The charts.
+        At most 1,000 rows of each domain decide, evenly spaced. There are fewer than `num_axes` axes where rows or features are
+        fewer. `seed` starts the search.
         """
-        rows = np.concatenate([_some(representation.rows(features)) for representation, features in sides])
+        rows = np.concatenate([_evenly_spaced_rows(representation.rows(features)) for representation, features in sides])
         mean = column_means(rows)
         axes = principal_components(np.asarray(rows - mean, np.float32), num_axes, seed)
         return tuple(cls(representation, axes, -(mean @ axes)) for representation, _ in sides)
 
     @classmethod
     def standardized(cls, features: FeatureSet) -> Projection:
-        """The penultimate features themselves, each with mean 0 and deviation 1 on those rows; lengths of rows are kept."""
+        """The penultimate features, each with mean 0 and standard deviation 1 on those rows; row lengths are kept."""
         rows = features.penultimate
         mean = column_means(rows)
         deviation = column_deviations(rows, mean)
         return cls(None, np.diag(1.0 / deviation).astype(np.float32), -mean / deviation)
 
     def rows(self, features: FeatureSet) -> Floats:
-        """The features in the chart, float64 [sample, axis].
-
-        Args:
-            features: Blocks as wide as those that the chart was made of.
-
-        Returns:
-            The rows.
-
-        Raises:
-            DataError: The features have another width: another network made them.
-        """
-        seen: Rows = features.penultimate if self.representation is None else self.representation.rows(features)
-        if seen.shape[1] != len(self.axes):
-            met, wanted = seen.shape[1], len(self.axes)
+        """The projected features, float64 [sample, axis]; a `DataError` where another network made the features."""
+        rows: Rows = features.penultimate if self.representation is None else self.representation.rows(features)
+        if rows.shape[1] != len(self.axes):
             raise DataError(
-                f"The features are {met} wide, and the model was fitted on {wanted}. Give features that the same network made."
+                f"The features are {rows.shape[1]} wide, and the model was fitted on {len(self.axes)}. Give features that the "
+                "same network made."
             )
-        return linear_scores(seen, self.axes, self.offset)
+        return linear_scores(rows, self.axes, self.offset)
 
     def mapped(self, matrix: Floats, shift: Floats) -> Projection:
-        """The chart whose rows are those of this one times a matrix, plus a shift.
-
-        Args:
-            matrix: float [axis, new axis].
-            shift: float [new axis].
-
-        Returns:
-            The chart.
-        """
+        """The projection whose rows are those of this one times a matrix [axis, new axis] plus a shift [new axis]."""
         axes = np.asarray(self.axes @ matrix, np.float32)
         return replace(self, axes=axes, offset=self.offset @ matrix + shift)
 
 
-def _some(rows: Rows) -> Floats:
-    """At most 1,000 rows, evenly spaced."""
-    chosen = evenly_spaced(len(rows), MOST_ROWS)
-    return np.asarray(taken(rows, chosen), np.float32)
+def _evenly_spaced_rows(rows: Rows) -> Floats:
+    return np.asarray(taken(rows, evenly_spaced(len(rows), MOST_ROWS)), np.float32)
 
 
 def column_deviations(rows: Rows, mean: Floats) -> Floats:
-    """The standard deviation of every column, float64 [feature]; 1 for constant columns.
+    """The standard deviation of every column around `mean` [feature], by the number of rows, float64 [feature].
 
-    Args:
-        rows: [sample, feature], at least one.
-        mean: float64 [feature], of the rows.
-
-    Returns:
-        The deviations, by the number of rows.
+    It is 1 for constant columns. `rows` are [sample, feature], at least one.
     """
     total = np.zeros(rows.shape[1])
     for part in parts(len(rows)):

@@ -40,7 +40,7 @@ def transfer_components(source: Floats, target: Floats, num: int, penalty: float
         seed: Of the rows that are looked at where there are many.
 
     Returns:
-        The lift to the components, the larger the more they vary against what they cost.
+        The kernel map to the components, the larger the more they vary against what they cost.
 
     Reference: Pan et al., "Domain Adaptation via Transfer Component Analysis", IEEE TNN 2011, eqs. 6 and 9.
     Differs: the kernel is Gaussian with the median squared distance as squared width; of many rows only some are taken;

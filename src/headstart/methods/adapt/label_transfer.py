@@ -19,7 +19,7 @@ from headstart.shift.transport import some_rows
 MOST_ROWS = 5_000
 """Of each domain in the graph, whose time grows with their square."""
 WIDTH = 0.1
-"""Of the Gaussian lift, as a multiple of the median squared distance."""
+"""Of the Gaussian kernel map, as a multiple of the median squared distance."""
 
 
 @final
@@ -32,7 +32,7 @@ class LabelTransfer(FeatureAdaptation):
 
     Reference: Zhou et al., "Learning with local and global consistency", NeurIPS 2003, eqs. 4-5.
     Differs: each domain is moved to mean 0 first; the graph joins nearest neighbors by the cube of their cosine, that of a
-        Gaussian lift of narrow features.
+        Gaussian kernel map of narrow features.
 
     Attributes:
         num_neighbors: Joins that each row makes.
@@ -49,7 +49,7 @@ class LabelTransfer(FeatureAdaptation):
         ours = some_rows(len(domains.source), MOST_ROWS, domains.seed, "source")
         theirs = some_rows(len(domains.target), MOST_ROWS, domains.seed, "target")
         rows = np.concatenate([side - side.mean(axis=0) for side in (domains.source[ours], domains.target[theirs])])
-        if domains.width and domains.chart.representation is None:
+        if domains.width and domains.projection.representation is None:
             rows = KernelMap.of(rows, 1.0 / (WIDTH * median_square(rows, domains.seed)), domains.seed).rows(rows)
         known = np.concatenate([domains.source_labels[ours], domains.target_labels[theirs]])
         graph = neighbor_graph(unit_rows(rows), self.num_neighbors)

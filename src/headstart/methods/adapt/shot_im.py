@@ -74,12 +74,13 @@ class ShotIm(FeatureAdaptation):
 def _scorer(found: KernelRidge) -> Callable[[torch.Tensor], torch.Tensor]:
     """The fit's scores as a function of rows that gradients go through."""
     weight, bias = torch.from_numpy(found.fit.weight), torch.from_numpy(found.fit.bias)
-    if found.lift is None:
+    if found.kernel_map is None:
         return lambda rows: rows @ weight + bias
-    landmarks, turn, gamma = torch.from_numpy(found.lift.landmarks), torch.from_numpy(found.lift.turn), found.lift.gamma
+    landmarks, gamma = torch.from_numpy(found.kernel_map.landmarks), found.kernel_map.gamma
+    normalization = torch.from_numpy(found.kernel_map.normalization)
 
     def scores(rows: torch.Tensor) -> torch.Tensor:
         squares = rows.square().sum(dim=1, keepdim=True) - 2 * rows @ landmarks.T + landmarks.square().sum(dim=1)
-        return torch.exp(-gamma * squares.clamp_min(0)) @ turn @ weight + bias
+        return torch.exp(-gamma * squares.clamp_min(0)) @ normalization @ weight + bias
 
     return scores

@@ -35,5 +35,5 @@ class TCA(FeatureAdaptation):
     penalty: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
-        lift = transfer_components(domains.source, domains.target, self.num_components, self.penalty, domains.seed)
-        return adapted_head(domains.lifted_by(lift))
+        components = transfer_components(domains.source, domains.target, self.num_components, self.penalty, domains.seed)
+        return adapted_head(domains.kernel_mapped(components))

@@ -25,7 +25,7 @@ MOST_ROWS = 1_000
 MOST_SOURCE_ROWS = 2_000
 """Of all sources together: a fit to them takes seconds."""
 MOST_LIFTED = 256
-"""Features of vectors that are lifted: a kernel of wider ones says little more than they do."""
+"""Wider feature vectors get no kernel map: a kernel of them says little more than they do."""
 DISTANCE_AXES = 32
 """Directions of the features in which classes are taken as Gaussians."""
 
@@ -57,7 +57,7 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
     """Some rows of the target and of each source, in one space.
 
     Pictures are seen at all depths of the backbone, feature vectors as they are, each feature at unit spread. Probes see vectors
-    of up to 256 features lifted where leave-one-out says that boundaries between the sources' classes bend.
+    of up to 256 features after a kernel map where leave-one-out says that this is better.
 
     Args:
         task: With a source.
@@ -85,7 +85,9 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
     chosen = [one.take(_some(one.labels, most, task.seed)) for one in domains]
     rows = _space(features_of(_all([*parts, *chosen]), backbone), source.images.embedded)
     edges = np.cumsum([num_target, *map(len, chosen)])
-    probed = _lifted(rows, num_target, np.concatenate([one.labels for one in chosen]), task) if source.images.embedded else rows
+    probed = (
+        _kernel_mapped(rows, num_target, np.concatenate([one.labels for one in chosen]), task) if source.images.embedded else rows
+    )
     spread = np.asarray(rows - rows.mean(axis=0), np.float32)
     spans = dict(zip(source.domain_names or ("source",), map(slice, edges[:-1], edges[1:]), strict=True))
     return DomainFeatures(
@@ -101,12 +103,12 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
     )
 
 
-def _lifted(rows: Floats, num_target: int, labels: Integers, task: Task) -> Floats:
+def _kernel_mapped(rows: Floats, num_target: int, labels: Integers, task: Task) -> Floats:
     """The rows, in the space in which a linear head tells the classes of all sources best."""
     if rows.shape[1] > MOST_LIFTED:
         return rows
     found = fit_kernel_ridge(rows[num_target:], labels, task.num_classes, seed=task.seed)
-    return rows if found.lift is None else found.lift.rows(rows)
+    return rows if found.kernel_map is None else found.kernel_map.rows(rows)
 
 
 def _all(parts: list[ImageSet]) -> ImageSet:
