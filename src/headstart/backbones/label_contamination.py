@@ -1,4 +1,4 @@
-"""Learned: the images whose labels the network of a run was trained on; they cannot judge what is made of it."""
+"""Label contamination: the images whose labels the network of a run has learned; no candidate made from it is tested on them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ FILE = "learned.txt"
 
 
 def labels_learned_in(run: Path) -> frozenset[str]:
-    """The content keys that lie in a run's folder; none where its network learned no labels."""
+    """The content keys of the images whose labels the network in a run's folder has learned."""
     path = run / FILE
     return frozenset(path.read_text(encoding="ascii").split()) if path.exists() else frozenset()
 
 
 def labels_learned_by(name: str) -> frozenset[str]:
-    """Content keys of the images whose labels a model has learned, as far as a run of one's own tells.
-
-    Args:
-        name: Of a pretrained model.
-
-    Returns:
-        The keys; none for models that are no runs.
-    """
+    """The content keys of the images whose labels a pretrained model has learned; none for models that are no runs."""
     folder = run_of(name)
     return labels_learned_in(folder) if folder else frozenset()

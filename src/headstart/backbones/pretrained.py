@@ -15,9 +15,9 @@ class Pretrained(Record):
         name: Unique name, as given to `--pretrained`: "efficientnet_lite0", "timm/resnet50.a1_in1k", "torchvision/resnet50".
         provider: File name of the provider that loads it.
         architecture: The provider's name for the network.
-        license: SPDX identifier of the weights' licence; "unknown" where nobody says.
+        license: SPDX identifier of the weights' licence; "unknown" where none is stated.
         source: What the weights were trained on: "ImageNet-1k".
-        num_parameters: Number of weights; None where only loading tells.
+        num_parameters: Number of weights; None where it is known only after loading.
         input_pixels: Side of the input square it was trained on.
         smallest_pixels: Smallest side it tolerates.
         mean: Per-channel mean, on pixels in [0, 1].

@@ -204,7 +204,7 @@ def _cut(runs: list[list[Call]]) -> list[Call]:
 
 
 def _same(call: Call, penultimate: Tensor) -> bool:
-    """Whether a stage tells nothing beside the penultimate output: equal, or a picture of the same width before a norm."""
+    """Whether a stage adds nothing to the penultimate output: an equal one, or a map of the same width before its norm."""
     if call.pooled is None or call.pooled.shape != penultimate.shape:
         return False
     return call.layout != "tokens" or torch.allclose(call.pooled, penultimate, rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Class names as people tell them apart."""
+"""Class names: in one spelling, ordered, quoted, and matched between places."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def aligned(places: Sequence[Set[str]]) -> list[dict[str, str]]:
     """The common name of each class, by the name it has in a place, for each place; the target's place comes first.
 
     Names that differ in case, spaces, hyphens or underscores are one class.
-    Names that are equal as they stand are always one class. The first place that has a name decides its spelling. A place that
-    tells two such names apart keeps both as they are.
+    Equal names are always one class. The first place that has a name decides its spelling. A place with two such names keeps
+    both as they are.
 
     >>> aligned([{"Hot dog", "cat"}, {"hot_dog", "cat"}])[1] == {"hot_dog": "Hot dog", "cat": "cat"}
     True

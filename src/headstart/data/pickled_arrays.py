@@ -99,17 +99,10 @@ class _Plain(pickle.Unpickler):
 
 
 def load_plain(content: bytes, name: str) -> Any:
-    """The value in a pickle of dicts, lists, texts, numbers and number arrays.
+    """The value in a pickle, of Python 2 or 3, of dicts, lists, texts, numbers and number arrays; messages call it by the name.
 
-    Args:
-        content: The pickle, of Python 2 or 3; Python 2's texts come back as bytes.
-        name: What messages call it.
-
-    Returns:
-        The value; its arrays are read-only.
-
-    Raises:
-        DataError: The pickle is damaged or holds anything else.
+    Python 2's texts come back as bytes, and arrays are read-only. Raises `DataError` where the pickle is damaged or holds
+    anything else.
     """
     try:
         _check_memo(content)
@@ -131,7 +124,7 @@ def _check_memo(content: bytes) -> None:
 
 
 def _real(value: Any, depth: int) -> Any:
-    """The value with arrays in place of what stands for them, looked for where CIFAR's files hold them."""
+    """The value with arrays in place of their stand-ins, which CIFAR's files hold at the top or in one dictionary."""
     if isinstance(value, _Array):
         return value.real()
     if isinstance(value, dict) and depth == 0:

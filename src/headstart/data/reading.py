@@ -1,4 +1,4 @@
-"""From a place to a Task: the reader is found, every row looked at, copies grouped, splits made, the test set sealed."""
+"""From a place to a Task: the reader is found, rows are cleaned, copies grouped, splits made, and the test set sealed."""
 
 from __future__ import annotations
 

@@ -35,6 +35,9 @@ class Resolver(NamedTuple):
 class Provider(ABC):
     """Lists cards and makes networks for them.
 
+    Args:
+        resolver: Answers for the models of all providers.
+
     Attributes:
         summary: One line that says where the weights come from.
         precedence: Providers are asked for a bare name in descending precedence.
@@ -60,34 +63,18 @@ class Provider(ABC):
     def cards(self) -> list[Pretrained]:
         """The cards that this provider advertises, without importing torch."""
 
-    @abstractmethod
     def card(self, name: str) -> Pretrained | None:
-        """The card of that name, also of models it does not advertise; None when the name is not this provider's."""
+        """The card of that name, also of models that are not advertised; None when the name is not this provider's."""
+        return next((card for card in self.cards() if card.name == name), None)
 
     @abstractmethod
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
-        """The network, in float32 on the CPU, with its classifier still on.
+        """The network of one of this provider's cards, in float32 on the CPU, with its classifier still on.
 
-        Args:
-            card: One of this provider's cards.
-            weights: What to fill it with.
-
-        Returns:
-            The network.
-
-        Raises:
-            PretrainedError: The weights are absent, damaged or of another architecture; the message names the file to
-                bring and where to put it.
+        Raises `PretrainedError` where the weights are absent, damaged or of another architecture. The message names the file to
+        bring and where to put it.
         """
 
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
-        """The card that rebuilds the network on its own, without the file or run that the weights came from.
-
-        Args:
-            card: One of this provider's cards.
-            pixels: Side of the input square that the network will be given.
-
-        Returns:
-            The card itself, unless it points to a file or a run.
-        """
+        """The card that rebuilds the network, for an input square of that side, without the file or run of its weights."""
         return card

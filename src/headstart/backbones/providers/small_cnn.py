@@ -37,9 +37,6 @@ class SmallCnnProvider(Provider):
             )
         ]
 
-    def card(self, name: str) -> Pretrained | None:
-        return self.cards()[0] if name == "small_cnn" else None
-
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from headstart.backbones.small_cnn import SmallCnn  # noqa: PLC0415
 

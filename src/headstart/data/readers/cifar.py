@@ -29,16 +29,7 @@ Files = dict[str, bytes]
 
 
 class Version(NamedTuple):
-    """One of the four forms.
-
-    Attributes:
-        name: "cifar10" or "cifar100".
-        folder: What the authors call the folder.
-        train: Names of the training files.
-        test: Name of the test file.
-        names: Name of the file with the class names.
-        pickled: Whether it is the Python version.
-    """
+    """One of the four forms: names of the authors' folder and files; `names` is that of the class names."""
 
     name: str
     folder: str

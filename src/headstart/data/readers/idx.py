@@ -117,17 +117,9 @@ def _pair(images_file: Path) -> tuple[Bytes, list[int]]:
 
 
 def read_idx(path: Path, num_dimensions: int) -> Bytes:
-    """The array in an IDX file of unsigned bytes.
+    """The uint8 array in an IDX file of unsigned bytes, packed with gzip or not, whatever its ending.
 
-    Args:
-        path: The file, packed with gzip or not, whatever its ending.
-        num_dimensions: How many dimensions it must have.
-
-    Returns:
-        uint8, of the shape that the file's header names.
-
-    Raises:
-        DataError: The file is damaged, not IDX, or of other dimensions or type.
+    Raises `DataError` where the file is damaged, not IDX, or of another type or number of dimensions.
     """
     try:
         with path.open("rb") as plain:

@@ -101,8 +101,7 @@ def check_same_kind(target: Images, source: Images, name: str) -> None:
 def cleaned_sources(places: Sequence[Sequence[RawDataset]]) -> list[SourceRows]:
     """The sources with their rows cleaned, in the order given; equal names are numbered.
 
-    Args:
-        places: One raw dataset a source, place by place; the target's place comes first, with none where no source lies there.
+    There is one raw dataset a source, place by place; the target's place comes first, with none where no source lies there.
     """
     taken: set[str] = set()
     found = []

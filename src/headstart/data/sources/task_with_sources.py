@@ -73,14 +73,7 @@ def task_with_sources(
 
 
 class _Joined:
-    """The rows of a target and of its sources, with the class names of all places aligned.
-
-    Attributes:
-        labels: The common class name of each target row; None where it has none.
-        renamed: By source, the common class name of each class name of its own.
-        copy_groups: By source, the group of copies of each row, int64 [row], numbered across all sources.
-        group_numbers: The task's number of each given group, by place and name, and of each group of copies.
-    """
+    """The rows of a target and of its sources, with the class names of all places aligned."""
 
     def __init__(self, rows: Cleaned, sources: list[SourceRows], place: str) -> None:
         self.rows = rows
@@ -88,10 +81,13 @@ class _Joined:
         self.place = place
         given = {name for name in rows.raw.labels if name is not None}
         own, *theirs = aligned([given, *(source.class_names for source in sources)])
+        # The common class name of each target row, and of each class of a source.
         self.labels = [None if name is None else own[name] for name in rows.raw.labels]
-        self.copy_groups: dict[str, Integers] = {}
-        self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.raw.groups) if name}
         self.renamed = {source.name: names for source, names in zip(sources, theirs, strict=True)}
+        # By source, the group of copies of each row, numbered across all sources.
+        self.copy_groups: dict[str, Integers] = {}
+        # The task's number of each given group, by place and name, and of each group of copies.
+        self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.raw.groups) if name}
 
     def parts(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
         """The split of the target rows; validation rows become training rows where no others have labels."""
