@@ -1,4 +1,4 @@
-"""A folder as a registry: the modules of a package, plus what installed plug-ins add, by name."""
+"""A folder as a registry: the modules of a package and the entries of installed plug-ins, by name."""
 
 from __future__ import annotations
 
@@ -75,17 +75,7 @@ class Catalog(Generic[T]):
         return sorted({*self._modules, *self._plug_ins()})
 
     def get(self, name: str) -> T:
-        """The entry of that name.
-
-        Args:
-            name: As listed by `names`.
-
-        Returns:
-            The object.
-
-        Raises:
-            PlanError: No entry has that name, or a plug-in cannot be loaded or is of the wrong kind.
-        """
+        """The entry of that name; a PlanError where there is none, or a plug-in cannot be loaded or is of another kind."""
         if name in self._modules:
             module = importlib.import_module(self._modules[name])
             for value in vars(module).values():

@@ -1,4 +1,4 @@
-"""Where headstart keeps what it can make again, and how much of it."""
+"""The cache folder and its size limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 from headstart.core.errors import PlanError
 
 CACHE_BYTES = 20_000_000_000
-"""What the cache may take: a hundred thousand pictures seen by fifteen networks of the size of EfficientNet-Lite0."""
+"""Default limit: features of a hundred thousand pictures by fifteen networks of the size of EfficientNet-Lite0."""
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -23,33 +23,16 @@ def cache_folder() -> Path:
 
 
 def cache_limit_bytes() -> int:
-    """What the cache may take: `HEADSTART_CACHE_BYTES` if set, as a number or like 5GB, else 20 GB.
-
-    Returns:
-        Bytes.
-
-    Raises:
-        PlanError: The variable is no size.
-    """
+    """The limit of the cache: `HEADSTART_CACHE_BYTES` if set, as a number or like 5GB, else 20 GB."""
     chosen = os.environ.get("HEADSTART_CACHE_BYTES")
     return bytes_from(chosen, "HEADSTART_CACHE_BYTES") if chosen else CACHE_BYTES
 
 
 def bytes_from(text: str, where: str) -> int:
-    """A size that a person wrote.
+    """The number of bytes that a text like 500MB gives; a PlanError that names `where` if it is no size.
 
     >>> bytes_from("1.5 GB", "--keep")
     1500000000
-
-    Args:
-        text: A number, and if need be one of kB, MB, GB, TB.
-        where: Option or variable that it comes from, for the message.
-
-    Returns:
-        Bytes.
-
-    Raises:
-        PlanError: It is no size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE]\d+)?)\s*([kKMGT]?)B?", text.strip())
     if not match:

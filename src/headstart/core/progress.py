@@ -16,15 +16,7 @@ SECONDS_BETWEEN_LINES = 20.0
 
 @contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
-    """A function to call with the number of items just done.
-
-    Args:
-        total: Number of items.
-        description: What is being done, in a few words.
-
-    Yields:
-        The function.
-    """
+    """A function to call with the number of items just done, out of a total."""
     if os.environ.get("HEADSTART_QUIET") == "1":
         yield lambda done: None
     elif sys.stderr.isatty():
@@ -70,16 +62,7 @@ def track(items: int, description: str) -> Iterator[int]: ...
 @overload
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]: ...
 def track(items: Iterable[T] | int, description: str, total: int | None = None) -> Iterator[T] | Iterator[int]:
-    """The items, one by one, with progress shown.
-
-    Args:
-        items: Anything to iterate over, or a number of steps.
-        description: What is being done, in a few words.
-        total: Number of items, where they do not know it themselves.
-
-    Returns:
-        The items, or the numbers of the steps from 0.
-    """
+    """The items, or the numbers below an int, one by one, with progress shown; `total` is for items without a length."""
     if isinstance(items, int):
         return _tracked(range(items), description, items)
     known = total if total is not None else len(items) if isinstance(items, Sized) else 0
@@ -95,14 +78,7 @@ def _tracked(items: Iterable[T], description: str, total: int) -> Iterator[T]:
 
 @contextmanager
 def stage(description: str) -> Iterator[None]:
-    """Say on stderr what begins, and in how many seconds it ended when that was long.
-
-    Args:
-        description: What is being done, in a few words.
-
-    Yields:
-        Nothing.
-    """
+    """Write on stderr what begins, and after how many seconds it ended if that was one or more."""
     quiet = os.environ.get("HEADSTART_QUIET") == "1"
     begun = time.monotonic()
     if not quiet:

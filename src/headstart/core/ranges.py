@@ -1,4 +1,4 @@
-"""Ranges: what a setting may be tried at, read from the one line that declares it."""
+"""Ranges: the values of a setting that are searched, read from the declaration of the field."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 LOG_RATIO = 100.0
-"""Ends at least two decades apart are searched by order of magnitude."""
+"""Ratio of the ends, two decades, from which a range is searched on a logarithmic scale."""
 OPEN_END = 0.01
-"""How far from an end that is itself excluded a range stays, as a share of its length."""
+"""Distance of a range from an end that is itself excluded, as a fraction of its length."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,7 @@ class Searched:
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers from `low` to `high`, both included.
-
-    Attributes:
-        low: The smallest.
-        high: The largest.
-        whole: Whether only whole numbers are meant.
-    """
+    """Numbers from `low` to `high`, both included; only integers where `whole`."""
 
     low: float
     high: float
@@ -43,7 +37,7 @@ class Interval:
 
     @property
     def log(self) -> bool:
-        """Whether values are drawn by order of magnitude."""
+        """Whether values are searched on a logarithmic scale."""
         return self.low > 0 and self.high / self.low >= LOG_RATIO
 
     def containing(self, value: Any) -> Interval:
@@ -74,17 +68,10 @@ Range: TypeAlias = Interval | Choices
 
 
 def ranges_of(record: type[BaseModel], marked_only: bool = False) -> dict[str, Range]:
-    """What each field of a record may be tried at.
+    """The range of each field of a record class, in the order of the fields.
 
-    Fields with a choice of words, yes or no, or numbers bounded on both sides have a range; `Searched` narrows it, or closes one
-    that is open. Other fields have none.
-
-    Args:
-        record: Its class.
-        marked_only: Leave out fields that `Searched` does not mark.
-
-    Returns:
-        Ranges by field name, in the order of the fields.
+    Fields with a choice of words, booleans, and numbers bounded on both sides have a range. `Searched` narrows it, or bounds one
+    that is open; with `marked_only` other fields are left out.
     """
     shown = record.model_json_schema().get("properties", {})
     found = {}

@@ -1,4 +1,4 @@
-"""Steps: finished work on disk, addressed by what went into it, so that a restart redoes nothing."""
+"""Steps: finished work on disk, addressed by its inputs, so that a restart repeats nothing."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from headstart.core.records import Record, fingerprint_of, write_atomically
 R = TypeVar("R", bound=Record)
 
 LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
-"""The second half of a whole line of the log; a full disk may have cut one off in the middle."""
-
+"""The second half of a complete log line; a full disk may have cut a line off."""
 
 SHARED = frozenset({"evidence", "cost", "fold", "curve"})
-"""Steps that cost most: another run on the same data takes them over, prices included, so that it decides alike."""
+"""The longest steps. Another run on the same data reuses them, their measured times included, so that it decides the same."""
 FOR_RESUMING = shutil.ignore_patterns("cache", "checkpoint.safetensors", "history.jsonl")
-"""What only the run that was killed needs."""
+"""Files that only the run that was killed needs."""
 
 
 class Steps:
     """A folder of results, one JSON file a step: `NAME-FINGERPRINT.json`, next to a folder of the same stem for arrays.
 
     Args:
-        folder: Where the results lie.
-        shared: A folder where all runs leave copies of the steps in `SHARED` and find those of others; None shares nothing.
+        folder: The folder.
+        shared: A folder where all runs copy the steps in `SHARED` to, and from; None shares nothing.
     """
 
     def __init__(self, folder: Path, shared: Path | None = None) -> None:
@@ -46,10 +45,10 @@ class Steps:
         """The step's result: read if it is there, made and written if not.
 
         Args:
-            name: What a person calls the step.
+            name: Name of the step.
             inputs: Everything that the result depends on, as plain JSON values.
-            kind: The record to read back.
-            make: Makes the result; it is given a folder of its own for arrays and checkpoints, which outlives a kill.
+            kind: Class of the result.
+            make: Makes the result; its argument is a folder for arrays and checkpoints, which remains after a kill.
 
         Returns:
             The result.
@@ -70,7 +69,7 @@ class Steps:
         return result
 
     def forget(self, names: Iterable[str], inputs: dict[str, Any]) -> None:
-        """Let steps with those inputs be made again, in the order of their names; checkpoints and folders stay."""
+        """Delete the results of steps with those inputs, so that they are made again; checkpoints and folders stay."""
         for name in names:
             (self.folder / f"{self.stem(name, inputs)}.json").unlink(missing_ok=True)
 
@@ -91,7 +90,7 @@ class Steps:
 
 
 def _read(path: Path, kind: type[R]) -> R | None:
-    """The result in a file; None where there is none, or none that can be read, which is deleted."""
+    """The result in a file; None where the file is absent or cannot be read. Such a file is deleted."""
     try:
         return kind.from_json(path.read_text(encoding="utf-8"), str(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -102,14 +101,14 @@ def _read(path: Path, kind: type[R]) -> R | None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    """Copy a step, its folder first, so that whoever sees the file finds the folder whole."""
+    """Copy a step, its folder first, so that the folder is complete where the file exists."""
     folder = path.with_suffix("")
     try:
         if folder.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent) as halfway:
-                whole = Path(shutil.copytree(folder, Path(halfway) / "whole", ignore=FOR_RESUMING))
-                shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # what a kill left half done
+            with tempfile.TemporaryDirectory(dir=target.parent) as partial:
+                whole = Path(shutil.copytree(folder, Path(partial) / "whole", ignore=FOR_RESUMING))
+                shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # an incomplete copy of a killed run
                 try:
                     whole.rename(target.with_suffix(""))
                 except OSError as error:

@@ -24,7 +24,7 @@ class ValidatorInputs:
         held_labels: Labels of source rows that were held out of the fit, int64 [held].
         held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
         source_features: Source rows in the same features, float [source, feature]; None where they are not at hand.
-        turned_features: The same rows after one rotation or reflection; None where that does not explain the target.
+        rotated_features: The same rows after one rotation or reflection; None where that does not explain the target.
         source_labels: Labels of these rows, int64 [source].
         circular_labels: Labels of the source rows that the fit in the opposite direction predicted, int64 [source].
         circular_probs: Probabilities of these rows by a fit to target rows with the candidate's predictions as labels, float
@@ -38,7 +38,7 @@ class ValidatorInputs:
     held_labels: Integers = field(repr=False)
     held_probs: Floats | None = field(repr=False, default=None)
     source_features: Floats | None = field(repr=False, default=None)
-    turned_features: Floats | None = field(repr=False, default=None)
+    rotated_features: Floats | None = field(repr=False, default=None)
     source_labels: Integers | None = field(repr=False, default=None)
     circular_labels: Integers | None = field(repr=False, default=None)
     circular_probs: Floats | None = field(repr=False, default=None)

@@ -1,4 +1,4 @@
-"""GBC: how much Gaussians fitted to the classes overlap."""
+"""GBC: the overlap of Gaussians fitted to the classes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import class_means, compact
 
 DIMENSIONS = 64
+"""Principal components that the Gaussians are fitted in, as in the paper."""
 
 
 def gbc(labeled: LabeledFeatures) -> float | None:
     """Minus the Bhattacharyya coefficients of all ordered pairs of classes, each class a spherical Gaussian.
 
-    Wants five rows a class or more; for choosing a target rather than a model.
+    Needs five rows a class or more; published for choosing a target rather than a model.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        A value between -C (C - 1), complete overlap, and 0; None with one class only or a class of fewer than two rows.
+    A value between -C (C - 1), complete overlap, and 0; None with one class only or a class of fewer than two rows.
 
     Reference: Pandy et al., "Transferability estimation using Bhattacharyya class separability", CVPR 2022, eqs. 2-4.
     Differs: variances are floored at a millionth of the total, so that a class of equal rows has a distance.

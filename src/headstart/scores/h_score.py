@@ -11,13 +11,9 @@ from headstart.heads.class_statistics import class_means, compact
 def h_score(labeled: LabeledFeatures) -> float | None:
     """The trace of inv(cov(features)) cov(class means): 0 for useless features, C - 1 for perfect ones.
 
-    Says nothing with few rows: once there are as many features as rows it is C - 1 for noise, too.
+    Uninformative with few rows: once there are as many features as rows it is C - 1 for noise, too.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        A value in [0, C - 1]; None with one class only.
+    A value in [0, C - 1]; None with one class only.
 
     Reference: Bao et al., "An information-theoretic approach to transferability in task transfer learning", ICIP 2019, def. 2.
     Differs: the pseudo-inverse stands for the inverse of a singular covariance.

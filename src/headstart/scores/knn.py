@@ -31,11 +31,7 @@ def knn(labeled: LabeledFeatures) -> float | None:
 
     One neighbor, because five fail with five rows a class or fewer.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        A share in [0, 1]; None with fewer than two rows or one class only.
+    A share in [0, 1]; None with fewer than two rows or one class only.
 
     Reference: Sorkhei et al., "k-NN as a simple and effective estimator of transferability", arXiv 2503.18528, 2025.
     Differs: features are centered before the cosine; ties between equally near rows share the vote.

@@ -11,11 +11,7 @@ def leep(labeled: LabeledFeatures) -> float | None:
 
     Needs no features, only the source classifier's probabilities; misleads where target classes are finer than source classes.
 
-    Args:
-        labeled: Labels and source probabilities.
-
-    Returns:
-        A value between minus the labels' entropy and 0; None without source probabilities.
+    A value between minus the labels' entropy and 0; None without source probabilities.
 
     Reference: Nguyen et al., "LEEP: a new measure to evaluate transferability of learned representations", ICML 2020, eq. 2.
     Differs: source classes without mass are left out instead of dividing 0 by 0.

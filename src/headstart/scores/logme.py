@@ -1,4 +1,4 @@
-"""LogME: the log evidence of Bayesian linear regression, profiled so that it cannot diverge."""
+"""LogME: the log evidence of Bayesian linear regression, maximized without an iteration that may diverge."""
 
 from __future__ import annotations
 
@@ -15,15 +15,7 @@ GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
 def logme_of_draws(features: LabeledFeatures, draws: list[Integers]) -> Floats:
-    """LogME of sub-sets of rows, from one matrix of inner products.
-
-    Args:
-        features: Features and labels.
-        draws: Rows of each sub-set.
-
-    Returns:
-        float64 [draw]; nan where a sub-set has one class only.
-    """
+    """LogME of sub-sets of rows, from one matrix of inner products, float64 [draw]; nan where a sub-set has one class only."""
     exact = np.asarray(features.features, np.float64)
     gram = exact @ exact.T
     values = np.empty(len(draws))
@@ -39,13 +31,10 @@ def logme_of_draws(features: LabeledFeatures, draws: list[Integers]) -> Floats:
 def logme(labeled: LabeledFeatures) -> float | None:
     """How well linear models explain the labels, averaged over all such models: mean log evidence a row and class.
 
-    Rewards features whose leading directions carry the labels; it measures how well a probe does, not fine-tuning.
+    High where the leading principal components of the features predict the labels. It predicts the accuracy of a linear probe,
+    not of fine-tuning.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        Nats a row; None with one class only.
+    Nats a row; None with one class only.
 
     Reference: You et al., "LogME: practical assessment of pre-trained models for transfer learning", ICML 2021, eqs. 2-4.
     Differs: the noise precision is profiled out and the ratio of precisions found on a grid and by golden section instead of
@@ -64,14 +53,9 @@ def _centered_evidence(space: RowSpace, labels: Integers) -> float | None:
 
 
 def log_evidence(features: Floats, targets: Floats) -> Floats:
-    """The highest log evidence of each target column over both precisions, divided by the number of rows.
+    """The highest log evidence of each target column over both precisions, divided by the number of rows, float64 [class].
 
-    Args:
-        features: float [sample, feature], taken as they are: no centering, no intercept.
-        targets: float [sample, class], no column all zero.
-
-    Returns:
-        float64 [class].
+    Features [sample, feature] are not centered, and there is no intercept. No column of the targets [sample, class] may be zero.
     """
     return _profiled(row_space(features), np.asarray(targets, np.float64), len(targets))
 
@@ -82,7 +66,7 @@ def _profiled(space: RowSpace, targets: Floats, num: int) -> Floats:
     q(t) = r0 + sum_j t z_j^2 / (s_j^2 + t), z = U' y, r0 = |y|^2 - |z|^2;
     evidence(t) / num = -log(2 pi q / num) / 2 - 1 / 2 - sum_j log(1 + s_j^2 / t) / (2 num).
 
-    Where features span all observations the evidence has a limit for t to 0; where they do not, and explain a target perfectly,
+    Where features span all observations the evidence has a limit for t to 0. Where they do not, and explain a target perfectly,
     it has none, and r0 is floored.
     """
     energy = (targets**2).sum(axis=0)

@@ -14,19 +14,17 @@ from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact, expected_log_prediction
 
 ENERGY = 0.8
+"""Share of the variance that the principal components keep, as in the paper."""
 MOST_COMPONENTS = 100
+"""Bounds the time of the mixture."""
 
 
 def n_leep(labeled: LabeledFeatures) -> float | None:
     """LEEP on the posteriors of a Gaussian mixture fitted to the leading principal components.
 
-    Needs no source classifier; slower than the others, and it wants ten rows a class or more.
+    Needs no source classifier, but ten rows a class or more; slower than the other scores.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        A value between minus the labels' entropy and 0; None with one class only or fewer than four rows a class on average.
+    A value between minus the labels' entropy and 0; None with one class only or fewer than four rows a class on average.
 
     Reference: Li et al., "Ranking neural checkpoints", CVPR 2021, section 4.2.
     Differs: covariances are diagonal; five components a class, but no more than half the rows and 100; rows are put in order

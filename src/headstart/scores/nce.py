@@ -1,4 +1,4 @@
-"""NCE: what is left unknown of the target class once the source class is known."""
+"""NCE: the negative conditional entropy of the target class given the source class."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from headstart.heads.class_statistics import compact, one_hot
 def nce(labeled: LabeledFeatures) -> float | None:
     """Minus the conditional entropy of the label given the model's most probable source class.
 
-    With few rows and many source classes it is too good: a source class seen once predicts its row perfectly.
+    Too high with few rows and many source classes: a source class that occurs once predicts its row perfectly.
 
-    Args:
-        labeled: Labels and source probabilities.
-
-    Returns:
-        A value between minus the labels' entropy and 0; None without source probabilities.
+    A value between minus the labels' entropy and 0; None without source probabilities.
 
     Reference: Tran et al., "Transferability and hardness of supervised classification tasks", ICCV 2019, eq. 5.
     """

@@ -12,13 +12,9 @@ from headstart.heads.class_statistics import class_means, compact
 def regularized_h_score(labeled: LabeledFeatures) -> float | None:
     """The H-score with its covariance shrunk towards a multiple of the identity, which keeps it finite with few rows.
 
-    Do not choose by it alone: it has preferred untrained networks.
+    Unreliable alone: it has ranked untrained networks first.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        A value in [0, C - 1]; None with one class only.
+    A value in [0, C - 1]; None with one class only.
 
     Reference: Ibrahim et al., "Newer is not always better: rethinking transferability metrics", ECML-PKDD 2022, eq. 8.
     Differs: computed in the space of the rows, where the covariance is diagonal.

@@ -26,13 +26,9 @@ def log_likelihoods(features: LabeledFeatures) -> Floats:
 def ridge_loo(labeled: LabeledFeatures) -> float | None:
     """The exact leave-one-out log-likelihood of a ridge head after temperature.
 
-    Measures how well a probe does, not fine-tuning.
+    It predicts the accuracy of a linear probe, not of fine-tuning.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        Nats a row, at most 0; None with fewer than two rows or one class only.
+    Nats a row, at most 0; None with fewer than two rows or one class only.
 
     Reference: Rifkin & Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025, for the leave-one-out identity.
     Differs: see `features.ridge_solver.fit_ridge`.

@@ -1,4 +1,4 @@
-"""TransRate: the bits that knowing the class saves when features are coded."""
+"""TransRate: how much shorter features are coded when the class is known."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact
 
 DISTORTION = 1e-4
+"""Squared error that the code may leave."""
 
 
 def trans_rate(labeled: LabeledFeatures) -> float | None:
     """The coding rate of all features minus the mean coding rate within the classes.
 
-    Saturates with few rows; shown for comparison and not to choose by.
+    Saturates with few rows.
 
-    Args:
-        labeled: Features and labels.
-
-    Returns:
-        Nats, at least 0; None with one class only.
+    Nats, at least 0; None with one class only.
 
     Reference: Huang et al., "Frustratingly easy transferability estimation", ICML 2022, eqs. 3-5.
     Differs: features are divided by their root mean square first, so that the score does not depend on their unit.
@@ -35,16 +32,7 @@ def trans_rate(labeled: LabeledFeatures) -> float | None:
 
 
 def coding_rate_gain(features: Floats, labels: Integers, distortion: float) -> float:
-    """R(Z) - sum_c (N_c / N) R(Z_c) of globally centered features, R(Z) = log det(I + Z'Z / (N distortion)) / 2.
-
-    Args:
-        features: float [sample, feature].
-        labels: int64 [sample].
-        distortion: Squared error that the code may leave.
-
-    Returns:
-        Nats, at least 0.
-    """
+    """R(Z) - sum_c (N_c / N) R(Z_c) of globally centered features, R(Z) = log det(I + Z'Z / (N distortion)) / 2; at least 0."""
     exact = np.asarray(features, np.float64)
     centered = exact - exact.mean(axis=0)
     within = sum(np.mean(labels == label) * _rate(centered[labels == label], distortion) for label in np.unique(labels))

@@ -27,7 +27,7 @@ def joint_match(evidence: ValidatorInputs) -> float | None:
     """
     if evidence.source_features is None or evidence.source_labels is None:
         return None
-    rows = evidence.source_features if evidence.turned_features is None else evidence.turned_features
+    rows = evidence.source_features if evidence.rotated_features is None else evidence.rotated_features
     gaps = [
         joint_discrepancy(rows, evidence.source_labels, evidence.target_features, evidence.target_probs, seed)
         for seed in range(NUM_DRAWS)

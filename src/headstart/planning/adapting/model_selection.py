@@ -218,7 +218,7 @@ class ModelSelection:
                 held_labels=pair.held_labels,
                 held_probs=one.held_probs,
                 source_features=pair.source_rows,
-                turned_features=pair.rotated_rows,
+                rotated_features=pair.rotated_rows,
                 source_labels=pair.source.labels,
                 circular_labels=pair.source.labels if one.circular_probs is not None else None,
                 circular_probs=one.circular_probs,
