@@ -34,13 +34,13 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.gallery import Gallery
 from headstart.gallery.class_store import Enrolled, joined
-from headstart.gallery.matching import NO_RELATIVES, match, relatives_in, view_of
+from headstart.gallery.matching import NO_PAIRS, match, unit_rows_by, within_class_similarity
+from headstart.gallery.meta_learner_selection import choose_meta_learner, meta_trained_on
 from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.losses.episodic import cosine_logits, distance_logits, prototypes, ridge_weights
 from headstart.methods import method_from
 from headstart.methods.semi.laplacian_shot import LaplacianShot
 from headstart.methods.semi.tim import TIM
-from headstart.planning.sources.meta_learner_selection import choose_meta_learner, meta_trained_on
 from headstart.training.cosine_classifier import cosine_classifier
 from headstart.training.episodes import Episodes, draw_episodes
 
@@ -222,14 +222,14 @@ def refusal(known: Identities, seeds: int) -> None:
         source = np.flatnonzero(np.isin(known.labels, order[:NUM_SOURCE]))
         embedding = meta_trained_on("proto_net", known.features.take(source), known.labels[source], known.domains[source], seed)
         background = known.features.take(source[:: len(source) // 64])
-        seen = view_of(background, embedding)(known.features.take(source))
-        kin = relatives_in(seen, known.labels[source], known.domains[source])
-        for name, how, relatives in (("plain", None, NO_RELATIVES), ("proto_net", embedding, kin)):
+        source_rows = unit_rows_by(background, embedding)(known.features.take(source))
+        pairs = within_class_similarity(source_rows, known.labels[source], known.domains[source])
+        for name, how, within_class in (("plain", None, NO_PAIRS), ("proto_net", embedding, pairs)):
             for ways in (5, 20, 100):
                 unseen = order[NUM_SOURCE:]
                 enrolled = known.features.take(np.array([place[label, 0] for label in unseen[:ways]]))
                 shown = known.features.take(np.array([place[label, 1] for label in unseen[: 2 * ways]]))
-                matches = match(shown, enrolled, np.arange(ways), background, how, relatives)
+                matches = match(shown, enrolled, np.arange(ways), background, how, within_class)
                 nearest = matches.similarity.max(axis=1)
                 found.append(
                     {
@@ -268,16 +268,16 @@ def scale(known: Identities, shots: int) -> dict[str, object]:
             Enrolled(str(row), tuple(f"{row}-{shot}" for shot in range(shots)), ("made",) * shots, copies(row))
             for row in range(1_100)
         ]
-        gallery.shelf.add(classes[:1_000])
+        gallery.class_store.add(classes[:1_000])
         begun = time.perf_counter()
-        gallery.shelf.add(classes[1_000:])
+        gallery.class_store.add(classes[1_000:])
         enrolled = time.perf_counter()
-        held = gallery.shelf.read()
+        held = gallery.class_store.read()
         labels = np.repeat(np.arange(len(held)), [len(each) for each in held])
         shown = joined([copies(row) for row in range(0, 1_100, 11)])
         begun_predicting, begun_spending = time.perf_counter(), time.process_time()
-        held = gallery.shelf.read()
-        matches = match(shown, joined([each.features for each in held]), labels, gallery.ground.background, None)
+        held = gallery.class_store.read()
+        matches = match(shown, joined([each.features for each in held]), labels, gallery.state.background, None)
         done, spent = time.perf_counter(), time.process_time() - begun_spending
         right = float((matches.probs.argmax(axis=1) == np.repeat(np.arange(0, 1_100, 11), shots)).mean())
     return {
@@ -314,8 +314,8 @@ def whole(rows: int) -> dict[str, object]:
         gallery.forget("one more")
         same = float(before == gallery.predict(paths[1_100:1_200]))
     return {
-        "pixels": gallery.ground.card.input_pixels,
-        "engine": gallery.ground.card.engine,
+        "pixels": gallery.state.card.input_pixels,
+        "engine": gallery.state.card.engine,
         "enroll 100 more": enrolled - begun,
         "predict 100": predicted - enrolled,
         "predict 100 again": again - predicted,

@@ -11,7 +11,7 @@ from PIL import Image
 from headstart.core import records
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.gallery import Gallery
-from headstart.gallery import state as ground_module
+from headstart.gallery import state as state_module
 
 NET = "pixels"
 
@@ -39,12 +39,12 @@ def test_classes_come_from_one_image_each_and_are_recognized(gallery, pictures) 
         assert all((row["label"] == name) == (row["similarity"] >= row["threshold"]) for row in rows)
 
 
-def test_what_is_like_no_class_has_no_label(gallery, pictures, tmp_path) -> None:
+def test_an_image_unlike_every_class_has_no_label(gallery, pictures, tmp_path) -> None:
     draw = np.random.default_rng(3)
     Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(tmp_path / "odd.png")
-    stranger, known = gallery.predict([tmp_path / "odd.png", pictures["red"][2]])
-    assert stranger["label"] is None
-    assert stranger["nearest"] in {"red", "green", "blue"}
+    unknown, known = gallery.predict([tmp_path / "odd.png", pictures["red"][2]])
+    assert unknown["label"] is None
+    assert unknown["nearest"] in {"red", "green", "blue"}
     assert known["label"] == "red"
 
 
@@ -96,7 +96,7 @@ def test_a_kill_while_writing_leaves_the_classes_as_they_were(gallery, pictures,
         with pytest.raises(KilledError):
             gallery.enroll({"yellow": pictures["yellow"]})
     assert list(gallery.classes()) == ["red", "green", "blue"]
-    (gallery.shelf.folder / ".00000009-leftover.safetensors").write_bytes(b"half")
+    (gallery.class_store.folder / ".00000009-leftover.safetensors").write_bytes(b"half")
     assert gallery.predict(pictures["red"]) == before
     gallery.enroll({"yellow": pictures["yellow"]})
     assert list(gallery.classes()) == ["red", "green", "blue", "yellow"]
@@ -180,19 +180,20 @@ def test_another_backbone_is_refused(gallery, pictures) -> None:
     )
 
 
-def test_damage_and_a_later_layout_are_one_sentence(gallery) -> None:
+def test_damage_and_a_later_version_are_one_sentence(gallery) -> None:
     path = gallery.folder / "gallery.json"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace('"version": 1', '"version": 7'), encoding="utf-8")
+    path.write_text(text.replace('"version": 2', '"version": 7'), encoding="utf-8")
     assert message(lambda: Gallery.open(gallery.folder)) == (
-        f"{gallery.folder} is a gallery of layout 7, and this version reads 1. Enroll its classes into a new folder."
+        f"{gallery.folder} is a gallery of version 7, and this headstart reads up to 2. Update headstart, or enroll its classes "
+        "into a new folder."
     )
     path.write_text("{", encoding="utf-8")
     found = message(lambda: Gallery.open(gallery.folder))
     assert found.startswith(f"{gallery.folder} holds a damaged gallery (")
     assert found.endswith("Enroll its classes into a new folder.")
     path.write_text(text, encoding="utf-8")
-    broken = gallery.shelf.paths()[1]
+    broken = gallery.class_store.paths()[1]
     broken.write_bytes(b"half")
     found = message(lambda: Gallery.open(gallery.folder).classes())
     assert found.startswith(f"{broken} is damaged (")
@@ -200,11 +201,11 @@ def test_damage_and_a_later_layout_are_one_sentence(gallery) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(pictures, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(ground_module, "load_backbone", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(state_module, "load_backbone", lambda *_, **__: pytest.fail("work was begun"))
     path = pictures["red"][0]
     expected = f"{path} is a file, and a gallery is a folder. Choose another name."
     assert message(lambda: Gallery.create(path / "below", NET)) == message(lambda: Gallery.create(path, NET)) == expected
-    monkeypatch.setattr(ground_module.os, "access", lambda *_: False)
+    monkeypatch.setattr(state_module.os, "access", lambda *_: False)
     assert message(lambda: Gallery.create(tmp_path / "new", NET)) == (
         f"{tmp_path} is read-only, so that no gallery can be kept in it. Choose another folder."
     )
@@ -226,23 +227,23 @@ def test_a_meta_learned_embedding_survives_the_file(kind, pictures, tmp_path) ->
     made.enroll({name: pictures[name][:2] for name in ("red", "green", "blue")})
     again = Gallery.open(made.folder)
     shown = [path for paths in pictures.values() for path in paths]
-    assert again.ground.embedding.method == made.ground.embedding.method
-    assert again.ground.card.sentence == f"{kind} was asked for."
+    assert again.state.embedding.method == made.state.embedding.method
+    assert again.state.card.sentence == f"{kind} was asked for."
     assert again.predict(shown) == made.predict(shown)
     assert [row["nearest"] for row in again.predict(pictures["red"][2:])] == ["red", "red"]
 
 
 def test_a_source_of_few_classes_leaves_plain_features(tmp_path) -> None:
     made = Gallery.create(tmp_path / "gallery", NET, source="digits")
-    assert made.ground.embedding is None
-    assert made.ground.card.sentence == (
-        "The plain head is used: the source has 10 classes with more than 1 image, and 20 are needed to tell on unseen ones "
-        "whether meta-training pays."
+    assert made.state.embedding is None
+    assert made.state.card.sentence == (
+        "The plain head is used: the source has 10 classes with more than 1 image, and 20 are needed to measure on "
+        "held-out classes whether meta-training pays."
     )
 
 
 def test_the_size_of_the_images_decides_the_side_of_the_input(pictures, tmp_path, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(ground_module, "side_for", lambda card, native: asked.append(native) or 32)
+    monkeypatch.setattr(state_module, "side_for", lambda card, native: asked.append(native) or 32)
     Gallery.create(tmp_path / "gallery", NET, pictures["red"])
     assert asked == [32]

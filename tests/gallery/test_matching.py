@@ -5,15 +5,17 @@ import pytest
 
 from headstart.core.rows import unit_rows
 from headstart.gallery import matching
-from headstart.gallery.matching import left_out_similarity, match, relatives_in
-from headstart.planning.sources.meta_learner_selection import meta_trained_on
+from headstart.gallery.matching import left_out_similarity, match, within_class_similarity
+from headstart.gallery.meta_learner_selection import meta_trained_on
 
 BACKGROUND = np.arange(500, 530)
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (1, 2, 1, 2), (3, 4, 5), (1, 5, 2, 1, 3)])
 @pytest.mark.parametrize("embedded", [False, True])
-def test_new_images_go_to_their_class_and_strangers_are_less_similar(counts: tuple[int, ...], embedded: bool, features) -> None:
+def test_new_images_go_to_their_class_and_unknown_ones_are_less_similar(
+    counts: tuple[int, ...], embedded: bool, features
+) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     source = np.repeat(np.arange(100, 160), 3)
     embedding = meta_trained_on("proto_net", features(source, 8), source - 100) if embedded else None
@@ -23,9 +25,9 @@ def test_new_images_go_to_their_class_and_strangers_are_less_similar(counts: tup
     assert found.probs.shape == (len(wanted), len(counts))
     np.testing.assert_allclose(found.probs.sum(axis=1), 1)
     assert (found.probs.argmax(axis=1) == wanted).mean() > 0.9
-    strangers = match(features(np.arange(200, 260), 3), enrolled, labels, features(BACKGROUND, 5), embedding)
+    unknown = match(features(np.arange(200, 260), 3), enrolled, labels, features(BACKGROUND, 5), embedding)
     assert (found.similarity.max(axis=1) >= found.threshold).mean() > 0.6
-    assert (strangers.similarity.max(axis=1) >= strangers.threshold).mean() < 0.4
+    assert (unknown.similarity.max(axis=1) >= unknown.threshold).mean() < 0.4
 
 
 def test_one_class_with_one_image_is_told_from_the_background(features) -> None:
@@ -76,8 +78,8 @@ def test_an_image_alone_in_its_class_is_not_judged_fairly() -> None:
     assert found[2, 1] == -1
 
 
-def test_relatives_are_pairs_of_one_class_from_different_domains_where_there_are_some() -> None:
+def test_pairs_within_a_class_are_from_different_domains_where_there_are_some() -> None:
     rows, labels = unit_rows(np.random.default_rng(0).normal(size=(7, 4))), np.array([3, 3, 3, 0, 5, 5, 5])
-    np.testing.assert_allclose(relatives_in(rows, labels, None), [rows[0] @ rows[1], rows[4] @ rows[5]])
+    np.testing.assert_allclose(within_class_similarity(rows, labels, None), [rows[0] @ rows[1], rows[4] @ rows[5]])
     apart = np.array([1, 1, 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(relatives_in(rows, labels, apart), [rows[0] @ rows[2], rows[4] @ rows[5]])
+    np.testing.assert_allclose(within_class_similarity(rows, labels, apart), [rows[0] @ rows[2], rows[4] @ rows[5]])

@@ -5,7 +5,7 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.features.feature_set import FeatureSet
-from headstart.planning.sources.meta_learner_selection import _chosen, choose_meta_learner
+from headstart.gallery.meta_learner_selection import _chosen, choose_meta_learner
 
 
 def drawn(num_classes: int, misleading: float, seed: int = 0) -> tuple[FeatureSet, np.ndarray, np.ndarray]:
@@ -17,7 +17,7 @@ def drawn(num_classes: int, misleading: float, seed: int = 0) -> tuple[FeatureSe
     return FeatureSet((rows.astype(np.float32),), None, None, ("only",)), labels, domains
 
 
-def test_a_meta_learner_that_pays_on_unseen_classes_is_kept_and_the_sentence_says_how_much() -> None:
+def test_a_meta_learner_that_pays_on_held_out_classes_is_used_and_the_sentence_says_how_much() -> None:
     features, labels, domains = drawn(90, misleading=2.0)
     found = choose_meta_learner(features, labels, domains, kinds=("whitened_mean", "proto_net"))
     assert found.kind in {"whitened_mean", "proto_net"}
@@ -25,25 +25,25 @@ def test_a_meta_learner_that_pays_on_unseen_classes_is_kept_and_the_sentence_say
     assert gain.low > 0
     assert found.ways == 18
     assert found.sentence == (
-        f"{found.kind} is kept: it gains {100 * gain.value:.1f} points +- {100 * (gain.value - gain.low):.1f} "
-        f"(2 standard errors) over the plain head's {100 * found.plain:.1f} % at 18 ways on 36 classes it did not see."
+        f"{found.kind} is used: it gains {100 * gain.value:.1f} points +- {100 * (gain.value - gain.low):.1f} "
+        f"(2 standard errors) over the plain head's {100 * found.plain:.1f} % at 18 ways on 36 held-out classes."
     )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_where_nothing_carries_over_the_plain_head_stays(seed: int) -> None:
+def test_where_meta_training_does_not_pay_the_plain_head_stays(seed: int) -> None:
     features, labels, domains = drawn(60, misleading=0.0, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(labels)
     assert choose_meta_learner(features, shuffled, domains, seed, kinds=("whitened_mean", "proto_net")).kind is None
 
 
-def test_few_classes_prove_nothing() -> None:
+def test_with_few_classes_nothing_is_compared() -> None:
     features, labels, domains = drawn(19, misleading=2.0)
     found = choose_meta_learner(features, labels, domains)
     assert (found.kind, found.plain, found.gains, found.ways) == (None, None, {}, 0)
     assert found.sentence == (
-        "The plain head is used: the source has 19 classes with more than 1 image, and 20 are needed to tell on unseen ones "
-        "whether meta-training pays."
+        "The plain head is used: the source has 19 classes with more than 1 image, and 20 are needed to measure on held-out "
+        "classes whether meta-training pays."
     )
 
 
@@ -51,7 +51,7 @@ def test_a_gain_within_two_standard_errors_may_be_chance() -> None:
     gains = {"a": Estimate(value=-0.02, low=-0.03, high=-0.01), "b": Estimate(value=-0.01, low=-0.03, high=0.01)}
     assert _chosen(0.876, gains, 5, 31).sentence == (
         "The plain head is used: b is the best meta-learner, and it loses 1.0 points +- 2.0 (2 standard errors) over the plain "
-        "head's 87.6 % at 5 ways on 31 classes it did not see, which may be chance."
+        "head's 87.6 % at 5 ways on 31 held-out classes, which may be chance."
     )
     gains = {"a": Estimate(value=0.02, low=0.0, high=0.04)}
     assert _chosen(0.876, gains, 5, 31).kind is None

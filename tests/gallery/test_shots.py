@@ -31,8 +31,8 @@ def test_more_images_are_better_and_what_is_not_there_is_left_out() -> None:
     assert all(point.low <= point.accuracy.value <= point.high for point in curve.points)
     assert curve == shots_curve(task(), "pixels", ways=3, num_episodes=20)
     assert curve.sentence == (
-        f"With 3 images a class, {100 * three.accuracy.value:.1f} % of the images of 3 classes are named right; which images are "
-        f"enrolled makes it {100 * three.low:.0f} to {100 * three.high:.0f} % in nine galleries of ten."
+        f"With 3 images a class, {100 * three.accuracy.value:.1f} % of the images of 3 classes are named right; it is "
+        f"{100 * three.low:.0f} to {100 * three.high:.0f} % in nine galleries of ten, depending on which images are enrolled."
     )
 
 

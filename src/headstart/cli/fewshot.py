@@ -51,7 +51,7 @@ def enroll(
         gallery, name, paths_from(images), pretrained=pretrained, source=source, method=method, seed=seed
     )
     if is_new:
-        _tell(opened.ground.card.sentence)
+        _tell(opened.state.card.sentence)
     classes = opened.classes()
     _tell(*(f"left out: {row['error']}" for row in left_out))
     if as_json:
@@ -82,7 +82,7 @@ def listed(gallery: GalleryFolder, as_json: options.Json = False) -> None:
     from headstart.gallery import Gallery
 
     opened = Gallery.open(gallery)
-    classes, card = opened.classes(), opened.ground.card
+    classes, card = opened.classes(), opened.state.card
     if as_json:
         rows = [{"name": name, "num_images": count} for name, count in classes.items()]
         print_json({"gallery": str(gallery), **card.to_dict(), "classes": rows})

@@ -91,7 +91,7 @@ MOVED: dict[str, str] = {
     "headstart.planning.judge": "headstart.planning.cross_validation",
     "headstart.planning.ladder": "headstart.planning.deciding.trials",
     "headstart.planning.learned_labels": "headstart.planning.label_contamination",
-    "headstart.planning.meta_choice": "headstart.planning.sources.meta_learner_selection",
+    "headstart.planning.meta_choice": "headstart.gallery.meta_learner_selection",
     "headstart.planning.minutes": "headstart.planning.budget",
     "headstart.planning.mirroring": "headstart.planning.deciding.flip_test",
     "headstart.planning.multiplicity": "headstart.planning.deciding.multiple_comparisons",

@@ -1,4 +1,4 @@
-"""Floor 7: a gallery: classes from a few images each, added and removed without training."""
+"""Gallery: classes from a few images each, added and removed without training."""
 
 from headstart.gallery.gallery import Gallery
 

@@ -1,4 +1,4 @@
-"""The classes of a gallery on disk: one file a class, written whole or not at all; the folder itself is the list."""
+"""Class store: a gallery's classes on disk, one file a class; the folder itself is the list of classes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Enrolled:
-    """One class.
+    """One enrolled class.
 
     Attributes:
         name: Of the class.
         keys: SHA-256 of each image.
-        files: What each image was called.
+        files: The path of each image when it was enrolled.
         features: Of the images.
     """
 
@@ -43,14 +43,14 @@ class Enrolled:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ClassStore:
     """The folder of a gallery's classes.
 
-    A class file is named by the order of enrolling and by the class's name, so that nothing else has to be kept in step: a kill
-    leaves each class as it was or as it was to be, and two commands at once do not undo each other.
+    A class's file is named by its number in the order of enrolling and by a hash of its name. There is no other index, so that a
+    kill leaves each class as it was before or after, and two commands at once do not undo each other.
 
     Attributes:
-        folder: Where the files lie.
+        folder: Of the files.
         stage_names: Of the features.
     """
 
@@ -63,66 +63,55 @@ class Shelf:
 
     def path_of(self, name: str) -> Path | None:
         """The file of that class; None where there is none."""
-        return self._by_mark().get(_mark(name))
+        return self._by_hash().get(_hash_of(name))
 
-    def taken(self, names: Iterable[str]) -> str | None:
-        """The first of those names that is a class already; None where all are free."""
-        known = self._by_mark()
-        return next((name for name in names if _mark(name) in known), None)
+    def taken(self, names: Iterable[str]) -> tuple[str, int] | None:
+        """The first of those names that is a class already, with its number of images; None where all are free."""
+        known = self._by_hash()
+        return next(((name, len(_header_of(known[_hash_of(name)])["keys"])) for name in names if _hash_of(name) in known), None)
 
-    def num_images(self, name: str) -> int:
-        """With how many images a class was enrolled that is there."""
-        return len(_card_of(self._by_mark()[_mark(name)])["keys"])
-
-    def _by_mark(self) -> dict[str, Path]:
+    def _by_hash(self) -> dict[str, Path]:
         return {path.stem.partition("-")[2]: path for path in self.paths()}
 
     def read(self) -> list[Enrolled]:
         """Every class, in the order of enrolling.
-
-        Returns:
-            The classes.
 
         Raises:
             DataError: A file is damaged.
         """
         return [self._read(path) for path in self.paths()]
 
-    def listed(self) -> list[tuple[str, int]]:
-        """Name and number of images of every class, without their features."""
-        return [(card["name"], len(card["keys"])) for card in map(_card_of, self.paths())]
+    def sizes(self) -> dict[str, int]:
+        """The number of images of every class, by name, in the order of enrolling; features are not read."""
+        return {header["name"]: len(header["keys"]) for header in map(_header_of, self.paths())}
 
     def owners(self) -> dict[str, str]:
         """The class of each enrolled image, by the image's SHA-256."""
-        return {key: card["name"] for card in map(_card_of, self.paths()) for key in card["keys"]}
+        return {key: header["name"] for header in map(_header_of, self.paths()) for key in header["keys"]}
 
     def add(self, classes: Iterable[Enrolled]) -> None:
-        """Write classes behind all others, in their order."""
+        """Write classes after all others, in their order."""
         paths = self.paths()
         first = 1 + int(paths[-1].name.partition("-")[0]) if paths else 0
         for number, enrolled in enumerate(classes, first):
-            card = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
-            content = save(arrays_of(enrolled.features), {"class": json.dumps(card)})
-            write_atomically(self.folder / f"{number:08d}-{_mark(enrolled.name)}{SUFFIX}", content)
-
-    def remove(self, path: Path) -> None:
-        """Delete a class's file."""
-        path.unlink()
+            header = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
+            content = save(arrays_of(enrolled.features), {"class": json.dumps(header)})
+            write_atomically(self.folder / f"{number:08d}-{_hash_of(enrolled.name)}{SUFFIX}", content)
 
     def _read(self, path: Path) -> Enrolled:
-        card = _card_of(path)
+        header = _header_of(path)
         with safe_open(path, framework="np") as stored:
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  it is no mapping
         features = features_from(arrays, self.stage_names)
-        return Enrolled(card["name"], tuple(card["keys"]), tuple(card["files"]), features)
+        return Enrolled(header["name"], tuple(header["keys"]), tuple(header["files"]), features)
 
 
-def _mark(name: str) -> str:
-    """The same for all ways to type a name."""
+def _hash_of(name: str) -> str:
+    """The same for all spellings that count as one class name."""
     return hashlib.sha256(canonical(name).encode()).hexdigest()[:16]
 
 
-def _card_of(path: Path) -> dict[str, Any]:
+def _header_of(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="np") as stored:
             return dict(json.loads(stored.metadata()["class"]))
@@ -140,7 +129,7 @@ def arrays_of(features: FeatureSet) -> dict[str, Floats]:
 
 
 def features_from(arrays: dict[str, Floats], stage_names: tuple[str, ...]) -> FeatureSet:
-    """What `arrays_of` took apart."""
+    """The features of which `arrays_of` made these arrays."""
 
     def blocks(word: str) -> tuple[Floats, ...]:
         names = (name for name in arrays if name.startswith(f"{word}."))
@@ -150,6 +139,6 @@ def features_from(arrays: dict[str, Floats], stage_names: tuple[str, ...]) -> Fe
 
 
 def joined(parts: list[FeatureSet]) -> FeatureSet:
-    """The rows of all parts, one behind the other; at least one part."""
+    """The rows of all parts, in their order; at least one part."""
     arrays = [arrays_of(part) for part in parts]
     return features_from({name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}, parts[0].stage_names)

@@ -18,43 +18,37 @@ from headstart.data.images import FileImages, ImageSet
 from headstart.data.scan import Scan, scan
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
-from headstart.gallery.class_store import Enrolled, Shelf, joined
+from headstart.gallery.class_store import ClassStore, Enrolled, joined
 from headstart.gallery.matching import match
-from headstart.gallery.state import Ground, backbone_of, ground_of, ground_on, written
+from headstart.gallery.state import GalleryState, backbone_of, new_state, read_state, write_state
 
 MOST_NAMED = 5
-"""Classes whose probabilities a prediction names."""
+"""Number of classes whose probabilities a prediction names."""
 
 
 @dataclass(frozen=True)
 class Gallery:
     """Classes from a few images each, enrolled and forgotten without training.
 
-    Predictions depend on the features of the enrolled images alone, which are kept in the folder; nothing is fitted ahead. A
-    class that is forgotten is as if it had never been there.
+    Predictions depend on the features of the enrolled images alone, which are kept in the folder; nothing is fitted in advance.
+    After a class is forgotten, predictions are what they were before it was enrolled.
 
     Attributes:
         folder: Where it lies.
-        ground: What it stands on: the card, background images, and the meta-learned embedding if there is one.
+        state: What enrolling does not change: the card, background images, and the meta-learned embedding if there is one.
     """
 
     folder: Path
-    ground: Ground
+    state: GalleryState
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
         """The gallery in a folder.
 
-        Args:
-            folder: Where it lies.
-
-        Returns:
-            The gallery.
-
         Raises:
-            DataError: The folder holds none.
+            DataError: The folder holds none, or a damaged one.
         """
-        return cls(Path(folder), ground_of(Path(folder)))
+        return cls(Path(folder), read_state(Path(folder)))
 
     @classmethod
     def create(
@@ -71,9 +65,9 @@ class Gallery:
         Args:
             folder: Where; it must hold no gallery.
             pretrained: Name of the backbone; the smallest packaged one by default.
-            like: Image files of the kind to come: their size decides the side of its input.
+            like: Images of the expected kind: their size decides the side of the backbone's input.
             source: A set of many other classes to meta-train on, where that is found to pay; None for plain features.
-            method: The meta-learner to take in any case, instead of finding out.
+            method: The meta-learner to take without comparing.
             seed: Of meta-training.
 
         Returns:
@@ -82,27 +76,27 @@ class Gallery:
         Raises:
             DataError: There is a gallery already, or the source cannot be used.
             PlanError: A meta-learner is named without a source.
-            PretrainedError: The backbone cannot be had.
+            PretrainedError: The backbone cannot be loaded.
             ExportError: The folder cannot be made or written.
         """
         place = Path(folder)
-        ground = ground_on(place, pretrained, FileImages(tuple(Path(file) for file in like)), source, method, seed)
-        written(ground, place)
-        return cls(place, ground)
+        state = new_state(place, pretrained, FileImages(tuple(Path(file) for file in like)), source, method, seed)
+        write_state(state, place)
+        return cls(place, state)
 
     @cached_property
     def backbone(self) -> Backbone:
-        """What looks at images; `PretrainedError` where it is gone or has changed."""
-        return backbone_of(self.ground, self.folder)
+        """The backbone that it was made with; `PretrainedError` where that is gone or has changed."""
+        return backbone_of(self.state, self.folder)
 
     @property
-    def shelf(self) -> Shelf:
+    def class_store(self) -> ClassStore:
         """Its classes on disk."""
-        return Shelf(self.folder / "classes", self.ground.card.stage_names)
+        return ClassStore(self.folder / "classes", self.state.card.stage_names)
 
     def classes(self) -> dict[str, int]:
         """How many images each class was enrolled with, in the order of enrolling."""
-        return dict(self.shelf.listed())
+        return self.class_store.sizes()
 
     def enroll(self, images: Mapping[str, Sequence[str | Path]]) -> list[dict[str, str]]:
         """Add classes; all of them or, where something is wrong with one, none.
@@ -110,47 +104,44 @@ class Gallery:
         Features of all images are computed together. An image given twice for a class counts once.
 
         Args:
-            images: Image files by class name; one a class suffices.
+            images: Image files by class name; one image is enough.
 
         Returns:
             `{"path", "error"}` of each file that could not be read and was left out.
 
         Raises:
-            DataError: A class has no name, no image that can be read or is enrolled already, or an image stands in two classes.
+            DataError: A class has no name, no image that can be read or is enrolled already, or an image is in two classes.
             PretrainedError: The backbone is gone or has changed.
         """
-        shelf = self.shelf
-        self._check_free(images, shelf)
-        names, files, looked = looked_at(images)
-        rows = self._rows_to_enroll(names, files, looked, shelf)
+        store = self.class_store
+        self._check_free(images, store)
+        names, files, scanned = scan_by_class(images)
+        rows = self._rows_to_enroll(names, files, scanned, store)
         features = self._features(files, [row for own in rows.values() for row in own])
         ends = np.cumsum([len(own) for own in rows.values()])
-        shelf.add(
+        store.add(
             Enrolled(
                 name,
-                tuple(looked.sha[row] for row in own),
+                tuple(scanned.sha[row] for row in own),
                 tuple(files.name(row) for row in own),
                 features.take(np.arange(end - len(own), end)),
             )
             for (name, own), end in zip(rows.items(), ends.tolist(), strict=True)
         )
-        return [{"path": files.name(row), "error": problem} for row, problem in enumerate(looked.problems) if problem]
+        return [{"path": files.name(row), "error": problem} for row, problem in enumerate(scanned.problems) if problem]
 
     def forget(self, name: str) -> None:
-        """Remove a class; predictions are then what they were before it came.
-
-        Args:
-            name: Of the class.
+        """Remove a class; predictions are then what they were before it was enrolled.
 
         Raises:
             DataError: There is no such class.
         """
-        path = self.shelf.path_of(name)
+        path = self.class_store.path_of(name)
         if path is None:
             known = list(self.classes())
             listed = f" It holds {', '.join(known[:10])}{', ...' * (len(known) > 10)}." if known else " It is empty."
             raise DataError(f'{self.folder} holds no class "{name}".{did_you_mean(name, known)}{listed}')
-        self.shelf.remove(path)
+        path.unlink()
 
     def predict(self, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
         """One row a file.
@@ -160,14 +151,14 @@ class Gallery:
 
         Returns:
             `{"path", "label", "nearest", "similarity", "threshold", "probability", "probs"}`, or `{"path", "error"}`. `label` is
-            None where the image is like no class; `nearest` and its probability are given all the same. `probs` names the five
+            None where the image is rejected; `nearest` and its probability are given all the same. `probs` names the five
             likeliest classes.
 
         Raises:
             DataError: The gallery is empty.
             PretrainedError: The backbone is gone or has changed.
         """
-        enrolled = self.shelf.read()
+        enrolled = self.class_store.read()
         if not enrolled:
             raise DataError(f"{self.folder} holds no class. Enroll one: `headstart fewshot enroll {self.folder} NAME IMAGE...`.")
         files = FileImages(tuple(Path(path) for path in paths))
@@ -176,15 +167,15 @@ class Gallery:
         readable = [row for row, problem in enumerate(problems) if not problem]
         if readable:
             found = self._matched(self._features(files, readable), enrolled)
-            for row, match_of in zip(readable, found, strict=True):
-                rows[row] = {"path": str(paths[row]), **match_of}
+            for row, values in zip(readable, found, strict=True):
+                rows[row] = {"path": str(paths[row]), **values}
         return rows
 
     def _matched(self, features: FeatureSet, enrolled: list[Enrolled]) -> list[dict[str, Any]]:
         names = [each.name for each in enrolled]
         labels = np.repeat(np.arange(len(names)), [len(each) for each in enrolled])
         known = joined([each.features for each in enrolled])
-        found = match(features, known, labels, self.ground.background, self.ground.embedding, self.ground.relatives)
+        found = match(features, known, labels, self.state.background, self.state.embedding, self.state.within_class)
         return [
             _row(names, probs, float(similarity.max()), float(threshold))
             for probs, similarity, threshold in zip(found.probs, found.similarity, found.threshold, strict=True)
@@ -192,26 +183,26 @@ class Gallery:
 
     def _features(self, files: FileImages, rows: list[int]) -> FeatureSet:
         images = files.take(np.array(rows, np.int64))
-        nothing = np.full(len(rows), UNLABELED, np.int64)
-        return features_of(ImageSet(images, (), nothing, np.arange(len(rows))), self.backbone)
+        unlabeled = np.full(len(rows), UNLABELED, np.int64)
+        return features_of(ImageSet(images, (), unlabeled, np.arange(len(rows))), self.backbone)
 
-    def _check_free(self, images: Mapping[str, Sequence[str | Path]], shelf: Shelf) -> None:
-        there = shelf.taken(images)
-        if there is not None:
-            count = shelf.num_images(there)
+    def _check_free(self, images: Mapping[str, Sequence[str | Path]], store: ClassStore) -> None:
+        taken = store.taken(images)
+        if taken is not None:
+            name, count = taken
             raise DataError(
-                f'"{there}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
-                f"Forget it first (`headstart fewshot forget {shlex.quote(str(self.folder))} {shlex.quote(there)}`), or choose "
+                f'"{name}" is enrolled in {self.folder} already, with {count} image{"s" * (count != 1)}. '
+                f"Forget it first (`headstart fewshot forget {shlex.quote(str(self.folder))} {shlex.quote(name)}`), or choose "
                 "another name."
             )
 
-    def _rows_to_enroll(self, names: list[str], files: FileImages, looked: Scan, shelf: Shelf) -> dict[str, list[int]]:
+    def _rows_to_enroll(self, names: list[str], files: FileImages, scanned: Scan, store: ClassStore) -> dict[str, list[int]]:
         """The readable, distinct rows of each class."""
-        owners = shelf.owners()
+        owners = store.owners()
         rows: dict[str, list[int]] = {name: [] for name in names}
         taken: dict[str, str] = {}
-        for row, (name, key) in enumerate(zip(names, looked.sha, strict=True)):
-            if looked.problems[row]:
+        for row, (name, key) in enumerate(zip(names, scanned.sha, strict=True)):
+            if scanned.problems[row]:
                 continue
             owner = taken.get(key, owners.get(key, name))
             if owner != name:
@@ -225,14 +216,8 @@ class Gallery:
         return rows
 
 
-def looked_at(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], FileImages, Scan]:
-    """The class, the file and the scan of each image that is to be enrolled; nothing is computed of it yet.
-
-    Args:
-        images: Image files by class name.
-
-    Returns:
-        One row an image.
+def scan_by_class(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], FileImages, Scan]:
+    """The class, the file and the scan of each image, given files by class name.
 
     Raises:
         DataError: A class has no name, or no image that can be read.
@@ -244,12 +229,12 @@ def looked_at(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], Fi
             raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
     names = [name for name, given in images.items() for _ in given]
     files = FileImages(tuple(Path(file) for given in images.values() for file in given))
-    looked = scan(files)
-    readable = {name for name, problem in zip(names, looked.problems, strict=True) if not problem}
-    for name, problem in zip(names, looked.problems, strict=True):
+    scanned = scan(files)
+    readable = {name for name, problem in zip(names, scanned.problems, strict=True) if not problem}
+    for name, problem in zip(names, scanned.problems, strict=True):
         if name not in readable:
             raise DataError(f'No image of "{name}" can be read: {problem}')
-    return names, files, looked
+    return names, files, scanned
 
 
 def _row(names: list[str], probs: Any, similarity: float, threshold: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Matching: which enrolled class an image is most like, how sure that is, and whether it is like any."""
+"""Matching: the probability of each enrolled class, and whether an image is rejected as none of them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
+from headstart.gallery.meta_learner_selection import Embedding
 from headstart.heads.class_statistics import class_means
 from headstart.heads.temperature import fit_temperature
 from headstart.methods.heads import ridge_head
 from headstart.novelty.rejection_threshold import rejection_thresholds
-from headstart.planning.sources.meta_learner_selection import Embedding
 
 RIDGE_SHOTS = 3
-"""Images a class, at the median, from which on ridge is better than mean directions: it was on digits, clothing and emoji."""
+"""Median number of images a class from which ridge is better than mean directions; it was on digits, clothing and emoji."""
 MOST_RIDGE_ROWS = 1_000
-"""Ridge on more takes longer than a prediction should: it is solved anew when the classes change."""
+"""The largest number of enrolled images for ridge, which is solved anew for each call; with more, it takes too long."""
 MOST_JUDGED = 1_500
-"""Enrolled images that set threshold and temperature; of more, that many, evenly spaced."""
-NO_RELATIVES: Floats = np.empty(0)
+"""The largest number of enrolled images, evenly spaced, that set threshold and temperature; a matter of time alone."""
+NO_PAIRS: Floats = np.empty(0)
 PRIOR_TEMPERATURE = 0.1
-"""Of cosines where every class has one image and nothing can be left out. Emoji identities ask for 0.18 at 5 classes, 0.08 at 20
-and 0.05 at 100."""
+"""Temperature of cosines where every class has one image and none can be left out. Emoji identities ask for 0.18 at 5 classes,
+0.08 at 20 and 0.05 at 100."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +54,40 @@ def match(
     labels: Integers,
     background: FeatureSet,
     embedding: Embedding | None,
-    relatives: Floats = NO_RELATIVES,
+    within_class: Floats = NO_PAIRS,
 ) -> Matches:
-    """What images are most like; a pure function of what is enrolled, so that a class that goes leaves no trace.
+    """The classes of images; a pure function of the enrolled images, so that a class that is removed has no effect.
 
-    A class is the mean direction of its images. With three images a class and more, ridge decides among classes, while the
-    similarity goes on saying whether an image is any of them. With an embedding, its meta-learner decides.
+    A class is the mean direction of its images. With three images a class and more, ridge gives the probabilities, while the
+    similarity to mean directions still decides whether an image is rejected. With an embedding, its meta-learner gives them.
 
     Args:
         features: Of the images.
         enrolled: Of the enrolled images.
         labels: int64 [enrolled image], in 0..C-1, every class present.
-        background: Of images of no class: they center plain features and stand for strangers.
+        background: Of images of no class: they center plain features and stand for unknown images.
         embedding: Meta-learned; None for plain features.
-        relatives: `within_class` of `rejection_thresholds`.
+        within_class: As for `rejection_thresholds`.
 
     Returns:
         The matches.
 
     Reference: Wang et al., "SimpleShot", arXiv 1911.04623, section 3 (CL2N).
-    Differs: features of all stages, each scaled to unit length; centered on images outside the task, so that classes do not move
-        one another; means are scaled to unit length, too, so that classes with many images do not win by it.
+    Differs: features of all stages, each scaled to unit length; centered on images outside the task, so that one class does not
+        change another; means are scaled to unit length, too, so that classes with many images do not win by it.
     """
-    see = view_of(background, embedding)
-    own, shown, strangers = see(enrolled), see(features), see(background)
+    rows_of = unit_rows_by(background, embedding)
+    own, queries, unknown = rows_of(enrolled), rows_of(features), rows_of(background)
     means = np.asarray(class_means(own, labels, int(labels.max()) + 1), own.dtype)
     directions = unit_rows(means)
     judged = evenly_spaced(len(labels), MOST_JUDGED)
     left_out, fair = left_out_similarity(own, labels, means, judged)
-    thresholds = rejection_thresholds(left_out, labels[judged], fair, (strangers @ directions.T).max(axis=1), relatives)
-    similarity = np.asarray(shown @ directions.T, np.float64)
+    thresholds = rejection_thresholds(left_out, labels[judged], fair, (unknown @ directions.T).max(axis=1), within_class)
+    similarity = np.asarray(queries @ directions.T, np.float64)
     threshold = thresholds[similarity.argmax(axis=1)]
     if embedding is not None:
-        scores = _adapted_scores(embedding, features, enrolled, labels)
+        targets = functional.one_hot(torch.from_numpy(labels)).float()
+        scores = embedding.logits(embedding.projection.rows(enrolled), targets, embedding.projection.rows(features))
         return Matches(softmax(scores, axis=1), similarity, threshold)
     if len(directions) > 1 and np.median(np.bincount(labels)) >= RIDGE_SHOTS and len(labels) <= MOST_RIDGE_ROWS:
         head, temperature = ridge_head(enrolled, labels, len(directions))
@@ -96,22 +97,16 @@ def match(
     return Matches(softmax(similarity / temperature, axis=1), similarity, threshold)
 
 
-def view_of(background: FeatureSet, embedding: Embedding | None) -> Callable[[FeatureSet], Floats]:
-    """Features to the unit rows whose cosines are similarities, float [image, feature]; arguments as for `match`."""
+def unit_rows_by(background: FeatureSet, embedding: Embedding | None) -> Callable[[FeatureSet], Floats]:
+    """A function from features to the unit rows whose cosines are similarities, float [image, feature]."""
     if embedding is not None:
         return lambda features: unit_rows(embedding.embedded(embedding.projection.rows(features)))
     representation = Representation.fitted(background, "stages")
     return lambda features: unit_rows(representation.matrix(features))
 
 
-def _adapted_scores(embedding: Embedding, features: FeatureSet, enrolled: FeatureSet, labels: Integers) -> Floats:
-    targets = functional.one_hot(torch.from_numpy(labels)).float()
-    rows = embedding.projection.rows
-    return embedding.logits(rows(enrolled), targets, rows(features))
-
-
-def relatives_in(rows: Floats, labels: Integers, domains: Integers | None) -> Floats:
-    """Cosines of the first image of each class with the next one, of another domain where there is one, float64 [class].
+def within_class_similarity(rows: Floats, labels: Integers, domains: Integers | None) -> Floats:
+    """The cosine of the first image of each class with the next one, of another domain where there is one.
 
     Args:
         rows: float [row, feature], unit length.
@@ -119,7 +114,7 @@ def relatives_in(rows: Floats, labels: Integers, domains: Integers | None) -> Fl
         domains: int64 [row]; None for one domain.
 
     Returns:
-        One a class of two images and more.
+        float64 [class], of the classes with two images and more.
     """
     found = []
     for label in np.unique(labels):
@@ -131,7 +126,7 @@ def relatives_in(rows: Floats, labels: Integers, domains: Integers | None) -> Fl
 
 
 def left_out_similarity(rows: Floats, labels: Integers, means: Floats, judged: Integers) -> tuple[Floats, Booleans]:
-    """Cosines of enrolled rows with class directions, each without the row itself.
+    """Cosines of enrolled rows with class directions, the row itself left out of its class.
 
     Args:
         rows: float [row, feature], unit length.
@@ -140,8 +135,7 @@ def left_out_similarity(rows: Floats, labels: Integers, means: Floats, judged: I
         judged: int64 [judged row], which rows.
 
     Returns:
-        float64 [judged row, class], and bool [judged row]: whether the row's class has another one; where it has none, the cosine
-        with it is -1.
+        float64 [judged row, class], and bool [judged row]: whether the row's class has another row; the cosine is -1 where not.
     """
     directions, counts = unit_rows(means), np.bincount(labels)[labels[judged]]
     own = rows[judged]

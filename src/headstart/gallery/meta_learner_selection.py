@@ -1,4 +1,4 @@
-"""Whether meta-training on a source of many classes pays: judged on episodes of classes that it did not see."""
+"""Meta-learner selection: whether meta-training on a source of many classes pays, by episodes of held-out classes."""
 
 from __future__ import annotations
 
@@ -27,24 +27,26 @@ from headstart.training.episodes import Episodes, draw_episodes
 from headstart.training.inner_loop import Parameters
 
 KINDS = ("whitened_mean", "proto_net", "meta_baseline", "r2_d2")
-"""What is tried where nothing is named. Those by inner steps of gradient descent took ten times as long and were never better on
+"""The meta-learners that are compared. Those by inner steps of gradient descent took ten times as long and were never better on
 emoji identities."""
 HELD_OUT = 0.4
-"""Of the classes that have two images: those that judge."""
-LEAST_HELD = 8
-"""Held-out classes below this number prove nothing."""
+"""Share of the classes with enough images that are held out of meta-training to compare on. Chosen, not measured."""
+FEWEST_HELD_OUT = 8
+"""With fewer held-out classes nothing is compared. Chosen, not measured."""
 MOST_WAYS = 20
+"""The largest number of classes an episode; emoji identities were measured with 5 and 20."""
 NUM_EPISODES = 600
+"""Number of episodes to compare on, as usual in the literature, e.g. Snell et al., "Prototypical Networks", NeurIPS 2017."""
 
 
 class MetaLearnerSelection(Record):
-    """What comes out of the choice.
+    """Which meta-learner is used, if any.
 
     Attributes:
-        kind: The meta-learner that is kept; None for the plain head on frozen features.
-        plain: Accuracy of the plain head on held-out classes; None where nothing was tried.
-        gains: What each meta-learner gains over it, with the mean +- 2 standard errors over classes.
-        ways: Classes an episode; 0 where nothing was tried.
+        kind: The chosen meta-learner; None for the plain head on frozen features.
+        plain: Accuracy of the plain head on held-out classes; None where nothing was compared.
+        gains: Gain of each meta-learner over it: mean +- 2 standard errors over classes.
+        ways: Classes an episode; 0 where nothing was compared.
         sentence: What was chosen, and why.
     """
 
@@ -57,12 +59,12 @@ class MetaLearnerSelection(Record):
 
 @dataclass(frozen=True)
 class Embedding:
-    """A meta-learned embedding, ready for new classes.
+    """A meta-learned embedding of frozen features.
 
     Attributes:
-        method: Which meta-learner.
-        projection: Features to rows.
-        parameters: What it learned.
+        method: The meta-learner.
+        projection: From features to rows.
+        parameters: The learned parameters.
     """
 
     method: MetaLearner
@@ -81,16 +83,10 @@ class Embedding:
 
 
 def meta_learner(kind: str) -> MetaLearner:
-    """The meta-learner of that name.
-
-    Args:
-        kind: The method's kind.
-
-    Returns:
-        The meta-learner with its default settings.
+    """The meta-learner of that name, with its default settings.
 
     Raises:
-        PlanError: There is no such method, or it is none.
+        PlanError: There is no such method, or it is no meta-learner.
     """
     method = method_from({"kind": kind})
     if not isinstance(method, MetaLearner):
@@ -102,18 +98,7 @@ def meta_learner(kind: str) -> MetaLearner:
 def meta_trained_on(
     kind: str, features: FeatureSet, labels: Integers, domains: Integers | None = None, seed: int = 0
 ) -> Embedding:
-    """The embedding that a meta-learner makes of a source.
-
-    Args:
-        kind: Of the meta-learner.
-        features: Of the source.
-        labels: int64 [sample].
-        domains: int64 [sample]; None for one domain.
-        seed: Decides axes and episodes.
-
-    Returns:
-        The embedding.
-    """
+    """The embedding that a meta-learner learns from a source's features, int64 [sample] labels and domains."""
     method = meta_learner(kind)
     projection = PrincipalComponents.scaled(features, method.blocks, NUM_AXES, seed)
     return Embedding(method, projection, method.meta_train(projection.rows(features), compact(labels), domains, seed))
@@ -127,9 +112,9 @@ def choose_meta_learner(
     kinds: Sequence[str] = KINDS,
     shots: int = 1,
 ) -> MetaLearnerSelection:
-    """The meta-learner that is better than the plain head on classes it did not see by more than two standard errors, or none.
+    """The meta-learner that beats the plain head on held-out classes by more than two standard errors, or none.
 
-    Each is trained on six classes of ten and judged on the others, by the same episodes as the plain head: cosine to mean
+    Each is trained on six classes of ten and compared on the others, on the same episodes as the plain head: cosine to mean
     directions of frozen features. The standard error is that over held-out classes, as more episodes of the same classes are no
     more evidence.
 
@@ -137,8 +122,8 @@ def choose_meta_learner(
         features: Of the source.
         labels: int64 [sample].
         domains: int64 [sample]; None for one domain. With several, support comes from one and queries from another.
-        seed: Decides who is held out, and the episodes.
-        kinds: What is tried.
+        seed: Decides which classes are held out, and the episodes.
+        kinds: The meta-learners to compare.
         shots: Support images a class.
 
     Returns:
@@ -146,17 +131,17 @@ def choose_meta_learner(
     """
     held = _held_out(labels, shots, seed)
     ways = min(MOST_WAYS, len(held) // 2)
-    if len(held) < LEAST_HELD:
+    if len(held) < FEWEST_HELD_OUT:
         return MetaLearnerSelection(kind=None, plain=None, gains={}, ways=0, sentence=_too_few(labels, shots))
-    judging = np.isin(labels, held)
-    episodes = _episodes(np.where(judging, labels, -1), domains, ways, shots, seed)
-    base = np.flatnonzero(~judging)
-    seen = features.take(base)
-    plain = torch.from_numpy(Representation.fitted(seen, "stages").matrix(features))
+    is_held = np.isin(labels, held)
+    episodes = _episodes(np.where(is_held, labels, -1), domains, ways, shots, seed)
+    base = np.flatnonzero(~is_held)
+    base_features = features.take(base)
+    plain = torch.from_numpy(Representation.fitted(base_features, "stages").matrix(features))
     reference = correct_queries(lambda s, y, q: cosine_logits(q, prototypes(s, y), 1.0), plain, episodes)
     gains = {}
     for kind in kinds:
-        found = meta_trained_on(kind, seen, labels[base], None if domains is None else domains[base], seed)
+        found = meta_trained_on(kind, base_features, labels[base], None if domains is None else domains[base], seed)
         correct = correct_queries(_logits_of(found), torch.from_numpy(found.projection.rows(features)), episodes)
         gains[kind] = interval_over_classes((correct - reference).ravel(), labels[episodes.query].ravel())
     return _chosen(float(reference.mean()), gains, ways, len(held))
@@ -167,7 +152,6 @@ def _logits_of(found: Embedding) -> LogitsOf:
 
 
 def _held_out(labels: Integers, shots: int, seed: int) -> Integers:
-    """The classes that judge."""
     usable = np.flatnonzero(np.bincount(labels) > shots)
     number = int(HELD_OUT * len(usable))
     return np.sort(generator_for(seed, "held-out classes").permutation(usable)[:number])
@@ -188,7 +172,7 @@ def _too_few(labels: Integers, shots: int) -> str:
     num = int((np.bincount(labels) > shots).sum())
     return (
         f"The plain head is used: the source has {num} classes with more than {shots} image{'s' * (shots != 1)}, and "
-        f"{round(LEAST_HELD / HELD_OUT)} are needed to tell on unseen ones whether meta-training pays."
+        f"{round(FEWEST_HELD_OUT / HELD_OUT)} are needed to measure on held-out classes whether meta-training pays."
     )
 
 
@@ -198,10 +182,10 @@ def _chosen(plain: float, gains: dict[str, Estimate], ways: int, num_held: int) 
     kept = gain.low > 0
     measured = (
         f"it {'gains' if gain.value >= 0 else 'loses'} {100 * abs(gain.value):.1f} points +- {100 * (gain.value - gain.low):.1f} "
-        f"(2 standard errors) over the plain head's {100 * plain:.1f} % at {ways} ways on {num_held} classes it did not see"
+        f"(2 standard errors) over the plain head's {100 * plain:.1f} % at {ways} ways on {num_held} held-out classes"
     )
     if kept:
-        sentence = f"{best} is kept: {measured}."
+        sentence = f"{best} is used: {measured}."
     else:
         sentence = f"The plain head is used: {best} is the best meta-learner, and {measured}, which may be chance."
     return MetaLearnerSelection(kind=best if kept else None, plain=plain, gains=gains, ways=ways, sentence=sentence)

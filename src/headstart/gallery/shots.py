@@ -1,4 +1,4 @@
-"""How accuracy grows with the images a class, and how much it depends on which images those are."""
+"""Accuracy by the number of images a class, and how much it depends on which images are enrolled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from headstart.training.episodes import Episodes, draw_episodes
 
 SHOTS = (1, 2, 3, 5, 10)
 QUERIES = 5
+"""Query images a class and episode."""
 NUM_EPISODES = 200
+"""Number of episodes, a matter of time: accuracy is reported with its interval."""
 
 
 class ShotsCurve(Record):
@@ -32,7 +34,7 @@ class ShotsCurve(Record):
         name: Of the set.
         pretrained: Name of the backbone.
         points: One a number of images, ascending.
-        sentence: What the last one says.
+        sentence: The last point in words.
     """
 
     name: str
@@ -44,10 +46,10 @@ class ShotsCurve(Record):
 def shots_curve(
     task: Task, pretrained: str | None = None, ways: int = 5, shots: Sequence[int] = SHOTS, num_episodes: int = NUM_EPISODES
 ) -> ShotsCurve:
-    """Accuracies of galleries of random classes and images of a labeled set, each judged on other images of the same classes.
+    """Accuracies of galleries of random classes and images of a labeled set, each evaluated on other images of the same classes.
 
-    Numbers of images that fewer than `ways` classes have to spare are left out. Copies of one picture, and other pictures of a
-    given group, count as one: a gallery that has seen a picture's copy recognizes it too easily.
+    Numbers of images that fewer than `ways` classes have to spare are left out. Of each group, such as copies of one picture, one
+    image is used: a gallery that has a picture's copy recognizes it too easily.
 
     Args:
         task: A labeled set; its test images are not touched.
@@ -97,6 +99,6 @@ def _correct(features: FeatureSet, episodes: Episodes, background: FeatureSet) -
 def _sentence(last: EpisodeAccuracy) -> str:
     images = f"{last.shots} image{'s' * (last.shots != 1)} a class"
     return (
-        f"With {images}, {100 * last.accuracy.value:.1f} % of the images of {last.ways} classes are named right; which images "
-        f"are enrolled makes it {100 * last.low:.0f} to {100 * last.high:.0f} % in nine galleries of ten."
+        f"With {images}, {100 * last.accuracy.value:.1f} % of the images of {last.ways} classes are named right; it is "
+        f"{100 * last.low:.0f} to {100 * last.high:.0f} % in nine galleries of ten, depending on which images are enrolled."
     )

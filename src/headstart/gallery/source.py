@@ -1,4 +1,4 @@
-"""A source of many classes to meta-train on: every labeled image outside of given test splits, few as a class may have."""
+"""A source of many classes to meta-train on: every labeled image outside of given test splits, however few a class has."""
 
 from __future__ import annotations
 
@@ -29,13 +29,7 @@ class Source:
 
 
 def source_at(place: str) -> Source:
-    """The source in a place.
-
-    Args:
-        place: A path or the name of a built-in set.
-
-    Returns:
-        The source.
+    """The source in a place: a path or the name of a built-in set.
 
     Raises:
         DataError: The place cannot be used, holds feature vectors, or has no labeled image that can be read.

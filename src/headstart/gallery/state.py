@@ -1,10 +1,8 @@
-"""What a gallery stands on: its backbone, images of no class, and a meta-learned embedding where that pays."""
+"""Gallery state: what enrolling does not change: the backbone, background images, and a meta-learned embedding if it pays."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
 from headstart.core.spacing import evenly_spaced
-from headstart.core.types import Floats
+from headstart.core.types import Floats, Integers
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
@@ -28,34 +26,37 @@ from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.gallery.class_store import arrays_of, features_from
-from headstart.gallery.matching import NO_RELATIVES, relatives_in, view_of
+from headstart.gallery.matching import NO_PAIRS, unit_rows_by, within_class_similarity
+from headstart.gallery.meta_learner_selection import Embedding, choose_meta_learner, meta_learner, meta_trained_on
 from headstart.gallery.source import source_at
 from headstart.heads.principal_components import PrincipalComponents
 from headstart.methods.base import settings_of
 from headstart.methods.meta_learner import numbered_domains
 from headstart.planning.input_size import side_for
-from headstart.planning.sources.meta_learner_selection import Embedding, choose_meta_learner, meta_learner, meta_trained_on
 
 DEFAULT = "efficientnet_lite0"
 BACKGROUND_SET = "emoji-noto"
 NUM_BACKGROUND = 64
-"""Images that center features and stand for strangers."""
-VERSION = 1
+"""Number of background images, which center features and stand for unknown images. Chosen, not measured."""
+VERSION = 2
+"""Of the files. Version 1 called the arrays' file `ground.safetensors` and the array `within_class` `relatives`."""
+ARRAYS = {1: "ground.safetensors", 2: "state.safetensors"}
+"""The file of the arrays by version."""
 
 
 class GalleryCard(Record):
     """What a gallery was made with.
 
     Attributes:
-        version: Of the layout.
+        version: Of the files.
         pretrained: Name of the backbone.
         weights_hash: Of its weights when the gallery was made.
         input_pixels: Side of its input.
         stage_names: Of its features.
-        engine: What ran it first; it goes on running it.
-        source: Where the embedding was meta-trained; empty without one.
+        engine: The engine that runs the backbone.
+        source: The source of meta-training; empty without one.
         method: The meta-learner; None for plain features.
-        sentence: Why the embedding is or is not there.
+        sentence: Why there is an embedding, or none.
     """
 
     version: int = VERSION
@@ -70,44 +71,26 @@ class GalleryCard(Record):
 
 
 @dataclass(frozen=True)
-class Ground:
+class GalleryState:
     """The part of a gallery that enrolling does not change.
 
     Attributes:
         card: What it was made with.
         background: Features of images of no class.
         embedding: Meta-learned; None for plain features.
-        relatives: How similar two images of one class of the source are, float64 [class]; none without a source.
+        within_class: Cosine of two images of each class of the source, float64 [class]; empty without a source.
     """
 
     card: GalleryCard
     background: FeatureSet = field(repr=False)
     embedding: Embedding | None
-    relatives: Floats = field(repr=False)
+    within_class: Floats = field(repr=False)
 
 
-def ground_on(
+def new_state(
     folder: Path, pretrained: str | None, like: FileImages, source: str | None, method: str | None, seed: int
-) -> Ground:
-    """The ground of a new gallery.
-
-    Args:
-        folder: Where the gallery is to lie.
-        pretrained: Name of the backbone; the smallest packaged one by default.
-        like: Images of the kind to come; a source's come before them.
-        source: A set of many other classes to meta-train on; None for plain features.
-        method: The meta-learner to take in any case; None finds out whether one pays.
-        seed: Of meta-training.
-
-    Returns:
-        The ground.
-
-    Raises:
-        DataError: The folder holds a gallery, or the source is feature vectors.
-        PlanError: A meta-learner is named without a source.
-        PretrainedError: The backbone cannot be had.
-        ExportError: The folder cannot be made or written.
-    """
+) -> GalleryState:
+    """The state of a new gallery; arguments, and what is raised, as for `Gallery.create`."""
     if (folder / "gallery.json").exists():
         raise DataError(f"{folder} holds a gallery already. Enroll into it, or choose another folder.")
     _check_writable(folder)
@@ -115,14 +98,17 @@ def ground_on(
         meta_learner(method)
         if source is None:
             raise PlanError(f"{method} meta-trains on a source of other classes, and none was named. Name one with --source.")
-    taught_by = source_at(source) if source else None
+    meta_source = source_at(source) if source else None
     name = pretrained or DEFAULT
-    native = taught_by.native_pixels if taught_by else native_pixels_of(like)
+    native = meta_source.native_pixels if meta_source else native_pixels_of(like)
     backbone = load_backbone(name, input_pixels=side_for(card_of(name), native))
-    embedding, sentence = _embedding(taught_by.images, backbone, method, seed) if taught_by else (None, "")
-    background = features_of(background_of(taught_by.images if taught_by else None), backbone)
-    see = view_of(background, embedding)
-    relatives = _relatives(taught_by.images, backbone, see) if taught_by else NO_RELATIVES
+    background = features_of(background_of(meta_source.images if meta_source else None), backbone)
+    embedding, sentence, within_class = None, "", NO_PAIRS
+    if meta_source:
+        rows, domains = meta_source.images, numbered_domains(meta_source.images)
+        features = features_of(rows, backbone)
+        embedding, sentence = _embedding(features, rows.labels, domains, method, seed)
+        within_class = within_class_similarity(unit_rows_by(background, embedding)(features), rows.labels, domains)
     card = GalleryCard(
         pretrained=name,
         weights_hash=backbone.weights_hash,
@@ -133,11 +119,11 @@ def ground_on(
         method=settings_of(embedding.method) if embedding else None,
         sentence=sentence,
     )
-    return Ground(card, background, embedding, relatives)
+    return GalleryState(card, background, embedding, within_class)
 
 
 def _check_writable(folder: Path) -> None:
-    """Before anything is computed; where the folder is not there, the nearest one above it is asked."""
+    """`ExportError` where the folder, or the nearest one above it that exists, is a file or read-only."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():
         raise ExportError(f"{there} is a file, and a gallery is a folder. Choose another name.")
@@ -146,9 +132,9 @@ def _check_writable(folder: Path) -> None:
 
 
 def native_pixels_of(images: FileImages) -> int:
-    """Median of the shorter sides of those that can be read; 0 where none can."""
-    looked = scan(images)
-    sides = looked.shorter_sides[[not problem for problem in looked.problems]]
+    """Median of the shorter sides of the readable images; 0 where there are none."""
+    scanned = scan(images)
+    sides = scanned.shorter_sides[[not problem for problem in scanned.problems]]
     return int(np.median(sides)) if len(sides) else 0
 
 
@@ -161,49 +147,37 @@ def background_of(rows: ImageSet | None) -> ImageSet:
     return ImageSet(images.take(chosen), (), np.full(NUM_BACKGROUND, -1), chosen)
 
 
-def _relatives(rows: ImageSet, backbone: Backbone, see: Callable[[FeatureSet], Floats]) -> Floats:
-    return relatives_in(see(features_of(rows, backbone)), rows.labels, numbered_domains(rows))
+def _embedding(
+    features: FeatureSet, labels: Integers, domains: Integers | None, method: str | None, seed: int
+) -> tuple[Embedding | None, str]:
+    """The embedding that a source is worth, if any, and the sentence that says why."""
+    if method is not None:
+        return meta_trained_on(method, features, labels, domains, seed), f"{method} was asked for."
+    choice = choose_meta_learner(features, labels, domains, seed)
+    if choice.kind is None:
+        return None, choice.sentence
+    return meta_trained_on(choice.kind, features, labels, domains, seed), choice.sentence
 
 
-def _embedding(rows: ImageSet, backbone: Backbone, method: str | None, seed: int) -> tuple[Embedding | None, str]:
-    features, domains = features_of(rows, backbone), numbered_domains(rows)
-    if method is None:
-        choice = choose_meta_learner(features, rows.labels, domains, seed)
-        if choice.kind is None:
-            return None, choice.sentence
-        return meta_trained_on(choice.kind, features, rows.labels, domains, seed), choice.sentence
-    return meta_trained_on(method, features, rows.labels, domains, seed), f"{method} was asked for."
-
-
-def written(ground: Ground, folder: Path) -> None:
-    """Write `ground.safetensors` and, last, `gallery.json`.
-
-    Args:
-        ground: What is written.
-        folder: Where; made if absent.
+def write_state(state: GalleryState, folder: Path) -> None:
+    """Write the arrays and, last, `gallery.json`.
 
     Raises:
         ExportError: The folder cannot be written.
     """
-    arrays = {f"background.{name}": array for name, array in arrays_of(ground.background).items()}
-    arrays["relatives"] = ground.relatives
-    if ground.embedding is not None:
-        projection = ground.embedding.projection
+    arrays = {f"background.{name}": array for name, array in arrays_of(state.background).items()}
+    arrays["within_class"] = state.within_class
+    if state.embedding is not None:
+        projection = state.embedding.projection
         arrays |= {f"mean.{place}": mean for place, mean in enumerate(projection.representation.means)}
         arrays |= {"axes": np.ascontiguousarray(projection.axes)}
-        arrays |= {f"parameter.{name}": value.numpy() for name, value in ground.embedding.parameters.items()}
-    write_atomically(folder / "ground.safetensors", save(arrays))
-    write_atomically(folder / "gallery.json", ground.card.to_json())
+        arrays |= {f"parameter.{name}": value.numpy() for name, value in state.embedding.parameters.items()}
+    write_atomically(folder / ARRAYS[VERSION], save(arrays))
+    write_atomically(folder / "gallery.json", state.card.to_json())
 
 
-def ground_of(folder: Path) -> Ground:
-    """What `written` wrote.
-
-    Args:
-        folder: Where it lies.
-
-    Returns:
-        The ground.
+def read_state(folder: Path) -> GalleryState:
+    """The state that `write_state` wrote, of this version or an older one.
 
     Raises:
         DataError: The folder holds no gallery, or a damaged one.
@@ -211,18 +185,23 @@ def ground_of(folder: Path) -> Ground:
     path = folder / "gallery.json"
     if not path.exists():
         raise DataError(f"{folder} holds no gallery. Make one: `headstart fewshot enroll {folder} NAME IMAGE...`.")
+    damaged = "{} holds a damaged gallery ({}). Enroll its classes into a new folder."
     try:
         card = GalleryCard.from_json(path.read_text(encoding="utf-8"), str(path))
-        arrays = load_file(folder / "ground.safetensors")
-    except (OSError, PlanError, SafetensorError, json.JSONDecodeError) as error:
-        raise DataError(f"{folder} holds a damaged gallery ({error}). Enroll its classes into a new folder.") from None
-    if card.version != VERSION:
+    except (OSError, PlanError) as error:
+        raise DataError(damaged.format(folder, error)) from None
+    if card.version not in ARRAYS:
         raise DataError(
-            f"{folder} is a gallery of layout {card.version}, and this version reads {VERSION}. "
-            "Enroll its classes into a new folder."
+            f"{folder} is a gallery of version {card.version}, and this headstart reads up to {VERSION}. "
+            "Update headstart, or enroll its classes into a new folder."
         )
+    try:
+        arrays = load_file(folder / ARRAYS[card.version])
+    except (OSError, SafetensorError) as error:
+        raise DataError(damaged.format(folder, error)) from None
     background = features_from(_below(arrays, "background."), card.stage_names)
-    return Ground(card, background, _embedding_from(card, arrays), arrays["relatives"])
+    within_class = arrays["relatives" if card.version == 1 else "within_class"]
+    return GalleryState(card, background, _embedding_from(card, arrays), within_class)
 
 
 def _embedding_from(card: GalleryCard, arrays: dict[str, Floats]) -> Embedding | None:
@@ -239,20 +218,13 @@ def _below(arrays: dict[str, Floats], prefix: str) -> dict[str, Floats]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def backbone_of(ground: Ground, folder: Path) -> Backbone:
-    """The backbone that a gallery was made with.
-
-    Args:
-        ground: Of the gallery.
-        folder: Where it lies, for the message.
-
-    Returns:
-        The backbone.
+def backbone_of(state: GalleryState, folder: Path) -> Backbone:
+    """The backbone that the gallery in that folder was made with.
 
     Raises:
         PretrainedError: It is gone, or has other weights by now.
     """
-    card = ground.card
+    card = state.card
     backbone = load_backbone(card.pretrained, input_pixels=card.input_pixels)
     if backbone.weights_hash != card.weights_hash:
         raise PretrainedError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.core.errors import PlanError
 from headstart.gallery import Gallery
-from headstart.gallery.gallery import looked_at
+from headstart.gallery.gallery import scan_by_class
 from headstart.runs.predicting import image_files
 
 
@@ -29,7 +29,7 @@ def enroll(
     """
     folder = Path(gallery)
     paths = image_files(images)
-    looked_at({name: paths})
+    scan_by_class({name: paths})
     if (folder / "gallery.json").exists():
         opened = Gallery.open(folder)
         _check_same(opened, pretrained, source, method)
@@ -39,7 +39,7 @@ def enroll(
 
 
 def _check_same(opened: Gallery, pretrained: str | None, source: str | None, method: str | None) -> None:
-    made = opened.ground.card
+    made = opened.state.card
     if pretrained not in (None, made.pretrained):
         raise PlanError(
             f"{opened.folder} was made with {made.pretrained}, and {pretrained} was asked. Leave out --pretrained, or enroll "
