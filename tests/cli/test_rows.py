@@ -9,7 +9,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.cli._rows import paths_from, print_rows, write_rows
+from headstart.cli._rows import paths_from, write_rows
+from headstart.cli.predict import show_predictions
 from headstart.core.errors import ExportError
 
 ROWS = [
@@ -24,12 +25,12 @@ def test_a_dash_stands_for_the_paths_on_stdin(monkeypatch):
 
 
 def test_json_rows_are_one_object_a_line(capsys):
-    print_rows(ROWS, as_json=True)
+    show_predictions(ROWS, as_json=True)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
 
 
 def test_the_table_shows_labels_and_errors_and_takes_brackets_for_brackets(capsys):
-    print_rows(ROWS, as_json=False)
+    show_predictions(ROWS, as_json=False)
     out = capsys.readouterr().out
     assert "cat" in out
     assert "0.750" in out
@@ -37,26 +38,26 @@ def test_the_table_shows_labels_and_errors_and_takes_brackets_for_brackets(capsy
     assert max(map(len, out.splitlines())) <= 80
 
 
-JUDGED = [
-    {**ROWS[0], "nearest": "cat", "familiarity": 0.125, "refused": False},
-    {**ROWS[0], "path": "odd.png", "label": None, "nearest": "cat", "familiarity": 0.01, "refused": True},
+TESTED = [
+    {**ROWS[0], "nearest": "cat", "p_value": 0.125, "refused": False},
+    {**ROWS[0], "path": "odd.png", "label": None, "nearest": "cat", "p_value": 0.01, "refused": True},
     ROWS[1],
 ]
 
 
 def test_the_table_calls_refused_images_unknown(capsys):
-    print_rows(JUDGED, as_json=False)
+    show_predictions(TESTED, as_json=False)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["path", "label", "probability", "familiarity"]
+    assert lines[0].split() == ["path", "label", "probability", "p-value"]
     assert next(line for line in lines if "a b.png" in line).split()[-3:] == ["cat", "0.750", "0.125"]
     assert "unknown (nearest: cat)" in next(line for line in lines if "odd.png" in line)
 
 
-def test_files_carry_familiarity_and_leave_the_label_of_refused_images_empty(tmp_path):
-    write_rows(tmp_path / "out.csv", JUDGED)
+def test_files_carry_p_values_and_leave_the_label_of_refused_images_empty(tmp_path):
+    write_rows(tmp_path / "out.csv", TESTED)
     first, second, third = csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline=""))
-    assert list(first)[:6] == ["path", "label", "nearest", "probability", "familiarity", "refused"]
-    assert (first["label"], first["familiarity"], first["refused"]) == ("cat", "0.125", "False")
+    assert list(first)[:6] == ["path", "label", "nearest", "probability", "p_value", "refused"]
+    assert (first["label"], first["p_value"], first["refused"]) == ("cat", "0.125", "False")
     assert (second["label"], second["nearest"], second["refused"]) == ("", "cat", "True")
     assert third["refused"] == ""
 

@@ -72,6 +72,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
     return {
         "run": [place, "--pretrained", "efficientnet_lite0", "--minutes", "0.2", "-o", runs / "first"],
         "inspect": [place],
+        "embed": [place, "--pretrained", "pixels", "-o", folder / "features.npz"],
         "rank": [place, "--pretrained", "efficientnet_lite0"],
         "decide": [place, "--pretrained", "efficientnet_lite0", "--minutes", "0.2", "-o", folder / "plan.toml"],
         "fit": [place, "--method", "nearest_mean", "-o", folder / "run"],
@@ -151,7 +152,7 @@ def test_predict_labels_files_and_names_those_it_cannot_read(place, runs, tmp_pa
     rows = [json.loads(line) for line in answer.out.splitlines()]
     assert answer.code == 1
     assert [row["path"] for row in rows] == [str(image), str(tmp_path / "text.png"), str(tmp_path / "absent.png")]
-    assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs", "familiarity", "refused"}
+    assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs", "p_value", "refused"}
     assert sum(rows[0]["probs"].values()) == pytest.approx(1)
     assert all(set(row) == {"path", "error"} and row["error"].endswith(".") for row in rows[1:])
 

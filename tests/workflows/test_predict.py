@@ -165,7 +165,7 @@ def test_images_that_look_like_no_class_get_no_label(shades):
     assert [row.get("label") for row in rows] == ["dark", "light", None, None]
     assert rows[2]["refused"] is True
     assert rows[2]["nearest"] == max(rows[2]["probs"], key=rows[2]["probs"].get)
-    assert rows[2]["familiarity"] <= 0.05 < min(row["familiarity"] for row in rows[:2])
+    assert rows[2]["p_value"] <= 0.05 < min(row["p_value"] for row in rows[:2])
     assert set(rows[3]) == {"path", "error"}
     assert predict(run, [*known[:1], str(shades / "odd.png")])[1] == rows[2]
 

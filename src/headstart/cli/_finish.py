@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from headstart.cli._printing import facts, plain, print_json, show
+from headstart.cli._printing import answer, facts
 from headstart.cli._views import run_view
 
 if TYPE_CHECKING:
@@ -17,15 +17,10 @@ if TYPE_CHECKING:
 
 def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
     """Print a run's result and exit with 1 when strict findings say so."""
-    if as_json:
-        print_json(finished.result)
-    else:
-        sentence = finished.decision.sentence if finished.decision else ""
-        show(run_view(str(finished.folder), finished.result, sentence))
-        notes = {"Step size": finished.rate_curve, "Forgotten": finished.forgetting}
-        for name, noted in notes.items():
-            if noted:
-                show(facts([(name, plain(noted.sentence))]))
+    sentence = finished.decision.sentence if finished.decision else ""
+    notes = {"Step size": finished.rate_curve, "Forgotten": finished.forgetting}
+    shown = [facts([(name, noted.sentence)]) for name, noted in notes.items() if noted]
+    answer(as_json, finished.result, run_view(str(finished.folder), finished.result, sentence), *shown)
     if strict:
         exit_on_findings(finished.findings or ())
 

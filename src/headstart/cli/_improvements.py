@@ -24,10 +24,10 @@ def adjustment_view(
     parts: list[RenderableType] = []
     for trial in adjustment["trials"]:
         outcome = plain(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
-        parts += [facts([(trial["rule"], plain(trial["reason"])), ("", outcome)]), ""]
+        parts += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
         parts += [findings_view(adjustment["advice"]), ""]
-    rows = [("Run", plain(run)), ("Next", plain(f"headstart predict {run} NEW_IMAGES"))]
+    rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", f"headstart predict {run} NEW_IMAGES")]
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
     return Group(*parts, plain(sentence, "bold"), facts(rows))
@@ -42,16 +42,16 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
     rows = [
         (
             str(number),
-            plain(trial["origin"]),
+            trial["origin"],
             plain(trial["outcome"], OUTCOME_STYLES.get(trial["outcome"], "dim")),
             f"{trial['log_losses'][-1]:.3f}" if trial["log_losses"] else "-",
-            plain(", ".join(f"{name}={_short(value)}" for name, value in trial["settings"].items() if value != default[name])),
+            ", ".join(f"{name}={_short(value)}" for name, value in trial["settings"].items() if value != default[name]),
         )
         for number, trial in numbered[:MOST_TRIALS]
     ]
     shown = table(("#", "origin", "outcome", "log loss", "settings"), rows, right=("log loss",), title="Trials, best first")
     plan = f"{study}/plan.toml"
-    advice = facts([("Plan", plain(plan)), ("Next", plain(f"headstart fit {plan} -o RUN"))])
+    advice = facts([("Plan", plan), ("Next", f"headstart fit {plan} -o RUN")])
     return Group(shown, "", plain(found["sentence"], "bold"), advice)
 
 

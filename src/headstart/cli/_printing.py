@@ -15,39 +15,27 @@ if TYPE_CHECKING:
 WIDEST_NAME = 32
 
 
-def show(*parts: RenderableType, soft_wrap: bool = False) -> None:
-    """Print an answer, one part below the other, without blanks at the ends of lines.
+def answer(as_json: bool, value: Any, *parts: RenderableType, soft_wrap: bool = False) -> None:
+    """Print the value as one JSON document, or else the parts, one below the other."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        show(*parts, soft_wrap=soft_wrap)
 
-    Args:
-        *parts: Texts and tables.
-        soft_wrap: Leave it to the terminal to break lines: for paths that are copied.
-    """
+
+def show(*parts: RenderableType, soft_wrap: bool = False) -> None:
+    """Print texts and tables without blanks at the ends of lines; with `soft_wrap` the terminal breaks lines: for paths."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=False)
     with console.capture() as captured:
-        console.print(*parts, sep="\n", soft_wrap=soft_wrap)
+        console.print(*map(_rendered, parts), sep="\n", soft_wrap=soft_wrap)
     for line in captured.get().splitlines():
         typer.echo(line.rstrip(" "), color=console.is_terminal)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], right: Sequence[str] = (), title: str = "") -> Table:
-    """A table with a rule under its head.
-
-    Args:
-        columns: Names; the first column wraps last.
-        rows: Cells as text.
-        right: Names of the columns whose cells stand to the right: numbers.
-        title: Stands above; absent when empty.
-
-    Returns:
-        The table.
-    """
+    """A table with a rule under its head; the first column wraps last, and cells of the columns in `right` stand to the right."""
     from rich import box
     from rich.table import Table
 
@@ -68,7 +56,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], righ
             name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold", min_width=least
         )
     for row in shown:
-        made.add_row(*row)
+        made.add_row(*map(_rendered, row))
     return made
 
 
@@ -80,12 +68,17 @@ def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(name, value)
+        made.add_row(name, _rendered(value))
     return made
 
 
+def _rendered(value: RenderableType) -> RenderableType:
+    """A text in which square brackets are square brackets; anything else as it is."""
+    return plain(value) if isinstance(value, str) else value
+
+
 def plain(text: object, style: str = "") -> RenderableType:
-    """Text in which square brackets are square brackets."""
+    """A text in a style, in which square brackets are square brackets."""
     from rich.text import Text
 
     return Text(str(text), style=style)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import typer
 
 from headstart.cli._printing import plain, show, table
 from headstart.core.errors import ExportError
-from headstart.core.records import write_atomically
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 
@@ -28,77 +27,45 @@ def paths_from(words: Sequence[str]) -> list[str]:
     ]
 
 
-def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """Print the rows as a table, or as one JSON object a line."""
+def print_rows(
+    rows: Sequence[dict[str, Any]], as_json: bool, columns: Sequence[str], cells: Callable[[dict[str, Any]], tuple[Any, ...]]
+) -> None:
+    """Print one JSON object a line, or a table of the paths, each with its error or the cells that are made of its row."""
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
-    judged = any("familiarity" in row for row in rows)
-    columns = ("path", "label", "probability", *(["familiarity"] if judged else []))
-    show(table(columns, [_cells(row)[: len(columns)] for row in rows], right=columns[2:]))
-
-
-def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    path = plain(row["path"])
-    if "error" in row:
-        return path, plain(row["error"].removeprefix(f"{row['path']}: "), "red"), "", ""
-    label = plain(f"unknown (nearest: {row['nearest']})") if row.get("refused") else plain(row["label"], "bold")
-    return path, label, f"{row['probability']:.3f}", f"{row['familiarity']:.3f}" if "familiarity" in row else ""
+    shown, blank = [], [""] * (len(columns) - 1)
+    for row in rows:
+        said = (plain(row["error"].removeprefix(f"{row['path']}: "), "red"), *blank) if "error" in row else cells(row)
+        shown.append((row["path"], *said))
+    show(table(("path", *columns), shown, right=columns[1:]))
 
 
 def check_format(path: Path) -> str:
-    """The ending of a file's name.
-
-    Args:
-        path: Where rows are to be written.
-
-    Returns:
-        ".csv", ".parquet" or ".jsonl".
-
-    Raises:
-        ExportError: The name ends otherwise.
-    """
+    """The ending of a file's name; an ExportError where it is none of those that rows can be written as."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise ExportError(f'{path} ends in "{suffix}". Choose one of {", ".join(FORMATS)}.')
     return suffix
 
 
-def keep_rows(path: Path, rows: Sequence[dict[str, Any]], printed: bool) -> None:
-    """Write the rows; where that fails and they are not yet printed, print them, so that they are not lost."""
-    try:
-        write_rows(path, rows)
-    except ExportError:
-        if not printed:
-            print_rows(rows, as_json=True)
-        raise
-
-
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows in the format that the file's name says.
+    """Write the rows of `headstart.predict` in the format that the file's name says."""
+    from headstart.core.records import write_atomically
 
-    Args:
-        path: Ends in .csv, .parquet or .jsonl.
-        rows: As `Run.predict` gives them.
-
-    Raises:
-        ExportError: The name ends otherwise, or the file cannot be written.
-    """
     suffix = check_format(path)
     if suffix == ".jsonl":
         write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    elif suffix == ".csv":
-        write_atomically(path, _as_csv(rows))
     else:
-        write_atomically(path, _as_parquet(rows))
+        write_atomically(path, _as_csv(rows) if suffix == ".csv" else _as_parquet(rows))
 
 
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
-    judged = ["familiarity", "refused"] if any("familiarity" in row for row in rows) else []
-    nearest = ["nearest"] if any("nearest" in row for row in rows) else []
-    columns = ["path", "label", *nearest, "probability", *judged, *(f"prob_{name}" for name in classes), "error"]
+    known = {name for row in rows for name in row}
+    optional = [name for name in ("nearest", "probability", "p_value", "refused") if name in known or name == "probability"]
+    columns = ["path", "label", *optional, *(f"prob_{name}" for name in classes), "error"]
     flat = [
         {
             **{key: value for key, value in row.items() if key != "probs"},

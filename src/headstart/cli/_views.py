@@ -32,8 +32,8 @@ def findings_view(findings: Sequence[dict[str, Any]]) -> RenderableType:
         [
             (
                 plain(row["severity"], SEVERITY_STYLES[row["severity"]]),
-                plain(f"{row['title']} ({row['code']})"),
-                plain(row["advice"]),
+                f"{row['title']} ({row['code']})",
+                row["advice"],
             )
             for row in gravest_first
         ],
@@ -70,8 +70,8 @@ def sources_view(sources: dict[str, Any]) -> RenderableType:
         )
         rows.append([plain(cell, "bold" if row["weight"] else "") for cell in cells])
     columns = ("source", "images", "proxy-A", "MMD", "OTDD", "LEEP", "shared", "own", "on target", "weight")
-    reasons = [("-", plain(f"{row['name']}: {row['reason']}.")) for row in sources["sources"]]
-    notes = [("-", plain(note)) for note in sources["notes"]]
+    reasons = [("-", f"{row['name']}: {row['reason']}.") for row in sources["sources"]]
+    notes = [("-", note) for note in sources["notes"]]
     return Group(table(columns, rows, right=columns[1:], title="Sources"), "", facts([*reasons, *notes]))
 
 
@@ -91,7 +91,7 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
         right=("accuracy", "seconds"),
         title="Same folds for all",
     )
-    reasons = facts(("-", plain(reason)) for reason in decision["reasons"])
+    reasons = facts(("-", reason) for reason in decision["reasons"])
     return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
@@ -99,13 +99,13 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
     """Metrics with their intervals, then one line a class."""
     from rich.console import Group
 
-    metrics = [(plain(name), f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
+    metrics = [(name, f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
     title = _counted(evaluation)
     parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
     if len(evaluation["per_class"]) <= MOST_CLASSES:
         rows = [
             (
-                plain(row["class"]),
+                row["class"],
                 *(f"{row[key]:.3f}" if row["support"] else "–" for key in ("precision", "recall", "f1")),
                 f"{row['support']:,}",
             )
@@ -119,9 +119,9 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
 def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
     """Accuracy, its interval and the number of images, in one line."""
     if evaluation is None:
-        return plain("no labeled test images")
+        return "no labeled test images"
     accuracy = evaluation["metrics"]["accuracy"]
-    return plain(f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {_counted(evaluation)}")
+    return f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {_counted(evaluation)}"
 
 
 def _counted(evaluation: dict[str, Any]) -> str:
@@ -139,14 +139,14 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
     sources = (result.get("sources") or {}).get("sentence", "")
     rows: list[tuple[str, RenderableType]] = [
         ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
-        ("", plain(sentence or (adaptation["reasons"][-1] if adaptation else ""))),
-        ("Sources", plain(sources)),
-        ("Estimate", plain(_estimate_line(adaptation))),
+        ("", sentence or (adaptation["reasons"][-1] if adaptation else "")),
+        ("Sources", sources),
+        ("Estimate", _estimate_line(adaptation)),
         ("Accuracy", accuracy_line(result.get("evaluation"))),
         ("Findings", plain("" if findings is None else _findings_line(len(findings), grave), "yellow" if grave else "")),
-        ("Run", plain(folder)),
-        ("Report", plain(f"{folder}/report.html")),
-        ("Next", plain(f"headstart predict {folder} NEW_IMAGES")),
+        ("Run", folder),
+        ("Report", f"{folder}/report.html"),
+        ("Next", f"headstart predict {folder} NEW_IMAGES"),
     ]
     return facts([row for row in rows if str(row[1])])
 
@@ -177,9 +177,9 @@ def task_view(summary: dict[str, Any]) -> RenderableType:
     sources = f"{summary['num_source']:,} labeled images of {', '.join(summary['source_domains'])}"
     side = f"shorter side {summary['native_pixels']} pixels (median)" if summary["native_pixels"] else "feature vectors"
     rows = [
-        ("Data", plain(f"{summary['name']} ({summary['place']})")),
-        ("Images", plain(f"{images}; {side}")),
-        ("Sources", plain(sources if summary["num_source"] else "")),
-        ("Classes", plain(f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each")),
+        ("Data", f"{summary['name']} ({summary['place']})"),
+        ("Images", f"{images}; {side}"),
+        ("Sources", sources if summary["num_source"] else ""),
+        ("Classes", f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each"),
     ]
     return facts([row for row in rows if str(row[1])])

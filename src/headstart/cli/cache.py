@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts, plain, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,30 +25,24 @@ def cache(
     as_json: options.Json = False,
 ) -> None:
     """Show what is remembered of pictures between runs, or delete it; nothing in it is needed, it only saves time."""
-    from headstart.cli._printing import print_json, show
     from headstart.workflows.cache import cache as cache_of
 
     contents = cache_of(clear=clear, keep=keep)
-    if as_json:
-        print_json(contents)
-        return
-    show(*_view(contents, changed=clear or keep is not None))
+    answer(as_json, contents, *_view(contents, changed=clear or keep is not None))
 
 
 def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
-    from headstart.cli._printing import facts, plain, table
-
     rows = [
         (plain(row["name"], "bold"), row["kind"], f"{row['num_rows']:,}", _size(row["size_bytes"]), _local(row["last_used"]))
         for row in contents["entries"]
     ]
     listed = table(("name", "kind", "images", "size", "last used"), rows, right=("images", "size", "last used"))
     totals = [
-        ("Folder", plain(contents["folder"])),
-        ("Size", plain(f"{_size(contents['size_bytes'])}; features are kept up to {_size(contents['limit_bytes'])}")),
+        ("Folder", contents["folder"]),
+        ("Size", f"{_size(contents['size_bytes'])}; features are kept up to {_size(contents['limit_bytes'])}"),
     ]
     if changed:
-        totals.append(("Freed", plain(_size(contents["freed_bytes"]))))
+        totals.append(("Freed", _size(contents["freed_bytes"])))
     return [listed, "", facts(totals)] if rows else [facts(totals)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, interval, plain, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,25 +24,19 @@ def compare(
     as_json: options.Json = False,
 ) -> None:
     """Compare the first run with each other one on the test images that both saw."""
-    from headstart.cli._printing import print_json, show
     from headstart.workflows.compare import compare as compare_runs
 
     pairs = [
         {"run": made.run, "verdict": made.verdict, **made.paired.to_dict()} for made in compare_runs(run, *others, seed=seed)
     ]
-    if as_json:
-        print_json({"run": str(run), "pairs": pairs})
-    else:
-        show(_view(str(run), pairs))
+    answer(as_json, {"run": str(run), "pairs": pairs}, _view(str(run), pairs))
 
 
 def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
     """One line a pair; gains are the first run's over the other."""
-    from headstart.cli._printing import interval, plain, table
-
     rows = [
         (
-            plain(pair["run"]),
+            pair["run"],
             plain(pair["verdict"], "bold"),
             f"{pair['accuracy_gain']['value']:+.3f}",
             interval(pair["accuracy_gain"], "+"),

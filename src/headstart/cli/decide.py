@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, plain
+from headstart.cli._views import decision_view, sources_view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from headstart.planning.plan import Plan
-    from headstart.runs.run import Run
 
 POSITION = 12
 
@@ -34,7 +33,6 @@ def decide(
     as_json: options.Json = False,
 ) -> None:
     """Cross-validate the candidates on shared folds and write the plan to fit."""
-    from headstart.cli._printing import plain, print_json, show
     from headstart.core.records import write_atomically
     from headstart.runs.run import Run
     from headstart.workflows.decide import decide as decide_plan
@@ -46,23 +44,11 @@ def decide(
         )  # fmt: skip
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
-    if as_json:
-        print_json({**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()})
-    else:
-        show(*_parts(plan, made))
-    if out:
-        write_atomically(out, plan.to_toml())
-    if not as_json:
-        advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
-        show("", plain(f"Next: {advice}"))
-
-
-def _parts(plan: Plan, made: Run) -> list[RenderableType]:
-    """The decision, or the reasons of a plan that adapts, then the sources."""
-    from headstart.cli._printing import plain
-    from headstart.cli._views import decision_view, sources_view
-
-    parts = [decision_view(made.decision.to_dict())] if made.decision else [plain(reason) for reason in plan.reasons]
+    parts: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
     if made.sources:
         parts += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
-    return parts
+    if out:
+        write_atomically(out, plan.to_toml())
+    advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
+    found = {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}
+    answer(as_json, found, *parts, "", f"Next: {advice}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts
 
 POSITION = 21
 
@@ -26,11 +27,8 @@ def embed(
     as_json: options.Json = False,
 ) -> None:
     """Write what a pretrained model sees in images; every command reads the file in place of the images."""
-    from headstart.cli._printing import print_json
     from headstart.workflows.embed import embed as embed_images
 
     num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels)
-    if as_json:
-        print_json({"file": str(out), "num_images": num_rows})
-    else:
-        typer.echo(f"{out}: {num_rows:,} images. Next: headstart run {out}")
+    rows = [("Features", str(out)), ("Images", f"{num_rows:,}"), ("Next", f"headstart run {out}")]
+    answer(as_json, {"file": str(out), "num_images": num_rows}, facts(rows))

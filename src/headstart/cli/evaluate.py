@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer
+from headstart.cli._views import evaluation_view
 
 POSITION = 14
 
@@ -20,12 +22,7 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Show every metric with its 95 % interval."""
-    from headstart.cli._printing import print_json, show
-    from headstart.cli._views import evaluation_view
     from headstart.workflows.evaluate import evaluate as evaluate_run
 
     evaluation = evaluate_run(run, data).to_dict()
-    if as_json:
-        print_json(evaluation)
-    else:
-        show(evaluation_view(evaluation))
+    answer(as_json, evaluation, evaluation_view(evaluation))

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts
+from headstart.core.errors import PlanError
 
 POSITION = 20
 
@@ -25,24 +27,20 @@ def extend(
     as_json: options.Json = False,
 ) -> None:
     """Add images or classes to a finished run; old classes are measured before and after."""
-    from headstart.cli._printing import facts, plain, print_json, show
-    from headstart.core.errors import PlanError
     from headstart.workflows.extend import extend as extend_run
     from headstart.workflows.extend import remember
 
     if data is None and out is not None:
         raise PlanError(f"--out {out} without DATA: nothing new is made to put there. Name images to add, or leave --out out.")
     if data is None:
-        kept = remember(run)
-        if as_json:
-            print_json({"run": str(run), "kept": str(kept)})
-        else:
-            show(facts([("Kept", plain(str(kept))), ("Next", plain(f"headstart extend {run} MORE_IMAGES"))]))
+        kept = str(remember(run))
+        answer(as_json, {"run": str(run), "kept": kept}, facts([("Kept", kept), ("Next", f"headstart extend {run} MORE_IMAGES")]))
         return
     made = extend_run(run, data, out=out)
-    if as_json:
-        print_json(made.result)
-        return
-    sentence = made.extension.sentence if made.extension else ""
-    rows = [("Extended", sentence), ("Run", str(made.folder)), ("Report", f"{made.folder}/report.html")]
-    show(facts([(name, plain(text)) for name, text in [*rows, ("Next", f"headstart predict {made.folder} NEW_IMAGES")]]))
+    rows = [
+        ("Extended", made.extension.sentence if made.extension else ""),
+        ("Run", str(made.folder)),
+        ("Report", f"{made.folder}/report.html"),
+        ("Next", f"headstart predict {made.folder} NEW_IMAGES"),
+    ]
+    answer(as_json, made.result, facts(rows))

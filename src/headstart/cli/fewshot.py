@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts, plain, table
+from headstart.cli._rows import paths_from, print_rows
 
 POSITION = 17
 
@@ -42,8 +44,6 @@ def enroll(
     as_json: options.Json = False,
 ) -> None:
     """Add a class; the first one makes the gallery. Files that cannot be read are left out, with exit code 1."""
-    from headstart.cli._printing import print_json
-    from headstart.cli._rows import paths_from
     from headstart.workflows.enroll import enroll as enroll_class
 
     is_new = not (gallery / "gallery.json").exists()
@@ -54,45 +54,36 @@ def enroll(
         _tell(opened.state.card.sentence)
     classes = opened.classes()
     _tell(*(f"left out: {row['error']}" for row in left_out))
-    if as_json:
-        print_json({"gallery": str(gallery), "class": name, "num_images": classes[name], "left_out": left_out})
-    else:
-        typer.echo(f"{name}: {_images(classes[name])}. The gallery holds {_classes(len(classes))}.")
+    found = {"gallery": str(gallery), "class": name, "num_images": classes[name], "left_out": left_out}
+    answer(as_json, found, f"{name}: {_images(classes[name])}. The gallery holds {_classes(len(classes))}.", soft_wrap=True)
     if left_out:
         raise typer.Exit(1)
 
 
 def forget(gallery: GalleryFolder, name: Name, as_json: options.Json = False) -> None:
     """Remove a class; predictions are then what they were before it came."""
-    from headstart.cli._printing import print_json
     from headstart.gallery import Gallery
 
     opened = Gallery.open(gallery)
     opened.forget(name)
     num_classes = len(opened.classes())
-    if as_json:
-        print_json({"gallery": str(gallery), "forgotten": name, "num_classes": num_classes})
-    else:
-        typer.echo(f"{name} is forgotten. The gallery holds {_classes(num_classes)}.")
+    found = {"gallery": str(gallery), "forgotten": name, "num_classes": num_classes}
+    answer(as_json, found, f"{name} is forgotten. The gallery holds {_classes(num_classes)}.", soft_wrap=True)
 
 
-def listed(gallery: GalleryFolder, as_json: options.Json = False) -> None:
+def list_classes(gallery: GalleryFolder, as_json: options.Json = False) -> None:
     """List the classes, and what the gallery was made with."""
-    from headstart.cli._printing import facts, plain, print_json, show, table
     from headstart.gallery import Gallery
 
     opened = Gallery.open(gallery)
     classes, card = opened.classes(), opened.state.card
-    if as_json:
-        rows = [{"name": name, "num_images": count} for name, count in classes.items()]
-        print_json({"gallery": str(gallery), **card.to_dict(), "classes": rows})
-        return
-    made = [("Backbone", plain(f"{card.pretrained} at {card.input_pixels} pixels"))]
+    made = [("Backbone", f"{card.pretrained} at {card.input_pixels} pixels")]
     if card.sentence:
-        made.append(("Embedding", plain(card.sentence)))
-    rows_shown = [(plain(name, "bold"), f"{count:,}") for name, count in classes.items()]
-    shown = table(("class", "images"), rows_shown, right=("images",)) if classes else "It holds no class yet."
-    show(facts(made), "", shown)
+        made.append(("Embedding", card.sentence))
+    shown = [(plain(name, "bold"), f"{count:,}") for name, count in classes.items()]
+    listed = table(("class", "images"), shown, right=("images",)) if classes else "It holds no class yet."
+    rows = [{"name": name, "num_images": count} for name, count in classes.items()]
+    answer(as_json, {"gallery": str(gallery), **card.to_dict(), "classes": rows}, facts(made), "", listed)
 
 
 def predict(
@@ -104,16 +95,11 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Recognize images, or say that they are none of the classes; exit code 1 where files cannot be read."""
-    from headstart.cli._printing import show, table
-    from headstart.cli._rows import paths_from, print_rows
     from headstart.gallery import Gallery
     from headstart.runs.predicting import image_files
 
     rows = Gallery.open(gallery).predict(image_files(paths_from(paths)))
-    if as_json:
-        print_rows(rows, as_json)
-    else:
-        show(table(("path", "label", "probability"), map(_cells, rows), right=("probability",)))
+    print_rows(rows, as_json, ("label", "probability"), _cells)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -129,7 +115,6 @@ def shots(
     as_json: options.Json = False,
 ) -> None:
     """Show how accuracy grows with the images a class, and how much it depends on which images those are."""
-    from headstart.cli._printing import plain, print_json, show, table
     from headstart.data.reading import read_task
     from headstart.gallery.shots import shots_curve
     from headstart.report.pages import write_shots
@@ -137,39 +122,23 @@ def shots(
     curve = shots_curve(read_task(data, seed), pretrained, ways)
     if out:
         write_shots(curve, out)
-    if as_json:
-        print_json(curve.to_dict())
-        return
-    rows = [
-        (
-            str(point.shots),
-            f"{point.accuracy.value:.3f}",
-            _range(point.accuracy.low, point.accuracy.high),
-            _range(point.low, point.high),
-        )
-        for point in curve.points
-    ]
+    rows = []
+    for point in curve.points:
+        spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (point.accuracy, point))
+        rows.append((str(point.shots), f"{point.accuracy.value:.3f}", *spans))
     columns = ("images a class", "accuracy", "95% interval", "nine of ten galleries")
-    show(plain(curve.sentence), "", table(columns, rows, right=columns[1:]))
+    answer(as_json, curve.to_dict(), curve.sentence, "", table(columns, rows, right=columns[1:]))
 
 
-SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": listed, "predict": predict, "shots": shots}
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.3f} to {high:.3f}"
+SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": list_classes, "predict": predict, "shots": shots}
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    """A row of the table; what is none of the classes has no probability of being one."""
-    from headstart.cli._printing import plain
-
-    if "error" in row:
-        return plain(row["path"]), plain(row["error"].removeprefix(f"{row['path']}: "), "red"), ""
+    """What is said of an image; what is none of the classes has no probability of being one."""
     if row["label"] is not None:
-        return plain(row["path"]), plain(row["label"], "bold"), f"{row['probability']:.3f}"
+        return plain(row["label"], "bold"), f"{row['probability']:.3f}"
     like = f"{row['similarity']:.2f} like it, {row['threshold']:.2f} needed"
-    return plain(row["path"]), plain(f"none of them (nearest: {row['nearest']}, {like})"), ""
+    return f"none of them (nearest: {row['nearest']}, {like})", ""
 
 
 def _tell(*sentences: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from headstart.cli import _options as options
+from headstart.cli._finish import exit_on_findings
+from headstart.cli._printing import answer
+from headstart.cli._views import findings_view, task_view
 
 POSITION = 10
 
@@ -18,17 +21,11 @@ def inspect(
 ) -> None:
     """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance, domains that do not fit."""
     from headstart.checks.inspection import inspection_of
-    from headstart.cli._finish import exit_on_findings
-    from headstart.cli._printing import print_json, show
-    from headstart.cli._views import findings_view, task_view
     from headstart.data.reading import read_task
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
-    if as_json:
-        print_json(found)
-    else:
-        show(task_view(found["task"]), "", findings_view(found["findings"]))
+    answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"]))
     if strict:
         exit_on_findings(inspection.findings)

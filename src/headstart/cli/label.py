@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts, table
 
 POSITION = 12
 
@@ -27,15 +28,12 @@ def label(
     as_json: options.Json = False,
 ) -> None:
     """Choose the target images whose labels tell most about how to adapt a source to it."""
-    from headstart.cli._printing import facts, plain, print_json, show, table
-    from headstart.workflows import label as labeling
+    from headstart.workflows import label as workflow
 
-    found = labeling.label(
+    found = workflow.label(
         data, source, num=num, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed, out=out
     )
-    if as_json:
-        print_json({"manifest": str(out), **found.to_dict()})
-        return
-    show(table(("image", "guess"), [(plain(name), plain(guess)) for name, guess in zip(found.names, found.guesses, strict=True)]))
-    then = labeling.next_step(data, source, target_domain, found, out)
-    show("", facts([("Manifest", plain(str(out))), ("Next", plain(then))]))
+    then = workflow.next_step(data, source, target_domain, found, out)
+    rows = zip(found.names, found.guesses, strict=True)
+    parts = (table(("image", "guess"), rows), "", facts([("Manifest", str(out)), ("Next", then)]))
+    answer(as_json, {"manifest": str(out), **found.to_dict()}, *parts)

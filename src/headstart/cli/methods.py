@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._docstrings import attributes_of, description_of, paragraphs
+from headstart.cli._printing import answer, plain, table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from headstart.methods.base import Method
 
 POSITION = 51
@@ -21,15 +25,13 @@ def methods(
     as_json: options.Json = False,
 ) -> None:
     """List the methods by family, or describe one with its settings."""
-    from headstart.cli._printing import print_json
     from headstart.methods import METHODS
 
     if name is not None:
         _describe(name, METHODS.get(name), as_json)
-    elif as_json:
-        print_json([_card(kind, method) for kind, method in METHODS.all().items()])
-    else:
-        _list(METHODS.all())
+        return
+    found = METHODS.all()
+    answer(as_json, [_card(kind, method) for kind, method in found.items()], *_listed(found))
 
 
 def _card(kind: str, method: type[Method]) -> dict[str, Any]:
@@ -43,10 +45,8 @@ def _card(kind: str, method: type[Method]) -> dict[str, Any]:
     }
 
 
-def _list(found: dict[str, type[Method]]) -> None:
+def _listed(found: dict[str, type[Method]]) -> Iterator[RenderableType]:
     """A table for each family and cost; what all of a table need stands in its title."""
-    from headstart.cli._printing import plain, show, table
-
     groups: dict[tuple[str, str, str], dict[str, type[Method]]] = {}
     for kind, method in found.items():
         groups.setdefault((*_family(method), method.cost), {})[kind] = method
@@ -56,10 +56,10 @@ def _list(found: dict[str, type[Method]]) -> None:
         for kind, method in members.items():
             more = _worded(need for need in method.needs if need not in shared)
             summary = f"{method.summary}; needs {more}" if more else method.summary
-            rows.append((plain(f"{kind} *" if method.tried_by_run else kind, "bold"), plain(summary)))
+            rows.append((plain(f"{kind} *" if method.tried_by_run else kind, "bold"), summary))
         needs = f"; needs {_worded(shared)}" if shared else ""
-        show(plain(f"{family} ({cost}{needs})", "bold"), plain(meaning), table(("name", "what it does"), rows), "")
-    show(plain("* `headstart run` may try it without being asked."))
+        yield from (plain(f"{family} ({cost}{needs})", "bold"), meaning, table(("name", "what it does"), rows), "")
+    yield "* `headstart run` may try it without being asked."
 
 
 def _family(method: type[Method]) -> tuple[str, str]:
@@ -75,25 +75,19 @@ def _worded(needs: Iterable[str]) -> str:
 
 
 def _describe(name: str, method: type[Method], as_json: bool) -> None:
-    from headstart.cli._docstrings import attributes_of, description_of, paragraphs
-    from headstart.cli._printing import plain, print_json, show, table
-
     schema, meanings = method.model_json_schema(), attributes_of(method)
     shared = [description_of(base) for base in method.__mro__[1:] if _is_family(base)]
     description = "\n\n".join([description_of(method), *shared])
     fields = schema.get("properties", {})
-    if as_json:
-        described = {key: {**value, "description": meanings.get(key, "")} for key, value in fields.items()}
-        print_json({**_card(name, method), "description": description, "schema": {**schema, "properties": described}})
-        return
+    described = {key: {**value, "description": meanings.get(key, "")} for key, value in fields.items()}
+    card = {**_card(name, method), "description": description, "schema": {**schema, "properties": described}}
     needs = f"; needs {_worded(method.needs)}" if method.needs else ""
-    show(plain(f"{name} ({method.cost}{needs})", "bold"), *(plain(part) for part in paragraphs(description)))
     rows = [
-        (plain(key, "bold"), plain(_written(value.get("default", ""))), plain(_allowed(value)), plain(meanings.get(key, "")))
+        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), meanings.get(key, ""))
         for key, value in fields.items()
     ]
-    if rows:
-        show("", table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
+    settings: list[RenderableType] = ["", table(("--set method.KEY=", "default", "allowed", "meaning"), rows)] if rows else []
+    answer(as_json, card, plain(f"{name} ({method.cost}{needs})", "bold"), *paragraphs(description), *settings)
 
 
 def _is_family(base: type) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, plain, table
 
 POSITION = 50
 
@@ -20,23 +21,20 @@ def models(
     as_json: options.Json = False,
 ) -> None:
     """List the pretrained models; any other timm or torchvision classifier works by its name too."""
-    from headstart.cli._printing import plain, print_json, show, table
     from headstart.workflows.models import models as known_models
 
     cards = known_models(license=license_name, provider=provider)
-    if as_json:
-        print_json([card.to_dict() for card in cards])
-        return
     rows = [
         (
             plain(card.name, "bold" if card.available else "dim"),
             f"{card.num_parameters / 1e6:.1f} M" if card.num_parameters else "-",
             str(card.input_pixels),
-            plain(card.license),
+            card.license,
             f"{card.source_accuracy:.3f}" if card.source_accuracy else "-",
             "yes" if card.available else "no",
         )
         for card in cards
     ]
     columns = ("name", "size", "pixels", "license", "top-1", "here")
-    show(table(columns, rows, right=("size", "pixels", "top-1")))
+    shown = table(columns, rows, right=("size", "pixels", "top-1"))
+    answer(as_json, [card.to_dict() for card in cards], shown)

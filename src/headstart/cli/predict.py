@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import plain
+from headstart.cli._rows import check_format, paths_from, print_rows, write_rows
+from headstart.core.errors import ExportError
 
 if TYPE_CHECKING:
     from headstart.methods.model import Model
@@ -51,11 +55,10 @@ def predict(
 ) -> None:
     """Label new images; those that look like none of the model's classes are unknown.
 
-    An image's p-value does not depend on the others: 0.2 says that a fifth of known images look no more like those learned from.
+    The p-value of an image tests whether it is like the known ones, for it alone: 0.2 says that a fifth of them look no more so.
 
     Files that cannot be read give a row with the error, and exit code 1.
     """
-    from headstart.cli._rows import check_format, keep_rows, paths_from, print_rows
     from headstart.runs.run import Run
 
     if out:
@@ -63,22 +66,46 @@ def predict(
     finished = Run.load(run)
     rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
     unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
-    if as_json or not out:
-        print_rows(rows, as_json)
     if out:
-        keep_rows(out, rows, printed=as_json)
+        _write(out, rows, print_too=as_json)
         typer.echo(f"{out}: {len(rows) - unread - refused:,} labeled, {refused:,} unknown, {unread:,} unreadable", err=True)
+    else:
+        show_predictions(rows, as_json)
     if not adapt:
-        tell_judging(finished.model, refuse)
+        tell_if_none_can_be_refused(finished.model, refuse)
     if unread:
         raise typer.Exit(1)
 
 
-def tell_judging(model: Model, refuse: float | None) -> None:
-    """Say on stderr why nothing can be refused, where that was wished for."""
-    from headstart.runs.predicting import USUAL_REFUSAL
+def show_predictions(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print the rows of `headstart.predict`."""
+    tested = any("p_value" in row for row in rows)
+    columns = ("label", "probability", "p-value") if tested else ("label", "probability")
+    print_rows(rows, as_json, columns, lambda row: _cells(row)[: len(columns)])
 
-    share = USUAL_REFUSAL if refuse is None else refuse
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    label = f"unknown (nearest: {row['nearest']})" if row.get("refused") else plain(row["label"], "bold")
+    return label, f"{row['probability']:.3f}", f"{row['p_value']:.3f}" if "p_value" in row else ""
+
+
+def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool) -> None:
+    """Write the rows; print them where that is asked for, or where they would be lost."""
+    if print_too:
+        show_predictions(rows, as_json=True)
+    try:
+        write_rows(out, rows)
+    except ExportError:
+        if not print_too:
+            show_predictions(rows, as_json=True)
+        raise
+
+
+def tell_if_none_can_be_refused(model: Model, refuse: float | None) -> None:
+    """Say on stderr why the model can refuse no image, where it was to."""
+    from headstart.runs.predicting import DEFAULT_REFUSE
+
+    share = DEFAULT_REFUSE if refuse is None else refuse
     if share and model.detector_model is None:
         typer.echo("Nothing was refused: the model was saved without a novelty detector.", err=True)
     elif share and share < model.least_p_value:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from headstart.cli import _options as options
-
-if TYPE_CHECKING:
-    from headstart.runs.run import Run
+from headstart.cli._printing import answer, facts, plain
+from headstart.cli._views import accuracy_line
 
 POSITION = 14
 
@@ -24,15 +23,16 @@ Kind = Annotated[
         show_default=False,
     ),
 ]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="A folder, manifest, archive, or built-in set; labels are not needed.", show_default=False
+    ),
+]
 
 
 def pretrain(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE", help="A folder, manifest, archive, or built-in set; labels are not needed.", show_default=False
-        ),
-    ],
+    source: Source,
     method: Kind = None,
     pretrained: Annotated[
         str | None,
@@ -54,30 +54,20 @@ def pretrain(
     as_json: options.Json = False,
 ) -> None:
     """Train a backbone on pictures of your own, with or without labels, to transfer from later."""
-    from headstart.workflows.pretrain import pretrain as pretrained_on
+    from headstart.backbones.lineage import lineage_of
+    from headstart.workflows.pretrain import pretrain as pretrain_on
 
-    run = pretrained_on(
+    run = pretrain_on(
         source, method=method, pretrained=pretrained, weights=weights, minutes=minutes, settings=options.settings_from(settings),
         seed=seed, out=out,
     )  # fmt: skip
-    _show(run, as_json)
-
-
-def _show(run: Run, as_json: bool) -> None:
-    from headstart.backbones.lineage import lineage_of
-    from headstart.cli._printing import facts, plain, print_json, show
-    from headstart.cli._views import accuracy_line
-
-    lineage, name = lineage_of(run.folder), f"run:{run.folder}"
-    if as_json:
-        print_json({**run.result, "pretrained": name, "lineage": lineage.to_dict() if lineage else None})
-        return
-    evaluation = run.result["evaluation"]
+    lineage, name, evaluation = lineage_of(run.folder), f"run:{run.folder}", run.result["evaluation"]
     rows = [
-        ("Learned from", plain(str(lineage))),
-        ("Accuracy", accuracy_line(evaluation) if evaluation else plain("not measured, as there are no classes")),
+        ("Learned from", str(lineage)),
+        ("Accuracy", accuracy_line(evaluation) if evaluation else "not measured, as there are no classes"),
         ("Model", plain(name, "bold")),
-        ("Report", plain(f"{run.folder}/report.html")),
-        ("Next", plain(f"headstart rank DATA --pretrained {name} --pretrained efficientnet_lite0")),
+        ("Report", f"{run.folder}/report.html"),
+        ("Next", f"headstart rank DATA --pretrained {name} --pretrained efficientnet_lite0"),
     ]
-    show(facts(rows))
+    found = {**run.result, "pretrained": name, "lineage": lineage.to_dict() if lineage else None}
+    answer(as_json, found, facts(rows))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer, plain
+from headstart.cli._views import ranking_view, sources_view
 
 POSITION = 11
 
@@ -16,9 +18,7 @@ def rank(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the models that could be transferred from, with spread and baselines, and judge the sources, if any."""
-    from headstart.cli._printing import plain, print_json, show
-    from headstart.cli._views import ranking_view, sources_view
+    """Rank the models that could be transferred from, with spread and baselines, and the sources, if any."""
     from headstart.data.reading import read_task
     from headstart.data.sources.task_with_sources import with_stand_in
     from headstart.planning.ranking.rank import rank as rank_cards
@@ -28,12 +28,12 @@ def rank(
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
     ranked = with_stand_in(task)
     ranking = rank_cards(ranked, cards_named(pretrained, task))
-    sources = judge_sources_by(task, ranking) if task.source else None
-    if as_json:
-        print_json({**ranking.to_dict(), **({"sources": sources.to_dict()} if sources else {})})
-        return
-    show(ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold"))
+    parts = [ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold")]
     if ranked is not task:
-        show(plain("The target has no labels to rank by; the sources' stand in."))
-    if sources:
-        show("", sources_view(sources.to_dict()), "", plain(sources.sentence, "bold"))
+        parts.append("The target has no labels to rank by; the sources' stand in.")
+    found = ranking.to_dict()
+    if task.source:
+        sources = judge_sources_by(task, ranking)
+        found["sources"] = sources.to_dict()
+        parts += ["", sources_view(found["sources"]), "", plain(sources.sentence, "bold")]
+    answer(as_json, found, *parts)

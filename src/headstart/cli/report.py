@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._printing import answer
 
 POSITION = 17
 
@@ -17,11 +18,7 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Write each run's report.html again and say where it is."""
-    from headstart.cli._printing import plain, print_json, show
     from headstart.workflows.report import report as report_run
 
     paths = [str(report_run(folder)) for folder in runs]
-    if as_json:
-        print_json({"reports": paths})
-    else:
-        show(*(plain(path) for path in paths), soft_wrap=True)
+    answer(as_json, {"reports": paths}, *paths, soft_wrap=True)

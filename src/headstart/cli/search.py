@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._improvements import found_view
+from headstart.cli._printing import answer
 
 POSITION = 19
 
@@ -35,15 +37,10 @@ def search(
 
     Interrupted at any point, the same command goes on where it stopped.
     """
-    from headstart.cli._improvements import found_view
-    from headstart.cli._printing import print_json, show
     from headstart.workflows.search import search as search_settings
 
     found = search_settings(
         plan_or_data, out=out, minutes=minutes, trials=trials, method=method, pretrained=pretrained, weights=weights,
         settings=options.settings_from(settings), source=source, target_domain=target_domain, seed=seed, per_class=per_class,
-    )  # fmt: skip
-    if as_json:
-        print_json({"study": str(out), **found.to_dict()})
-    else:
-        show(found_view(found.to_dict(), str(out)))
+    ).to_dict()  # fmt: skip
+    answer(as_json, {"study": str(out), **found}, found_view(found, str(out)))

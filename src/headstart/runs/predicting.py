@@ -19,7 +19,7 @@ from headstart.data.scan import scan
 from headstart.methods.model import NO_DETECTOR, Model
 from headstart.methods.test_time import TestTime, adapted_at_test_time
 
-USUAL_REFUSAL = 0.05
+DEFAULT_REFUSE = 0.05
 """Share of images of known classes that are refused by default: the usual level of a test."""
 
 
@@ -77,7 +77,7 @@ def predict_files(
         )
     if refuse and model.detector_model is None:
         raise DataError(f"{origin}: {NO_DETECTOR}")
-    share = USUAL_REFUSAL if refuse is None else refuse
+    share = DEFAULT_REFUSE if refuse is None else refuse
     if not provider_of(model.backbone.card).takes_pictures:
         given = [paths] if isinstance(paths, str | Path) else paths
         return [row for path in given for row in _rows_of_vectors(model, str(path), share, adapt)]
@@ -119,5 +119,5 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
         if predictions.p_values is not None:
             p_value = float(predictions.p_values[row])
             refused = p_value <= refuse
-            answer |= {"label": None if refused else nearest, "familiarity": p_value, "refused": refused}
+            answer |= {"label": None if refused else nearest, "p_value": p_value, "refused": refused}
         yield answer
