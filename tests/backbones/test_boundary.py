@@ -29,8 +29,9 @@ def loaded(name: str) -> Backbone:
     return load_backbone(name, "none", NETWORKS[name], seed=1).eval()
 
 
-def backbone_called(name: str) -> Backbone:
-    return loaded(name).copy()
+@cache
+def cuts(name: str, shares: tuple[float, ...] = (0.9, 0.6, 0.2)) -> tuple[str, ...]:
+    return cuts_of(loaded(name), shares)
 
 
 def pictures(backbone: Backbone, number: int = 5) -> Tensor:
@@ -55,36 +56,30 @@ class LongSkip(nn.Module):
 
 
 @each_network
-def test_both_parts_together_are_the_whole(name: str) -> None:
-    backbone = backbone_called(name)
+def test_both_parts_are_the_whole_and_earlier_cuts_leave_more_weights_to_train(name: str) -> None:
+    backbone = loaded(name)
     images = pictures(backbone)
-    cuts = cuts_of(backbone, (0.9, 0.6, 0.2))
-    assert len(cuts) >= 2
+    order = [backbone.stage_names.index(stage) for stage in cuts(name)]
+    assert len(order) >= 2
+    assert order == sorted(order, reverse=True)
+    frozen = []
     with torch.no_grad():
         whole = backbone(images.permute(0, 3, 1, 2))
-        for stage in cuts:
+        for stage in cuts(name):
             boundary = Boundary(backbone, stage)
             (activation,) = boundary.prefix(images)
             assert activation.shape[1:] == boundary.shape
             torch.testing.assert_close(boundary.suffix(activation), whole, rtol=1e-4, atol=1e-5)
-
-
-@each_network
-def test_cuts_come_latest_first_and_leave_ever_more_weights_to_train(name: str) -> None:
-    backbone = backbone_called(name)
-    cuts = cuts_of(backbone, (0.9, 0.6, 0.2))
-    order = [backbone.stage_names.index(stage) for stage in cuts]
-    assert order == sorted(order, reverse=True)
-    frozen = [len(Boundary(backbone, stage).weights_before()) for stage in cuts]
+            frozen.append(len(boundary.weights_before()))
     assert frozen == sorted(frozen, reverse=True)
     assert frozen[-1] > 0
 
 
 @each_network
 def test_gradients_are_those_of_the_whole_and_stop_at_the_cut(name: str) -> None:
-    backbone = backbone_called(name)
-    images = pictures(backbone)
-    boundary = Boundary(backbone, cuts_of(backbone, (0.5,))[0])
+    backbone = loaded(name).copy()
+    images = pictures(backbone, 2)
+    boundary = Boundary(backbone, cuts(name)[1])
     frozen = boundary.weights_before()
     backbone(images.permute(0, 3, 1, 2)).square().mean().backward()
     expected = {key: weight.grad for key, weight in backbone.named_parameters() if id(weight) not in frozen}
@@ -98,9 +93,10 @@ def test_gradients_are_those_of_the_whole_and_stop_at_the_cut(name: str) -> None
 
 
 def test_the_suffix_follows_the_weights_and_leaves_the_activation_and_the_network_alone() -> None:
-    backbone = backbone_called("timm/resnet10t.c3_in1k")
+    name = "timm/resnet10t.c3_in1k"
+    backbone = loaded(name).copy()
     images = pictures(backbone)
-    boundary = Boundary(backbone, cuts_of(backbone, (0.5,))[0])
+    boundary = Boundary(backbone, cuts(name)[1])
     with torch.no_grad():
         (activation,) = boundary.prefix(images)
         before = activation.clone()
@@ -113,9 +109,9 @@ def test_the_suffix_follows_the_weights_and_leaves_the_activation_and_the_networ
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "timm/test_vit.r160_in1k"])
 def test_the_prefix_can_be_traced(name: str) -> None:
-    backbone = backbone_called(name)
-    prefix = Boundary(backbone, cuts_of(backbone, (0.5,))[0]).prefix
-    images = pictures(backbone)
+    backbone = loaded(name)
+    prefix = Boundary(backbone, cuts(name)[1]).prefix
+    images = pictures(backbone, 3)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # shapes become constants, as they should
         (traced,) = torch.jit.trace(prefix, images[:2], check_trace=False)(images)
@@ -123,14 +119,14 @@ def test_the_prefix_can_be_traced(name: str) -> None:
 
 
 def test_a_frozen_backbone_keeps_its_mode() -> None:
-    backbone = backbone_called("small_cnn").train()
+    backbone = loaded("small_cnn").copy().train()
     Boundary(backbone, "blocks.0")
     assert all(module.training for module in backbone.modules())
 
 
 def test_a_stage_that_does_not_exist_is_refused() -> None:
     with pytest.raises(PlanError) as caught:
-        Boundary(backbone_called("small_cnn"), "blocks.7")
+        Boundary(loaded("small_cnn"), "blocks.7")
     assert str(caught.value) == "small_cnn has no stage 'blocks.7'. It has blocks.0, blocks.1."
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import timm
 import torch
 from torch import Tensor, nn
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.stages import anatomy_of, probe_images
 from headstart.backbones.trace import layout_of, trace
@@ -15,9 +18,14 @@ TINY = [f"timm/{name}" for name in timm.list_models("test_*")]
 SMALL = ["torchvision/mobilenet_v3_small", "torchvision/resnet18", "torchvision/efficientnet_b0", "torchvision/squeezenet1_1"]
 
 
+@cache
+def fresh(name: str) -> Backbone:
+    return load_backbone(name, weights="none")
+
+
 @pytest.mark.parametrize("name", TINY + SMALL)
-def test_every_classifier_shows_three_to_nine_stages_and_its_classifiers_input(name: str) -> None:
-    backbone = load_backbone(name, weights="none")
+def test_every_classifier_has_three_to_nine_stages_that_end_in_its_classifiers_input(name: str) -> None:
+    backbone = fresh(name)
     side = backbone.card.input_pixels
     images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8)
     with torch.no_grad():
@@ -37,7 +45,7 @@ def test_every_classifier_shows_three_to_nine_stages_and_its_classifiers_input(n
 
 @pytest.mark.parametrize("name", [*TINY, *SMALL])
 def test_parameter_blocks_hold_every_weight_but_the_classifiers_once(name: str) -> None:
-    backbone = load_backbone(name, weights="none")
+    backbone = fresh(name)
     blocks = backbone.parameter_blocks()
     held = [id(parameter) for _, parameters in blocks for parameter in parameters]
     classifier = backbone.module.get_submodule(str(backbone.anatomy.classifier))
@@ -48,13 +56,14 @@ def test_parameter_blocks_hold_every_weight_but_the_classifiers_once(name: str) 
     assert len({block for block, _ in blocks}) == len(blocks)
 
 
-def test_efficientnet_lite0_shows_the_last_block_of_each_resolution_and_each_width_of_the_last() -> None:
-    backbone = load_backbone("efficientnet_lite0", weights="none")
+def test_efficientnet_lite0_has_the_last_block_of_each_resolution_and_each_width_of_the_last() -> None:
+    backbone = fresh("efficientnet_lite0")
     names = ("blocks.0.0", "blocks.1.1", "blocks.2.1", "blocks.4.2", "blocks.5.3", "blocks.6.0", "penultimate")
     assert backbone.stage_names == names
     with torch.no_grad():
-        outputs = backbone.describe(torch.zeros(1, 3, 64, 64))
+        outputs = backbone.describe(torch.rand(1, 3, 64, 64))
     assert [stage.shape[1] for stage in outputs.stages] == [16, 24, 40, 112, 192, 320, 1280]
+    assert [std.shape[1] for std in outputs.stds] == [16, 24, 40, 112, 192, 320, 1280]  # the last of the map under the last stage
 
 
 @pytest.mark.slow
@@ -130,9 +139,9 @@ def test_layout_is_read_from_the_square(shape: tuple[int, ...], before: str | No
     assert layout_of(shape, before) == layout  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "torchvision/resnet18", "timm/test_vit", "timm/test_convnext"])
-def test_spreads_are_standard_deviations_over_places_and_include_the_last_map(name: str) -> None:
-    backbone = load_backbone(name, weights="none")
+@pytest.mark.parametrize("name", ["torchvision/resnet18", "timm/test_vit", "timm/test_convnext"])
+def test_stds_are_taken_over_places_and_include_those_of_the_last_map(name: str) -> None:
+    backbone = fresh(name)
     side = backbone.card.input_pixels
     images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(3))
     seen: list[Tensor] = []
@@ -142,17 +151,10 @@ def test_spreads_are_standard_deviations_over_places_and_include_the_last_map(na
         for stage in watched
     ]
     with torch.no_grad():
-        spreads = backbone.describe(images).stds
+        stds = backbone.describe(images).stds
     for handle in handles:
         handle.remove()
-    assert len(spreads) == len(watched) >= 3
-    for spread, stage, result in zip(spreads, watched, seen, strict=True):
+    assert len(stds) == len(watched) >= 3
+    for std, stage, result in zip(stds, watched, seen, strict=True):
         axes = {"channels first": (2, 3), "channels last": (1, 2), "tokens": (1,)}[stage.layout]
-        torch.testing.assert_close(spread, result.var(dim=axes, correction=0).sqrt())
-
-
-def test_efficientnet_lite0_spreads_end_with_the_map_under_the_penultimate_output() -> None:
-    backbone = load_backbone("efficientnet_lite0", weights="none")
-    with torch.no_grad():
-        outputs = backbone.describe(torch.rand(1, 3, 64, 64))
-    assert [spread.shape[1] for spread in outputs.stds] == [16, 24, 40, 112, 192, 320, 1280]
+        torch.testing.assert_close(std, result.var(dim=axes, correction=0).sqrt())

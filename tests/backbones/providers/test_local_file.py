@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from headstart.backbones import weight_loading
 from headstart.backbones.backbone import Backbone, hash_of
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
@@ -89,8 +90,8 @@ def test_weights_of_another_architecture_name_the_one_they_fit(tmp_path: Path) -
     )
 
 
-@pytest.mark.slow
-def test_unrecognized_file_asks_for_its_architecture(tmp_path: Path) -> None:
+def test_unrecognized_file_asks_for_its_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_loading, "_SUGGESTED", ("torchvision/resnet18", "no such network", "timm/test_resnet"))
     path = tmp_path / "w.pth"
     torch.save(nn.Linear(3, 2).state_dict(), path)
     with pytest.raises(PretrainedError) as caught:
