@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.core import rows as module
-from headstart.core.rows import LazyRows, column_means, held, linear_scores, mapped_briefly, shifted, squared_lengths, taken
+from headstart.core.rows import LazyRows, column_means, in_memory, linear_scores, mapped_briefly, shifted, squared_lengths, taken
 
 ARRAY = np.random.default_rng(0).normal(size=(23, 5)).astype(np.float32) + 2
 CASES = (slice(3, 11), np.array([7, 2, 2, 19]), np.arange(23) % 3 == 0)
@@ -47,10 +47,10 @@ def test_sums_over_chunks_are_sums_over_rows(lazy: LazyRows) -> None:
 
 
 def test_few_rows_are_held_and_many_stay_where_they_are(lazy: LazyRows, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(held(lazy), np.ndarray)
+    assert isinstance(in_memory(lazy), np.ndarray)
     assert isinstance(taken(lazy, CASES[1]), np.ndarray)
     monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
-    assert held(lazy) is lazy
+    assert in_memory(lazy) is lazy
     for index in CASES:
         chosen = taken(lazy, index)
         assert isinstance(chosen, LazyRows)

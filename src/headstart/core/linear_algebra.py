@@ -16,8 +16,8 @@ from headstart.core.types import Floats
 EXACT_SIDE = 4096
 """Up to this side everything is float64; beyond it products are float32, summed in float64."""
 
-
 ONE_THREAD_SIDE = 1024
+"""Up to this side one thread is faster; see `symmetric_eigen`."""
 
 
 class RowSpace(NamedTuple):
@@ -52,16 +52,16 @@ def _blas() -> ThreadpoolController:
 def symmetric_eigen(matrix: Floats, overwrite: bool = False) -> tuple[Floats, Floats]:
     """Eigenvalues, ascending and floored at zero, and eigenvectors of a positive semi-definite matrix.
 
-    Up to a side of 1,024 one thread works: several spend their time waiting for each other as soon as anything else runs.
-    Medians on two cores that other programs used as well, one thread against two: 0.03 and 0.23 s at a side of 200, 0.05 and
-    0.16 s at 400, 0.18 and 0.43 s at 700, 0.33 and 1.45 s at 1,000. At best, two took 1 to 0.87 times as long up to 400.
+    Up to a side of 1,024 one thread is used: several wait for each other as soon as another program runs. Medians on two cores
+    that other programs used as well, one thread against two: 0.03 and 0.23 s at a side of 200, 0.05 and 0.16 s at 400, 0.18 and
+    0.43 s at 700, 0.33 and 1.45 s at 1,000. On idle cores two threads took 1 to 0.87 times as long up to 400.
 
-    Beyond a side of 4,096 LAPACK's relatively robust representations take the place of divide and conquer: a fifth slower at
-    3,000, for a workspace that is one matrix and not three.
+    Beyond a side of 4,096 LAPACK's relatively robust representations replace divide and conquer: a fifth slower at 3,000, with a
+    workspace of one matrix and not three.
 
     Args:
         matrix: float [side, side].
-        overwrite: The matrix is not needed afterwards; its memory is used.
+        overwrite: Whether the matrix may be overwritten.
 
     Returns:
         float [side] and float [side, side], one eigenvector a column.
@@ -79,28 +79,14 @@ def _kept(values: Floats, side: int) -> Floats:
 
 
 def row_space_of_gram(gram: Floats) -> RowSpace:
-    """The row space of a matrix whose rows have those inner products.
-
-    Args:
-        gram: float64 [sample, sample].
-
-    Returns:
-        Left singular vectors and squared singular values.
-    """
+    """The row space of a matrix whose rows have those inner products, float64 [sample, sample]."""
     values, vectors = symmetric_eigen(gram)
     kept = _kept(values, len(gram))
     return RowSpace(vectors[:, kept], values[kept])
 
 
 def row_space(matrix: Floats) -> RowSpace:
-    """Left singular vectors and squared singular values of a matrix.
-
-    Args:
-        matrix: float [sample, feature].
-
-    Returns:
-        They, in float64, without the null space.
-    """
+    """Left singular vectors and squared singular values of a matrix [sample, feature], in float64, without the null space."""
     exact = np.asarray(matrix, np.float64)
     if exact.shape[0] <= exact.shape[1]:
         return row_space_of_gram(exact @ exact.T)
@@ -110,15 +96,11 @@ def row_space(matrix: Floats) -> RowSpace:
 
 
 def rotated(matrix: Rows) -> Rotation:
-    """The rows in an orthonormal basis of the space they span; distances and inner products stay.
+    """Centered rows [sample, feature] in an orthonormal basis of the space they span, of min(sample, feature) coordinates or
+    fewer.
 
-    Lazy rows stay as they are: there are more of them than features, and to turn them at each reading would cost most.
-
-    Args:
-        matrix: float [sample, feature], centered.
-
-    Returns:
-        Rows of min(sample, feature) coordinates or fewer, and the basis.
+    Distances and inner products stay. Lazy rows are not changed: there are more of them than features, and rotating them at each
+    read would cost most of the time.
     """
     if isinstance(matrix, LazyRows):
         return Rotation(matrix, np.eye(matrix.shape[1], dtype=matrix.dtype))
@@ -143,10 +125,10 @@ def chunked_gram(matrix: Rows) -> Floats:
 
 
 def shrinkage_intensity(rows: Rows, squared_norm: float, width: int) -> float:
-    """How far Ledoit and Wolf move a sample covariance towards a multiple of the identity, in [0, 1].
+    """The shrinkage intensity of Ledoit and Wolf for a sample covariance and a multiple of the identity, in [0, 1].
 
     Args:
-        rows: float [sample, feature], centered; a rotation of them gives the same answer.
+        rows: float [sample, feature], centered; a rotation of them gives the same value.
         squared_norm: Squared Frobenius norm of rows' rows / N.
         width: Number of features of the covariance, also when `rows` are rotated into fewer.
 

@@ -1,4 +1,4 @@
-"""Rows: matrices read by slice or by index, so that there may be more of them than memory holds."""
+"""Rows: matrices that are read by slice or by index, so that they may be larger than memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from headstart.core.types import Booleans, Floats, Integers
 
 CHUNK_ROWS = 1024
 IN_MEMORY_BYTES = 2**28
-"""Rows that take less are held in memory as float32: some 10,000 pictures with every block of EfficientNet-Lite0."""
+"""Smaller matrices are kept in memory as float32: some 10,000 pictures with every block of EfficientNet-Lite0."""
 
 Index = slice | Integers | Booleans
 
 
 class Rows(Protocol):
-    """What an array, a memory map and `LazyRows` have in common; reading a part gives an array."""
+    """The common interface of arrays, memory maps and `LazyRows`; reading a part gives an array."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -37,14 +37,12 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class LazyRows:
-    """Rows that are made for each read and held by nobody.
-
-    `numpy.asarray` reads all of them.
+    """Rows that are computed for each read and not kept; `numpy.asarray` reads all of them.
 
     Attributes:
         shape: [sample, feature].
-        read: Makes the rows of a slice, an index or a mask.
-        dtype: Of what is made.
+        read: Computes the rows of a slice, an index or a mask.
+        dtype: Type of these.
     """
 
     shape: tuple[int, ...]
@@ -70,37 +68,21 @@ def parts(num: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
         yield slice(start, min(start + size, num))
 
 
-def held(rows: Rows) -> Rows:
-    """The rows in memory where they are few enough, else as they are."""
+def in_memory(rows: Rows) -> Rows:
+    """The rows in memory where they are small enough, else as they are."""
     return np.asarray(rows) if 4 * math.prod(rows.shape) <= IN_MEMORY_BYTES else rows
 
 
 def taken(rows: Rows, index: Index) -> Rows:
-    """Some of the rows, in memory where those are few enough.
-
-    Args:
-        rows: [sample, feature].
-        index: Which, in which order.
-
-    Returns:
-        [taken sample, feature].
-    """
+    """The rows of an index, in memory where they are small enough, [taken sample, feature]."""
     if not isinstance(rows, LazyRows):
         return np.asarray(rows[index])
     chosen = np.arange(len(rows))[index]
-    return held(LazyRows((len(chosen), *rows.shape[1:]), lambda part: rows[chosen[part]], rows.dtype))
+    return in_memory(LazyRows((len(chosen), *rows.shape[1:]), lambda part: rows[chosen[part]], rows.dtype))
 
 
 def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
-    """The mean row, float64 [feature].
-
-    Args:
-        rows: [sample, feature], at least one.
-        weights: float [sample], with mean 1; None weighs rows alike.
-
-    Returns:
-        The weighted sum over the number of rows.
-    """
+    """The mean row, float64 [feature]; weights [sample] have mean 1."""
     total = np.zeros(rows.shape[1])
     for part in parts(len(rows)):
         chunk = np.asarray(rows[part], np.float64)
@@ -109,16 +91,7 @@ def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
 
 
 def linear_scores(rows: Rows, weight: Floats, bias: Floats) -> Floats:
-    """The product of rows and weight plus bias, float64 [sample, class].
-
-    Args:
-        rows: [sample, feature].
-        weight: [feature, class].
-        bias: [class].
-
-    Returns:
-        The scores.
-    """
+    """The product of rows and weight [feature, class] plus bias [class], float64 [sample, class]."""
     out = np.empty((len(rows), len(bias)))
     for part in parts(len(rows)):
         out[part] = rows[part] @ weight + bias
@@ -146,15 +119,9 @@ def unit_rows(matrix: Floats) -> Floats:
 
 
 def mapped_briefly(rows: Rows) -> Rows:
-    """The same rows; those of a large memory map come through maps that are closed after each read.
+    """The same rows; those of a large memory map are read through maps that are closed after each read.
 
-    The pages that were read through a map count as memory of the process for as long as the map lives.
-
-    Args:
-        rows: Any.
-
-    Returns:
-        Rows with the same values.
+    Pages that were read through a map count as memory of the process until the map is closed.
     """
     given: Any = rows
     if not (isinstance(given, np.memmap) and isinstance(getattr(given, "base", None), mmap.mmap) and given.flags.c_contiguous):

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
-from headstart.core.rows import Index, LazyRows, Rows, column_means, held
+from headstart.core.rows import Index, LazyRows, Rows, column_means, in_memory
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 
@@ -82,7 +82,7 @@ class Representation:
             raise DataError(
                 f"The features are {met} wide, and the model was fitted on {wanted}. Give features that the same network made."
             )
-        return held(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
+        return in_memory(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
 
     def matrix(self, features: FeatureSet) -> Floats:
         """All of `rows` in memory, whatever their number."""
