@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.estimate import Estimate
 from headstart.evaluation.labeled_predictions import LabeledPredictions
@@ -27,3 +27,17 @@ class Metric(ABC):
     @abstractmethod
     def estimate(self, labeled: LabeledPredictions) -> Estimate | None:
         """The value with its 95 % interval; None where it is not defined for these rows."""
+
+
+class MacroAverage(Metric):
+    """The mean of one number of the classes that have images.
+
+    Attributes:
+        key: Which number of a class.
+    """
+
+    meaning: ClassVar[str] = "mean of the classes"
+    key: ClassVar[Literal["precision", "recall", "f1"]]
+
+    def estimate(self, labeled: LabeledPredictions) -> Estimate:
+        return labeled.macro_average(self.key)

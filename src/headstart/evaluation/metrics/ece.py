@@ -11,13 +11,15 @@ from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics.base import Metric
 
 
-class ExpectedCalibrationError(Metric):
+class ECE(Metric):
     """Mean gap between confidence and accuracy after temperature scaling; see `calibration_error`."""
 
     title: ClassVar[str] = "Calibration error"
     meaning: ClassVar[str] = "after temperature; lower is better"
     position: ClassVar[int] = 70
+    before_temperature: ClassVar[bool] = False
 
     def estimate(self, labeled: LabeledPredictions) -> Estimate:
         rows = labeled.predictions
-        return calibration_error(rows.probs, rows.labels, rows.groups, DRAWS, generator_for(0, "intervals", "ece"))
+        probs, name = (rows.raw_probs, "ece_before_temperature") if self.before_temperature else (rows.probs, "ece")
+        return calibration_error(probs, rows.labels, rows.groups, DRAWS, generator_for(0, "intervals", name))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from headstart.core.estimate import Estimate
-from headstart.evaluation.labeled_predictions import LabeledPredictions
-from headstart.evaluation.metrics.base import Metric
+from headstart.evaluation.metrics.base import MacroAverage
 
 
-class MacroRecall(Metric):
+class MacroRecall(MacroAverage):
     """Mean recall of the classes that have images; the same as balanced accuracy."""
 
     title: ClassVar[str] = "Recall, macro"
-    meaning: ClassVar[str] = "mean of the classes"
     position: ClassVar[int] = 40
-
-    def estimate(self, labeled: LabeledPredictions) -> Estimate:
-        return labeled.macro_average("recall")
+    key: ClassVar[Literal["precision", "recall", "f1"]] = "recall"
