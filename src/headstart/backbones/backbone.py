@@ -6,15 +6,16 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from headstart.backbones.catalog import network_of
+from headstart.backbones.hooks import hooked
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import fill_from_run
@@ -103,7 +104,7 @@ class Backbone(nn.Module):
     def _run(self, inputs: Tensor, every_stage: bool) -> Outputs:
         means: dict[int, Tensor] = {}
         stds: dict[int, Tensor] = {}
-        with self._hooked(means, stds, every_stage):
+        with hooked(self._pooling(means, stds, every_stage)):
             result = first_tensor(self.module(inputs))
         if result is None:
             raise AssertionError("a network puts out a tensor")
@@ -114,24 +115,16 @@ class Backbone(nn.Module):
         order = range(num_stages + 1) if every_stage else [num_stages]
         return Outputs(tuple(means[index] for index in order), logits, tuple(stds[index] for index in sorted(stds)))
 
-    @contextmanager
-    def _hooked(self, means: dict[int, Tensor], stds: dict[int, Tensor], every_stage: bool) -> Iterator[None]:
+    def _pooling(self, means: dict[int, Tensor], stds: dict[int, Tensor], every_stage: bool) -> Iterator[RemovableHandle]:
         """Hooks that pool outputs as they appear, before anything changes them in place."""
-        handles = []
-        watched = list(enumerate(self.anatomy.stages)) if every_stage else []
-        if every_stage and self.anatomy.last_map is not None:
-            watched.append((len(self.anatomy.stages), self.anatomy.last_map))
-        for index, stage in watched:
-            hook = _keep_output(means, stds, index, stage)
-            handles.append(self.module.get_submodule(stage.name).register_forward_hook(hook))
+        if every_stage:
+            maps = [] if self.anatomy.last_map is None else [self.anatomy.last_map]
+            for index, stage in enumerate((*self.anatomy.stages, *maps)):
+                hook = _keep_output(means, stds, index, stage)
+                yield self.module.get_submodule(stage.name).register_forward_hook(hook)
         if self.anatomy.classifier is not None:
-            hook_before = _keep_input(means, len(self.anatomy.stages), self.anatomy.classifier_layout)
-            handles.append(self.module.get_submodule(self.anatomy.classifier).register_forward_pre_hook(hook_before))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+            hook = _keep_input(means, len(self.anatomy.stages), self.anatomy.classifier_layout)
+            yield self.module.get_submodule(self.anatomy.classifier).register_forward_pre_hook(hook)
 
     def parameter_blocks(self) -> list[tuple[str, list[nn.Parameter]]]:
         """The weights in depth order, one group a block of the trunk, without the network's own classifier.

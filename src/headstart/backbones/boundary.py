@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.hooks import hooked, in_evaluation
 from headstart.backbones.programs import Program
 from headstart.backbones.stages import probe_images
 from headstart.backbones.trace import Layout
@@ -47,13 +48,9 @@ class Prefix(Program):
             if not torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
                 raise _ReachedError
 
-        handle = self.backbone.module.get_submodule(self.block).register_forward_hook(keep)
-        try:
+        hook = self.backbone.module.get_submodule(self.block).register_forward_hook(keep)
+        with hooked([hook]), suppress(_ReachedError):
             self.backbone.module(self.backbone.normalized(images.permute(0, 3, 1, 2)))
-        except _ReachedError:
-            return (found[0],)
-        finally:
-            handle.remove()
         return (found[0],)
 
 
@@ -87,7 +84,7 @@ class Boundary:
         self.prefix = Prefix(backbone, stage)
         self._blocks = blocks[: blocks.index(stage) + 1]
         self._shapes: dict[str, tuple[int, ...]] = {}
-        with torch.no_grad(), _in_evaluation(backbone):
+        with torch.no_grad(), in_evaluation(backbone):
             fault = self._checked()
         if fault:
             raise PlanError(
@@ -173,12 +170,8 @@ def _work_before(backbone: Backbone) -> dict[str, float]:
     names = {backbone.module.get_submodule(stage.name): stage.name for stage in backbone.anatomy.stages}
     handles = [part.register_forward_hook(count) for part in backbone.module.modules()]
     handles += [part.register_forward_hook(mark) for part in names]
-    try:
-        with torch.no_grad(), _in_evaluation(backbone):
-            backbone(probe_images(backbone.transform.pixels, backbone.transform.channels))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(handles), torch.no_grad(), in_evaluation(backbone):
+        backbone(probe_images(backbone.transform.pixels, backbone.transform.channels))
     return {name: value / max(done[0], 1.0) for name, value in marks.items()}
 
 
@@ -189,11 +182,8 @@ def _outputs_of(backbone: Backbone, names: tuple[str, ...], images: Tensor) -> t
         backbone.module.get_submodule(name).register_forward_hook(lambda module, args, result, calls=calls: calls.append(result))
         for name, calls in outputs.items()
     ]
-    try:
+    with hooked(handles):
         return outputs, backbone(images)
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -203,14 +193,3 @@ def _empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _giving(result: Tensor) -> Callable[..., Tensor]:
     return lambda *args, **kwargs: result
-
-
-@contextmanager
-def _in_evaluation(module: nn.Module) -> Iterator[None]:
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.hooks import hooked
 from headstart.backbones.stages import Stage
 from headstart.backbones.trace import first_tensor
 from headstart.core.errors import PlanError
@@ -28,10 +29,7 @@ def last_map(backbone: Backbone, inputs: Tensor) -> Tensor:
     def keep(module: nn.Module, args: Any, result: Any) -> None:
         found.append(first_tensor(result))
 
-    handle = backbone.module.get_submodule(stage.name).register_forward_hook(keep)
-    try:
+    with hooked([backbone.module.get_submodule(stage.name).register_forward_hook(keep)]):
         backbone.of_input(inputs)
-    finally:
-        handle.remove()
     tensor: Tensor = found[stage.nth]
     return tensor if stage.layout == "channels first" else tensor.permute(0, 3, 1, 2)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from headstart.backbones.hooks import hooked, in_evaluation
+
 Layout = Literal["channels first", "channels last", "tokens", "flat"]
 """[batch, channel, height, width], [batch, height, width, channel], [batch, token, channel] or [batch, channel]."""
 
@@ -164,20 +166,10 @@ def trace(network: nn.Module, images: Tensor) -> Call:
     as the result is held. Images are float32 [batch, 3, height, width]; an odd batch tells the batch axis from the others.
     """
     recorder = _Recorder(network, images.shape[0])
-    modes = [(module, module.training) for module in network.modules()]
-    handles = []
-    for module in network.modules():
-        handles.append(module.register_forward_pre_hook(recorder.begin, with_kwargs=True))
-        handles.append(module.register_forward_hook(recorder.end, with_kwargs=True))
-    try:
-        network.eval()
-        with torch.no_grad():
-            network(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in modes:
-            module.training = mode
+    handles = [module.register_forward_pre_hook(recorder.begin, with_kwargs=True) for module in network.modules()]
+    handles += [module.register_forward_hook(recorder.end, with_kwargs=True) for module in network.modules()]
+    with hooked(handles), in_evaluation(network), torch.no_grad():
+        network(images)
     if recorder.root is None:
         raise AssertionError("a forward pass calls the network")
     return recorder.root

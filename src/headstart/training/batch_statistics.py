@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.hooks import hooked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
@@ -89,11 +90,8 @@ def _moments_seen(norms: list[_BatchNorm]) -> Iterator[list[tuple[Tensor, Tensor
 
     handles = [norm.register_forward_pre_hook(hook_for(place)) for place, norm in enumerate(norms)]
     moments: list[tuple[Tensor, Tensor]] = []
-    try:
+    with hooked(handles):
         yield moments
-    finally:
-        for handle in handles:
-            handle.remove()
     means = [first / number for number, first, _ in sums]
     moments += [(mean, second / number - mean.square()) for mean, (number, _, second) in zip(means, sums, strict=True)]
 

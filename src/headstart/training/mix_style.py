@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from headstart.backbones.hooks import hooked
 from headstart.backbones.trace import Layout
 from headstart.training.learner import Classifier
 
@@ -63,8 +64,5 @@ def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iter
         for name, layout in stages.items()
         if name in chosen
     ]
-    try:
+    with hooked(handles):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from headstart.backbones.hooks import hooked
 from headstart.backbones.stages import Stage
 from headstart.backbones.trace import Layout, first_tensor
 from headstart.training.learner import Classifier
@@ -48,11 +49,8 @@ def watched_stages(learner: Classifier) -> Iterator[dict[str, StageMap]]:
     ]
     if learner.backbone.anatomy.last_map is None:
         handles.append(learner.head.register_forward_pre_hook(_keep_features(maps)))
-    try:
+    with hooked(handles):
         yield maps
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _running_stages(learner: Classifier) -> dict[str, Stage]:

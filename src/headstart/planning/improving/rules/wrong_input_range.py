@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.hooks import hooked
 from headstart.core.spacing import evenly_spaced
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
@@ -106,10 +107,7 @@ def _distance(backbone: Backbone, pixels: Tensor, tried: Range) -> float:
     def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         squares.append(((inputs[0] - mean) ** 2).mean(dim=(0, 2, 3)) / (variance + first.eps))
 
-    handle = first.register_forward_pre_hook(hook)
-    try:
+    with hooked([first.register_forward_pre_hook(hook)]):
         shift, scale = (torch.tensor(values).view(1, -1, 1, 1) for values in (tried.mean, tried.std))
         backbone.of_input((pixels - shift) / scale)
-    finally:
-        handle.remove()
     return float(squares[0].sqrt().log().abs().median())
