@@ -4,7 +4,7 @@ import json
 
 from headstart.methods import METHODS
 from headstart.planning.adapting.candidate_fitting import BUDGETED_METHODS
-from headstart.planning.deciding.schedule import WITH_POOL
+from headstart.planning.deciding.schedule import WITH_UNLABELED
 
 
 def test_methods_are_listed_by_family_with_what_each_needs(headstart_command):
@@ -23,7 +23,7 @@ def test_the_mark_is_at_what_run_tries():
         for kind, method in METHODS.all().items()
         if "source" in method.needs and "target_labels" not in method.needs and method.cost == "closed form"
     }
-    tried = {"ridge", "logistic", "joint_ridge", "residual", "fine_tune", *WITH_POOL, *BUDGETED_METHODS, *closed}
+    tried = {"ridge", "logistic", "joint_ridge", "residual", "fine_tune", *WITH_UNLABELED, *BUDGETED_METHODS, *closed}
     assert {kind for kind, method in METHODS.all().items() if method.tried_by_run} == tried
 
 
