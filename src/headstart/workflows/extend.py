@@ -1,4 +1,4 @@
-"""Extending a finished run by images that came later: of known classes, or of new ones, without losing the old."""
+"""Extend: a finished run with images that came later: of known classes, or of new ones, without losing the old."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension
-from headstart.evaluation.forgetting import Forgetting, forgetting
+from headstart.evaluation.forgetting import forgetting
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
 from headstart.heads.ridge_statistics import RidgeStatistics
@@ -55,13 +55,19 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
     with stage("solving"):
-        memory = _joint_memory(run, task, addition, model, head)
-    weight, bias = memory.solution()
+        statistics = _joined_statistics(run, task, addition, model, head)
+    weight, bias = statistics.solution()
     solved = LinearHead(head.representation, np.asarray(weight, np.float32), bias)
-    extended = Model(model.backbone, solved, memory.temperature, addition.learn.classes)
+    extended = Model(model.backbone, solved, statistics.temperature, addition.learn.classes)
     with stage("evaluating"):
-        _Extended(run, addition, extended, tests, with_old_images=task is not None).write(workspace)
-    memory.save(workspace.path(MEMORY))
+        evaluation, predictions = evaluate(extended, all_of([*tests, addition.held], extended.classes))
+        extension = _extension(run, addition, extended, tests, with_old_images=task is not None)
+    plan = run.plan.model_copy(update={"reasons": (*run.plan.reasons, extension.sentence)})
+    workspace.write_predictions(predictions)
+    workspace.write(evaluation, extension, plan, _summary(run, addition, tests))
+    if run.findings is not None or addition.findings:
+        workspace.write(Findings(findings=(*(run.findings or ()), *addition.findings)))
+    statistics.save(workspace.path(MEMORY))
     workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held.content_keys))
     extended.save(workspace.model_folder)
@@ -88,60 +94,36 @@ def remember(run: Run | str | Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class _Extended:
-    """What an extension leaves in its folder, but for model and memory."""
+def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet], with_old_images: bool) -> Extension:
+    """What was added, and the accuracy on old classes before and after, and on the new images."""
+    on_new, _ = evaluate(model, addition.held, split=addition.name)
+    widened = _Widened(run.model, model.classes)
+    return Extension(
+        parent=str(run.folder),
+        place=addition.place,
+        fingerprint=addition.fingerprint,
+        added=addition.added,
+        num_learned=len(addition.learn),
+        num_held=len(addition.held),
+        with_old_images=with_old_images,
+        old=forgetting(widened, model, "old classes", all_of(tests, model.classes)) if tests else None,
+        new=on_new.metrics["accuracy"],
+    )
 
-    run: Run
-    addition: Addition
-    model: Model
-    tests: list[ImageSet]
-    with_old_images: bool
 
-    def write(self, workspace: Workspace) -> None:
-        """Evaluate and write everything."""
-        held, classes = self.addition.held, self.model.classes
-        evaluation, predictions = evaluate(self.model, all_of([*self.tests, held], classes))
-        on_new, _ = evaluate(self.model, held, split=self.addition.name)
-        extension = Extension(
-            parent=str(self.run.folder),
-            place=self.addition.place,
-            fingerprint=self.addition.fingerprint,
-            added=self.addition.added,
-            num_learned=len(self.addition.learn),
-            num_held=len(held),
-            with_old_images=self.with_old_images,
-            old=self._lost(),
-            new=on_new.metrics["accuracy"],
-        )
-        plan = self.run.plan
-        plan = plan.model_copy(update={"reasons": (*plan.reasons, extension.sentence)})
-        workspace.write_predictions(predictions)
-        workspace.write(evaluation, extension, plan, self._summary())
-        if self.run.findings is not None or self.addition.findings:
-            workspace.write(Findings(findings=(*(self.run.findings or ()), *self.addition.findings)))
-
-    def _lost(self) -> Forgetting | None:
-        if not self.tests:
-            return None
-        classes = self.model.classes
-        old = all_of(self.tests, classes)
-        return forgetting(_Widened(self.run.model, classes), self.model, "old classes", old)
-
-    def _summary(self) -> TaskSummary:
-        """The run's numbers with those of the addition; no place can be read again as this task."""
-        before, learn = self.run.task_summary, self.addition.learn
-        counts = learn.class_counts
-        counts[: len(before.train_counts)] += np.array(before.train_counts)
-        return before.model_copy(
-            update={
-                "classes": learn.classes,
-                "train_counts": tuple(counts.tolist()),
-                "num_train": before.num_train + len(learn),
-                "num_test": sum(map(len, self.tests)) + len(self.addition.held),
-                "task_fingerprint": fingerprint_of([before.task_fingerprint, self.addition.fingerprint]),
-            }
-        )
+def _summary(run: Run, addition: Addition, tests: list[ImageSet]) -> TaskSummary:
+    """The run's numbers with those of the addition; no place can be read again as this task."""
+    before, learn = run.task_summary, addition.learn
+    counts = learn.class_counts
+    counts[: len(before.train_counts)] += np.array(before.train_counts)
+    new = {
+        "classes": learn.classes,
+        "train_counts": tuple(counts.tolist()),
+        "num_train": before.num_train + len(learn),
+        "num_test": sum(map(len, tests)) + len(addition.held),
+        "task_fingerprint": fingerprint_of([before.task_fingerprint, addition.fingerprint]),
+    }
+    return before.model_copy(update=new)
 
 
 @dataclass(frozen=True)
@@ -153,9 +135,9 @@ class _Widened:
 
     def predict(self, images: ImageSet) -> Predictions:
         """Probabilities of every class."""
-        told = self.model.predict(images)
-        more = ((0, 0), (0, len(self.classes) - len(told.classes)))
-        return replace(told, classes=self.classes, probs=np.pad(told.probs, more), raw_probs=np.pad(told.raw_probs, more))
+        made = self.model.predict(images)
+        more = ((0, 0), (0, len(self.classes) - len(made.classes)))
+        return replace(made, classes=self.classes, probs=np.pad(made.probs, more), raw_probs=np.pad(made.raw_probs, more))
 
 
 def _model_of(run: Run) -> tuple[Model, LinearHead]:
@@ -180,8 +162,8 @@ def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
     return features.penultimate if head.representation is None else head.representation.rows(features)
 
 
-def _joint_memory(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
-    """Of old and new rows."""
+def _joined_statistics(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
+    """The sums over old and new rows together."""
     learn, path = addition.learn, run.folder / MEMORY
     if task is not None:
         every = all_of([task.labeled, learn], learn.classes)

@@ -70,11 +70,12 @@ def pretrain(
     number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     card = card_of(pretrained or "small_cnn")
+    weights = weights or ("none" if provider_of(card).trainable_only else "pretrained")
     request = Request(
         place=str(source),
         method=method,
         pretrained=card.name,
-        weights=weights or ("none" if provider_of(card).trainable_only else "pretrained"),
+        weights=weights,
         minutes=minutes,
         settings=settings or {},
         seed=seed,
@@ -141,50 +142,32 @@ def _remaining(task: Task, method: Method, num_images: int) -> str:
 
 
 def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> Plan:
-    pixels = input_pixels_for(card, task)
-    from_scratch = request.weights == "none"
+    """The plan of the request, with as many epochs as its minutes allow."""
+    pixels, from_scratch = input_pixels_for(card, task), request.weights == "none"
     mean, std = channel_statistics(task.pool, Transform(pixels=pixels), task.seed) if from_scratch else (None, None)
+    training = Training(seed=task.seed)
+    if method.label_free:
+        training = pretraining_training(len(task.pool), task.seed)
+    elif from_scratch:
+        training = scratch_training(len(task.labeled), pixels, task.seed)
+    training = _training_with(request, training)
     plan = Plan(
-        data=task.place,
-        seed=task.seed,
-        pretrained=card.name,
-        weights=request.weights,
-        input_pixels=pixels,
-        mean=mean,
-        std=std,
-        method=settings_of(method),
-        training=_training(task, method, pixels, from_scratch, request),
-    )
+        data=task.place, seed=task.seed, pretrained=card.name, weights=request.weights, input_pixels=pixels, mean=mean, std=std,
+        method=settings_of(method), training=training,
+    )  # fmt: skip
     if request.minutes is None:
         return plan
-    most = MOST_EPOCHS if method.label_free and "training.epochs" not in request.settings else plan.training.epochs
-    return _within(request.minutes, plan, task, method, most)
-
-
-def _training(task: Task, method: Method, pixels: int, from_scratch: bool, request: Request) -> Training:
-    usual = Training(seed=task.seed)
-    if method.label_free:
-        usual = pretraining_training(len(task.pool), task.seed)
-    elif from_scratch:
-        usual = scratch_training(len(task.labeled), pixels, task.seed)
-    return _training_with(request, usual)
+    # Each further epoch helps a method without labels; one with labels has enough of them, and the user may have set the number.
+    most = MOST_EPOCHS if method.label_free and "training.epochs" not in request.settings else training.epochs
+    seconds = method.predicted_seconds(task, backbone_of(plan), training)
+    affordable = int(training.epochs * FITTING_SHARE * 60 * request.minutes / seconds)
+    return plan.model_copy(update={"training": training.model_copy(update={"epochs": max(1, min(affordable, most))})})
 
 
 def _training_with(request: Request, usual: Training) -> Training:
     """The usual training with the fields that the user set."""
-    _, chosen = split_settings(request.settings)
+    chosen = split_settings(request.settings)[1]
     return Training.from_dict({**usual.to_dict(), **chosen}, "--set training")
-
-
-def _within(minutes: float, plan: Plan, task: Task, method: Method, most: int) -> Plan:
-    """The plan with as many epochs as fit, but no more than `most`.
-
-    What needs no labels gains from every further one, and what learns them from enough; who names a number wants no more.
-    """
-    training = plan.training
-    seconds = method.predicted_seconds(task, backbone_of(plan), training)
-    affordable = int(training.epochs * FITTING_SHARE * 60 * minutes / seconds)
-    return plan.model_copy(update={"training": training.model_copy(update={"epochs": max(1, min(affordable, most))})})
 
 
 def _lineage(task: Task, plan: Plan) -> Lineage:
@@ -193,15 +176,7 @@ def _lineage(task: Task, plan: Plan) -> Lineage:
     begun = plan.weights != "none"
     earlier = run_of(plan.pretrained)
     return Lineage(
-        source=task.name,
-        place=task.place,
-        task_fingerprint=task.fingerprint,
-        num_images=len(pictures),
-        classes=task.classes,
-        method=plan.method["kind"],
-        epochs=plan.training.epochs,
-        started_from=plan.pretrained if begun else "",
-        mean=mean,
-        std=std,
-        before=lineage_of(earlier) if begun and earlier else None,
-    )
+        source=task.name, place=task.place, task_fingerprint=task.fingerprint, num_images=len(pictures), classes=task.classes,
+        method=plan.method["kind"], epochs=plan.training.epochs, started_from=plan.pretrained if begun else "", mean=mean,
+        std=std, before=lineage_of(earlier) if begun and earlier else None,
+    )  # fmt: skip
