@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 FIRST_WIDTH = 32
 WIDEST = 256
+"""Channels of the first block and at most. Chosen, not measured."""
 POOLED_STEM_PIXELS = 16
 """From this side on the first block halves the side at once: most of the time goes into the first blocks."""
 SMALLEST_POOLED_PIXELS = 8
+"""Blocks halve the side while it is this large, so that the last maps have 4 to 7 pixels. Chosen, not measured."""
 
 
 def plan_of(pixels: int) -> list[tuple[int, bool]]:

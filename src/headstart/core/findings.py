@@ -8,6 +8,9 @@ from headstart.core.records import Record
 
 Severity = Literal["info", "warning", "error"]
 
+MOST_EXAMPLES = 20
+"""Paths shown as evidence of one finding."""
+
 
 class Finding(Record):
     """What was noticed, how bad it is, what shows it, and what to do.

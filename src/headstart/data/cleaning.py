@@ -8,15 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from headstart.core.findings import Finding
+from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.core.types import Booleans, Integers
 from headstart.data.class_names import quoted
 from headstart.data.duplicates import duplicate_groups, exact_groups, merged_groups
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.scan import Scan, scan
 
-MOST_EXAMPLES = 20
-"""Paths shown as evidence of one finding."""
 LEAST_PER_CLASS = 2
 """A class needs one row to learn from and one to be checked on."""
 

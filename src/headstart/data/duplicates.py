@@ -14,17 +14,18 @@ from headstart.data.scan import Scan
 NEAR_HAMMING = 8
 """Pairs whose 64-bit dHashes differ in more bits are not compared. Chosen, not measured."""
 NEAR_RESIDUAL = 0.13
-"""The difference of two thumbnails that may remain after the best small shift, in units of their contrast."""
+"""The difference of two thumbnails that may remain after the best small shift, in units of their contrast. Planted copies of
+solar cells stay below it, other cells and different emoji above (tests/data/test_duplicates.py)."""
 LEAST_SIDE = 32
 """In smaller pictures a near copy cannot be told from another picture of the same kind: only equal bytes count."""
 LEAST_CONTRAST = 4.0
-"""Standard deviation of a thumbnail, in gray levels, below which it shows nothing to compare."""
+"""Standard deviation of a thumbnail, in gray levels, below which there is nothing to compare. Chosen, not measured."""
 LARGEST_BUCKET = 4096
 """Rows compared with one another at a time: bounds the time where many hashes are alike."""
 MOST_PAIRS = 2_000_000
 """Candidate pairs: bounds the memory where many hashes are alike."""
 MOST_SHARE = 0.05
-"""A near-duplicate group above this share of all rows is a fixed camera or a blank background, not copies."""
+"""A near-duplicate group above this share of all rows is a fixed camera or a background, not copies. Chosen, not measured."""
 BATCH = 20_000
 """Pairs compared at a time, for flat memory."""
 

@@ -18,6 +18,7 @@ from headstart.data.joined import concatenate
 from headstart.data.summary import TaskSummary
 
 NUM_FOLDS = 5
+"""The usual number in cross-validation."""
 HOLDOUT_ROWS = 5_000
 """From this many labeled rows on, one held-out fold is used instead of five: its standard error is small enough."""
 HELD_ROWS = 3_000

@@ -12,11 +12,14 @@ from torch.nn import functional
 LUMA = (0.299, 0.587, 0.114)
 """Share of red, green and blue in brightness (ITU-R BT.601), as in Pillow."""
 REACH = 0.9
-"""Brightness, contrast, saturation and sharpness are multiplied by 1 - REACH to 1 + REACH."""
+"""Brightness, contrast, saturation and sharpness are multiplied by 1 - REACH to 1 + REACH, as in torchvision's RandAugment."""
 LEVELS = 256
 FEWEST_LEVELS = 16
+"""Posterizing leaves four of the eight bits a channel or more, as in torchvision's RandAugment."""
 CUTOUT_FILL = 0.5
+"""The middle of the range of values."""
 TINY = 1e-6
+"""Keeps a division by a range of zero finite; the result is not used."""
 
 Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(pictures [batch, channel, height, width], strengths in [-1, 1], [batch, 1, 1, 1]) to the pictures changed."""

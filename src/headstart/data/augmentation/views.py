@@ -16,7 +16,7 @@ from headstart.data.augmentation.warps import NUM_WARPS, warp_maps
 ViewName = Literal["plain", "weak", "strong", "rand", "trivial"]
 
 SMALL_PIXELS = 32
-"""Up to this side, half of a picture shows no whole object, so crops are milder and rotations are added."""
+"""Up to this side crops are milder and rotations are added, as half of a small picture shows no object. Chosen, not measured."""
 
 BEYOND_WEAK: dict[ViewName, dict[str, Any]] = {
     "weak": {},

@@ -10,6 +10,7 @@ from torch import Tensor
 SHEAR = 0.3
 SHIFT = 0.3
 TURN_DEGREES = 30.0
+"""Ranges of FixMatch, table 12; see `warp_maps`."""
 
 NUM_WARPS = 5
 """Shear along the width or the height, shift along the width or the height, rotation."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from headstart.core.errors import DataError
-from headstart.core.findings import Finding, Severity
+from headstart.core.findings import MOST_EXAMPLES, Finding, Severity
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages
@@ -19,8 +19,6 @@ from headstart.data.split_names import SPLIT_NAMES
 
 JUNK = frozenset({"__macosx", "@eadir", "thumbs.db", "desktop.ini"})
 """What operating systems leave behind; ignored as hidden files are."""
-
-MAX_EVIDENCE = 20
 
 
 class Folders(Reader):
@@ -229,7 +227,7 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 def _finding(code: str, paths: list[str]) -> Finding:
     severity, title, advice = FINDINGS[code]
-    evidence = {"count": len(paths), "paths": paths[:MAX_EVIDENCE]}
+    evidence = {"count": len(paths), "paths": paths[:MOST_EXAMPLES]}
     return Finding(code=code, severity=severity, title=title.format(n=len(paths)), evidence=evidence, advice=advice)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from headstart.core.errors import DataError
-from headstart.core.findings import Finding
+from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.images import FileImages
 from headstart.data.raw_dataset import RawDataset
@@ -18,7 +18,6 @@ from headstart.data.tables import Table, ignored_columns, read_table
 
 COLUMNS = ("path", "label", "split", "group", "domain")
 SUFFIXES = (".csv", ".tsv", ".parquet")
-MAX_EVIDENCE = 20
 
 
 class _Row(NamedTuple):
@@ -111,4 +110,4 @@ def _without_missing(rows: list[_Row], place: str) -> tuple[list[_Row], tuple[Fi
 def _found(code: str, title: str, paths: Sequence[str], advice: str) -> tuple[Finding, ...]:
     if not paths:
         return ()
-    return (Finding.warning(code, title, advice, count=len(paths), paths=list(paths[:MAX_EVIDENCE])),)
+    return (Finding.warning(code, title, advice, count=len(paths), paths=list(paths[:MOST_EXAMPLES])),)
