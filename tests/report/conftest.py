@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ def make_run() -> Callable[..., tuple[FakeRun, Task]]:
     return fake_run
 
 
+@cache
 def fake_run(
     classes: tuple[str, ...] = ("cup", "dog <b>bold</b>", "fish & chips"),
     per_class: int = 11,

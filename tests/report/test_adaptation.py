@@ -91,7 +91,7 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
     )
     page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
     assert '<p class="quote">coral is accepted.</p>' in page
-    assert "says what was tried, and who decided" in page
+    assert "says what was tried and how it was decided" in page
     assert "written by hand" not in page
     assert "nothing was decided, so" not in page
     assert "71 source images" in page

@@ -108,10 +108,10 @@ def test_missing_parts_are_said_in_words(make_run):
         "No ranking was made: the plan names the model to transfer from.",
         "Nothing was tried against this plan: it was written by hand.",
         "No learning curve: there are too few labeled images to draw one, or nothing was decided.",
-        "There are no labeled test images, so nothing is known about how good the model is on new images.",
+        "There are no labeled test images, so the accuracy on new images is not known.",
         "No image was evaluated.",
         "No times were kept.",
-        "Nothing was rejected: nothing else was looked at.",
+        "Nothing was rejected: there was no other candidate.",
         "No environment was recorded.",
     ):
         assert sentence in page
