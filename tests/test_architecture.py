@@ -133,3 +133,13 @@ def test_no_import_circle_lazy_imports_counted():
         graph = {module: imports for module, imports in graph.items() if module not in free}
     on_circles = {module: sorted(imports & graph.keys()) for module, imports in graph.items()}
     assert on_circles == {}
+
+
+def test_what_differs_between_providers_is_a_property_of_theirs():
+    compared = {
+        name: ast.unparse(node)
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Attribute) and node.left.attr == "provider"
+    }
+    assert compared == {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.backbones.catalog import provider_of
 from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
@@ -48,7 +49,7 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
         tests = _tests_of(run, task)
         known = _known_to(run, task, tests)
         addition = read_addition(str(data), model.classes, run.plan.seed, known)
-    if addition.learn.images.embedded != (model.backbone.card.provider == "embeddings"):
+    if addition.learn.images.embedded != (not provider_of(model.backbone.card).takes_pictures):
         held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
         raise DataError(f"{data} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
     workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
