@@ -99,9 +99,9 @@ def _sources(found: Any) -> Any:
         "each": [
             {
                 **{name: one[name] for name in ("name", "proxy_a", "mmd", "otdd", "leep", "nce", "weight", "agreement")},
-                "own": _interval(one["own"]),
-                "by_others": _interval(one["by_others"]),
-                "on_target": _interval(one["on_target"]),
+                "own": _interval(one["own_accuracy"]),
+                "by_others": _interval(one["others_accuracy"]),
+                "on_target": _interval(one["target_accuracy"]),
             }
             for one in found["sources"]
         ],

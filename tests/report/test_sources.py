@@ -9,23 +9,23 @@ from headstart.planning.sources.source_ranking import SourceJudgment, SourceRank
 from headstart.report.html import report_html
 
 
-def judgment(name: str, weight: float, on_target: Estimate | None, reason: str) -> SourceJudgment:
+def judgment(name: str, weight: float, target_accuracy: Estimate | None, reason: str) -> SourceJudgment:
     return SourceJudgment(
         name=name,
         num_images=1234,
         num_classes=3,
         common_classes=(),
-        name_overlap=None if on_target is None else 0.75,
+        name_overlap=None if target_accuracy is None else 0.75,
         agreement=None,
         proxy_a=1.634,
         mmd=-0.0301,
         otdd=None,
         leep=None,
         nce=None,
-        own=Estimate(value=0.967, low=0.9, high=0.99),
+        own_accuracy=Estimate(value=0.967, low=0.9, high=0.99),
         own_chance=0.25,
         own_p_value=1e-9,
-        on_target=on_target,
+        target_accuracy=target_accuracy,
         weight=weight,
         reason=reason,
     )

@@ -65,7 +65,7 @@ def sources_view(sources: dict[str, Any]) -> RenderableType:
             f"{row['proxy_a']:.2f}",
             f"{row['mmd']:.3f}",
             *("" if row[key] is None else f"{row[key]:.2f}" for key in ("otdd", "leep", "name_overlap")),
-            *("" if row[key] is None else f"{row[key]['value']:.2f}" for key in ("own", "on_target")),
+            *("" if row[key] is None else f"{row[key]['value']:.2f}" for key in ("own_accuracy", "target_accuracy")),
             f"{row['weight']:g}" if row["weight"] else "-",
         )
         rows.append([plain(cell, "bold" if row["weight"] else "") for cell in cells])

@@ -1,4 +1,4 @@
-"""What is told from chance."""
+"""Accuracies against chance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_always_the_largest_class_is_at_chance_however_large_it_is():
     assert p_value_of(90, 97, chance) > 0.4
 
 
-def test_rare_classes_that_are_told_are_above_chance_below_the_largest_share():
+def test_rare_classes_that_are_predicted_are_above_chance_below_the_largest_share():
     labels = np.array([0] * 70 + [1] * 30)
     predicted = np.array([0] * 35 + [1] * 35 + [1] * 29 + [0])
     chance = agreement_by_chance(predicted, labels)

@@ -1,4 +1,4 @@
-"""Sources: used where they help, never where their labels say nothing, with or without target labels."""
+"""Sources: used where they help, never where their labels do not fit their images, with or without target labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headstart.data.task import Task
 from headstart.planning.sources import domain_features as domains_module
 from headstart.planning.sources import source_measures, source_selection
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
-from headstart.planning.sources.source_measures import few_shot_accuracy, told_by_others
+from headstart.planning.sources.source_measures import few_shot_accuracy, measured_by_others
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import judge_sources
 from headstart.shift.joint_ridge import Labeled
@@ -59,23 +59,28 @@ def by_name(ranking: SourceRanking):
     return {one.name: one for one in ranking.sources}
 
 
-@pytest.mark.parametrize("num_labeled", [0, 5, 15, 40])
+@pytest.mark.parametrize("num_labeled", [0, 5, 40])
 def test_a_source_that_fits_is_used_and_one_with_permuted_labels_is_not(backbone, num_labeled):
     found = judge_sources(task_of(num_labeled, POISONED, GOOD), backbone)
     assert (found.used, found.choice, found.num_labeled) == (("good",), "one", num_labeled)
     assert [one.name for one in found.sources] == ["good", "poisoned"]
-    assert "own labels say nothing" in by_name(found)["poisoned"].reason
+    assert "its labels do not fit its own images" in by_name(found)["poisoned"].reason
     assert SourceRanking.from_json(found.to_json()) == found
+    old = found.to_dict()
+    for one in old["sources"]:
+        one["own"], one["by_others"] = one.pop("own_accuracy"), one.pop("others_accuracy")
+        one["on_target"], one["on_target_p_value"] = one.pop("target_accuracy"), one.pop("target_p_value")
+    assert SourceRanking.from_dict(old) == found
 
 
 @pytest.mark.parametrize("num_labeled", [5, 15, 40])
-def test_classes_that_changed_names_are_seen_by_target_labels(backbone, num_labeled):
+def test_classes_that_changed_names_are_found_by_target_labels(backbone, num_labeled):
     found = judge_sources(task_of(num_labeled, RENAMED), backbone)
     assert (found.used, found.choice) == ((), "none")
     one = by_name(found)["renamed"]
-    assert one.own.value > 0.8
+    assert one.own_accuracy.value > 0.8
     assert one.agreement == 0.0
-    assert one.on_target.value < 0.4
+    assert one.target_accuracy.value < 0.4
     assert found.sentence.startswith(f"By {num_labeled} labeled target images, no source is used: renamed")
 
 
@@ -83,8 +88,8 @@ def test_without_target_labels_other_sources_contradict_it(backbone):
     second = rows(np.arange(140) % 5, "second", 0.3, seed=7)
     found = judge_sources(task_of(0, GOOD, RENAMED, second), backbone)
     assert (set(found.used), found.choice) == ({"good", "second"}, "mixture")
-    assert "what it calls by a name is something else" in by_name(found)["renamed"].reason
-    assert by_name(found)["renamed"].by_others.value < by_name(found)["renamed"].others_chance
+    assert "its class names mean something else" in by_name(found)["renamed"].reason
+    assert by_name(found)["renamed"].others_accuracy.value < by_name(found)["renamed"].others_chance
 
 
 def test_sources_of_the_same_pictures_under_other_names_contradict_each_other_and_that_is_said(backbone):
@@ -92,32 +97,32 @@ def test_sources_of_the_same_pictures_under_other_names_contradict_each_other_an
     task = task_of(0, GOOD, shifted)
     task = replace(task, source=replace(task.source, groups=np.tile(np.arange(1_000, 1_170), 2)))
     found = judge_sources(task, backbone)
-    assert all(one.by_others.value < 0.2 for one in found.sources)
+    assert all(one.others_accuracy.value < 0.2 for one in found.sources)
     assert len(found.used) == 1
-    assert "nothing else tells which of them is right" in found.sentence
+    assert "only labels of target images tell which is right" in found.sentence
 
 
-def test_only_sources_whose_labels_say_something_are_asked_about_others(backbone):
+def test_only_sources_whose_labels_fit_their_images_judge_others(backbone):
     evidence = by_name(judge_sources(task_of(0, GOOD, POISONED), backbone))
-    assert evidence["good"].by_others is None
-    assert evidence["poisoned"].by_others.value < 0.4
+    assert evidence["good"].others_accuracy is None
+    assert evidence["poisoned"].others_accuracy.value < 0.4
 
 
 def test_no_row_is_judged_by_rows_of_its_own_group():
     draw = np.random.default_rng(5)
     wrong = draw.permutation(61)[:20]
     centers, names = draw.normal(size=(61, 40)) + 4 * np.eye(3, 40)[np.arange(61) % 3], np.arange(61) % 3
-    names[wrong] = (names[wrong] + 1) % 3  # by a picture's own copy alone can they be told
+    names[wrong] = (names[wrong] + 1) % 3  # only a copy of the same picture predicts them
     groups = np.repeat(np.arange(61), 3)
     other = Labeled(centers[groups] + 0.01 * draw.normal(size=(183, 40)), names[groups], groups)
     own = Labeled(centers, names, np.arange(61))
     nothing = np.zeros((0, 40))
-    seen = DomainFeatures(Labeled(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64)), {}, nothing, {}, np.eye(40), 3, 0)
-    apart = replace(seen, sources={"own": own, "other": replace(other, groups=groups + 100)})
-    shared = replace(seen, sources={"own": own, "other": other})
-    assert told_by_others(apart, "own", {"other"})["by_others"].value > 0.85
-    assert told_by_others(shared, "own", {"other"})["by_others"].value < 0.67
-    assert told_by_others(shared, "own", set()) == {}
+    domains = DomainFeatures(Labeled(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64)), {}, nothing, {}, np.eye(40), 3, 0)
+    apart = replace(domains, sources={"own": own, "other": replace(other, groups=groups + 100)})
+    shared = replace(domains, sources={"own": own, "other": other})
+    assert measured_by_others(apart, "own", {"other"})["others_accuracy"].value > 0.85
+    assert measured_by_others(shared, "own", {"other"})["others_accuracy"].value < 0.67
+    assert measured_by_others(shared, "own", set()) == {}
 
 
 def test_a_source_alone_is_not_called_the_nearest(backbone):
@@ -126,7 +131,7 @@ def test_a_source_alone_is_not_called_the_nearest(backbone):
     )
 
 
-def test_without_target_labels_and_others_it_is_used_as_nothing_tells(backbone):
+def test_renamed_classes_are_not_found_without_target_labels_and_other_sources(backbone):
     assert judge_sources(task_of(0, RENAMED), backbone).used == ("renamed",)
 
 
@@ -140,27 +145,27 @@ def test_the_numbers_of_a_source_are_those_of_its_measures(backbone):
     assert far.proxy_a > 1.9
     assert -0.4 < good.leep < 0
     assert -0.4 < good.nce < 0
-    assert good.on_target.value > 0.85
+    assert good.target_accuracy.value > 0.85
     assert good.own_chance == pytest.approx(0.2, abs=0.01)
     assert good.own_p_value < 1e-20
     assert good.gain.num_rows == 40
-    assert "of 40 left-out target images are told right" in good.reason
+    assert "of 40 left-out target images are predicted right" in good.reason
 
 
 def test_a_distant_source_alone_is_used_without_target_labels_and_doubted(backbone):
     found = judge_sources(task_of(0, FAR), backbone)
     assert found.used == ("far",)
     assert found.sentence.endswith(
-        "told from the target's with hardly a mistake (proxy A-distance 2.00), so that its labels may not carry over: 20 labeled "
-        "target images would tell."
+        "tells its images from the target's almost without a mistake (proxy A-distance 2.00), so that its labels may not "
+        "transfer: 20 labeled target images would show it."
     )
 
 
-def test_a_source_whose_labels_say_nothing_is_never_used(backbone):
+def test_a_source_whose_labels_do_not_fit_its_images_is_never_used(backbone):
     found = judge_sources(task_of(0, POISONED), backbone)
     assert (found.used, found.choice) == ((), "none")
     assert found.sentence.startswith(
-        "Without any target label, no source is used: poisoned, the nearest: its own labels say nothing"
+        "Without any target label, no source is used: poisoned, the nearest: its labels do not fit its own images"
     )
     assert found.sentence.endswith("Label some target images.")
 
@@ -193,13 +198,13 @@ def test_transport_is_measured_where_it_is_there(backbone):
     assert 0 < found["good"].otdd < found["far"].otdd
 
 
-def test_rows_are_cut_to_what_is_looked_at_large_classes_first(backbone, monkeypatch):
+def test_large_classes_lose_rows_first(backbone, monkeypatch):
     monkeypatch.setattr(domains_module, "MOST_SOURCE_ROWS", 40)
     lopsided = rows([0] * 100 + [1] * 5 + [2] * 5, "lopsided", seed=3)
-    seen = domain_features(task_of(10, lopsided, GOOD), backbone)
-    assert np.bincount(seen.sources["lopsided"].labels).tolist() == [10, 5, 5]
-    assert len(seen.sources["good"]) == 20
-    assert (len(seen.target), len(seen.images)) == (10, 83)
+    domains = domain_features(task_of(10, lopsided, GOOD), backbone)
+    assert np.bincount(domains.sources["lopsided"].labels).tolist() == [10, 5, 5]
+    assert len(domains.sources["good"]) == 20
+    assert (len(domains.target), len(domains.target_rows)) == (10, 83)
 
 
 def test_labels_of_unlabeled_and_test_rows_are_not_read(backbone):
@@ -210,7 +215,7 @@ def test_labels_of_unlabeled_and_test_rows_are_not_read(backbone):
     assert judge_sources(task, backbone) == judge_sources(replace(task, unlabeled=lied, test=test), backbone)
 
 
-def test_few_shots_tell_less_than_many(backbone):
+def test_few_shots_predict_worse_than_many(backbone):
     good = domain_features(task_of(0, GOOD), backbone).sources["good"]
     one, ten = few_shot_accuracy(good, 1, 0), few_shot_accuracy(good, 10, 0)
     assert 0.3 < one < ten < 1.0
@@ -227,7 +232,7 @@ def test_a_task_without_a_source_and_one_of_a_single_image_are_refused(backbone)
     assert str(error.value) == "target: a source is compared with two target images at least, and there are 1. Add some."
 
 
-def test_classes_behind_bent_boundaries_are_sound_labels(backbone):
+def test_classes_with_curved_boundaries_fit_their_images(backbone):
     rng = np.random.default_rng(1)
 
     def corners(num, name=""):
@@ -242,5 +247,5 @@ def test_classes_behind_bent_boundaries_are_sound_labels(backbone):
     task = Task("target", ("a", "b"), free.take([]), unlabeled=free, source=source)
     found = judge_sources(task, backbone)
     assert found.used == ("source",)
-    assert found.sources[0].own.value > 0.9
+    assert found.sources[0].own_accuracy.value > 0.9
     assert found.sources[0].proxy_a < 0.7

@@ -17,7 +17,7 @@ Where no candidate is chosen, the unadapted model predicts alone. `select` is th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from headstart.planning.adapting.consensus import LARGEST_DISCREPANCY, Scores, c
 from headstart.planning.adapting.degenerate_predictions import agreement_fault, shares_fault
 from headstart.planning.adapting.domain_pair import DomainPair
 from headstart.shift.label_shift import class_shares
+from headstart.shift.tests.shift_kind import Kind
 
 LARGEST_AMBIGUOUS = 2.4 * LARGEST_DISCREPANCY
 """The largest ambiguous joint discrepancy. Of 41 draws of a concept drift, which corrected class shares would have harmed, 5 left
@@ -116,7 +117,7 @@ class ModelSelection:
         shift = self.pair.shift
         if shift.conclusion:
             return Selection((), (shift.conclusion,))
-        rules = {
+        rules: dict[Kind, Callable[[], Selection]] = {
             "labels": self.by_class_shares,
             "turned": self.by_rotation,
             "features": self.by_features,

@@ -1,8 +1,9 @@
-"""Seen domains: rows of a target and of its sources as one backbone sees them, to judge sources by."""
+"""Domain features: rows of a target and of each of its sources, in one feature space."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -21,50 +22,44 @@ from headstart.heads.principal_components import principal_components
 from headstart.shift.joint_ridge import Labeled
 
 MOST_ROWS = 1_000
-"""Rows of a domain that are looked at: accuracies are then known to three points."""
+"""The largest number of rows of a domain; the standard error of an accuracy on so many is at most 1.6 points."""
 MOST_SOURCE_ROWS = 2_000
-"""Of all sources together: a fit to them takes seconds."""
-MOST_LIFTED = 256
-"""Wider feature vectors get no kernel map: a kernel of them says little more than they do."""
+"""The largest number of rows of all sources together, so that a fit to them takes seconds."""
+MOST_MAPPED = 256
+"""The largest width of feature vectors for which a kernel map is fitted. Chosen, not measured."""
 DISTANCE_AXES = 32
-"""Directions of the features in which classes are taken as Gaussians."""
+"""Principal axes along which classes are taken as Gaussians for the optimal-transport distance. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class DomainFeatures:
-    """Domains as one backbone sees them, in one space.
+    """Domains in one feature space.
 
     Attributes:
-        target: Its labeled rows as probes see them; maybe none.
-        sources: Those of each source, by name.
-        images: float64 [sample, feature]: target rows as they are, labeled ones first, then unlabeled ones.
-        source_images: float64 [sample, feature]: rows of each source as they are.
-        axes: float32 [feature, axis]: the directions in which all rows together vary most.
+        target: The labeled target rows that probes are fitted to; maybe none.
+        sources: The rows of each source that probes are fitted to, by name.
+        target_rows: float64 [sample, feature]: target rows without a kernel map, labeled ones first, then unlabeled ones.
+        source_rows: float64 [sample, feature]: rows of each source without a kernel map, by name.
+        axes: float32 [feature, axis]: principal axes of all rows together.
         num_classes: Of the task.
         seed: Of everything drawn.
     """
 
     target: Labeled
     sources: dict[str, Labeled]
-    images: Floats = field(repr=False)
-    source_images: dict[str, Floats] = field(repr=False)
+    target_rows: Floats = field(repr=False)
+    source_rows: dict[str, Floats] = field(repr=False)
     axes: Floats = field(repr=False)
     num_classes: int
     seed: int
 
 
 def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
-    """Some rows of the target and of each source, in one space.
+    """At most 1,000 rows of the target and of each source, and 2,000 of all sources, in one feature space.
 
-    Pictures are seen at all depths of the backbone, feature vectors as they are, each feature at unit spread. Probes see vectors
-    of up to 256 features after a kernel map where leave-one-out says that this is better.
-
-    Args:
-        task: With a source.
-        backbone: What looks at the images.
-
-    Returns:
-        At most 1,000 rows a domain, and 2,000 of all sources.
+    Pictures are taken at all stages of the backbone, feature vectors as they are, each feature at unit standard deviation. Probes
+    are fitted to a kernel map of vectors of up to 256 features, if leave-one-out prefers curved boundaries between the sources'
+    classes.
 
     Raises:
         DataError: There is no source, or the target has fewer than two images.
@@ -73,64 +68,56 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
         raise DataError(f"{task.name} has no source to judge. Name one with --source.")
     labeled, source = task.labeled, task.source
     most = min(MOST_ROWS, MOST_SOURCE_ROWS // max(1, len(source.domain_names)))
-    target = labeled.take(_some(labeled.labels, MOST_ROWS, task.seed))
-    free = task.unlabeled.take(_some(np.zeros(len(task.unlabeled), np.int64), MOST_ROWS, task.seed)) if task.unlabeled else None
-    parts = [part for part in (target, free) if part is not None and len(part)]
+    target = labeled.take(_balanced_rows(labeled.labels, MOST_ROWS, task.seed))
+    parts = [target] if len(target) else []
+    if task.unlabeled:
+        parts.append(task.unlabeled.take(_balanced_rows(np.zeros(len(task.unlabeled), np.int64), MOST_ROWS, task.seed)))
     num_target = sum(map(len, parts))
     if num_target < 2:
         raise DataError(
             f"{task.name}: a source is compared with two target images at least, and there are {num_target}. Add some."
         )
     domains = [source.of_domain(name) for name in source.domain_names] if source.domains else [source]
-    chosen = [one.take(_some(one.labels, most, task.seed)) for one in domains]
-    rows = _space(features_of(_all([*parts, *chosen]), backbone), source.images.embedded)
+    chosen = [one.take(_balanced_rows(one.labels, most, task.seed)) for one in domains]
+    rows = _rows(features_of(reduce(concatenate, [*parts, *chosen]), backbone), source.images.embedded)
     edges = np.cumsum([num_target, *map(len, chosen)])
-    probed = (
-        _kernel_mapped(rows, num_target, np.concatenate([one.labels for one in chosen]), task) if source.images.embedded else rows
-    )
-    spread = np.asarray(rows - rows.mean(axis=0), np.float32)
-    spans = dict(zip(source.domain_names or ("source",), map(slice, edges[:-1], edges[1:]), strict=True))
+    names = source.domain_names or ("source",)
+    spans = dict(zip(names, map(slice, edges[:-1], edges[1:]), strict=True))
+    probed = _kernel_mapped(rows, num_target, chosen, task) if source.images.embedded else rows
+    centered = np.asarray(rows - rows.mean(axis=0), np.float32)
     return DomainFeatures(
         target=Labeled(probed[: len(target)], target.labels, target.groups),
-        sources={
-            name: Labeled(probed[span], one.labels, one.groups) for (name, span), one in zip(spans.items(), chosen, strict=True)
-        },
-        images=rows[:num_target],
-        source_images={name: rows[span] for name, span in spans.items()},
-        axes=principal_components(spread, DISTANCE_AXES, task.seed),
+        sources={name: Labeled(probed[spans[name]], one.labels, one.groups) for name, one in zip(names, chosen, strict=True)},
+        target_rows=rows[:num_target],
+        source_rows={name: rows[span] for name, span in spans.items()},
+        axes=principal_components(centered, DISTANCE_AXES, task.seed),
         num_classes=task.num_classes,
         seed=task.seed,
     )
 
 
-def _kernel_mapped(rows: Floats, num_target: int, labels: Integers, task: Task) -> Floats:
-    """The rows, in the space in which a linear head tells the classes of all sources best."""
-    if rows.shape[1] > MOST_LIFTED:
+def _kernel_mapped(rows: Floats, num_target: int, sources: list[ImageSet], task: Task) -> Floats:
+    """The rows, through the kernel map with which a linear head predicts the classes of all sources best, if any."""
+    if rows.shape[1] > MOST_MAPPED:
         return rows
+    labels = np.concatenate([one.labels for one in sources])
     found = fit_kernel_ridge(rows[num_target:], labels, task.num_classes, seed=task.seed)
     return rows if found.kernel_map is None else found.kernel_map.rows(rows)
 
 
-def _all(parts: list[ImageSet]) -> ImageSet:
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = concatenate(whole, part)
-    return whole
-
-
-def _space(features: FeatureSet, embedded: bool) -> Floats:
+def _rows(features: FeatureSet, embedded: bool) -> Floats:
     if not embedded:
         return np.asarray(Representation.fitted(features, "stages").matrix(features), np.float64)
     rows = np.asarray(features.penultimate, np.float64)
-    spread = rows.std(axis=0)
-    return np.asarray((rows - rows.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
+    std = rows.std(axis=0)
+    return np.asarray((rows - rows.mean(axis=0)) / np.where(std > 0, std, 1.0))
 
 
-def _some(labels: Integers, most: int, seed: int) -> Integers:
-    """So many rows at most, ascending, large classes cut first."""
+def _balanced_rows(labels: Integers, most: int, seed: int) -> Integers:
+    """At most `most` random rows, ascending; the largest classes lose rows first."""
     order = generator_for(seed, "sources", "rows").permutation(len(labels))
-    turn = np.empty(len(labels), np.int64)
+    place_in_class = np.empty(len(labels), np.int64)
     for label in np.unique(labels):
         own = order[labels[order] == label]
-        turn[own] = np.arange(len(own))
-    return np.sort(order[np.argsort(turn[order], kind="stable")][:most])
+        place_in_class[own] = np.arange(len(own))
+    return np.sort(order[np.argsort(place_in_class[order], kind="stable")][:most])

@@ -1,4 +1,4 @@
-"""What is measured of each source: distances to the target, what its labels say at home and abroad."""
+"""Measures of a source: distances to the target, and how well its labels predict in it, in other sources and in the target."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
+from headstart.core.spacing import random_rows
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.evaluation.intervals import wilson
 from headstart.features.feature_set import LabeledFeatures
@@ -26,44 +27,39 @@ from headstart.shift.mmd import unbiased_mmd
 from headstart.shift.proxy_a_distance import proxy_a_distance
 
 MOST_DISTANCE_ROWS = 500
+"""The largest number of rows of each domain for the distances between domains, a matter of time."""
 FEW_SHOT_DRAWS = 10
-KIN_FOLDS = 5
-"""Parts in which a source is judged by others that share groups with it, each part by rows of other groups."""
+"""Number of draws over which few-shot accuracy is averaged. Chosen, not measured."""
+GROUP_FOLDS = 5
+"""Folds in which a source's rows are predicted from other sources that share groups with it."""
 
 
-def measured(seen: DomainFeatures, name: str, classes: tuple[str, ...], num_images: int) -> SourceJudgment:
-    """Everything about one source by itself but whether it is used.
-
-    Args:
-        seen: The domains.
-        name: Which source.
-        classes: Class names of the task.
-        num_images: Labeled rows of the source.
-
-    Returns:
-        The judgment, without reason, and without what others say.
-    """
-    source, target = seen.sources[name], seen.target
-    shown, wanted = np.unique(source.labels), np.unique(target.labels)
-    common = np.intersect1d(shown, wanted)
-    fit = fit_ridge(source.rows, compact(source.labels), len(shown), groups=source.groups)
-    own, chance, p_value = _told(fit.loo_scores.argmax(axis=1), compact(source.labels)[fit.judged])
-    raw, wanted_raw = seen.source_images[name], seen.images[: len(target)]
-    near, far = (_thinned(rows, seen.seed) for rows in (raw, seen.images))
+def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_images: int) -> SourceJudgment:
+    """The measures of one source of `num_images` labeled rows, without those by other sources, and without a decision."""
+    source, target = domains.sources[name], domains.target
+    present, wanted = np.unique(source.labels), np.unique(target.labels)
+    common = np.intersect1d(present, wanted)
+    fit = fit_ridge(source.rows, compact(source.labels), len(present), groups=source.groups)
+    own, chance, p_value = _against_chance(fit.loo_scores.argmax(axis=1), compact(source.labels)[fit.judged])
+    rows, target_rows = domains.source_rows[name], domains.target_rows[: len(target)]
+    near, far = (
+        one[random_rows(len(one), MOST_DISTANCE_ROWS, generator_for(domains.seed, "sources", "distances"))]
+        for one in (rows, domains.target_rows)
+    )
     return SourceJudgment(
         name=name,
         num_images=num_images,
-        num_classes=len(shown),
+        num_classes=len(present),
         common_classes=tuple(classes[label] for label in common),
         name_overlap=len(common) / len(wanted) if len(wanted) else None,
-        agreement=class_agreement(raw, source.labels, wanted_raw, target.labels),
+        agreement=class_agreement(rows, source.labels, target_rows, target.labels),
         proxy_a=proxy_a_distance(near, far),
         mmd=unbiased_mmd(near, far),
-        otdd=_carried(seen, Labeled(raw, source.labels, source.groups), Labeled(wanted_raw, target.labels, target.groups)),
-        own=own,
+        otdd=_transport_distance(domains, rows, source.labels, target_rows, target.labels),
+        own_accuracy=own,
         own_chance=chance,
         own_p_value=p_value,
-        **_abroad(fit, shown, target),
+        **_on_target(fit, present, target),
     )
 
 
@@ -77,16 +73,9 @@ def p_value_of(hits: int, num: int, chance: float) -> float:
 
 
 def agreement_by_chance(predicted: Integers, labels: Integers) -> float:
-    """The accuracy to expect of predictions that have nothing to do with the labels, each class as frequent as it is in both.
+    """The accuracy to expect of predictions that are independent of the labels: the sum over classes of both shares' product.
 
-    A classifier that always answers the largest class is at chance by it, however large that class is.
-
-    Args:
-        predicted: int64 [sample].
-        labels: int64 [sample].
-
-    Returns:
-        The sum over classes of the product of their shares.
+    A classifier that always predicts the largest class has chance accuracy by it, however large that class is.
 
     Reference: Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological Measurement 1960.
 
@@ -97,79 +86,75 @@ def agreement_by_chance(predicted: Integers, labels: Integers) -> float:
     return float(np.bincount(predicted, minlength=num) @ np.bincount(labels, minlength=num) / len(labels) ** 2)
 
 
-def _told(predicted: Integers, labels: Integers) -> tuple[Estimate, float, float]:
-    """Accuracy, what it would be by chance, and the p-value of that chance."""
+def _against_chance(predicted: Integers, labels: Integers) -> tuple[Estimate, float, float]:
+    """Accuracy, the accuracy to expect by chance, and the p-value of that chance."""
     hits, chance = int((predicted == labels).sum()), agreement_by_chance(predicted, labels)
     return wilson(hits, len(labels)), chance, p_value_of(hits, len(labels), chance)
 
 
-def _thinned(rows: Floats, seed: int) -> Floats:
-    order = generator_for(seed, "sources", "distances").permutation(len(rows))
-    return rows[np.sort(order[:MOST_DISTANCE_ROWS])]
-
-
-def _carried(seen: DomainFeatures, source: Labeled, target: Labeled) -> float | None:
-    if len(target) < 2 or not transport_installed():
+def _transport_distance(
+    domains: DomainFeatures, rows: Floats, labels: Integers, target_rows: Floats, target_labels: Integers
+) -> float | None:
+    if len(target_labels) < 2 or not transport_installed():
         return None
-    first, second = source.rows @ seen.axes, target.rows @ seen.axes
-    return dataset_distance(first, source.labels, second, target.labels, seen.seed)
+    return dataset_distance(rows @ domains.axes, labels, target_rows @ domains.axes, target_labels, domains.seed)
 
 
-def _abroad(fit: RidgeFit, shown: Integers, target: Labeled) -> dict[str, object]:
+def _on_target(fit: RidgeFit, present: Integers, target: Labeled) -> dict[str, object]:
     """LEEP, NCE and accuracy of a probe on labeled target rows."""
     if not len(target):
         return {"leep": None, "nce": None}
     scores = target.rows @ fit.weight + fit.bias
-    seen = LabeledFeatures(target.rows, target.labels, softmax(scores / fit.temperature, axis=1))
-    found, _, p_value = _told(shown[scores.argmax(axis=1)], target.labels)
-    return {"leep": leep(seen), "nce": nce(seen), "on_target": found, "on_target_p_value": p_value}
+    labeled = LabeledFeatures(target.rows, target.labels, softmax(scores / fit.temperature, axis=1))
+    found, _, p_value = _against_chance(present[scores.argmax(axis=1)], target.labels)
+    return {"leep": leep(labeled), "nce": nce(labeled), "target_accuracy": found, "target_p_value": p_value}
 
 
-def told_by_others(seen: DomainFeatures, name: str, trusted: Collection[str]) -> dict[str, object]:
-    """Accuracy of other sources' labels on this one's rows of their classes; no row is judged by rows of its own group.
+def measured_by_others(domains: DomainFeatures, name: str, sound: Collection[str]) -> dict[str, object]:
+    """`others_accuracy`, `others_chance` and `others_p_value` of a source's judgment; empty where none can tell.
+
+    A probe is trained on all other sound sources; no row is predicted by a probe that was trained on rows of its own group.
 
     Args:
-        seen: The domains.
+        domains: The domains.
         name: Which source.
-        trusted: Sources whose labels say something; those others are asked.
-
-    Returns:
-        `by_others`, `others_chance` and `others_p_value` of a judgment; nothing where no other source can tell.
+        sound: Sources whose labels fit their images.
     """
-    own, others = seen.sources[name], [source for other, source in seen.sources.items() if other != name and other in trusted]
+    own = domains.sources[name]
+    others = [source for other, source in domains.sources.items() if other != name and other in sound]
     if not others:
         return {}
     rows, labels, groups = (
         np.concatenate(part) for part in zip(*((one.rows, one.labels, one.groups) for one in others), strict=True)
     )
-    parts = compact(own.groups) % KIN_FOLDS if np.isin(groups, own.groups).any() else np.zeros(len(own), np.int64)
+    folds = compact(own.groups) % GROUP_FOLDS if np.isin(groups, own.groups).any() else np.zeros(len(own), np.int64)
     predicted = np.full(len(own), UNLABELED, np.int64)
-    for part in np.unique(parts):
-        taught = ~np.isin(groups, own.groups[parts == part])
-        shown = np.unique(labels[taught])
-        judged = (parts == part) & np.isin(own.labels, shown)
-        if len(shown) < 2 or not judged.any():
+    for fold in np.unique(folds):
+        fitted = ~np.isin(groups, own.groups[folds == fold])
+        present = np.unique(labels[fitted])
+        held = (folds == fold) & np.isin(own.labels, present)
+        if len(present) < 2 or not held.any():
             continue
-        fit = fit_ridge(rows[taught], compact(labels[taught]), len(shown), groups=groups[taught])
-        predicted[judged] = shown[(own.rows[judged] @ fit.weight + fit.bias).argmax(axis=1)]
+        fit = fit_ridge(rows[fitted], compact(labels[fitted]), len(present), groups=groups[fitted])
+        predicted[held] = present[(own.rows[held] @ fit.weight + fit.bias).argmax(axis=1)]
     judged = predicted != UNLABELED
     if not judged.any():
         return {}
-    found, chance, p_value = _told(predicted[judged], own.labels[judged])
-    return {"by_others": found, "others_chance": chance, "others_p_value": p_value}
+    found, chance, p_value = _against_chance(predicted[judged], own.labels[judged])
+    return {"others_accuracy": found, "others_chance": chance, "others_p_value": p_value}
 
 
 def few_shot_accuracy(source: Labeled, shots: int, seed: int) -> float:
-    """The accuracy that so many labels a class give within one domain: the mean of ridge over ten draws, on all other rows."""
-    shown = np.unique(source.labels)
+    """The accuracy of `shots` labels a class within one domain: the mean of ridge over ten draws, on all other rows."""
+    present = np.unique(source.labels)
     labels = compact(source.labels)
-    right = []
+    accuracies = []
     for draw in range(FEW_SHOT_DRAWS):
         order = generator_for(seed, "sources", "few shots", draw).permutation(len(labels))
-        chosen = np.concatenate([order[labels[order] == label][:shots] for label in range(len(shown))])
+        chosen = np.concatenate([order[labels[order] == label][:shots] for label in range(len(present))])
         rest = np.setdiff1d(order, chosen)
         if not len(rest):
             return 1.0
-        fit = fit_ridge(source.rows[chosen], labels[chosen], len(shown))
-        right.append(float(((source.rows[rest] @ fit.weight + fit.bias).argmax(axis=1) == labels[rest]).mean()))
-    return float(np.mean(right))
+        fit = fit_ridge(source.rows[chosen], labels[chosen], len(present))
+        accuracies.append(float(((source.rows[rest] @ fit.weight + fit.bias).argmax(axis=1) == labels[rest]).mean()))
+    return float(np.mean(accuracies))

@@ -1,11 +1,11 @@
-"""SourceRanking: labeled sources, what each is worth to a target, and which are used."""
+"""SourceRanking: labeled sources, what was measured of each, and which are used."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from headstart.core.estimate import Estimate
-from headstart.core.records import Record
+from headstart.core.records import Record, renamed
 from headstart.evaluation.compare import Paired
 
 Choice = Literal["none", "one", "mixture", "weights"]
@@ -17,28 +17,35 @@ class SourceJudgment(Record):
     Attributes:
         name: The domain.
         num_images: Its labeled rows.
-        num_classes: Classes that they show.
-        common_classes: Those of them that labeled target rows show, too; empty where no target row is labeled.
+        num_classes: Classes of these rows.
+        common_classes: Those of them that labeled target rows have, too; empty where no target row is labeled.
         name_overlap: The share of the target's classes that it has by name; None without target labels.
         agreement: The share of common classes that look alike in both domains, see `class_agreement`; None without target labels.
         proxy_a: Proxy A-distance to the target's images, in [0, 2].
         mmd: Unbiased squared mean discrepancy to them.
         otdd: Distance of the labeled data sets; None without target labels or without POT.
-        leep: LEEP of a probe trained on it, on labeled target rows; None without target labels.
+        leep: LEEP of a probe trained on the source, on labeled target rows; None without target labels.
         nce: NCE of that probe.
-        own: Leave-one-out accuracy of its own labels: near chance where they say nothing about its images.
-        own_chance: What it would be by chance, see `agreement_by_chance`.
-        own_p_value: Of so many hits by chance.
-        by_others: Accuracy of a probe trained on all other sources whose labels say something, on its rows of their classes; None
-            where there is no other.
-        others_chance: What it would be by chance.
-        others_p_value: Of so many hits by chance.
-        on_target: Accuracy of a probe trained on it, on labeled target rows; None without target labels.
-        on_target_p_value: Of so many hits by chance.
+        own_accuracy: Leave-one-out accuracy within the source: near chance where its labels do not fit its images.
+        own_chance: The accuracy to expect by chance, see `agreement_by_chance`.
+        own_p_value: Of that accuracy by chance.
+        others_accuracy: Accuracy, on its rows, of a probe trained on all other sources whose labels fit their images; None where
+            there is no other.
+        others_chance: The accuracy to expect by chance.
+        others_p_value: Of that accuracy by chance.
+        target_accuracy: Accuracy of a probe trained on it, on labeled target rows; None without target labels.
+        target_p_value: Of that accuracy by chance.
         gain: What it adds to the target's own labels on left-out target rows; None where that was not tested.
-        weight: What one of its rows weighs, a target row weighing 1; 0 where it is not used.
+        weight: Of one of its rows, a target row weighing 1; 0 where it is not used.
         reason: Why it is used, or not.
     """
+
+    migrations = (
+        renamed("own", "own_accuracy"),
+        renamed("by_others", "others_accuracy"),
+        renamed("on_target", "target_accuracy"),
+        renamed("on_target_p_value", "target_p_value"),
+    )
 
     name: str
     num_images: int
@@ -51,14 +58,14 @@ class SourceJudgment(Record):
     otdd: float | None
     leep: float | None
     nce: float | None
-    own: Estimate
+    own_accuracy: Estimate
     own_chance: float
     own_p_value: float
-    by_others: Estimate | None = None
+    others_accuracy: Estimate | None = None
     others_chance: float | None = None
     others_p_value: float | None = None
-    on_target: Estimate | None = None
-    on_target_p_value: float | None = None
+    target_accuracy: Estimate | None = None
+    target_p_value: float | None = None
     gain: Paired | None = None
     weight: float = 0.0
     reason: str = ""
@@ -77,8 +84,8 @@ class SourceRanking(Record):
         choice: "none", "one" (at full weight), "mixture" (several, all at full weight), or "weights".
         used: Names of the sources in use.
         num_labeled: Labeled target rows that decided; 0 where there are none.
-        sentence: What to tell a person.
-        notes: What else there is to know: sources left out when the data were read, an absent package.
+        sentence: The choice and its reason.
+        notes: Sources that were left out when the data were read, and absent packages.
     """
 
     sources: tuple[SourceJudgment, ...]

@@ -1,4 +1,13 @@
-"""Sources: which labeled domains help a target, judged by its own labels where it has some."""
+"""Source selection: which labeled domains are used for a target.
+
+    labeled target rows                                 rule
+    none, or too few to reject chance                   without_target_labels
+    10 or more of classes with two rows and more        by_left_out_rows: ridge on target and source rows
+    others, mostly one a class                          by_few_shot_accuracy: a probe on the source alone
+
+Before that, sources are rejected whose labels do not fit their own images and, with target labels, sources without a common class
+or whose probe is not significantly better than chance on labeled target rows.
+"""
 
 from __future__ import annotations
 
@@ -24,30 +33,28 @@ from headstart.planning.sources.source_measures import (
     agreement_by_chance,
     few_shot_accuracy,
     measured,
+    measured_by_others,
     p_value_of,
-    told_by_others,
 )
 from headstart.planning.sources.source_ranking import Choice, SourceJudgment, SourceRanking
 from headstart.shift.dataset_distance import transport_installed
 from headstart.shift.joint_ridge import Labeled, LeftOut, leave_target_out
 
 WEIGHTS = (1.0, 0.1)
-"""What a source row may weigh next to a target row."""
-LEAST_JUDGED = 10
-"""Target rows of classes with two rows or more, from which on left-out rows decide."""
-HARM = 0.02
-"""Accuracy that a further source may cost on the nearest one's rows."""
-SURE = 0.01
-"""Level at which an accuracy is told from chance."""
-CONTRADICTED = ", though the other sources contradict it: label some target images, as nothing else tells which of them is right"
-"""Said of the nearest source where all sources contradict one another."""
+"""The weights of a source row that are compared, a target row weighing 1. Chosen, not measured."""
+FEWEST_LEFT_OUT = 10
+"""The least number of target rows of classes with two rows for which left-out rows decide. Chosen, not measured."""
+LARGEST_LOSS = 0.02
+"""The largest fall of accuracy on the nearest source's rows for which a further source is used. Chosen, not measured."""
+CHANCE_LEVEL = 0.01
+"""Level of the tests whether a source's own accuracy, and that by other sources, is above chance. Chosen, not measured."""
 FAR = 1.9
-"""Proxy A-distance from which on two domains are told apart with hardly a mistake."""
+"""Proxy A-distance from which a warning says that a source is far: a classifier confuses the domains on 2.5 % of rows then."""
 
 
 @dataclass
-class _Verdict:
-    """What each source's rows weigh, what was tested, and why."""
+class _Decision:
+    """The weight of each source's rows, the tested gains, and the reasons, by source."""
 
     weights: dict[str, float] = field(default_factory=dict)
     gains: dict[str, Paired] = field(default_factory=dict)
@@ -56,19 +63,13 @@ class _Verdict:
 
 
 def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
-    """Which sources help, with everything that was measured of them.
+    """Which sources are used, with everything that was measured of them; the rules are at the top of this module.
 
-    Where labeled target rows can be left out and judged, a source is used if ridge on target and source rows predicts them better
-    than ridge on target rows alone, at a level shared among all that was tried. Where each class has one label only, a source is
-    used if it predicts them better than as many labels of its own would. A source whose probe is not surely better than chance on
-    labeled target rows is not used. Without any, sources whose own labels are at chance are left out, then those that all others
-    contradict, then those that harm the source nearest to the target.
-
-    Labels that were permuted class by class look sound at home: without target labels and other sources nothing tells.
+    Class names that were permuted consistently fit their images: without target labels and other sources nothing reveals that.
 
     Args:
         task: With a source; test labels and those of unlabeled rows are not read.
-        backbone: What looks at the images.
+        backbone: What computes the features.
 
     Returns:
         The ranking.
@@ -76,45 +77,15 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
     Raises:
         DataError: There is no source, or the target has fewer than two images.
     """
-    seen = domain_features(task, backbone)
+    domains = domain_features(task, backbone)
     counts = Counter(task.source.domains) if task.source else Counter()
-    judged = {name: measured(seen, name, task.classes, counts.get(name, len(task.source or ()))) for name in seen.sources}
-    teaching = [name for name, one in judged.items() if one.own_p_value < SURE]
-    judged = {name: one.model_copy(update=told_by_others(seen, name, teaching)) for name, one in judged.items()}
-    verdict, told = _verdict(seen, {name: judged[name] for name in teaching})
+    judged = {name: measured(domains, name, task.classes, counts.get(name, len(task.source or ()))) for name in domains.sources}
+    sound = [name for name, one in judged.items() if one.own_p_value < CHANCE_LEVEL]
+    judged = {name: one.model_copy(update=measured_by_others(domains, name, sound)) for name, one in judged.items()}
+    decision = _decision(domains, {name: judged[name] for name in sound})
     for name, one in judged.items():
-        if name not in told:
-            verdict.reasons[name] = _useless(one, name in teaching)
-    return _ranking(task, judged, verdict)
-
-
-def _verdict(seen: DomainFeatures, judged: dict[str, SourceJudgment]) -> tuple[_Verdict, list[str]]:
-    """What sources with sound labels are worth, and which of them got so far as to be compared."""
-    labels, num = seen.target.labels, len(seen.target)
-    if not num:
-        return _by_themselves(seen, list(judged.values())), list(judged)
-    if p_value_of(num, num, agreement_by_chance(labels, labels)) >= ERROR:  # not even hits alone would tell
-        told = [name for name, one in judged.items() if one.common_classes and one.on_target and one.on_target.value > 0.5]
-        verdict = _by_themselves(seen, [judged[name] for name in told])
-        verdict.num_labeled = num
-        return verdict, told
-    told = [name for name, one in judged.items() if one.common_classes and (one.on_target_p_value or 0.0) < ERROR]
-    fair = np.flatnonzero(has_mates(labels, seen.target.groups))
-    if len(fair) >= LEAST_JUDGED and len(np.unique(labels[fair])) > 1:
-        return _by_left_out_rows(seen, told, fair), told
-    return _by_single_rows(seen, [judged[name] for name in told]), told
-
-
-def _useless(one: SourceJudgment, is_sound: bool) -> str:
-    if not is_sound:
-        return (
-            f"its own labels say nothing about its images: leave-one-out accuracy {one.own.value:.2f}, and {one.own_chance:.2f} "
-            "by chance"
-        )
-    if not one.common_classes:
-        return "it has no class in common with the target's labels"
-    right = one.on_target.value if one.on_target else 0.0
-    return f"a probe trained on it tells {right:.2f} of the labeled target images right: not surely more than chance"
+        decision.reasons.setdefault(name, _why_not_compared(one, name in sound))
+    return _ranking(task, judged, decision)
 
 
 def judge_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
@@ -124,133 +95,162 @@ def judge_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
     return judge_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
 
 
-def _by_left_out_rows(seen: DomainFeatures, names: list[str], fair: Integers) -> _Verdict:
-    """Sources are added one by one, the best first, as long as left-out target rows are predicted better."""
-    verdict = _Verdict(num_labeled=len(seen.target))
-    before = leave_target_out(seen.target, [], seen.num_classes, fair)
+def _decision(domains: DomainFeatures, sound: dict[str, SourceJudgment]) -> _Decision:
+    """The rule that the labeled target rows allow, applied to the sources that are compared."""
+    labels, num = domains.target.labels, len(domains.target)
+    if not num:
+        return _without_target_labels(domains, list(sound.values()))
+    common = [one for one in sound.values() if one.common_classes]
+    if p_value_of(num, num, agreement_by_chance(labels, labels)) >= ERROR:  # not significant even if all are right
+        right = [one for one in common if one.target_accuracy and one.target_accuracy.value > 0.5]
+        decision = _without_target_labels(domains, right)
+        decision.num_labeled = num
+        return decision
+    compared = [one for one in common if (one.target_p_value or 0.0) < ERROR]
+    fair = np.flatnonzero(has_mates(labels, domains.target.groups))
+    if len(fair) >= FEWEST_LEFT_OUT and len(np.unique(labels[fair])) > 1:
+        return _by_left_out_rows(domains, [one.name for one in compared], fair)
+    return _by_few_shot_accuracy(domains, compared)
+
+
+def _why_not_compared(one: SourceJudgment, is_sound: bool) -> str:
+    if not is_sound:
+        return (
+            f"its labels do not fit its own images: leave-one-out accuracy {one.own_accuracy.value:.2f}, and "
+            f"{one.own_chance:.2f} by chance"
+        )
+    if not one.common_classes:
+        return "it has no class in common with the target's labels"
+    right = one.target_accuracy.value if one.target_accuracy else 0.0
+    return f"a probe trained on it predicts {right:.2f} of the labeled target images right, which may be chance"
+
+
+def _by_left_out_rows(domains: DomainFeatures, names: list[str], fair: Integers) -> _Decision:
+    """Sources are added one by one, the best first, while left-out target rows are predicted significantly better."""
+    decision = _Decision(num_labeled=len(domains.target))
+    before = leave_target_out(domains.target, [], domains.num_classes, fair)
     rest = list(names)
     while rest:
-        given = [(seen.sources[name], weight) for name, weight in verdict.weights.items()]
-        trials = {name: _best_weight(seen, given, seen.sources[name], fair) for name in rest}
-        gains = {name: _gain(seen, trial, before, fair) for name, (_, trial) in trials.items()}
+        given = [(domains.sources[name], weight) for name, weight in decision.weights.items()]
+        trials = {name: _best_weight(domains, given, domains.sources[name], fair) for name in rest}
+        gains = {name: _gain(domains, trial, before, fair) for name, (_, trial) in trials.items()}
         for name in rest:
-            verdict.gains[name] = gains[name]
-            verdict.reasons[name] = _told(gains[name], trials[name][1], before, seen.target, fair)
+            decision.gains[name] = gains[name]
+            decision.reasons[name] = _gain_in_words(gains[name], trials[name][1], before, domains.target, fair)
         best = min(rest, key=lambda name: trials[name][1].loss)
         level = level_of_best(len(rest) * len(WEIGHTS))
         if not is_ahead(gains[best], level) or gains[best].accuracy_gain.value < 0:
             break
-        verdict.weights[best], before = trials[best]
+        decision.weights[best], before = trials[best]
         rest.remove(best)
-    return verdict
+    return decision
 
 
 def _best_weight(
-    seen: DomainFeatures, given: list[tuple[Labeled, float]], source: Labeled, fair: Integers
+    domains: DomainFeatures, given: list[tuple[Labeled, float]], source: Labeled, fair: Integers
 ) -> tuple[float, LeftOut]:
-    tried = [(weight, leave_target_out(seen.target, [*given, (source, weight)], seen.num_classes, fair)) for weight in WEIGHTS]
-    return min(tried, key=lambda one: one[1].loss)
+    found = [
+        (weight, leave_target_out(domains.target, [*given, (source, weight)], domains.num_classes, fair)) for weight in WEIGHTS
+    ]
+    return min(found, key=lambda one: one[1].loss)
 
 
-def _gain(seen: DomainFeatures, after: LeftOut, before: LeftOut, fair: Integers) -> Paired:
-    def rows(left: LeftOut) -> Predictions:
-        classes = tuple(str(label) for label in range(seen.num_classes))
-        names = tuple(str(row) for row in fair)
-        probs = left.probs[fair]
-        return Predictions(names, classes, seen.target.labels[fair], probs, probs, seen.target.groups[fair])
+def _gain(domains: DomainFeatures, after: LeftOut, before: LeftOut, fair: Integers) -> Paired:
+    def predictions(left: LeftOut) -> Predictions:
+        classes = tuple(str(label) for label in range(domains.num_classes))
+        names, probs, target = tuple(str(row) for row in fair), left.probs[fair], domains.target
+        return Predictions(names, classes, target.labels[fair], probs, probs, target.groups[fair])
 
-    return compare(rows(after), rows(before), seen.seed)
+    return compare(predictions(after), predictions(before), domains.seed)
 
 
-def _told(gain: Paired, after: LeftOut, before: LeftOut, target: Labeled, fair: Integers) -> str:
-    with_it, without = (float((left.scores[fair].argmax(axis=1) == target.labels[fair]).mean()) for left in (after, before))
+def _accuracy(left: LeftOut, labels: Integers, rows: Integers | slice = slice(None)) -> float:
+    return float((left.scores[rows].argmax(axis=1) == labels[rows]).mean())
+
+
+def _gain_in_words(gain: Paired, after: LeftOut, before: LeftOut, target: Labeled, fair: Integers) -> str:
     return (
-        f"with it {with_it:.2f} of {gain.num_rows} left-out target images are told right, and {without:.2f} without "
-        f"(log loss lower by {gain.log_loss_gain.value:.2f}, at least {gain.lower_bound:.2f})"
+        f"with it {_accuracy(after, target.labels, fair):.2f} of {gain.num_rows} left-out target images are predicted right, and "
+        f"{_accuracy(before, target.labels, fair):.2f} without (log loss lower by {gain.log_loss_gain.value:.2f}, at least "
+        f"{gain.lower_bound:.2f})"
     )
 
 
-def _by_single_rows(seen: DomainFeatures, judged: Sequence[SourceJudgment]) -> _Verdict:
-    """No target row can be left out: a source must beat chance, and what as many labels within one domain would tell."""
-    verdict = _Verdict(num_labeled=len(seen.target))
-    shots = max(1, round(len(seen.target) / max(1, len(np.unique(seen.target.labels)))))
-    for one in judged:
-        bar = few_shot_accuracy(seen.sources[one.name], shots, seen.seed)
-        told = one.on_target
-        verdict.reasons[one.name] = (
-            f"it tells {told.value if told else 0.0:.2f} of {len(seen.target)} labeled target images right, where "
-            f"{shots} label{'s' * (shots > 1)} a class would tell about {bar:.2f} within one domain"
+def _by_few_shot_accuracy(domains: DomainFeatures, compared: Sequence[SourceJudgment]) -> _Decision:
+    """A source is used if its probe predicts the labeled rows better than as many labels within one domain would."""
+    decision = _Decision(num_labeled=len(domains.target))
+    shots = max(1, round(len(domains.target) / max(1, len(np.unique(domains.target.labels)))))
+    for one in compared:
+        least = few_shot_accuracy(domains.sources[one.name], shots, domains.seed)
+        right = one.target_accuracy
+        decision.reasons[one.name] = (
+            f"it predicts {right.value if right else 0.0:.2f} of {len(domains.target)} labeled target images right, where "
+            f"{shots} label{'s' * (shots > 1)} a class would predict about {least:.2f} within one domain"
         )
-        if told is not None and told.value > bar:
-            verdict.weights[one.name] = 1.0
-    return verdict
+        if right is not None and right.value > least:
+            decision.weights[one.name] = 1.0
+    return decision
 
 
-def _by_themselves(seen: DomainFeatures, judged: Sequence[SourceJudgment]) -> _Verdict:
-    """No target label: what all others contradict is left out, and what harms the nearest source."""
-    verdict = _Verdict()
-    kept = sorted(judged, key=lambda one: (round(one.proxy_a, 1), one.mmd))
-    doubted = [one for one in kept if one.others_p_value is not None and one.others_p_value >= SURE]
-    torn = 1 < len(kept) == len(doubted)
-    contradicted = doubted if len(doubted) < len(kept) else doubted[1:]
+def _without_target_labels(domains: DomainFeatures, compared: Sequence[SourceJudgment]) -> _Decision:
+    """All sources but those that the others contradict, and those that lower the accuracy on the nearest one."""
+    decision = _Decision()
+    ranked = sorted(compared, key=lambda one: (round(one.proxy_a, 1), one.mmd))
+    at_chance = [one for one in ranked if one.others_p_value is not None and one.others_p_value >= CHANCE_LEVEL]
+    all_contradict = 1 < len(ranked) == len(at_chance)
+    contradicted = at_chance if len(at_chance) < len(ranked) else at_chance[1:]
     for one in contradicted:
-        verdict.reasons[one.name] = (
-            f"the other sources tell {one.by_others.value if one.by_others else 0.0:.2f} of its images by its own labels, "
-            f"and {one.others_chance or 0.0:.2f} would be by chance: what it calls by a name is something else"
+        decision.reasons[one.name] = (
+            f"the other sources predict {one.others_accuracy.value if one.others_accuracy else 0.0:.2f} of its labels, and "
+            f"{one.others_chance or 0.0:.2f} are expected by chance: its class names mean something else"
         )
-    kept = [one for one in kept if one not in contradicted]
+    kept = [one for one in ranked if one not in contradicted]
     for one in kept[:1]:
-        verdict.weights[one.name] = 1.0
-        nearest = "it is the nearest, and " if len(judged) > 1 else ""
-        fits = f"its labels fit its images ({one.own.value:.2f} by leave-one-out)"
-        verdict.reasons[one.name] = f"{nearest}{fits}{CONTRADICTED if torn else ''}"
+        decision.weights[one.name] = 1.0
+        nearest = "it is the nearest, and " if len(compared) > 1 else ""
+        doubt = ", though the other sources contradict it: only labels of target images tell which is right"
+        decision.reasons[one.name] = (
+            f"{nearest}its labels fit its images ({one.own_accuracy.value:.2f} by leave-one-out){doubt if all_contradict else ''}"
+        )
     for one in kept[1:]:
-        lost = _harm(seen, kept[0].name, one.name)
-        verdict.reasons[one.name] = (
+        nearest_source, other = domains.sources[kept[0].name], domains.sources[one.name]
+        alone, both = (leave_target_out(nearest_source, given, domains.num_classes) for given in ([], [(other, 1.0)]))
+        lost = _accuracy(alone, nearest_source.labels) - _accuracy(both, nearest_source.labels)
+        decision.reasons[one.name] = (
             f"with it the accuracy on left-out images of {kept[0].name}, the nearest, "
             f"{f'falls by {lost:.2f}' if lost > 0 else f'rises by {-lost:.2f}'}"
         )
-        if lost <= HARM:
-            verdict.weights[one.name] = 1.0
-    return verdict
+        if lost <= LARGEST_LOSS:
+            decision.weights[one.name] = 1.0
+    return decision
 
 
-def _harm(seen: DomainFeatures, nearest: str, name: str) -> float:
-    """What a source costs in accuracy on left-out rows of another."""
-    stand_in, other = seen.sources[nearest], seen.sources[name]
-    alone, both = (leave_target_out(stand_in, given, seen.num_classes) for given in ([], [(other, 1.0)]))
-    right = [float((left.scores.argmax(axis=1) == stand_in.labels).mean()) for left in (alone, both)]
-    return right[0] - right[1]
-
-
-def _ranking(task: Task, judged: dict[str, SourceJudgment], verdict: _Verdict) -> SourceRanking:
+def _ranking(task: Task, judged: dict[str, SourceJudgment], decision: _Decision) -> SourceRanking:
     rows = [
         one.model_copy(
             update={
-                "weight": verdict.weights.get(name, 0.0),
-                "gain": verdict.gains.get(name),
-                "reason": verdict.reasons[name],
+                "weight": decision.weights.get(name, 0.0),
+                "gain": decision.gains.get(name),
+                "reason": decision.reasons[name],
             }
         )
         for name, one in judged.items()
     ]
     rows.sort(key=lambda one: (-one.weight, one.proxy_a, one.mmd))
-    used = tuple(one.name for one in rows if one.used)
     notes = [finding.title for finding in task.findings if finding.code in {"no-common-class", "one-class-source"}]
-    if verdict.num_labeled and not transport_installed():
+    if decision.num_labeled and not transport_installed():
         notes.append('The optimal-transport distance is left out: `pip install "headstart[transport]"` brings what it needs.')
     return SourceRanking(
         sources=tuple(rows),
-        choice=_choice(rows),
-        used=used,
-        num_labeled=verdict.num_labeled,
-        sentence=_sentence(rows, verdict.num_labeled),
+        choice=_choice([one.weight for one in rows if one.used]),
+        used=tuple(one.name for one in rows if one.used),
+        num_labeled=decision.num_labeled,
+        sentence=_sentence(rows, decision.num_labeled),
         notes=tuple(notes),
     )
 
 
-def _choice(rows: Sequence[SourceJudgment]) -> Choice:
-    weights = [one.weight for one in rows if one.used]
+def _choice(weights: list[float]) -> Choice:
     if not weights:
         return "none"
     if any(weight != 1.0 for weight in weights):
@@ -265,9 +265,9 @@ def _sentence(rows: Sequence[SourceJudgment], num_labeled: int) -> str:
         advice = "" if num_labeled else " Label some target images."
         return f"{basis}, no source is used: {rows[0].name}, the nearest: {rows[0].reason}.{advice}"
     named = " and ".join(one.name if one.weight == 1.0 else f"{one.name} (rows weigh {one.weight:g})" for one in used)
-    far = used[0].proxy_a >= FAR and not num_labeled
-    doubt = (
-        f" Its images are told from the target's with hardly a mistake (proxy A-distance {used[0].proxy_a:.2f}), so that its "
-        "labels may not carry over: 20 labeled target images would tell."
+    warning = (
+        f" A classifier tells its images from the target's almost without a mistake (proxy A-distance {used[0].proxy_a:.2f}), so "
+        "that its labels may not transfer: 20 labeled target images would show it."
     )
-    return f"{basis}, {named} {'is' if len(used) == 1 else 'are'} used: {used[0].reason}.{doubt if far else ''}"
+    far = used[0].proxy_a >= FAR and not num_labeled
+    return f"{basis}, {named} {'is' if len(used) == 1 else 'are'} used: {used[0].reason}.{warning if far else ''}"
