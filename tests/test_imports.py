@@ -9,6 +9,8 @@ from importlib.metadata import version
 import pytest
 
 import headstart
+from headstart.cli._application import COMMANDS
+from headstart.core.errors import DataError
 
 
 @pytest.mark.parametrize("name", headstart.__all__)
@@ -36,3 +38,17 @@ def test_one_public_name_loads_only_what_it_needs():
 
 def test_a_task_can_be_read_by_the_function_and_by_the_class():
     assert headstart.Task.from_folder is headstart.read_task
+
+
+def test_every_command_is_a_public_function_of_the_same_name():
+    commands = {*COMMANDS.names(), "enroll"} - {"fewshot"}
+    assert {name for name in commands if not callable(getattr(headstart, name))} == set()
+
+
+def test_packages_that_have_the_name_of_a_verb_are_called_as_the_verb(tmp_path):
+    import headstart.report.html
+
+    assert headstart.runs(tmp_path) == []
+    assert headstart.methods("ridge")[0]["cost"] == "closed form"
+    with pytest.raises(DataError, match=r" holds no finished run\. "):
+        headstart.report(tmp_path)

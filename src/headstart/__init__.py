@@ -43,18 +43,21 @@ if TYPE_CHECKING:
     from headstart.workflows.fit import fit
     from headstart.workflows.inspect import inspect
     from headstart.workflows.label import label
+    from headstart.workflows.methods import methods
     from headstart.workflows.models import models
     from headstart.workflows.predict import predict
     from headstart.workflows.pretrain import pretrain
     from headstart.workflows.rank import rank
+    from headstart.workflows.report import report
     from headstart.workflows.run import run
+    from headstart.workflows.runs import runs
     from headstart.workflows.search import search
 
 __version__ = "0.1.0"
 
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label",
-    "models", "predict", "pretrain", "rank", "run", "search",
+    "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -76,7 +79,8 @@ _MODULES = {
 __all__ = [
     "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "cache",
     "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
-    "load_backbone", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "run", "search",
+    "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "report", "run", "runs",
+    "search",
 ]  # fmt: skip
 
 

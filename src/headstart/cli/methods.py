@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._docstrings import attributes_of, description_of, paragraphs
 from headstart.cli._printing import answer, plain, table
+from headstart.core.docstrings import paragraphs
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from headstart.methods.base import Method
 
 POSITION = 51
 
@@ -25,76 +22,51 @@ def methods(
     as_json: options.Json = False,
 ) -> None:
     """List the methods by family, or describe one with its settings."""
-    from headstart.methods import METHODS
+    from headstart.workflows.methods import methods as known_methods
 
-    if name is not None:
-        _describe(name, METHODS.get(name), as_json)
-        return
-    found = METHODS.all()
-    answer(as_json, [_card(kind, method) for kind, method in found.items()], *_listed(found))
-
-
-def _card(kind: str, method: type[Method]) -> dict[str, Any]:
-    return {
-        "name": kind,
-        "family": _family(method)[0],
-        "cost": method.cost,
-        "needs": list(method.needs),
-        "tried_by_run": method.tried_by_run,
-        "summary": method.summary,
-    }
+    cards = known_methods(name)
+    if name is None:
+        answer(as_json, cards, *_listed(cards))
+    else:
+        answer(as_json, cards[0], *_described(cards[0]))
 
 
-def _listed(found: dict[str, type[Method]]) -> Iterator[RenderableType]:
+def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
     """A table for each family and cost; what all of a table need stands in its title."""
-    groups: dict[tuple[str, str, str], dict[str, type[Method]]] = {}
-    for kind, method in found.items():
-        groups.setdefault((*_family(method), method.cost), {})[kind] = method
+    from headstart.methods import METHODS
+    from headstart.workflows.methods import family_of
+
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for card in cards:
+        groups.setdefault((*family_of(METHODS.get(card["name"])), card["cost"]), []).append(card)
     for (family, meaning, cost), members in sorted(groups.items()):
-        shared = [need for need in next(iter(members.values())).needs if all(need in one.needs for one in members.values())]
+        shared = [need for need in members[0]["needs"] if all(need in card["needs"] for card in members)]
         rows = []
-        for kind, method in members.items():
-            more = _worded(need for need in method.needs if need not in shared)
-            summary = f"{method.summary}; needs {more}" if more else method.summary
-            rows.append((plain(f"{kind} *" if method.tried_by_run else kind, "bold"), summary))
-        needs = f"; needs {_worded(shared)}" if shared else ""
-        yield from (plain(f"{family} ({cost}{needs})", "bold"), meaning, table(("name", "what it does"), rows), "")
+        for card in members:
+            more = _worded([need for need in card["needs"] if need not in shared])
+            name = f"{card['name']} *" if card["tried_by_run"] else card["name"]
+            rows.append((plain(name, "bold"), f"{card['summary']}; {more}" if more else card["summary"]))
+        yield from (_title(family, cost, shared), meaning, table(("name", "what it does"), rows), "")
     yield "* `headstart run` may try it without being asked."
 
 
-def _family(method: type[Method]) -> tuple[str, str]:
-    """The method's folder, and what all in there do."""
-    package, _, _ = method.__module__.rpartition(".")
-    if not package.startswith("headstart.methods."):
-        return "plug-ins", "Methods of other installed packages."
-    return package.rpartition(".")[2], (sys.modules[package].__doc__ or "").strip()
+def _title(name: str, cost: str, needs: list[str]) -> RenderableType:
+    return plain(f"{name} ({'; '.join(filter(None, (cost, _worded(needs))))})", "bold")
 
 
-def _worded(needs: Iterable[str]) -> str:
-    return ", ".join(need.replace("_", " ") for need in needs)
+def _worded(needs: list[str]) -> str:
+    return f"needs {', '.join(need.replace('_', ' ') for need in needs)}" if needs else ""
 
 
-def _describe(name: str, method: type[Method], as_json: bool) -> None:
-    schema, meanings = method.model_json_schema(), attributes_of(method)
-    shared = [description_of(base) for base in method.__mro__[1:] if _is_family(base)]
-    description = "\n\n".join([description_of(method), *shared])
-    fields = schema.get("properties", {})
-    described = {key: {**value, "description": meanings.get(key, "")} for key, value in fields.items()}
-    card = {**_card(name, method), "description": description, "schema": {**schema, "properties": described}}
-    needs = f"; needs {_worded(method.needs)}" if method.needs else ""
+def _described(card: dict[str, Any]) -> Iterator[RenderableType]:
+    yield _title(card["name"], card["cost"], card["needs"])
+    yield from paragraphs(card["description"])
     rows = [
-        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), meanings.get(key, ""))
-        for key, value in fields.items()
+        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), value["description"])
+        for key, value in card["schema"]["properties"].items()
     ]
-    settings: list[RenderableType] = ["", table(("--set method.KEY=", "default", "allowed", "meaning"), rows)] if rows else []
-    answer(as_json, card, plain(f"{name} ({method.cost}{needs})", "bold"), *paragraphs(description), *settings)
-
-
-def _is_family(base: type) -> bool:
-    """Whether a class holds what methods of a family share: it is none of the two that all methods share."""
-    from headstart.methods.base import GradientMethod, Method
-
-    return issubclass(base, Method) and base not in {Method, GradientMethod}
+    if rows:
+        yield from ("", table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
 
 
 def _written(value: Any) -> str:

@@ -4,7 +4,10 @@ from typing import Any
 
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import PlanError
+from headstart.core.verbs import make_callable
 from headstart.methods.base import Method
+
+make_callable(__name__)
 
 METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",

@@ -1,1 +1,5 @@
 """Floor 8: a run as one HTML file that a person reads."""
+
+from headstart.core.verbs import make_callable
+
+make_callable(__name__)

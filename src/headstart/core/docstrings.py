@@ -1,4 +1,4 @@
-"""Docstrings as a person reads them on a terminal: paragraphs without the line breaks of the source."""
+"""Docstrings as data: paragraphs without the line breaks of the source, and what is said of each attribute."""
 
 from __future__ import annotations
 
