@@ -75,13 +75,5 @@ def test_only_scores_of_source_classes_need_source_probabilities(name):
 
 
 @each_score
-def test_more_columns_than_rows_and_constant_columns_are_no_trouble(name):
-    data = labeled(5, 1.0)
-    wide = np.concatenate([data.features] * 23 + [np.full((len(data.labels), 3), 7.0, np.float32)], axis=1)
-    assert wide.shape[1] > wide.shape[0]
-    score(name, LabeledFeatures(wide, data.labels, data.source_probs))
-
-
-@each_score
 def test_a_score_cites_its_paper_or_says_what_it_measures(name):
     assert len(SCORES.get(name).__doc__ or "") > 80

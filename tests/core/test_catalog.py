@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
+import headstart
 from headstart.core import catalog as module
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import PlanError
@@ -102,3 +104,11 @@ def test_a_plug_in_that_cannot_be_imported_is_refused(tools, monkeypatch):
     assert refused(lambda: tools.get("rake")) == (
         "The plug-in \"rake\" (no_such_rake:Rake) cannot be loaded (No module named 'no_such_rake'). Mend or uninstall it."
     )
+
+
+def test_every_new_name_of_a_moved_module_exists():
+    source = Path(headstart.__file__).parents[1]
+    modules = {path.relative_to(source).with_suffix("").as_posix().replace("/", ".") for path in source.rglob("*.py")}
+    modules |= {name.removesuffix(".__init__") for name in modules}
+    modules |= {"headstart.data.raw_dataset.RawDataset", "headstart.evaluation.validator_inputs.ValidatorInputs"}
+    assert sorted(set(module.MOVED.values()) - modules) == []

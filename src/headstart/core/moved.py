@@ -115,5 +115,7 @@ MOVED: dict[str, str] = {
     "headstart.training.pool": "headstart.training.unlabeled_streams",
     "headstart.training.rate_finder": "headstart.training.learning_rate_finder",
     "headstart.training.rungs": "headstart.training.gradual_unfreezing",
+    "headstart.data.raw_dataset.Listing": "headstart.data.raw_dataset.RawDataset",
+    "headstart.evaluation.validator_inputs.AdaptedEvidence": "headstart.evaluation.validator_inputs.ValidatorInputs",
 }
-"""New module by old module, both with the package's name in front."""
+"""New module by old module, both with the package's name in front; last, classes that plug-ins import."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.linear_algebra import RowSpace, row_space, row_space_of_gram
+from headstart.core.linear_algebra import RowSpace, row_space_of_gram
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact, one_hot
@@ -49,19 +49,14 @@ def _centered_evidence(space: RowSpace, labels: Integers) -> float | None:
     if numbered.max() == 0:
         return None
     targets = one_hot(numbered, int(numbered.max()) + 1)
-    return float(_profiled(space, targets - targets.mean(axis=0), len(labels) - 1).mean())
+    return float(log_evidence(space, targets - targets.mean(axis=0), len(labels) - 1).mean())
 
 
-def log_evidence(features: Floats, targets: Floats) -> Floats:
+def log_evidence(space: RowSpace, targets: Floats, num: int) -> Floats:
     """The highest log evidence of each target column over both precisions, divided by the number of rows, float64 [class].
 
-    Features [sample, feature] are not centered, and there is no intercept. No column of the targets [sample, class] may be zero.
-    """
-    return _profiled(row_space(features), np.asarray(targets, np.float64), len(targets))
-
-
-def _profiled(space: RowSpace, targets: Floats, num: int) -> Floats:
-    """Maximum over log t, t = alpha / beta, of the evidence with beta at its optimum num / q(t).
+    No column of the targets [sample, class] may be zero. The maximum is over log t, t = alpha / beta, with beta at its optimum
+    num / q(t):
 
     q(t) = r0 + sum_j t z_j^2 / (s_j^2 + t), z = U' y, r0 = |y|^2 - |z|^2;
     evidence(t) / num = -log(2 pi q / num) / 2 - 1 / 2 - sum_j log(1 + s_j^2 / t) / (2 num).
