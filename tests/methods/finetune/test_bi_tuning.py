@@ -93,8 +93,3 @@ def test_the_queue_holds_so_many_keys_a_class(task: Task, pretrained: Backbone) 
     contrast = BiTuning(queue_length=11, projection_width=6)._built(task, pretrained, TRAINING).extra
     assert contrast.features.keys.shape == (33, pretrained.feature_width + 1)
     assert contrast.projections.keys.shape == (33, 6)
-
-
-def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
-    model = BiTuning().fit(task, pretrained, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9

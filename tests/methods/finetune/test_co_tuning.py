@@ -8,7 +8,6 @@ import torch
 from scipy.special import log_softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.heads.source_classes import source_given_target
@@ -54,22 +53,3 @@ def test_mixed_labels_go_over_in_proportion(task: Task, classifying: Backbone, f
 
     ends = [torch.eye(3)[[label] * 7] for label in (0, 2)]
     assert loss(0.25 * ends[0] + 0.75 * ends[1]) == pytest.approx(0.25 * loss(ends[0]) + 0.75 * loss(ends[1]), rel=1e-5)
-
-
-def test_the_source_head_changes_what_is_learned(task: Task, classifying: Backbone) -> None:
-    fits = [CoTuning(weight=weight).fit(task, classifying, TRAINING) for weight in (0.0, 2.3)]
-    assert fits[0].backbone.weights_hash != fits[1].backbone.weights_hash
-
-
-def test_it_learns_the_task(task: Task, classifying: Backbone) -> None:
-    model = CoTuning().fit(task, classifying, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9
-    assert not model.backbone.source_classes
-
-
-def test_a_network_without_a_classifier_that_counts_is_refused(task: Task, pretrained: Backbone) -> None:
-    with pytest.raises(PlanError) as error:
-        CoTuning().fit(task, pretrained, TRAINING)
-    assert str(error.value) == (
-        "co_tuning needs the classifier that small_cnn was trained with, and there is none. Choose l2_sp, or lp_ft."
-    )

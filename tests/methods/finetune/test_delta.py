@@ -95,11 +95,6 @@ def test_frozen_stages_are_not_compared(task: Task, pretrained: Backbone, first_
     assert float(method.losses(learner, batch, 0.0)["behavior"].detach()) == pytest.approx(0, abs=1e-9)
 
 
-def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
-    model = Delta().fit(task, pretrained, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9
-
-
 def test_a_network_without_stages_is_refused(task: Task, pretrained: Backbone) -> None:
     pretrained.anatomy = type(pretrained.anatomy)(**{**vars(pretrained.anatomy), "stages": ()})
     with pytest.raises(PlanError) as error:

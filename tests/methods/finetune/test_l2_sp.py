@@ -6,8 +6,6 @@ import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
-from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.methods.finetune.l2_sp import L2Sp
 from headstart.methods.model import Model
@@ -64,17 +62,3 @@ def test_a_stronger_pull_keeps_weights_nearer_and_none_is_plain_fine_tuning(task
     free, held, tight = (distance(pretrained, model) for model in fits)
     assert 0 < tight < held < free
     assert tight < free / 4
-
-
-def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
-    model = L2Sp().fit(task, pretrained, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9
-    assert all(weight.requires_grad for weight in model.backbone.parameters())
-
-
-def test_a_network_without_weights_is_refused(task: Task) -> None:
-    with pytest.raises(PlanError) as error:
-        L2Sp().fit(task, load_backbone("pixels", "none", 8), TRAINING)
-    assert str(error.value) == (
-        "l2_sp pulls weights back to where they started, and pixels has none. Choose another network, or lp_ft."
-    )

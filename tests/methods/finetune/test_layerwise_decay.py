@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
@@ -21,15 +20,6 @@ def test_step_sizes_fall_by_the_factor_from_block_to_block(task: Task) -> None:
     assert peaks == {0.2 * scale for scale in scales.values()}
 
 
-def test_everything_moves_and_statistics_stay(task: Task, pretrained: Backbone) -> None:
-    model = LayerwiseDecay().fit(task, pretrained, Training(epochs=1, batch_size=7))
-    before, after = pretrained.module.state_dict(), model.backbone.module.state_dict()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert moved == {
-        f"blocks.{index}.{part}" for index in range(3) for part in ("convolution.weight", "norm.weight", "norm.bias")
-    }
-
-
 def test_with_a_tiny_factor_the_first_block_hardly_moves(task: Task, pretrained: Backbone) -> None:
     training = Training(epochs=2, batch_size=7, clip=0.0, weight_decay=0.0)
     after = LayerwiseDecay(decay=0.1).fit(task, pretrained, training).backbone.module.state_dict()
@@ -40,8 +30,3 @@ def test_with_a_tiny_factor_the_first_block_hardly_moves(task: Task, pretrained:
     # AdamW's steps do not depend on the gradient's size, so the moves follow the step sizes.
     assert moves[1] / moves[2] == pytest.approx(0.1, rel=0.5)
     assert moves[0] / moves[1] == pytest.approx(0.1, rel=0.5)
-
-
-def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
-    model = LayerwiseDecay().fit(task, pretrained, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9

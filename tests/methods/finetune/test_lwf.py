@@ -9,7 +9,6 @@ from scipy.special import log_softmax, softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.source_head import source_head_of
-from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.methods.finetune.lwf import Lwf
 from headstart.methods.model import Model
@@ -64,16 +63,3 @@ def test_what_is_deployed_can_still_do_the_source_task(task: Task, classifying: 
     assert not torch.equal(head.weight, own.weight)  # trained along
     fits[1].save(tmp_path)
     assert Model.load(tmp_path).backbone.source_classes
-
-
-def test_it_learns_the_task(task: Task, classifying: Backbone) -> None:
-    model = Lwf().fit(task, classifying, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9
-
-
-def test_a_network_without_a_classifier_that_counts_is_refused(task: Task, pretrained: Backbone) -> None:
-    with pytest.raises(PlanError) as error:
-        Lwf().fit(task, pretrained, TRAINING)
-    assert str(error.value) == (
-        "lwf needs the classifier that small_cnn was trained with, and there is none. Choose l2_sp, or lp_ft."
-    )

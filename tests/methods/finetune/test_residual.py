@@ -9,7 +9,6 @@ import torch
 from scipy.special import log_softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.representation import Representation
@@ -24,16 +23,9 @@ from headstart.training.settings import Training
 FEW = Training(epochs=3, batch_size=7, lr=3e-3)
 
 
-@pytest.fixture
-def backbone() -> Backbone:
-    made = load_backbone("small_cnn", "none", 16, seed=1)
-    made.weights = "pretrained"
-    return made
-
-
-def test_margins_are_scores_by_fits_without_the_row(task: Task, backbone: Backbone) -> None:
-    margins = Residual(blocks="penultimate").margins(task, backbone)
-    features = features_of(task.train, backbone)
+def test_margins_are_scores_by_fits_without_the_row(task: Task, pretrained: Backbone) -> None:
+    margins = Residual(blocks="penultimate").margins(task, pretrained)
+    features = features_of(task.train, pretrained)
     rows = np.asarray(Representation.fitted(features, "penultimate").rows(features))
     labels = task.train.labels
     whole = fit_ridge(rows, labels, 3)
@@ -47,45 +39,45 @@ def test_margins_are_scores_by_fits_without_the_row(task: Task, backbone: Backbo
     assert not np.allclose(margins[11], (rows[11] @ whole.weight + whole.bias) / whole.temperature, atol=5e-2)
 
 
-def test_the_only_row_of_a_class_has_the_score_of_the_whole_fit(task: Task, backbone: Backbone) -> None:
+def test_the_only_row_of_a_class_has_the_score_of_the_whole_fit(task: Task, pretrained: Backbone) -> None:
     labels = task.train.labels
     alone = int(np.flatnonzero(labels == 2)[0])
     few = task.restricted_to(np.sort(np.append(np.flatnonzero(labels != 2), alone)))
-    margins = Residual().margins(few, backbone)
+    margins = Residual().margins(few, pretrained)
     assert margins[few.train.labels == 2].argmax(1).tolist() == [2]
 
 
-def test_the_only_group_of_a_class_has_the_scores_of_the_whole_fit(task: Task, backbone: Backbone) -> None:
+def test_the_only_group_of_a_class_has_the_scores_of_the_whole_fit(task: Task, pretrained: Backbone) -> None:
     alone = task.train.labels == 2
     together = replace(task, train=replace(task.train, groups=np.where(alone, 1_000, task.train.groups)))
-    assert (Residual().margins(together, backbone)[alone].argmax(1) == 2).mean() > 0.5
+    assert (Residual().margins(together, pretrained)[alone].argmax(1) == 2).mean() > 0.5
 
 
-def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, backbone: Backbone) -> None:
+def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, pretrained: Backbone) -> None:
     method = Residual()
-    learner = method._built(task, backbone, FEW)
+    learner = method._built(task, pretrained, FEW)
     model = method.deploy(learner, task)
-    ridge = Ridge().fit(task, backbone, FEW)
+    ridge = Ridge().fit(task, pretrained, FEW)
     expected = ridge.predict(task.train).probs
     np.testing.assert_allclose(model.predict(task.train).probs, expected, atol=1e-6)
 
 
-def test_the_loss_is_that_of_the_sum_of_margins_and_scores(task: Task, backbone: Backbone) -> None:
+def test_the_loss_is_that_of_the_sum_of_margins_and_scores(task: Task, pretrained: Backbone) -> None:
     method = Residual(view="plain")
-    learner = method._built(task, backbone, FEW).eval()
+    learner = method._built(task, pretrained, FEW).eval()
     with torch.no_grad():
         learner.head.weight.normal_()  # type: ignore[attr-defined]
-    streams = method._fed(task, backbone)
+    streams = method._fed(task, pretrained)
     batch = Batches("train", streams["train"], learner.transform(), FEW).at(0, torch.device("cpu"))
     loss = method.losses(learner, {"train": batch}, 0.0)["cross_entropy"].item()  # type: ignore[arg-type]
     with torch.no_grad():
-        scores = learner(batch.images).numpy() + method.margins(task, backbone)[batch.rows.numpy()]
+        scores = learner(batch.images).numpy() + method.margins(task, pretrained)[batch.rows.numpy()]
     labels = task.train.labels[batch.rows.numpy()]
     assert loss == pytest.approx(-log_softmax(scores, axis=1)[np.arange(7), labels].mean(), rel=1e-4)
 
 
-def test_what_the_network_adds_is_shrunk(task: Task, backbone: Backbone) -> None:
-    whole, part = (Residual(depth="all", shrinkage=size).fit(task, backbone, FEW) for size in (1.0, 0.25))
+def test_what_the_network_adds_is_shrunk(task: Task, pretrained: Backbone) -> None:
+    whole, part = (Residual(depth="all", shrinkage=size).fit(task, pretrained, FEW) for size in (1.0, 0.25))
     assert isinstance(whole.base, Model)
     base = whole.base.scores(task.train) / whole.base.temperature
     added = whole.scores(task.train) - base
@@ -93,15 +85,15 @@ def test_what_the_network_adds_is_shrunk(task: Task, backbone: Backbone) -> None
     np.testing.assert_allclose(part.scores(task.train) - base, 0.25 * added, atol=1e-6)
 
 
-def test_the_network_that_ridge_sees_stays_as_it_was(task: Task, backbone: Backbone) -> None:
-    model = Residual(depth="all").fit(task, backbone, FEW)
+def test_the_network_that_ridge_sees_stays_as_it_was(task: Task, pretrained: Backbone) -> None:
+    model = Residual(depth="all").fit(task, pretrained, FEW)
     assert model.base is not None
-    before, kept = backbone.module.state_dict(), model.base.backbone.module.state_dict()
+    before, kept = pretrained.module.state_dict(), model.base.backbone.module.state_dict()
     assert all(torch.equal(before[name], kept[name]) for name in before)
     assert model.backbone.weights_hash != model.base.backbone.weights_hash
 
 
-def test_held_out_rows_see_the_sum_too(task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_rows_see_the_sum_too(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
     given = []
     make = held_out_module.HeldOut.__init__
@@ -110,14 +102,14 @@ def test_held_out_rows_see_the_sum_too(task: Task, backbone: Backbone, monkeypat
         "__init__",
         lambda self, images, learner, margins=None: given.append(margins) or make(self, images, learner, margins),
     )
-    Residual().fit(task, backbone, FEW)
-    margins = Residual().margins(task, backbone)
+    Residual().fit(task, pretrained, FEW)
+    margins = Residual().margins(task, pretrained)
     assert given
     assert all(any(np.array_equal(row, one) for one in margins) for row in given[0])
 
 
-def test_a_saved_model_predicts_the_same(task: Task, backbone: Backbone, tmp_path: Path) -> None:
-    model = Residual(depth="all", shrinkage=1.0).fit(task, backbone, FEW)
+def test_a_saved_model_predicts_the_same(task: Task, pretrained: Backbone, tmp_path: Path) -> None:
+    model = Residual(depth="all", shrinkage=1.0).fit(task, pretrained, FEW)
     model.save(tmp_path / "model")
     again = Model.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(task.train).probs, model.predict(task.train).probs)

@@ -5,8 +5,6 @@ import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
-from headstart.core.errors import PlanError
 from headstart.data.task import Task
 from headstart.methods.finetune.wise_ft import FOLD_SEED, WiseFt
 from headstart.methods.model import Model
@@ -83,15 +81,3 @@ def test_held_out_rows_choose_the_share_and_are_not_trained_on(
     expected = average(before, after, share)
     for name, tensor in weights(model).items():
         torch.testing.assert_close(tensor, expected[name])
-
-
-def test_it_learns_the_task(task: Task, pretrained: Backbone) -> None:
-    model = WiseFt().fit(task, pretrained, Training(epochs=12, batch_size=7))
-    assert model.predict(task.train).correct.mean() > 0.9
-    assert all(weight.requires_grad for weight in model.backbone.parameters())
-
-
-def test_random_weights_are_refused(task: Task) -> None:
-    with pytest.raises(PlanError) as error:
-        WiseFt().fit(task, load_backbone("small_cnn", "none", 16), TRAINING)
-    assert str(error.value) == ("wise_ft goes back to the weights it began with, and small_cnn's are random. Choose fine_tune.")
