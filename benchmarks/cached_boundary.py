@@ -19,6 +19,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.boundary import Boundary
 from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.base import Engine, Outputs
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Program
 from headstart.core.types import Bytes
@@ -32,7 +33,6 @@ from headstart.features.extract import features_of
 from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.methods.finetune.lp_ft import LpFt
 from headstart.methods.model import Model
-from headstart.planning.input_size import input_pixels_for
 from headstart.training import activations
 from headstart.training.learner import Classifier
 from headstart.training.loop import fit_for

@@ -25,13 +25,13 @@ from PIL import Image
 from benchmarks._adapting import AUTOMATIC, LABELED, Case, Cell, cells_of, closed_forms, fill, table
 from benchmarks.protocol import arguments
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.images import ArrayImages, FileImages, ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.planning.input_size import input_pixels_for
 
 BACKBONE = "efficientnet_lite0"
 MOST_ROWS = 1_000

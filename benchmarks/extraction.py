@@ -30,11 +30,11 @@ from benchmarks.pictures import image_set_of, jpegs, pngs
 from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.features.extract import features_of
-from headstart.planning.input_size import input_pixels_for
 
 NAME = "efficientnet_lite0"
 LOOP_SIDE = 224

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.limits import matrix_rate
 from benchmarks.protocol import arguments, show
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.types import Floats
 from headstart.data.reading import read_task
@@ -30,7 +31,6 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
 from headstart.methods.probe.logistic import Logistic
 from headstart.methods.probe.ridge import Ridge
-from headstart.planning.input_size import input_pixels_for
 
 NAME = "efficientnet_lite0"
 SETS = {"emoji": None, "digits": 20, "elpv": 50}

@@ -23,6 +23,7 @@ from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import cross_validate
 from headstart.planning.deciding.decide import decide
+from headstart.planning.deciding.schedule import Options
 from headstart.planning.deciding.verdict import Side, compared, wins
 from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
@@ -51,7 +52,7 @@ def permuted_labels(seeds: int, minutes: float, out: Path) -> None:
         folder = out / f"permuted-{seed}"
         steps = Steps(folder / "steps")
         ranking = rank(task, [card_of("efficientnet_lite0")], steps=steps)
-        decision, plan = decide(task, ranking, minutes=minutes, steps=steps)
+        decision, plan = decide(task, ranking, Options(), steps, minutes=minutes)
         accuracy = fit(task, plan, folder).evaluation.accuracy
         chance = 1 / task.num_classes
         rows.append(

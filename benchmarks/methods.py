@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.protocol import arguments
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import HeadstartError
 from headstart.core.seeds import generator_for
@@ -38,8 +39,8 @@ from headstart.methods import METHODS, method_from
 from headstart.methods.base import unmet
 from headstart.methods.model import Model
 from headstart.planning.deciding.decide import decide
+from headstart.planning.deciding.schedule import Options
 from headstart.planning.fitting import fit_plan
-from headstart.planning.input_size import input_pixels_for
 from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
 
@@ -100,7 +101,7 @@ def automatic(task: Task, minutes: float | None) -> tuple[Model, str]:
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(Path(folder) / "steps")
         ranking = rank(task, [card_of(BACKBONE)], steps=steps)
-        decision, plan = decide(task, ranking, minutes=minutes, steps=steps)
+        decision, plan = decide(task, ranking, Options(), steps, minutes=minutes)
         fit_plan(task, plan, Path(folder) / "model", steps, Path(folder) / "work")
         return Model.load(Path(folder) / "model"), decision.chosen
 

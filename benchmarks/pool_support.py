@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.checks.pool_differs import pool_differs
 from headstart.data.reading import read_task
@@ -31,7 +32,6 @@ from headstart.features.extract import features_of
 from headstart.heads.unlabeled_pool import unlabeled_pool
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
-from headstart.planning.input_size import input_pixels_for
 from headstart.shift.tests.cluster_assumption import cluster_assumption_test
 from headstart.training.settings import Training
 

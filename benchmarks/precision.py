@@ -13,12 +13,12 @@ import numpy as np
 from benchmarks.protocol import arguments, empty_cache, mean_and_interval, show
 from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.choice import REFERENCE, engine_names, requested_engine
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.probe.ridge import Ridge
-from headstart.planning.input_size import input_pixels_for
 
 NAME = "efficientnet_lite0"
 SETS = {"emoji": None, "digits": 20, "elpv": 50}

@@ -21,6 +21,7 @@ from PIL import Image
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of, pretrained
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
@@ -31,7 +32,6 @@ from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import cross_validate, fit_rows
-from headstart.planning.input_size import input_pixels_for
 from headstart.planning.ranking.rank import rank
 from headstart.runs.run import Run
 from headstart.training.budget import scratch_training

@@ -15,10 +15,10 @@ from scipy.special import log_softmax
 from benchmarks.methods import BACKBONE, task_of
 from benchmarks.protocol import arguments
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.features.extract import features_of
 from headstart.methods.finetune.residual import Residual
-from headstart.planning.input_size import input_pixels_for
 from headstart.training.settings import Training
 
 CELLS = ("digits:20", "emoji:20", "elpv:50", "fashion-mnist:20")

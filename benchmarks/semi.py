@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.protocol import arguments, show
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
@@ -28,7 +29,6 @@ from headstart.methods import method_from
 from headstart.planning.deciding.schedule import Options, closed_forms, default_candidate, trusts_unlabeled
 from headstart.planning.deciding.selection import best_closed
 from headstart.planning.deciding.trials import Trials
-from headstart.planning.input_size import input_pixels_for
 from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training
 

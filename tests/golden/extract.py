@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import torch
 
 from headstart.methods import METHODS
+from headstart.training.settings import Training
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REWRITE = os.environ.get("HEADSTART_GOLDEN") == "write"
@@ -77,7 +78,7 @@ def _decision(found: Any) -> Any:
                 "pretrained": one["pretrained"],
                 "input_pixels": one["input_pixels"],
                 "status": one["status"],
-                "epochs": one["training"]["epochs"] if METHODS.get(one["method"]["kind"]).cost == "gradient" else None,
+                "epochs": _epochs(one) if METHODS.get(one["method"]["kind"]).cost == "gradient" else None,
                 "accuracy": _interval(one["accuracy"]),
                 "log_loss": _interval(one["log_loss"]),
                 "num_rows": one["num_rows"],
@@ -90,6 +91,10 @@ def _decision(found: Any) -> Any:
         ],
         "four_times": found["curve"] and _interval(found["curve"]["four_times"]),
     }
+
+
+def _epochs(one: dict[str, Any]) -> int:
+    return int(Training.from_dict(one.get("training", {})).epochs)
 
 
 def _sources(found: Any) -> Any:

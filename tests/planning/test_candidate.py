@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
 
@@ -37,9 +38,13 @@ def test_everything_else_does(make_candidate, values):
     assert make_candidate(**values).essentials != make_candidate().essentials
 
 
-def test_the_rung_carries_the_candidate(make_candidate):
-    candidate = make_candidate(max_rows=13)
+@pytest.mark.parametrize("kind", ["lp_ft", "ridge"])
+def test_the_result_carries_the_candidate_but_no_training_that_is_not_read(make_candidate, kind):
+    candidate = make_candidate(method={"kind": kind}, max_rows=13)
     result = candidate.result(status="skipped", reason="too costly")
     assert result.name == candidate.name
-    assert {name: getattr(result, name) for name in type(candidate).model_fields} == dict(candidate)
+    read = dict(candidate) if kind == "lp_ft" else {**dict(candidate), "training": Training()}
+    assert {name: getattr(result, name) for name in type(candidate).model_fields} == read
+    assert ("training" in result.to_dict()) == (kind == "lp_ft")
+    assert CandidateResult.from_dict(result.to_dict()) == result
     assert (result.status, result.reason, result.accuracy) == ("skipped", "too costly", None)

@@ -118,7 +118,7 @@ def test_a_fit_that_breaks_down_is_a_rung_and_is_not_tried_again(pictures, small
 
 def test_gradient_scores_are_calibrated_and_their_order_kept(pictures, small_cnn, steps):
     validated = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds[:2], steps)
-    assert is_gradient(small_cnn)
+    assert is_gradient(small_cnn.method)
     assert validated.temperature > 0
     predictions = validated.predictions
     np.testing.assert_array_equal(predictions.raw_probs.argmax(axis=1), predictions.predicted)

@@ -1,4 +1,4 @@
-"""The final fit: a plan is its candidate, and a held-out model is taken from where it was judged."""
+"""The final fit: a plan is its candidate, a held-out model is that of the fold, and a frozen network gets the detector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import ExportError, PlanError, TrainingError
 from headstart.core.steps import Steps
+from headstart.data.task import Task
+from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.planning import cross_validation, fitting
-from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold
+from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold, with_detector
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
@@ -53,7 +55,7 @@ def refused(error, call) -> str:
         ("small_cnn", "none", "scratch"),
     ],
 )
-def test_a_plan_is_fitted_as_its_candidate_was_judged(make_plan, make_candidate, pretrained, weights, family):
+def test_a_plan_is_fitted_as_its_candidate_was_cross_validated(make_plan, make_candidate, pretrained, weights, family):
     plan = make_plan(pretrained=pretrained, weights=weights, max_rows=13)
     candidate = make_candidate(
         family, pretrained, weights=weights, input_pixels=8, method=plan.method, training=plan.training, max_rows=13
@@ -79,7 +81,7 @@ def test_a_model_from_before_is_replaced_whole(pictures, make_plan, steps, tmp_p
     assert not (tmp_path / "model" / "left.over").exists()
 
 
-def test_a_held_out_model_is_the_one_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
+def test_a_held_out_model_is_that_of_the_fold(pictures, tuned, steps, tmp_path, monkeypatch):
     held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
     backbone = load_backbone("small_cnn", "none", 8)
     validated = cross_validation.cross_validate(held, candidate_of(tuned), backbone, held.folds, steps)
@@ -166,7 +168,7 @@ def candidate_plan(partner):
     return Plan(data="squares", **partner.model_dump())
 
 
-def test_a_held_out_mean_takes_the_fold_model_that_was_judged(pictures, tuned, steps, tmp_path, monkeypatch):
+def test_a_held_out_mean_takes_the_model_of_the_fold(pictures, tuned, steps, tmp_path, monkeypatch):
     partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     plan = tuned.model_copy(update={"partners": (partner,)})
     one_fold = replace(pictures)
@@ -179,3 +181,61 @@ def test_a_held_out_mean_takes_the_fold_model_that_was_judged(pictures, tuned, s
     next(steps.folder.glob("fold-*/model/head.safetensors")).unlink()
     fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
     assert met == ["pixels", "small_cnn", "pixels"]
+
+
+CLASSES = ("red", "green", "blue")
+
+
+@pytest.fixture
+def trained() -> Model:
+    backbone = load_backbone("small_cnn", "none", 8, 4)
+    return Model(backbone, LinearHead(None, np.zeros((backbone.feature_width, 3), np.float32), np.zeros(3)), 1.0, CLASSES)
+
+
+@pytest.fixture
+def frozen() -> Model:
+    backbone = load_backbone("pixels", "none", 8)
+    return Model(backbone, LinearHead(None, np.zeros((backbone.feature_width, 3), np.float32), np.zeros(3)), 1.0, CLASSES)
+
+
+def detecting(model: Model) -> list[bool]:
+    parts = [model, *([model.base] if model.base else []), *model.partners]
+    return [part.novelty_detector is not None for part in parts]
+
+
+def test_a_network_that_was_not_trained_gets_it(pictures, trained, frozen):
+    untouched = {frozen.backbone.weights_hash}
+    assert detecting(with_detector(frozen, pictures, untouched)) == [True]
+    assert detecting(with_detector(replace(trained, base=frozen), pictures, untouched)) == [False, True]
+    several = with_detector(replace(trained, partners=(trained, frozen, frozen)), pictures, untouched)
+    assert detecting(several) == [False, False, True, False]
+
+
+def test_a_trained_network_gets_it_where_there_is_no_other(pictures, trained):
+    assert detecting(with_detector(trained, pictures, set())) == [True]
+
+
+def test_a_model_without_classes_gets_none(pictures, frozen):
+    assert with_detector(frozen, replace(pictures, classes=()), {frozen.backbone.weights_hash}) is frozen
+
+
+def test_a_fitted_plan_detects_by_its_frozen_partner(pictures, tmp_path):
+    training = Training(epochs=1, batch_size=16, lr=3e-3)
+    ridge = {"kind": "ridge", "blocks": "penultimate"}
+    partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method=ridge)
+    about = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "training": training, "partners": (partner,)}
+    plan = Plan(data="squares", method={"kind": "fine_tune"}, **about)
+    fit_plan(pictures, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
+    model = Model.load(tmp_path / "model")
+    assert detecting(model) == [False, True]
+    assert len(model.detector_model.novelty_detector.calibration) == 43
+
+
+def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
+    training = Training(epochs=1, batch_size=16, lr=3e-3)
+    held: Task = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
+    about = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "training": training, "hold_out": True}
+    plan = Plan(data="squares", method={"kind": "fine_tune"}, **about)
+    fit_plan(held, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
+    model = Model.load(tmp_path / "model")
+    assert (len(model.novelty_detector.rows), len(model.novelty_detector.calibration)) == (30, 13)

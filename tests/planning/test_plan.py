@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 
 from headstart.core.errors import PlanError
@@ -11,7 +12,8 @@ from headstart.core.steps import Steps
 from headstart.features.extract import features_of
 from headstart.methods.model import Model
 from headstart.planning.fitting import backbone_of, fit_plan
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Partner, Plan
+from headstart.training.settings import Training
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
 
@@ -25,6 +27,23 @@ def test_a_plan_reads_back_from_its_file_with_and_without_a_range():
     for plan in (plan_of(), plan_of(mean=MEAN, std=STD), plan_of(std=STD)):
         assert Plan.from_toml(plan.to_toml()) == plan
     assert "mean" not in plan_of().to_toml()
+
+
+def test_a_file_leaves_out_defaults_and_what_no_member_reads():
+    ridge = plan_of(training=Training(epochs=3), verdict="scratch")
+    assert ridge.to_toml() == (
+        'data = "squares"\npretrained = "small_cnn"\nweights = "none"\ninput_pixels = 8\nverdict = "scratch"\n\n'
+        '[method]\nkind = "ridge"\nblocks = "penultimate"\n'
+    )
+    assert "[training]\nseed = 7\n" in plan_of(training=Training(epochs=3, seed=7)).to_toml()
+    trained = plan_of(training=Training(epochs=3), partners=(Partner(pretrained="a", input_pixels=8, method={"kind": "lp_ft"}),))
+    assert "[training]\nepochs = 3\n" in trained.to_toml()
+    assert Plan.from_toml(trained.to_toml()) == trained
+
+
+def test_a_file_with_every_field_is_read_as_well():
+    plan = plan_of(training=Training(lr=0.5), seed=3)
+    assert Plan.from_toml(tomli_w.dumps(plan.model_dump(mode="json", exclude_none=True))) == plan
 
 
 @pytest.mark.parametrize("std", [(0.5, 0.0, 0.5), (0.5, -1.0, 0.5), (0.5, 0.5)])

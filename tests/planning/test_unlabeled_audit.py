@@ -77,8 +77,8 @@ def test_of_a_gradient_method_only_finished_folds_count(task: Task, tuned: Plan,
     assert audit.num_held == sum(len(fold.held) for fold in task.folds[:2])
 
 
-def test_of_many_unlabeled_rows_some_from_everywhere_are_looked_at(task: Task, ridge: Plan, steps: Steps, monkeypatch) -> None:
-    monkeypatch.setattr(unlabeled_audit, "MOST_POOL", 8)
+def test_of_many_unlabeled_rows_some_from_everywhere_are_predicted(task: Task, ridge: Plan, steps: Steps, monkeypatch) -> None:
+    monkeypatch.setattr(unlabeled_audit, "MOST_UNLABELED", 8)
     model = fitted(task, ridge, steps)
     held, pool = out_of_fold(task, ridge, steps), model.predict(task.unlabeled.take([0, 10, 20, 30, 40, 50, 60, 70]))
     audit = audited(task, ridge, model, steps)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.records import Record
@@ -17,7 +18,6 @@ from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.gallery.matching import match
 from headstart.gallery.state import DEFAULT, background_of
-from headstart.planning.input_size import input_pixels_for
 from headstart.training.episodes import Episodes, draw_episodes
 
 SHOTS = (1, 2, 3, 5, 10)

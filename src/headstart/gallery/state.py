@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
@@ -32,7 +33,6 @@ from headstart.gallery.source import source_at
 from headstart.heads.principal_components import PrincipalComponents
 from headstart.methods.base import settings_of
 from headstart.methods.meta_learner import numbered_domains
-from headstart.planning.input_size import side_for
 
 DEFAULT = "efficientnet_lite0"
 BACKGROUND_SET = "emoji-noto"

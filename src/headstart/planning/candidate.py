@@ -4,43 +4,32 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from headstart.core.records import Record
-from headstart.methods import METHODS
-from headstart.planning.plan import Partner
+from headstart.planning.plan import Partner, Recipe, is_gradient
 from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
 Family = Literal["chance", "baseline", "transfer", "scratch"]
 
 
-class Candidate(Record):
+class Candidate(Recipe):
     """What would be fitted.
 
     Attributes:
         family: "transfer" and "scratch" are decided between; "baseline" and "chance" carry no knowledge.
-        pretrained: Name of the card.
-        weights: "pretrained", "none" or a file.
-        input_pixels: Side of the input square.
-        method: `kind` and hyper-parameters.
-        training: Budget and optimizer; closed forms use the seed alone.
-        max_rows: Labeled rows to fit on; None for all.
-        partners: Closed forms that predict together with it.
     """
 
     family: Family
-    pretrained: str
-    weights: str
-    input_pixels: int
-    method: dict[str, Any]
-    training: Training
-    max_rows: int | None = None
-    partners: tuple[Partner, ...] = ()
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        names = [one.own_name for one in (self.alone, *self.of_partners)]
+        names = [member.own_name for member in self.members]
         return names[0] if len(names) == 1 else f"mean of {' and '.join(names)}"
+
+    @property
+    def members(self) -> tuple[Candidate, ...]:
+        """It and its partners as candidates of their own, on the same rows and, where they are trained, in the same way."""
+        return self.alone, *map(self._partner, self.partners)
 
     @property
     def alone(self) -> Candidate:
@@ -48,17 +37,9 @@ class Candidate(Record):
         family = "scratch" if self.partners and self.weights == "none" else self.family
         return self.model_copy(update={"partners": (), "family": family})
 
-    @property
-    def of_partners(self) -> tuple[Candidate, ...]:
-        """Its partners as candidates, on the same rows and, where they are trained, in the same way."""
-        seeded = Training(seed=self.training.seed)
-        recipes = (
-            self.training if METHODS.get(partner.method["kind"]).cost == "gradient" else seeded for partner in self.partners
-        )
-        return tuple(
-            Candidate(family="transfer", training=recipe, max_rows=self.max_rows, **partner.model_dump())
-            for partner, recipe in zip(self.partners, recipes, strict=True)
-        )
+    def _partner(self, partner: Partner) -> Candidate:
+        training = self.training if is_gradient(partner.method) else Training(seed=self.training.seed)
+        return Candidate(family="transfer", training=training, max_rows=self.max_rows, **partner.model_dump())
 
     @property
     def own_name(self) -> str:
@@ -84,16 +65,6 @@ class Candidate(Record):
         return self.model_dump(mode="json", exclude={"family"})
 
     def result(self, **facts: Any) -> CandidateResult:
-        """The result that says what became of the candidate."""
-        return CandidateResult(
-            name=self.name,
-            family=self.family,
-            pretrained=self.pretrained,
-            weights=self.weights,
-            input_pixels=self.input_pixels,
-            method=self.method,
-            training=self.training,
-            max_rows=self.max_rows,
-            partners=self.partners,
-            **facts,
-        )
+        """The result that says what became of the candidate; a closed form's has no settings of training."""
+        unread = {} if self.reads_training else {"training": Training()}
+        return CandidateResult(name=self.name, family=self.family, **{**self.recipe, **unread}, **facts)

@@ -13,6 +13,10 @@ from headstart.data.task import Task
 from headstart.features.extract import num_unseen, seconds_an_image
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
+from headstart.planning.plan import is_gradient
+
+MARGIN = 1.2
+"""Factor on a measured cost before it is compared with a budget: costs vary by about this factor on a busy machine."""
 
 
 class Cost(Record):
@@ -22,18 +26,18 @@ class Cost(Record):
 
 
 def seconds_per_image(backbone: Backbone, task: Task, steps: Steps) -> float:
-    """What one image costs to extract, measured on some of them; a restart reads the first measurement."""
+    """What the features of one image cost, measured on some of them; a restart reads the first measurement."""
     if task.train.images.embedded:
         return 0.0
     inputs = {"task": task.fingerprint, "image of": backbone.weights_hash, "transform": backbone.transform.to_dict()}
     return steps.run("cost", inputs, Cost, lambda _: Cost(seconds=seconds_an_image(task.train, backbone))).seconds
 
 
-def parts_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
-    """The rows that a method of that kind reads: the labeled ones, unlabeled ones and the sources' where it needs them."""
+def rows_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
+    """The rows that a method reads: the labeled ones, and unlabeled ones and the sources' where it needs them."""
     needs = METHODS.get(method["kind"]).needs
     others = {"unlabeled": task.unlabeled, "source": task.source}
-    return [task.labeled, *(part for need, part in others.items() if part and need in needs)]
+    return [task.labeled, *(rows for need, rows in others.items() if rows and need in needs)]
 
 
 def needs_unlabeled(method: dict[str, Any]) -> bool:
@@ -42,33 +46,26 @@ def needs_unlabeled(method: dict[str, Any]) -> bool:
 
 
 def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, method: dict[str, Any] | None = None) -> float:
-    """What the features of the rows cost: those seen before are free. Restarts and other runs read the first price.
+    """Seconds for the features that are not in the store yet, of the rows that a method reads; None: of the labeled rows.
 
-    Args:
-        backbone: What looks at the rows.
-        task: What is to be learned.
-        steps: Where prices are kept and found.
-        method: Settings of the method that reads them; None for the labeled rows alone.
-
-    Returns:
-        Seconds.
+    Restarts and other runs read the first measurement.
     """
-    parts = parts_read(method, task) if method else [task.labeled]
+    read = rows_read(method, task) if method else [task.labeled]
 
     def make(_: Path) -> Cost:
-        return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_unseen(part, backbone) for part in parts))
+        return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_unseen(rows, backbone) for rows in read))
 
     inputs = {
         "task": task.fingerprint,
         "backbone": backbone.weights_hash,
         "transform": backbone.transform.to_dict(),
-        "parts": [part.fingerprint for part in parts[1:]],
+        "parts": [rows.fingerprint for rows in read[1:]],
     }
     return steps.run("cost", inputs, Cost, make).seconds
 
 
 def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps) -> float:
-    """What one fit on all of the task's training rows costs, measured on a few real steps."""
+    """Seconds for one fit on all of the task's training rows, measured on a few real steps."""
 
     def make(_: Path) -> Cost:
         return Cost(seconds=method_from(candidate.method).predicted_seconds(task, backbone, candidate.training))
@@ -78,19 +75,8 @@ def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: 
 
 
 def seconds_of_cross_validation(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int = 0) -> float:
-    """What judging a candidate on all folds costs.
-
-    Args:
-        candidate: What would be judged.
-        task: What is to be learned.
-        backbone: The candidate's backbone.
-        steps: Where prices are kept and found.
-        num_more: Further fits of a gradient method to count in.
-
-    Returns:
-        Seconds: of one fit a fold, or of the features of a closed form.
-    """
-    if METHODS.get(candidate.method["kind"]).cost != "gradient":
+    """Seconds for one fit a fold and `num_more` further ones; for a closed form, those for its features."""
+    if not is_gradient(candidate.method):
         return seconds_of_features(backbone, task, steps, candidate.method)
     first = task.restricted_to(task.folds[0].fit)
     return seconds_of_fit(candidate, first, backbone, steps) * (len(task.folds) + num_more)

@@ -1,4 +1,4 @@
-"""Judging a candidate: the same held-out rows for all, every fold a step that a restart finds again."""
+"""Cross-validation of a candidate: the same held-out rows for all, every fold a step that a restart finds again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.core.types import Integers
 from headstart.data.folds import Fold
+from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluation_of
 from headstart.heads.temperature import fit_temperature, fit_weights
-from headstart.methods import METHODS, method_from
+from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
+from headstart.planning.plan import is_gradient
 from headstart.planning.results import CandidateResult
 
 
@@ -39,24 +41,24 @@ class CrossValidated:
     """A candidate's result with its out-of-fold predictions.
 
     Attributes:
-        candidate: What was judged.
+        candidate: What was fitted to each fold.
         result: How it did.
         predictions: One row per held-out image; None unless fitted.
         temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
-        parts: Its own calibrated predictions and those of its partners; none where it has no partners.
-        shares: How much it and each of its partners count in their mean; none where it has no partners.
+        members: Calibrated predictions of each member of an ensemble; empty where it has no partners.
+        shares: Exponent of each member in their geometric mean; empty where it has no partners.
     """
 
     candidate: Candidate
     result: CandidateResult
     predictions: Predictions | None = None
     temperature: float | None = None
-    parts: tuple[Predictions, ...] = ()
+    members: tuple[Predictions, ...] = ()
     shares: tuple[float, ...] = ()
 
     @property
     def calibration(self) -> dict[str, float | tuple[float, ...] | None]:
-        """What a plan of this candidate needs to predict as calibrated as it was judged; fields of `Plan`."""
+        """The fields of `Plan` that make its model predict as calibrated as the folds did."""
         return {"temperature": self.temperature, "shares": self.shares}
 
 
@@ -69,23 +71,18 @@ def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
 
 
 def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path | None) -> Model:
-    """The candidate fitted to those rows of `task.labeled`."""
+    """The candidate, without its partners, fitted to those rows of `task.labeled`."""
     part = task.restricted_to(rows_for(candidate, task, rows))
     return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
 
 
-def is_gradient(candidate: Candidate) -> bool:
-    """Whether the candidate is trained by gradient, and so costs minutes, not milliseconds."""
-    return METHODS.get(candidate.method["kind"]).cost == "gradient"
-
-
 def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> CrossValidated:
-    """The candidate judged on those folds; finished folds are read, not run again.
+    """The candidate's predictions of held-out rows, and how good they are; finished folds are read, not run again.
 
     Args:
         task: What is to be learned.
-        candidate: What to judge.
-        backbone: The candidate's backbone.
+        candidate: What to fit.
+        backbone: The candidate's backbone; those of its partners are loaded.
         folds: Some or all of `task.folds`.
         steps: Where finished folds lie.
 
@@ -93,44 +90,40 @@ def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: 
         The result and the out-of-fold predictions. A fit that breaks down gives a result that says so.
     """
     if candidate.partners:
-        return _validated_ensemble(task, candidate, backbone, folds, steps)
-    parts = []
+        return _ensemble(task, candidate, backbone, folds, steps)
+    held_out = []
     seconds = 0.0
     for index, fold in enumerate(folds):
-        record, predictions = _validated_fold(task, candidate, backbone, fold, index, steps)
+        record, predictions = _fold(task, candidate, backbone, fold, index, steps)
         seconds += record.seconds
         if predictions is None:
             return CrossValidated(candidate, candidate.result(status="failed", reason=record.failure, seconds=seconds))
-        parts.append(predictions)
-    predictions = joined(parts)
-    temperature = None
-    if is_gradient(candidate):
+        held_out.append(predictions)
+    predictions, temperature = joined(held_out), None
+    if is_gradient(candidate.method):
         predictions, temperature = _calibrated(predictions)
     return CrossValidated(candidate, _result(candidate, predictions, len(folds), seconds), predictions, temperature)
 
 
-def _validated_ensemble(
-    task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps
-) -> CrossValidated:
-    """The mean of the candidate's calibrated probabilities and its partners', weighted by how well it then predicts."""
-    validated = [cross_validate(task, candidate.alone, backbone, folds, steps)]
-    for partner in candidate.of_partners:
-        own = load_backbone(partner.pretrained, partner.weights, partner.input_pixels, task.seed)
-        validated.append(cross_validate(task, partner, own, folds, steps))
+def _ensemble(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> CrossValidated:
+    """The geometric mean of its members' calibrated probabilities, with exponents that minimize its log loss."""
+    validated = []
+    for place, member in enumerate(candidate.members):
+        own = load_backbone(member.pretrained, member.weights, member.input_pixels, task.seed) if place else backbone
+        validated.append(cross_validate(task, member, own, folds, steps))
     seconds = sum(one.result.seconds for one in validated)
     failed = next((one.result for one in validated if one.predictions is None), None)
     if failed is not None:
-        return CrossValidated(
-            candidate, candidate.result(status="failed", reason=f"{failed.name}: {failed.reason}", seconds=seconds)
-        )
-    parts = tuple(one.predictions for one in validated if one.predictions is not None)
-    shares = fit_weights(np.stack([log_probs(part) for part in parts]), parts[0].labels)
-    predictions = mean_of(parts, shares)
+        reason = f"{failed.name}: {failed.reason}"
+        return CrossValidated(candidate, candidate.result(status="failed", reason=reason, seconds=seconds))
+    members = tuple(one.predictions for one in validated if one.predictions is not None)
+    shares = fit_weights(np.stack([log_probs(member) for member in members]), members[0].labels)
+    predictions = mean_of(members, shares)
     result = _result(candidate, predictions, len(folds), seconds)
-    return CrossValidated(candidate, result, predictions, validated[0].temperature, parts, shares)
+    return CrossValidated(candidate, result, predictions, validated[0].temperature, members, shares)
 
 
-def _validated_fold(
+def _fold(
     task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps
 ) -> tuple[FoldRecord, Predictions | None]:
     inputs = fold_inputs(task, candidate, backbone, index)
@@ -142,7 +135,7 @@ def _validated_fold(
             model = fit_rows(task, fold.fit, candidate, backbone, workspace)
         except TrainingError as error:
             return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-        if is_gradient(candidate) and len(task.folds) == 1:
+        if is_gradient(candidate.method) and len(task.folds) == 1:
             model.save(workspace / "model")
         model.predict(task.labeled.take(fold.held)).write(workspace / "predictions.parquet")
         return FoldRecord(seconds=time.perf_counter() - begun)
@@ -150,10 +143,13 @@ def _validated_fold(
     record = steps.run("fold", inputs, FoldRecord, make)
     if record.failure:
         return record, None
-    # Another run may have judged the fold under other paths.
-    held = task.labeled.take(fold.held).images
-    names = tuple(held.name(row) for row in range(len(held)))
+    # Another run may have left the fold under other paths.
+    names = _names(task.labeled.take(fold.held))
     return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
+
+
+def _names(rows: ImageSet) -> tuple[str, ...]:
+    return tuple(rows.images.name(row) for row in range(len(rows)))
 
 
 def fold_inputs(task: Task, candidate: Candidate, backbone: Backbone, index: int) -> dict[str, object]:
@@ -175,25 +171,17 @@ def _calibrated(predictions: Predictions) -> tuple[Predictions, float]:
 
 def _result(candidate: Candidate, predictions: Predictions, num_folds: int, seconds: float) -> CandidateResult:
     metrics = evaluation_of(predictions, "out of fold").metrics
-    return candidate.result(
-        accuracy=metrics["accuracy"],
-        balanced_accuracy=metrics["balanced_accuracy"],
-        log_loss=metrics["log_loss"],
-        num_rows=len(predictions),
-        num_folds=num_folds,
-        seconds=seconds,
-    )
+    scores = {name: metrics[name] for name in ("accuracy", "balanced_accuracy", "log_loss")}
+    return candidate.result(**scores, num_rows=len(predictions), num_folds=num_folds, seconds=seconds)
 
 
 def cross_validate_chance(task: Task, candidate: Candidate, folds: tuple[Fold, ...]) -> CrossValidated:
-    """The candidate that knows nothing but the class shares of the rows it may fit on."""
-    labeled = task.labeled
-    parts = []
+    """What the class shares of the rows of each fold predict, as the result of that candidate."""
+    labeled, held_out = task.labeled, []
     for fold in folds:
         counts = np.bincount(labeled.labels[fold.fit], minlength=task.num_classes) + 1.0
         held = labeled.take(fold.held)
         probs = np.tile(counts / counts.sum(), (len(held), 1))
-        names = tuple(held.images.name(row) for row in range(len(held)))
-        parts.append(Predictions(names, task.classes, held.labels, probs, probs, held.groups))
-    predictions = joined(parts)
+        held_out.append(Predictions(_names(held), task.classes, held.labels, probs, probs, held.groups))
+    predictions = joined(held_out)
     return CrossValidated(candidate, _result(candidate, predictions, len(folds), 0.0), predictions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
+from headstart.core.types import Integers
+from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.features.extract import settled
 from headstart.methods.model import Model
+from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, Family
-from headstart.planning.cross_validation import cross_validate, fit_rows, fold_inputs
-from headstart.planning.detector_fitting import with_detector
+from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_inputs, rows_for
 from headstart.planning.plan import Plan
 
 
@@ -29,16 +32,7 @@ def candidate_of(plan: Plan) -> Candidate:
     family: Family = "transfer"
     if plan.weights == "none":
         family = "baseline" if plan.pretrained == "pixels" else "scratch"
-    return Candidate(
-        family=family,
-        pretrained=plan.pretrained,
-        weights=plan.weights,
-        input_pixels=plan.input_pixels,
-        method=plan.method,
-        training=plan.training,
-        max_rows=plan.max_rows,
-        partners=plan.partners,
-    )
+    return Candidate(family=family, **plan.recipe)
 
 
 def task_of_plan(plan: Plan) -> Task:
@@ -52,6 +46,32 @@ def backbone_of(plan: Plan) -> Backbone:
     return load_backbone(plan.pretrained, plan.weights, plan.input_pixels, plan.seed, plan.mean, plan.std)
 
 
+def rows_of_plan(task: Task, plan: Plan) -> Integers:
+    """The rows of `task.labeled` that a plan may be fitted to: all, or those that the first fold does not hold out."""
+    return task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
+
+
+def fitted_rows(task: Task, plan: Plan) -> Integers:
+    """The rows of `task.labeled` that a plan's model is fitted to: of `rows_of_plan`, `max_rows` at most."""
+    return rows_for(candidate_of(plan), task, rows_of_plan(task, plan))
+
+
+def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
+    """How a plan does on the first folds, all of them for None; see `cross_validate`."""
+    return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps)
+
+
+def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
+    """Out-of-fold predictions of a plan, one row per held-out image: what stands for a test where the task has none.
+
+    Raises `PlanError` where a fold broke down.
+    """
+    validated = cross_validated_plan(task, plan, steps)
+    if validated.predictions is None:
+        raise PlanError(f"{validated.result.name}: {validated.result.reason}")
+    return validated.predictions
+
+
 def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:
     """Fit the plan and save the model.
 
@@ -59,7 +79,7 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         task: The plan's task.
         plan: What to fit.
         folder: Where the model goes.
-        steps: Where judged folds lie: a held-out plan's fold model is taken from there when it exists.
+        steps: Where finished folds lie: a held-out plan's fold model is taken from there when it exists.
         workspace: For checkpoints.
 
     Raises:
@@ -67,29 +87,8 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         TrainingError: The fit broke down.
         ExportError: The folder cannot be written.
     """
-    if plan.temperature is not None and plan.temperature <= 0:
-        raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
-    if plan.shares and len(plan.shares) != 1 + len(plan.partners):
-        wanted = f"{1 + len(plan.partners)}, one for the plan itself and one for each partner"
-        raise PlanError(f"plan.toml: shares holds {len(plan.shares)} numbers instead of {wanted}. Mend it or delete the line.")
-    candidate = candidate_of(plan)
-    backbone = backbone_of(plan)
-    rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
-    validated = _fold_model(task, candidate.alone, backbone, steps) if plan.hold_out else None
-    model = fit_rows(task, rows, candidate, backbone, workspace) if validated is None else validated
-    if plan.temperature is not None:
-        model = replace(model, temperature=plan.temperature)
-    partners = []
-    own = {_network_of(candidate): backbone} if (plan.mean, plan.std) == (None, None) else {}
-    for partner in candidate.of_partners:
-        network = _network_of(partner)
-        if network not in own:
-            own[network] = load_backbone(*network, plan.seed)
-        partners.append(fit_rows(task, rows, partner, own[network], None))
-    untouched = {backbone.weights_hash, *(one.weights_hash for one in own.values())}
-    model = replace(model, partners=tuple(partners), shares=plan.shares)
-    held = task.labeled.take(task.folds[0].held) if plan.hold_out else None
-    model = with_detector(model, task.restricted_to(rows), untouched, held)
+    _check(plan)
+    model = _fitted(task, plan, steps, workspace)
     shown = task.labeled if len(task.labeled) else task.pool
     if not shown.images.embedded:
         settled(shown, model.backbone)  # what has been trained has not been run yet
@@ -100,29 +99,62 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
         raise ExportError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.") from error
 
 
+def _check(plan: Plan) -> None:
+    if plan.temperature is not None and plan.temperature <= 0:
+        raise PlanError(f"plan.toml: temperature = {plan.temperature:g} must be above zero. Mend it or delete the line.")
+    if plan.shares and len(plan.shares) != 1 + len(plan.partners):
+        wanted = f"{1 + len(plan.partners)}, one for the plan itself and one for each partner"
+        raise PlanError(f"plan.toml: shares holds {len(plan.shares)} numbers instead of {wanted}. Mend it or delete the line.")
+
+
+def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
+    own, *others = candidate_of(plan).members
+    backbone, rows = backbone_of(plan), rows_of_plan(task, plan)
+    fold = steps.folder / steps.stem("fold", fold_inputs(task, own, backbone, 0)) / "model"
+    model = Model.whole_in(fold) if plan.hold_out else None
+    if model is None:
+        model = fit_rows(task, rows, own, backbone, workspace)
+    if plan.temperature is not None:
+        model = replace(model, temperature=plan.temperature)
+    backbones = {_network_of(own): backbone} if (plan.mean, plan.std) == (None, None) else {}
+    partners = []
+    for partner in others:
+        network = _network_of(partner)
+        if network not in backbones:
+            backbones[network] = load_backbone(*network, plan.seed)
+        partners.append(fit_rows(task, rows, partner, backbones[network], None))
+    untouched = {backbone.weights_hash, *(one.weights_hash for one in backbones.values())}
+    held_out = task.labeled.take(task.folds[0].held) if plan.hold_out else None
+    model = replace(model, partners=tuple(partners), shares=plan.shares)
+    return with_detector(model, task.restricted_to(rows), untouched, held_out)
+
+
 def _network_of(candidate: Candidate) -> tuple[str, str, int | None]:
     return candidate.pretrained, candidate.weights, candidate.input_pixels
 
 
-def _fold_model(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> Model | None:
-    return Model.whole_in(steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, 0)) / "model")
+def with_detector(model: Model, task: Task, untouched: Collection[str], held_out: ImageSet | None = None) -> Model:
+    """The model with a novelty detector on one of its networks.
 
-
-def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
-    """Out-of-fold predictions of a plan: what stands for a test where the task has none.
+    That is a network that was not trained, where there is one among the model, what it corrects and its partners: images that
+    a network was trained on are more alike in its features than new images are.
 
     Args:
-        task: The plan's task.
-        plan: What to judge.
-        steps: Where judged folds lie.
+        model: Fitted to the task.
+        task: What it was fitted to.
+        untouched: Hashes of networks as they were before the fit.
+        held_out: Labeled images that were left out of the fit.
 
     Returns:
-        One row per held-out image.
-
-    Raises:
-        PlanError: A fold broke down.
+        The same model where there is too little to fit a detector to.
     """
-    validated = cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds, steps)
-    if validated.predictions is None:
-        raise PlanError(f"{validated.result.name}: {validated.result.reason}")
-    return validated.predictions
+    if not task.classes:
+        return model
+    if model.backbone.weights_hash not in untouched:
+        if model.base is not None and model.base.backbone.weights_hash in untouched:
+            return replace(model, base=with_detector(model.base, task, untouched, held_out))
+        for place, partner in enumerate(model.partners):
+            if partner.backbone.weights_hash in untouched:
+                own = with_detector(partner, task, untouched, held_out)
+                return replace(model, partners=(*model.partners[:place], own, *model.partners[place + 1 :]))
+    return replace(model, novelty_detector=fit_detector(task, model.backbone, held_out))

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import tomli_w
 from pydantic import Field
 
 from headstart.core.records import Record
+from headstart.methods import METHODS
 from headstart.training.settings import Training
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class Rejected(Record):
-    """A candidate that was not chosen.
+def is_gradient(method: dict[str, Any]) -> bool:
+    """Whether a method of that `kind` is trained by gradient, which takes minutes; a closed form takes milliseconds."""
+    return METHODS.get(method["kind"]).cost == "gradient"
 
-    Attributes:
-        candidate: Pretrained name and method, as a person would say it.
-        reason: One sentence with the numbers that speak against it.
-    """
+
+class Rejected(Record):
+    """A candidate that was not chosen, by its name, and one sentence with the numbers that speak against it."""
 
     candidate: str
     reason: str
 
 
-class Partner(Record):
-    """What predicts together with what a plan describes, by the weighted geometric mean of the probabilities.
+class Member(Record):
+    """A network and a method on it.
 
     Attributes:
         pretrained: Name of the card.
@@ -41,32 +43,53 @@ class Partner(Record):
     method: dict[str, Any]
 
 
-class Plan(Record):
+class Partner(Member):
+    """A further member of an ensemble, which predicts by the weighted geometric mean of its members' probabilities."""
+
+
+class Recipe(Member):
+    """How a model is made of labeled rows: what a plan, a candidate and its result share.
+
+    Attributes:
+        training: Budget and optimizer. Closed forms read the seed alone.
+        max_rows: Labeled rows to fit on; None for all.
+        partners: Further members of the ensemble, fitted to the same rows.
+    """
+
+    training: Training = Training()
+    max_rows: int | None = None
+    partners: tuple[Partner, ...] = ()
+
+    @property
+    def reads_training(self) -> bool:
+        """Whether one of the members is trained by gradient."""
+        return any(is_gradient(member.method) for member in (self, *self.partners))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The fields of this class, for another record that has them."""
+        return {name: getattr(self, name) for name in Recipe.model_fields}
+
+
+class Plan(Recipe):
     """Everything that a fit needs; made by `decide`, edited by hand, given to `fit`.
 
     Attributes:
         data: The path or built-in name of the task's data.
         sources: Places of labeled images of other domains.
         target_domains: The target's names in the data's own column of domains, whose other domains are sources.
-        domains: Of the sources, those that are used; all where it is left out, none where it is empty.
+        domains: Names of the sources that are used; all where it is left out, none where it is empty.
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
-        pretrained: Name of the card.
-        weights: "pretrained", "none" (from scratch) or a file of weights.
-        input_pixels: Side of the input square.
         mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
         std: Per-channel standard deviation in place of the card's; None keeps the card's.
-        method: `kind` and hyper-parameters.
-        training: Budget and optimizer.
-        max_rows: Labeled rows to fit on; None for all.
-        hold_out: Leave the rows that judged the method out of the fit, as is done with many rows, where refitting would cost more
-            than they bring.
+        hold_out: Leave the held-out rows of the first fold out of the fit, as is done with many rows, where refitting would cost
+            more than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
-        partners: Others that predict together with it, fitted to the same rows.
-        shares: How much it and each partner count in the geometric mean of their probabilities; none given counts all alike.
+        shares: Exponent of each member, the plan's own first, in the geometric mean; none given counts all alike.
         verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
-        rejected: Everything else that was looked at, with its reason.
+        rejected: All other candidates, each with its reason.
     """
 
     data: str
@@ -75,17 +98,10 @@ class Plan(Record):
     domains: tuple[str, ...] | None = None
     seed: int = 0
     per_class: int | None = None
-    pretrained: str
-    weights: str = "pretrained"
-    input_pixels: int
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
-    method: dict[str, Any]
-    training: Training = Training()
-    max_rows: int | None = None
     hold_out: bool = False
     temperature: float | None = None
-    partners: tuple[Partner, ...] = ()
     shares: tuple[NotNegative, ...] = ()
     verdict: str = ""
     reasons: tuple[str, ...] = ()
@@ -95,3 +111,12 @@ class Plan(Record):
     def networks(self) -> tuple[tuple[str, str], ...]:
         """Name and weights of each network that predicts: its own, then those of its partners."""
         return (self.pretrained, self.weights), *((partner.pretrained, partner.weights) for partner in self.partners)
+
+    def to_toml(self) -> str:
+        """The plan as TOML text, the data first. Fields at their default are left out, and fields that no member reads."""
+        values = {"data": self.data, **self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)}
+        if not self.reads_training:
+            values["training"] = {"seed": self.training.seed} if self.training.seed else {}
+        if not values.get("training"):
+            values.pop("training", None)
+        return tomli_w.dumps(values)

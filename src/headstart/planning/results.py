@@ -1,12 +1,14 @@
-"""Decision: every result that was tried, how they compare, and the verdict."""
+"""Decision: the result of every candidate, how they compare, and the verdict."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
-from headstart.planning.plan import Partner, Rejected
+from headstart.planning.plan import Recipe, Rejected
 from headstart.training.settings import Training
 
 Verdict = Literal["transfer", "scratch", "no difference"]
@@ -17,26 +19,19 @@ def _baseline(values: dict[str, Any]) -> dict[str, Any]:
     return values | {"family": "baseline"} if values.get("family") == "canary" else values
 
 
-class CandidateResult(Record):
-    """One candidate judged on the shared folds.
+class CandidateResult(Recipe):
+    """One candidate, cross-validated on the shared folds.
 
     Attributes:
         name: What a person calls it: "ridge on stages+pixels of efficientnet_lite0".
         family: "chance" and "baseline" carry no knowledge; "transfer" and "scratch" are what is decided between.
-        pretrained: Name of the card.
-        weights: "pretrained", "none" or a file.
-        input_pixels: Side of the input square.
-        method: `kind` and hyper-parameters.
-        training: Budget and optimizer.
-        max_rows: Labeled rows that it was fitted on at most; None for all.
-        partners: Closed forms that predict together with it.
         status: "fitted", "skipped" (too costly, or no gain expected) or "failed".
         reason: Why it was skipped or failed; empty when fitted.
         accuracy: Out-of-fold; None unless fitted.
         balanced_accuracy: Out-of-fold; None unless fitted.
         log_loss: Out-of-fold; None unless fitted.
-        num_rows: Held-out rows that it was judged on.
-        num_folds: Folds that it was judged on.
+        num_rows: Held-out rows that it predicted.
+        num_folds: Folds that it was fitted on.
         predicted_seconds: Cost as foreseen.
         seconds: Cost as spent.
     """
@@ -44,13 +39,6 @@ class CandidateResult(Record):
     migrations: ClassVar[tuple[Migration, ...]] = (_baseline,)
     name: str
     family: Literal["chance", "baseline", "transfer", "scratch"]
-    pretrained: str
-    weights: str
-    input_pixels: int
-    method: dict[str, Any]
-    training: Training = Training()
-    max_rows: int | None = None
-    partners: tuple[Partner, ...] = ()
     status: Literal["fitted", "skipped", "failed"] = "fitted"
     reason: str = ""
     accuracy: Estimate | None = None
@@ -61,12 +49,17 @@ class CandidateResult(Record):
     predicted_seconds: float = 0.0
     seconds: float = 0.0
 
+    @model_serializer(mode="wrap")
+    def _without_usual_training(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Closed forms read no settings of training, so that those of their results stand at their defaults."""
+        return {name: value for name, value in handler(self).items() if name != "training" or self.training != Training()}
+
 
 class Comparison(Record):
-    """Two results on the rows that both were judged on.
+    """Two candidates, compared on the rows that both predicted out of fold.
 
     Attributes:
-        better: Name of the first result.
+        better: Name of the first candidate.
         worse: Name of the second.
         accuracy_gain: Accuracy of the first minus that of the second.
         log_loss_gain: Log loss of the second minus that of the first; positive speaks for the first.
@@ -117,8 +110,8 @@ class Decision(Record):
 
     Attributes:
         verdict: "transfer", "scratch" or "no difference".
-        chosen: Name of the result to fit.
-        gain: Accuracy of the best transfer result minus that of the best result without knowledge.
+        chosen: Name of the candidate to fit.
+        gain: Accuracy of the best candidate that transfers minus that of the best one without transferred knowledge.
         sentence: The sentence to quote.
         results: In the order tried.
         comparisons: In the order made.
@@ -126,7 +119,7 @@ class Decision(Record):
         reasons: Sentences with numbers.
         rejected: Everything else, each with its reason.
         budget_seconds: What the user gave.
-        spent_seconds: What the results took.
+        spent_seconds: What the candidates took.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("rungs", "results"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from headstart.backbones.label_contamination import check_contamination
 from headstart.core.errors import TrainingError
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -16,7 +17,6 @@ from headstart.planning.improving import adjust as adjusting
 from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.improving.fit_evidence import FitEvidence, gathered
 from headstart.planning.improving.search import check_budget, check_folds
-from headstart.planning.label_contamination import check_contamination
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import DataError, PlanError
@@ -25,7 +26,6 @@ from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.deciding import decide as deciding
 from headstart.planning.deciding.schedule import FEW_LABELS, Options
-from headstart.planning.input_size import input_pixels_for
 from headstart.planning.plan import Partner, Plan, Rejected
 from headstart.planning.ranking.rank import check_candidates, rank
 from headstart.planning.ranking.ranking import Ranking
@@ -71,11 +71,11 @@ class Request(Record):
             raise PlanError(
                 f"--weights {self.weights} needs exactly one --pretrained NAME: the architecture that the file is for."
             )
-        deciding.check_options(self.minutes, self.method, *split_settings(self.settings))
+        deciding.check_options(self.options, self.minutes)
 
     def check_for(self, task: Task, cards: list[Pretrained]) -> None:
         """Refuse what these data cannot fulfil."""
-        deciding.check_options_for(task, self.method, self.options.settings, self.options.only)
+        deciding.check_options_for(task, self.options)
         check_candidates(task, cards, self.weights)
 
 
@@ -163,12 +163,12 @@ def _decided(
     source_weights: dict[str, float] | None = None,
 ) -> Plan:
     """The plan that folds of the target's labels decide for; the decision is written."""
-    options, source_weights = request.options, source_weights or {}
+    source_weights = source_weights or {}
 
     def make(_: Path) -> Decided:
         decision, plan = deciding.decide(
-            task, ranking, minutes=request.minutes, method=request.method, settings=options.settings, training=options.training,
-            weights=request.weights, only=options.only, per_class=request.per_class, source_weights=source_weights, steps=steps,
+            task, ranking, request.options, steps, minutes=request.minutes, weights=request.weights, per_class=request.per_class,
+            source_weights=source_weights,
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.backbones.catalog import card_of, packaged
+from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, ExportError
 from headstart.core.progress import stage
@@ -21,7 +22,6 @@ from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
 from headstart.data.sources.pretraining import raw_source
 from headstart.features.extract import features_of
-from headstart.planning.input_size import side_for
 
 FORMATS = (".npz", ".parquet")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones.label_contamination import labels_learned_by
+from headstart.backbones.label_contamination import check_contamination, labels_learned_by
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
 from headstart.core.errors import TrainingError
@@ -19,8 +19,7 @@ from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods import METHODS
 from headstart.planning.fitting import fit_plan, out_of_fold
-from headstart.planning.label_contamination import check_contamination
-from headstart.planning.learning_rate import with_found_learning_rate
+from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
 from headstart.report.html import report_html
@@ -105,7 +104,7 @@ def write_findings(workspace: Workspace, task: Task) -> None:
 
 def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> Run:
     """The run with its model, evaluation and predictions, but without findings and report; see `fit`."""
-    check_contamination(task, plan.networks, judged=False)
+    check_contamination(task, plan.networks, cross_validated=False)
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
     workspace = Workspace.named(out, Path("runs") / task.name, [inputs["plan"], inputs["task"]])
     workspace.claim_fit(inputs)

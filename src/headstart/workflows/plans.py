@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import settings_of
 from headstart.planning.fitting import task_of_plan
-from headstart.planning.input_size import input_pixels_for
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Plan, is_gradient
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
 from headstart.workflows.arguments import Data, Names, many, task_from
@@ -79,7 +79,8 @@ def plan_by_hand(
     """The plan that options describe; `origin` says how the task was read."""
     pretrained = pretrained or ("embeddings" if task.train.images.embedded else DEFAULT_PRETRAINED)
     card = card_of(pretrained)
-    pixels, scratch = input_pixels_for(card, task), weights == "none" or provider_of(card).trainable_only
+    pixels = input_pixels_for(card, task)
+    trained = is_gradient({"kind": kind}) and (weights == "none" or provider_of(card).trainable_only)
     plan = Plan(
         data=task.place,
         seed=task.seed,
@@ -88,7 +89,7 @@ def plan_by_hand(
         input_pixels=pixels,
         method={"kind": kind},
         **(origin or {}),
-        training=scratch_training(len(task.labeled), pixels, task.seed) if scratch else Training(seed=task.seed),
+        training=scratch_training(len(task.labeled), pixels, task.seed) if trained else Training(seed=task.seed),
     )
     return changed(plan, settings)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.own_runs import enlist, run_of
@@ -19,7 +20,6 @@ from headstart.data.transforms import Transform
 from headstart.methods import method_from
 from headstart.methods.base import Method, check_needs, settings_of
 from headstart.planning.fitting import backbone_of
-from headstart.planning.input_size import input_pixels_for
 from headstart.planning.plan import Plan
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace

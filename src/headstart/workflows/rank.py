@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.backbones.catalog import card_of, pretrained, provider_of
+from headstart.backbones.label_contamination import check_contamination
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
 from headstart.data.sources.task_with_sources import with_stand_in
 from headstart.data.task import Task
-from headstart.planning.label_contamination import check_contamination
 from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
 from headstart.workflows.arguments import Data, Names, task_from

@@ -15,8 +15,8 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.planning import cross_validation
 from headstart.planning.deciding import schedule, trials
-from headstart.planning.deciding.decide import decide
-from headstart.planning.deciding.schedule import ClusterAssumptionStep
+from headstart.planning.deciding.decide import decide as decide_by
+from headstart.planning.deciding.schedule import ClusterAssumptionStep, Options
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.shift.tests.nearest_neighbor import NeighborTest
 from headstart.training.settings import Training
@@ -39,13 +39,25 @@ def quick(monkeypatch):
     monkeypatch.setattr(schedule, "scratch_training", lambda *_: recipe)
 
 
+@pytest.fixture
+def decide(tmp_path):
+    """`decide` in a folder of its own for each call, with the fields of `Options` as arguments."""
+    folders = iter(range(100))
+
+    def call(task, ranking, steps=None, minutes=1, per_class=None, **options):
+        steps = steps or Steps(tmp_path / str(next(folders)))
+        return decide_by(task, ranking, Options(**options), steps, minutes=minutes, per_class=per_class)
+
+    return call
+
+
 def refused(call) -> str:
     with pytest.raises(PlanError) as caught:
         call()
     return str(caught.value)
 
 
-def test_vectors_that_tell_the_classes_apart_are_transferred(vectors, ranking, steps):
+def test_vectors_that_tell_the_classes_apart_are_transferred(decide, vectors, ranking, steps):
     task = vectors()
     decision, plan = decide(task, ranking(), minutes=1, steps=steps, per_class=9)
     assert decision.verdict == plan.verdict == "transfer"
@@ -64,7 +76,7 @@ def test_vectors_that_tell_the_classes_apart_are_transferred(vectors, ranking, s
     assert decision.curve is not None
 
 
-def test_permuted_labels_are_no_difference(vectors, ranking):
+def test_permuted_labels_are_no_difference(decide, vectors, ranking):
     for seed in range(3):
         task = vectors()
         labels = np.random.default_rng(seed).permutation(task.train.labels)
@@ -72,27 +84,27 @@ def test_permuted_labels_are_no_difference(vectors, ranking):
         assert decide(noise, ranking(), minutes=1)[0].verdict == "no difference"
 
 
-def test_a_restart_decides_the_same_and_fits_nothing(vectors, ranking, steps, monkeypatch):
+def test_a_restart_decides_the_same_and_fits_nothing(decide, vectors, ranking, steps, monkeypatch):
     first = decide(vectors(), ranking(), minutes=1, steps=steps)
     monkeypatch.setattr(cross_validation, "fit_rows", None)
     assert decide(vectors(), ranking(), minutes=1, steps=steps) == first
 
 
-def test_sealed_test_labels_do_not_matter(vectors, ranking):
+def test_sealed_test_labels_do_not_matter(decide, vectors, ranking):
     task = vectors()
     flipped = replace(task, test=replace(task.test, hidden_labels=1 - task.test.hidden_labels))
     one, two = (decide(each, ranking(), minutes=1)[1] for each in (task, flipped))
     assert one == two
 
 
-def test_a_method_alone_is_tried_with_its_settings(vectors, ranking):
+def test_a_method_alone_is_tried_with_its_settings(decide, vectors, ranking):
     decision, plan = decide(vectors(), ranking(), minutes=1, method="knn", settings={"num_neighbors": 3})
     assert [result.method["kind"] for result in decision.results[1:]] == ["knn"]
     assert plan.method["kind"] == "knn"
     assert plan.method["num_neighbors"] == 3
 
 
-def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
+def test_one_side_alone_says_so_and_claims_no_gain(decide, pictures, ranking, quick):
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="scratch")
     assert [result.family for result in decision.results] == ["chance", "baseline", "scratch"]
     assert (decision.gain.low, decision.gain.high) == (-1, 1)
@@ -100,7 +112,7 @@ def test_one_side_alone_says_so_and_claims_no_gain(pictures, ranking, quick):
     assert plan.weights == "none"
 
 
-def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, quick):
+def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(decide, pictures, ranking, quick):
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
     tuned = decision.results[-1]
     assert (tuned.method["kind"], tuned.status) == ("residual", "skipped")
@@ -109,7 +121,7 @@ def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(pictures, ranking, q
     assert {one.candidate for one in decision.rejected} == {result.name for result in decision.results} - {decision.chosen}
 
 
-def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
+def test_the_whole_schedule_compares_all_on_shared_rows(decide, pictures, ranking, quick):
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
     families = [result.family for result in decision.results]
     assert families.count("baseline") == 2
@@ -120,7 +132,7 @@ def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
 
 
 @pytest.mark.parametrize(
-    ("wish", "text"),
+    ("asked", "text"),
     [
         ({"minutes": 0}, "minutes = 0 is no budget. Give a positive number."),
         ({"minutes": float("nan")}, "minutes = nan is no budget. Give a positive number."),
@@ -137,12 +149,12 @@ def test_the_whole_ladder_judges_all_on_shared_rows(pictures, ranking, quick):
         ),
     ],
 )
-def test_what_cannot_be_had_is_refused_before_anything_is_fitted(vectors, ranking, monkeypatch, wish, text):
+def test_what_cannot_be_had_is_refused_before_anything_is_fitted(decide, vectors, ranking, monkeypatch, asked, text):
     monkeypatch.setattr(cross_validation, "fit_rows", None)
-    assert refused(lambda: decide(vectors(), ranking(), **{"minutes": 1, **wish})) == text
+    assert refused(lambda: decide(vectors(), ranking(), **{"minutes": 1, **asked})) == text
 
 
-def test_what_a_method_needs_is_looked_for_before_anything_is_fitted(pictures, ranking, monkeypatch):
+def test_what_a_method_needs_is_checked_before_anything_is_fitted(decide, pictures, ranking, monkeypatch):
     monkeypatch.setattr(cross_validation, "fit_rows", None)
     with pytest.raises(DataError, match=r"^fix_match needs unlabeled images, and "):
         decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="fix_match")
@@ -151,12 +163,12 @@ def test_what_a_method_needs_is_looked_for_before_anything_is_fitted(pictures, r
         decide(pictures, ranking("efficientnet_lite0"), minutes=1, method="lora")
 
 
-def test_an_unknown_method_is_refused_with_the_nearest(vectors, ranking):
+def test_an_unknown_method_is_refused_with_the_nearest(decide, vectors, ranking):
     text = refused(lambda: decide(vectors(), ranking(), method="rigde"))
     assert text == '"rigde" is not a method. Did you mean "ridge"? `headstart methods` lists all.'
 
 
-def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monkeypatch):
+def test_when_everything_breaks_down_the_reasons_are_told(decide, vectors, ranking, monkeypatch):
     def breaks_down(*_):
         raise TrainingError("no fit")
 
@@ -166,7 +178,7 @@ def test_when_everything_breaks_down_the_reasons_are_told(vectors, ranking, monk
     )
 
 
-def with_pool(task, num=40):
+def with_unlabeled(task, num=40):
     """The task whose last training rows have lost their labels."""
     kept = np.arange(len(task.train) - num)
     pool = task.train.take(np.arange(len(kept), len(task.train)))
@@ -174,8 +186,8 @@ def with_pool(task, num=40):
     return replace(task, train=task.train.take(kept), unlabeled=hidden)
 
 
-def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
-    task = with_pool(vectors(shift=1.2, num=300), 260)
+def test_unlabeled_rows_are_learned_from_and_said_so(decide, vectors, ranking, steps):
+    task = with_unlabeled(vectors(shift=1.2, num=300), 260)
     decision, plan = decide(task, ranking(), minutes=1, steps=steps)
     kinds = [result.method["kind"] for result in decision.results if result.family == "transfer"]
     assert kinds == ["ridge", "self_training", "label_mean"]
@@ -183,8 +195,8 @@ def test_unlabeled_rows_are_learned_from_and_said_so(vectors, ranking, steps):
     assert plan.method["kind"] in kinds
 
 
-def test_unlabeled_rows_of_another_kind_are_not_learned_from(vectors, ranking, steps):
-    task = with_pool(vectors(shift=1.2, num=300), 260)
+def test_unlabeled_rows_of_another_kind_are_not_learned_from(decide, vectors, ranking, steps):
+    task = with_unlabeled(vectors(shift=1.2, num=300), 260)
     far = ImageSet(
         Embeddings(task.unlabeled.images.vectors() * 0.1 + 50, "far", np.arange(260)),
         task.classes,
@@ -198,12 +210,12 @@ def test_unlabeled_rows_of_another_kind_are_not_learned_from(vectors, ranking, s
     assert all(reason.startswith("The unlabeled images are of another kind") for reason in skipped.values())
 
 
-def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(vectors, ranking, steps):
+def test_without_unlabeled_rows_nothing_that_needs_them_is_tried(decide, vectors, ranking, steps):
     decision, _ = decide(vectors(), ranking(), minutes=1, steps=steps)
     assert {result.method["kind"] for result in decision.results} == {"ridge"}
 
 
-def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ranking, steps, monkeypatch):
+def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictures, ranking, steps, monkeypatch):
     task = vectors(num=60)
     one_each = np.array([int(np.flatnonzero(task.train.labels == label)[0]) for label in (0, 1)])
     rest = np.setdiff1d(np.arange(60), one_each)
@@ -216,12 +228,12 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ran
         "is fitted, untested. Label one more image a class."
     ).replace("ridge on penultimate of embeddings", decision.chosen)
     assert decision.results[0].accuracy is None
-    with_pool = replace(bare, unlabeled=pool)
+    with_unlabeled = replace(bare, unlabeled=pool)
     for supported, kind in ((True, "self_training"), (False, "ridge")):
         kin = NeighborTest(share=0.0, expected=0.0, p_value=1.0)
         answer = ClusterAssumptionTest(supported=supported, reason="As tested.", kinship=kin, p_value=0.5)
         monkeypatch.setattr(schedule, "cluster_assumption_of", lambda *_, answer=answer: answer)
-        decision, plan = decide(with_pool, ranking(), minutes=1, steps=steps)
+        decision, plan = decide(with_unlabeled, ranking(), minutes=1, steps=steps)
         assert plan.method["kind"] == kind
         said = decision.reasons if supported else [one.reason for one in decision.rejected]
         assert "As tested." in said
@@ -231,8 +243,8 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(vectors, pictures, ran
     assert plan.method["num_neighbors"] == 1
 
 
-def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
-    monkeypatch.setattr(schedule, "HARD_ENOUGH", -1.0)
+def test_with_few_labels_nothing_is_fine_tuned(decide, pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
     few = replace(
         pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
     )
@@ -243,8 +255,8 @@ def test_with_few_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, 
     ]
 
 
-def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(pictures, ranking, steps, quick, monkeypatch):
-    monkeypatch.setattr(schedule, "HARD_ENOUGH", -1.0)
+def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(decide, pictures, ranking, steps, quick, monkeypatch):
+    monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=1, steps=steps)
     tuned = [result for result in decision.results if result.method["kind"] == "residual"]
     assert [(result.status, result.reason) for result in tuned] == [
@@ -252,12 +264,12 @@ def test_with_fewer_than_a_hundred_labels_nothing_is_fine_tuned(pictures, rankin
     ]
 
 
-def test_looking_at_unlabeled_rows_is_off_the_budget_once(vectors, ranking, steps):
-    task = with_pool(vectors(shift=1.2, num=300), 260)
+def test_testing_the_unlabeled_rows_is_off_the_budget_once(decide, vectors, ranking, steps):
+    task = with_unlabeled(vectors(shift=1.2, num=300), 260)
     first, _ = decide(task, ranking(), minutes=1, steps=steps)
-    looked = ClusterAssumptionStep.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
+    step = ClusterAssumptionStep.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
     validated = sum(result.seconds for result in first.results)
-    assert looked.seconds > 0
-    assert first.spent_seconds == pytest.approx(2.0 + validated + looked.seconds)
+    assert step.seconds > 0
+    assert first.spent_seconds == pytest.approx(2.0 + validated + step.seconds)
     again, _ = decide(task, ranking(), minutes=1, steps=steps)
     assert again.spent_seconds == first.spent_seconds

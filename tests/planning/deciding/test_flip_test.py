@@ -1,4 +1,4 @@
-"""Mirroring: asked of held-out rows, and refused where a class is the mirror image of another."""
+"""The flip test: asked of held-out rows, and refused where a class is the mirror image of another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from headstart.data.task import Task
 from headstart.planning.deciding.flip_test import FlipTest, flip_test
 
 
-def leaning(mirrored_class: bool, num: int = 48) -> Task:
+def leaning(flipped_class: bool, num: int = 48) -> Task:
     """Bright spots: where classes are mirror images the side is the class, else the height is, and the side is chance."""
     draw = np.random.default_rng(7)
     labels = np.arange(num) % 2
-    sides = labels if mirrored_class else draw.integers(0, 2, num)
-    heights = draw.integers(0, 2, num) if mirrored_class else labels
+    sides = labels if flipped_class else draw.integers(0, 2, num)
+    heights = draw.integers(0, 2, num) if flipped_class else labels
     pixels = draw.integers(0, 160, (num, 8, 8, 3)).astype(np.uint8)
     for row in range(num):
         top, left = 1 + 4 * heights[row], 1 + 4 * sides[row]
@@ -35,23 +35,23 @@ def asked(make_candidate, tmp_path):
     return ask
 
 
-def test_mirror_images_of_each_other_are_not_mirrored(asked):
-    found = asked(leaning(mirrored_class=True))
+def test_mirror_images_of_each_other_are_not_flipped(asked):
+    found = asked(leaning(flipped_class=True))
     assert not found.helps
     assert found.log_loss_gain < 0
-    assert str(found).endswith("training mirrors none.")
+    assert str(found).endswith("training flips none.")
 
 
-def test_where_the_side_is_chance_mirroring_doubles_the_rows(asked):
-    found = asked(leaning(mirrored_class=False, num=120))
+def test_where_the_side_is_chance_flipping_doubles_the_rows(asked):
+    found = asked(leaning(flipped_class=False, num=120))
     assert found.helps
     assert found.standard_errors > 1.645
     assert found.accuracy_gain >= 0
     assert found.num_rows == 120
-    assert "training mirrors half of them" in str(found)
+    assert "training flips half of them" in str(found)
 
 
 def test_the_answer_is_found_again(asked, monkeypatch):
-    first = asked(leaning(mirrored_class=True))
+    first = asked(leaning(flipped_class=True))
     monkeypatch.setattr("headstart.planning.deciding.flip_test.ridge_head", None)
-    assert asked(leaning(mirrored_class=True)) == first
+    assert asked(leaning(flipped_class=True)) == first

@@ -7,7 +7,7 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.predictions import Predictions
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best, level_of_nth
+from headstart.planning.deciding.multiple_comparisons import level_of_best, level_of_nth, significant_at
 from headstart.planning.deciding.verdict import Side, advantage, compared
 from headstart.planning.results import Comparison
 
@@ -34,12 +34,12 @@ def test_a_row_of_changes_however_long_stays_below_five_in_a_hundred():
 @pytest.mark.parametrize(("errors", "level"), [(1.645, 0.05), (1.96, 0.025), (2.576, 0.005)])
 def test_the_bound_is_that_of_the_normal_distribution(errors, level):
     half = 1.959964
-    assert is_ahead(comparison(errors + 0.001, half), level)
-    assert not is_ahead(comparison(errors - 0.001, half), level)
+    assert significant_at(comparison(errors + 0.001, half), level)
+    assert not significant_at(comparison(errors - 0.001, half), level)
 
 
 def test_what_the_bootstrap_itself_does_not_call_better_is_never_ahead():
-    assert not is_ahead(comparison(9.0, 1.0, significant=False), 0.05)
+    assert not significant_at(comparison(9.0, 1.0, significant=False), 0.05)
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_the_best_of_twelve_that_are_all_alike_passes_in_at_most_five_of_a_hundr
             sides.append(Side(str(number), Predictions(names, ("no", "yes"), labels, probs, probs, rows)))
         best = max(sides[1:], key=lambda side: advantage(side, sides[0]))
         made = compared(best, sides[0], seed)
-        plain += is_ahead(made, 0.05)
-        shared += is_ahead(made, level_of_best(12))
+        plain += significant_at(made, 0.05)
+        shared += significant_at(made, level_of_best(12))
     assert shared <= 15
     assert plain > 60

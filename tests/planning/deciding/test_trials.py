@@ -56,7 +56,7 @@ def trials_at(calls, monkeypatch, tmp_path):
     return make
 
 
-def looked_at(candidate, folds) -> int:
+def rows_read(candidate, folds) -> int:
     """Rows whose features judging needs."""
     rows = np.concatenate([fold.held for fold in folds])
     fitted = sum(min(candidate.max_rows or len(fold.fit), len(fold.fit)) for fold in folds)
@@ -80,15 +80,13 @@ def test_features_over_their_share_are_left_out(trials_at, calls, make_candidate
 
 
 @pytest.mark.parametrize(("num_rows", "validation"), [(1000, 0), (5003, 0), (900, 101)], ids=["folds", "held out", "given"])
-def test_what_must_be_judged_looks_at_no_more_rows_than_its_share_pays_for(
-    trials_at, calls, make_candidate, num_rows, validation
-):
+def test_what_must_be_tried_reads_no_more_rows_than_its_share_pays_for(trials_at, calls, make_candidate, num_rows, validation):
     trials = trials_at(num_rows, num_rows, image=1.0, validation=validation)
     validated = trials.closed_form(make_candidate(), 0.7, must=True)
     candidate, folds = calls[0]
-    assert looked_at(candidate, folds) <= 0.7 * num_rows
+    assert rows_read(candidate, folds) <= 0.7 * num_rows
     assert candidate.max_rows >= 60
-    assert validated.result.predicted_seconds == looked_at(candidate, folds)
+    assert validated.result.predicted_seconds == rows_read(candidate, folds)
 
 
 def test_what_must_be_judged_keeps_twenty_rows_a_class_at_any_price(trials_at, calls, make_candidate):

@@ -129,7 +129,7 @@ def test_the_same_call_again_judges_nothing(make_evidence, steps, with_rules, mo
 
 def test_each_further_change_is_held_to_a_stricter_level(make_evidence, steps, with_rules, monkeypatch):
     asked = []
-    monkeypatch.setattr(adjusting, "is_ahead", lambda comparison, level: asked.append(level) or False)
+    monkeypatch.setattr(adjusting, "significant_at", lambda comparison, level: asked.append(level) or False)
     with_rules(a=proposing(GOOD), b=proposing(85), c=proposing(80))
     made = adjust(make_evidence(), steps, minutes=3.0, earlier=2)
     assert asked == pytest.approx([0.05 / 12, 0.05 / 20, 0.05 / 30])
@@ -257,7 +257,7 @@ def test_rules_see_what_is_left_of_the_budget(make_evidence, steps, with_rules):
 def test_where_nothing_is_wrong_accuracy_cannot_be_bettered(make_evidence, steps, with_rules):
     with_rules(a=proposing(20))
     evidence = make_evidence(plan_of(GOOD), shift=9.0)
-    assert evidence.held_error == 0.0
+    assert evidence.held_out_error == 0.0
     assert not adjust(evidence, steps).trials
     with_rules(a=proposing(20, aim="balanced accuracy"))
     assert len(adjust(evidence, steps).trials) == 1

@@ -13,8 +13,8 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
 from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows
-from headstart.planning.fitting import candidate_of
-from headstart.planning.improving.fit_evidence import MOST_FITTED, FitEvidence, fitted_rows, gathered
+from headstart.planning.fitting import candidate_of, fitted_rows
+from headstart.planning.improving.fit_evidence import MOST_FITTED, FitEvidence, gathered
 from headstart.planning.plan import Plan
 
 PLAN = Plan(
@@ -32,22 +32,22 @@ def evidence(pictures, tmp_path) -> FitEvidence:
 
 def test_it_holds_the_errors_on_rows_that_were_fitted_and_on_those_that_were_not(evidence):
     labels = evidence.task.labeled.labels
-    assert evidence.held_error == pytest.approx((evidence.held.predicted != evidence.held.labels).mean())
+    assert evidence.held_out_error == pytest.approx((evidence.held_out.predicted != evidence.held_out.labels).mean())
     own = evidence.model.predict(evidence.task.labeled)
     assert evidence.fitted_error == pytest.approx((own.predicted != labels).mean())
     assert evidence.left_seconds == 5.0
-    assert evidence.course is None
+    assert evidence.training_curve is None
     assert not evidence.gradient
 
 
 def test_recalls_are_counted_by_class(evidence):
-    held = evidence.held
+    held = evidence.held_out
     expected = [float((held.predicted[held.labels == label] == label).mean()) for label in range(3)]
     assert evidence.recalls == pytest.approx(expected)
 
 
 def test_a_class_without_held_out_rows_has_no_recall(evidence):
-    held = evidence.held.take(evidence.held.labels != 1)
+    held = evidence.held_out.take(evidence.held_out.labels != 1)
     recalls = replace(evidence, cross_validated=replace(evidence.cross_validated, predictions=held)).recalls
     assert np.isnan(recalls).tolist() == [False, True, False]
 
@@ -59,7 +59,7 @@ def test_where_a_fit_broke_down_everything_counts_as_wrong(evidence):
         model=None,
         fitted=None,
     )
-    assert (broken.held_error, broken.fitted_error) == (1.0, 1.0)
+    assert (broken.held_out_error, broken.fitted_error) == (1.0, 1.0)
     assert np.isnan(broken.recalls).all()
     assert broken.deployed is None
 
@@ -104,4 +104,4 @@ def test_the_course_is_read_from_the_fit_s_folder(evidence, tmp_path):
     line = {"step": 3, "attempt": 0, "lr": 0.1, "seconds": 1.0, "losses": {"cross_entropy": 0.4}}
     (tmp_path / "history.jsonl").write_text(json.dumps(line) + "\n")
     seen = gathered(evidence.task, PLAN, evidence.backbone, evidence.cross_validated, None, tmp_path)
-    assert (seen.course.steps, seen.fitted, seen.model) == (3, None, None)
+    assert (seen.training_curve.steps, seen.fitted, seen.model) == (3, None, None)

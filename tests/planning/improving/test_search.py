@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from headstart.core.errors import DataError, MissingExtraError, PlanError, TrainingError
-from headstart.planning import cross_validation
+from headstart.planning import cross_validation, fitting
 from headstart.planning.improving import search
 from headstart.planning.improving.search import check_budget
 from headstart.planning.improving.study import Found, SearchTrial
@@ -87,7 +87,7 @@ def test_a_winner_that_is_right_less_often_does_not_replace_the_default(task, tm
 
 def test_the_level_of_the_paired_test_counts_the_trials(task, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(search, "is_ahead", lambda comparison, level: asked.append(level) or False)
+    monkeypatch.setattr(search, "significant_at", lambda comparison, level: asked.append(level) or False)
     found = search.search(task, plan_of(), tmp_path, trials=6)
     compared = sum(trial.outcome in ("finished", "pruned") for trial in found.trials[1:])
     assert asked == [0.05 / compared]
@@ -120,7 +120,7 @@ from pathlib import Path
 import numpy as np
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.planning import cross_validation
+from headstart.planning import cross_validation, fitting
 from headstart.planning.plan import Plan
 from headstart.planning.improving.search import search
 
@@ -220,7 +220,7 @@ def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_
 def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monkeypatch):
     real = cross_validation.cross_validate
     dear = lambda *rest: replace((made := real(*rest)), result=made.result.model_copy(update={"seconds": 25.0}))  # noqa: E731
-    monkeypatch.setattr(search, "cross_validate", dear)
+    monkeypatch.setattr(fitting, "cross_validate", dear)
     monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: 0.0)
     assert len(search.search(task, plan_of(), tmp_path, minutes=1.0).trials) == 3
 

@@ -24,20 +24,20 @@ def write(folder, *lines: str) -> None:
 
 
 @pytest.fixture
-def course() -> TrainingCurve:
+def curve() -> TrainingCurve:
     return TrainingCurve(np.array([2.0, 1.6, 1.2, 0.8, 0.4]), steps=50, attempts=0, chance=2.0, floor=0.0)
 
 
-def test_learned_is_the_mean_of_a_stretch_between_chance_and_perfect(course):
-    assert course.learned(0.0, 0.2) == pytest.approx(0.0)
-    assert course.learned(0.4, 0.8) == pytest.approx(0.5)
-    assert course.learned(0.0, 1.0) == pytest.approx(0.4)
-    assert course.at_end == pytest.approx(0.8)
+def test_learned_is_the_mean_of_a_stretch_between_chance_and_perfect(curve):
+    assert curve.learned(0.0, 0.2) == pytest.approx(0.0)
+    assert curve.learned(0.4, 0.8) == pytest.approx(0.5)
+    assert curve.learned(0.0, 1.0) == pytest.approx(0.4)
+    assert curve.at_end == pytest.approx(0.8)
 
 
-def test_a_stretch_shorter_than_a_line_is_that_line(course):
-    assert course.learned(0.5, 0.5) == pytest.approx(0.4)
-    assert course.learned(1.0, 1.0) == pytest.approx(0.8)
+def test_a_stretch_shorter_than_a_line_is_that_line(curve):
+    assert curve.learned(0.5, 0.5) == pytest.approx(0.4)
+    assert curve.learned(1.0, 1.0) == pytest.approx(0.8)
 
 
 def test_worse_than_chance_is_below_zero():

@@ -1,4 +1,4 @@
-"""Multiplicity: how far ahead the chosen one must be when many were compared on the same held-out rows."""
+"""The level of a test where many candidates are compared on the same held-out rows."""
 
 from __future__ import annotations
 
@@ -14,45 +14,25 @@ WIDTH = 2 * float(norm.ppf(0.975))
 
 
 def level_of_best(num_compared: int) -> float:
-    """The level at which the best of so many is tested.
-
-    Args:
-        num_compared: How many were compared with what stands, the best included.
-
-    Returns:
-        An equal share of 5 %.
-
-    Reference: Bonferroni's inequality.
-    """
+    """The level at which the best of so many is tested against what stands: an equal share of 5 % (Bonferroni's inequality)."""
     return ERROR / max(num_compared, 1)
 
 
 def level_of_nth(number: int) -> float:
-    """The level at which the n-th of a row of changes is tested, of which it is not known how many will come.
+    """The level at which the n-th change of a sequence of unknown length is tested: 5 % / (n (n + 1)), n counted from 1.
 
-    Args:
-        number: Counted from 1.
-
-    Returns:
-        5 % / (n (n + 1)); all together stay below 5 %, however many come.
+    All together stay below 5 %, however many come.
 
     Reference: Foster & Stine, "Alpha-investing", JRSS B 2008, section 2 (alpha spending over an open-ended row of tests).
     """
     return ERROR / (number * (number + 1))
 
 
-def is_ahead(comparison: Comparison | Paired, level: float) -> bool:
-    """Whether the first side's log loss is lower at that one-sided level, and at 5 % by the bootstrap itself.
+def significant_at(comparison: Comparison | Paired, level: float) -> bool:
+    """Whether the first side's log loss is lower at that one-sided level in (0, 0.5), and at 5 % by the bootstrap itself.
 
     Few bootstrap draws lie beyond small levels, so that the bound there is a normal one; its standard error is that of the
     bootstrap's 95 % interval.
-
-    Args:
-        comparison: On shared rows.
-        level: In (0, 0.5).
-
-    Returns:
-        Whether the bound is above zero.
     """
     gain = comparison.log_loss_gain
     return comparison.significant and gain.value > float(norm.isf(level)) * (gain.high - gain.low) / WIDTH

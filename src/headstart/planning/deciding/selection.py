@@ -1,4 +1,4 @@
-"""Which candidate of a kind is the best, so that few rows do not choose by chance."""
+"""The best candidate of a kind, chosen so that few rows do not decide by chance."""
 
 from __future__ import annotations
 
@@ -10,35 +10,31 @@ from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
 from headstart.planning.costs import needs_unlabeled
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best
-from headstart.planning.deciding.verdict import SMALLEST_GAIN, Side, advantage, compared, wins
+from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
+from headstart.planning.deciding.verdict import ONE_SIDED_95, SMALLEST_GAIN, Side, advantage, compared, wins
 from headstart.planning.results import Comparison
-
-SURE = 1.645
-"""Standard errors of a one-sided 95 % bound: few rows would otherwise choose by chance."""
 
 
 def best_without(validated: Sequence[CrossValidated]) -> CrossValidated | None:
     """The best candidate without transferred knowledge.
 
-    Losses on different rows cannot be compared: the lowest loss among those judged on most rows is the default, and one that was
-    judged on fewer replaces it when it is better beyond noise on the rows they share.
+    Losses on different rows cannot be compared: the lowest loss among the candidates with most held-out rows is the default, and
+    one with fewer replaces it when it is better beyond noise on the rows they share.
     """
     fitted = [one for one in validated if one.predictions is not None and one.result.family in ("scratch", "baseline")]
     best: CrossValidated | None = None
     for one in sorted(fitted, key=lambda one: (-one.result.num_rows, loss_of(one))):
-        if best is None or advantage(side_of(one), side_of(best)) > SURE:
+        if best is None or advantage(side_of(one), side_of(best)) > ONE_SIDED_95:
             best = one
     return best
 
 
-def best_closed(validated: Sequence[CrossValidated], pool_trusted: bool) -> CrossValidated | None:
+def best_closed(validated: Sequence[CrossValidated], trusts_unlabeled: bool) -> CrossValidated | None:
     """The closed form to transfer with.
 
-    Ridge on stages and pixels of the cheapest network is the default. Another head replaces it when its log loss is lower beyond
-    the noise that the best of so many meets, another network when it also gains a point: few rows would otherwise choose by
-    chance. So does the best of those that learn from unlabeled rows too; where the pool is trusted it stands unless it is worse
-    beyond noise.
+    Ridge on stages and pixels of the cheapest network is the default. Another head replaces it when its log loss is lower at the
+    level of the best of so many, another network when it also gains a point. So does the best of those that learn from unlabeled
+    rows too; where these are trusted it stands unless it is worse beyond noise.
     """
     closed = [one for one in validated if one.result.family == "transfer" and one.predictions is not None]
     closed = [one for one in closed if one.temperature is None]
@@ -49,19 +45,19 @@ def best_closed(validated: Sequence[CrossValidated], pool_trusted: bool) -> Cros
         if best is None:
             best = one
             continue
-        worth = _price(one) == _price(best) or _accuracy(one) - _accuracy(best) >= SMALLEST_GAIN
+        worth = _price(one) == _price(best) or accuracy_of(one) - accuracy_of(best) >= SMALLEST_GAIN
         best = one if worth and advantage(side_of(one), side_of(best)) > sure else best
     pooled = min((one for one in closed if needs_unlabeled(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
         return best or pooled
-    return pooled if advantage(side_of(pooled), side_of(best)) > (-SURE if pool_trusted else SURE) else best
+    return pooled if advantage(side_of(pooled), side_of(best)) > (-ONE_SIDED_95 if trusts_unlabeled else ONE_SIDED_95) else best
 
 
 def best_transfer(
-    validated: Sequence[CrossValidated], pool_trusted: bool, seed: int
+    validated: Sequence[CrossValidated], trusts_unlabeled: bool, seed: int
 ) -> tuple[CrossValidated | None, list[Comparison]]:
     """The best closed form, unless a gradient candidate is better by an amount that matters, and beyond the noise of so many."""
-    best = best_closed(validated, pool_trusted)
+    best = best_closed(validated, trusts_unlabeled)
     made = []
     challengers = [one for one in validated if one.result.family == "transfer" and one.temperature is not None]
     level = level_of_best(len(challengers))
@@ -70,7 +66,7 @@ def best_transfer(
             best = challenger
             continue
         alone = compared(side_of(challenger), side_of(best), seed)
-        comparison = alone.model_copy(update={"significant": is_ahead(alone, level)})
+        comparison = alone.model_copy(update={"significant": significant_at(alone, level)})
         made.append(comparison)
         best = challenger if wins(comparison) else best
     return best, made
@@ -84,39 +80,41 @@ def chosen_of(
     On a tie with raw pixels or random weights the transfer candidate stays: its head sees the pixels too, so that with few labels
     only chance tells them apart. On solar cells with 5 labels a class raw pixels tied, and were 6 points worse on test images.
     """
-    if verdict == "transfer":
-        return transfer
-    if without is chance:
-        return transfer
-    if verdict == "scratch":
+    if verdict == "scratch" and without is not chance:
         return without
-    if without.result.family == "baseline":
+    if verdict == "transfer" or without is chance or without.result.family == "baseline":
         return transfer
     return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
 
 
-def _is_default(validated: CrossValidated) -> bool:
-    method = validated.candidate.method
+def _is_default(one: CrossValidated) -> bool:
+    method = one.candidate.method
     return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels")
 
 
-def _price(validated: CrossValidated) -> float:
+def _price(one: CrossValidated) -> float:
     """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
-    card = card_of(validated.candidate.pretrained)
-    return (card.num_parameters or 0) * validated.candidate.input_pixels**2
+    card = card_of(one.candidate.pretrained)
+    return (card.num_parameters or 0) * one.candidate.input_pixels**2
 
 
-def loss_of(validated: CrossValidated) -> float:
+def loss_of(one: CrossValidated) -> float:
     """Its log loss out of fold; infinite where it was not fitted."""
-    return validated.result.log_loss.value if validated.result.log_loss else float("inf")
+    return one.result.log_loss.value if one.result.log_loss else float("inf")
 
 
-def _accuracy(validated: CrossValidated) -> float:
-    return validated.result.accuracy.value if validated.result.accuracy else 0.0
+def accuracy_of(one: CrossValidated) -> float:
+    """Its accuracy out of fold; 0 where it was not fitted."""
+    return one.result.accuracy.value if one.result.accuracy else 0.0
 
 
-def side_of(validated: CrossValidated) -> Side:
-    """What comparisons need of it."""
-    if validated.predictions is None:
-        raise PlanError(f"{validated.result.name} was not fitted.")
-    return Side(validated.result.name, validated.predictions)
+def best_accuracy(validated: Sequence[CrossValidated], family: str) -> float:
+    """The highest accuracy out of fold in a family; 0 where nothing of it was fitted."""
+    return max((accuracy_of(one) for one in validated if one.result.family == family), default=0.0)
+
+
+def side_of(one: CrossValidated) -> Side:
+    """What comparisons need of it; refused where it was not fitted."""
+    if one.predictions is None:
+        raise PlanError(f"{one.result.name}: {one.result.reason}" if one.result.reason else f"{one.result.name} was not fitted.")
+    return Side(one.result.name, one.predictions)

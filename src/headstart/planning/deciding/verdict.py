@@ -11,18 +11,21 @@ from headstart.evaluation.compare import compare
 from headstart.planning.results import Comparison, Verdict
 
 SMALLEST_GAIN = 0.01
-"""A difference in accuracy that is worth a costlier model: one point."""
+"""A difference in accuracy that is worth a costlier model: one point. A convention, not a measurement; where fewer held-out
+images are wrong, no costlier candidate is tried."""
+ONE_SIDED_95 = 1.645
+"""Standard errors of a one-sided 95 % bound."""
 
 
 class Side(NamedTuple):
-    """A result's name with its out-of-fold predictions."""
+    """A candidate's name with its out-of-fold predictions."""
 
     name: str
     predictions: Predictions
 
 
 def compared(first: Side, second: Side, seed: int, balanced: bool = False) -> Comparison:
-    """The two sides on the rows that both were judged on; balanced lets every class count the same."""
+    """The two sides on the rows that both predicted; balanced lets every class count the same."""
     paired = compare(first.predictions, second.predictions, seed, balanced)
     return Comparison(
         better=first.name,
@@ -41,7 +44,7 @@ def wins(comparison: Comparison) -> bool:
 
 
 def advantage(first: Side, second: Side) -> float:
-    """By how many standard errors the first side's log loss is lower, on the rows that both were judged on.
+    """By how many standard errors the first side's log loss is lower, on the rows that both predicted.
 
     Rows of one group count as one observation. Zero where the two do not differ anywhere.
     """
@@ -60,7 +63,7 @@ def verdict_of(transfer: Side, without: Side, chance: Side, seed: int) -> tuple[
 
     A side wins when its log loss is lower beyond noise (one-sided 95 % bound of the paired bootstrap), its accuracy is higher
     by at least a point, and it beats the class shares alone beyond noise. The last condition keeps noise labels from being
-    called a success: there all candidates are at chance, and they differ only in how boldly they are wrong.
+    called a success: there all candidates are at chance, and they differ only in how confident their wrong answers are.
 
     Args:
         transfer: The best candidate that transfers.

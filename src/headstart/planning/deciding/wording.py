@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.selection import best_accuracy
 from headstart.planning.plan import Rejected
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Comparison, LearningCurve, Verdict
@@ -16,8 +17,8 @@ def in_points(gain: Estimate) -> str:
     return f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
-def _accuracy(validated: CrossValidated) -> str:
-    return f"{validated.result.accuracy.value:.1%}" if validated.result.accuracy else "not measured"
+def _accuracy(one: CrossValidated) -> str:
+    return f"{one.result.accuracy.value:.1%}" if one.result.accuracy else "not measured"
 
 
 def sentence_for(
@@ -52,12 +53,12 @@ def sentence_for(
 
 
 def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[str, str]:
-    """The accuracies on the rows that both were judged on, which is where the gain was measured."""
+    """The accuracies on the rows that both predicted, which is where the gain was measured."""
     if first.predictions is None or second.predictions is None:
         return _accuracy(first), _accuracy(second)
     shared = set(first.predictions.names) & set(second.predictions.names)
-    rows = [[name in shared for name in one.predictions.names] for one in (first, second) if one.predictions is not None]
-    shares = [one.predictions.correct[kept].mean() for one, kept in zip((first, second), rows, strict=True) if one.predictions]
+    kept = ([name in shared for name in one.names] for one in (first.predictions, second.predictions))
+    shares = [one.correct[rows].mean() for one, rows in zip((first.predictions, second.predictions), kept, strict=True)]
     return f"{shares[0]:.1%}", f"{shares[1]:.1%}"
 
 
@@ -71,20 +72,18 @@ def reasons_for(
     """Sentences with numbers that speak for the choice."""
     reasons = [f"{chosen.result.name}: accuracy {_interval(chosen)} out of fold on {chosen.result.num_rows:,} images."]
     reasons += [_compared(made) for made in comparisons]
-    best = {family: _best_accuracy(validated, family) for family in ("transfer", "baseline")}
-    if best["transfer"] and best["baseline"]:
-        gap = best["transfer"] - best["baseline"]
-        reasons.append(
-            f"Baseline gap: the best transfer candidate is {100 * gap:+.1f} points from the best one without knowledge."
-        )
+    transfer, baseline = (best_accuracy(validated, family) for family in ("transfer", "baseline"))
+    if transfer and baseline:
+        gap = 100 * (transfer - baseline)
+        reasons.append(f"Baseline gap: the best transfer candidate is {gap:+.1f} points from the best one without knowledge.")
     reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}")
     if curve is not None:
         reasons.append(curve.sentence)
     return tuple(reasons)
 
 
-def _interval(validated: CrossValidated) -> str:
-    accuracy = validated.result.accuracy
+def _interval(one: CrossValidated) -> str:
+    accuracy = one.result.accuracy
     return f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]" if accuracy else "not measured"
 
 
@@ -97,24 +96,15 @@ def _compared(made: Comparison) -> str:
     )
 
 
-def _best_accuracy(validated: Sequence[CrossValidated], family: str) -> float:
-    return max(
-        (one.result.accuracy.value for one in validated if one.result.family == family and one.result.accuracy), default=0.0
-    )
-
-
 def rejected_from(
     validated: Sequence[CrossValidated], ranking: Ranking, chosen: CrossValidated, comparisons: Sequence[Comparison]
 ) -> tuple[Rejected, ...]:
-    """Everything that was looked at and not chosen, each with its reason."""
+    """Every candidate that was not chosen, with its reason."""
     rejected = []
     for one in validated:
-        if one is chosen:
-            continue
-        if one.result.status != "fitted":
-            rejected.append(Rejected(candidate=one.result.name, reason=one.result.reason))
-        else:
-            rejected.append(Rejected(candidate=one.result.name, reason=_why(one, chosen, comparisons)))
+        if one is not chosen:
+            reason = _why(one, chosen, comparisons) if one.result.status == "fitted" else one.result.reason
+            rejected.append(Rejected(candidate=one.result.name, reason=reason))
     for candidate in ranking.candidates:
         if candidate.name not in ranking.chosen and not candidate.baseline:
             reason = (

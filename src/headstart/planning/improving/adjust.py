@@ -1,4 +1,4 @@
-"""adjust: from what a fit shows of itself to one changed plan, kept only if it is better."""
+"""adjust: from the evidence of a fit to one changed plan, kept only if it is better."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.methods.model import Model
-from headstart.planning.costs import seconds_of_cross_validation
-from headstart.planning.cross_validation import cross_validate, cross_validate_chance, is_gradient
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_nth
-from headstart.planning.deciding.trials import MARGIN
+from headstart.planning.costs import MARGIN, seconds_of_cross_validation
+from headstart.planning.cross_validation import cross_validate_chance
+from headstart.planning.deciding.multiple_comparisons import level_of_nth, significant_at
 from headstart.planning.deciding.verdict import SMALLEST_GAIN, Side, compared, wins
-from headstart.planning.fitting import backbone_of, candidate_of, fit_plan
+from headstart.planning.fitting import backbone_of, candidate_of, cross_validated_plan, fit_plan
 from headstart.planning.improving.adjustment import Adjustment, Trial, changes_between, measured, named
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal, gathered
 from headstart.planning.improving.rules import RULES
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.results import Comparison
 
 
 class Refit(Record):
-    """A fit on all rows, made to be looked at; its model and history lie beside it."""
+    """A fit of a changed plan, for the evidence that its model and history give; they lie beside it."""
 
     seconds: float
 
@@ -37,13 +36,14 @@ class Adjusting:
     """Proposes, tries and keeps account.
 
     Attributes:
-        steps: Where judged folds and fits lie.
+        steps: Where finished folds and fits lie.
         evidence: Of the plan that stands.
         minutes: The budget; None for a single trial.
-        earlier: Changes that were judged on the same rows before the plan of the run came about.
+        earlier: Changes that were tested on the same rows before the plan of the run came about.
         trials: In the order tried.
         advice: By code.
-        spent_seconds: Judging and fitting so far, as first measured: a restart decides alike.
+        spent_seconds: On cross-validation and fits so far, as first measured, so that a restart decides alike.
+        proposed: Fingerprints of the plans that were tried.
     """
 
     steps: Steps
@@ -53,7 +53,7 @@ class Adjusting:
     trials: list[Trial] = field(default_factory=list)
     advice: dict[str, Finding] = field(default_factory=dict)
     spent_seconds: float = 0.0
-    seen: set[str] = field(default_factory=set)
+    proposed: set[str] = field(default_factory=set)
 
     @property
     def left_seconds(self) -> float | None:
@@ -63,8 +63,8 @@ class Adjusting:
     def proposals(self) -> list[tuple[str, Proposal]]:
         """What the rules propose now and was not tried yet, with their names.
 
-        The most promising comes first, among equals the cheapest. Findings among what the rules say become advice, in place of
-        what was found of an earlier plan.
+        The largest expected gain comes first, among equals the cheapest. Findings of the rules become advice, instead of those
+        about an earlier plan.
         """
         evidence = replace(self.evidence, left_seconds=self.left_seconds)
         self.advice.clear()
@@ -73,12 +73,12 @@ class Adjusting:
             for said in rule(evidence):
                 if isinstance(said, Finding):
                     self.advice[said.code] = said
-                elif said.plan.content_fingerprint() not in self.seen and _can_win(said, evidence):
+                elif said.plan.content_fingerprint() not in self.proposed and _can_win(said, evidence):
                     found.append((name, said))
         return sorted(found, key=lambda pair: (-pair[1].gain, _passes(pair[1].plan), pair[0]))
 
     def run(self) -> None:
-        """Try proposals until one held to the end of its folds or, with a budget, until it is spent or nothing is proposed."""
+        """Try proposals until one did not break down or, with a budget, until it is spent or nothing is proposed."""
         while proposed := self.proposals():
             trial = self.tried(*proposed[0])
             last = trial.outcome != "failed" if self.left_seconds is None else self.left_seconds <= 0
@@ -91,7 +91,7 @@ class Adjusting:
 
     def tried(self, rule: str, proposal: Proposal) -> Trial:
         """What became of a proposal; it replaces the plan that stands when it is better."""
-        self.seen.add(proposal.plan.content_fingerprint())
+        self.proposed.add(proposal.plan.content_fingerprint())
         trial = Trial(
             rule=rule,
             reason=proposal.reason,
@@ -110,13 +110,13 @@ class Adjusting:
             trial = trial.model_copy(update={"sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left"})
         else:
             with stage(f"{rule}: {named(trial.changes)}"):
-                trial = self._judged(proposal, trial)
+                trial = self._tested(proposal, trial)
         self.trials.append(trial)
         return trial
 
-    def _judged(self, proposal: Proposal, trial: Trial) -> Trial:
+    def _tested(self, proposal: Proposal, trial: Trial) -> Trial:
         evidence, task = self.evidence, self.evidence.task
-        validated = cross_validate(task, candidate_of(proposal.plan), backbone_of(proposal.plan), task.folds, self.steps)
+        validated = cross_validated_plan(task, proposal.plan, self.steps)
         self.spent_seconds += validated.result.seconds
         facts = {"seconds": validated.result.seconds}
         if validated.predictions is None:
@@ -136,12 +136,12 @@ class Adjusting:
         return trial.model_copy(update={**facts, "outcome": outcome, "sentence": sentence, "comparison": comparison})
 
     def _is_better(self, proposal: Proposal, comparison: Comparison) -> bool:
-        """Whether the change is to be kept, at a level that counts those judged before it on the same rows.
+        """Whether the change is to be kept, at a level that counts those tested before it on the same rows.
 
-        A new temperature changes no answer, so that nothing is asked of its accuracy.
+        A new temperature changes no predicted class, so that no gain in accuracy is asked of it.
         """
         number = 1 + self.earlier + sum(trial.comparison is not None for trial in self.trials)
-        return is_ahead(comparison, level_of_nth(number)) and (proposal.aim == "log loss" or wins(comparison))
+        return significant_at(comparison, level_of_nth(number)) and (proposal.aim == "log loss" or wins(comparison))
 
     def _refitted(self) -> FitEvidence:
         """The evidence of the plan that now stands, from a fit of it on all rows."""
@@ -159,26 +159,27 @@ class Adjusting:
         return gathered(task, plan, backbone_of(plan), evidence.cross_validated, Model.load(folder / "model"), folder)
 
     def _price(self, plan: Plan) -> float:
-        """What judging a plan and fitting it will take; nothing is measured where there is no budget to keep."""
-        candidate = candidate_of(plan)
+        """What cross-validating a plan and fitting it will take; 0 where there is no budget, or the fits exist."""
         if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
             return 0.0
-        return MARGIN * seconds_of_cross_validation(candidate, self.evidence.task, backbone_of(plan), self.steps, num_more=1)
+        return MARGIN * seconds_of_cross_validation(
+            candidate_of(plan), self.evidence.task, backbone_of(plan), self.steps, num_more=1
+        )
 
 
 def _can_win(proposal: Proposal, evidence: FitEvidence) -> bool:
     """Whether enough is wrong for the proposal to be better by an amount that matters."""
-    return proposal.aim != "accuracy" or evidence.held_error >= SMALLEST_GAIN
+    return proposal.aim != "accuracy" or evidence.held_out_error >= SMALLEST_GAIN
 
 
 def _fit_of(plan: Plan) -> tuple[object, ...]:
-    """All that a plan's judging depends on: plans that differ in their temperatures alone share it."""
+    """All that the folds of a plan depend on: plans that differ in their temperatures alone share it."""
     return candidate_of(plan), plan.mean, plan.std
 
 
 def _passes(plan: Plan) -> float:
-    """What a fit costs, up to a factor: pictures looked at, by their area."""
-    return (plan.training.epochs if is_gradient(candidate_of(plan)) else 1) * float(plan.input_pixels**2)
+    """What a fit costs, up to a factor: pictures that pass the network, by their area."""
+    return (plan.training.epochs if is_gradient(plan.method) else 1) * float(plan.input_pixels**2)
 
 
 def _before(evidence: FitEvidence, proposal: Proposal) -> Predictions:
@@ -186,12 +187,11 @@ def _before(evidence: FitEvidence, proposal: Proposal) -> Predictions:
 
     Where folds of the plan broke down, the class shares stand for it.
     """
-    held = evidence.deployed if proposal.aim == "log loss" else evidence.held
-    if held is None:
-        held = cross_validate_chance(evidence.task, evidence.cross_validated.candidate, evidence.task.folds).predictions
-    if held is None:
-        raise AssertionError("the class shares are always judged")
-    return held
+    held_out = evidence.deployed if proposal.aim == "log loss" else evidence.held_out
+    if held_out is None:
+        held_out = cross_validate_chance(evidence.task, evidence.cross_validated.candidate, evidence.task.folds).predictions
+    assert held_out is not None
+    return held_out
 
 
 def adjust(
@@ -205,18 +205,18 @@ def adjust(
 ) -> Adjustment:
     """The plan of a finished fit, changed where a paired test on held-out rows says that the change is better.
 
-    Rules read what the fit shows of itself and propose changed plans; the most promising one is judged on the same folds as the
-    plan before. Test labels are never read. As all changes are tested on the same rows, the n-th is held to a level of
-    5 % / (n (n + 1)): a run that nothing improves is left alone in 95 % of cases, however long the minutes.
+    Rules read the evidence of the fit and propose changed plans; the one with the largest expected gain is cross-validated on the
+    same folds as the plan before. Test labels are never read. As all changes are tested on the same rows, the n-th is tested at a
+    level of 5 % / (n (n + 1)): a run that nothing improves is left alone in 95 % of cases, however long the minutes.
 
     Args:
         evidence: Of the finished fit.
-        steps: Where judged folds and fits are kept and found.
-        minutes: Go on until judging has taken them or nothing is proposed; None tries one proposal, and the next where it breaks
+        steps: Where finished folds and fits are kept and found.
+        minutes: Go on until trials have taken them or nothing is proposed; None tries one proposal, and the next where it breaks
             down.
         parent: The run's folder, for the record.
-        earlier: Changes judged on the same rows before the run's plan came about.
-        spent_seconds: Of the minutes, what judging the plan itself took.
+        earlier: Changes tested on the same rows before the run's plan came about.
+        spent_seconds: Of the minutes, what cross-validating the plan itself took.
 
     Returns:
         What was tried, and the plan that stands.

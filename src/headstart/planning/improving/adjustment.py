@@ -1,4 +1,4 @@
-"""Adjustment: what was tried on a finished run, and what came of it."""
+"""Adjustment: the changes that were tried on a finished run, and their outcomes."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Trial(Record):
 
     Attributes:
         rule: Which rule proposed it.
-        reason: What the rule saw.
+        reason: What speaks for the change.
         changes: Which fields of the plan it changed.
         outcome: "kept", "no better", "failed" (a fold broke down) or "too costly" for what was left of the budget.
         sentence: The outcome with its numbers.
-        comparison: The changed plan against the one before; None unless it was judged.
-        seconds: What judging it took.
+        comparison: The changed plan against the one before; None unless it was tested.
+        seconds: What cross-validating it took.
     """
 
     rule: str
@@ -61,10 +61,10 @@ class Adjustment(Record):
     Attributes:
         parent: Folder of the run.
         minutes: The budget; None for a single trial.
-        earlier: Changes that were judged before the plan of the run came about, on the same rows.
+        earlier: Changes that were tested before the plan of the run came about, on the same rows.
         plan: The plan that stands at the end.
         trials: In the order tried.
-        advice: What no change can mend of the plan that stands, as far as that one was looked at.
+        advice: What no change of the plan that stands can mend, as far as its fit was examined.
     """
 
     parent: str
@@ -76,7 +76,7 @@ class Adjustment(Record):
 
     @property
     def num_tested(self) -> int:
-        """Changes judged on the rows so far."""
+        """Changes tested on the rows so far."""
         return self.earlier + sum(trial.comparison is not None for trial in self.trials)
 
     @property
@@ -89,9 +89,9 @@ class Adjustment(Record):
         """The outcome in one sentence."""
         if self.kept:
             return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.kept)}."
-        validated = [trial for trial in self.trials if trial.outcome != "too costly"]
-        if validated:
-            return f"The plan stands: no changed plan was better beyond noise ({len(validated)} tried)."
+        tried = [trial for trial in self.trials if trial.outcome != "too costly"]
+        if tried:
+            return f"The plan stands: no changed plan was better beyond noise ({len(tried)} tried)."
         if self.trials:
             return "The plan stands: what could be changed takes longer than the budget; give --minutes more."
         return "The plan stands: no rule found anything to change."

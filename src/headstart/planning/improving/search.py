@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from headstart.backbones.label_contamination import check_contamination
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import stage
 from headstart.core.ranges import Range
@@ -17,12 +18,12 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
-from headstart.planning.costs import seconds_of_cross_validation
-from headstart.planning.cross_validation import CrossValidated, cross_validate
-from headstart.planning.deciding.multiple_comparisons import is_ahead, level_of_best
-from headstart.planning.deciding.trials import MARGIN
-from headstart.planning.deciding.verdict import Side, advantage, compared
-from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.costs import MARGIN, seconds_of_cross_validation
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
+from headstart.planning.deciding.selection import side_of
+from headstart.planning.deciding.verdict import ONE_SIDED_95, advantage, compared
+from headstart.planning.fitting import backbone_of, candidate_of, cross_validated_plan
 from headstart.planning.improving.adjustment import changes_between, measured, named
 from headstart.planning.improving.sampler import check_optuna, suggest
 from headstart.planning.improving.study import (
@@ -35,26 +36,24 @@ from headstart.planning.improving.study import (
     space_of,
     warm_starts_from,
 )
-from headstart.planning.label_contamination import check_contamination
 from headstart.planning.plan import Plan
 
 USUAL_TRIALS = 20
-SURE = 1.645
-"""Standard errors of a one-sided 95 % bound."""
+"""Trials where neither minutes nor trials are given. Chosen, not measured."""
 MOST_IN_VAIN = 5
-"""So many suggestions in a row that cannot finish, or that the task does not allow, end the search."""
+"""So many suggestions in a row that cannot finish, or that the task does not allow, end the search. Chosen, not measured."""
 REDRAWS = 10
-"""Suggestions that were all tried before end the search: there is nothing else to try."""
+"""So many suggestions in a row that were all tried before end the search. Chosen, not measured."""
 
 
 @dataclass
 class Search:
-    """Suggests, judges and keeps account; a search that was killed goes on as if nothing had happened.
+    """Suggests settings, cross-validates them and keeps account; a search that was killed goes on as if nothing had happened.
 
     Attributes:
         task: What is to be learned.
         study: What is searched for.
-        steps: Where trials and judged folds lie.
+        steps: Where trials and finished folds lie.
         minutes: The budget; None for none.
         most_trials: So many trials at most.
         trials: In the order tried, and then those of another budget.
@@ -118,9 +117,10 @@ class Search:
         return None
 
     def _tried(self, suggested: WarmStart) -> SearchTrial:
-        """What became of the settings; those that the task does not allow are a failed trial, unless they are the default's.
+        """What became of the settings.
 
-        So are those whose training breaks down before it is judged: while its price is measured.
+        Those that the task does not allow are a failed trial, unless they are the default's; so are those whose training breaks
+        down while its cost is measured.
         """
         try:
             return self._priced(plan_with(self.study.plan, suggested.settings), suggested)
@@ -142,27 +142,20 @@ class Search:
 
     def _fold_by_fold(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
         """The trial, given up on the fold where it is worse than the best so far beyond noise."""
-        about = {"settings": suggested.settings, "origin": suggested.run}
-        best, seconds = self.best, 0.0
-        losses: list[float] = []
+        best, losses = self.best, []
         for num_folds in range(1, len(self.task.folds) + 1):
-            validated = self.validated(plan, num_folds)
-            seconds = validated.result.seconds
-            if validated.predictions is None or validated.result.log_loss is None:
-                return SearchTrial(
-                    **about, outcome="failed", log_losses=tuple(losses), seconds=seconds, reason=validated.result.reason
-                )
-            losses.append(validated.result.log_loss.value)
-            behind = advantage(_side(best), _side(validated)) if best else 0.0
-            if behind > SURE and num_folds < len(self.task.folds):
-                reason = f"{behind:.1f} standard errors behind the best after {num_folds} folds"
-                return SearchTrial(**about, outcome="pruned", log_losses=tuple(losses), seconds=seconds, reason=reason)
-        return SearchTrial(**about, outcome="finished", log_losses=tuple(losses), seconds=seconds)
-
-    def validated(self, plan: Plan, num_folds: int | None = None) -> CrossValidated:
-        """A plan on the first folds; those judged before are read."""
-        folds = self.task.folds[:num_folds]
-        return cross_validate(self.task, candidate_of(plan), backbone_of(plan), folds, self.steps)
+            validated = cross_validated_plan(self.task, plan, self.steps, num_folds)
+            result, outcome, reason = validated.result, "finished", ""
+            if validated.predictions is None or result.log_loss is None:
+                outcome, reason = "failed", result.reason
+                break
+            losses.append(result.log_loss.value)
+            behind = advantage(side_of(best), side_of(validated)) if best else 0.0
+            if behind > ONE_SIDED_95 and num_folds < len(self.task.folds):
+                outcome, reason = "pruned", f"{behind:.1f} standard errors behind the best after {num_folds} folds"
+                break
+        about = {"settings": suggested.settings, "origin": suggested.run, "outcome": outcome, "reason": reason}
+        return SearchTrial(**about, log_losses=tuple(losses), seconds=result.seconds)
 
     @property
     def best_number(self) -> int | None:
@@ -174,14 +167,17 @@ class Search:
     def best(self) -> CrossValidated | None:
         """That trial's out-of-fold predictions."""
         number = self.best_number
-        return None if number is None else self.validated(plan_with(self.study.plan, self.trials[number].settings))
+        if number is None:
+            return None
+        return cross_validated_plan(self.task, plan_with(self.study.plan, self.trials[number].settings), self.steps)
 
     def found(self) -> Found:
         """Whether the best trial is better than the default beyond noise, and the plan to fit."""
         number, best = self.best_number, self.best
         if number is None or best is None:
             raise PlanError(f"None of {len(self.trials)} trials was finished. {self.trials[0].reason}")
-        default, plan = self.validated(self.study.plan), plan_with(self.study.plan, self.trials[number].settings)
+        default = cross_validated_plan(self.task, self.study.plan, self.steps)
+        plan = plan_with(self.study.plan, self.trials[number].settings)
         facts = {"trials": tuple(self.trials), "best": number}
         if number == 0:
             why = "it was the best" if self._num_compared else "no other one was judged"
@@ -189,10 +185,10 @@ class Search:
         if default.predictions is None:
             sentence = f"Trial {number} is the best; the default broke down ({default.result.reason})"
             return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
-        comparison = compared(_side(best), _side(default), self.task.seed)
+        comparison = compared(side_of(best), side_of(default), self.task.seed)
         said = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
         facts["comparison"] = comparison
-        if not is_ahead(comparison, level_of_best(self._num_compared)):
+        if not significant_at(comparison, level_of_best(self._num_compared)):
             why = f"{said}; such a log loss is within the noise that the best of {self._num_compared} meets"
         elif comparison.accuracy_gain.value < 0:
             why = f"{said}, less often right"
@@ -222,9 +218,9 @@ def search(
 ) -> Found:
     """The plan with the best settings that were found, if they are better than its own beyond noise.
 
-    Every trial is judged on the task's folds, fold by fold; test labels are never read. The best of many trials looks better than
-    it is on the rows that chose it, so that its paired test against the default is held to a level that counts the trials (see
-    `planning.multiplicity`), and it must not be right less often. Killed at any time and started again, the search goes on:
+    Every trial is cross-validated fold by fold; test labels are never read. The best of many trials looks better than it is on
+    the rows that chose it, so that the level of its paired test against the default counts the trials (see
+    `multiple_comparisons`), and it must not be right less often. Killed at any time and started again, the search goes on:
     finished trials and folds are read.
 
     Args:
@@ -235,7 +231,7 @@ def search(
         trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
         fixed: Settings that keep the plan's value, by dotted name.
         past: Folder, task and plan of earlier runs: what they chose on similar tasks is tried first.
-        shared: A folder where runs leave judged folds for one another; None shares nothing.
+        shared: A folder where runs leave finished folds for one another; None shares nothing.
 
     Returns:
         The plan to fit, with all trials.
@@ -243,7 +239,7 @@ def search(
     Raises:
         DataError: No class has two labels.
         PlanError: The budget is not positive, the folder holds something else, a network has learned the labels of these images,
-            or nothing could be judged.
+            or no trial was finished.
         MissingExtraError: Optuna is not installed.
     """
     check_optuna()
@@ -271,15 +267,7 @@ def search(
 
 
 def check_budget(minutes: float | None, trials: int | None = None) -> None:
-    """Refuse a budget that nothing can be done with.
-
-    Args:
-        minutes: None for none.
-        trials: None for no limit.
-
-    Raises:
-        PlanError: It is not positive.
-    """
+    """Refuse a budget, None for none, that is not positive, with a `PlanError`."""
     if minutes is not None and not minutes > 0:
         raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
     if trials is not None and trials < 1:
@@ -287,14 +275,7 @@ def check_budget(minutes: float | None, trials: int | None = None) -> None:
 
 
 def check_folds(task: Task) -> None:
-    """Refuse a task on which nothing can be compared.
-
-    Args:
-        task: What is to be learned.
-
-    Raises:
-        DataError: No class has two labels.
-    """
+    """Refuse a task of which no class has two labels, with a `DataError`: nothing can be held out and compared."""
     if not task.folds:
         raise DataError(
             "No class has two labels, so that nothing can be held out and no comparison made. "
@@ -320,12 +301,6 @@ def _claimed(folder: Path, study: Study) -> Study:
     return there
 
 
-def _side(validated: CrossValidated) -> Side:
-    if validated.predictions is None:
-        raise PlanError(f"{validated.result.name}: {validated.result.reason}")
-    return Side(validated.result.name, validated.predictions)
-
-
 def _calibrated(plan: Plan, validated: CrossValidated, *reasons: str) -> Plan:
-    """The plan with the temperature that was fitted out of fold, and further reasons."""
+    """The plan with the temperature and shares that were fitted out of fold, and further reasons."""
     return plan.model_copy(update={**validated.calibration, "reasons": (*plan.reasons, *reasons)})

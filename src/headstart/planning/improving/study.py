@@ -1,4 +1,4 @@
-"""Study: what a search is about, what it tried, and what came of it."""
+"""Study: what is searched, the trials, and the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headstart.core.ranges import Interval, Range, ranges_of
 from headstart.core.records import Migration, Record, renamed
 from headstart.data.summary import TaskSummary
 from headstart.methods import METHODS
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.results import Comparison
 from headstart.training.settings import Training
 
@@ -18,7 +18,7 @@ Settings: TypeAlias = dict[str, Any]
 """Values by dotted name, as `--set` takes them: "training.lr", "method.depth"."""
 
 MOST_WARM_STARTS = 3
-"""Settings of earlier runs to begin with: one, and two more in case it was a lucky one."""
+"""Settings of earlier runs to begin with, at most. Chosen, not measured."""
 
 
 class WarmStart(Record):
@@ -35,7 +35,7 @@ class Study(Record):
         task_fingerprint: Of the task.
         plan: The default, trial 0.
         fixed: Settings that keep the plan's value, by dotted name.
-        warm_starts: What is tried after it.
+        warm_starts: Settings of earlier runs, tried after it.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("held", "fixed"), renamed("beginnings", "warm_starts"))
@@ -49,12 +49,12 @@ class SearchTrial(Record):
     """One set of settings, and how it did.
 
     Attributes:
-        settings: What differs from the default, and what does not.
+        settings: A value for everything that is searched.
         origin: "default", the folder of an earlier run, or "sampled".
         outcome: "finished", "pruned" (worse than the best beyond noise on the folds so far), "failed" (a fold broke down) or
             "too costly" for what was left of the budget.
         log_losses: Calibrated log loss of all rows held out so far, after each fold.
-        seconds: What judging it took.
+        seconds: What cross-validating it took.
         reason: Why it was not finished.
     """
 
@@ -85,7 +85,7 @@ class Found(Record):
 
 
 def space_of(plan: Plan, fixed: Sequence[str] = ()) -> dict[str, Range]:
-    """What is searched: what the plan's method and, for gradient methods, `Training` declare; the plan's own values included.
+    """The ranges that the plan's method and, for gradient methods, `Training` declare, widened to the plan's own values.
 
     Feature vectors have one block, which leaves no choice of blocks. Fixed settings are left out.
     """
@@ -94,7 +94,7 @@ def space_of(plan: Plan, fixed: Sequence[str] = ()) -> dict[str, Range]:
     space = {f"method.{name}": found.containing(defaults[name]) for name, found in ranges_of(method).items()}
     if plan.pretrained == "embeddings":
         space.pop("method.blocks", None)
-    if method.cost == "gradient":
+    if is_gradient(plan.method):
         values = plan.training.to_dict()
         marked = ranges_of(Training, marked_only=True)
         space |= {f"training.{name}": found.containing(values[name]) for name, found in marked.items()}
@@ -121,19 +121,10 @@ def plan_with(plan: Plan, settings: Settings) -> Plan:
 def warm_starts_from(
     past: Sequence[tuple[str, TaskSummary, Plan]], summary: TaskSummary, plan: Plan, space: dict[str, Range]
 ) -> tuple[WarmStart, ...]:
-    """What runs with the same method on the most similar tasks chose, nearest first.
+    """Settings that runs with the same method chose on the most similar tasks, nearest first; three at most.
 
-    Two tasks are as far apart as their numbers of classes and of training rows and their sides in pixels differ, in factors of
-    two, added up. Settings outside of the space, and what another beginning or the default has already, are left out.
-
-    Args:
-        past: Folder, task and plan of earlier runs.
-        summary: Of the task that is searched for.
-        plan: The default.
-        space: What is searched.
-
-    Returns:
-        Three at most.
+    Settings outside of the space are left out, and those of the default or another warm start. `past` holds folder, task and plan
+    of earlier runs.
     """
     alike = [one for one in past if one[2].method["kind"] == plan.method["kind"]]
     found: list[WarmStart] = []
@@ -147,7 +138,7 @@ def warm_starts_from(
 
 
 def distance(first: TaskSummary, second: TaskSummary) -> float:
-    """How far apart two tasks are: the factors of two between their classes, rows and pixels, added up; none counts as one."""
+    """How far apart two tasks are: |log2| of the ratios of their numbers of classes, training rows and pixels, added up."""
     pairs = (
         (len(first.classes), len(second.classes)),
         (first.num_train, second.num_train),

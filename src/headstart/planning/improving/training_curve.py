@@ -1,4 +1,4 @@
-"""Course: how the training loss of a fit went, on a scale that does not depend on the task."""
+"""The training curve: the loss of a fit, on a scale that does not depend on the task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headstart.training.history import read_history
 from headstart.training.settings import Training
 from headstart.training.watchdog import chance_loss
 
-WATCHED = "cross_entropy"
+LOSS = "cross_entropy"
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,8 @@ class TrainingCurve:
     floor: float
 
     def learned(self, first: float, last: float) -> float:
-        """How much was learned in a stretch of the steps: 0 at chance, 1 at a perfect answer.
-
-        Args:
-            first: Where the stretch begins, as a share of the steps.
-            last: Where it ends.
-
-        Returns:
-            At most 1; below 0 where the answers were worse than the class shares.
+        """Mean decrease of the loss between two shares of the steps: 0 at chance, 1 at a perfect answer, negative above
+        chance.
         """
         begin = min(int(first * len(self.losses)), len(self.losses) - 1)
         stretch = self.losses[begin : max(begin + 1, round(last * len(self.losses)))]
@@ -55,25 +49,22 @@ class TrainingCurve:
 
 
 def training_curve_of(folder: Path, training: Training, labels: Integers, num_classes: int) -> TrainingCurve | None:
-    """The course of the longest fit below a folder.
+    """The training curve of the longest fit below a folder; None without a history of a cross-entropy, or of one class alone.
 
     Args:
-        folder: A fit's workspace; a fit in several results has a folder for each.
+        folder: A fit's workspace; a fit by gradual unfreezing has a folder for each stage.
         training: What it was fitted with.
         labels: int64 [sample], of the rows it was fitted on.
         num_classes: Number of classes.
-
-    Returns:
-        The course; None where no history of a cross-entropy was kept, or one class is all there is.
     """
     shown = labels if training.balance == "none" else np.unique(labels)
     chance = chance_loss(shown, num_classes, training.label_smoothing)
-    courses = [read_history(path) for path in sorted(folder.rglob("history.jsonl"))]
-    lines = max(courses, key=lambda lines: lines[-1]["step"] if lines else 0, default=[])
-    if not lines or not chance or WATCHED not in lines[-1]["losses"]:
+    histories = [read_history(path) for path in sorted(folder.rglob("history.jsonl"))]
+    lines = max(histories, key=lambda lines: lines[-1]["step"] if lines else 0, default=[])
+    if not lines or not chance or LOSS not in lines[-1]["losses"]:
         return None
     attempts = int(lines[-1]["attempt"])
-    losses = np.array([line["losses"][WATCHED] for line in lines if line["attempt"] == attempts])
+    losses = np.array([line["losses"][LOSS] for line in lines if line["attempt"] == attempts])
     return TrainingCurve(losses, int(lines[-1]["step"]), attempts, chance, _perfect(training.label_smoothing, num_classes))
 
 

@@ -12,6 +12,8 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.input_size import input_pixels_for
+from headstart.backbones.label_contamination import check_contamination
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import DataError, PlanError
@@ -24,8 +26,6 @@ from headstart.evaluation.intervals import wilson
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet, LabeledFeatures
 from headstart.features.representation import Representation
-from headstart.planning.input_size import input_pixels_for
-from headstart.planning.label_contamination import check_contamination
 from headstart.planning.ranking.rank_aggregation import NUM_EVIDENCE_DRAWS, CandidateScores, Combined, aggregate, half_samples
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.scores import SCORES

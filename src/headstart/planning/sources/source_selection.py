@@ -19,14 +19,14 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.predictions import Predictions
 from headstart.core.types import Integers
 from headstart.data.task import Task
 from headstart.evaluation.compare import Paired, compare
 from headstart.heads.class_statistics import has_mates
-from headstart.planning.deciding.multiple_comparisons import ERROR, is_ahead, level_of_best
-from headstart.planning.input_size import input_pixels_for
+from headstart.planning.deciding.multiple_comparisons import ERROR, level_of_best, significant_at
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
 from headstart.planning.sources.source_measures import (
@@ -139,7 +139,7 @@ def _by_left_out_rows(domains: DomainFeatures, names: list[str], fair: Integers)
             decision.reasons[name] = _gain_in_words(gains[name], trials[name][1], before, domains.target, fair)
         best = min(rest, key=lambda name: trials[name][1].loss)
         level = level_of_best(len(rest) * len(WEIGHTS))
-        if not is_ahead(gains[best], level) or gains[best].accuracy_gain.value < 0:
+        if not significant_at(gains[best], level) or gains[best].accuracy_gain.value < 0:
             break
         decision.weights[best], before = trials[best]
         rest.remove(best)

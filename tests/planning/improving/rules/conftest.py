@@ -66,8 +66,8 @@ def make_evidence() -> Callable[..., FitEvidence]:
 
 
 @pytest.fixture
-def make_course() -> Callable[..., TrainingCurve]:
-    """A course through these losses, three classes at chance being 1.1 and a perfect answer 0."""
+def make_curve() -> Callable[..., TrainingCurve]:
+    """A curve through these losses, three classes at chance being 1.1 and a perfect answer 0."""
 
     def make(*losses: float, steps: int = 100, attempts: int = 0) -> TrainingCurve:
         return TrainingCurve(np.array(losses), steps, attempts, chance=1.1, floor=0.0)

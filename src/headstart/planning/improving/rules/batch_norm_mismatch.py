@@ -12,45 +12,42 @@ from headstart.backbones.backbone import Backbone
 from headstart.heads.temperature import row_losses
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
-from headstart.planning.improving.fit_evidence import FitEvidence, Proposal, fitted_rows
+from headstart.planning.fitting import fitted_rows
+from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 SMALL_BATCH = 16
 """Below it the batch's own mean and variance are mostly noise (Wu & He, "Group Normalization", ECCV 2018, figure 1)."""
 USUAL_BATCH = 32
 USUAL_EPOCHS = 12
+"""Both are the defaults of `Training`."""
 MOST_ROWS = 256
+"""Fitted rows on which the two statistics are compared: eight of the usual batches."""
 DISAGREEMENT = 0.1
-"""Nats."""
+"""Difference of the two log losses, in nats. Chosen, not measured."""
 GAIN = 0.95
 
 
 def batch_norm_mismatch(evidence: FitEvidence) -> Iterator[Proposal]:
-    """Batches of 32, and statistics as they came with pretrained weights, when small batches moved them or broke training down.
+    """Batches of 32 and the statistics of the pretrained weights, when small batches moved these or training broke down.
 
-    An epoch has fewer steps then, so that there are to be 12 epochs at least.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One proposal.
+    An epoch has fewer steps then, so that there are 12 epochs at least.
     """
     plan = evidence.plan
-    seen = _seen(evidence) if evidence.gradient and plan.training.batch_size < SMALL_BATCH else ""
-    if not seen:
+    symptom = _symptom(evidence) if evidence.gradient and plan.training.batch_size < SMALL_BATCH else ""
+    if not symptom:
         return
     epochs = max(plan.training.epochs, USUAL_EPOCHS)
     training = plan.training.model_copy(update={"batch_size": USUAL_BATCH, "epochs": epochs})
     if plan.weights == "none":
-        yield Proposal(evidence.changed(training=training), f"{seen}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
+        yield Proposal(evidence.changed(training=training), f"{symptom}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
         return
     method = {"kind": "lp_ft", "depth": "all"} | {key: plan.method[key] for key in ("view", "flip") if key in plan.method}
-    reason = f"{seen}: keep the statistics of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
+    reason = f"{symptom}: keep the statistics of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
     yield Proposal(evidence.changed(method=method, training=training), reason, GAIN)
 
 
-def _seen(evidence: FitEvidence) -> str:
-    """What speaks for batches that were too small; empty where nothing does."""
+def _symptom(evidence: FitEvidence) -> str:
+    """How the fit shows that batches were too small; empty where it does not."""
     model, batch_size = evidence.model, evidence.plan.training.batch_size
     if model is None:
         return f"training broke down with batches of {batch_size}" if _statistics(evidence.backbone) else ""
@@ -71,7 +68,7 @@ def _statistics(backbone: Backbone) -> list[torch.Tensor]:
 
 
 def _moved(before: Backbone, after: Backbone) -> bool:
-    """Whether the fit changed what batch normalization remembers."""
+    """Whether the fit changed the running averages of batch normalization."""
     pairs = zip(_statistics(before), _statistics(after), strict=True)
     return any(not torch.equal(first, second) for first, second in pairs)
 

@@ -8,20 +8,16 @@ from headstart.backbones.catalog import card_of, provider_of
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 LARGER = 1.5
+"""Factor on the input side, up to the card's. Chosen, not measured."""
 LONGER = 2
+"""Factor on the epochs. Chosen, not measured."""
 MOST_EPOCHS = 10_000
+"""The most that `Training` allows."""
 GAIN = 0.1
 
 
 def budget_unspent(evidence: FitEvidence) -> Iterator[Proposal]:
-    """Larger pictures up to the side that the network was trained on, then more epochs, while the user's minutes last.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        The proposals, in the order in which they should be tried.
-    """
+    """Larger pictures up to the side that the network was trained on, then more epochs, while the user's minutes last."""
     plan, left = evidence.plan, evidence.left_seconds
     if left is None or left <= 0:
         return

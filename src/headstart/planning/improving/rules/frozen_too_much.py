@@ -1,4 +1,4 @@
-"""Was too much of the network left as it was?"""
+"""Is too much of the network frozen?"""
 
 from __future__ import annotations
 
@@ -12,32 +12,25 @@ from headstart.training.depth import Depth
 from headstart.training.settings import Training
 
 UNFITTED = 0.5
-"""Of the held-out error, what is wrong on fitted rows too when the trained part is too small to fit them."""
+"""The fitted error is at least this share of the held-out error where the trained part is too small. Chosen, not measured."""
 EVERY_DEPTH = "stages+pixels"
 BLOCKS_GAIN = 0.5
 DEPTH_GAIN = 0.4
 
 
 def frozen_too_much(evidence: FitEvidence) -> Iterator[Proposal]:
-    """A look at every depth, then training from the middle of the network on, then from one depth further down.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        First what a closed form can still see, then what it cannot.
-    """
+    """Features of every depth, then training from the middle of the network on, then from one depth further down."""
     plan = evidence.plan
     if plan.weights == "none" or evidence.task.train.images.embedded:
         return
-    error = f"{evidence.held_error:.1%} of held-out images are wrong"
+    error = f"{evidence.held_out_error:.1%} of held-out images are wrong"
     if not evidence.gradient:
         blocks = plan.method.get("blocks", EVERY_DEPTH)
         if blocks != EVERY_DEPTH:
             method = {**plan.method, "blocks": EVERY_DEPTH}
             yield Proposal(evidence.changed(method=method), f"{error} from {blocks} alone: look at every depth.", BLOCKS_GAIN)
         yield from _trained(evidence, error)
-    elif evidence.fitted is not None and evidence.fitted_error > UNFITTED * evidence.held_error:
+    elif evidence.fitted is not None and evidence.fitted_error > UNFITTED * evidence.held_out_error:
         yield from _deeper(evidence, error)
 
 

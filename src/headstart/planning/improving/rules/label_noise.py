@@ -9,35 +9,35 @@ from headstart.evaluation.label_noise import label_suspects
 from headstart.planning.improving.fit_evidence import FitEvidence
 
 NOTEWORTHY = 0.02
+"""Share of suspect labels from which on they are reported. Chosen, not measured."""
 FEWEST = 3
+"""Suspect labels from which on they are reported. Chosen, not measured."""
 MOST = 1 / 3
-"""Of all rows: who suspects more is a poor judge of labels."""
+"""Larger share of suspect labels: then the model is poor, not the labels. Chosen, not measured."""
 MOST_LISTED = 50
+"""Names of suspect images in the finding, at most."""
 
 
 def label_noise(evidence: FitEvidence) -> Iterator[Finding]:
-    """The images whose label held-out probabilities speak against, when they are two in a hundred or more.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One finding that lists them.
-    """
-    held = evidence.held
-    if held is None:
+    """The images whose label held-out probabilities speak against, when they are two in a hundred or more."""
+    held_out = evidence.held_out
+    if held_out is None:
         return
-    suspects = label_suspects(held.probs, held.labels)
-    if not max(FEWEST, NOTEWORTHY * len(held)) <= len(suspects) <= MOST * len(held):
+    suspects = label_suspects(held_out.probs, held_out.labels)
+    if not max(FEWEST, NOTEWORTHY * len(held_out)) <= len(suspects) <= MOST * len(held_out):
         return
     listed = [
-        {"image": held.names[row], "label": held.classes[held.labels[row]], "looks_like": held.classes[held.predicted[row]]}
+        {
+            "image": held_out.names[row],
+            "label": held_out.classes[held_out.labels[row]],
+            "looks_like": held_out.classes[held_out.predicted[row]],
+        }
         for row in suspects[:MOST_LISTED].tolist()
     ]
     yield Finding(
         code="label-noise",
         severity="warning",
-        title=f"{len(suspects)} of {len(held):,} labels look wrong: the model is confident of another class.",
+        title=f"{len(suspects)} of {len(held_out):,} labels look wrong: the model is confident of another class.",
         evidence={"count": len(suspects), "suspects": listed},
         advice="Look at the images listed, the most suspect first; mend their labels and run again.",
     )

@@ -1,4 +1,4 @@
-"""Were the rows that judge easier than new ones will be?"""
+"""Were held-out rows easier than new ones will be?"""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from headstart.core.findings import Finding
 from headstart.planning.improving.fit_evidence import FitEvidence
 
 GAP = 0.1
+"""Accuracy on held-out rows minus the upper end of the 95 % interval on the test set. Chosen, not measured."""
 
 
 def leakage(evidence: FitEvidence) -> Iterator[Finding]:
-    """Advice to look for what fitted and held-out rows share, when test images are found much less often than held-out ones.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One finding.
-    """
-    evaluation, held = evidence.evaluation, 1 - evidence.held_error
+    """Advice to look for what fitted and held-out rows share, when test images are found much less often than held-out ones."""
+    evaluation, held = evidence.evaluation, 1 - evidence.held_out_error
     if evaluation is None or evaluation.split != "test" or held - evaluation.accuracy.high < GAP:
         return
     test = evaluation.accuracy.value

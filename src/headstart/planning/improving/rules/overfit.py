@@ -1,4 +1,4 @@
-"""Did the model learn its training rows by heart?"""
+"""Does the model overfit?"""
 
 from __future__ import annotations
 
@@ -9,27 +9,22 @@ from headstart.methods.base import settings_of
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 FITTED_ERROR = 0.02
+"""Share of fitted rows that may be wrong. Chosen, not measured."""
 GAP = 0.1
+"""Held-out error minus fitted error. Chosen, not measured."""
 GAIN = 0.3
 
 
 def overfit(evidence: FitEvidence) -> Iterator[Proposal]:
-    """More varied pictures, then blended ones, then less to train, when fitted rows are right and held-out ones are not.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        The remedies, in the order in which they should be tried.
-    """
-    plan, held = evidence.plan, evidence.held_error
+    """Augmentation, then mixup, then less to train, when fitted rows are right and held-out ones are not."""
+    plan, held = evidence.plan, evidence.held_out_error
     if not evidence.gradient or evidence.fitted_error > FITTED_ERROR or held - evidence.fitted_error < GAP:
         return
-    seen = f"{evidence.fitted_error:.1%} of fitted images are wrong, and {held:.1%} of held-out ones"
+    symptom = f"{evidence.fitted_error:.1%} of fitted images are wrong, and {held:.1%} of held-out ones"
     if plan.method.get("view") == "plain":
-        yield Proposal(evidence.changed(method={**plan.method, "view": "weak"}), f"{seen}: vary the pictures.", GAIN)
+        yield Proposal(evidence.changed(method={**plan.method, "view": "weak"}), f"{symptom}: vary the pictures.", GAIN)
     if plan.training.mix == "none":
-        yield Proposal(evidence.trained(mix="mixup"), f"{seen}: blend pictures in pairs (training.mix).", GAIN)
+        yield Proposal(evidence.trained(mix="mixup"), f"{symptom}: blend pictures in pairs (training.mix).", GAIN)
     if plan.weights != "none":
         ridge = settings_of(method_from({"kind": "ridge"}))
-        yield Proposal(evidence.changed(method=ridge), f"{seen}: leave the network as it is and fit a head.", GAIN)
+        yield Proposal(evidence.changed(method=ridge), f"{symptom}: leave the network as it is and fit a head.", GAIN)

@@ -1,4 +1,4 @@
-"""Were the steps too large?"""
+"""Was the learning rate too high?"""
 
 from __future__ import annotations
 
@@ -8,43 +8,38 @@ from math import log
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 SUITED = {"adamw": 1e-3, "sgd": 1e-2}
-"""Step sizes of a new head that seldom fail: those of the recipes in `Training`."""
+"""Learning rates of a new head that seldom fail: those of the recipes in `Training`."""
 AT_CHANCE = 0.05
+"""Share of the way from chance to a perfect answer below which nothing was learned. Chosen, not measured."""
 BURST = 1.5
-"""A loss so many times that of knowing nothing means confident answers that are wrong: the weights were thrown about."""
+"""Factor on the loss of chance: a larger loss means confident answers that are wrong, as after divergence. Chosen, not
+measured."""
 GAIN = 0.9
 
 
 def rate_too_high(evidence: FitEvidence) -> Iterator[Proposal]:
-    """A tenth of the step size, or the usual one where that is smaller, when training broke down or never left chance.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One proposal.
-    """
+    """A tenth of the learning rate, or the usual one where that is smaller, when training broke down or never left chance."""
     training = evidence.plan.training
-    seen = _seen(evidence)
-    if not seen or not evidence.gradient:
+    symptom = _symptom(evidence)
+    if not symptom or not evidence.gradient:
         return
     lr = min(training.lr / 10, SUITED[training.optimizer])
-    yield Proposal(evidence.trained(lr=lr), f"{seen}: lower training.lr from {training.lr:g} to {lr:g}.", GAIN)
+    yield Proposal(evidence.trained(lr=lr), f"{symptom}: lower training.lr from {training.lr:g} to {lr:g}.", GAIN)
 
 
-def _seen(evidence: FitEvidence) -> str:
-    """What speaks for steps that were too large; empty where nothing does."""
-    course, training = evidence.course, evidence.plan.training
-    if evidence.fitted is None or evidence.held is None:
+def _symptom(evidence: FitEvidence) -> str:
+    """How the fit shows that steps were too large; empty where it does not."""
+    curve, training = evidence.training_curve, evidence.plan.training
+    if evidence.fitted is None or evidence.held_out is None:
         return "training broke down"
-    if course is None:
+    if curve is None:
         return ""
-    worst = float(course.losses.max())
-    if course.attempts:
-        return f"training broke down {course.attempts} times before it held"
+    worst = float(curve.losses.max())
+    if curve.attempts:
+        return f"training broke down {curve.attempts} times before it held"
     # A new head knows no class shares either: where they are skewed, it begins far above them.
-    if worst > BURST * max(course.chance, log(evidence.task.num_classes), course.losses[0]):
-        return f"the training loss rose to {worst:.2f}, and the class shares alone give {course.chance:.2f}"
-    if course.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
-        return f"the training loss ended at chance ({course.losses[-1]:.2f})"
+    if worst > BURST * max(curve.chance, log(evidence.task.num_classes), curve.losses[0]):
+        return f"the training loss rose to {worst:.2f}, and the class shares alone give {curve.chance:.2f}"
+    if curve.at_end < AT_CHANCE and training.lr > SUITED[training.optimizer]:
+        return f"the training loss ended at chance ({curve.losses[-1]:.2f})"
     return ""

@@ -7,35 +7,35 @@ from collections.abc import Iterator
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 FEW_EPOCHS = 3
+"""On the embedded set LP-FT reaches 62 % in 3 epochs and 68 % in 6 (EfficientNet-Lite0 at 160 pixels, one fold)."""
 FEW_STEPS = 60
 """Fewer steps than the moving averages of the optimizer and of the weights take to forget the beginning."""
 STILL_LEARNING = 0.03
-"""Share of everything to be learned that the last quarter brought over the third."""
+"""What the last quarter of the steps learned more than the third, as a share of the way to a perfect answer. Chosen, not
+measured."""
 LEARNED = 0.95
+"""Share of the way to a perfect answer from which on longer training has nothing to learn. Chosen, not measured."""
 LONGER = 4
+"""Factor on the epochs: two epochs on digits and Fashion-MNIST become twelve, and accuracy rises from 0.14 to 0.88 and from 0.23
+to 0.64 (`python -m benchmarks.adjusting`)."""
 USUAL_EPOCHS = 12
+"""The default of `Training`."""
 MOST_EPOCHS = 10_000
+"""The most that `Training` allows."""
 GAIN = 0.7
 
 
 def too_few_epochs(evidence: FitEvidence) -> Iterator[Proposal]:
-    """Four times the epochs, twelve at least, when there were very few or the loss was still falling at the end.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One proposal.
-    """
-    course, epochs = evidence.course, evidence.plan.training.epochs
-    if not evidence.gradient or (course and course.at_end > LEARNED):
+    """Four times the epochs, twelve at least, when there were very few or the loss was still falling at the end."""
+    curve, epochs = evidence.training_curve, evidence.plan.training.epochs
+    if not evidence.gradient or (curve and curve.at_end > LEARNED):
         return
-    if epochs <= FEW_EPOCHS or (course and course.steps < FEW_STEPS):
-        seen = f"training was {epochs} epoch{'s' * (epochs > 1)}" + (f" or {course.steps} steps long" if course else " long")
-    elif course and course.learned(0.75, 1.0) - course.learned(0.5, 0.75) > STILL_LEARNING:
-        seen = f"the training loss was still falling after {epochs} epochs"
+    if epochs <= FEW_EPOCHS or (curve and curve.steps < FEW_STEPS):
+        symptom = f"training was {epochs} epoch{'s' * (epochs > 1)}" + (f" or {curve.steps} steps long" if curve else " long")
+    elif curve and curve.learned(0.75, 1.0) - curve.learned(0.5, 0.75) > STILL_LEARNING:
+        symptom = f"the training loss was still falling after {epochs} epochs"
     else:
         return
     longer = min(max(USUAL_EPOCHS, LONGER * epochs), MOST_EPOCHS)
     if longer > epochs:
-        yield Proposal(evidence.trained(epochs=longer), f"{seen}: raise training.epochs from {epochs} to {longer}.", GAIN)
+        yield Proposal(evidence.trained(epochs=longer), f"{symptom}: raise training.epochs from {epochs} to {longer}.", GAIN)

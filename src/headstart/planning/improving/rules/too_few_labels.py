@@ -1,4 +1,4 @@
-"""Are labels what is missing?"""
+"""Are there too few labels?"""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from headstart.core.findings import Finding
 from headstart.planning.improving.fit_evidence import FitEvidence
 
 FEW = 10
+"""Labels of the rarest class. Chosen, not measured."""
 HIGH_ERROR = 0.1
+"""Held-out error. Chosen, not measured."""
 GAP = 0.1
+"""Held-out error minus fitted error. Chosen, not measured."""
 
 
 def too_few_labels(evidence: FitEvidence) -> Iterator[Finding]:
-    """Advice to label more, when few rows a class are fitted and held-out ones are not.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One finding.
-    """
+    """Advice to label more, when few rows a class are fitted and held-out ones are not."""
     counts = evidence.task.labeled.class_counts
-    error = evidence.held_error
-    if evidence.held is None or counts.min() >= FEW or error < HIGH_ERROR or error - evidence.fitted_error < GAP:
+    error = evidence.held_out_error
+    if evidence.held_out is None or counts.min() >= FEW or error < HIGH_ERROR or error - evidence.fitted_error < GAP:
         return
     rarest = evidence.task.classes[int(counts.argmin())]
     yield Finding(

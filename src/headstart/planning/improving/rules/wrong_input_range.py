@@ -1,4 +1,4 @@
-"""Does the network see pictures in the range that it was trained on?"""
+"""Do inputs have the range that the network was trained on?"""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from headstart.core.spacing import evenly_spaced
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal
 
 MOST_ROWS = 64
+"""Pictures that are tried. Chosen, not measured."""
 CLEARLY = log(3.0)
 """Ranges within a factor of three cannot be told apart: right ones meet factors of 1.4 to 2.4 on emoji, digits and solar cells
 (EfficientNet-Lite0), and 0 to 255 in place of -1 to 1 one of 160 to 370."""
@@ -43,14 +44,8 @@ USUAL = (
 def wrong_input_range(evidence: FitEvidence) -> Iterator[Proposal]:
     """The range that the first batch normalization expects, when that clearly is another one than the plan's.
 
-    Pretrained weights remember the mean and the variance that their first normalization met in training. The card's range and
-    the usual ones are tried on some pictures; the card's is proposed if it comes close, else the one that comes closest.
-
-    Args:
-        evidence: Of a fit.
-
-    Yields:
-        One proposal.
+    Its running averages hold the mean and the variance of its inputs in training. The card's range and the usual ones are tried
+    on some pictures; the card's is proposed if it comes close, else the one that comes closest.
     """
     plan, backbone = evidence.plan, evidence.backbone
     if plan.weights == "none" or evidence.task.train.images.embedded or _first_normalization(backbone) is None:
@@ -87,7 +82,7 @@ def _first_normalization(backbone: Backbone) -> _BatchNorm | None:
 
 @torch.no_grad()
 def _distance(backbone: Backbone, pixels: Tensor, tried: Range) -> float:
-    """How far the first batch normalization's inputs are from what it remembers, as the logarithm of a factor.
+    """How far the first batch normalization's inputs are from its running averages, as the logarithm of a factor.
 
     Args:
         backbone: With the weights as they came.

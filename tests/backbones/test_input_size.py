@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.pretrained import Pretrained
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
-from headstart.planning.input_size import input_pixels_for
 
 
 def task_of(native):

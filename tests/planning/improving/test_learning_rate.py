@@ -8,7 +8,7 @@ import pytest
 from headstart.cli._finish import finish_run
 from headstart.core.errors import PlanError
 from headstart.data.task import Task
-from headstart.planning.learning_rate import with_found_learning_rate
+from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.runs.run import Run
 from headstart.training import learning_rate_finder

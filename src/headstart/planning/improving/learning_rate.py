@@ -1,22 +1,19 @@
-"""The step size of a plan, found by a test of growing ones instead of taken from a table."""
+"""The learning rate of a plan, found by a learning-rate range test instead of taken from a table."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from headstart.core.errors import PlanError
 from headstart.core.progress import stage
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import GradientMethod
-from headstart.planning.cross_validation import rows_for
-from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.fitting import backbone_of, fitted_rows
 from headstart.planning.plan import Plan
 from headstart.training.learning_rate_finder import LearningRateCurve
 
 
 def with_found_learning_rate(task: Task, plan: Plan) -> tuple[Plan, LearningRateCurve]:
-    """The plan with the step size that a test of growing ones suggests, and the reason in it.
+    """The plan with the learning rate that a range test suggests, and the reason in it.
 
     Args:
         task: The plan's task.
@@ -37,8 +34,7 @@ def with_found_learning_rate(task: Task, plan: Plan) -> tuple[Plan, LearningRate
         )
     if not isinstance(method, GradientMethod):
         raise PlanError(f"{method.kind()} is solved in closed form and takes no steps, so there is no step size to find.")
-    rows = task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))
-    part = task.restricted_to(rows_for(candidate_of(plan), task, rows))
+    part = task.restricted_to(fitted_rows(task, plan))
     with stage("finding the step size"):
         curve = method.rate_curve(part, backbone_of(plan), plan.training)
     training = plan.training.model_copy(update={"lr": curve.suggested})
