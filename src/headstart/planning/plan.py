@@ -8,7 +8,6 @@ import tomli_w
 from pydantic import Field
 
 from headstart.core.records import Record
-from headstart.methods import METHODS
 from headstart.training.settings import Training
 
 Positive = Annotated[float, Field(gt=0)]
@@ -17,6 +16,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 def is_gradient(method: dict[str, Any]) -> bool:
     """Whether a method of that `kind` is trained by gradient, which takes minutes; a closed form takes milliseconds."""
+    from headstart.methods import METHODS  # noqa: PLC0415 - a plan is read without torch
+
     return METHODS.get(method["kind"]).cost == "gradient"
 
 

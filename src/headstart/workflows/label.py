@@ -9,13 +9,13 @@ import shlex
 from pathlib import Path
 
 from headstart.backbones.catalog import card_of, packaged
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError
 from headstart.core.records import write_atomically
 from headstart.data.task import Task
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 from headstart.planning.adapting.domain_pair import check_adaptable
-from headstart.planning.input_size import input_pixels_for
 from headstart.workflows.arguments import Data, Names, many, task_from
 
 COLUMNS = ("path", "label", "split", "guess")

@@ -70,7 +70,7 @@ def test_a_fitted_run_keeps_the_curve_and_its_report_draws_it(pictures: Task, tm
     assert made.plan.training.lr == curve.suggested == json.loads((tmp_path / "run" / "rate_curve.json").read_text())["suggested"]
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert 'id="rate"' in page
-    assert f"the chosen step size is {curve.suggested:.2g}." in page
+    assert f"the chosen one is {curve.suggested:.2g}." in page
     plain = fit(pictures, plan_of("fine_tune"), tmp_path / "plain")
     assert plain.rate_curve is None
     assert plain.plan.training.lr == 0.02
