@@ -74,7 +74,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "inspect": [place],
         "embed": [place, "--pretrained", "pixels", "-o", folder / "features.npz"],
         "rank": [place, "--pretrained", "efficientnet_lite0"],
-        "decide": [place, "--pretrained", "efficientnet_lite0", "--minutes", "0.2", "-o", folder / "plan.toml"],
+        "decide": [place, "--pretrained", "efficientnet_lite0", "--minutes", "0.05", "-o", folder / "plan.toml"],
         "fit": [place, "--method", "nearest_mean", "-o", folder / "run"],
         "evaluate": [runs / "first"],
         "compare": [runs / "first", runs / "second"],

@@ -94,7 +94,7 @@ def test_a_source_with_permuted_labels_is_left_out(tmp_path):
 
 def test_a_plan_without_target_labels_is_read_without_them(tmp_path, source):
     target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], tested=90)
-    run = headstart_run(target, source=[source], per_class=0, out=tmp_path / "run")
+    run = headstart_run(target, source=[source], per_class=0, method="source_only", out=tmp_path / "run")
     again = task_of_plan(Run.load(tmp_path / "run").plan)
     assert (len(again.labeled), len(again.unlabeled)) == (0, 210)
     assert again.fingerprint == run.task_summary.task_fingerprint
@@ -142,7 +142,7 @@ def test_a_method_that_needs_a_source_says_why_none_is_used(tmp_path):
     target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
     with pytest.raises(PlanError) as caught:
         headstart_run(target, source=[wrong], method="joint_ridge", out=tmp_path / "run")
-    assert str(caught.value).startswith("By 60 labeled target images, no source is used: wrong, the nearest: its own labels say")
+    assert str(caught.value).startswith("By 60 labeled target images, no source is used: wrong, the nearest: its labels do not fit")
     assert str(caught.value).endswith("joint_ridge needs one: leave out --method, or name another source.")
 
 

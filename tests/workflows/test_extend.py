@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import headstart
 from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.data.additions import all_of, read_addition
@@ -34,14 +35,22 @@ def digits(place: Path, counts: dict[str, tuple[int, int]], skipped: int = 0) ->
     return str(place)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headstart_command) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that tells zeros from ones by their pixels, and a folder with sevens."""
-    monkeypatch.chdir(tmp_path)
-    digits(tmp_path / "two", {"zero": (0, 37), "one": (1, 31)})
-    digits(tmp_path / "more", {"seven": (7, 29)})
-    answer = headstart_command("fit", "two", "--method", "ridge", "--pretrained", "pixels", "-o", "run")
-    assert answer.code == 0, answer.err
+    folder = tmp_path_factory.mktemp("home")
+    digits(folder / "two", {"zero": (0, 37), "one": (1, 31)})
+    digits(folder / "more", {"seven": (7, 29)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        headstart.fit("two", method="ridge", pretrained="pixels", out="run")
+    return folder
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, to work in."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
     return tmp_path
 
 

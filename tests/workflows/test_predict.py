@@ -22,18 +22,12 @@ from headstart.workflows.predict import predict
 
 
 @pytest.fixture
-def finished(tmp_path, monkeypatch, headstart_command):
-    """A run on arrays that are no files, so that its pictures can be shown from its task alone."""
+def finished(tmp_path, monkeypatch):
+    """A run on pictures in files, and one on arrays that are no files, so that its pictures can be shown from its task alone."""
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(2)
-    for label, name in enumerate(("dark", "light")):
-        (tmp_path / "shades" / name).mkdir(parents=True)
-        for number in range(9):
-            pixels = (120 * label + rng.integers(0, 120, (11, 13, 3))).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "shades" / name / f"{number}.png")
+    shaded(tmp_path / "shades", ("dark", "light"), 150)
     for place, folder in (("shades", "own"), ("digits", "built_in")):
-        words = ("fit", place, "--per-class", "5", "--method", "ridge", "--pretrained", "pixels", "-o", folder)
-        assert headstart_command(*words).code == 0
+        headstart.fit(place, per_class=5, method="ridge", pretrained="pixels", out=folder)
     return tmp_path
 
 
@@ -69,25 +63,33 @@ def shaded(folder: Path, names: tuple[str, ...], step: int) -> str:
     return str(folder)
 
 
-@pytest.fixture
-def source(tmp_path, monkeypatch, headstart_command):
+def at_home(tmp_path_factory, build) -> Path:
+    """A folder in which something was built."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        build(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
     """A network trained from scratch on two shades, and another task of three."""
-    monkeypatch.chdir(tmp_path)
-    shaded(tmp_path / "two", ("dark", "light"), 150)
-    shaded(tmp_path / "three", ("low", "mid", "high"), 90)
-    words = (
-        "fit",
-        "two",
-        "--method",
-        "fine_tune",
-        "--pretrained",
-        "small_cnn",
-        "--weights",
-        "none",
-        "--set",
-        "training.epochs=6",
-    )
-    assert headstart_command(*words, "-o", "source").code == 0
+
+    def build(home: Path) -> None:
+        shaded(home / "two", ("dark", "light"), 150)
+        shaded(home / "three", ("low", "mid", "high"), 90)
+        headstart.fit(
+            "two", method="fine_tune", pretrained="small_cnn", weights="none", settings={"training.epochs": 6}, out="source"
+        )
+
+    return at_home(tmp_path_factory, build)
+
+
+@pytest.fixture
+def source(trained, tmp_path, monkeypatch):
+    """A copy of them, to work in."""
+    monkeypatch.chdir(shutil.copytree(trained, tmp_path, dirs_exist_ok=True))
     return tmp_path
 
 
@@ -148,13 +150,21 @@ def stamped(path: Path, value: int) -> str:
     return str(path)
 
 
-@pytest.fixture
-def shades(tmp_path, monkeypatch, headstart_command):
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
     """A run on two shades of 15 pictures each, all learned from."""
-    monkeypatch.chdir(tmp_path)
-    shaded(tmp_path / "train" / "train", ("dark", "light"), 150)
-    words = ("fit", "train", "--method", "ridge", "--pretrained", "pixels", "-o", "judging")
-    assert headstart_command(*words).code == 0
+
+    def build(home: Path) -> None:
+        shaded(home / "train" / "train", ("dark", "light"), 150)
+        headstart.fit("train", method="ridge", pretrained="pixels", out="judging")
+
+    return at_home(tmp_path_factory, build)
+
+
+@pytest.fixture
+def shades(fitted, tmp_path, monkeypatch):
+    """A copy of it, to work in."""
+    monkeypatch.chdir(shutil.copytree(fitted, tmp_path, dirs_exist_ok=True))
     return tmp_path
 
 
