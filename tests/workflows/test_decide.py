@@ -142,7 +142,9 @@ def test_a_method_that_needs_a_source_says_why_none_is_used(tmp_path):
     target = domain(tmp_path / "target.npz", 60 + 90, 6, tested=90)
     with pytest.raises(PlanError) as caught:
         headstart_run(target, source=[wrong], method="joint_ridge", out=tmp_path / "run")
-    assert str(caught.value).startswith("By 60 labeled target images, no source is used: wrong, the nearest: its labels do not fit")
+    assert str(caught.value).startswith(
+        "By 60 labeled target images, no source is used: wrong, the nearest: its labels do not fit"
+    )
     assert str(caught.value).endswith("joint_ridge needs one: leave out --method, or name another source.")
 
 
