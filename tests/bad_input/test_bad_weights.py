@@ -194,7 +194,7 @@ def _agrees(message: str, pattern: str) -> bool:
 def test_each_bad_file_gets_one_sentence(
     make: Callable[[Path], Path], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.backbones.weight_loading.fitting", lambda state, resolver: None)
+    monkeypatch.setattr("headstart.backbones.weight_loading.matching_architecture", lambda state, resolver: None)
     path = make(tmp_path)
     with pytest.raises(PretrainedError) as caught:
         load_backbone(ARCHITECTURE, weights=path)

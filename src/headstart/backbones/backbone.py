@@ -18,7 +18,7 @@ from headstart.backbones.catalog import network_of
 from headstart.backbones.hooks import hooked
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
-from headstart.backbones.state_dicts import fill_from_run
+from headstart.backbones.state_dicts import load_run_weights
 from headstart.backbones.trace import Layout, first_tensor, pool, std_over_places
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.records import fingerprint_of, write_atomically
@@ -205,7 +205,7 @@ class Backbone(nn.Module):
             raise PretrainedError(f"{folder} holds no whole backbone ({error}). Fit the run again.") from None
         module = network_of(card, "none")
         if module.state_dict():
-            fill_from_run(module, folder)
+            load_run_weights(module, folder)
         backbone = cls(card, module, transform, weights, source_classes=source_classes)
         backbone.engine = values.get("engine")
         return backbone.eval()

@@ -59,7 +59,7 @@ def load_backbone(
     own = {key: value for key, value in normalization.items() if value != getattr(rebuilt, key)}
     transform = Transform.model_validate({"pixels": pixels, **own})
     fresh = "none" if chosen == "none" else "pretrained" if chosen == "pretrained" else str(chosen)
-    meaningful = fresh != "none" and getattr(module, "headstart_classifier_filled", True)
+    meaningful = fresh != "none" and getattr(module, "headstart_classifier_loaded", True)
     backbone = Backbone(rebuilt, module, transform, fresh, source_classes=meaningful).eval()
     _check_runs(backbone, name)
     return backbone

@@ -112,7 +112,7 @@ def _without_prefix(state: StateDict) -> StateDict:
     return state
 
 
-def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> None:
+def load_strictly(network: nn.Module, state: StateDict, where: Path | str) -> None:
     """Load a state dict into a network; `PretrainedError` unless every name and shape fits."""
     problem = misfit(network.state_dict(), state)
     if problem:
@@ -122,7 +122,7 @@ def fill_strictly(network: nn.Module, state: StateDict, where: Path | str) -> No
     network.load_state_dict(state, strict=True)
 
 
-def fill_from_run(network: nn.Module, folder: Path) -> None:
+def load_run_weights(network: nn.Module, folder: Path) -> None:
     """Load the weights that `Backbone.save` wrote; `PretrainedError` where they are missing or damaged."""
     path = folder / "weights.safetensors"
     try:
@@ -136,7 +136,7 @@ def fill_from_run(network: nn.Module, folder: Path) -> None:
     network.load_state_dict(state, strict=True)
 
 
-def fill(
+def load_weights(
     network: nn.Module,
     state: StateDict,
     where: Path | str,

@@ -13,7 +13,7 @@ from torch import nn
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.base import Resolver
 from headstart.backbones.stages import anatomy_of
-from headstart.backbones.state_dicts import StateDict, fill, misfit, read_state_dict
+from headstart.backbones.state_dicts import StateDict, load_weights, misfit, read_state_dict
 from headstart.core.errors import PretrainedError
 
 _SUGGESTED = (
@@ -30,7 +30,7 @@ _SUGGESTED = (
 """Architectures that a file of weights is tried against when it does not fit the one named."""
 
 
-def fill_from_file(network: nn.Module, path: Path, card: Pretrained, resolver: Resolver) -> None:
+def load_weights_file(network: nn.Module, path: Path, card: Pretrained, resolver: Resolver) -> None:
     """Load a `.safetensors` or `.pth` file into a card's network; a classifier of another size is left out.
 
     Raises `PretrainedError` where the file cannot be read, or is of another architecture; well-known ones that it fits are named.
@@ -38,15 +38,15 @@ def fill_from_file(network: nn.Module, path: Path, card: Pretrained, resolver: R
     state = read_state_dict(path)
     if misfit(network.state_dict(), state):
         state = _converted(network, state)
-    filled = fill(
+    loaded = load_weights(
         network,
         state,
         path,
         card.architecture,
         classifier=lambda: anatomy_of(network.eval(), card.input_pixels).classifier,
-        suggest=lambda state: fitting(state, resolver),
+        suggest=lambda state: matching_architecture(state, resolver),
     )
-    network.headstart_classifier_filled = filled  # type: ignore[assignment]
+    network.headstart_classifier_loaded = loaded  # type: ignore[assignment]
 
 
 def _converted(network: nn.Module, state: StateDict) -> StateDict:
@@ -61,7 +61,7 @@ def _converted(network: nn.Module, state: StateDict) -> StateDict:
     return converted if isinstance(converted, dict) else state
 
 
-def fitting(state: StateDict, resolver: Resolver) -> str | None:
+def matching_architecture(state: StateDict, resolver: Resolver) -> str | None:
     """The first well-known architecture whose names and shapes, the classifier's aside, are those of a state dict."""
     for name in _SUGGESTED:
         network = _skeleton(name, resolver)

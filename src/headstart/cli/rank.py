@@ -20,13 +20,13 @@ def rank(
 ) -> None:
     """Rank the models that could be transferred from, with spread and baselines, and the sources, if any."""
     from headstart.data.reading import read_task
-    from headstart.data.sources.task_with_sources import with_stand_in
+    from headstart.data.sources.task_with_sources import with_source_as_train
     from headstart.planning.ranking.rank import rank as rank_cards
     from headstart.planning.sources.source_selection import judge_sources_by
     from headstart.workflows.rank import cards_named
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
-    ranked = with_stand_in(task)
+    ranked = with_source_as_train(task)
     ranking = rank_cards(ranked, cards_named(pretrained, task))
     parts = [ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold")]
     if ranked is not task:

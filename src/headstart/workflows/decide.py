@@ -17,7 +17,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
-from headstart.data.sources.task_with_sources import only_sources, with_stand_in
+from headstart.data.sources.task_with_sources import only_sources, with_source_as_train
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
 from headstart.methods.base import check_needs, settings_of
@@ -122,7 +122,7 @@ def decide(
 
 def ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
     """The candidates, ranked on the labels of the task, or on those of its sources where it has too few."""
-    task = with_stand_in(task)
+    task = with_source_as_train(task)
     inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": _content(request.weights)}
     with stage("ranking"):
         return steps.run("rank", inputs, Ranking, lambda _: rank(task, cards, steps=steps, weights=request.weights))

@@ -9,7 +9,7 @@ from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers.own_runs import enlist, run_of
+from headstart.backbones.providers.own_runs import register_run, run_of
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -96,7 +96,7 @@ def pretrain(
     workspace.write(Findings(findings=task.findings))
     fit_and_evaluate(task, plan, workspace.folder)
     workspace.write(_lineage(task, plan))
-    enlist(workspace.folder)
+    register_run(workspace.folder)
     return finish(workspace, task)
 
 

@@ -8,7 +8,7 @@ from headstart.backbones.catalog import card_of, pretrained, provider_of
 from headstart.backbones.label_contamination import check_contamination
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
-from headstart.data.sources.task_with_sources import with_stand_in
+from headstart.data.sources.task_with_sources import with_source_as_train
 from headstart.data.task import Task
 from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
@@ -30,7 +30,7 @@ def rank(
     `headstart.workflows`.
     """
     task = task_from(data, source, target_domain, seed, per_class)
-    return rank_cards(with_stand_in(task), cards_named(pretrained, task))
+    return rank_cards(with_source_as_train(task), cards_named(pretrained, task))
 
 
 def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrained]:

@@ -11,7 +11,7 @@ import torch
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of, pretrained
 from headstart.backbones.loading import load_backbone
-from headstart.backbones.providers.own_runs import enlist
+from headstart.backbones.providers.own_runs import register_run
 from headstart.core.errors import PretrainedError
 
 
@@ -69,12 +69,12 @@ LINEAGE = {
 }
 
 
-def test_only_runs_that_were_enlisted_are_listed_and_only_while_they_are_there(tmp_path: Path) -> None:
+def test_only_runs_that_were_registered_are_listed_and_only_while_they_are_there(tmp_path: Path) -> None:
     for name in ("seen", "unseen"):
         _run(tmp_path / name)
-    assert enlist(tmp_path / "seen") == f"run:{tmp_path / 'seen'}"
-    enlist(tmp_path / "seen")
-    enlist(tmp_path / "empty")
+    assert register_run(tmp_path / "seen") == f"run:{tmp_path / 'seen'}"
+    register_run(tmp_path / "seen")
+    register_run(tmp_path / "empty")
     names = [card.name for card in pretrained(provider="own_runs") if str(tmp_path) in card.name]
     assert names == [f"run:{tmp_path / 'seen'}"]
     (tmp_path / "seen" / "model" / "backbone" / "card.json").unlink()
@@ -101,7 +101,7 @@ def test_a_pretrained_run_s_card_names_its_source_and_its_own_normalization(tmp_
 def test_a_damaged_one_does_not_keep_the_others_from_being_listed(damaged: str, tmp_path: Path) -> None:
     for name in ("whole", "damaged"):
         _run(tmp_path / name)
-        enlist(tmp_path / name)
+        register_run(tmp_path / name)
     (tmp_path / "damaged" / damaged).write_text("{", encoding="utf-8")
     names = [card.name for card in pretrained(provider="own_runs") if str(tmp_path) in card.name]
     assert names == [f"run:{tmp_path / 'whole'}"]

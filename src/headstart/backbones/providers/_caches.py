@@ -14,7 +14,7 @@ def torch_checkpoints() -> Path:
     return Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser() / "hub" / "checkpoints"
 
 
-def brought_file(name: str) -> Path:
+def user_file(name: str) -> Path:
     """Where a user may put the weights of a timm model by hand."""
     return cache_folder() / "weights" / f"{name}.safetensors"
 

@@ -25,7 +25,7 @@ class Resolver(NamedTuple):
 
     Attributes:
         card_of: The card of a name.
-        network_of: The network of a card, filled with weights, in evaluation mode.
+        network_of: The network of a card, with weights loaded, in evaluation mode.
     """
 
     card_of: Callable[[str], Pretrained]

@@ -45,7 +45,7 @@ def _architecture_of(path: Path, resolver: Resolver) -> str:
     from safetensors import safe_open  # noqa: PLC0415
 
     from headstart.backbones.state_dicts import read_state_dict  # noqa: PLC0415
-    from headstart.backbones.weight_loading import fitting  # noqa: PLC0415
+    from headstart.backbones.weight_loading import matching_architecture  # noqa: PLC0415
 
     state = read_state_dict(path)
     if path.suffix.lower() == ".safetensors":
@@ -53,7 +53,7 @@ def _architecture_of(path: Path, resolver: Resolver) -> str:
             named = (file.metadata() or {}).get("architecture")
         if named:
             return str(named)
-    found = fitting(state, resolver)
+    found = matching_architecture(state, resolver)
     if found is None:
         raise PretrainedError(
             f"{path}: its architecture is not recognized from {len(state)} tensors. "

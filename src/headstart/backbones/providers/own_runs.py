@@ -58,14 +58,14 @@ class OwnRuns(Provider):
         return inner.model_copy(update={**about, "source_accuracy": None, "available": True})
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
-        from headstart.backbones.state_dicts import fill_from_run  # noqa: PLC0415
+        from headstart.backbones.state_dicts import load_run_weights  # noqa: PLC0415
 
         inner, values = _saved(card.name)
         if weights != "pretrained":
             return self.resolver.network_of(inner, weights)
         network = self.resolver.network_of(inner, "none")
-        fill_from_run(network, _folder(card.name))
-        network.headstart_classifier_filled = bool(values["source_classes"])  # type: ignore[assignment]
+        load_run_weights(network, _folder(card.name))
+        network.headstart_classifier_loaded = bool(values["source_classes"])  # type: ignore[assignment]
         return network
 
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
@@ -73,7 +73,7 @@ class OwnRuns(Provider):
         return inner.model_copy(update={"name": card.name, "source": card.source, "source_accuracy": None})
 
 
-def enlist(folder: Path) -> str:
+def register_run(folder: Path) -> str:
     """The name under which the backbone of a run's folder is listed until the folder is gone or the cache cleared."""
     whole = folder.resolve()
     write_atomically(_list_folder() / f"{fingerprint_of(str(whole))}.json", json.dumps({"folder": str(whole)}))

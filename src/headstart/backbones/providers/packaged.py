@@ -61,16 +61,16 @@ class Packaged(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
-        from headstart.backbones.state_dicts import fill_strictly, read_state_dict  # noqa: PLC0415
-        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
+        from headstart.backbones.state_dicts import load_strictly, read_state_dict  # noqa: PLC0415
+        from headstart.backbones.weight_loading import load_weights_file  # noqa: PLC0415
 
         network: nn.Module = timm.create_model(card.architecture, pretrained=False)
         if isinstance(weights, Path):
-            fill_from_file(network, weights, card, self.resolver)
+            load_weights_file(network, weights, card, self.resolver)
         elif weights == "pretrained":
             name = card.architecture.removeprefix("tf_")
             path = packaged_file(name)
-            fill_strictly(network, renamed(read_state_dict(path), _DEPTHS[name]), path)
+            load_strictly(network, renamed(read_state_dict(path), _DEPTHS[name]), path)
         return network
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
-from headstart.backbones.providers._caches import brought_file, hub_snapshot
+from headstart.backbones.providers._caches import hub_snapshot, user_file
 from headstart.backbones.providers.base import Provider, Weights
 from headstart.core.errors import PretrainedError
 
@@ -85,12 +85,12 @@ class Timm(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
-        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
+        from headstart.backbones.weight_loading import load_weights_file  # noqa: PLC0415
 
         if weights == "none" or isinstance(weights, Path):
             network: nn.Module = timm.create_model(card.architecture, pretrained=False)
             if isinstance(weights, Path):
-                fill_from_file(network, weights, card, self.resolver)
+                load_weights_file(network, weights, card, self.resolver)
             return network
         return self.build(card, _checkpoint(card))
 
@@ -102,7 +102,7 @@ def _checkpoint(card: Pretrained) -> Path:
 
     config: Any = timm.get_pretrained_cfg(card.architecture)
     repository = config.hf_hub_id or f"timm/{card.architecture}"
-    brought = brought_file(card.architecture)
+    brought = user_file(card.architecture)
     path = brought if brought.exists() else hub_snapshot(repository)
     if path is not None:
         return path
@@ -119,7 +119,7 @@ def _checkpoint(card: Pretrained) -> Path:
 
 
 def _on_this_machine(name: str) -> bool:
-    return brought_file(name).exists() or hub_snapshot(f"timm/{name}") is not None
+    return user_file(name).exists() or hub_snapshot(f"timm/{name}") is not None
 
 
 def _source(tag: str) -> str:

@@ -80,8 +80,8 @@ class Torchvision(Provider):
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import torchvision  # noqa: PLC0415
 
-        from headstart.backbones.state_dicts import fill_strictly, read_state_dict  # noqa: PLC0415
-        from headstart.backbones.weight_loading import fill_from_file  # noqa: PLC0415
+        from headstart.backbones.state_dicts import load_strictly, read_state_dict  # noqa: PLC0415
+        from headstart.backbones.weight_loading import load_weights_file  # noqa: PLC0415
 
         architecture = card.architecture.split(".")[0]
         options = {"init_weights": True} if architecture in ("googlenet", "inception_v3") else {}
@@ -89,10 +89,10 @@ class Torchvision(Provider):
         if weights != "none" and hasattr(network, "transform_input"):
             network.transform_input = True  # type: ignore[assignment]
         if isinstance(weights, Path):
-            fill_from_file(network, weights, card, self.resolver)
+            load_weights_file(network, weights, card, self.resolver)
         elif weights == "pretrained":
             path = _checkpoint(card)
-            fill_strictly(network, _current_names(read_state_dict(path)), path)
+            load_strictly(network, _current_names(read_state_dict(path)), path)
         return network
 
 

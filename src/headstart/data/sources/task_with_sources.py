@@ -261,7 +261,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     )
 
 
-def with_stand_in(task: Task) -> Task:
+def with_source_as_train(task: Task) -> Task:
     """The same task; where fewer than two classes have target labels, the training rows are those of the source."""
     if task.source and int((task.labeled.class_counts > 0).sum()) < 2:
         return replace(task, train=task.source, validation=None)
