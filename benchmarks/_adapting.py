@@ -53,8 +53,8 @@ class Case(NamedTuple):
     """One cell's task.
 
     Attributes:
-        task: Its sealed rows are the target rows that are judged.
-        backbone: What looks at images.
+        task: Its sealed rows are the target rows to test on.
+        backbone: For the features.
         truth: Labels of the task's unlabeled rows, for the 20 that a person is asked for.
     """
 
@@ -91,10 +91,10 @@ def with_labels(case: Case, steps: Steps) -> Task:
     task = case.task
     assert task.unlabeled is not None
     rows = np.array(rows_to_label(task, case.backbone, NUM_LABELS, steps=steps).rows, np.int64)
-    told = replace(task.unlabeled, hidden_labels=case.truth)
-    rest = np.setdiff1d(np.arange(len(told)), rows)
-    hidden = replace(told.take(rest), hidden_labels=np.full(len(rest), UNLABELED, np.int64))
-    return replace(task, train=told.take(rows), unlabeled=hidden)
+    revealed = replace(task.unlabeled, hidden_labels=case.truth)
+    rest = np.setdiff1d(np.arange(len(revealed)), rows)
+    hidden = replace(revealed.take(rest), hidden_labels=np.full(len(rest), UNLABELED, np.int64))
+    return replace(task, train=revealed.take(rows), unlabeled=hidden)
 
 
 def found_in(place: Path) -> dict[str, Row]:
@@ -132,7 +132,7 @@ def fill(
 
 
 def attempt(kind: str, case: Case, steps: Steps) -> Row:
-    """What `judged` gives, or why it gave nothing."""
+    """The row of `judged`, or its failure."""
     try:
         return judged(kind, case, steps)
     except HeadstartError as error:

@@ -1,8 +1,8 @@
-"""headstart adjust, unaided, on six plans that are broken on purpose: what it saw and changed, and what that did to the test set.
+"""headstart adjust on six plans that are broken on purpose: what it found and changed, and the effect on test accuracy.
 
 Each plan has one fault: a step size 100 times too high, a network left as it is and read at its end alone, two epochs, the wrong
 input range, batches of 2 under live batch normalization, a rare class that counts no more than the others. The rare class is
-judged by balanced accuracy, the others by accuracy; "nan" is a training that broke down. No rule sees the test set.
+measured by balanced accuracy, the others by accuracy; "nan" is a training that broke down. No rule uses the test set.
 
 Expected: each is repaired by the rule for its fault, on every data set.
 """

@@ -98,12 +98,12 @@ def exact_activations() -> Iterator[None]:
         activations.PRECISION, activations.engine_of = usual
 
 
-def course(kind: type[Classifier], task: Task, backbone: Backbone, training: Training) -> np.ndarray:
+def loss_curve(kind: type[Classifier], task: Task, backbone: Backbone, training: Training) -> np.ndarray:
     """The loss before each of the first steps, without augmentation."""
     method = LpFt(view="plain")
-    beginning = method._built(task, backbone, training)
-    learner = kind(beginning.backbone, task.num_classes, True, method.body_scale, method.stage_decay)
-    learner.head.load_state_dict(beginning.head.state_dict())
+    built = method._built(task, backbone, training)
+    learner = kind(built.backbone, task.num_classes, True, method.body_scale, method.stage_decay)
+    learner.head.load_state_dict(built.head.state_dict())
     learner.freeze_up_to(method.stages(backbone)[0])
     with exact_activations():
         fit = fit_for(learner, {"train": Stream(task.train, View())}, method.losses, training)
@@ -122,26 +122,26 @@ def compared(name: str, seed: int, given: argparse.Namespace) -> dict[str, objec
     training = Training(epochs=given.epochs, seed=seed)
     full = fitted(LpFt(depth="all"), part, held, backbone, training)
     shorter = sorted({max(1, given.epochs // parts) for parts in (6, 3, 2, 1)})
-    tried = [fitted(LpFt(depth=given.depth), part, held, backbone, training.model_copy(update={"epochs": n})) for n in shorter]
-    reached = next((one.seconds for one in tried if one.loss <= full.loss), float("nan"))
-    accuracy = [evaluate(one.model, task.test)[0].metrics["accuracy"].value for one in (full, tried[-1])] if task.test else []
-    exact = [course(kind, part, backbone, training) for kind in (Classifier, Uncached)]
+    cached = [fitted(LpFt(depth=given.depth), part, held, backbone, training.model_copy(update={"epochs": n})) for n in shorter]
+    reached = next((one.seconds for one in cached if one.loss <= full.loss), float("nan"))
+    accuracy = [evaluate(one.model, task.test)[0].metrics["accuracy"].value for one in (full, cached[-1])] if task.test else []
+    exact = [loss_curve(kind, part, backbone, training) for kind in (Classifier, Uncached)]
     return {
         "set": name,
         "seed": seed,
         "rows": len(part.train),
         "full seconds": full.seconds,
-        "cached seconds": tried[-1].seconds,
-        "ratio": tried[-1].seconds / full.seconds,
+        "cached seconds": cached[-1].seconds,
+        "ratio": cached[-1].seconds / full.seconds,
         "reached in": reached,
         "ratio to reach": reached / full.seconds,
         "full loss": full.loss,
-        "cached loss": tried[-1].loss,
+        "cached loss": cached[-1].loss,
         "full calibrated": full.calibrated,
-        "cached calibrated": tried[-1].calibrated,
+        "cached calibrated": cached[-1].calibrated,
         "full accuracy": accuracy[0] if accuracy else float("nan"),
         "cached accuracy": accuracy[1] if accuracy else float("nan"),
-        "course differs by": float(np.abs(exact[0] / exact[1] - 1).max()),
+        "loss curve differs by": float(np.abs(exact[0] / exact[1] - 1).max()),
     }
 
 

@@ -4,8 +4,8 @@ Every domain shows other digits. EfficientNet-Lite0 at 32 pixels, cut in the mid
 and the worst of the four accuracies are shown, and the mean gain over `erm`. Published: on the full RotatedMNIST no method is
 clearly better than erm (Gulrajani & Lopez-Paz, ICLR 2021).
 
-`nice python -m benchmarks.domain_generalization --seeds 3` keeps every result in `domain_generalization.jsonl` and goes on where
-it stopped.
+`nice python -m benchmarks.domain_generalization --seeds 3` keeps every result in `domain_generalization.jsonl` and continues
+where it stopped.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from headstart.training.settings import Training
 ANGLES = (0, 25, 50, 75)
 
 
-def turned(pixels: Bytes, degrees: int) -> Bytes:
-    """The pictures, turned about their middle."""
+def rotated(pixels: Bytes, degrees: int) -> Bytes:
+    """The pictures, rotated about their middle."""
     pictures = [Image.fromarray(one[..., 0]).rotate(degrees, Image.Resampling.BILINEAR) for one in pixels]
     return np.stack([np.asarray(one)[..., None] for one in pictures])
 
@@ -46,11 +46,11 @@ def task_of(seed: int, rows: int) -> Task:
     assert isinstance(held, ArrayImages)
     order = generator_for(seed, "benchmark", "domains").permutation(len(whole.train))[: rows * len(ANGLES)]
     parts = np.array_split(order, len(ANGLES))
-    pixels = np.concatenate([turned(held.pixels[part], degrees) for part, degrees in zip(parts, ANGLES, strict=True)])
+    pixels = np.concatenate([rotated(held.pixels[part], degrees) for part, degrees in zip(parts, ANGLES, strict=True)])
     domains = tuple(f"{degrees} degrees" for part, degrees in zip(parts, ANGLES, strict=True) for _ in part)
-    images = ArrayImages(pixels, "turned", np.arange(len(order)))
+    images = ArrayImages(pixels, "rotated", np.arange(len(order)))
     source = ImageSet(images, whole.classes, whole.train.labels[order], np.arange(len(order)), domains)
-    return replace(whole, name="turned digits", train=source.take([]), test=None, unlabeled=None, source=source)
+    return replace(whole, name="rotated digits", train=source.take([]), test=None, unlabeled=None, source=source)
 
 
 def kinds() -> list[str]:

@@ -4,7 +4,7 @@ Pairs: scikit-learn's digits and their inverted and their noisy copies, MNIST an
 rows are different pictures. EfficientNet-Lite0 at 32 pixels, cut in the middle; every method with its own settings. The unadapted
 models are `source_only`, ridge on all stages, and `erm`, the same training on source labels alone, over which gains are counted.
 
-`nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in `domain_gradient.jsonl` and goes on where it stopped.
+`nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in `domain_gradient.jsonl` and continues where it stopped.
 """
 
 from __future__ import annotations

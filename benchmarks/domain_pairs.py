@@ -1,12 +1,12 @@
-"""Real pairs of domains, both ways, without target labels: every adaptation in closed form and what the system chooses by itself.
+"""Real pairs of domains, both ways, without target labels: every adaptation in closed form, and model selection.
 
-Noto and Twemoji (coarse classes; a code point that is judged is in neither the source nor the unlabeled rows), MNIST and
+Noto and Twemoji (coarse classes; a code point of the test rows is in neither the source nor the unlabeled rows), MNIST and
 scikit-learn's digits, mono- and polycrystalline solar cells (source-only falls below the majority class there), and Fashion-MNIST
 with its inverted, noisy and rotated copies (other pictures than those of the source). At most 1,000 source rows, 1,000 unlabeled
-and 1,000 judged target rows a cell, EfficientNet-Lite0's features at the side that the system takes.
+and 1,000 test target rows a cell, EfficientNet-Lite0's features at the side that the system takes.
 
 "headstart, 20 labels" may ask for the labels of 20 unlabeled images of its choice. Cells are kept in OUT/domain_pairs.jsonl, so
-that a run that ends early or is killed goes on; `--total-minutes` ends it between two fits.
+that a run that ends early or is killed continues; `--total-minutes` ends it between two fits.
 
 Expected of "headstart": harm (more than a point below source-only) in at most 5 % of the cells, and at least 60 % of the gain of
 the method that is best in hindsight, 80 % with 20 labels.
@@ -56,7 +56,7 @@ def cut(images: ImageSet, seed: int, purpose: str) -> ImageSet:
 
 
 def case_of(name: str, source: ImageSet, target: ImageSet, test: ImageSet, seed: int) -> Case:
-    """The case of a labeled source, a labeled target that is to lose its labels, and target rows to be judged."""
+    """The case of a labeled source, a labeled target that is to lose its labels, and target rows to test on."""
     source, target, test = cut(source, seed, "source"), cut(target, seed, "target"), cut(test, seed, "test")
     source = replace(source, domains=("source",) * len(source))
     target, test = replace(target, domains=()), replace(test, domains=())
@@ -78,7 +78,7 @@ def labels_of(name: str) -> dict[str, str]:
 
 
 def built_in_case(name: str, seed: int) -> Case:
-    """A pair of built-in sets; the reader keeps source rows out of groups that are judged."""
+    """A pair of built-in sets; the reader keeps source rows out of groups of the test rows."""
     source, target = BUILT_IN[name]
     if target.startswith("emoji-"):
         task = read_task("emoji", seed, 0, True, target=[target.removeprefix("emoji-")])
@@ -136,8 +136,8 @@ def copied(copy: str) -> Bytes:
     if copy == "noisy":
         noise = generator_for(0, "domain pairs", "noise").normal(0.0, NOISE, pixels.shape)
         return np.clip(pixels + noise, 0, 255).astype(np.uint8)
-    turned = [np.asarray(Image.fromarray(one[..., 0]).rotate(DEGREES, Image.Resampling.BILINEAR)) for one in pixels]
-    return np.stack(turned)[..., None]
+    rotated = [np.asarray(Image.fromarray(one[..., 0]).rotate(DEGREES, Image.Resampling.BILINEAR)) for one in pixels]
+    return np.stack(rotated)[..., None]
 
 
 def clothes_case(name: str, seed: int) -> Case:

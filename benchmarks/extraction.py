@@ -3,9 +3,9 @@
 Both sides start from the same files with the same EfficientNet-Lite0, each measurement in a process of its own on all cores,
 in turn. headstart starts with an empty cache, so that hashing, making the engine and writing the features count; importing and
 loading weights count on neither side. "first" also tries the machine's engines, which is done once for a network; "headstart"
-knows from then which one to make, and nothing of the pictures. The loop brings pictures to 224 pixels, as its users do;
-headstart to the side that it would choose, and on the small pictures to 224 as well, which tells apart what the engine and
-what the side brings.
+knows from then which one to make, and nothing of the pictures. The loop resizes pictures to 224 pixels, as its users do;
+headstart to the side that it would choose, and on the small pictures to 224 as well, which separates the effects of the engine
+and of the side.
 
 Expected, medians: from JPEG files of about 400 pixels at least 6 times the loop's images a second, and at least 85 % of what
 reading alone and the engine alone together allow, 1 / (1/decode only + 1/engine only); from 64-pixel PNG files at least 8
@@ -58,21 +58,21 @@ def loop_rate(folder: Path) -> float:
     return len(features) / (time.perf_counter() - begun)
 
 
-def first_rate(folder: Path, side: int, remembered: Path) -> tuple[float, str]:
-    """Images a second on a machine that has never run headstart, and the engine found, which is remembered in that folder."""
+def first_rate(folder: Path, side: int, engines: Path) -> tuple[float, str]:
+    """Images a second on a machine that has never run headstart, and the engine found, which is kept in that folder."""
     images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
     with empty_cache() as cache:
         rate = _rate(images, backbone)
         (cache / "engines").mkdir(exist_ok=True)  # nothing is tried for few pictures
-        shutil.copytree(cache / "engines", remembered)
+        shutil.copytree(cache / "engines", engines)
     return rate, str(backbone.engine)
 
 
-def headstart_rate(folder: Path, side: int, remembered: Path) -> float:
+def headstart_rate(folder: Path, side: int, engines: Path) -> float:
     """Images a second on a machine that has run the network on other pictures."""
     images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
     with empty_cache() as cache:
-        shutil.copytree(remembered, cache / "engines")
+        shutil.copytree(engines, cache / "engines")
         return _rate(images, backbone)
 
 
@@ -93,7 +93,7 @@ def engine_rate(folder: Path, side: int, engine: str) -> float:
 
 
 def chosen_side(folder: Path) -> int:
-    """The side that the product brings these pictures to."""
+    """The side to which headstart resizes these pictures."""
     with empty_cache():
         return input_pixels_for(card_of(NAME), read_task(folder))
 
@@ -101,9 +101,9 @@ def chosen_side(folder: Path) -> int:
 def measured(folder: Path, side: int, loop: float, repetition: int) -> dict[str, object]:
     """Everything at one side, in turn."""
     with tempfile.TemporaryDirectory() as place:
-        remembered = Path(place) / "engines"
-        first, engine = alone(first_rate, folder, side, remembered)
-        whole = alone(headstart_rate, folder, side, remembered)
+        engines = Path(place) / "engines"
+        first, engine = alone(first_rate, folder, side, engines)
+        whole = alone(headstart_rate, folder, side, engines)
     decode, network = (alone(rate, folder, side, engine) for rate in (decode_rate, engine_rate))
     allowed = 1 / (1 / decode + 1 / network)
     return {

@@ -1,4 +1,4 @@
-"""What the program says when there is nothing to say.
+"""What the program says where there is no difference.
 
 Labels permuted at random: "no difference", and an accuracy interval that covers chance, expected in at least 9 of 10 seeds. One
 model offered under two names, judged on two draws of the folds: a false winner in at most 6 % of 100 repetitions.

@@ -3,8 +3,8 @@
 A third of the classes is taken out of the labels; the images to predict have all. Two cases: from a source to an unlabeled
 target, and within one set. Images are ordered by the model's confidence, by their similarity to the source among each other, and,
 each for itself, by conformal p-values (`NoveltyDetector`) and by other published measures; the area under the ROC curve says how
-well images of unknown classes come out last. The last rows are shares refused at a threshold of 0.05: of known images, of unknown
-ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
+well images of unknown classes are ranked last. The last rows are shares rejected at a threshold of 0.05: of known images, of
+unknown ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ PAIRS = (("emoji-twemoji", "emoji-noto"), ("emoji-noto", "emoji-twemoji"), ("dig
 ALONE = ("emoji-noto", "emoji-twemoji", "digits", "mnist")
 MOST_TARGET = 1_500
 MOST_KNOWN = 2_000
-REFUSED = 0.05
-AUROCS = ("confidence", "among each other", "remembered", "1st neighbor", "10th", "Mahalanobis", "relative M.", "energy")
-COLUMNS = (*AUROCS, "accuracy on known", "known refused", "unknown refused", "closed: refused")
+LEVEL = 0.05
+AUROCS = ("confidence", "among each other", "p_values", "1st neighbor", "10th", "Mahalanobis", "relative M.", "energy")
+COLUMNS = (*AUROCS, "accuracy on known", "known rejected", "unknown rejected", "closed: rejected")
 
 
 class Case(NamedTuple):
@@ -54,14 +54,14 @@ class Case(NamedTuple):
     tested: ImageSet
 
 
-def without_classes(task: Task, gone: np.ndarray) -> Task:
-    out = np.isin(task.source.labels, gone)
+def without_classes(task: Task, removed: np.ndarray) -> Task:
+    out = np.isin(task.source.labels, removed)
     kept, rest = task.source.take(~out), task.source.take(out)
-    rest = replace(rest, domains=("gone",) * len(rest))
+    rest = replace(rest, domains=("removed",) * len(rest))
     return only_sources(replace(task, source=concatenate(kept, rest)), kept.domain_names)
 
 
-def gone_of(task: Task, seed: int) -> np.ndarray:
+def removed_of(task: Task, seed: int) -> np.ndarray:
     return generator_for(seed, "benchmark", "open set").permutation(task.num_classes)[: task.num_classes // 3]
 
 
@@ -71,18 +71,18 @@ def few(images: ImageSet, most: int = MOST_TARGET) -> ImageSet:
 
 def across(target: str, source: str, seed: int) -> Case:
     task = read_task(target, seed, 0, sources=[source])
-    partial = without_classes(task, gone_of(task, seed))
+    partial = without_classes(task, removed_of(task, seed))
     closed, partial = (replace(one, unlabeled=few(one.unlabeled)) for one in (task, partial))
     return Case(partial, closed, few(partial.test).opened_for_evaluation())
 
 
 def within(name: str, seed: int) -> Case:
     task = read_task(name, seed)
-    gone = gone_of(task, seed)
+    removed = removed_of(task, seed)
     task = replace(task, train=few(task.train, MOST_KNOWN), validation=None)
     tested = few(task.test).opened_for_evaluation()
-    hidden = np.where(np.isin(tested.labels, gone), -1, tested.labels)
-    kept = task.restricted_to(np.flatnonzero(~np.isin(task.train.labels, gone)))
+    hidden = np.where(np.isin(tested.labels, removed), -1, tested.labels)
+    kept = task.restricted_to(np.flatnonzero(~np.isin(task.train.labels, removed)))
     return Case(kept, task, replace(tested, hidden_labels=hidden))
 
 
@@ -93,11 +93,11 @@ def peers(case: Case, backbone: Backbone) -> list[np.ndarray]:
     of = {name: features_of(few(rows, MOST_KNOWN), backbone) for name, rows in (("known", known), ("pool", pool))}
     own = Representation.fitted(of["known"], "stages")
     rows = unit_rows(own.matrix(of["known"]))
-    seen = unit_rows(Representation.fitted(of["pool"], "stages").matrix(features_of(case.tested, backbone)))
-    cosines = np.sort(seen @ rows.T, axis=1)
+    target_rows = unit_rows(Representation.fitted(of["pool"], "stages").matrix(features_of(case.tested, backbone)))
+    cosines = np.sort(target_rows @ rows.T, axis=1)
     labels = compact(few(known, MOST_KNOWN).labels)
     axes = principal_components(rows, 128, 0)
-    short, shown = rows @ axes, seen @ axes
+    short, shown = rows @ axes, target_rows @ axes
     means = class_means(short, labels, int(labels.max()) + 1)
     tied, single = LedoitWolf().fit(short - means[labels]), LedoitWolf().fit(short)
     near = np.min([tied.mahalanobis(shown - mean) for mean in means], axis=0)
@@ -121,15 +121,15 @@ def measured(case: Case, seed: int) -> list[float]:
     together = concatenate(tested, task.unlabeled) if task.unlabeled else tested
     probs = model.predict(together).probs
     among = among_each_other(together, task.source or task.train, backbone, probs)[: len(tested)]
-    seen = features_of(tested, backbone)
-    remembered = fit_detector(task, backbone).p_values(seen)
-    closed = fit_detector(case.closed, backbone).p_values(seen)
+    features = features_of(tested, backbone)
+    p_values = fit_detector(task, backbone).p_values(features)
+    closed = fit_detector(case.closed, backbone).p_values(features)
     probs, known = probs[: len(tested)], tested.labels >= 0
     energy = logsumexp(model.scores(tested) / model.temperature, axis=1)
-    orders = [probs.max(axis=1), among, remembered, *peers(case, backbone), energy]
+    orders = [probs.max(axis=1), among, p_values, *peers(case, backbone), energy]
     right = (probs.argmax(axis=1) == tested.labels)[known]
-    refused = [np.mean(remembered[rows] <= REFUSED) for rows in (known, ~known)]
-    return [*(roc_auc_score(known, order) for order in orders), right.mean(), *refused, np.mean(closed <= REFUSED)]
+    rejected = [np.mean(p_values[rows] <= LEVEL) for rows in (known, ~known)]
+    return [*(roc_auc_score(known, order) for order in orders), right.mean(), *rejected, np.mean(closed <= LEVEL)]
 
 
 def main() -> None:

@@ -3,11 +3,11 @@
 The training rows that do not keep their label are the unlabeled images. Harm is the share of seeds in which a method is more than
 a point below ridge. With one label a class, where nothing can be held out, "guarded" is self_training where the
 cluster-assumption test does not reject, and ridge elsewhere. In the last tables the unlabeled images are those of another set;
-"refused" says that this test did not let labels spread, "other kind" that it named the reason, "found on thumbnails" that the
-check `pool_differs` did, before any network looked.
+"rejected" says that the cluster-assumption test rejects, "other kind" that the two-sample test does, "found on thumbnails" that
+the check `pool_differs` does, without a network.
 
 Expected: guarded, at least 15 points over ridge on digits with one label a class; self_training at least 5 with five; other sets'
-images refused in at least 95 % of the seeds.
+images rejected in at least 95 % of the seeds.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def with_wrong_pool(place: str, other: Task, per_class: int, seed: int) -> dict[
     finding = pool_differs(task)
     return {
         "seed": seed,
-        "refused": float(not support.supported),
+        "rejected": float(not support.supported),
         "other kind": float(support.kinship.differs),
         "share": support.kinship.share,
         "expected": support.kinship.expected,
@@ -124,7 +124,7 @@ def main() -> None:
         whole = read_task(other, 0)
         rows = [with_wrong_pool(place, whole, per_class, seed) for seed in range(WRONG_SEEDS)]
         title = f"{place} with images of {other}, {per_class} labels a class"
-        show(title, rows, ["refused", "other kind", "found on thumbnails"])
+        show(title, rows, ["rejected", "other kind", "found on thumbnails"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Engines with shorter numbers against exact ones: test accuracy of the ridge head on their features.
 
-The head is fitted to the features of the engine that it is tested with, as the product does. Features are remembered, so that
+The head is fitted to the features of the engine that it is tested with, as the product does. Features are cached, so that
 a later seed only fits again.
 
 Expected: the mean difference over the three sets, three seeds each, within 0.3 points for bf16 and for int8.

@@ -1,8 +1,8 @@
 """Where each second of `headstart run` goes: py-spy's samples of the main thread by stage, and within extraction by what it
 does.
 
-The command runs with an empty cache. py-spy looks at every thread many times a second, idle or not; the main thread's samples
-add up to the wall time, and those of reading threads tell how busy reading was meanwhile. py-spy must be allowed to trace its
+The command runs with an empty cache. py-spy samples every thread many times a second, idle or not; the main thread's samples
+add up to the wall time, and those of reading threads show how busy reading was. py-spy must be allowed to trace its
 own child.
 """
 

@@ -1,6 +1,6 @@
 """headstart search, killed again and again and left alone: the same trials, nothing judged twice; its winner against the default.
 
-The default and the winner are fitted to all training rows and compared on the sealed test set, which no trial has seen.
+The default and the winner are fitted to all training rows and compared on the sealed test set, which no trial uses.
 
 Expected: killed or not, the same trials; and where search says that the winner is better, the test set agrees.
 """

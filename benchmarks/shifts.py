@@ -6,7 +6,7 @@ Methods see the target's rows and no label; accuracy is that of the same rows. P
 seeds with label-free selection: 90.6 (covariate), 92.8 (target shift), 81.7 (concept drift), 61.8 (subspace); source-only 88.1,
 85.0, 66.2 and 19.0. "target_only" is a model fitted to the labels of the rows that it is judged on: little can be better.
 
-Cells are kept in OUT/shifts.jsonl, so that a run that ends early or is killed goes on. Expected of "headstart": at least the
+Cells are kept in OUT/shifts.jsonl, so that a run that ends early or is killed continues. Expected of "headstart": at least the
 published means, and harm in at most 5 % of the cells.
 """
 
@@ -73,8 +73,10 @@ def target_only(cell: Cell) -> float:
     """Accuracy of a model fitted to the target's own labels."""
     task, vectors, _ = made(cell)
     assert task.test is not None
-    told = replace(task.test.opened_for_evaluation(), domains=("target",) * len(task.test))
-    model = method_from({"kind": "source_only"}).fit(replace(task, source=told, unlabeled=None), vectors, Training(seed=cell[1]))
+    labeled = replace(task.test.opened_for_evaluation(), domains=("target",) * len(task.test))
+    model = method_from({"kind": "source_only"}).fit(
+        replace(task, source=labeled, unlabeled=None), vectors, Training(seed=cell[1])
+    )
     return accuracy(model, task)
 
 

@@ -95,8 +95,8 @@ def main() -> None:
         for name, choices in used.items():
             counts = ", ".join(f"{choice} {choices.count(choice)}" for choice in sorted(set(choices), key=choices.count)[::-1])
             means = [np.mean(values[name]) for values in (alone, chosen, everything) if given.accuracies]
-            told = "alone {:.3f}  chosen {:.3f}  all sources {:.3f}  ".format(*means) if means else ""
-            print(f"  {name:17} {told}used: {counts}", flush=True)
+            shown = "alone {:.3f}  chosen {:.3f}  all sources {:.3f}  ".format(*means) if means else ""
+            print(f"  {name:17} {shown}used: {counts}", flush=True)
 
 
 if __name__ == "__main__":

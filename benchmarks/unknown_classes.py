@@ -1,8 +1,8 @@
-"""Target images that show no class of the source: are they noticed without target labels, and how often by mistake?
+"""Target images of unknown classes: are they detected without target labels, and how often by mistake?
 
 A third of the classes is taken out of the source ("open"), none is ("closed"), or a third is taken out of the target ("partial"):
-only the first should be noticed. Two domains each, and one set whose halves are source and target.
-`python -m benchmarks.strangers --seeds 5`.
+only the first should be detected. Two domains each, and one set whose halves are source and target.
+`python -m benchmarks.unknown_classes --seeds 5`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.open_set import ALONE, MOST_KNOWN, PAIRS, few, gone_of
+from benchmarks.open_set import ALONE, MOST_KNOWN, PAIRS, few, removed_of
 from headstart.backbones.loading import load_backbone
 from headstart.core.seeds import generator_for
 from headstart.data.images import ImageSet
@@ -44,12 +44,12 @@ def split(task: Task, source: ImageSet, target: ImageSet) -> Task:
     return replace(task, train=nothing, validation=None, test=None, source=source, unlabeled=target.without_labels())
 
 
-def noticed(task: Task, labels: np.ndarray, seed: int) -> list[bool]:
+def detected(task: Task, labels: np.ndarray, seed: int) -> list[bool]:
     """Open, closed and partial."""
-    gone = gone_of(task, seed)
+    removed = removed_of(task, seed)
     backbone = load_backbone("efficientnet_lite0", "pretrained", 160 if task.native_pixels > 32 else 96, 0)
-    opened = replace(task, source=task.source.take(np.flatnonzero(~np.isin(task.source.labels, gone))))
-    partial = replace(task, unlabeled=task.unlabeled.take(np.flatnonzero(~np.isin(labels, gone))))
+    opened = replace(task, source=task.source.take(np.flatnonzero(~np.isin(task.source.labels, removed))))
+    partial = replace(task, unlabeled=task.unlabeled.take(np.flatnonzero(~np.isin(labels, removed))))
     return [open_set_finding(one, backbone) is not None for one in (opened, task, partial)]
 
 
@@ -57,14 +57,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     seeds = range(parser.parse_args().seeds)
-    print(f"noticed, of {len(seeds)}".ljust(34) + "open  closed  partial")
+    print(f"detected, of {len(seeds)}".ljust(34) + "open  closed  partial")
     for target, source in PAIRS:
-        told(f"{source} to {target}", np.sum([noticed(*pair(target, source, seed), seed) for seed in seeds], axis=0))
+        show(f"{source} to {target}", np.sum([detected(*pair(target, source, seed), seed) for seed in seeds], axis=0))
     for name in ALONE:
-        told(f"halves of {name}", np.sum([noticed(*halves(name, seed), seed) for seed in seeds], axis=0))
+        show(f"halves of {name}", np.sum([detected(*halves(name, seed), seed) for seed in seeds], axis=0))
 
 
-def told(title: str, counts: np.ndarray) -> None:
+def show(title: str, counts: np.ndarray) -> None:
     print(title.ljust(34) + "  ".join(f"{count:>6}" for count in counts), flush=True)
 
 
