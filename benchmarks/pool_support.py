@@ -103,9 +103,9 @@ def with_wrong_pool(place: str, other: Task, per_class: int, seed: int) -> dict[
     return {
         "seed": seed,
         "rejected": float(not support.supported),
-        "other kind": float(support.kinship.differs),
-        "share": support.kinship.share,
-        "expected": support.kinship.expected,
+        "other kind": float(support.neighbor_test.differs),
+        "share": support.neighbor_test.share,
+        "expected": support.neighbor_test.expected,
         "found on thumbnails": float(finding is not None),
     }
 

@@ -27,7 +27,7 @@ def candidate(name: str, neighborhood: float | None, rejection: str = "", change
 def adaptation(chosen: tuple[str, ...] = ("coral",), num_labeled: int = 0) -> Adaptation:
     return Adaptation(
         chosen=chosen,
-        shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, turn_ratio=None, shares=(0.5, 0.5)),
+        shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, rotation_ratio=None, shares=(0.5, 0.5)),
         candidates=(candidate("source_only", 0.4), candidate("coral", 0.8, changed=0.25), candidate("tca", None, "it <fails>")),
         reasons=("The target looks different.", "coral is accepted."),
         findings=(),

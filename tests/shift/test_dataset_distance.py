@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.shift import dataset_distance as module
+from headstart.shift import transport
 from headstart.shift.dataset_distance import class_distances, dataset_distance
 
 RNG = np.random.default_rng(11)
@@ -62,7 +63,7 @@ def test_no_rows_and_no_package_are_one_sentence_each(monkeypatch):
     with pytest.raises(DataError) as error:
         dataset_distance(SOURCE, SOURCE_LABELS, TARGET[:0], TARGET_LABELS[:0], 0)
     assert str(error.value) == "A distance of data sets needs rows on both sides, and these have 17 and 0."
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(transport, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError) as missing:
         dataset_distance(SOURCE, SOURCE_LABELS, TARGET, TARGET_LABELS, 0)
     assert str(missing.value) == 'POT is not installed. Install it with `pip install "headstart[transport]"`.'

@@ -1,4 +1,4 @@
-"""Class agreement: whether classes of one name look alike in two domains."""
+"""Class agreement: whether classes of one name are alike in two domains."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from headstart.heads.class_statistics import class_means
 def class_agreement(source: Floats, source_labels: Integers, target: Floats, target_labels: Integers) -> float | None:
     """The share of common classes whose mean in the target lies nearest to the mean of the same class in the source.
 
-    Both domains are centered on the mean of their common classes first, so that a shift of all classes alike does not count. By
-    chance it is one over the number of common classes.
-
-    Args:
-        source: float [source, feature].
-        source_labels: int64 [source], of the same classes as the target's.
-        target: float [target, feature].
-        target_labels: int64 [target].
-
-    Returns:
-        A share; None where fewer than two classes are common.
+    Rows are [source, feature] and [target, feature]. Both domains are centered on the mean of their common classes first, so that
+    a shift of all classes does not count. By chance the share is one over the number of common classes; None where fewer than two
+    classes are common.
     """
     common = np.intersect1d(source_labels, target_labels)
     if len(common) < 2:

@@ -1,28 +1,23 @@
-"""Dataset distance: what it costs to carry one labeled data set onto another."""
+"""Dataset distance: the cost of transporting one labeled data set to another."""
 
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 from itertools import islice
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from headstart.core.errors import DataError, MissingExtraError
+from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import compact
+from headstart.shift.transport import MOST_ROWS, check_transport
 
-MOST_ROWS = 1_000
-"""Rows a side of one transport problem: 8 MB of costs, and a second or less to solve."""
 MOST_BLOCKS = 4
+"""Pairs of blocks, of `MOST_ROWS` rows a side, that are averaged where there are more rows. Chosen, not measured."""
 LEAST_VARIANCE = 1e-12
-
-
-def transport_installed() -> bool:
-    """Whether the package that solves transport problems is here."""
-    return find_spec("ot") is not None
+"""Smaller eigenvalues of a class's covariance are rounding and count as zero."""
 
 
 def dataset_distance(source: Floats, source_labels: Integers, target: Floats, target_labels: Integers, seed: int) -> float:
@@ -43,13 +38,11 @@ def dataset_distance(source: Floats, source_labels: Integers, target: Floats, ta
 
     Raises:
         DataError: A data set has no rows.
-        MissingExtraError: POT is not installed.
 
     Reference: Alvarez-Melis & Fusi, "Geometric dataset distances via optimal transport", NeurIPS 2020, eqs. 5 and 6.
     Differs: above 1,000 rows a side, the mean over up to four pairs of blocks of random rows, which comes out somewhat larger.
     """
-    if not transport_installed():
-        raise MissingExtraError('POT is not installed. Install it with `pip install "headstart[transport]"`.')
+    check_transport()
     if not min(len(source), len(target)):
         raise DataError(f"A distance of data sets needs rows on both sides, and these have {len(source)} and {len(target)}.")
     import ot  # noqa: PLC0415  an optional package
@@ -61,8 +54,8 @@ def dataset_distance(source: Floats, source_labels: Integers, target: Floats, ta
     for mine, theirs in islice(blocks, MOST_BLOCKS):
         cost = cdist(source[mine], target[theirs], "sqeuclidean")
         cost += between[np.ix_(compact(source_labels)[mine], compact(target_labels)[theirs])]
-        plan = np.full(len(mine), 1.0 / len(mine)), np.full(len(theirs), 1.0 / len(theirs))
-        costs.append(float(ot.emd2(*plan, cost)))
+        shares = np.full(len(mine), 1.0 / len(mine)), np.full(len(theirs), 1.0 / len(theirs))
+        costs.append(float(ot.emd2(*shares, cost)))
     return math.sqrt(max(sum(costs) / len(costs), 0.0))
 
 
@@ -76,14 +69,14 @@ def class_distances(source: Floats, source_labels: Integers, target: Floats, tar
     for row, (mean, root, trace) in enumerate(first):
         for column, (other_mean, other_root, other_trace) in enumerate(second):
             # The nuclear norm of the product of the roots is the trace of (S1^1/2 S2 S1^1/2)^1/2.
-            spread = min(trace, other_trace) > 0
-            shared = float(np.linalg.svd(root @ other_root, compute_uv=False).sum()) if spread else 0.0
+            varied = min(trace, other_trace) > 0
+            shared = float(np.linalg.svd(root @ other_root, compute_uv=False).sum()) if varied else 0.0
             found[row, column] = ((mean - other_mean) ** 2).sum() + max(trace + other_trace - 2.0 * shared, 0.0)
     return found
 
 
 def _gaussians(rows: Floats, labels: Integers) -> list[tuple[Floats, Floats, float]]:
-    """Mean, square root of the covariance and its trace, class by class; one row alone has no spread."""
+    """Mean, square root of the covariance and its trace, class by class; the covariance of a single row is zero."""
     found = []
     for label in np.unique(labels):
         own = np.asarray(rows[labels == label], np.float64)
@@ -96,7 +89,7 @@ def _gaussians(rows: Floats, labels: Integers) -> list[tuple[Floats, Floats, flo
 
 
 def _blocks(num_rows: int, num_blocks: int, seed: int, side: str) -> list[Integers]:
-    """The rows in random order, cut into so many parts; where there are fewer rows than parts, rows are taken again."""
+    """The rows in random order, cut into blocks; rows are repeated where there are fewer rows than blocks."""
     order = generator_for(seed, "dataset distance", side).permutation(num_rows)
     if num_blocks == 1:
         return [order]

@@ -1,4 +1,4 @@
-"""Density ratio: how much likelier each source row is among target rows, three ways."""
+"""Density ratio of target to source at source rows, estimated in three ways."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from scipy.special import softmax
 
 from headstart.core.seeds import generator_for
 from headstart.core.spacing import random_rows
-from headstart.core.types import Floats, Integers
+from headstart.core.types import Floats
 from headstart.heads.kernel_map import gaussian, median_square
 from headstart.heads.logistic import fit_logistic
 from headstart.heads.out_of_fold import inner_folds
 from headstart.shift.label_shift import mixture_shares
 
 NUM_CENTERS = 100
+"""As in the paper."""
 WIDTHS = (0.05, 0.2, 1.0)
-"""Squared kernel widths that are tried, as multiples of the median squared distance."""
+"""Squared kernel widths that are tried, as multiples of the median squared distance. Chosen, not measured; the likelihood of
+left-out target rows decides."""
 MOST_ROWS = 2_000
-"""Source rows, and target rows, that kernel mean matching looks at; others get the weight of the nearest one."""
-MOST_JUDGED = 5_000
-"""Rows of each domain that the logistic classifier of domains is fitted to."""
-NUM_STEPS = 300
+"""Rows of each domain in kernel mean matching; others get the weight of the nearest one. Bounds its kernel to 32 MB."""
+MOST_CLASSIFIED = 5_000
+"""Rows of each domain that the logistic classifier of domains is fitted to. Bounds the time; chosen, not measured."""
+NUM_ITERATIONS = 300
+"""Of accelerated projected gradients, which come within a thousandth of the optimum on small problems."""
 NUM_FOLDS = 5
-KLIEP_STEPS = 100
-"""After more, the shares of neighboring Gaussians still trade, and weights hardly change."""
+KLIEP_ITERATIONS = 100
+"""With more, mass moves between neighboring Gaussians and weights hardly change."""
 LEAST = 1e-3
-"""No row is left out altogether."""
+"""Smallest weight, so that no row is left out."""
 
 
 def bounded(weights: Floats) -> Floats:
-    """The weights at mean 1, none above the root of their number nor below a thousandth.
-
-    Args:
-        weights: float [sample], at least 0.
-
-    Returns:
-        float64 [sample], positive; all 1 where no row has any weight.
+    """The weights at mean 1, none above the root of their number nor below a thousandth; all 1 where all are zero.
 
     Reference: Ionides, "Truncated importance sampling", JCGS 2008, section 2.
     """
@@ -46,20 +43,17 @@ def bounded(weights: Floats) -> Floats:
 
 
 def logistic_ratio(source: Floats, target: Floats, seed: int) -> Floats:
-    """The odds, by a logistic classifier of domains, that a source row is of the target.
+    """The odds, by a logistic classifier of domains, that a source row is of the target, float64 [source].
 
-    Args:
-        source: float [source, feature].
-        target: float [target, feature].
-        seed: Of the folds that choose its penalty and temperature.
-
-    Returns:
-        float64 [source].
+    `seed` decides the folds that choose the classifier's penalty and temperature.
 
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning for Differing Training and Test Distributions", ICML 2007,
         eq. 3.
     """
-    ours, theirs = _some(source, seed, "logistic source", MOST_JUDGED), _some(target, seed, "logistic target", MOST_JUDGED)
+    ours, theirs = (
+        random_rows(len(rows), MOST_CLASSIFIED, generator_for(seed, "density ratio", side))
+        for rows, side in ((source, "logistic source"), (target, "logistic target"))
+    )
     rows = np.concatenate([source[ours], target[theirs]])
     labels = np.repeat(np.arange(2), [len(ours), len(theirs)])
     found = fit_logistic(rows, labels, 2, inner_folds(labels, None, seed))
@@ -68,15 +62,9 @@ def logistic_ratio(source: Floats, target: Floats, seed: int) -> Floats:
 
 
 def kliep_ratio(source: Floats, target: Floats, seed: int) -> Floats:
-    """The ratio as a sum of Gaussians around target rows, of highest likelihood of the target; its width is cross-validated.
+    """A sum of Gaussians around target rows that maximizes the likelihood of the target, float64 [source], mean 1.
 
-    Args:
-        source: float [source, feature].
-        target: float [target, feature].
-        seed: Of the centers and the folds.
-
-    Returns:
-        float64 [source], mean 1.
+    The width is cross-validated; `seed` decides centers and folds.
 
     Reference: Sugiyama et al., "Direct Importance Estimation with Model Selection and Its Application to Covariate Shift
         Adaptation", NeurIPS 2007, eqs. 7-8 and section 3.3.
@@ -89,47 +77,43 @@ def kliep_ratio(source: Floats, target: Floats, seed: int) -> Floats:
 
     def densities(rows: Floats, width: float) -> tuple[Floats, Floats]:
         masses = gaussian(source, centers, 1.0 / (width * median)).mean(axis=0)
-        seen = masses > 1e-12
-        scaled = gaussian(rows, centers, 1.0 / (width * median)) / np.where(seen, masses, 1.0)
-        return np.where(seen, scaled, 0.0), seen / max(seen.sum(), 1)
+        reached = masses > 1e-12
+        scaled = gaussian(rows, centers, 1.0 / (width * median)) / np.where(reached, masses, 1.0)
+        return np.where(reached, scaled, 0.0), reached / max(reached.sum(), 1)
 
     def likelihood(width: float) -> float:
         values, start = densities(target, width)
-        held = [(values[fold == one], mixture_shares(values[fold != one], start, KLIEP_STEPS)) for one in np.unique(fold)]
-        return float(np.mean([np.log(np.maximum(rows @ shares, 1e-12)).mean() for rows, shares in held]))
+        fits = [(values[fold == one], mixture_shares(values[fold != one], start, KLIEP_ITERATIONS)) for one in np.unique(fold)]
+        return float(np.mean([np.log(np.maximum(rows @ shares, 1e-12)).mean() for rows, shares in fits]))
 
     best = max(WIDTHS, key=likelihood) if len(target) > 1 else WIDTHS[-1]
-    return np.asarray(densities(source, best)[0] @ mixture_shares(*densities(target, best), KLIEP_STEPS))
+    return np.asarray(densities(source, best)[0] @ mixture_shares(*densities(target, best), KLIEP_ITERATIONS))
 
 
 def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 10.0) -> Floats:
-    """The source weights whose weighted mean in a Gaussian kernel's feature space is nearest to the target's mean.
+    """Source weights, float64 [source], whose weighted mean in a Gaussian kernel's feature space is nearest to the target's mean.
 
-    Args:
-        source: float [source, feature].
-        target: float [target, feature].
-        seed: Of the rows that are looked at where there are many.
-        bound: No weight is above it.
-
-    Returns:
-        float64 [source], in [0, bound], mean 1.
+    They lie in [0, bound] and have mean 1; `seed` decides which rows are used where there are many.
 
     Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006, eq. 8.
     Differs: the mean weight is exactly 1; accelerated projected gradients instead of a general solver.
     """
-    ours, theirs = (_some(rows, seed, side, MOST_ROWS) for rows, side in ((source, "source"), (target, "target")))
+    ours, theirs = (
+        random_rows(len(rows), MOST_ROWS, generator_for(seed, "density ratio", side))
+        for rows, side in ((source, "source"), (target, "target"))
+    )
     few, others = source[ours], target[theirs]
     gamma = 1.0 / median_square(np.concatenate([few, others]), seed)
     kernel = gaussian(few, few, gamma)
     aim = gaussian(few, others, gamma).mean(axis=1) * len(few)
     step = 1.0 / max(float(np.linalg.norm(kernel, 2)), 1e-12)
     weights: Floats = np.ones(len(few))
-    ahead: Floats = weights
+    extrapolated: Floats = weights
     momentum = 1.0
-    for _ in range(NUM_STEPS):
-        moved = _at_mean_one(ahead - step * (kernel @ ahead - aim), bound)
+    for _ in range(NUM_ITERATIONS):
+        moved = _at_mean_one(extrapolated - step * (kernel @ extrapolated - aim), bound)
         after = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-        ahead = moved + (momentum - 1.0) / after * (moved - weights)
+        extrapolated = moved + (momentum - 1.0) / after * (moved - weights)
         weights, momentum = moved, after
     if len(few) == len(source):
         return weights
@@ -138,12 +122,8 @@ def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 
     return np.asarray(weights[NearestNeighbors(n_neighbors=1).fit(few).kneighbors(source, return_distance=False)[:, 0]])
 
 
-def _some(rows: Floats, seed: int, side: str, most: int) -> Integers:
-    return random_rows(len(rows), most, generator_for(seed, "density ratio", side))
-
-
 def _at_mean_one(values: Floats, bound: float) -> Floats:
-    """The nearest point in [0, bound] with mean 1: the values minus one number, clipped; found by bisection."""
+    """The projection onto weights in [0, bound] with mean 1: the values minus one number, clipped; found by bisection."""
     low, high = float(values.min()) - bound, float(values.max())
     for _ in range(60):
         middle = 0.5 * (low + high)

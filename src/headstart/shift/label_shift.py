@@ -1,4 +1,4 @@
-"""Label shift: how frequent classes are in rows without labels, from what a classifier says about them."""
+"""Label shift: class shares of unlabeled rows, estimated from a classifier's predictions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.temperature import fit_temperature
 
-MOST_STEPS = 1_000
-MOST_TURNS = 100_000
-"""Of non-negative least squares, which ends by itself after a few times as many turns as there are classes."""
+MOST_ITERATIONS = 1_000
+MOST_ITERATIONS_OF_LEAST_SQUARES = 100_000
+"""Non-negative least squares ends by itself after a few times as many iterations as there are classes."""
 TOLERANCE = 1e-10
 """Change of the shares at which iterations stop."""
+SUM_WEIGHT = 10.0
+"""Weight of the equation that shares sum to 1; they are normalized afterward."""
 OFFSET_PENALTY = 1e-3
+"""Ridge penalty on class offsets: without it, classes of few rows get unbounded ones. Chosen, not measured."""
 
 
 def class_shares(labels: Integers, num_classes: int, weights: Floats | None = None) -> Floats:
@@ -25,40 +28,31 @@ def class_shares(labels: Integers, num_classes: int, weights: Floats | None = No
 
 
 def confused_shares(source_probs: Floats, source_labels: Integers, target_probs: Floats) -> Floats:
-    """Target class shares that explain, by the classifier's known confusions, what it says about target rows.
+    """Target class shares that explain the mean prediction on the target by the classifier's confusions on the source.
 
-    Args:
-        source_probs: float [source, class], of rows that the classifier has not seen.
-        source_labels: int64 [source].
-        target_probs: float [target, class].
-
-    Returns:
-        float64 [class], at least 0, summing to 1; classes that the source lacks get 0.
+    `source_probs` [source, class] are of rows that the classifier was not fitted to, `target_probs` are [target, class]. The
+    shares, float64 [class], are at least 0 and sum to 1; classes that the source lacks get 0.
 
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018, section 3;
         soft predictions as in Garg et al., "A Unified View of Label Shift Estimation", NeurIPS 2020, section 3.
-    Differs: shares that solve the equations worst are kept at zero by non-negative least squares instead of being clipped.
+    Differs: negative shares are avoided by non-negative least squares instead of clipping.
     """
     num_classes = source_probs.shape[1]
-    counts = np.maximum(np.bincount(source_labels, minlength=num_classes), 1)
-    means = source_probs.T @ one_hot(source_labels, num_classes) / counts
-    # One more equation, of large weight, for the sum.
-    system, given = np.vstack([means, np.full(num_classes, 10.0)]), np.append(target_probs.mean(axis=0), 10.0)
-    absent = np.bincount(source_labels, minlength=num_classes) == 0
+    counts = np.bincount(source_labels, minlength=num_classes)
+    absent = counts == 0
+    means = source_probs.T @ one_hot(source_labels, num_classes) / np.maximum(counts, 1)
+    system = np.vstack([means, np.full(num_classes, SUM_WEIGHT)])
     system[:, absent] = 0.0
-    shares = nnls(system, given, maxiter=MOST_TURNS)[0]
+    given = np.append(target_probs.mean(axis=0), SUM_WEIGHT)
+    shares = nnls(system, given, maxiter=MOST_ITERATIONS_OF_LEAST_SQUARES)[0]
     return np.asarray(shares / shares.sum()) if shares.sum() > 0 else np.where(absent, 0.0, 1.0 / (~absent).sum())
 
 
 def likely_shares(target_probs: Floats, source_shares: Floats) -> Floats:
     """Target class shares of highest likelihood, given calibrated probabilities under the source's shares.
 
-    Args:
-        target_probs: float [target, class].
-        source_shares: float64 [class]: those of the rows that the classifier was fitted to.
-
-    Returns:
-        float64 [class], summing to 1; classes that the source lacks get 0.
+    `target_probs` are [target, class], `source_shares` float64 [class] those of the rows that the classifier was fitted to. The
+    shares, float64 [class], sum to 1; classes that the source lacks get 0.
 
     Reference: Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
         Computation 2002, eq. 2.9; that probabilities be calibrated first is what Alexandari, Kundaje & Shrikumar, "Maximum
@@ -69,21 +63,16 @@ def likely_shares(target_probs: Floats, source_shares: Floats) -> Floats:
     return mixture_shares(ratio, source_shares)
 
 
-def mixture_shares(densities: Floats, start: Floats, most_steps: int = MOST_STEPS) -> Floats:
-    """The shares of a mixture's components that make rows likeliest, by expectation maximization.
+def mixture_shares(densities: Floats, start: Floats, most_iterations: int = MOST_ITERATIONS) -> Floats:
+    """The shares, float64 [component], of a mixture's components that maximize the likelihood, by expectation maximization.
 
-    Args:
-        densities: float [sample, component], at least 0: each component's at each row.
-        start: float64 [component], summing to 1; components that start at 0 stay there.
-        most_steps: Steps after which the shares are taken as they are.
-
-    Returns:
-        float64 [component], summing to 1.
+    `densities` [sample, component] are each component's at each row; `start` [component] sums to 1, and components that start at
+    0 stay there.
 
     Reference: Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 1977, section 4.3.
     """
     shares = start
-    for _ in range(most_steps):
+    for _ in range(most_iterations):
         joint = densities * shares
         updated = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
         total = updated.sum()
@@ -97,20 +86,15 @@ def mixture_shares(densities: Floats, start: Floats, most_steps: int = MOST_STEP
 
 
 def matching_factors(target_probs: Floats, shares: Floats) -> Floats:
-    """What to multiply probabilities by, class by class, so that after scaling to 1 their mean is the given shares.
+    """Class factors, float64 [class], after which normalized probabilities [target, class] have the given mean [class].
 
-    Args:
-        target_probs: float [target, class].
-        shares: float64 [class], summing to 1.
-
-    Returns:
-        float64 [class], at least 0; 1 on average over the classes that have a share.
+    They are at least 0, and 1 on average over the classes that have a share.
 
     Reference: iterative proportional fitting, Deming & Stephan, Annals of Mathematical Statistics 1940; the aim is that of
         Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
     """
     factors = np.asarray(shares > 0, np.float64)
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_ITERATIONS):
         scaled = target_probs * factors
         means = (scaled / np.maximum(scaled.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
         if np.abs(means - shares).max() < TOLERANCE:
@@ -121,14 +105,9 @@ def matching_factors(target_probs: Floats, shares: Floats) -> Floats:
 
 
 def calibration(scores: Floats, labels: Integers) -> tuple[float, Floats]:
-    """Temperature and class offsets that turn held-out scores into probabilities: softmax(scores / temperature + offsets).
+    """Temperature and class offsets that turn held-out scores [sample, class] into softmax(scores / temperature + offsets).
 
-    Args:
-        scores: float [sample, class], of rows that the classifier has not seen.
-        labels: int64 [sample].
-
-    Returns:
-        Temperature and float64 [class], mean 0 over the classes that have rows; other classes get 0.
+    Offsets, float64 [class], have mean 0 over the classes that have rows; other classes get 0.
 
     Reference: Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at Label Shift
         Adaptation", ICML 2020, section 3 (bias-corrected temperature scaling).

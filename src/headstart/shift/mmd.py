@@ -1,4 +1,4 @@
-"""Mean discrepancy: the unbiased estimate of how far two samples lie apart under a Gaussian kernel."""
+"""Maximum mean discrepancy: its unbiased estimate under a Gaussian kernel. For a loss to minimize see `losses.mmd`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ from headstart.core.types import Floats
 
 
 def unbiased_mmd(source: Floats, target: Floats) -> float:
-    """Squared maximum mean discrepancy, its expectation 0 where both samples come from one distribution.
+    """Squared maximum mean discrepancy; its expectation is 0 where both samples come from one distribution.
 
-    Memory and time grow with the square of the rows. For a loss to minimize see `losses.mmd`.
-
-    Args:
-        source: float [source, feature], two rows at least.
-        target: float [target, feature], two rows at least.
-
-    Returns:
-        A value of at most 2; below 0 by chance.
-
-    Raises:
-        DataError: A sample has fewer than two rows.
+    At most 2; below 0 by chance. Memory and time grow with the square of the rows, [source, feature] and [target, feature]. A
+    sample of fewer than two rows is a `DataError`.
 
     Reference: Gretton et al., "A kernel two-sample test", JMLR 2012, eq. 3, and section 8 for the median as the bandwidth.
     """

@@ -10,39 +10,33 @@ from headstart.core.linear_algebra import shrinkage_intensity, symmetric_eigen
 from headstart.core.types import Floats
 
 SMALLEST = 1e-10
-"""Variances below this share of the largest one count as that much: what does not vary is not blown up."""
+"""Variances below this share of the largest one are floored there, so that constant directions are not amplified."""
 
 
 class Moments(NamedTuple):
-    """Mean and covariance of rows.
-
-    Attributes:
-        mean: float64 [axis].
-        covariance: float64 [axis, axis].
-    """
+    """Mean float64 [axis] and covariance float64 [axis, axis] of rows."""
 
     mean: Floats
     covariance: Floats
 
 
 def moments_of(rows: Floats, shrunk: bool = True) -> Moments:
-    """Mean and covariance of rows, the covariance by the number of rows.
+    """Mean and covariance, by the number of rows, of rows float64 [sample, axis].
 
-    Args:
-        rows: float64 [sample, axis].
-        shrunk: Whether the covariance moves towards a multiple of the identity, as far as Ledoit and Wolf say.
-
-    Returns:
-        The moments; the covariance is positive definite where it is shrunk and rows differ.
+    A shrunk covariance moves toward a multiple of the identity, as far as Ledoit and Wolf say; it is positive definite where rows
+    differ.
     """
     mean = rows.mean(axis=0)
     centered = rows - mean
-    covariance = centered.T @ centered / len(rows)
-    if shrunk:
-        width = rows.shape[1]
-        intensity = shrinkage_intensity(centered, float((covariance**2).sum()), width)
-        covariance = (1.0 - intensity) * covariance + intensity * np.trace(covariance) / width * np.eye(width)
-    return Moments(mean, covariance)
+    return Moments(mean, shrunk_covariance(centered) if shrunk else centered.T @ centered / len(rows))
+
+
+def shrunk_covariance(centered: Floats) -> Floats:
+    """The covariance of centered rows, moved toward a multiple of the identity as in `shrinkage_intensity`."""
+    width = centered.shape[1]
+    covariance = centered.T @ centered / len(centered)
+    intensity = shrinkage_intensity(centered, float((covariance**2).sum()), width)
+    return (1.0 - intensity) * covariance + intensity * np.trace(covariance) / width * np.eye(width)
 
 
 def power_of(covariance: Floats, exponent: float) -> Floats:
@@ -53,14 +47,9 @@ def power_of(covariance: Floats, exponent: float) -> Floats:
 
 
 def coral_matrix(source: Floats, target: Floats) -> Floats:
-    """The matrix that whitens by one covariance and colors by another: C_s^-1/2 C_t^1/2.
+    """The matrix that whitens by one covariance and colors by another: A = C_s^-1/2 C_t^1/2, so that A' C_s A = C_t.
 
-    Args:
-        source: float64 [axis, axis], the source's covariance C_s.
-        target: float64 [axis, axis], the target's covariance C_t.
-
-    Returns:
-        A with A' C_s A = C_t, float64 [axis, axis]; in general not symmetric.
+    In general it is not symmetric.
 
     Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016, algorithm 1.
     Differs: variances are floored by a small share of the largest one, where the paper adds the identity.
@@ -71,14 +60,7 @@ def coral_matrix(source: Floats, target: Floats) -> Floats:
 def monge_matrix(source: Floats, target: Floats) -> Floats:
     """The symmetric matrix that turns one covariance into another: optimal transport between Gaussians.
 
-    Of all matrices that do, it moves rows least.
-
-    Args:
-        source: float64 [axis, axis], the source's covariance C_s.
-        target: float64 [axis, axis], the target's covariance C_t.
-
-    Returns:
-        A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, float64 [axis, axis], symmetric, with A C_s A = C_t.
+    A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, so that A C_s A = C_t. Of all matrices that do, it moves rows least.
 
     Reference: Flamary, Lounici & Ferrari, "Concentration bounds for linear Monge mapping estimation and optimal transport domain
         adaptation", 2019, eq. 5; Peyre & Cuturi, "Computational Optimal Transport", 2019, remark 2.31.

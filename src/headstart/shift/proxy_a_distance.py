@@ -8,24 +8,13 @@ from headstart.core.errors import DataError
 from headstart.core.types import Floats
 from headstart.heads.ridge import fit_ridge
 
-FARTHEST = 2.0
-
 
 def proxy_a_distance(source: Floats, target: Floats) -> float:
-    """How well two domains are told apart by rows that the classifier has not seen.
+    """2 (1 - 2 e), clipped to [0, 2], with e the mean of both domains' leave-one-out error of a classifier of domains.
 
-    0 where a guess does as well, 2 where no row is mistaken. Pictures of unlike style reach 2 easily even where labels carry
-    over, so that it orders sources rather than judging one.
-
-    Args:
-        source: float [source, feature], two rows at least.
-        target: float [target, feature], two rows at least.
-
-    Returns:
-        2 (1 - 2 e) with e the mean of both domains' error, within [0, 2].
-
-    Raises:
-        DataError: A domain has fewer than two rows.
+    0 where a guess does as well, 2 where no row is mistaken. Pictures of unlike style easily reach 2 even where labels carry
+    over, so that it orders sources rather than judging one. Rows are [source, feature] and [target, feature]; fewer than two in a
+    domain are a `DataError`.
 
     Reference: Ben-David et al., "Analysis of representations for domain adaptation", NeurIPS 2006, section 4; a linear classifier
         as in Glorot et al., "Domain adaptation for large-scale sentiment classification", ICML 2011, section 4.
@@ -39,4 +28,4 @@ def proxy_a_distance(source: Floats, target: Floats) -> float:
     fit = fit_ridge(np.concatenate([source, target]), labels, 2, 1.0 / counts[labels])
     wrong = fit.loo_scores.argmax(axis=1) != labels[fit.judged]
     error = float(np.mean([wrong[labels[fit.judged] == side].mean() for side in (0, 1)]))
-    return float(np.clip(FARTHEST * (1.0 - 2.0 * error), 0.0, FARTHEST))
+    return float(np.clip(2.0 * (1.0 - 2.0 * error), 0.0, 2.0))

@@ -1,4 +1,4 @@
-"""Random features: rows in a space where the mean tells a whole distribution."""
+"""Random Fourier features: their mean represents a distribution."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from headstart.core.types import Floats
 from headstart.heads.kernel_map import median_square
 
 WIDTHS = (0.25, 1.0)
-"""Squared kernel widths, as multiples of the median squared distance: one sees shape within classes, one across them."""
+"""Squared kernel widths, as multiples of the median squared distance: the narrow one for differences within classes, the wide one
+for differences between them. Chosen, not measured."""
 NUM_FEATURES = 256
+"""Chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class RandomFeatures:
-    """sqrt(2 / D) cos(rows @ directions + phases): inner products approximate a mean of Gaussian kernels.
+    """sqrt(2 / D) cos(rows @ directions + phases): inner products approximate a mean of Gaussian kernels of two widths.
+
+    scikit-learn's `RBFSampler` approximates the kernel of a single width.
 
     Attributes:
         directions: float64 [axis, feature].
@@ -29,14 +33,7 @@ class RandomFeatures:
 
     @classmethod
     def of(cls, rows: Floats, seed: int) -> RandomFeatures:
-        """Features whose kernel widths suit those rows.
-
-        Args:
-            rows: float [sample, axis].
-            seed: Decides the directions.
-
-        Returns:
-            256 features, half of them for each width.
+        """256 features whose kernel widths suit the rows [sample, axis], half of them for each width.
 
         Reference: Rahimi & Recht, "Random Features for Large-Scale Kernel Machines", NeurIPS 2007, algorithm 1.
         """

@@ -1,4 +1,4 @@
-"""Shared mixture: Gaussian components that both domains share, each domain with shares of its own."""
+"""Shared mixture: Gaussian components common to both domains, with shares of each domain."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sklearn.mixture import GaussianMixture
 from headstart.core.types import Floats, Integers
 
 MOST_COMPONENTS = 4
-"""Of a class, tried in turn."""
+"""Components a class, tried from one on; the information criterion decides. Chosen, not measured."""
 ROWS_A_COMPONENT = 10
-"""Distinct ones of its class, at least: a smaller class has fewer components."""
+"""Distinct rows of a class for each of its components, at least. Chosen, not measured."""
 RIDGE = 1e-2
-"""Of the mean variance, added to every variance."""
-MOST_TURNS = 200
+"""Added to every variance, as a multiple of the mean variance. Chosen, not measured."""
+MOST_ITERATIONS = 200
 TOLERANCE = 1e-4
-"""Of the mean log likelihood of a row, in nats."""
+"""Gain of the mean log likelihood of a row, in nats, at which iterations stop."""
 
 
 class SharedMixture(NamedTuple):
@@ -39,12 +39,12 @@ class SharedMixture(NamedTuple):
 def fit_shared_mixture(
     source: Floats, labels: Integers, target: Floats, known: Integers, num_classes: int, seed: int
 ) -> SharedMixture:
-    """Components found among each class's rows, then moved by expectation and maximization on the rows of both domains.
+    """Components fitted to each class's rows, then by expectation maximization to the rows of both domains.
 
-    A row with a label can belong to its class's components only. Where they lie and how wide they are is common to both domains;
-    how many rows each has is each domain's own. So what may change from source to target is how often things are seen, of every
-    class and within it, and nothing else. One to four components a class are tried, and the fit of the lowest criterion stays.
-    A class that the source lacks has the components of its labeled target rows.
+    A labeled row belongs to its class's components only. Means and covariances are common to both domains; the shares of the
+    components are each domain's own. So nothing but the frequencies of classes, and of components within them, may change from
+    source to target. One to four components a class are tried, and the fit of the lowest criterion is taken. A class that the
+    source lacks has the components of its labeled target rows.
 
     Args:
         source: float [source, axis].
@@ -60,15 +60,15 @@ def fit_shared_mixture(
     Reference: Miller & Uyar, "A Mixture of Experts Classifier with Learning Based on Both Labelled and Unlabelled Data", NeurIPS
         1996, for components shared by labeled and unlabeled rows; Nigam, McCallum, Thrun & Mitchell, "Text Classification from
         Labeled and Unlabeled Documents using EM", Machine Learning 2000, section 5.3, for several components a class.
-    Differs: shares of components are fitted for each domain apart; the number of components is chosen on both domains together:
-        chosen on the source, a class too simply drawn there takes rows of another in the target.
+    Differs: shares of components are fitted for each domain apart; the number of components is chosen on both domains together,
+        because a class that is fitted too simply on the source takes rows of another class in the target.
     """
     rows, every = np.concatenate([source, target]), np.concatenate([labels, known])
     floor = RIDGE * float(source.var(axis=0).mean())
-    shown = {label: source[labels == label] for label in np.unique(labels)}
-    shown |= {label: target[known == label] for label in np.unique(known[known >= 0]) if label not in shown}
+    of_class = {label: source[labels == label] for label in np.unique(labels)}
+    of_class |= {label: target[known == label] for label in np.unique(known[known >= 0]) if label not in of_class}
     fits = [
-        _maximized(rows, every, len(source), _first(shown, num, floor, seed), floor, num_classes)
+        _maximized(rows, every, len(source), _first(of_class, num, floor, seed), floor, num_classes)
         for num in range(1, MOST_COMPONENTS + 1)
     ]
     return min(fits, key=lambda fit: fit.criterion)
@@ -79,18 +79,18 @@ class _Components(NamedTuple):
 
     means: Floats
     covariances: Floats
-    owners: Integers
+    classes: Integers
 
 
-def _first(shown: dict[int, Floats], num: int, floor: float, seed: int) -> _Components:
-    """So many components of the rows that are shown of each class."""
-    fits = [_of_class(rows, num, floor, seed) for rows in shown.values()]
+def _first(of_class: dict[int, Floats], num: int, floor: float, seed: int) -> _Components:
+    """At most `num` components of the labeled rows of each class."""
+    fits = [_of_class(rows, num, floor, seed) for rows in of_class.values()]
     means, covariances = (np.concatenate(parts) for parts in zip(*fits, strict=True))
-    return _Components(means, covariances, np.repeat(list(shown), [len(own) for own, _ in fits]))
+    return _Components(means, covariances, np.repeat(list(of_class), [len(own) for own, _ in fits]))
 
 
 def _of_class(rows: Floats, num: int, floor: float, seed: int) -> tuple[Floats, Floats]:
-    """Means and covariances of so many components, or of as many as the rows allow; of one, that of a single row, too."""
+    """Means and covariances of `num` components, or of as many as the rows allow; one row suffices for one component."""
     num = min(num, len(np.unique(rows, axis=0)) // ROWS_A_COMPONENT)
     if num > 1:
         fit = GaussianMixture(num, reg_covar=floor, n_init=3, random_state=seed).fit(rows)
@@ -102,25 +102,25 @@ def _of_class(rows: Floats, num: int, floor: float, seed: int) -> tuple[Floats, 
 def _maximized(
     rows: Floats, labels: Integers, num_source: int, components: _Components, floor: float, num_classes: int
 ) -> SharedMixture:
-    """Expectation and maximization until the likelihood stays."""
-    owners, (count, width) = components.owners, components.means.shape
-    allowed = (labels[:, None] < 0) | (labels[:, None] == owners)
+    """Expectation maximization from those components on."""
+    classes, (count, width) = components.classes, components.means.shape
+    allowed = (labels[:, None] < 0) | (labels[:, None] == classes)
     sides = slice(0, num_source), slice(num_source, len(rows))
     shares = [np.full(count, 1.0 / count)] * 2
-    likely = -np.inf
-    for _ in range(MOST_TURNS):
+    likelihood = -np.inf
+    for _ in range(MOST_ITERATIONS):
         logs = np.where(allowed, _log_densities(rows, components), -np.inf)
         for side, share in zip(sides, shares, strict=True):
             logs[side] += np.log(np.maximum(share, 1e-300))
         totals = logsumexp(logs, axis=1, keepdims=True)
-        weights, before, likely = np.exp(logs - totals), likely, float(totals.mean())
-        if likely - before < TOLERANCE:
+        weights, before, likelihood = np.exp(logs - totals), likelihood, float(totals.mean())
+        if likelihood - before < TOLERANCE:
             break
         shares = [weights[side].mean(axis=0) for side in sides]
-        components = _moments(rows, weights, owners, floor)
-    free = count * (width + width * (width + 1) // 2 + 2)
-    classes = weights[sides[1]] @ (owners[:, None] == np.arange(num_classes))
-    return SharedMixture(classes, count, -2.0 * len(rows) * likely + free * float(np.log(len(rows))))
+        components = _moments(rows, weights, classes, floor)
+    num_parameters = count * (width + width * (width + 1) // 2 + 2)
+    criterion = -2.0 * len(rows) * likelihood + num_parameters * float(np.log(len(rows)))
+    return SharedMixture(weights[sides[1]] @ (classes[:, None] == np.arange(num_classes)), count, criterion)
 
 
 def _log_densities(rows: Floats, components: _Components) -> Floats:
@@ -133,12 +133,11 @@ def _log_densities(rows: Floats, components: _Components) -> Floats:
     return np.asarray(out - 0.5 * rows.shape[1] * np.log(2 * np.pi))
 
 
-def _moments(rows: Floats, weights: Floats, owners: Integers, floor: float) -> _Components:
-    """Mean and covariance of every component."""
+def _moments(rows: Floats, weights: Floats, classes: Integers, floor: float) -> _Components:
     counts = np.maximum(weights.sum(axis=0), 1e-9)
     means = (weights.T @ rows) / counts[:, None]
     covariances = np.empty((len(means), rows.shape[1], rows.shape[1]))
     for place, mean in enumerate(means):
         off = rows - mean
         covariances[place] = (weights[:, place, None] * off).T @ off / counts[place] + floor * np.eye(rows.shape[1])
-    return _Components(means, covariances, owners)
+    return _Components(means, covariances, classes)

@@ -1,4 +1,4 @@
-"""Subspaces: the directions of two domains turned into each other, and those in which the domains look alike."""
+"""Subspaces: principal directions of a domain, and transfer components of two."""
 
 from __future__ import annotations
 
@@ -12,35 +12,20 @@ from headstart.core.types import Floats
 from headstart.heads.kernel_map import KernelMap, gaussian, median_square
 
 MOST_ROWS = 500
-"""Rows of each domain whose kernel transfer components are taken from: the problem's cost grows with their cube."""
+"""Rows of each domain that transfer components are computed from: the cost grows with their cube. Chosen, not measured."""
 
 
 def leading_directions(rows: Floats, num: int) -> Floats:
-    """The directions in which centered rows vary most, float64 [axis, direction], largest first.
-
-    Args:
-        rows: float64 [sample, axis].
-        num: How many, at most.
-
-    Returns:
-        Orthonormal columns.
-    """
+    """At most `num` orthonormal directions in which rows [sample, axis] vary most, float64 [axis, direction], largest first."""
     centered = rows - rows.mean(axis=0)
     return np.asarray(symmetric_eigen(centered.T @ centered)[1][:, ::-1][:, :num])
 
 
 def transfer_components(source: Floats, target: Floats, num: int, penalty: float, seed: int) -> KernelMap:
-    """Nonlinear components that vary much while the means of the two domains in them agree.
+    """A kernel map to at most `num` components that vary much while the means of the two domains in them agree.
 
-    Args:
-        source: float64 [source, axis].
-        target: float64 [target, axis].
-        num: How many components, at most.
-        penalty: mu, above 0, relative to the kernel's mean eigenvalue: the weight of simplicity against agreement.
-        seed: Of the rows that are looked at where there are many.
-
-    Returns:
-        The kernel map to the components, the larger the more they vary against what they cost.
+    A component is larger the more it varies against what it costs. Rows are [source, axis] and [target, axis]; `penalty` is the
+    paper's mu, above 0, relative to the kernel's mean eigenvalue: the weight of simplicity against agreement.
 
     Reference: Pan et al., "Domain Adaptation via Transfer Component Analysis", IEEE TNN 2011, eqs. 6 and 9.
     Differs: the kernel is Gaussian with the median squared distance as squared width; of many rows only some are taken;
@@ -57,8 +42,8 @@ def transfer_components(source: Floats, target: Floats, num: int, penalty: float
     apart = kernel @ signs
     within = kernel - kernel.mean(axis=0)
     cost = np.outer(apart, apart) * len(both) + penalty * np.trace(kernel) / len(both) * np.eye(len(both))
-    spread = within.T @ within / len(both)
-    values, vectors = eigh(spread, cost, subset_by_index=(max(len(both) - num, 0), len(both) - 1))
+    scatter = within.T @ within / len(both)
+    values, vectors = eigh(scatter, cost, subset_by_index=(max(len(both) - num, 0), len(both) - 1))
     deviations = np.maximum((within @ vectors).std(axis=0), 1e-12)
     sizes = np.sqrt(np.maximum(values, 0.0) / max(values[-1], 1e-290))
     return KernelMap(both, gamma, (vectors * sizes / deviations)[:, ::-1])

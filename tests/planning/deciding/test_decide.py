@@ -231,7 +231,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictu
     with_unlabeled = replace(bare, unlabeled=pool)
     for supported, kind in ((True, "self_training"), (False, "ridge")):
         kin = NeighborTest(share=0.0, expected=0.0, p_value=1.0)
-        answer = ClusterAssumptionTest(supported=supported, reason="As tested.", kinship=kin, p_value=0.5)
+        answer = ClusterAssumptionTest(supported=supported, reason="As tested.", neighbor_test=kin, p_value=0.5)
         monkeypatch.setattr(schedule, "cluster_assumption_of", lambda *_, answer=answer: answer)
         decision, plan = decide(with_unlabeled, ranking(), minutes=1, steps=steps)
         assert plan.method["kind"] == kind

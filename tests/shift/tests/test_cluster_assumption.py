@@ -1,4 +1,4 @@
-"""Pool support with one label a class: clusters that hold the classes, clusters that do not, noise, and other kinds."""
+"""The cluster assumption with one label a class: clusters that match the classes, clusters that do not, and noise."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest, clus
 CLASSES = 6
 
 
-def clustered(seed: int, num: int = 200, spread: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
+def clustered(seed: int, num: int = 200, std: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
     """Rows in six clusters of unequal size, and which."""
     random = np.random.default_rng(seed)
     centers = unit_rows(random.normal(size=(CLASSES, 12)))
     which = np.minimum(random.integers(0, CLASSES + 1, num), CLASSES - 1)
     which[:CLASSES] = np.arange(CLASSES)
-    return centers[which] + spread * random.normal(size=(num, 12)) / np.sqrt(12) * 2, which
+    return centers[which] + std * random.normal(size=(num, 12)) / np.sqrt(12) * 2, which
 
 
 def pool(rows: np.ndarray, labels: np.ndarray, seed: int = 0) -> UnlabeledPool:
@@ -59,11 +59,12 @@ def test_rows_of_another_kind_are_refused_with_numbers():
     rows[CLASSES:] += 6.0
     found = cluster_assumption_test(pool(rows, first_of_each(which)))
     assert not found.supported
-    assert found.kinship.differs
+    assert found.neighbor_test.differs
     assert found.p_value == 1.0
     assert found.reason == (
-        f"The unlabeled images are of another kind: of the nearest neighbors of labeled images, a share of "
-        f"{found.kinship.share:.2f} is labeled, too, where {found.kinship.expected:.2f} would be among images of one kind."
+        "The unlabeled images are of another kind: of the nearest neighbors of labeled images, a share of "
+        f"{found.neighbor_test.share:.2f} is labeled, too, "
+        f"where {found.neighbor_test.expected:.2f} would be among images of one kind."
     )
 
 
@@ -101,12 +102,12 @@ def test_one_class_says_nothing():
     assert separation_p_value(neighbor_graph(unit_rows(rows), 8), labels, 0) == 1.0
 
 
-def test_places_are_the_cosines_of_what_labels_spread_to():
+def test_kernel_vectors_are_the_cosines_of_what_labels_spread_to():
     graph = neighbor_graph(unit_rows(np.random.default_rng(0).normal(size=(50, 5)) + 0.7), 6)
     kernel = np.linalg.inv(np.eye(50) - 0.99 * graph.normalized.toarray())
     exact = kernel / np.sqrt(np.outer(np.diag(kernel), np.diag(kernel)))
-    places = module._places(graph, seed=0)
-    np.testing.assert_allclose(places @ places.T, exact, atol=1e-8)
+    vectors = module._kernel_vectors(graph, seed=0)
+    np.testing.assert_allclose(vectors @ vectors.T, exact, atol=1e-8)
     seeds = np.full(50, -1)
     seeds[[0, 1]] = [0, 1]
     spread = label_spreading(graph, seeds, 2, 0.99)
@@ -125,18 +126,18 @@ def test_leading_directions_of_a_large_graph_are_those_of_the_full_decomposition
 
 
 def test_nearness_is_the_mean_cosine_to_the_nearest_other_class():
-    places = np.array([[1.0, 0], [0.6, 0.8], [0, 1], [0, 1]])
+    vectors = np.array([[1.0, 0], [0.6, 0.8], [0, 1], [0, 1]])
     # Class 0 is row 0; class 1 the sum of rows 1 and 2, (0.6, 1.8) / 1.897; class 2 row 3.
     first, second = 0.6 / np.hypot(0.6, 1.8), 1.8 / np.hypot(0.6, 1.8)
-    assert module._nearness(places, np.array([0, 1, 1, 2])) == pytest.approx((first + 2 * second) / 3)
+    assert module._nearness(vectors, np.array([0, 1, 1, 2])) == pytest.approx((first + 2 * second) / 3)
 
 
-def test_many_rows_are_looked_at_evenly(monkeypatch):
+def test_many_rows_are_sampled_evenly(monkeypatch):
     monkeypatch.setattr(module, "MOST_LABELED", 3)
     monkeypatch.setattr(module, "MOST_UNLABELED", 4)
     labels = np.array([0] * 6 + [-1] * 10)
-    assert module._looked_at(labels).tolist() == [0, 2, 5, 6, 9, 12, 15]
-    assert module._looked_at(labels[4:8]).tolist() == [0, 1, 2, 3]
+    assert module._evenly_spaced_rows(labels).tolist() == [0, 2, 5, 6, 9, 12, 15]
+    assert module._evenly_spaced_rows(labels[4:8]).tolist() == [0, 1, 2, 3]
 
 
 def test_the_seed_alone_decides():

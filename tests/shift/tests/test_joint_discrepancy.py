@@ -1,4 +1,4 @@
-"""The joint gap: zero for right classes of a moved domain, more for wrong ones."""
+"""The joint discrepancy: zero for right classes of a moved domain, more for wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinship: by hand, against brute force, its false alarms under one kind and its power under two."""
+"""By hand, against brute force, its false alarms under one distribution and its power under two."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_two_labeled_rows_suffice():
 
 
 def test_rows_of_one_group_are_no_neighbors():
-    """Every row has a copy: labeled pairs would vouch for each other."""
+    """Every row has a copy: labeled pairs would count as neighbors."""
     half = unit_rows(drawn(60, 0))
     rows, groups = np.repeat(half, 2, axis=0), np.repeat(np.arange(60), 2)
     labeled = groups < 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.shift.tests.shift_kind import _Gap, _kind, nearest_shares, rotated_source, shift_kind
+from headstart.shift.tests.shift_kind import _Discrepancy, _kind, nearest_shares, rotated_source, shift_kind
 
 CENTERS = np.random.default_rng(11).normal(size=(3, 7)) * 2.0 + 5.0
 
@@ -80,7 +80,7 @@ def test_nearest_shares_solve_the_mixture_and_stay_on_the_simplex():
 CORNERS = np.array([[-1.0, 1.0], [4.0, 0.5], [-0.5, -1.5]])
 
 
-def turned_over(shares: tuple[float, ...], corners: np.ndarray, seed: int):
+def mirrored(shares: tuple[float, ...], corners: np.ndarray, seed: int):
     """A source, its labels, a target that is its mirror image in the origin, moved, and the target's labels."""
     random = np.random.default_rng(seed)
     here, there = random.choice(3, 307, p=shares), random.choice(3, 263, p=shares)
@@ -89,12 +89,12 @@ def turned_over(shares: tuple[float, ...], corners: np.ndarray, seed: int):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_mirrored_target_is_recognized_and_the_source_turned_onto_it(seed):
+def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it(seed):
     pytest.importorskip("ot")
-    source, here, target, there = turned_over((0.6, 0.25, 0.15), CORNERS, seed)
+    source, here, target, there = mirrored((0.6, 0.25, 0.15), CORNERS, seed)
     found = shift_kind(source, here, target, 3, seed)
-    assert found.kind == "turned"
-    assert found.turn_ratio < 3 < found.feature_ratio
+    assert found.kind == "rotated"
+    assert found.rotation_ratio < 3 < found.feature_ratio
     assert found.sentence.endswith("; a rotation or mirror image of the source does.")
     moved = rotated_source(source, target, seed)
     for label in range(3):
@@ -102,20 +102,20 @@ def test_a_mirrored_target_is_recognized_and_the_source_turned_onto_it(seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_shape_that_fits_in_several_ways_is_not_turned(seed):
+def test_a_shape_that_fits_in_several_ways_is_not_rotated(seed):
     """Corners of an equilateral triangle with equal shares: nobody can tell which is which."""
     pytest.importorskip("ot")
     angles = np.array([0.0, 2.0, 4.0]) * np.pi / 3
     corners = 1.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    source, here, target, _ = turned_over((1 / 3, 1 / 3, 1 / 3), corners, seed)
+    source, here, target, _ = mirrored((1 / 3, 1 / 3, 1 / 3), corners, seed)
     assert shift_kind(source, here, target, 3, seed).kind == "features"
 
 
-def test_without_pot_nothing_is_turned(monkeypatch):
+def test_without_pot_nothing_is_rotated(monkeypatch):
     monkeypatch.setattr("headstart.shift.tests.shift_kind.find_spec", lambda name: None)
-    source, here, target, _ = turned_over((0.6, 0.25, 0.15), CORNERS, 1)
+    source, here, target, _ = mirrored((0.6, 0.25, 0.15), CORNERS, 1)
     found = shift_kind(source, here, target, 3, 0)
-    assert (found.kind, found.turn_ratio) == ("features", None)
+    assert (found.kind, found.rotation_ratio) == ("features", None)
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_without_pot_nothing_is_turned(monkeypatch):
     [(1.4, 3.0, "labels"), (1.6, 3.0, "either"), (2.9, 1.5, "either"), (2.9, 1.4, "features"), (3.1, 9.0, "features")],
 )
 def test_one_explanation_excludes_the_other_where_it_leaves_half_as_much(by_shares, by_map, kind):
-    far, shares, moved = (_Gap(ratio, np.ones(300)) for ratio in (50.0, by_shares, by_map))
+    far, shares, moved = (_Discrepancy(ratio, np.ones(300)) for ratio in (50.0, by_shares, by_map))
     assert _kind(far, shares, moved) == kind

@@ -119,7 +119,7 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
         target=there,
         source_rows=domains.source,
         target_rows=domains.target,
-        rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "turned" else None,
+        rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "rotated" else None,
         held_labels=here.labels[held],
         held_probs=unadapted.predict(here.take(held)).probs,
         reweighted=_reweighted(domains, weights),

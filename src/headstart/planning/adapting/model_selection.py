@@ -107,7 +107,7 @@ class ModelSelection:
         rejected |= {**self.degenerate, **selection.rejected}
         rejected = {name: why for name, why in rejected.items() if name not in selection.chosen}
         best = max(scores["neighborhood"] or 0.0 for name, scores in self.scores.items() if not rejected.get(name))
-        fits = bool(selection.chosen) or self.pair.shift.kind not in ("features", "turned")
+        fits = bool(selection.chosen) or self.pair.shift.kind not in ("features", "rotated")
         fits = fits or best >= consensus.LEAST_NEIGHBORHOOD * self.source_neighborhood
         candidates = tuple(self._scores_of(one, rejected.get(one.name, "")) for one in self.candidates)
         return SelectionVerdict(selection.chosen, candidates, (self.pair.shift.sentence, *selection.reasons), fits)
@@ -119,7 +119,7 @@ class ModelSelection:
             return Selection((), (shift.conclusion,))
         rules: dict[Kind, Callable[[], Selection]] = {
             "labels": self.by_class_shares,
-            "turned": self.by_rotation,
+            "rotated": self.by_rotation,
             "features": self.by_features,
             "either": self.by_shares_or_features,
         }

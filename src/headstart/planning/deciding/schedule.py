@@ -145,7 +145,7 @@ def _with_unlabeled(trials: Trials, options: Options) -> None:
     candidates = [_like(trials, best, kind=kind) for kind in WITH_UNLABELED]
     found = trials.cluster_assumption = cluster_assumption_of(trials, candidates[0])
     for candidate in candidates:
-        if found and found.kinship.differs:
+        if found and found.neighbor_test.differs:
             trials.skip(candidate, found.reason)
         else:
             trials.closed_form(candidate, trials.shares.first, must=False)

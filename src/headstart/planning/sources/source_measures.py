@@ -21,10 +21,11 @@ from headstart.planning.sources.source_ranking import SourceJudgment
 from headstart.scores.leep import leep
 from headstart.scores.nce import nce
 from headstart.shift.class_agreement import class_agreement
-from headstart.shift.dataset_distance import dataset_distance, transport_installed
+from headstart.shift.dataset_distance import dataset_distance
 from headstart.shift.joint_ridge import Labeled
 from headstart.shift.mmd import unbiased_mmd
 from headstart.shift.proxy_a_distance import proxy_a_distance
+from headstart.shift.transport import transport_installed
 
 MOST_DISTANCE_ROWS = 500
 """The largest number of rows of each domain for the distances between domains, a matter of time."""

@@ -37,8 +37,8 @@ from headstart.planning.sources.source_measures import (
     p_value_of,
 )
 from headstart.planning.sources.source_ranking import Choice, SourceJudgment, SourceRanking
-from headstart.shift.dataset_distance import transport_installed
 from headstart.shift.joint_ridge import Labeled, LeftOut, leave_target_out
+from headstart.shift.transport import transport_installed
 
 WEIGHTS = (1.0, 0.1)
 """The weights of a source row that are compared, a target row weighing 1. Chosen, not measured."""

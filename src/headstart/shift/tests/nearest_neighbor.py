@@ -1,4 +1,4 @@
-"""Kinship: are labeled and unlabeled rows of one kind, as far as their neighbors tell?"""
+"""Nearest-neighbor two-sample test: do labeled and unlabeled rows have one distribution?"""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from headstart.core.types import Booleans, Floats, Integers
 from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
+"""As many as in the graph of `label_spreading`."""
 DRAWS = 999
+"""The smallest p-value is then 0.001."""
 LARGEST_P_VALUE = 0.01
-"""Rows of one kind are called different in at most one of a hundred cases."""
+"""Level of the test: rows of one distribution are called different in at most one of a hundred cases."""
 LEAST_EXCESS = 0.5
-"""As EfficientNet-Lite0 sees them, foreign pictures give 1 and pictures of the same set -0.05 to 0.02 (digits, MNIST, clothing,
-emoji and solar cells, 1 to 50 labels a class). Half leaves room: digits of other writers give up to 0.35 as thumbnails."""
+"""In EfficientNet-Lite0's features, pictures of another set give 1 and pictures of the same set -0.05 to 0.02 (digits, MNIST,
+clothing, emoji and solar cells, 1 to 50 labels a class). Digits of other writers give up to 0.35 as thumbnails."""
 
 
 class NeighborTest(Record):
@@ -33,20 +35,21 @@ class NeighborTest(Record):
 
     @property
     def excess(self) -> float:
-        """What of the way from the expected share to 1 the share has gone: near 0 for one kind, near 1 for two."""
+        """(share - expected) / (1 - expected): near 0 for one distribution, near 1 for two that do not overlap."""
         return (self.share - self.expected) / (1.0 - self.expected) if self.expected < 1.0 else 0.0
 
     @property
     def differs(self) -> bool:
-        """Whether the unlabeled rows are of another kind."""
+        """Whether the unlabeled rows have another distribution."""
         return self.p_value <= LARGEST_P_VALUE and self.excess >= LEAST_EXCESS
 
 
 def nearest_neighbor_test(rows: Floats, labeled: Booleans, groups: Integers, seed: int) -> NeighborTest:
     """Tests whether the labeled rows could be a random choice among all rows.
 
-    Labels spread over all classes make labeled rows neighbors less often than chance does, so that the test then errs on the
-    side of one kind. A few rows suffice: two labeled rows that are each other's nearest among a thousand are told.
+    Labeled rows that are spread over all classes are neighbors less often than by chance; the test then errs toward one
+    distribution. A few rows suffice: two labeled rows that are each other's nearest among a thousand are found. With fewer than
+    two labeled rows, or no others, the p-value is 1.
 
     Args:
         rows: float [row, feature], unit length.
@@ -55,7 +58,7 @@ def nearest_neighbor_test(rows: Floats, labeled: Booleans, groups: Integers, see
         seed: Decides the draws.
 
     Returns:
-        The shares and the p-value; 1 where there are fewer than two labeled rows or no others.
+        The shares and the p-value.
 
     Reference: Schilling, "Multivariate two-sample tests based on nearest neighbors", JASA 1986, section 2.
     Differs: only neighbors of labeled rows count, no more of them than there are other labeled rows, and the null distribution is

@@ -1,4 +1,4 @@
-"""Weighted gap: whether source rows, each counted by its weight, pass for the target."""
+"""Weighted discrepancy: do importance weights of source rows explain the target?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from headstart.core.types import Floats
 from headstart.shift.random_features import RandomFeatures
 
 DRAWS = 300
+"""Of the bootstrap, whose mean is then known to a few per cent."""
 
 
 class WeightedDiscrepancy(NamedTuple):
-    """What weights leave.
+    """How far weighted source rows are from the target.
 
     Attributes:
-        ratio: The squared gap between mean random features over what chance alone would leave.
-        num_effective: How many rows of equal weight would tell as much.
+        ratio: The squared distance of mean random features over its expectation by chance alone.
+        num_effective: Kish's effective sample size of the weights.
     """
 
     ratio: float
@@ -26,16 +27,9 @@ class WeightedDiscrepancy(NamedTuple):
 
 
 def weighted_discrepancy(source: Floats, target: Floats, weights: Floats, seed: int) -> WeightedDiscrepancy:
-    """How far weighted source rows are from the target.
+    """How far source rows [source, axis], weighted by `weights` [source], are from target rows [target, axis].
 
-    Args:
-        source: float [source, axis].
-        target: float [target, axis].
-        weights: float [source], at least 0 and not all 0.
-        seed: Of features and draws.
-
-    Returns:
-        The gap. Below 1 where the weights explain the target; a few effective rows explain nothing, whatever the ratio.
+    The ratio is about 1 or below where the weights explain the target; with a few effective rows it says nothing.
 
     Reference: the distance is the maximum mean discrepancy of Gretton et al., JMLR 2012, beside a multiplier bootstrap; the
         effective number that of Kish, "Survey Sampling", 1965.
