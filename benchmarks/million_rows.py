@@ -59,7 +59,7 @@ def fit(folder: Path) -> dict[str, float]:
         "seconds": round(seconds, 1),
         "microseconds_a_row": round(1e6 * seconds / len(rows), 1),
         "peak_gb": round(peak / 1e9, 2),
-        "judged": len(found.judged),
+        "judged": len(found.loo_rows),
         "penalty": found.penalty,
         "temperature": found.temperature,
         "accuracy": float(np.mean((test @ found.weight + found.bias).argmax(axis=1) == known)),

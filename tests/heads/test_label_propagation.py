@@ -119,7 +119,7 @@ def test_two_moons_are_told_apart_by_one_label_each(function):
 
 
 def test_a_system_that_does_not_settle_names_the_setting(monkeypatch):
-    monkeypatch.setattr(module, "MOST_STEPS", 2)
+    monkeypatch.setattr(module, "MOST_ITERATIONS", 2)
     with pytest.raises(TrainingError) as error:
         label_spreading(connected(), some_labels(), CLASSES, 0.99)
-    assert str(error.value) == ("Labels still move after 2 steps through the graph. Lower method.strength, which is close to 1.")
+    assert str(error.value) == ("Labels have not converged after 2 iterations. Lower method.strength, which is close to 1.")

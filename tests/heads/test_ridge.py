@@ -13,7 +13,7 @@ from headstart.core.errors import DataError
 from headstart.core.rows import LazyRows
 from headstart.heads import ridge
 from headstart.heads.class_statistics import one_hot
-from headstart.heads.ridge import fit_ridge, judged_rows, ridge_path
+from headstart.heads.ridge import fit_ridge, loo_sample, ridge_path
 
 FIXTURE = np.array([[2, 0], [1, 1], [2, 1], [0, 2], [-1, 1], [0, 1]], float)
 FIXTURE_LABELS = np.array([0, 0, 0, 1, 1, 1])
@@ -218,26 +218,26 @@ def test_a_large_memory_map_of_halves_gives_the_fit_of_their_values(tmp_path, mo
 
 
 def test_few_rows_are_all_judged_and_of_many_a_sample():
-    np.testing.assert_array_equal(judged_rows(50_000, 10, None), np.arange(50_000))
-    sample = judged_rows(200_003, 10, None)
+    np.testing.assert_array_equal(loo_sample(50_000, 10, None), np.arange(50_000))
+    sample = loo_sample(200_003, 10, None)
     assert len(sample) in (49_999, 50_000)
     assert (np.diff(sample) > 0).all()
     assert abs(sample.mean() / 200_003 - 0.5) < 0.01
-    assert len(judged_rows(200_003, 1_000, None)) <= 11_111
+    assert len(loo_sample(200_003, 1_000, None)) <= 11_111
 
 
 def test_a_sample_takes_groups_whole_unless_one_is_larger(monkeypatch):
-    monkeypatch.setattr(ridge, "JUDGED_ROWS", 53)
+    monkeypatch.setattr(ridge, "MOST_LOO_ROWS", 53)
     groups = np.random.default_rng(0).integers(0, 40, 211)
-    sample = judged_rows(211, 2, groups)
+    sample = loo_sample(211, 2, groups)
     assert 40 < len(sample) <= 53
     assert set(groups[sample]).isdisjoint(np.delete(groups, sample))
-    assert len(judged_rows(211, 2, np.zeros(211, np.int64))) == 53
+    assert len(loo_sample(211, 2, np.zeros(211, np.int64))) == 53
 
 
 @pytest.mark.parametrize(("num", "width"), [(97, 7), (31, 59)])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_judged_rows_have_the_scores_that_they_have_among_all(num, width, grouped):
+def test_scored_rows_have_the_scores_that_they_have_among_all(num, width, grouped):
     features, labels = problem(num, width, 3)
     groups = np.arange(num) // 3 if grouped else None
     targets = 2 * one_hot(labels, 3) - 1
@@ -250,8 +250,8 @@ def test_judged_rows_have_the_scores_that_they_have_among_all(num, width, groupe
 def test_a_sample_chooses_as_all_rows_do(monkeypatch):
     features, labels = problem(1009, 13, 3)
     every = fit_ridge(features, labels, 3)
-    monkeypatch.setattr(ridge, "JUDGED_ROWS", 307)
+    monkeypatch.setattr(ridge, "MOST_LOO_ROWS", 307)
     some = fit_ridge(features, labels, 3)
-    assert some.loo_scores.shape == (len(some.judged), 3)
+    assert some.loo_scores.shape == (len(some.loo_rows), 3)
     np.testing.assert_allclose(some.losses, every.losses, rtol=0.1)
     assert every.losses[int(np.argmin(some.losses))] - min(every.losses) < 0.01

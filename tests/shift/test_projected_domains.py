@@ -68,8 +68,8 @@ def test_mapped_and_kernel_mapped_domains_stay_consistent():
 def test_ridge_sees_labeled_target_rows():
     task = vector_task(labeled=40)
     found = projected_domains(task, load_backbone("embeddings"), "stages", 16, 0)
-    assert len(found.ridge().fit.judged) == 107 + 40
-    assert len(replace(found, target_labels=np.full(83, -1)).ridge(np.ones(107)).fit.judged) == 107
+    assert len(found.ridge().fit.loo_rows) == 107 + 40
+    assert len(replace(found, target_labels=np.full(83, -1)).ridge(np.ones(107)).fit.loo_rows) == 107
 
 
 def test_features_that_are_not_finite_are_refused():

@@ -1,4 +1,4 @@
-"""What labels say about rows: one-hot targets, class means, and the expected empirical prediction."""
+"""Class statistics of rows: one-hot targets, class means, and the expected empirical prediction."""
 
 from __future__ import annotations
 
@@ -19,14 +19,9 @@ def compact(labels: Integers) -> Integers:
 
 
 def has_mates(labels: Integers, groups: Integers | None = None) -> Booleans:
-    """Whether another row has the same class, so that a fit without the row still knows it; bool [sample].
+    """Whether another row, of another group, has the same class, so that a fit without the row still knows it; bool [sample].
 
-    Args:
-        labels: int64 [sample], none unknown.
-        groups: int64 [sample]; a row of the same group does not count. None makes every row its own group.
-
-    Returns:
-        False for rows that are alone in their class.
+    `labels` are int64 [sample], all known; without `groups` every row is its own group.
     """
     own = np.arange(len(labels)) if groups is None else groups
     classes = np.unique(np.stack([labels, own]), axis=1)[0]
@@ -46,12 +41,7 @@ def class_means(rows: Rows, labels: Integers, num_classes: int) -> Floats:
 def expected_log_prediction(probs: Floats, labels: Integers) -> float:
     """Mean log-likelihood of the labels under the predictor that goes through source classes.
 
-    Args:
-        probs: float [sample, source class], rows sum to 1.
-        labels: int64 [sample], every class present.
-
-    Returns:
-        A value between minus the labels' entropy and 0.
+    It lies between minus the labels' entropy and 0. `probs` are [sample, source class]; every class of `labels` is present.
 
     Reference: Nguyen et al., "LEEP: a new measure to evaluate transferability", ICML 2020, eqs. 1-2.
     Differs: source classes without mass are left out instead of dividing 0 by 0.
@@ -67,17 +57,9 @@ def expected_log_prediction(probs: Floats, labels: Integers) -> float:
 def with_absent_classes(
     weight: Floats, bias: Floats, present: Integers, num_classes: int, lowest: float
 ) -> tuple[Floats, Floats]:
-    """A linear head for all classes made of one for the classes that have rows.
+    """A linear head, weight [feature, class] and bias [class], for all classes, from one for the classes that have rows.
 
-    Args:
-        weight: [feature, present class].
-        bias: [present class].
-        present: int64 [present class], the classes that have rows.
-        num_classes: Of the task.
-        lowest: The constant score of the others.
-
-    Returns:
-        weight [feature, class] and bias [class].
+    `weight` and `bias` are of the classes `present`; the others get the constant score `lowest`.
     """
     full_weight = np.zeros((len(weight), num_classes))
     full_bias = np.full(num_classes, lowest)

@@ -41,8 +41,8 @@ class KernelRidge:
 
     def losses(self, labels: Integers, groups: Integers | None = None) -> Floats:
         """Leave-one-out losses, float64, of the scored rows whose class has other rows; labels and groups are of all rows."""
-        fair = has_mates(labels, groups)[self.fit.judged]
-        return row_losses(self.fit.loo_scores[fair], labels[self.fit.judged][fair], self.fit.temperature)
+        fair = has_mates(labels, groups)[self.fit.loo_rows]
+        return row_losses(self.fit.loo_scores[fair], labels[self.fit.loo_rows][fair], self.fit.temperature)
 
 
 def fit_kernel_ridge(

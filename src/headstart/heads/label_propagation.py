@@ -1,4 +1,4 @@
-"""Labels that spread along the joins of a graph: two closed forms, both solved by conjugate gradients."""
+"""Label spreading and label propagation on a neighbor graph, both solved by conjugate gradients."""
 
 from __future__ import annotations
 
@@ -13,22 +13,14 @@ from headstart.heads.neighbor_graph import Graph
 
 TOLERANCE = 1e-8
 """Residual over right-hand side at which a solution is taken."""
-MOST_STEPS = 2_000
+MOST_ITERATIONS = 2_000
 
 
 def label_spreading(graph: Graph, labels: Integers, num_classes: int, strength: float) -> Floats:
-    """What each row's class is after every row has given to its neighbors and kept hold of its label.
+    """Class probabilities of each row, float64 [row, class], when every row mixes its neighbors' with its own label.
 
-    The fixed point of F = a S F + (1 - a) Y, that is F = (1 - a) (I - a S)^-1 Y, each row scaled to sum to 1.
-
-    Args:
-        graph: Of all rows.
-        labels: int64 [row]; `UNLABELED` where there is none.
-        num_classes: C.
-        strength: a, in (0, 1): how much neighbors count against a row's own label.
-
-    Returns:
-        float64 [row, class], rows sum to 1. Rows that no label reaches get the labeled class shares.
+    The fixed point of F = a S F + (1 - a) Y, that is F = (1 - a) (I - a S)^-1 Y, each row scaled to sum to 1. Rows that no label
+    reaches get the labeled class shares. `labels` are int64 [row], `UNLABELED` where there is none; `strength` is a, in (0, 1).
 
     Reference: Zhou et al., "Learning with local and global consistency", NeurIPS 2003, eqs. 4-5.
     Differs: the graph joins nearest neighbors by the cube of their cosine.
@@ -39,19 +31,10 @@ def label_spreading(graph: Graph, labels: Integers, num_classes: int, strength: 
 
 
 def label_propagation(graph: Graph, labels: Integers, num_classes: int, strength: float) -> Floats:
-    """What each unlabeled row's class is when it is the mean of its neighbors', and labeled rows keep theirs.
+    """Class probabilities of each row, float64 [row, class], when unlabeled rows are the mean of their neighbors.
 
-    With P = D^-1 W, unlabeled rows u and labeled rows l, the fixed point of F_u = a (P F)_u + (1 - a) shares, F_l = Y_l. It is
-    solved in the symmetric form G = D^1/2 F.
-
-    Args:
-        graph: Of all rows.
-        labels: int64 [row]; `UNLABELED` where there is none.
-        num_classes: C.
-        strength: a, in (0, 1): what is left pulls each row to the labeled class shares.
-
-    Returns:
-        float64 [row, class], rows sum to 1.
+    With P = D^-1 W, unlabeled rows u and labeled rows l, the fixed point of F_u = a (P F)_u + (1 - a) shares, F_l = Y_l, where
+    shares are the labeled classes'. It is solved in the symmetric form G = D^1/2 F. Arguments are as in `label_spreading`.
 
     Reference: Zhu & Ghahramani, "Learning from labeled and unlabeled data with label propagation", CMU-CALD-02-107, section 2.2;
         Zhu, Ghahramani & Lafferty, "Semi-supervised learning using Gaussian fields and harmonic functions", ICML 2003, eq. 5.
@@ -73,10 +56,10 @@ def _solved(system: csr_matrix, given: Floats) -> Floats:
     """The solution of a symmetric positive definite system for each column."""
     out = np.zeros(given.shape)
     for column in range(given.shape[1]):
-        out[:, column], steps = cg(system, given[:, column], rtol=TOLERANCE, maxiter=MOST_STEPS)
-        if steps:
+        out[:, column], unsolved = cg(system, given[:, column], rtol=TOLERANCE, maxiter=MOST_ITERATIONS)
+        if unsolved:
             raise TrainingError(
-                f"Labels still move after {MOST_STEPS:,} steps through the graph. Lower method.strength, which is close to 1."
+                f"Labels have not converged after {MOST_ITERATIONS:,} iterations. Lower method.strength, which is close to 1."
             )
     return out
 

@@ -1,4 +1,4 @@
-"""Leave-group-out scores of ridge regression: two pictures of one thing must not vouch for each other.
+"""Leave-group-out scores of ridge regression: copies or views of one object must not be used to predict each other.
 
 With a basis B of the weighted, centered rows and hat matrix H = B diag(v) B' + s s' / N, s the roots of the weights, the fit
 without the rows of a group g leaves them the residuals
@@ -19,20 +19,15 @@ import numpy as np
 from headstart.core.types import Floats, Integers
 
 LARGEST_BLOCK = 512
-"""Rows of a larger group are left out in parts of this size: the solve is cubic in it."""
+"""Rows of a larger group are left out in parts of this size, because the solve is cubic in it."""
 BATCH_VALUES = 20_000_000
+"""Values of the basis or of the hat matrix at once: 160 MB."""
 JITTER = 1e-9
+"""Added to the diagonal of I - H_gg, so that a group that alone decides its fit leaves a solvable system."""
 
 
 def blocks_of_groups(groups: Integers) -> Iterator[Integers]:
-    """Rows of groups that have more than one, stacked by size.
-
-    Args:
-        groups: int64 [sample].
-
-    Yields:
-        int64 [group, row in group], all groups of one size together.
-    """
+    """Rows of groups that have more than one, int64 [group, row in group], all groups of one size together."""
     order = np.argsort(groups, kind="stable")
     edges = np.flatnonzero(np.diff(groups[order], prepend=groups[order][:1] - 1, append=groups[order][-1:] + 1))
     by_size: dict[int, list[Integers]] = {}
@@ -46,7 +41,7 @@ def blocks_of_groups(groups: Integers) -> Iterator[Integers]:
 
 
 class Basis(NamedTuple):
-    """What a solved ridge problem knows of its rows.
+    """A solved ridge problem in terms of its rows.
 
     Attributes:
         rows: Gives B's rows for some row indices, float [row, rank].
@@ -60,29 +55,23 @@ class Basis(NamedTuple):
 
 
 def leave_groups_out(
-    scores: Floats, groups: Integers, basis: Basis, roots: Floats, targets: Floats, aims: Floats, num: int
+    scores: Floats, groups: Integers, basis: Basis, roots: Floats, targets: Floats, centered: Floats, num: int
 ) -> None:
-    """Replace the leave-one-out scores of grouped rows by leave-group-out scores, in place.
+    """Replace the leave-one-out scores [penalty, sample, class] of grouped rows by leave-group-out scores, in place.
 
-    Args:
-        scores: float [penalty, sample, class]; changed.
-        groups: int64 [sample].
-        basis: Of these rows.
-        roots: s, float [sample].
-        targets: float [sample, class].
-        aims: The weighted, centered targets, float [sample, class].
-        num: N, how many rows the solution was fitted to; more than there are samples here when some of them are judged only.
+    `groups` [sample], `basis`, `roots` s [sample], `targets` and the weighted, centered targets [sample, class] are of these
+    rows; N = `num` rows were fitted, among them rows without scores.
     """
     for blocks in blocks_of_groups(groups):
         size = blocks.shape[1]
         step = max(1, BATCH_VALUES // (size * max(basis.strengths.shape[1], size)))
         for start in range(0, len(blocks), step):
             rows = blocks[start : start + step]
-            turned = np.asarray(basis.rows(rows.ravel()), np.float64).reshape(*rows.shape, -1)
+            coordinates = np.asarray(basis.rows(rows.ravel()), np.float64).reshape(*rows.shape, -1)
             root = roots[rows][..., None]
             intercept = root @ root.transpose(0, 2, 1) / num
             for index, strength in enumerate(basis.strengths):
-                residuals = aims[rows] - turned @ (strength[:, None] * basis.moments)
-                hat = (turned * strength) @ turned.transpose(0, 2, 1) + intercept
+                residuals = centered[rows] - coordinates @ (strength[:, None] * basis.moments)
+                hat = (coordinates * strength) @ coordinates.transpose(0, 2, 1) + intercept
                 left = np.linalg.solve((1 + JITTER) * np.eye(size) - hat, residuals)
                 scores[index][rows] = targets[rows] - left / root

@@ -14,8 +14,11 @@ from headstart.heads.out_of_fold import out_of_fold
 from headstart.heads.temperature import fit_temperature, row_losses
 
 EXPONENTS = np.arange(0.0, -6.5, -0.5)
+"""Penalties that are tried, from the largest, as powers of ten times the rows' mean squared length."""
 PATIENCE = 2
+"""Penalties in a row that are worse than the best before the path ends. Chosen, not measured."""
 DEFAULT_EXPONENT = -3.0
+"""Used without folds: the middle of the path. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,9 @@ class LogisticFit:
 
 
 def minimize_logistic(rows: Floats, labels: Integers, num_classes: int, penalty: float, start: Floats | None = None) -> Floats:
-    """The minimum of mean cross-entropy + penalty / 2 |weight|^2; the bias is not penalized.
+    """The minimum of mean cross-entropy + penalty / 2 |weight|^2, float64 [feature + 1, class]; the last row is the bias.
 
-    Args:
-        rows: float [sample, feature].
-        labels: int64 [sample], every class present.
-        num_classes: C.
-        penalty: Above zero.
-        start: Where to begin, in the form of the answer; zeros when None.
-
-    Returns:
-        float64 [feature + 1, class]; the last row is the bias.
+    The bias is not penalized. `rows` are [sample, feature]; every class has rows; the search begins at `start`, or at zero.
     """
     num, width = rows.shape
     targets = one_hot(labels, num_classes)
@@ -72,17 +67,9 @@ def minimize_logistic(rows: Floats, labels: Integers, num_classes: int, penalty:
 def fit_logistic(rows: Floats, labels: Integers, num_classes: int, folds: tuple[Fold, ...]) -> LogisticFit:
     """Logistic regression, its penalty chosen by cross-entropy out of fold and after temperature.
 
-    Rotate the rows into the space they span first: the optimum is the same by the representer theorem, and each step
-    costs min(sample, feature) columns only.
-
-    Args:
-        rows: float [sample, feature].
-        labels: int64 [sample].
-        num_classes: Of the task; classes without rows get a score below all others.
-        folds: Rows to fit on and to judge on; without any, the penalty is a thousandth of the rows' mean squared length.
-
-    Returns:
-        The fit.
+    Rotate the rows [sample, feature] into the space they span first: the optimum is the same by the representer theorem, and each
+    step costs min(sample, feature) columns only. Without folds, the penalty is a thousandth of the rows' mean squared length.
+    Classes without rows get a score below all others.
     """
     scale = float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / len(rows)
     scale = scale if scale > 1e-290 else 1.0
@@ -93,14 +80,14 @@ def fit_logistic(rows: Floats, labels: Integers, num_classes: int, folds: tuple[
     best, worse = (np.inf, scale, 1.0), 0
     for penalty in scale * 10.0**EXPONENTS:
 
-        def held_scores(fold: Fold, penalty: float = penalty) -> Floats:
+        def held_out_scores(fold: Fold, penalty: float = penalty) -> Floats:
             key = int(fold.held[0])
             weight, bias, starts[key] = _solved(rows[fold.fit], labels[fold.fit], num_classes, penalty, starts.get(key))
             return np.asarray(rows[fold.held] @ weight + bias)
 
-        scores, held = out_of_fold(held_scores, folds)
-        temperature = fit_temperature(scores, labels[held])
-        loss = float(row_losses(scores, labels[held], temperature).mean())
+        scores, rows_of_scores = out_of_fold(held_out_scores, folds)
+        temperature = fit_temperature(scores, labels[rows_of_scores])
+        loss = float(row_losses(scores, labels[rows_of_scores], temperature).mean())
         worse = 0 if loss < best[0] else worse + 1
         best = min(best, (loss, float(penalty), temperature))
         if worse == PATIENCE:

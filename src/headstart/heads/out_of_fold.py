@@ -1,4 +1,4 @@
-"""Scores of rows by fits that have not seen them, where leave-one-out has no closed form."""
+"""Out-of-fold scores, where leave-one-out has no closed form."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold, stratified_folds
 
 NUM_FOLDS = 5
+"""The usual number (Kohavi, IJCAI 1995, finds five to ten folds to be a good compromise)."""
 HOLDOUT_ROWS = 5_000
+"""From this many rows on, one fold of 1,000 rows or more is enough. Chosen, not measured."""
 
 
 def inner_folds(labels: Integers, groups: Integers | None, seed: int) -> tuple[Fold, ...]:
-    """Folds of training rows for choosing inside a method: five, one above 5,000 rows, none when no class has two rows.
+    """Folds of training rows for choosing inside a method: five, one from 5,000 rows on, none when no class has two rows.
 
-    Args:
-        labels: int64 [sample].
-        groups: int64 [sample]; rows of one group stay together. None makes every row its own group.
-        seed: Decides who goes where.
-
-    Returns:
-        The folds.
+    Rows of one group stay together; without `groups` every row is its own group. Labels and groups are int64 [sample].
     """
     own = np.arange(len(labels)) if groups is None else groups
     counts = np.bincount(labels)
@@ -37,13 +33,8 @@ def inner_folds(labels: Integers, groups: Integers | None, seed: int) -> tuple[F
 
 
 def out_of_fold(fit_and_score: Callable[[Fold], Floats], folds: tuple[Fold, ...]) -> tuple[Floats, Integers]:
-    """The held-out scores of all folds, and the rows they belong to.
+    """The held-out scores of all folds, float [held-out sample, class], and their rows, int64 [held-out sample].
 
-    Args:
-        fit_and_score: Fits to a fold's `fit` rows and scores its `held` rows.
-        folds: At least one.
-
-    Returns:
-        float [held sample, class] and int64 [held sample].
+    `fit_and_score` fits to a fold's `fit` rows and scores its `held` rows.
     """
     return np.concatenate([fit_and_score(fold) for fold in folds]), np.concatenate([fold.held for fold in folds])

@@ -1,4 +1,4 @@
-"""Principal axes: the few directions in which rows vary most, found without a decomposition of all of them."""
+"""Principal components: the few directions in which rows vary most, by subspace iteration."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
 
 MOST_ROWS = 2_000
-"""Rows that the axes are taken from, evenly spaced; of some 5,000 features 256 directions need no more."""
+"""Rows that the axes are computed from, evenly spaced; of some 5,000 features 256 directions need no more."""
 NUM_PASSES = 2
-"""Passes over the rows: the spectra of networks' features fall fast, and a third moved no accuracy."""
+"""Passes over the rows: the spectra of networks' features fall fast, and a third changed no accuracy."""
 
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """A representation seen along a few axes: rows short enough to keep thousands of them with a model.
+    """A representation along a few axes: rows short enough to keep thousands of them with a model.
 
     Attributes:
-        representation: What is seen.
+        representation: Features to full rows.
         axes: float32 [feature, axis], orthogonal columns of one length.
     """
 
@@ -33,7 +33,7 @@ class PrincipalComponents:
 
     @classmethod
     def scaled(cls, features: FeatureSet, blocks: Blocks, num_axes: int, seed: int) -> PrincipalComponents:
-        """The projection fitted to those features, scaled so that their rows have a mean squared length of 1."""
+        """Fitted to those features, and scaled so that their rows have a mean squared length of 1."""
         representation = Representation.fitted(features, blocks)
         own = cls(representation, principal_components(representation.rows(features), num_axes, seed))
         length = float(np.sqrt(np.mean(np.sum(own.rows(features) ** 2, axis=1, dtype=np.float64))))
@@ -46,31 +46,23 @@ class PrincipalComponents:
 
 
 def principal_components(rows: Rows, num_axes: int, seed: int) -> Floats:
-    """Orthonormal directions in which the rows vary most, by subspace iteration from a random start.
+    """Orthonormal directions, float32 [feature, axis], in which centered rows [sample, feature] vary most.
 
-    At most 2,000 rows are read, in chunks, and time is that of four products with `num_axes` columns: half a second for 5,000
-    features, where a full decomposition takes minutes.
-
-    Args:
-        rows: float [sample, feature], centered.
-        num_axes: Wanted number; no more than there are rows or features.
-        seed: Of the random start.
-
-    Returns:
-        float32 [feature, axis].
+    There are no more than rows or features. At most 2,000 rows are read, in chunks, and time is that of four products with
+    `num_axes` columns: half a second for 5,000 features, where a full decomposition takes minutes. `seed` gives the start.
 
     Reference: Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011, algorithm 4.4.
     Differs: the rows enter only through the product of their transpose with themselves, so that one pass makes one step, and
         nothing is oversampled.
     """
     width = rows.shape[1]
-    looked_at = evenly_spaced(len(rows), MOST_ROWS)
+    chosen = evenly_spaced(len(rows), MOST_ROWS)
     start = generator_for(seed, "principal axes").standard_normal((width, min(num_axes, len(rows), width)))
     axes = np.linalg.qr(start.astype(np.float32))[0]
     for _ in range(NUM_PASSES):
         moved = np.zeros(axes.shape)
-        for part in parts(len(looked_at)):
-            chunk = np.asarray(rows[looked_at[part]], np.float32)
+        for part in parts(len(chosen)):
+            chunk = np.asarray(rows[chosen[part]], np.float32)
             moved += chunk.T @ (chunk @ axes)
         axes = np.asarray(np.linalg.qr(moved)[0], np.float32)
     return axes

@@ -26,22 +26,24 @@ from headstart.heads.leave_group_out import Basis, leave_groups_out
 from headstart.heads.temperature import fit_temperature, row_losses
 
 EXPONENTS = np.arange(-4.0, 5.0)
-LEAST_JUDGED = 2
-"""Classes whose rows can be judged; one class alone is told best by a penalty that forgets all others."""
-UNJUDGED_EXPONENT = -2.0
-"""Where no row can be judged. On digits, emoji and solar cells with one label a class it is within 0.3 points of the best
-penalty, and what leave-one-out chooses with five is 10^-1 to 10^-4 (EfficientNet-Lite0, 5 seeds)."""
-UNJUDGED_TEMPERATURE = 0.5
-"""Where no row can be judged. Test rows ask for 0.2 on digits and emoji and for 1.3 on solar cells, one label a class."""
+"""Penalties that are tried, as powers of ten times the mean eigenvalue."""
+FEWEST_CLASSES = 2
+"""Classes with several rows that leave-one-out needs: one class alone is predicted best by a penalty that ignores all others."""
+DEFAULT_EXPONENT = -2.0
+"""Used where leave-one-out cannot choose. On digits, emoji and solar cells with one label a class it is within 0.3 points of the
+best penalty, and what leave-one-out chooses with five is 10^-1 to 10^-4 (EfficientNet-Lite0, 5 seeds)."""
+DEFAULT_TEMPERATURE = 0.5
+"""Used where leave-one-out cannot choose. The best on test rows is 0.2 on digits and emoji and 1.3 on solar cells, one label a
+class."""
 
 SMALLEST_GAP = 1e-9
-"""1 - leverage is not taken below this: a row that alone decides its own fit has no leave-one-out score."""
+"""1 - leverage is floored here: a row that alone decides its own fit has no leave-one-out score."""
 
-JUDGED_ROWS = 50_000
+MOST_LOO_ROWS = 50_000
 """Rows whose leave-one-out scores choose penalty and temperature where there are more: their mean loss is known to 0.005 nats at
-a spread of one nat, and its differences between penalties, taken on the same rows, to far less."""
-JUDGED_VALUES = 100_000_000
-"""Bounds the scores of all penalties, 400 MB in single precision: fewer rows are judged of more than 200 classes."""
+a standard deviation of one nat, and its differences between penalties, taken on the same rows, to far less."""
+MOST_LOO_VALUES = 100_000_000
+"""Bounds the scores of all penalties to 400 MB in single precision: fewer rows are scored with more than 200 classes."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,14 @@ class RidgePath:
 
     Attributes:
         penalties: float64 [penalty].
-        judged: int64 [judged sample]: the rows that have leave-one-out scores.
-        loo_scores: float [penalty, judged sample, class].
+        loo_rows: int64 [scored sample]: the rows that have leave-one-out scores.
+        loo_scores: float [penalty, scored sample, class].
         weights: float64 [penalty, feature, class].
         biases: float64 [penalty, class].
     """
 
     penalties: Floats
-    judged: Integers = field(repr=False)
+    loo_rows: Integers = field(repr=False)
     loo_scores: Floats = field(repr=False)
     weights: Floats = field(repr=False)
     biases: Floats = field(repr=False)
@@ -70,8 +72,8 @@ class RidgeFit:
     Attributes:
         weight: float64 [feature, class].
         bias: float64 [class].
-        judged: int64 [judged sample], ascending: the rows that have leave-one-out scores; all of up to 50,000.
-        loo_scores: float64 [judged sample, class]: each judged row's scores by a fit to all rows but it.
+        loo_rows: int64 [scored sample], ascending: the rows that have leave-one-out scores; all of up to 50,000.
+        loo_scores: float64 [scored sample, class]: each row's scores by a fit to all rows but it.
         penalty: The chosen one.
         temperature: Fitted to the leave-one-out scores.
         penalties: The grid.
@@ -80,7 +82,7 @@ class RidgeFit:
 
     weight: Floats = field(repr=False)
     bias: Floats = field(repr=False)
-    judged: Integers = field(repr=False)
+    loo_rows: Integers = field(repr=False)
     loo_scores: Floats = field(repr=False)
     penalty: float
     temperature: float
@@ -105,17 +107,17 @@ class _Problem:
         chunk *= self.roots[part, None].astype(self.dtype)
         return chunk
 
-    def aims(self, part: Index) -> Floats:
+    def centered_targets(self, part: Index) -> Floats:
         return np.asarray(self.roots[part, None] * (self.targets[part] - self.target_mean))
 
-    def left_out(self, part: Index, residuals: Floats, gaps: Floats) -> Floats:
+    def loo_scores(self, part: Index, residuals: Floats, gaps: Floats) -> Floats:
         """Leave-one-out scores from weighted residuals and 1 - leverage."""
         safe = self.roots[part] * np.maximum(gaps, SMALLEST_GAP)
         return np.asarray(self.targets[part] - residuals / safe[:, None])
 
-    def of(self, judged: Integers) -> tuple[Floats, Floats, Floats]:
+    def of(self, rows: Integers) -> tuple[Floats, Floats, Floats]:
         """Roots, targets and weighted, centered targets of those rows."""
-        return self.roots[judged], np.asarray(self.targets[judged]), self.aims(judged)
+        return self.roots[rows], np.asarray(self.targets[rows]), self.centered_targets(rows)
 
 
 def _problem(features: Rows, targets: Rows, weights: Floats | None) -> _Problem:
@@ -136,61 +138,62 @@ def _grid(trace: float, rank: int) -> Floats:
 
 
 class _Solved(NamedTuple):
-    """Penalties, leave-one-out scores [penalty, judged sample, class] and weights [penalty, feature, class]."""
+    """Penalties, leave-one-out scores [penalty, scored sample, class] and weights [penalty, feature, class]."""
 
     grid: Floats
     scores: Floats
     weights: Floats
 
 
-def _dual(problem: _Problem, penalties: Floats | None, judged: Integers, groups: Integers | None) -> _Solved:
+def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> _Solved:
     num, width = problem.features.shape
     everything = slice(0, num)
     rows = problem.rows(everything)
     values, vectors = symmetric_eigen(np.asarray(rows @ rows.T, np.float64), overwrite=True)
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
-    targets = vectors.T @ problem.aims(everything)
+    targets = vectors.T @ problem.centered_targets(everything)
     squares = vectors**2
     shares = problem.roots**2 / num
-    scores = np.empty((len(grid), len(judged), targets.shape[1]), problem.dtype)
+    scores = np.empty((len(grid), len(loo_rows), targets.shape[1]), problem.dtype)
     coefficients = []
     for index, penalty in enumerate(grid):
         kept = penalty / (values + penalty)
         residuals = vectors @ (kept[:, None] * targets)
-        scores[index] = problem.left_out(everything, residuals, squares @ kept - shares)[judged]
+        scores[index] = problem.loo_scores(everything, residuals, squares @ kept - shares)[loo_rows]
         dual = np.asarray(vectors @ (targets / (values + penalty)[:, None]), rows.dtype)
         coefficients.append(np.asarray(rows.T @ dual, np.float64))
     if groups is not None:
-        basis = Basis(lambda index: vectors[judged[index]], values / (values + grid[:, None]), targets)
-        leave_groups_out(scores, groups[judged], basis, *problem.of(judged), num)
+        basis = Basis(lambda index: vectors[loo_rows[index]], values / (values + grid[:, None]), targets)
+        leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
     return _Solved(grid, scores, np.stack(coefficients))
 
 
-def _primal(problem: _Problem, penalties: Floats | None, judged: Integers, groups: Integers | None) -> _Solved:
+def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> _Solved:
     num, width = problem.features.shape
     gram, moment = np.zeros((width, width)), np.zeros((width, problem.targets.shape[1]))
     for part in parts(num, CHUNK_ROWS):
         rows = problem.rows(part)
         gram += rows.T @ rows
-        moment += rows.T @ np.asarray(problem.aims(part), rows.dtype)
+        moment += rows.T @ np.asarray(problem.centered_targets(part), rows.dtype)
     values, vectors = symmetric_eigen(gram, overwrite=True)
     del gram
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
-    turned_moment = vectors.T @ moment
-    solved = turned_moment[None] / (values[None] + grid[:, None])[..., None]
+    rotated_moment = vectors.T @ moment
+    solved = rotated_moment[None] / (values[None] + grid[:, None])[..., None]
     axes = np.asarray(vectors, problem.dtype)
     inverse = np.asarray(1.0 / (values + grid[:, None]), problem.dtype)
-    scores = np.empty((len(grid), len(judged), moment.shape[1]), problem.dtype)
-    for part in parts(len(judged), CHUNK_ROWS):
-        index = part if len(judged) == num else judged[part]
-        turned = problem.rows(index) @ axes
-        leverages = problem.roots[index] ** 2 / num + inverse @ (turned**2).T
-        aims = problem.aims(index)
+    scores = np.empty((len(grid), len(loo_rows), moment.shape[1]), problem.dtype)
+    for part in parts(len(loo_rows), CHUNK_ROWS):
+        index = part if len(loo_rows) == num else loo_rows[part]
+        rotated = problem.rows(index) @ axes
+        leverages = problem.roots[index] ** 2 / num + inverse @ (rotated**2).T
+        centered = problem.centered_targets(index)
         for score, leverage, solution in zip(scores, leverages, solved, strict=True):
-            score[part] = problem.left_out(index, aims - turned @ np.asarray(solution, problem.dtype), 1.0 - leverage)
+            residuals = centered - rotated @ np.asarray(solution, problem.dtype)
+            score[part] = problem.loo_scores(index, residuals, 1.0 - leverage)
     if groups is not None:
-        basis = Basis(lambda index: problem.rows(judged[index]) @ axes, inverse, turned_moment)
-        leave_groups_out(scores, groups[judged], basis, *problem.of(judged), num)
+        basis = Basis(lambda index: problem.rows(loo_rows[index]) @ axes, inverse, rotated_moment)
+        leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
     return _Solved(grid, scores, vectors @ solved)
 
 
@@ -200,7 +203,7 @@ def ridge_path(
     penalties: Floats | None = None,
     weights: Floats | None = None,
     groups: Integers | None = None,
-    judged: Integers | None = None,
+    loo_rows: Integers | None = None,
 ) -> RidgePath:
     """Ridge solutions and exact leave-one-out scores along a grid of penalties; the intercept is not penalized.
 
@@ -213,9 +216,8 @@ def ridge_path(
         targets: float64 [sample, class].
         penalties: float [penalty]; by default the mean eigenvalue times 10^-4 to 10^4.
         weights: float [sample], positive; scaled to mean 1. None weighs rows alike.
-        groups: int64 [sample]; rows of one group are left out together, those of them that are judged. None leaves out each
-            alone.
-        judged: int64 [judged sample]: rows to give leave-one-out scores to; None for all.
+        groups: int64 [sample]; scored rows of one group are left out together. None leaves out each alone.
+        loo_rows: int64 [scored sample]: rows that get leave-one-out scores; None for all.
 
     Returns:
         The path.
@@ -227,23 +229,17 @@ def ridge_path(
         raise DataError("Ridge regression met 0 rows and needs at least 1. Give labeled rows.")
     problem = _problem(mapped_briefly(features), targets, weights)
     solve = _dual if features.shape[0] <= features.shape[1] else _primal
-    rows = np.arange(len(features)) if judged is None else judged
+    rows = np.arange(len(features)) if loo_rows is None else loo_rows
     found = solve(problem, None if penalties is None else np.asarray(penalties, np.float64), rows, groups)
     return RidgePath(found.grid, rows, found.scores, found.weights, problem.target_mean - problem.mean @ found.weights)
 
 
-def judged_rows(num: int, num_classes: int, groups: Integers | None) -> Integers:
-    """The rows that choose the penalty: all of few, a fixed random sample of many that takes groups whole.
+def loo_sample(num: int, num_classes: int, groups: Integers | None) -> Integers:
+    """The rows whose leave-one-out scores choose the penalty, int64, ascending.
 
-    Args:
-        num: Number of rows.
-        num_classes: C.
-        groups: int64 [sample], or None.
-
-    Returns:
-        int64 [judged sample], ascending.
+    All of few of `num` rows, a fixed random sample of many that takes groups [sample] whole.
     """
-    most = min(JUDGED_ROWS, max(1, JUDGED_VALUES // (len(EXPONENTS) * num_classes)))
+    most = min(MOST_LOO_ROWS, max(1, MOST_LOO_VALUES // (len(EXPONENTS) * num_classes)))
     if num <= most:
         return np.arange(num)
     numbered = np.arange(num) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -254,17 +250,19 @@ def judged_rows(num: int, num_classes: int, groups: Integers | None) -> Integers
     return np.sort(whole if len(whole) else order[:most])
 
 
-def _judgment(path: RidgePath, labels: Integers, fair: Booleans) -> tuple[list[float], list[float], int]:
-    """Temperature and loss for each penalty, from the rows that can be judged fairly, and the place of the chosen penalty."""
-    if len(np.unique(labels[fair])) < LEAST_JUDGED:
-        temperatures = [UNJUDGED_TEMPERATURE] * len(path.penalties)
-        losses = [float(row_losses(scores, labels, UNJUDGED_TEMPERATURE).mean()) for scores in path.loo_scores]
-        return temperatures, losses, int(np.flatnonzero(EXPONENTS == UNJUDGED_EXPONENT)[0])
+def best_of_path(scores: Floats, labels: Integers, fair: Booleans) -> tuple[list[float], list[float], int]:
+    """Temperature and loss for each penalty, and the place of the penalty of lowest loss.
+
+    `scores` are leave-one-out scores [penalty, sample, class]; the rows `fair`, bool [sample], have a class that other rows show.
+    Where these have fewer than two classes, the default penalty and temperature are taken.
+    """
+    if len(np.unique(labels[fair])) < FEWEST_CLASSES:
+        losses = [float(row_losses(one, labels, DEFAULT_TEMPERATURE).mean()) for one in scores]
+        return [DEFAULT_TEMPERATURE] * len(scores), losses, int(np.flatnonzero(EXPONENTS == DEFAULT_EXPONENT)[0])
     known = labels[fair]
-    temperatures = [fit_temperature(scores[fair], known) for scores in path.loo_scores]
+    temperatures = [fit_temperature(one[fair], known) for one in scores]
     losses = [
-        float(row_losses(scores[fair], known, temperature).mean())
-        for scores, temperature in zip(path.loo_scores, temperatures, strict=True)
+        float(row_losses(one[fair], known, temperature).mean()) for one, temperature in zip(scores, temperatures, strict=True)
     ]
     return temperatures, losses, int(np.argmin(losses))
 
@@ -278,13 +276,13 @@ def fit_ridge(
 ) -> RidgeFit:
     """A ridge classifier on +-1 one-vs-rest targets, its penalty chosen by leave-one-out likelihood.
 
-    The solution is that of all rows. Above 50,000 rows (or 100 million scores) a random sample of that many judges the
-    penalties and fits the temperature, each row by the exact fit to all others. A million rows of 2,000 features on disk take
-    less than 1 GB of memory.
+    The solution is that of all rows. Above 50,000 rows (or 100 million scores) a random sample of that many chooses the penalty
+    and the temperature, each row by the exact fit to all others. A million rows of 2,000 features on disk take less than 1 GB of
+    memory.
 
-    A row whose class has no other does not judge: a fit without it has never seen the class. Where fewer than two classes have
-    several rows, a fixed penalty and temperature are taken. A class without rows gets the constant score -1. Duplicated rows
-    make the leave-one-out scores too good; name them as one group.
+    A row whose class has no other row does not count, because a fit without it does not know the class. Where fewer than two
+    classes have several rows, a fixed penalty and temperature are taken. A class without rows gets the constant score -1.
+    Duplicated rows make the leave-one-out scores too good; give them one group.
 
     Args:
         features: float [sample, feature]: an array, a memory map or other rows to read by slice.
@@ -304,34 +302,26 @@ def fit_ridge(
     targets = LazyRows(
         (len(labels), num_classes), lambda part: 2.0 * one_hot(labels[part], num_classes) - 1.0, np.dtype(np.float64)
     )
-    path = ridge_path(features, targets, None, weights, groups, judged_rows(len(labels), num_classes, groups))
-    temperatures, losses, best = _judgment(path, labels[path.judged], has_mates(labels, groups)[path.judged])
-    return _chosen(path, temperatures, losses, best)
+    path = ridge_path(features, targets, None, weights, groups, loo_sample(len(labels), num_classes, groups))
+    return _best_fit(path, labels[path.loo_rows], has_mates(labels, groups)[path.loo_rows])
 
 
-def fit_soft_ridge(features: Rows, probs: Floats, weights: Floats, judged: Integers) -> RidgeFit:
-    """A ridge classifier on uncertain labels, its penalty chosen by the rows whose labels are certain.
+def fit_soft_ridge(features: Rows, probs: Floats, weights: Floats, labeled: Integers) -> RidgeFit:
+    """A ridge classifier on soft labels, its penalty chosen by leave-one-out on the rows `labeled`, int64.
 
-    Args:
-        features: float [sample, feature].
-        probs: float [sample, class], rows sum to 1; targets are 2 p - 1.
-        weights: float [sample], positive.
-        judged: int64 [judged sample]: rows that were labeled, their probability 1 at the label.
-
-    Returns:
-        The fit. Where the other rows' probabilities followed from these labels, its temperature is too small.
+    Targets are 2 p - 1 of the probabilities [sample, class], which are 1 at the label of labeled rows; weights [sample] are
+    positive. Where the other rows' probabilities followed from these labels, the temperature is too small.
     """
-    path = ridge_path(features, 2.0 * probs - 1.0, None, weights, None, judged)
-    temperatures, losses, best = _judgment(path, probs[judged].argmax(axis=1), np.ones(len(judged), bool))
-    return _chosen(path, temperatures, losses, best)
+    path = ridge_path(features, 2.0 * probs - 1.0, None, weights, None, labeled)
+    return _best_fit(path, probs[labeled].argmax(axis=1), np.ones(len(labeled), bool))
 
 
-def _chosen(path: RidgePath, temperatures: list[float], losses: list[float], best: int) -> RidgeFit:
-    """The solution at one place of the path."""
+def _best_fit(path: RidgePath, labels: Integers, fair: Booleans) -> RidgeFit:
+    temperatures, losses, best = best_of_path(path.loo_scores, labels, fair)
     return RidgeFit(
         weight=path.weights[best],
         bias=path.biases[best],
-        judged=path.judged,
+        loo_rows=path.loo_rows,
         loo_scores=np.asarray(path.loo_scores[best], np.float64),
         penalty=float(path.penalties[best]),
         temperature=temperatures[best],

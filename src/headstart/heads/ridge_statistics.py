@@ -1,4 +1,4 @@
-"""Ridge memory: what ridge regression has to know of rows, so that others can be added when the rows are gone."""
+"""Ridge statistics: sums over rows from which ridge is solved, so that rows can be added when the old ones are gone."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from headstart.heads.ridge import fit_ridge
 class RidgeStatistics:
     """Sums over rows that make the ridge solution on +-1 one-vs-rest targets, and the penalty that suited the rows.
 
-    With the mean row m, the centered Gram matrix is X'X - n m m', and the centered moment of class c is 2 (sum of c - n_c m), so
-    that rows can be added in any order, and classes too: those without rows count nowhere.
+    With the mean row m, the centered Gram matrix is X'X - n m m', and the centered moment of class c is 2 (sum of c - n_c m).
+    Rows can be added in any order, and classes too: those without rows change nothing.
 
     Attributes:
         counts: float64 [class]: rows of each class.
@@ -45,16 +45,7 @@ class RidgeStatistics:
 
     @classmethod
     def of(cls, rows: Rows, labels: Integers, num_classes: int) -> RidgeStatistics:
-        """The sums over those rows.
-
-        Args:
-            rows: float [sample, feature].
-            labels: int64 [sample].
-            num_classes: Number of classes.
-
-        Returns:
-            The memory, with penalty and temperature at 1.
-        """
+        """The sums over rows [sample, feature], with penalty and temperature at 1."""
         width = rows.shape[1]
         sums, gram = np.zeros((num_classes, width)), np.zeros((width, width))
         for part in parts(len(rows), CHUNK_ROWS):
@@ -65,19 +56,12 @@ class RidgeStatistics:
 
     @classmethod
     def fitted(cls, rows: Rows, labels: Integers, num_classes: int, groups: Integers) -> RidgeStatistics:
-        """The sums over those rows, with the penalty and the temperature that their leave-one-out scores choose.
+        """The sums over rows [sample, feature], with the penalty and the temperature that leave-one-out chooses.
 
-        Args:
-            rows: float [sample, feature].
-            labels: int64 [sample].
-            num_classes: Number of classes.
-            groups: int64 [sample]; rows of one group are left out together.
-
-        Returns:
-            The memory.
+        Rows of one group, int64 [sample], are left out together.
         """
-        memory, fit = cls.of(rows, labels, num_classes), fit_ridge(rows, labels, num_classes, groups=groups)
-        return replace(memory, share=fit.penalty / memory.mean_eigenvalue, temperature=fit.temperature)
+        sums, fit = cls.of(rows, labels, num_classes), fit_ridge(rows, labels, num_classes, groups=groups)
+        return replace(sums, share=fit.penalty / sums.mean_eigenvalue, temperature=fit.temperature)
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -87,7 +71,7 @@ class RidgeStatistics:
         return max(float(np.trace(self.gram) - total @ total / num) / rank, 1e-12)
 
     def joined(self, other: RidgeStatistics) -> RidgeStatistics:
-        """This memory with another one's rows, whose classes begin with the classes here; penalty and temperature stay."""
+        """The sums over both sets of rows, the other's classes beginning with the classes here; penalty and temperature stay."""
         more = len(other.counts) - len(self.counts)
         return replace(
             self,
@@ -106,31 +90,14 @@ class RidgeStatistics:
         return weight, 2 * self.counts / num - 1 - mean @ weight
 
     def save(self, path: Path) -> None:
-        """Write it: half of the Gram matrix, in single precision.
-
-        Args:
-            path: The file.
-
-        Raises:
-            ExportError: It cannot be written.
-        """
+        """Write one file, half of the Gram matrix in single precision; an `ExportError` where that fails."""
         half = self.gram[np.triu_indices(len(self.gram))].astype(np.float32)
         scalars = np.array([self.share, self.temperature])
         write_atomically(path, save({"counts": self.counts, "sums": self.sums, "gram": half, "scalars": scalars}))
 
     @classmethod
     def load(cls, path: Path) -> RidgeStatistics:
-        """The memory that `save` wrote.
-
-        Args:
-            path: The file.
-
-        Returns:
-            The memory.
-
-        Raises:
-            DataError: The file is damaged.
-        """
+        """The statistics that `save` wrote; a `DataError` where the file is damaged."""
         try:
             arrays = load_file(path)
             width = arrays["sums"].shape[1]

@@ -1,4 +1,4 @@
-"""Source classes: which of them go with which class of a task."""
+"""Source classes: which of them correspond to each class of a task."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from headstart.heads.temperature import LOG_RANGE
 
 
 def source_given_target(source_logits: Floats, labels: Integers, num_classes: int) -> Floats:
-    """p(source class | class): the mean of calibrated source predictions over the rows of each class.
+    """p(source class | class), float64 [class, source class]: the mean of calibrated source predictions over each class's rows.
 
-    Args:
-        source_logits: float [sample, source class], of the network as it came.
-        labels: int64 [sample].
-        num_classes: Of the task.
+    `source_logits` [sample, source class] are those of the network before it is trained on the task. A class without rows has
+    zeros.
 
-    Returns:
-        float64 [class, source class]; rows sum to 1, and are zero for a class without rows.
-
-    Reference: You et al., "Co-Tuning for Transfer Learning", NeurIPS 2020 (category relationship, the direct
-        approach).
+    Reference: You et al., "Co-Tuning for Transfer Learning", NeurIPS 2020 (category relationship, the direct approach).
     Differs: source data, on which the paper calibrates, are not at hand; see `source_temperature`.
     """
     logits = np.asarray(source_logits, np.float64)
@@ -31,16 +25,7 @@ def source_given_target(source_logits: Floats, labels: Integers, num_classes: in
 
 
 def source_temperature(source_logits: Floats, labels: Integers, num_classes: int) -> float:
-    """The temperature at which source predictions tell most about the classes of rows that were left out.
-
-    Args:
-        source_logits: float [sample, source class].
-        labels: int64 [sample].
-        num_classes: Of the task.
-
-    Returns:
-        The temperature, within [0.001, 1000].
-    """
+    """The temperature, within [0.001, 1000], at which source predictions [sample, source class] predict left-out labels best."""
 
     def loss(log_temperature: float) -> float:
         return -left_out_log_prediction(softmax(source_logits / np.exp(log_temperature), axis=1), labels, num_classes)
@@ -49,22 +34,13 @@ def source_temperature(source_logits: Floats, labels: Integers, num_classes: int
 
 
 def left_out_log_prediction(probs: Floats, labels: Integers, num_classes: int) -> float:
-    """Mean log-likelihood of the labels, each predicted through source classes from the other rows.
-
-    Args:
-        probs: float64 [sample, source class], rows sum to 1.
-        labels: int64 [sample].
-        num_classes: Of the task.
-
-    Returns:
-        A value below 0.
+    """Mean log-likelihood of the labels, each predicted through source classes, `probs` [sample, source class], of other rows.
 
     Reference: Nguyen et al., "LEEP: a new measure to evaluate transferability", ICML 2020, eqs. 1-2.
-    Differs: the row itself is left out, and each class has one more row that is spread over all source classes, so that a class
-        with one row has a likelihood too.
+    Differs: the row itself is left out, and each class has one more row of uniform source probabilities, so that a class with one
+        row has a likelihood too.
     """
-    spread_row = 1.0 / probs.shape[1]
-    joint = one_hot(labels, num_classes).T @ probs + spread_row
+    joint = one_hot(labels, num_classes).T @ probs + 1.0 / probs.shape[1]
     mass = joint.sum(axis=0)
     likelihood = np.einsum("iz,iz->i", (joint[labels] - probs) / (mass - probs), probs)
     return float(np.log(likelihood).mean())

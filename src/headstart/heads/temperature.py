@@ -1,4 +1,4 @@
-"""Temperature: the one number that turns scores into probabilities one can believe."""
+"""Temperature scaling, and the weights of an ensemble."""
 
 from __future__ import annotations
 
@@ -9,36 +9,21 @@ from scipy.special import logsumexp
 from headstart.core.types import Floats, Integers
 
 LOG_RANGE = (float(np.log(1e-3)), float(np.log(1e3)))
+"""Logarithms of the smallest and the largest temperature."""
 
 
 def row_losses(scores: Floats, labels: Integers, temperature: float) -> Floats:
-    """Negative log-likelihood of each row's label, float64 [sample].
-
-    Args:
-        scores: float [sample, class].
-        labels: int64 [sample].
-        temperature: Divides the scores before softmax.
-
-    Returns:
-        Losses in nats, at least 0.
-    """
+    """Negative log-likelihood of each row's label in nats, float64 [sample], from scores [sample, class] over a temperature."""
     scaled = np.asarray(scores, np.float64) / temperature
     picked = scaled[np.arange(len(labels)), labels]
     return np.asarray(np.maximum(logsumexp(scaled, axis=1) - picked, 0.0))
 
 
 def fit_temperature(scores: Floats, labels: Integers) -> float:
-    """The temperature that minimizes the negative log-likelihood of the labels.
+    """The temperature, within [0.001, 1000], that minimizes the negative log-likelihood of the labels; 1.0 without rows.
 
-    Give scores of rows that the head has not seen (leave-one-out or out-of-fold): on training scores the temperature comes
-    out far too small.
-
-    Args:
-        scores: float [sample, class].
-        labels: int64 [sample].
-
-    Returns:
-        The temperature, within [0.001, 1000]; 1.0 when there are no rows.
+    Give held-out scores [sample, class] (leave-one-out or out-of-fold): on training scores the temperature comes out far too
+    small.
 
     Reference: Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
     Differs: the targets are smoothed by one row's worth of uniform labels, as in Platt scaling, so that scores without a
@@ -63,24 +48,18 @@ def fit_temperature(scores: Floats, labels: Integers) -> float:
 
 
 def fit_weights(logs: Floats, labels: Integers) -> tuple[float, ...]:
-    """How much each of several models counts in the weighted geometric mean that predicts the labels best.
+    """The weights of several models in the weighted geometric mean that predicts the labels best.
 
-    Give predictions for rows that no model has seen. The loss is convex in the weights.
-
-    Args:
-        logs: Log probabilities, float [model, sample, class].
-        labels: int64 [sample].
-
-    Returns:
-        Weights, none below zero; alike, with sum 1, where there are no rows.
+    `logs` are log probabilities [model, sample, class] of rows that no model was fitted to. Weights are at least zero; equal,
+    with sum 1, where there are no rows. The loss is convex in them.
 
     Reference: Heskes, "Selecting weighting factors in logarithmic opinion pools", NeurIPS 1997, eq. 2; Wolpert, "Stacked
         Generalization", Neural Networks 1992.
     Differs: weights need not sum to 1, so that the mean is calibrated at once, with targets smoothed as in `fit_temperature`.
     """
-    alike = np.full(len(logs), 1 / len(logs))
+    equal = np.full(len(logs), 1 / len(logs))
     if not len(labels):
-        return tuple(alike.tolist())
+        return tuple(equal.tolist())
     values = np.asarray(logs, np.float64)
     smoothing = 1.0 / (len(labels) + 1.0)
     picked = values[:, np.arange(len(labels)), labels].mean(axis=1)
@@ -92,5 +71,5 @@ def fit_weights(logs: Floats, labels: Integers) -> tuple[float, ...]:
         expected = (np.exp(scores - normalizers[:, None]) * values).sum(axis=2).mean(axis=1)
         return float(normalizers.mean() - weights @ aimed), expected - aimed
 
-    best = minimize(loss, alike, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(values))
+    best = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(values))
     return tuple(best.x.tolist())

@@ -1,4 +1,4 @@
-"""Labeled and unlabeled rows side by side, in the few directions in which they vary most."""
+"""Unlabeled pool: labeled and unlabeled rows along their common principal components."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from headstart.heads.principal_components import PrincipalComponents, principal_
 from headstart.heads.temperature import fit_temperature
 
 NUM_AXES = 256
-"""Fewer blur what 20 labels a class tell apart: 128 cost self-training on emoji 1.5 points there, and gain one with one label.
+"""Fewer lose what 20 labels a class distinguish: 128 cost self-training on emoji 1.5 points there, and gain one with one label.
 All of some 5,000 change label spreading by 0.7 points at most (EfficientNet-Lite0; digits, emoji and solar cells, 4 seeds)."""
 
 
@@ -33,11 +33,11 @@ class UnlabeledPool:
 
     Attributes:
         features: Of all rows.
-        projection: What is seen of them: centered on all rows, along their principal axes.
+        projection: Centered on all rows, along their principal axes.
         labels: int64 [row]; `UNLABELED` where there is none.
         groups: int64 [row]; labeled rows of one group are held out together.
         num_classes: C.
-        seed: Decides the axes and who is held out.
+        seed: Decides the axes and the folds.
     """
 
     features: FeatureSet = field(repr=False)
@@ -51,7 +51,7 @@ class UnlabeledPool:
     def of(
         cls, features: FeatureSet, labels: Integers, groups: Integers, num_classes: int, blocks: Blocks, seed: int
     ) -> UnlabeledPool:
-        """The pool of those rows, its projection fitted to them; arguments as for the attributes."""
+        """The pool of those rows, its projection fitted to them."""
         representation = Representation.fitted(features, blocks)
         axes = principal_components(representation.rows(features), NUM_AXES, seed)
         return cls(features, PrincipalComponents(representation, axes), labels, groups, num_classes, seed)
@@ -72,47 +72,27 @@ class UnlabeledPool:
         return np.flatnonzero(self.labels != UNLABELED)
 
     def temperature(self, scores_of: Callable[[Integers, Integers], Floats], otherwise: float = 1.0) -> float:
-        """What turns scores into probabilities, fitted to labeled rows whose labels were hidden in turn.
+        """The temperature of scores, fitted to labeled rows whose labels were hidden in turn; `otherwise` without folds.
 
-        A row whose label is hidden stays among the unlabeled ones.
-
-        Args:
-            scores_of: From int64 labels [row], some of them hidden, and int64 indices of rows to those rows' scores, float
-                [sample, class].
-            otherwise: What to take where no label can be hidden, as no class has two rows.
-
-        Returns:
-            The temperature.
+        A row whose label is hidden stays among the unlabeled ones. `scores_of` takes int64 labels [row], some of them hidden, and
+        indices of rows, and gives those rows' scores [sample, class].
         """
         labeled = self.labeled
         folds = inner_folds(self.labels[labeled], self.groups[labeled], self.seed)
         if not folds:
             return otherwise
 
-        def held_scores(fold: Fold) -> Floats:
+        def held_out_scores(fold: Fold) -> Floats:
             hidden = self.labels.copy()
             hidden[labeled[fold.held]] = UNLABELED
             return scores_of(hidden, labeled[fold.held])
 
-        scores, held = out_of_fold(held_scores, folds)
-        return fit_temperature(scores, self.labels[labeled[held]])
+        scores, rows = out_of_fold(held_out_scores, folds)
+        return fit_temperature(scores, self.labels[labeled[rows]])
 
 
 def unlabeled_pool(task: Task, backbone: Backbone, blocks: Blocks, seed: int) -> UnlabeledPool:
-    """The task's training rows and unlabeled rows as a backbone sees them.
-
-    Args:
-        task: With unlabeled rows.
-        backbone: What looks at them.
-        blocks: What is taken of its features.
-        seed: As in `UnlabeledPool`.
-
-    Returns:
-        The pool, training rows first.
-
-    Raises:
-        DataError: There are no unlabeled rows.
-    """
+    """The task's training rows, then its unlabeled rows; a `DataError` where there are no unlabeled rows."""
     if not task.unlabeled:
         raise DataError(f"{task.name} has no unlabeled images to pool. Add a folder unlabeled/, or choose ridge.")
     rows = concatenate(task.train, task.unlabeled)

@@ -131,7 +131,7 @@ def corrected_head(domains: ProjectedDomains, factors_of: SharesOf) -> tuple[Pro
     """
     found = domains.ridge()
     fit = found.fit
-    labels = domains.labels[fit.judged]
+    labels = domains.labels[fit.loo_rows]
     temperature, offsets = calibration(fit.loo_scores, labels)
     held, target = (softmax(scores / temperature + offsets, axis=1) for scores in (fit.loo_scores, found.scores(domains.target)))
     factors = factors_of(held, labels, target, class_shares(labels, domains.num_classes))

@@ -183,7 +183,7 @@ def detector_of_rows(
     """
     rows, labels, groups, num = training
     fit = fit_ridge(rows, labels, num_classes, groups=groups)
-    own = fit.judged[fit.judged < num]
+    own = fit.loo_rows[fit.loo_rows < num]
     scores = linear_scores(target, fit.weight, fit.bias).max(axis=1)
     scores[own] = fit.loo_scores[: len(own)].max(axis=1)
     kept = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))

@@ -19,7 +19,7 @@ def ridge_head(features: LabeledFeatures) -> RidgeFit:
 def log_likelihoods(features: LabeledFeatures) -> Floats:
     """The log-likelihood of each row's label by the head that is fitted to the others, after temperature, float64 [sample]."""
     head = features.once(ridge_head)
-    return -row_losses(head.loo_scores, compact(features.labels)[head.judged], head.temperature)
+    return -row_losses(head.loo_scores, compact(features.labels)[head.loo_rows], head.temperature)
 
 
 @ranking(by_row=log_likelihoods)

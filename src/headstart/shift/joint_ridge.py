@@ -1,4 +1,4 @@
-"""Joint ridge: what source rows add to a target's own labels, judged on target rows left out."""
+"""Joint ridge: what source rows add to a target's own labels, measured on left-out target rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from scipy.special import softmax
 
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
-from headstart.heads.ridge import EXPONENTS, UNJUDGED_EXPONENT, UNJUDGED_TEMPERATURE, ridge_path
-from headstart.heads.temperature import fit_temperature, row_losses
+from headstart.heads.ridge import best_of_path, ridge_path
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a fit to all other rows says of each target row.
+    """What a fit to all other rows predicts for each target row.
 
     Attributes:
         scores: float64 [target, class].
         temperature: Fitted to them.
-        loss: Mean negative log-likelihood of the judged rows.
+        loss: Mean negative log-likelihood of the rows that choose the penalty.
         weight: Of the fit to all rows at the same penalty, float64 [feature, class].
         bias: Of that fit, float64 [class].
     """
@@ -60,16 +59,9 @@ def leave_target_out(
 ) -> LeftOut:
     """Exact leave-one-out scores of target rows by ridge on the other target rows and all source rows.
 
-    One eigendecomposition answers all penalties. The penalty is the one that predicts the left-out target rows best.
-
-    Args:
-        target: Labeled rows to judge by.
-        sources: Rows of each source with what one of them weighs; a target row weighs 1.
-        num_classes: C.
-        judged: int64: target rows that choose the penalty; those whose class other rows show, where None.
-
-    Returns:
-        Scores of all target rows.
+    One eigendecomposition serves all penalties. The penalty is the one that predicts the left-out target rows best: those of
+    `judged`, int64, or those whose class other rows show. `sources` are rows of each source with the weight of one of them; a
+    target row weighs 1.
     """
     parts = [target, *(source for source, _ in sources)]
     rows = np.concatenate([np.asarray(part.rows, np.float64) for part in parts])
@@ -77,17 +69,10 @@ def leave_target_out(
     groups = np.concatenate([part.groups for part in parts])
     weights = np.concatenate([np.ones(len(target)), *(np.full(len(source), weight) for source, weight in sources)])
     num = len(target)
-    kin = num + np.flatnonzero(np.isin(groups[num:], target.groups))
-    left = np.concatenate([np.arange(num), kin])
+    same_group = num + np.flatnonzero(np.isin(groups[num:], target.groups))
+    left = np.concatenate([np.arange(num), same_group])
     path = ridge_path(rows, 2.0 * one_hot(labels, num_classes) - 1.0, None, weights, groups, left)
     scores = np.asarray(path.loo_scores[:, :num], np.float64)
-    fair = np.flatnonzero(has_mates(labels, groups)[:num]) if judged is None else judged
-    if len(np.unique(target.labels[fair])) < 2:
-        place = int(np.flatnonzero(EXPONENTS == UNJUDGED_EXPONENT)[0])
-        loss = float(row_losses(scores[place], target.labels, UNJUDGED_TEMPERATURE).mean())
-        return LeftOut(scores[place], UNJUDGED_TEMPERATURE, loss, path.weights[place], path.biases[place])
-    known = target.labels[fair]
-    temperatures = [fit_temperature(one[fair], known) for one in scores]
-    losses = [float(row_losses(one[fair], known, warmth).mean()) for one, warmth in zip(scores, temperatures, strict=True)]
-    best = int(np.argmin(losses))
+    fair = has_mates(labels, groups)[:num] if judged is None else np.isin(np.arange(num), judged)
+    temperatures, losses, best = best_of_path(scores, target.labels, fair)
     return LeftOut(scores[best], temperatures[best], losses[best], path.weights[best], path.biases[best])

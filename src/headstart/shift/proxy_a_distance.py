@@ -26,6 +26,6 @@ def proxy_a_distance(source: Floats, target: Floats) -> float:
         raise DataError(f"Two domains are told apart by two rows each at least, and these have {counts[0]} and {counts[1]}.")
     labels = np.repeat(np.arange(2), counts)
     fit = fit_ridge(np.concatenate([source, target]), labels, 2, 1.0 / counts[labels])
-    wrong = fit.loo_scores.argmax(axis=1) != labels[fit.judged]
-    error = float(np.mean([wrong[labels[fit.judged] == side].mean() for side in (0, 1)]))
+    wrong = fit.loo_scores.argmax(axis=1) != labels[fit.loo_rows]
+    error = float(np.mean([wrong[labels[fit.loo_rows] == side].mean() for side in (0, 1)]))
     return float(np.clip(2.0 * (1.0 - 2.0 * error), 0.0, 2.0))

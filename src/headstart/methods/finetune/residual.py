@@ -89,8 +89,8 @@ class Residual(ScaledFineTuning):
         seen = Representation.fitted(features, self.blocks).rows(features)
         fit = fit_ridge(seen, rows.labels, task.num_classes, groups=rows.groups)
         scores = linear_scores(seen, fit.weight, fit.bias)
-        fair = has_mates(rows.labels, rows.groups)[fit.judged]  # without its only group, a class would not be known
-        scores[fit.judged[fair]] = fit.loo_scores[fair]
+        fair = has_mates(rows.labels, rows.groups)[fit.loo_rows]  # without its only group, a class would not be known
+        scores[fit.loo_rows[fair]] = fit.loo_scores[fair]
         return np.asarray(scores / fit.temperature)
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Corrector:

@@ -68,7 +68,7 @@ def _errors(features: Floats, labels: Integers, groups: Integers, num_classes: i
     for draw in range(draws):
         rows = _stratified(labels, size, generator_for(seed, "curve", size, draw))
         fit = fit_ridge(features[rows], labels[rows], num_classes, groups=groups[rows])
-        out[draw] = np.mean(fit.loo_scores.argmax(axis=1) != labels[rows][fit.judged])
+        out[draw] = np.mean(fit.loo_scores.argmax(axis=1) != labels[rows][fit.loo_rows])
     return out
 
 

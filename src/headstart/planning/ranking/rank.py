@@ -171,7 +171,7 @@ def evidence_of(features: FeatureSet, labels: Integers, halves: Booleans) -> Can
         scores=scores,
         by_row={name: tuple(values.tolist()) for name, values in by_row.items()},
         by_draw={name: tuple(values.tolist()) for name, values in by_draw.items()},
-        num_correct=int((head.loo_scores.argmax(axis=1) == labels[head.judged]).sum()),
+        num_correct=int((head.loo_scores.argmax(axis=1) == labels[head.loo_rows]).sum()),
         seconds=time.perf_counter() - begun,
     )
 

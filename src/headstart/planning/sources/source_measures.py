@@ -41,7 +41,7 @@ def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_i
     present, wanted = np.unique(source.labels), np.unique(target.labels)
     common = np.intersect1d(present, wanted)
     fit = fit_ridge(source.rows, compact(source.labels), len(present), groups=source.groups)
-    own, chance, p_value = _against_chance(fit.loo_scores.argmax(axis=1), compact(source.labels)[fit.judged])
+    own, chance, p_value = _against_chance(fit.loo_scores.argmax(axis=1), compact(source.labels)[fit.loo_rows])
     rows, target_rows = domains.source_rows[name], domains.target_rows[: len(target)]
     near, far = (
         one[random_rows(len(one), MOST_DISTANCE_ROWS, generator_for(domains.seed, "sources", "distances"))]
