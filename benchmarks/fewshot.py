@@ -262,7 +262,7 @@ def scale(known: Identities, shots: int) -> dict[str, object]:
             moved = (block + 0.1 * np.std(block, axis=1, keepdims=True) * draw.normal(size=block.shape) for block in blocks)
             return tuple(np.asarray(block, np.float32) for block in moved)
 
-        return FeatureSet(noisy(one.stages), one.pixels, None, one.stage_names, noisy(one.spreads))
+        return FeatureSet(noisy(one.stages), one.pixels, None, one.stage_names, noisy(one.stds))
 
     with tempfile.TemporaryDirectory() as folder:
         gallery = Gallery.create(Path(folder) / "gallery", NAME)

@@ -31,7 +31,7 @@ def test_lazy_blocks_give_the_same_rows(features: FeatureSet, blocks: str, monke
         _lazy(features.pixels),
         None,
         features.stage_names,
-        tuple(map(_lazy, features.spreads)),
+        tuple(map(_lazy, features.stds)),
     )
     expected = Representation.fitted(features, blocks).rows(features)
     assert isinstance(expected, np.ndarray)

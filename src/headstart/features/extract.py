@@ -1,4 +1,4 @@
-"""Extraction: what a backbone sees in pictures, each picture looked at once and remembered on disk."""
+"""Extraction: features of pictures, each computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ from headstart.features.store.chunks import Arrays
 from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
 
 PIXELS = 18
-"""The pixel block: every picture as the network gets it, resized to 18 x 18 RGB (972 values), so that a set and a single
+"""Side of the pixel block: every picture as the network gets it, resized to 18 x 18 RGB (972 values), so that a set and a single
 picture to predict get the same values. Enlarging smaller pictures costs ridge on 8-pixel digits at most 0.2 points of accuracy;
 on 28-pixel pictures 18 gives 0.2 to 0.5 points more than 16."""
 
 _VERSION = 3
+"""Part of the features' address; raised whenever the same inputs give other features."""
 
 
 def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
     """The pooled features of every stage, rows in the order of the images.
 
-    Pictures that the backbone has seen before, in whatever set, are read from the store. Others are extracted in chunks,
-    each kept as soon as it is done. Rows that are feature vectors already come back as the only stage.
+    Features of pictures that were extracted before, in whatever set, are read from the store. Others are extracted in chunks,
+    each kept as soon as it is done. Rows that are feature vectors already come back as the only stage. Labels are not read, and
+    the backbone's weights are not changed.
 
     Args:
-        images: Pictures or feature vectors; labels are not read.
-        backbone: What looks at them; its weights are not changed.
+        images: Pictures or feature vectors.
+        backbone: A network for that kind.
 
     Returns:
         The features.
@@ -64,7 +66,7 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
 
 
 def settled(images: ImageSet, backbone: Backbone) -> str:
-    """The name of the engine that looks at those pictures, and at others from now on: it is kept with the backbone."""
+    """The name of the engine for those pictures; it is chosen once and kept with the backbone."""
     known = known_engine(backbone)
     if known is None:
         return choose_engine(Describe(backbone), _pictures(images.images, backbone), num_unseen(images, backbone))
@@ -86,22 +88,14 @@ def _check_kind(images: ImageSet, backbone: Backbone) -> None:
 
 
 def num_unseen(images: ImageSet, backbone: Backbone) -> int:
-    """How many of the pictures the backbone has not looked at yet: those that `features_of` would take time for."""
+    """How many of the pictures have no features in the store yet: those that `features_of` takes time for."""
     if images.images.embedded:
         return 0
     return len(_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
 
 
 def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
-    """What looking at one picture costs, measured on some of them: reading it plus running the network, as both share the cores.
-
-    Args:
-        images: Pictures of the task.
-        backbone: What is to look at them.
-
-    Returns:
-        Seconds.
-    """
+    """Seconds to read one picture and run the network on it, measured on some of them; both share the cores."""
     settled(images, backbone)
     rows = np.arange(min(SAMPLE_ROWS, len(images)))
     begun = time.perf_counter()
@@ -116,7 +110,7 @@ def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
 
 
 def _store(backbone: Backbone, engine: str) -> Store:
-    """Where features lie: the place changes with the weights and with anything else that changes the features."""
+    """The store of the backbone's features: its address changes with everything that changes them."""
     card = backbone.card
     rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]
     address = f"{backbone.weights_hash}-{fingerprint_of([backbone.transform.to_dict(), rest])}"
@@ -128,8 +122,8 @@ def _feature_set(arrays: Arrays, backbone: Backbone, num_rows: int) -> FeatureSe
         empty = tuple(np.empty((0, backbone.feature_width), np.float32) for _ in backbone.stage_names)
         return FeatureSet(empty, np.empty((0, PIXELS**2 * 3), np.float32), None, backbone.stage_names)
     stages = tuple(arrays[f"stage.{index}"] for index in range(len(backbone.stage_names)))
-    spreads = tuple(arrays[name] for name in sorted(arrays, key=_number) if name.startswith("spread."))
-    return FeatureSet(stages, as_floats(arrays["pixels"]), arrays.get("source_logits"), backbone.stage_names, spreads)
+    stds = tuple(arrays[name] for name in sorted(arrays, key=_number) if name.startswith("spread."))
+    return FeatureSet(stages, as_floats(arrays["pixels"]), arrays.get("source_logits"), backbone.stage_names, stds)
 
 
 def _number(name: str) -> int:
@@ -141,7 +135,7 @@ def _number(name: str) -> int:
 def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Backbone, store: Store) -> None:
     pending: list[Arrays] = []
     begin = done = 0
-    with progress(len(rows), f"looking at pictures with {backbone.card.name}") as advance:
+    with progress(len(rows), f"extracting features with {backbone.card.name}") as advance:
         for arrays in _described(images, rows, backbone):
             pending.append(arrays)
             done += len(arrays["pixels"])
@@ -153,7 +147,7 @@ def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Back
 
 
 def _described(images: Images, rows: Integers, backbone: Backbone) -> Iterator[Arrays]:
-    """What the store keeps of the pictures, batch by batch; other threads read the next ones while the engine runs."""
+    """The arrays of the pictures, batch by batch; other threads read the next ones while the engine runs."""
     program = Describe(backbone)
     engine = engine_of(program, _pictures(images, backbone))
     reduced: deque[Bytes] = deque()

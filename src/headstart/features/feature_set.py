@@ -1,4 +1,4 @@
-"""FeatureSet: what one backbone sees in one set of images, at every depth."""
+"""FeatureSet: features of one set of images by one backbone, at every depth."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ Result = TypeVar("Result")
 class FeatureSet:
     """Pooled features of every stage, rows in the order of the images.
 
-    The blocks of a large set are read from the store when a slice or an index of them is asked for; see `features.rows`.
+    The blocks of a large set are read from the store when a slice or an index of them is read; see `core.rows`.
 
     Attributes:
-        stages: float32 [sample, feature] per stage in depth order; the last is the penultimate layer's output, which a
-            classifier would see.
-        pixels: float32 [sample, pixel] in [0, 1]: the picture itself, reduced to about a thousand values; None for rows that
-            came as feature vectors.
+        stages: float32 [sample, feature] per stage in depth order; the last is the penultimate layer's output, the input of a
+            classifier.
+        pixels: float32 [sample, pixel] in [0, 1]: the picture reduced to about a thousand values; None for feature vectors.
         source_logits: float32 [sample, source class] of the backbone's own classifier; None when it has none.
         stage_names: The module each stage ends with.
-        spreads: float32 [sample, feature] per stage that has places: standard deviations over the places. Empty for
-            rows that came as feature vectors.
+        stds: float32 [sample, feature] per stage that has places: standard deviations over the places (std pooling). Empty for
+            feature vectors.
     """
 
     stages: tuple[Rows, ...] = field(repr=False)
     pixels: Rows | None = field(repr=False)
     source_logits: Rows | None = field(repr=False)
     stage_names: tuple[str, ...]
-    spreads: tuple[Rows, ...] = field(repr=False, default=())
+    stds: tuple[Rows, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return len(self.stages[-1])
@@ -54,7 +53,7 @@ class FeatureSet:
             None if self.pixels is None else taken(self.pixels, rows),
             None if self.source_logits is None else taken(self.source_logits, rows),
             self.stage_names,
-            tuple(taken(spread, rows) for spread in self.spreads),
+            tuple(taken(std, rows) for std in self.stds),
         )
 
 
@@ -83,7 +82,7 @@ class LabeledFeatures:
         return {}
 
     def once(self, compute: Callable[[LabeledFeatures], Result]) -> Result:
-        """What a function says of these features, computed once for all who ask."""
+        """The value of a function of these features, computed once for all callers."""
         if compute not in self._computed:
             self._computed[compute] = compute(self)
         result: Result = self._computed[compute]

@@ -122,7 +122,7 @@ def _header_of(path: Path) -> dict[str, Any]:
 def arrays_of(features: FeatureSet) -> dict[str, Floats]:
     """The features as named arrays."""
     named = {f"stage.{place}": block for place, block in enumerate(features.stages)}
-    named |= {f"spread.{place}": block for place, block in enumerate(features.spreads)}
+    named |= {f"spread.{place}": block for place, block in enumerate(features.stds)}
     if features.pixels is not None:
         named["pixels"] = features.pixels
     return {name: np.ascontiguousarray(block, np.float32) for name, block in named.items()}

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from headstart.features.store.eviction import evict, say_used
+from headstart.features.store.eviction import evict, mark_used
 
 
 def _file(folder: Path, name: str, num_bytes: int, hours_ago: float) -> Path:
@@ -34,7 +34,7 @@ def test_what_was_used_within_the_hour_stays_whatever_the_limit(tmp_path: Path) 
 
 def test_use_is_what_counts_and_not_age(tmp_path: Path) -> None:
     first, second = (_file(tmp_path, f"a/{name}.safetensors", 100, hours) for name, hours in (("1", 9), ("2", 4)))
-    say_used(first)
+    mark_used(first)
     assert evict(tmp_path, 100) == 100
     assert (first.exists(), second.exists()) == (True, False)
 
@@ -49,4 +49,4 @@ def test_unfinished_files_go_too_and_others_stay(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_frees_nothing(tmp_path: Path) -> None:
     assert evict(tmp_path / "absent", 0) == 0
-    say_used(tmp_path / "absent" / "file")
+    mark_used(tmp_path / "absent" / "file")

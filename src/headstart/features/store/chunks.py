@@ -1,4 +1,4 @@
-"""Chunks: safetensors files that carry the keys of their rows, half as precise where that does no harm."""
+"""Chunks: safetensors files with the keys of their rows, in half precision where that loses little."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from headstart.core.records import write_atomically
 from headstart.core.types import Integers
 
 SUFFIX = ".safetensors"
-HARMLESS = 2.0**-10
-"""Halves are kept where they change an array by no more than this share of its norm: rounding alone stays below half of it."""
+LARGEST_ERROR = 2.0**-10
+"""Half precision is used where it changes an array by no more than this share of its norm; rounding alone stays below half of
+it."""
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U8": np.dtype("u1")}
 
 Arrays = dict[str, Any]
-"""Named arrays whose first axis is the pictures."""
+"""Named arrays; the first axis is the pictures."""
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """Where an array lies.
+    """An array in a chunk.
 
     Attributes:
         path: The chunk.
@@ -44,7 +45,7 @@ class StoredArray:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of what is read: halves are read as float32."""
+        """Of the rows that are read: half precision is read as float32."""
         return np.dtype(np.float32) if self.stored.kind == "f" else self.stored
 
     def rows(self, index: Integers) -> Any:
@@ -57,9 +58,9 @@ class Chunk:
     """A file of rows.
 
     Attributes:
-        path: Where it lies.
+        path: The file.
         keys: One a row.
-        arrays: What it holds of each row.
+        arrays: By name.
     """
 
     path: Path
@@ -68,18 +69,9 @@ class Chunk:
 
 
 def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path, int]:
-    """The place and size of a new chunk with those rows, named after keys and layout, so that equal work gives the same file.
+    """The path and size in bytes of a new chunk of float32 or uint8 arrays with one row a key; an `ExportError` where it fails.
 
-    Args:
-        folder: Where to; made if absent.
-        keys: One a row.
-        arrays: float32 or uint8 arrays with one row a key.
-
-    Returns:
-        The file and its size in bytes.
-
-    Raises:
-        ExportError: The folder cannot be written.
+    It is named after keys and layout, so that equal work gives the same file.
     """
     compact = {name: np.ascontiguousarray(_halved(np.asarray(array))) for name, array in arrays.items()}
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
@@ -90,29 +82,19 @@ def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path
 
 
 def _halved(array: Any) -> Any:
-    """The array in half precision, or as it is where that would overflow or wipe out small values."""
+    """The array in half precision, or as it is where that would overflow or lose small values."""
     if array.dtype != np.float32:
         return array
     with np.errstate(over="ignore"):
         half = array.astype(np.float16)
     if not np.isfinite(half).all():
         return array
-    harm = np.linalg.norm((half.astype(np.float32) - array).ravel())
-    return half if harm <= HARMLESS * np.linalg.norm(array.ravel()) else array
+    error = np.linalg.norm((half.astype(np.float32) - array).ravel())
+    return half if error <= LARGEST_ERROR * np.linalg.norm(array.ravel()) else array
 
 
 def read_chunk(path: Path) -> Chunk:
-    """The keys of a chunk and the places of its arrays.
-
-    Args:
-        path: Of the file.
-
-    Returns:
-        The chunk.
-
-    Raises:
-        ValueError: The file is not whole, or no chunk.
-    """
+    """The keys of a chunk and its arrays, not yet read; a `ValueError` where the file is not whole, or no chunk."""
     size = path.stat().st_size
     try:
         with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""What lies in the cache, and taking it away."""
+"""Contents of the cache: listing and deleting them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("engines", "**/*.*", "which engine was chosen"),
     ("steps", "**/*.*", "what runs can take over from one another"),
 )
-"""Folder, files and name of what is kept next to features. Weights that a user put there are no cache."""
+"""Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
 
 class CacheEntry(Record):
-    """Features of one network, what was seen of files, which engines were chosen, or finished steps of runs.
+    """Features of one network, scans of files, choices of engines, or finished steps of runs.
 
     Attributes:
-        kind: The folder that it lies in.
-        name: What a person calls it.
+        kind: Its folder.
+        name: For people.
         num_rows: Pictures; for engines and steps, files.
         size_bytes: On disk.
         last_used: In UTC, as ISO 8601 writes it.
@@ -53,7 +53,7 @@ def cache_contents() -> tuple[CacheEntry, ...]:
     entries.sort(key=lambda entry: entry.last_used, reverse=True)
     for kind, pattern, name in OTHERS:
         files = [path for path in (cache_folder() / kind).glob(pattern) if path.is_file()]
-        entries.append(_entry(kind, name, sum(map(_scanned, files)) if kind == "scan" else len(files), files))
+        entries.append(_entry(kind, name, sum(map(_num_scanned, files)) if kind == "scan" else len(files), files))
     return tuple(entry for entry in entries if entry.size_bytes)
 
 
@@ -65,10 +65,10 @@ def _features_entry(folder: Path) -> CacheEntry:
 
 
 def _entry(kind: Kind, name: str, num_rows: int, files: list[Path]) -> CacheEntry:
-    seen = [status for status in map(_status, files) if status]
-    used = max((moment for _, moment in seen), default=0.0)
+    found = [status for status in map(_status, files) if status]
+    used = max((moment for _, moment in found), default=0.0)
     shown = datetime.fromtimestamp(used, UTC).isoformat(timespec="seconds")
-    return CacheEntry(kind=kind, name=name, num_rows=num_rows, size_bytes=sum(size for size, _ in seen), last_used=shown)
+    return CacheEntry(kind=kind, name=name, num_rows=num_rows, size_bytes=sum(size for size, _ in found), last_used=shown)
 
 
 def _status(path: Path) -> tuple[int, float] | None:
@@ -88,8 +88,8 @@ def _num_rows(path: Path) -> int:
         return 0
 
 
-def _scanned(path: Path) -> int:
-    """The pictures that a scan remembers, by the head of its table; 0 when it cannot be read."""
+def _num_scanned(path: Path) -> int:
+    """The number of pictures in a scan, from the header of its table; 0 when it cannot be read."""
     try:
         with zipfile.ZipFile(path) as content, content.open("rows.npy") as stream:
             np.lib.format.read_magic(stream)
@@ -99,23 +99,12 @@ def _scanned(path: Path) -> int:
 
 
 def shrink_cache(limit_bytes: int) -> int:
-    """Delete the features used longest ago until no more than that is left; those used within the hour stay.
-
-    Args:
-        limit_bytes: What features may take.
-
-    Returns:
-        Bytes freed.
-    """
+    """Bytes freed by deleting features, those used longest ago first, down to that many bytes; those in use stay."""
     return evict(cache_folder() / "features", limit_bytes)
 
 
 def clear_cache() -> int:
-    """Delete everything that the cache holds, in use or not; other files in its folders stay.
-
-    Returns:
-        Bytes freed.
-    """
+    """Bytes freed by deleting everything in the cache, in use or not; other files in its folders stay."""
     root = cache_folder()
     freed = evict(root / "features", 0, -math.inf)
     for folder in (root / "features").glob("*/"):

@@ -1,4 +1,4 @@
-"""Eviction: what was used longest ago goes first, and what a running process uses stays."""
+"""Eviction: files used longest ago are deleted first, and files in use stay."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import NamedTuple
 from headstart.features.store.chunks import SUFFIX
 
 IN_USE_SECONDS = 3600.0
-"""A file used so recently, by whatever process, is never evicted: the cache may grow past its limit by what an hour brings."""
+"""A file used so recently, by any process, is never evicted: the cache may exceed its limit by what is written in an hour."""
 
 TOUCH_SECONDS = 300.0
-"""How often a process that goes on using a file says so."""
+"""How often a process marks a file that it keeps using."""
 
 
 class CachedFile(NamedTuple):
     """A chunk in the cache.
 
     Attributes:
-        used: When it was last used, in seconds since 1970: its time of change.
+        used: Its modification time, in seconds since 1970: when it was last used.
         num_bytes: Its size.
         path: The file.
     """
@@ -40,22 +40,16 @@ def files_in(folder: Path) -> Iterator[CachedFile]:
             yield CachedFile(status.st_mtime, status.st_size, path)
 
 
-def say_used(path: Path) -> None:
+def mark_used(path: Path) -> None:
     """Mark the file as used now; one that vanished, or lies where nothing can be written, needs no mark."""
     with suppress(OSError):
         os.utime(path)
 
 
 def evict(folder: Path, limit_bytes: int, idle_seconds: float = IN_USE_SECONDS) -> int:
-    """Delete files until those that are left take no more than the limit, or all of them are in use.
+    """Bytes freed by deleting files in the subfolders until the rest take no more than the limit, or are all in use.
 
-    Args:
-        folder: Whose subfolders hold the files.
-        limit_bytes: What may be left.
-        idle_seconds: A file used more recently is in use.
-
-    Returns:
-        Bytes freed.
+    A file used within `idle_seconds` is in use.
     """
     files = sorted(files_in(folder))
     excess = sum(file.num_bytes for file in files) - limit_bytes

@@ -1,4 +1,4 @@
-"""Store: features on disk, addressed by the content of the picture, in chunks that are written whole or not at all."""
+"""Store: features on disk, addressed by the content of the picture, in chunks that are written atomically."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ from headstart.core.records import write_atomically
 from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows
 from headstart.core.types import Integers
 from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, read_chunk, write_chunk
-from headstart.features.store.eviction import TOUCH_SECONDS, evict, removed, say_used
+from headstart.features.store.eviction import TOUCH_SECONDS, evict, mark_used, removed
 
 CHUNK_ROWS = 256
 """Rows that extraction writes at once. Opening 100,000 rows in 400 such chunks takes 0.1 s, and in 25 large ones no less."""
 MOST_SMALL = 64
+"""So many chunks of fewer than `CHUNK_ROWS` rows, as predictions of single pictures write them, are merged. Chosen, not
+measured."""
 MERGED_ROWS = 4096
-"""As many chunks of fewer than `CHUNK_ROWS` rows, or so many rows in such chunks, become one: predictions of single pictures."""
+"""Small chunks of so many rows together are merged earlier. Chosen, not measured."""
 NAME_FILE = "name.txt"
 ATTEMPTS = 3
-"""How often a reader whose chunk is gone looks for its rows anew; once suffices unless others merge all the time."""
+"""How often a reader whose chunk is gone searches for its rows again; once suffices unless others merge all the time."""
 
 
 class Store:
-    """One folder of chunks, shared by all processes that look at pictures with the same network.
+    """One folder of chunks, shared by all processes that use the same network; `name` is the network's in `headstart cache`.
 
     Safe without locks: a chunk appears whole, under a name made of its keys; merging writes the large chunk before it deletes
-    the small ones; eviction spares what any process used within the hour; and a reader whose chunk is gone looks for its rows
-    anew. A chunk that cannot be read is deleted, and its rows count as missing.
-
-    Args:
-        folder: Where the chunks lie; made when the first is written.
-        name: What a person calls the network, for `headstart cache`.
+    the small ones; eviction spares files that any process used within the hour; and a reader whose chunk is gone searches for its
+    rows again. A chunk that cannot be read is deleted, and its rows count as missing.
     """
 
     def __init__(self, folder: Path, name: str = "") -> None:
@@ -50,16 +48,16 @@ class Store:
         self._touched: dict[str, float] = {}
         self._wanted: Sequence[str] = ()
         self._written = math.inf
-        self._kept = -math.inf
+        self._wanted_touched = -math.inf
 
     def refresh(self) -> None:
-        """Take notice of chunks that others wrote or deleted.
+        """Index chunks that others wrote, and forget those that others deleted.
 
-        Until nothing changes meanwhile: small chunks may vanish after they were listed, into a large one that was not.
+        Repeated until the listing is stable: small chunks may be merged after they were listed, into one that was not.
         """
         names = self._listed()
         while True:
-            self._take_notice(names)
+            self._update(names)
             before, names = names, self._listed()
             if names == before:
                 return
@@ -67,13 +65,13 @@ class Store:
     def _listed(self) -> set[str]:
         return {path.name for path in self.folder.glob(f"*{SUFFIX}")} if self.folder.is_dir() else set()
 
-    def _take_notice(self, names: set[str]) -> None:
+    def _update(self, names: set[str]) -> None:
         gone = self._chunks.keys() - names
         if gone:
             kept = [chunk for name, chunk in self._chunks.items() if name not in gone]
-            self._forget()
+            self._clear()
             for chunk in kept:  # a row may lie in a second chunk, too
-                self._take_in(chunk)
+                self._index(chunk)
         for name in sorted(names - self._chunks.keys()):
             self._open(name)
 
@@ -85,51 +83,45 @@ class Store:
         except ValueError:
             removed(self.folder / name)
             return
-        self._take_in(chunk)
+        self._index(chunk)
 
-    def _take_in(self, chunk: Chunk) -> None:
+    def _index(self, chunk: Chunk) -> None:
         name = chunk.path.name
         self.version += 1
         self._chunks[name] = chunk
         self._places |= {key: (name, row) for row, key in enumerate(chunk.keys)}
 
     def missing(self, keys: Sequence[str]) -> list[str]:
-        """Those keys that have no row yet, each once, in order; the rows of the others are kept until they are gathered."""
+        """Those keys that have no row yet, each once, in order; chunks of the others are marked as in use."""
         self.refresh()
         self._wanted = keys
-        self._keep_wanted()
+        self._touch_wanted()
         return [key for key in dict.fromkeys(keys) if key not in self._places]
 
-    def _keep_wanted(self) -> None:
-        self._kept = time.monotonic()
+    def _touch_wanted(self) -> None:
+        self._wanted_touched = time.monotonic()
         for name in {self._places[key][0] for key in self._wanted if key in self._places}:
             self.touch(name)
 
     def touch(self, name: str) -> None:
-        """Say to all processes that the chunk is in use."""
+        """Mark the chunk as in use, for all processes."""
         now = time.monotonic()
         if now - self._touched.get(name, -math.inf) > TOUCH_SECONDS:
             self._touched[name] = now
-            say_used(self.folder / name)
+            mark_used(self.folder / name)
 
     def add(self, keys: Sequence[str], arrays: Arrays) -> None:
-        """Write one chunk, merge small ones where there are many, and evict others where the cache has grown too large.
+        """Write one chunk of float32 or uint8 arrays with one row a key, merge small ones, and shrink the cache to its limit.
 
-        Args:
-            keys: One a row.
-            arrays: float32 or uint8 arrays with one row a key.
-
-        Raises:
-            ExportError: The folder cannot be written.
-            PlanError: The cache's limit is no size.
+        An `ExportError` where the folder cannot be written, a `PlanError` where the cache's limit is no size.
         """
         limit = cache_limit_bytes()
         if self.name and not (self.folder / NAME_FILE).exists():
             write_atomically(self.folder / NAME_FILE, self.name)
         self._write(keys, arrays)
         self._merge()
-        if self._written > limit / 64 or time.monotonic() - self._kept > TOUCH_SECONDS:
-            self._keep_wanted()
+        if self._written > limit / 64 or time.monotonic() - self._wanted_touched > TOUCH_SECONDS:
+            self._touch_wanted()
             evict(self.folder.parent, limit)
             self._written = 0
 
@@ -149,28 +141,22 @@ class Store:
                 num_rows += len(chunk.keys)
         if len(small) < 2 or (len(small) < MOST_SMALL and num_rows < MERGED_ROWS):
             return
-        # Sorted: two processes that merge the same rows write the same file, and neither deletes what the other relies on.
+        # Sorted: two processes that merge the same rows write the same file, so that neither deletes the other's.
         keys = sorted({key for name in small for key in self._chunks[name].keys})
         try:
             rows = {name: np.asarray(array) for name, array in self.gather(keys).items()}
         except DataError:
-            return  # another process evicted some of them; what is left is merged another time
+            return  # another process evicted some of them; the rest is merged another time
         whole = self._write(keys, rows)
         for name in set(small) - {whole}:
             removed(self.folder / name)
         self.refresh()
 
     def gather(self, keys: Sequence[str]) -> dict[str, Rows]:
-        """The rows of those keys, in their order; a key may be asked for more than once.
+        """The rows of those keys, in their order, by array's name; a key may occur more than once.
 
-        Args:
-            keys: All of them present.
-
-        Returns:
-            Named rows: float32 or uint8 arrays when they take less than 256 MB together, else rows to read by slice or index.
-
-        Raises:
-            DataError: A row is gone; reading lazy rows may raise it, too.
+        They are arrays when they take less than 256 MB together, else rows that are read by slice or index. A row that is gone is
+        a `DataError`, raised here or when lazy rows are read.
         """
         if not len(keys):
             return {}
@@ -184,41 +170,31 @@ class Store:
         return {name: np.asarray(rows) for name, rows in lazy.items()}
 
     def places(self, keys: Sequence[str]) -> tuple[tuple[Chunk, ...], Integers]:
-        """Where rows lie: the chunks, and for each key the number of the chunk among them and the row, int64 [key, 2].
-
-        Args:
-            keys: All of them present.
-
-        Returns:
-            Chunks and places.
-
-        Raises:
-            DataError: A row is gone.
-        """
+        """The chunks of those keys, and for each key the number of its chunk among them and its row, int64 [key, 2]."""
         for _ in range(ATTEMPTS):
             numbers: dict[str, int] = {}
             try:
                 places = [(numbers.setdefault(name, len(numbers)), row) for name, row in map(self._places.__getitem__, keys)]
             except KeyError:
-                self.look_again()
+                self.reindex()
             else:
                 return tuple(self._chunks[name] for name in numbers), np.array(places, np.int64)
         raise DataError(
             f"Features in {self.folder} were deleted while they were used. Run the command again; it makes them anew."
         )
 
-    def look_again(self) -> None:
-        """Read the index anew: what it says of some chunk is no longer true."""
-        self._forget()
+    def reindex(self) -> None:
+        """Build the index anew: a chunk of it is gone."""
+        self._clear()
         self.refresh()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._chunks, self._places = {}, {}
         self.version += 1
 
 
 class _Found:
-    """The rows of some keys, wherever they lie by the time they are read."""
+    """The rows of some keys, located again if a chunk is gone by the time they are read."""
 
     def __init__(self, store: Store, keys: tuple[str, ...]) -> None:
         self.store = store
@@ -233,14 +209,14 @@ class _Found:
         return self.chunks[0].arrays
 
     def read(self, name: str, rows: Index) -> Any:
-        """The array's rows; where a chunk was merged into another meanwhile, they are looked for once more."""
+        """The array's rows; where a chunk was merged into another meanwhile, they are located again."""
         for _ in range(ATTEMPTS):
             if self.version != self.store.version:
                 self._locate()
             try:
                 return self._read(name, rows)
             except (FileNotFoundError, ValueError):
-                self.store.look_again()
+                self.store.reindex()
         self._locate()
         return self._read(name, rows)
 
@@ -257,12 +233,12 @@ class _Found:
 
 @lru_cache(maxsize=16)
 def store_at(folder: Path, name: str = "") -> Store:
-    """The store of that folder; its index is kept while the process lives."""
+    """The store of that folder, with its index cached in the process."""
     return Store(folder, name)
 
 
 def as_floats(pixels: Rows) -> Rows:
-    """uint8 values as float32 in [0, 1], made when they are read where the rows are."""
+    """uint8 values as float32 in [0, 1], lazily where the rows are lazy."""
     if isinstance(pixels, LazyRows):
         return LazyRows(pixels.shape, lambda part: as_floats(pixels[part]))
     return np.asarray(pixels, np.float32) / np.float32(255)

@@ -87,4 +87,4 @@ def _stacked(first: FeatureSet, second: FeatureSet) -> FeatureSet:
 
     stages = tuple(map(both, first.stages, second.stages))
     pixels = None if first.pixels is None or second.pixels is None else both(first.pixels, second.pixels)
-    return FeatureSet(stages, pixels, None, first.stage_names, tuple(map(both, first.spreads, second.spreads)))
+    return FeatureSet(stages, pixels, None, first.stage_names, tuple(map(both, first.stds, second.stds)))
