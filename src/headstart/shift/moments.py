@@ -36,7 +36,7 @@ def shrunk_covariance(centered: Floats) -> Floats:
     width = centered.shape[1]
     covariance = centered.T @ centered / len(centered)
     intensity = shrinkage_intensity(centered, float((covariance**2).sum()), width)
-    return (1.0 - intensity) * covariance + intensity * np.trace(covariance) / width * np.eye(width)
+    return np.asarray((1.0 - intensity) * covariance + intensity * np.trace(covariance) / width * np.eye(width))
 
 
 def power_of(covariance: Floats, exponent: float) -> Floats:

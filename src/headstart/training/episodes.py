@@ -1,4 +1,4 @@
-"""Episodes: many small tasks drawn from the rows of many classes, as indices, so that features are computed once."""
+"""Episodes: many small tasks drawn from the rows of many classes, as indices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Integers
 
 KEYS_AT_ONCE = 4_000_000
-"""Random numbers held at once: 32 MB."""
+"""Random numbers at once: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Episodes:
     """Tasks of equal shape.
 
     Attributes:
-        support: int64 [episode, way * shot], the rows to learn from; those of one way stand side by side.
+        support: int64 [episode, way * shot], the rows to fit to, way by way.
         query: int64 [episode, way * query], the rows to predict, in the same order.
         ways: Classes an episode.
     """
@@ -33,7 +33,7 @@ class Episodes:
 
     @property
     def shots(self) -> int:
-        """Rows a class to learn from."""
+        """Support rows a class."""
         return int(self.support.shape[1]) // self.ways
 
     @property
@@ -63,16 +63,15 @@ def draw_episodes(
 ) -> Episodes:
     """Episodes of random classes and random rows; within an episode no class and no row comes twice.
 
-    Support and query may come from different rows, such as those of two domains.
-
     Args:
         labels: int64 [sample]; rows below 0 are not drawn.
         ways: Classes an episode.
         shots: Support rows a class.
         queries: Query rows a class.
         num_episodes: How many.
-        seed: Decides everything.
-        support_from: bool [sample], rows that support may come from; None for all. Give both masks or none.
+        seed: Of the draws.
+        support_from: bool [sample], rows that support may come from, such as those of one domain; None for all. Give both masks
+            or none.
         query_from: bool [sample], rows that queries may come from; shares no row with `support_from`.
 
     Returns:
@@ -110,7 +109,7 @@ def _check_counts(**counts: int) -> None:
 
 @dataclass(frozen=True)
 class _Members:
-    """Rows of each class, padded: int64 [class, most rows], and how many are real."""
+    """Rows of each class, int64 [class, most rows], padded by -1, and their counts, int64 [class]."""
 
     rows: Integers
     counts: Integers
