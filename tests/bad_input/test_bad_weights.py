@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from headstart.backbones.catalog import card_of
 from headstart.backbones.loading import load_backbone
-from headstart.backbones.state_dicts import fill_strictly
+from headstart.backbones.state_dicts import load_strictly
 from headstart.core.errors import PretrainedError
 
 ARCHITECTURE = "timm/test_resnet"
@@ -237,7 +237,7 @@ def test_backbones_without_weights_refuse_a_file(name: str) -> None:
 
 def test_strict_filling_lists_what_does_not_fit() -> None:
     with pytest.raises(PretrainedError) as caught:
-        fill_strictly(nn.Linear(3, 2), {"weight": torch.zeros(2, 5), "scale": torch.zeros(1)}, "w.safetensors")
+        load_strictly(nn.Linear(3, 2), {"weight": torch.zeros(2, 5), "scale": torch.zeros(1)}, "w.safetensors")
     assert str(caught.value) == (
         "w.safetensors does not fit Linear: 1 missing (bias), 1 unexpected (scale), 1 of another shape (weight is (2, 5) "
         "and should be (2, 3)). Bring the weights of this architecture."
