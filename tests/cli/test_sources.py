@@ -40,7 +40,7 @@ def test_rank_judges_the_sources(place, headstart_command):
     assert 'Source "other" is left out' in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
     found = json.loads(headstart_command(*words, "--json").out)
-    assert set(found) >= {"candidates", "chosen", "audit", "sources"}
+    assert set(found) >= {"candidates", "chosen", "sources"}
     assert [one["name"] for one in found["sources"]["sources"]] == ["source"]
     assert found["sources"]["choice"] in {"none", "one"}
     assert "sources" not in json.loads(headstart_command("rank", place / "target.npz", "--json").out)

@@ -134,7 +134,7 @@ def test_an_evaluation_has_the_agreed_form(first_result, runs):
 
 def test_a_ranking_has_the_agreed_form(place, headstart_command):
     ranking = json.loads(headstart_command("rank", place, "--pretrained", "efficientnet_lite0", "--json").out)
-    assert set(ranking) >= {"candidates", "chosen", "audit"}
+    assert set(ranking) >= {"candidates", "chosen"}
     assert set(ranking["candidates"][0]) >= {"name", "scores", "rank", "estimate", "seconds"}
 
 

@@ -308,7 +308,7 @@ def test_a_toy_score_is_listed_and_used():
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_score_that_ranks_is_combined_with_the_others():
     from headstart.features.feature_set import FeatureSet
-    from headstart.planning.ranking.rank import evidence_of
+    from headstart.planning.ranking.rank import scores_of
     from headstart.planning.ranking.rank_aggregation import aggregate, half_samples
 
     labels, random = np.arange(14) % 2, np.random.default_rng(0)
@@ -316,7 +316,7 @@ def test_a_toy_score_that_ranks_is_combined_with_the_others():
 
     def of(scale: float, shift: float):
         rows = random.normal(size=(14, 3)) + shift * labels[:, None]
-        return evidence_of(FeatureSet((scale * rows,), None, None, ("only",)), labels, halves)
+        return scores_of(FeatureSet((scale * rows,), None, None, ("only",)), labels, halves)
 
     found = {"near": of(1, 0), "far": of(1, 9)}
     assert [len(one.by_draw["toy_spread"]) for one in found.values()] == [24, 24]

@@ -149,7 +149,7 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vect
     monkeypatch.setenv("HEADSTART_CACHE", str(finished.folder.parent / "cache"))
     first = outcome(finished.folder)
     monkeypatch.setattr(cross_validation, "fit_rows", None)
-    monkeypatch.setattr(ranking_module, "evidence_of", None)
+    monkeypatch.setattr(ranking_module, "scores_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
     assert second[2] == {"inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}

@@ -1,4 +1,4 @@
-"""Rank: rows looked at, candidates and baselines, restarts, and feature vectors."""
+"""Rank: rows, candidates and baselines, restarts, and feature vectors."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -80,7 +80,7 @@ def test_the_stronger_model_leads_and_baselines_run_along(task, loads):
     assert by_name["pixels"].scores["leep"] is None
 
 
-def test_a_restart_looks_at_nothing_again(task, loads, tmp_path):
+def test_a_restart_computes_nothing_again(task, loads, tmp_path):
     cards = [card("weak"), card("strong")]
     first = rank(task, cards, steps=Steps(tmp_path))
     assert len(loads) == 4

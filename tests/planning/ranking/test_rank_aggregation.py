@@ -1,14 +1,14 @@
-"""Combine: ranks, ties, baselines, and saying that nothing can be told apart."""
+"""Rank aggregation: ranks, ties, baselines, and saying that nothing can be told apart."""
 
 import numpy as np
 import pytest
 
 from headstart.features.feature_set import FeatureSet
-from headstart.planning.ranking.rank import evidence_of
+from headstart.planning.ranking.rank import scores_of
 from headstart.planning.ranking.rank_aggregation import CandidateScores, aggregate, half_samples
 
 LABELS = np.arange(40) % 2
-CANARIES = frozenset({"random", "pixels"})
+BASELINES = frozenset({"random", "pixels"})
 
 
 def seen(signal, seed, labels=LABELS, widths=(7, 11)):
@@ -22,7 +22,7 @@ def seen(signal, seed, labels=LABELS, widths=(7, 11)):
 
 
 def evidence(signal, seed, labels=LABELS):
-    return evidence_of(seen(signal, seed, labels), labels, half_samples(labels, 0))
+    return scores_of(seen(signal, seed, labels), labels, half_samples(labels, 0))
 
 
 def made(logme, knn, ridge, num_correct=40):
@@ -50,7 +50,6 @@ def test_a_clear_leader_is_distinguishable():
     halves = half_samples(LABELS, 0)
     verdict = aggregate({"x": made(-0.1, 0.9, -0.3), "y": made(-0.9, 0.5, -0.7)}, halves, 0.5, prior="y")
     assert verdict.distinguishable
-    assert verdict.confidence_set == ("x",)
     assert verdict.first_probability == {"x": 1.0, "y": 0.0}
     assert verdict.shortlist == ("x", "y")
     assert verdict.sentence == "x ranks first in 100% of the resamples of 40 labeled images."
@@ -58,7 +57,7 @@ def test_a_clear_leader_is_distinguishable():
 
 def test_the_same_model_twice_is_not_distinguishable():
     one = evidence(6.0, 0)
-    verdict = aggregate({"copy": one, "model": one, "pixels": evidence(0, 1)}, half_samples(LABELS, 0), 0.5, CANARIES)
+    verdict = aggregate({"copy": one, "model": one, "pixels": evidence(0, 1)}, half_samples(LABELS, 0), 0.5, BASELINES)
     assert verdict.first_probability["copy"] == verdict.first_probability["model"] == 0.5
     assert verdict.ranks["copy"] == verdict.ranks["model"] == 1.5
     assert verdict.shortlist == ("copy", "model")
@@ -77,7 +76,7 @@ def test_two_models_of_equal_worth_have_a_false_winner_in_few_repetitions():
 
 def test_a_baseline_in_the_set_is_no_evidence():
     one = made(-0.1, 0.9, -0.3)
-    verdict = aggregate({"x": one, "pixels": one}, half_samples(LABELS, 0), 0.5, CANARIES)
+    verdict = aggregate({"x": one, "pixels": one}, half_samples(LABELS, 0), 0.5, BASELINES)
     assert not verdict.distinguishable
     assert verdict.shortlist == ("x",)
     assert verdict.sentence == (
@@ -88,7 +87,7 @@ def test_a_baseline_in_the_set_is_no_evidence():
 
 def test_a_leading_baseline_leaves_the_best_candidate_and_the_best_by_prior():
     evidence = {"x": made(-0.5, 0.6, -0.5), "y": made(-0.6, 0.55, -0.6), "pixels": made(-0.1, 0.9, -0.1)}
-    verdict = aggregate(evidence, half_samples(LABELS, 0), 0.5, CANARIES, "y")
+    verdict = aggregate(evidence, half_samples(LABELS, 0), 0.5, BASELINES, "y")
     assert not verdict.distinguishable
     assert verdict.shortlist == ("x", "y")
 
@@ -115,7 +114,7 @@ def test_labels_that_are_noise_are_indistinguishable():
     for seed in range(50):
         names = ("one", "two", "three", "random", "pixels")
         found = {name: evidence(0.0, 10 * seed + index) for index, name in enumerate(names)}
-        told_apart += aggregate(found, halves, 0.5, CANARIES).distinguishable
+        told_apart += aggregate(found, halves, 0.5, BASELINES).distinguishable
     assert told_apart <= 5
 
 

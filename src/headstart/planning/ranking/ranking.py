@@ -1,4 +1,4 @@
-"""Ranking: candidates by transferability, with what shows it."""
+"""Ranking: candidates by transferability, with their scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RankedCandidate(Record):
         baseline: True for candidates that carry no knowledge and must not win.
         scores: Every score by name; None where it does not apply.
         rank: Mean rank over the combined scores; 1 is best.
-        first_probability: Share of the bootstrap draws in which it ranks first.
+        first_probability: Share of the half-samples in which it ranks first.
         estimate: Leave-one-out accuracy of the ridge head on it.
         seconds: Time spent on it.
     """
@@ -35,6 +35,11 @@ class RankedCandidate(Record):
     seconds: float
 
 
+def _without_audit(values: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had a field that nothing filled."""
+    return {name: value for name, value in values.items() if name != "audit"}
+
+
 class Ranking(Record):
     """Candidates, best first.
 
@@ -43,13 +48,12 @@ class Ranking(Record):
         chosen: Names of the shortlist to prove by real fits.
         distinguishable: False when the data cannot tell the leading candidates apart.
         sentence: What to tell a person.
-        num_images: Labeled rows that were looked at.
-        audit: How well earlier rankings agreed with real fits; empty until fits exist.
+        num_images: Labeled rows that the candidates were scored on.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (_without_audit,)
     candidates: tuple[RankedCandidate, ...]
     chosen: tuple[str, ...]
     distinguishable: bool
     sentence: str
     num_images: int
-    audit: dict[str, Any] = {}
