@@ -1,4 +1,4 @@
-"""Labels that spread: against dense solves, scikit-learn's fixed points on the same graph, and by hand."""
+"""Label spreading and propagation: against dense solves, scikit-learn's fixed points on the same graph, and by hand."""
 
 import warnings
 
@@ -70,15 +70,15 @@ def test_propagating_agrees_with_scikit_learn_where_next_to_nothing_ties_rows_to
     np.testing.assert_allclose(label_propagation(graph, labels, CLASSES, 1 - 1e-7), oracle.label_distributions_, atol=1e-4)
 
 
-def pair_and_hermit() -> Graph:
-    """Rows 0 - 1 - 2 in a chain with weights 1 and 3; row 3 is joined to none."""
+def chain_and_single_row() -> Graph:
+    """Rows 0 - 1 - 2 in a chain with weights 1 and 3; row 3 has no edge."""
     index = np.array([[1], [2], [1], [0]])
     return Graph(Neighbors(index, np.array([[1.0], [3.0], [3.0], [0.0]])))
 
 
 def test_a_chain_by_hand():
     labels = np.array([0, -1, 1, -1])
-    probs = label_propagation(pair_and_hermit(), labels, 2, 0.8)
+    probs = label_propagation(chain_and_single_row(), labels, 2, 0.8)
     # Row 1: 0.8 (1 * e0 + 3 * e1) / 4 + 0.2 * (1/2, 1/2)
     np.testing.assert_allclose(probs[1], [0.8 * 0.25 + 0.1, 0.8 * 0.75 + 0.1], atol=1e-7)
 
@@ -86,7 +86,7 @@ def test_a_chain_by_hand():
 @pytest.mark.parametrize("function", [label_spreading, label_propagation])
 def test_a_row_that_no_label_reaches_gets_the_labeled_shares(function):
     labels = np.array([0, 1, 1, -1])
-    np.testing.assert_allclose(function(pair_and_hermit(), labels, 2, 0.9)[3], [1 / 3, 2 / 3], atol=1e-9)
+    np.testing.assert_allclose(function(chain_and_single_row(), labels, 2, 0.9)[3], [1 / 3, 2 / 3], atol=1e-9)
 
 
 @pytest.mark.parametrize("function", [label_spreading, label_propagation])
@@ -109,7 +109,7 @@ def test_renaming_classes_and_reordering_rows_changes_nothing_else(function):
 @pytest.mark.parametrize("function", [label_spreading, label_propagation])
 def test_two_moons_are_told_apart_by_one_label_each(function):
     points, truth = make_moons(400, noise=0.05, random_state=0)
-    # Cosines see directions: the moons are lifted onto a sphere by random features of a narrow Gaussian kernel.
+    # Cosines see directions: the moons are mapped onto a sphere by random features of a narrow Gaussian kernel.
     random = np.random.default_rng(0)
     phases = points @ random.normal(scale=8.0, size=(2, 600)) + random.uniform(0, 2 * np.pi, 600)
     graph = neighbor_graph(unit_rows(np.cos(phases)), 10)
@@ -118,7 +118,7 @@ def test_two_moons_are_told_apart_by_one_label_each(function):
     assert (function(graph, labels, 2, 0.99).argmax(axis=1) == truth).mean() >= 0.98
 
 
-def test_a_system_that_does_not_settle_names_the_setting(monkeypatch):
+def test_a_system_that_does_not_converge_names_the_setting(monkeypatch):
     monkeypatch.setattr(module, "MOST_ITERATIONS", 2)
     with pytest.raises(TrainingError) as error:
         label_spreading(connected(), some_labels(), CLASSES, 0.99)

@@ -32,7 +32,7 @@ def test_neighbors_are_those_of_brute_force(same):
     np.testing.assert_array_equal(np.take_along_axis(found.index, order, axis=1)[positive], index[positive])
 
 
-def test_blocks_do_not_change_the_neighbors_and_bound_what_is_held(monkeypatch):
+def test_blocks_do_not_change_the_neighbors_and_bound_the_memory(monkeypatch):
     rows = unit(29, 6)
     whole = nearest(rows, rows, 5, same=True)
     monkeypatch.setattr(module, "BLOCK_VALUES", 3 * len(rows))
@@ -63,7 +63,7 @@ def test_a_copy_is_a_neighbor_of_weight_one_and_an_opposite_weighs_nothing():
     assert sorted(zip(found.index[0].tolist(), found.weights[0].tolist(), strict=True)) == [(1, 1.0), (2, 0.0)]
 
 
-def test_a_join_holds_in_both_directions_with_the_cube_of_the_cosine():
+def test_an_edge_holds_in_both_directions_with_the_cube_of_the_cosine():
     rows = unit_rows(np.array([[1.0, 0], [0.8, 0.6], [0.6, 0.8]]))
     graph = neighbor_graph(rows, 1)
     expected = np.zeros((3, 3))
@@ -81,7 +81,7 @@ def test_normalizing_divides_by_the_roots_of_both_degrees():
     assert np.abs(np.linalg.eigvalsh(graph.normalized.toarray())).max() == pytest.approx(1.0)
 
 
-def test_a_row_joined_to_none_is_zero():
+def test_a_row_without_edges_is_zero():
     graph = neighbor_graph(np.array([[1.0, 0], [0.8, 0.6], [-1, 0]]), 1)
     np.testing.assert_array_equal(graph.normalized.toarray()[2], [0, 0, 0])
     assert graph.degrees[2] == 0

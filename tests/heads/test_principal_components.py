@@ -1,4 +1,4 @@
-"""Principal axes: against a full decomposition, and what a projection of features is."""
+"""Principal components: against a full decomposition, and along which axes features are projected."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from headstart.heads.principal_components import PrincipalComponents, principal_
 
 
 def decaying(num: int = 83, width: int = 31) -> np.ndarray:
-    """Centered rows whose spread halves from one direction to the next, directions hidden by a rotation."""
+    """Centered rows whose deviation halves from one direction to the next, directions hidden by a rotation."""
     random = np.random.default_rng(4)
-    turn = np.linalg.qr(random.normal(size=(width, width)))[0]
-    rows = random.normal(size=(num, width)) * 0.5 ** np.arange(width) @ turn.T
+    rotation = np.linalg.qr(random.normal(size=(width, width)))[0]
+    rows = random.normal(size=(num, width)) * 0.5 ** np.arange(width) @ rotation.T
     return (rows - rows.mean(axis=0)).astype(np.float32)
 
 
@@ -42,8 +42,8 @@ def test_there_are_no_more_axes_than_rows_or_features(num, width, expected):
 
 def test_as_many_axes_as_features_keep_all_cosines():
     rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    seen = rows @ principal_components(rows, 6, seed=0)
-    np.testing.assert_allclose(seen @ seen.T, rows @ rows.T, atol=1e-4)
+    projected = rows @ principal_components(rows, 6, seed=0)
+    np.testing.assert_allclose(projected @ projected.T, rows @ rows.T, atol=1e-4)
 
 
 def test_the_seed_alone_decides():
@@ -52,7 +52,7 @@ def test_the_seed_alone_decides():
     assert not np.array_equal(principal_components(rows, 4, seed=1), principal_components(rows, 4, seed=2))
 
 
-def test_many_rows_are_looked_at_evenly_and_in_chunks(monkeypatch):
+def test_many_rows_are_sampled_evenly_and_read_in_chunks(monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 40)
     values, read = decaying(200), []
 
@@ -62,19 +62,19 @@ def test_many_rows_are_looked_at_evenly_and_in_chunks(monkeypatch):
 
     lazy = LazyRows(values.shape, reading)
     axes = principal_components(lazy, 5, seed=0)
-    seen = np.unique(np.concatenate(read))
-    assert (len(seen), seen[0], seen[-1]) == (40, 0, 199)
-    assert np.diff(seen).max() <= 6
-    np.testing.assert_allclose(np.abs(axes.T @ principal_components(values[seen], 5, seed=0)), np.eye(5), atol=1e-3)
+    chosen = np.unique(np.concatenate(read))
+    assert (len(chosen), chosen[0], chosen[-1]) == (40, 0, 199)
+    assert np.diff(chosen).max() <= 6
+    np.testing.assert_allclose(np.abs(axes.T @ principal_components(values[chosen], 5, seed=0)), np.eye(5), atol=1e-3)
 
 
-def test_a_projection_sees_the_representation_along_the_axes():
+def test_rows_are_the_representation_along_the_axes():
     random = np.random.default_rng(1)
     features = FeatureSet((random.normal(size=(9, 5)).astype(np.float32),), None, None, ("given",))
     representation = Representation.fitted(features, "penultimate")
     axes = np.linalg.qr(random.normal(size=(5, 2)))[0].astype(np.float32)
     centered = features.stages[0] - features.stages[0].mean(axis=0)
     by_hand = centered / np.linalg.norm(centered, axis=1, keepdims=True) @ axes
-    seen = PrincipalComponents(representation, axes).rows(features)
-    assert seen.dtype == np.float32
-    np.testing.assert_allclose(seen, by_hand, atol=1e-6)
+    projected = PrincipalComponents(representation, axes).rows(features)
+    assert projected.dtype == np.float32
+    np.testing.assert_allclose(projected, by_hand, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Ridge: the fixture, explicit refits, dual against primal, weights, and rows that nothing else vouches for."""
+"""Ridge: the fixture, explicit refits, dual against primal, weights, groups and samples of rows."""
 
 import time
 
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.core import linear_algebra
 from headstart.core import rows as rows_module
 from headstart.core.errors import DataError
 from headstart.core.rows import LazyRows
@@ -163,10 +162,6 @@ def test_five_hundred_rows_of_two_thousand_features_take_no_more_than_a_moment()
     assert min(seconds) <= 2.0  # 0.3 on a quiet machine
 
 
-def test_exact_side_is_what_the_two_modules_share():
-    assert ridge.EXACT_SIDE == linear_algebra.EXACT_SIDE == 4096
-
-
 @pytest.mark.parametrize("shape", [(23, 41), (53, 7)])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_leave_group_out_scores_equal_refits_without_the_group(shape: tuple[int, int], weighted: bool) -> None:
@@ -217,7 +212,7 @@ def test_a_large_memory_map_of_halves_gives_the_fit_of_their_values(tmp_path, mo
     np.testing.assert_array_equal(made.weight, expected.weight)
 
 
-def test_few_rows_are_all_judged_and_of_many_a_sample():
+def test_few_rows_all_have_scores_and_of_many_a_sample():
     np.testing.assert_array_equal(loo_sample(50_000, 10, None), np.arange(50_000))
     sample = loo_sample(200_003, 10, None)
     assert len(sample) in (49_999, 50_000)
@@ -241,9 +236,9 @@ def test_scored_rows_have_the_scores_that_they_have_among_all(num, width, groupe
     features, labels = problem(num, width, 3)
     groups = np.arange(num) // 3 if grouped else None
     targets = 2 * one_hot(labels, 3) - 1
-    judged = np.arange(num)[np.arange(num) // 3 % 2 == 0]
-    every, some = ridge_path(features, targets, None, None, groups), ridge_path(features, targets, None, None, groups, judged)
-    np.testing.assert_allclose(some.loo_scores, every.loo_scores[:, judged], atol=1e-9)
+    chosen = np.arange(num)[np.arange(num) // 3 % 2 == 0]
+    every, some = ridge_path(features, targets, None, None, groups), ridge_path(features, targets, None, None, groups, chosen)
+    np.testing.assert_allclose(some.loo_scores, every.loo_scores[:, chosen], atol=1e-9)
     np.testing.assert_array_equal(some.weights, every.weights)
 
 

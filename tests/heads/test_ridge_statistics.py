@@ -23,10 +23,10 @@ def made(num: int, width: int, num_classes: int = 3, seed: int = 0) -> tuple[np.
 @pytest.mark.parametrize(("num", "width"), [(61, 7), (13, 29)])
 def test_the_solution_is_that_of_scikit_learn_at_its_penalty(num: int, width: int) -> None:
     rows, labels = made(num, width)
-    memory = RidgeStatistics.fitted(rows, labels, 3, np.arange(num))
-    weight, bias = memory.solution()
+    statistics = RidgeStatistics.fitted(rows, labels, 3, np.arange(num))
+    weight, bias = statistics.solution()
     targets = 2.0 * np.eye(3)[labels] - 1
-    oracle = Ridge(alpha=memory.share * memory.mean_eigenvalue).fit(rows.astype(np.float64), targets)
+    oracle = Ridge(alpha=statistics.share * statistics.mean_eigenvalue).fit(rows.astype(np.float64), targets)
     np.testing.assert_allclose(weight, oracle.coef_.T, rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(bias, oracle.intercept_, rtol=1e-5, atol=1e-7)
 
@@ -34,10 +34,10 @@ def test_the_solution_is_that_of_scikit_learn_at_its_penalty(num: int, width: in
 @pytest.mark.parametrize(("num", "width"), [(61, 7), (13, 29)])
 def test_it_is_the_ridge_head_that_leave_one_out_chooses(num: int, width: int) -> None:
     rows, labels = made(num, width)
-    memory, fit = RidgeStatistics.fitted(rows, labels, 3, np.arange(num)), fit_ridge(rows, labels, 3)
-    assert memory.share * memory.mean_eigenvalue == pytest.approx(fit.penalty, rel=1e-9)
-    assert memory.temperature == fit.temperature
-    np.testing.assert_allclose(memory.solution()[0], fit.weight, rtol=1e-4, atol=1e-8)
+    statistics, fit = RidgeStatistics.fitted(rows, labels, 3, np.arange(num)), fit_ridge(rows, labels, 3)
+    assert statistics.share * statistics.mean_eigenvalue == pytest.approx(fit.penalty, rel=1e-9)
+    assert statistics.temperature == fit.temperature
+    np.testing.assert_allclose(statistics.solution()[0], fit.weight, rtol=1e-4, atol=1e-8)
 
 
 def test_rows_of_a_new_class_added_later_give_the_solution_of_all_rows() -> None:
@@ -65,13 +65,13 @@ def test_the_order_of_additions_does_not_matter() -> None:
 
 def test_a_file_keeps_it(tmp_path: Path) -> None:
     rows, labels = made(61, 7)
-    memory = RidgeStatistics.fitted(rows, labels, 3, np.arange(61))
-    memory.save(tmp_path / "memory")
+    statistics = RidgeStatistics.fitted(rows, labels, 3, np.arange(61))
+    statistics.save(tmp_path / "memory")
     again = RidgeStatistics.load(tmp_path / "memory")
     np.testing.assert_array_equal(again.gram, again.gram.T)
-    np.testing.assert_allclose(again.gram, memory.gram, rtol=1e-6)
-    np.testing.assert_allclose(again.solution()[0], memory.solution()[0], rtol=1e-3, atol=1e-5)
-    assert (again.share, again.temperature) == (memory.share, memory.temperature)
+    np.testing.assert_allclose(again.gram, statistics.gram, rtol=1e-6)
+    np.testing.assert_allclose(again.solution()[0], statistics.solution()[0], rtol=1e-3, atol=1e-5)
+    assert (again.share, again.temperature) == (statistics.share, statistics.temperature)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

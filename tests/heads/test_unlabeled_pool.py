@@ -53,25 +53,25 @@ def test_all_axes_keep_the_representation_s_cosines_and_directions_have_unit_len
     np.testing.assert_allclose(np.linalg.norm(made.directions, axis=1), 1, rtol=1e-5)
 
 
-def test_held_labels_and_those_of_their_groups_are_hidden_and_each_row_is_scored_once():
+def test_left_out_labels_and_those_of_their_groups_are_hidden_and_each_row_is_scored_once():
     labels = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, -1, -1]
     groups = [0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9]
-    made, seen = pool(labels, groups), []
+    made, scored = pool(labels, groups), []
 
     def scores_of(hidden, rows):
         assert (hidden[rows] == -1).all()
         assert not set(made.groups[rows]) & set(made.groups[hidden >= 0])
-        kept = np.setdiff1d(made.labeled, rows)
-        np.testing.assert_array_equal(hidden[kept], made.labels[kept])
-        seen.extend(rows.tolist())
+        others = np.setdiff1d(made.labeled, rows)
+        np.testing.assert_array_equal(hidden[others], made.labels[others])
+        scored.extend(rows.tolist())
         return np.zeros((len(rows), 3))
 
     made.temperature(scores_of)
-    assert sorted(seen) == list(range(11))
+    assert sorted(scored) == list(range(11))
     assert made.labels.tolist() == labels
 
 
-def test_temperature_is_fitted_to_the_held_scores():
+def test_temperature_is_fitted_to_the_held_out_scores():
     made = pool([0, 0, 0, 1, 1, 1, 2, 2, 2, -1])
     known = np.random.default_rng(0).normal(size=(10, 3)) + 2 * np.eye(3)[made.labels]
     expected = fit_temperature(known[:9], made.labels[:9])

@@ -41,12 +41,11 @@ def test_the_map_is_symmetric_and_keeps_the_mean_squared_length() -> None:
     np.testing.assert_allclose(((rows @ whitening) ** 2).sum(), (rows**2).sum())
 
 
-def test_one_row_a_class_tells_nothing() -> None:
+def test_one_row_a_class_gives_the_identity() -> None:
     rows, _ = drawn()
     np.testing.assert_array_equal(within_class_whitening(rows, np.arange(len(rows))), np.eye(WIDTH))
 
 
-def test_equal_rows_within_every_class_tell_nothing() -> None:
-    rows, labels = drawn()
+def test_equal_rows_within_every_class_give_the_identity() -> None:
+    rows, _ = drawn()
     np.testing.assert_array_equal(within_class_whitening(np.repeat(rows[:3], 2, axis=0), np.arange(6) // 2), np.eye(WIDTH))
-    assert labels.max() > 0

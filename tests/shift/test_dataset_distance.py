@@ -39,14 +39,14 @@ def test_the_distance_is_that_of_the_best_assignment():
     assert dataset_distance(SOURCE, SOURCE_LABELS, TARGET, TARGET_LABELS, 0) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_data_set_is_at_no_distance_from_itself_and_permuted_labels_are_seen():
+def test_a_data_set_is_at_no_distance_from_itself_and_permuted_labels_raise_it():
     pytest.importorskip("ot")
     rows, labels = np.concatenate([SOURCE, SOURCE + 8.0]), np.repeat([0, 1], 17)
     assert dataset_distance(rows, labels, rows[::-1], 1 - labels[::-1], 0) == pytest.approx(0, abs=1e-4)
     assert dataset_distance(rows, labels, rows, RNG.permutation(labels), 0) > 3.0
 
 
-def test_many_rows_are_carried_in_blocks(monkeypatch):
+def test_many_rows_are_compared_in_blocks(monkeypatch):
     pytest.importorskip("ot")
     rows, labels = RNG.normal(size=(113, 2)) + 5 * np.eye(2)[np.arange(113) % 2], np.arange(113) % 2
     shifted = rows + np.array([3.0, 0.0])

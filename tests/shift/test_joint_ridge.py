@@ -36,7 +36,7 @@ def refitted(target, source, weight, penalty, row):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_scores_are_those_of_fits_without_the_row_and_without_its_kin_in_the_source(shared):
+def test_scores_are_those_of_fits_without_the_row_and_without_its_group_in_the_source(shared):
     target = labeled(TARGET.labels, groups=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]) if shared else TARGET
     source = labeled(SOURCE.labels, groups=[0, 4, *range(200, 215)]) if shared else SOURCE
     found = leave_target_out(target, [(source, 0.25)], 4)

@@ -14,7 +14,7 @@ def rows(num: int, width: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("matrix_of", [coral_matrix, monge_matrix])
-@pytest.mark.parametrize("width", [1, 2, 5, 16])
+@pytest.mark.parametrize("width", [1, 5])
 def test_moved_rows_have_the_target_s_moments(matrix_of, width):
     source, target = rows(101, width, 1), rows(67, width, 2)
     one, other = moments_of(source, shrunk=False), moments_of(target, shrunk=False)
@@ -59,7 +59,7 @@ def test_the_mean_is_weighted_by_nothing_and_shrinkage_is_that_of_scikit_learn()
     np.testing.assert_allclose(found.covariance, ledoit_wolf(given)[0], rtol=1e-8)
 
 
-def test_directions_without_variance_are_not_blown_up():
+def test_directions_without_variance_stay_finite():
     flat, round_ = np.diag([4.0, 0.0]), np.diag([1.0, 9.0])
     assert np.isfinite(coral_matrix(flat, round_)).all()
     assert power_of(flat, -0.5).max() < 1e6
@@ -67,7 +67,7 @@ def test_directions_without_variance_are_not_blown_up():
     np.testing.assert_allclose(power_of(np.diag([4.0, 9.0]), 0.5), np.diag([2.0, 3.0]))
 
 
-def test_carried_by_hand():
+def test_transported_by_hand():
     moved = transported(
         np.array([[1.0, 2.0]]), Moments(np.array([1.0, 1.0]), np.eye(2)), Moments(np.array([5.0, 6.0]), np.eye(2)), 3 * np.eye(2)
     )

@@ -29,7 +29,7 @@ def _transport():
 
 @pytest.mark.usefixtures("_transport")
 @pytest.mark.parametrize("entropy", [0.0, 0.02, 0.5])
-def test_a_plan_carries_everything(entropy):
+def test_a_plan_has_the_marginals(entropy):
     plan = plan_of(scaled_costs(SOURCE, TARGET), entropy)
     np.testing.assert_allclose(plan.sum(axis=0), 1 / 17, atol=1e-5)
     np.testing.assert_allclose(plan.sum(axis=1), 1 / 13, atol=1e-5)
@@ -71,7 +71,7 @@ def test_classes_are_kept_apart_on_target_rows():
     assert mixed(apart) < 0.6 * mixed(plain)
 
 
-def test_rows_go_to_the_mean_of_where_they_are_carried():
+def test_rows_go_to_the_barycenter_of_their_target_rows():
     plan = np.array([[0.3, 0.1], [0.0, 0.6]])
     found = transported_rows(plan, np.array([[0.0, 4.0], [8.0, 0.0]]))
     np.testing.assert_allclose(found, [[2.0, 3.0], [8.0, 0.0]], atol=1e-12)
@@ -104,11 +104,11 @@ def test_a_rotation_is_found(mirrored):
     draw = np.random.default_rng(4)
     rows = np.concatenate([draw.normal(size=(40, 3)) * 0.2 + [2, 0, 1], draw.normal(size=(60, 3)) * [0.3, 0.9, 0.1]])
     rows -= rows.mean(axis=0)
-    turn = np.linalg.qr(draw.normal(size=(3, 3)))[0]
-    turn[:, 0] *= np.sign(np.linalg.det(turn)) * (-1 if mirrored else 1)
-    found = best_rotation(rows, (rows @ turn)[draw.permutation(100)], 0)
+    rotation = np.linalg.qr(draw.normal(size=(3, 3)))[0]
+    rotation[:, 0] *= np.sign(np.linalg.det(rotation)) * (-1 if mirrored else 1)
+    found = best_rotation(rows, (rows @ rotation)[draw.permutation(100)], 0)
     np.testing.assert_allclose(found @ found.T, np.eye(3), atol=1e-9)
-    assert np.abs(rows @ found - rows @ turn).mean() < 0.05
+    assert np.abs(rows @ found - rows @ rotation).mean() < 0.05
 
 
 def test_without_the_package_the_sentence_names_the_extra(monkeypatch):

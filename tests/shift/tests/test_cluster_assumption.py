@@ -36,16 +36,16 @@ def first_of_each(which: np.ndarray) -> np.ndarray:
 def test_clusters_that_hold_the_classes_support_labels():
     found = [
         cluster_assumption_test(pool(rows, first_of_each(which), seed))
-        for seed, (rows, which) in enumerate(map(clustered, range(8)))
+        for seed, (rows, which) in enumerate(map(clustered, range(4)))
     ]
     assert all(one.supported for one in found)
     assert max(one.p_value for one in found) < 0.05
 
 
 def test_labels_that_have_nothing_to_do_with_the_clusters_pass_as_often_as_stated(monkeypatch):
-    monkeypatch.setattr(module, "DRAWS", 199)
+    monkeypatch.setattr(module, "DRAWS", 99)
     p_values = []
-    for seed in range(60):
+    for seed in range(40):
         rows, which = clustered(seed, num=120)
         order = np.random.default_rng(seed).permutation(120)
         p_values.append(separation_p_value(neighbor_graph(unit_rows(rows[order]), 8), first_of_each(which), seed))

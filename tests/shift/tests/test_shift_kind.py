@@ -83,9 +83,9 @@ CORNERS = np.array([[-1.0, 1.0], [4.0, 0.5], [-0.5, -1.5]])
 def mirrored(shares: tuple[float, ...], corners: np.ndarray, seed: int):
     """A source, its labels, a target that is its mirror image in the origin, moved, and the target's labels."""
     random = np.random.default_rng(seed)
-    here, there = random.choice(3, 307, p=shares), random.choice(3, 263, p=shares)
-    source = corners[here] + random.normal(size=(307, 2)) * 0.4
-    return source, here, 3.0 - corners[there] + random.normal(size=(263, 2)) * 0.4, there
+    here, there = random.choice(3, 151, p=shares), random.choice(3, 131, p=shares)
+    source = corners[here] + random.normal(size=(151, 2)) * 0.4
+    return source, here, 3.0 - corners[there] + random.normal(size=(131, 2)) * 0.4, there
 
 
 @pytest.mark.parametrize("seed", [1, 2])

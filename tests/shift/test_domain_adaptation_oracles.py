@@ -16,8 +16,8 @@ def planted() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Five Gaussian classes, and the same after an affine map that is symmetric and positive."""
     draw = np.random.default_rng(11)
     means = draw.normal(size=(5, DIMENSIONS)) * 2.0
-    turn = np.linalg.qr(draw.normal(size=(DIMENSIONS, DIMENSIONS)))[0]
-    matrix = (turn * draw.uniform(0.3, 3.0, DIMENSIONS)) @ turn.T
+    rotation = np.linalg.qr(draw.normal(size=(DIMENSIONS, DIMENSIONS)))[0]
+    matrix = (rotation * draw.uniform(0.3, 3.0, DIMENSIONS)) @ rotation.T
     shift = draw.normal(size=DIMENSIONS) * 9.0
     labels, others = (
         draw.permutation(np.repeat(np.arange(5), counts)) for counts in ([151, 97, 131, 83, 113], [131, 89, 113, 71, 101])
