@@ -77,6 +77,15 @@ PretrainedName: TypeAlias = Annotated[
     str | None,
     typer.Option("--pretrained", metavar="NAME", help="The model to transfer from; see `headstart models`.", show_default=False),
 ]
+FeaturesOf: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrained",
+        metavar="NAME",
+        help="The model whose features are used. [dim]\\[the first packaged one][/dim]",
+        show_default=False,
+    ),
+]
 NewOut: TypeAlias = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="DIR", help="The new run's folder.", show_default=False)
 ]

@@ -76,7 +76,7 @@ def sources_view(sources: dict[str, Any]) -> RenderableType:
 
 
 def decision_view(decision: dict[str, Any]) -> RenderableType:
-    """Every result that was judged, then what was left out and why."""
+    """Every result on the same folds, then the verdict with its reasons."""
     from rich.console import Group
 
     rows = []

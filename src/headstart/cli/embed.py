@@ -16,10 +16,7 @@ POSITION = 21
 def embed(
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .npz or .parquet file.", show_default=False)],
-    pretrained: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="What looks at the images. [dim]\\[the first that is here][/dim]", show_default=False),
-    ] = None,
+    pretrained: options.FeaturesOf = None,
     pixels: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Side of the input square; by default as suits the images.", show_default=False),

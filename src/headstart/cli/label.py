@@ -18,10 +18,7 @@ def label(
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
     num: Annotated[int, typer.Option(metavar="N", help="How many images to label.")] = 20,
-    pretrained: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="What looks at the images. [dim]\\[the first that is here][/dim]", show_default=False),
-    ] = None,
+    pretrained: options.FeaturesOf = None,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.csv", help="The manifest to fill in.")] = Path("to_label.csv"),

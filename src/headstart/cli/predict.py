@@ -28,7 +28,7 @@ Refuse = Annotated[
     typer.Option(
         metavar="SHARE",
         help="Give no label to images whose conformal p-value is at most this; 0 labels all. "
-        "[dim]\\[0.05, where the model can judge][/dim]",
+        "[dim]\\[0.05, where the model has a novelty detector][/dim]",
         show_default=False,
     ),
 ]

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 MOVED: dict[str, str] = {
+    "headstart.applying": "headstart.workflows.predict",
+    "headstart.chain": "headstart.workflows.run",
+    "headstart.extending": "headstart.workflows.extend",
+    "headstart.from_sources": "headstart.workflows.decide",
+    "headstart.improving": "headstart.workflows.adjust",
+    "headstart.labeling": "headstart.workflows.label",
+    "headstart.pretraining": "headstart.workflows.pretrain",
     "headstart.backbones.filling": "headstart.backbones.weight_loading",
     "headstart.backbones.learned": "headstart.backbones.label_contamination",
     "headstart.data.ahead": "headstart.data.prefetch",

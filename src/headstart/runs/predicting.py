@@ -96,8 +96,8 @@ def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | N
     """The rows of one file of embeddings, named by file and position; one row with the error where it cannot be read."""
     reader = Embeddings()
     if not reader.recognizes(path):
-        told = f"{path}: holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
-        return [{"path": path, "error": told}]
+        sentence = f"{path}: holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
+        return [{"path": path, "error": sentence}]
     try:
         images = reader.read_unsorted(path).images
     except DataError as error:

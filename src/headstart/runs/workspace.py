@@ -90,7 +90,7 @@ class Workspace:
         write_atomically(path, content)
 
     def claim_fit(self, inputs: dict[str, Any]) -> None:
-        """Take the folder for one fit: finished steps are not redone, so a second fit would be told the first one's numbers."""
+        """Take the folder for one fit: finished steps are not redone, so a second fit would get the numbers of the first."""
         self._check_writable()
         stem = self.steps.stem("fit", inputs)
         if any(path.stem != stem for path in (self.folder / "steps").glob("fit-*.json")):

@@ -32,7 +32,7 @@ class JudgingTime(Record):
 def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Path | None = None) -> tuple[Run, Adjustment]:
     """The run with one changed plan, if a paired test on held-out rows says that the change is better; else the run itself.
 
-    What was judged stays with the run that is adjusted: called again, or with more minutes, nothing is judged twice.
+    Fitted folds stay with the run that is adjusted: called again, or with more minutes, nothing is fitted twice.
 
     The run may be one whose training broke down; its data must still be there. Without minutes one change is tried; with them,
     further ones until cross-validation has taken so long, that of the run's own plan included, or nothing is proposed. The run to
@@ -47,8 +47,8 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
     check_folds(task)
     check_contamination(task, run.plan.networks)
     steps = Workspace(run.folder).sharing_steps
-    with stage("looking at the run"):
-        spent = _seconds_of_judging(run, task, steps)
+    with stage("cross-validating the run"):
+        spent = _seconds_of_folds(run, task, steps)
         evidence = _evidence_of(run, task, steps)
     earlier = run.adjustment.num_tested if run.adjustment else 0
     adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier, spent_seconds=spent)
@@ -61,8 +61,8 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
     return fit_task(task, adjustment.plan, workspace.folder), adjustment
 
 
-def _seconds_of_judging(run: Run, task: Task, steps: Steps) -> float:
-    """What judging the run's plan took when it was first looked at: a restart decides alike."""
+def _seconds_of_folds(run: Run, task: Task, steps: Steps) -> float:
+    """Seconds that cross-validating the run's plan took the first time, so that a restart decides alike."""
 
     def make(_: Path) -> JudgingTime:
         begun = time.perf_counter()
@@ -76,8 +76,8 @@ def _evidence_of(run: Run, task: Task, steps: Steps) -> FitEvidence:
     plan = run.plan
     backbone, candidate = backbone_of(plan), candidate_of(plan)
     model = None if run.failure else run.model
-    judged = cross_validate(task, candidate, backbone, task.folds, steps)
+    validated = cross_validate(task, candidate, backbone, task.folds, steps)
     name = steps.stem("fit", {"plan": plan.to_dict(), "task": task.fingerprint})
     if plan.hold_out:
         name = steps.stem("fold", fold_inputs(task, candidate.alone, backbone, 0))
-    return gathered(task, plan, backbone, judged, model, steps.folder / name, evaluation=run.evaluation)
+    return gathered(task, plan, backbone, validated, model, steps.folder / name, evaluation=run.evaluation)

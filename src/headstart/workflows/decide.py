@@ -141,7 +141,7 @@ def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Reque
     """The task without the sources that do not help, and the plan; what it was chosen by is written."""
     if task.source is None:
         return task, _decided(task, ranking, request, workspace, steps)
-    sources = _judged_sources(task, ranking, workspace, steps)
+    sources = _ranked_sources(task, ranking, workspace, steps)
     if request.method and not sources.used and "source" in METHODS.get(request.method).needs:
         raise PlanError(f"{sources.sentence} {request.method} needs one: leave out --method, or name another source.")
     used = only_sources(task, sources.used)
@@ -180,10 +180,10 @@ def _decided(
     return decided.plan
 
 
-def _judged_sources(task: Task, ranking: Ranking, workspace: Workspace, steps: Steps) -> SourceRanking:
+def _ranked_sources(task: Task, ranking: Ranking, workspace: Workspace, steps: Steps) -> SourceRanking:
     """The sources, ranked by what they help; the ranking is written."""
     inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
-    with stage("judging the sources"):
+    with stage("ranking the sources"):
         found = steps.run("sources", inputs, SourceRanking, lambda _: judge_sources_by(task, ranking))
     workspace.write(found)
     shown = np.flatnonzero(task.labeled.class_counts)

@@ -23,7 +23,8 @@ def predict(
 
     An image is refused, with None for a label, where its conformal p-value (that it is like the images learned from) is at most
     `refuse`: the share of images of known classes that may be refused, 0 for none, by default a twentieth. `nearest`, the most
-    probable class, is given all the same. Each image is judged for itself. A model without a novelty detector gives no p-value.
+    probable class, is given all the same. No image depends on those that come with it. A model without a novelty detector gives
+    no p-value.
 
     `adapt` adapts the model to these very images first: "batch_norm" or "tent"; see `methods.test_time`. On few, mixed or skewed
     images it does harm. The run itself stays as it is, and no image is refused.
