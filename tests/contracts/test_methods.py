@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.errors import PlanError
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
@@ -24,6 +25,18 @@ from headstart.training.settings import Training
 MARGIN = 0.2
 """Above chance (a third), with 41 training pictures."""
 TRAINING = Training(epochs=4, batch_size=13, ema=0.5, seed=3)
+
+NAMES = """
+ada_bn ada_match adda afn anil auxiliary_balanced_classifier baseline_plus_plus bbse bi_tuning bit_fit bsp bss byol cdan
+class_transport co_tuning coral dan dann debias_match deep_coral deep_jdot delta density_ratio dino distillation
+domain_coral domain_mean domain_standardization erm erm_average fine_tune fix_match flex_match fomaml free_match
+gradual_unfreezing group_dro invariant_transport irm jan jdot joint_ridge kliep kmm knn l2_sp label_mean
+label_propagation label_spreading label_transfer laplacian_shot layerwise_decay lda linear_monge logistic loha lora
+lp_ft lwf maml mcc mcd mdd mean_teacher meta_baseline mix_match mix_style mlls model_soup nearest_mean norm_only
+optimal_transport partial pi_model proto_net pseudo_label pseudo_target r2_d2 re_mix_match reptile residual ridge
+self_training self_tuning share_matching shared_mixture shot shot_im sim_clr sim_mim soft_match source_fix_match
+source_only stoch_norm subspace_alignment surgical tca tim uda v_rex vic_reg whitened_mean wise_ft
+"""
 
 each_method = pytest.mark.parametrize("kind", METHODS.names())
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -142,3 +155,18 @@ def test_fine_tuning_learns_from_scratch_too(tiny_task):
     training = Training(epochs=40, batch_size=13, lr=3e-3, ema=0.5, seed=3)
     evaluation, _ = evaluate(method_from({"kind": "fine_tune"}).fit(tiny_task, small, training), tiny_task.test)
     assert evaluation.metrics["balanced_accuracy"].value > 1 / 3 + MARGIN
+
+
+def test_no_method_is_lost():
+    assert set(METHODS.names()) >= set(NAMES.split())
+
+
+@each_method
+def test_a_setting_beyond_its_bounds_is_refused_by_name(kind):
+    for name, field in METHODS.get(kind).model_json_schema().get("properties", {}).items():
+        beyond = [field[key] + sign for key, sign in (("minimum", -1), ("maximum", 1)) if key in field]
+        beyond += [field[key] for key in ("exclusiveMinimum", "exclusiveMaximum") if key in field]
+        beyond += ["none of them"] * ("enum" in field)
+        for value in beyond:
+            with pytest.raises(PlanError, match=rf"method\.{name}"):
+                method_from({"kind": kind, name: value})

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.methods.base import GradientMethod
@@ -29,14 +28,6 @@ def task() -> Task:
     classes = ("red", "green", "blue")
     images = ImageSet(ArrayImages(pixels, "squares", np.arange(29)), classes, labels, np.arange(29))
     return Task("squares", classes, images, native_pixels=32)
-
-
-@pytest.fixture
-def pretrained() -> Backbone:
-    """A network of three stages, each one block with a convolution and a norm, whose weights count as pretrained."""
-    made = load_backbone("small_cnn", "none", 16, seed=1)
-    made.weights = "pretrained"
-    return made
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
 from headstart.core.types import UNLABELED, Bytes, Integers
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
@@ -45,11 +43,3 @@ def squares() -> Task:
 def bare(squares: Task) -> Task:
     """The task without unlabeled pictures."""
     return replace(squares, unlabeled=None)
-
-
-@pytest.fixture
-def pretrained() -> Backbone:
-    """A network of three stages whose weights count as pretrained."""
-    made = load_backbone("small_cnn", "none", 16, seed=1)
-    made.weights = "pretrained"
-    return made
