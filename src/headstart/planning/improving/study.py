@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from headstart.core.ranges import Interval, Range, ranges_of
-from headstart.core.records import Migration, Record, renamed
+from headstart.core.records import Migration, Record, fingerprint_of, renamed
 from headstart.data.summary import TaskSummary
 from headstart.methods import METHODS
 from headstart.planning.plan import Plan, is_gradient
@@ -43,6 +43,11 @@ class Study(Record):
     plan: Plan
     fixed: tuple[str, ...] = ()
     warm_starts: tuple[WarmStart, ...] = ()
+
+    def content_fingerprint(self) -> str:
+        """As of format 1, by whose names its trials were kept, so that they are found again."""
+        values = self.to_dict()
+        return fingerprint_of(values | {"held": values.pop("fixed"), "beginnings": values.pop("warm_starts")})
 
 
 class SearchTrial(Record):
