@@ -202,9 +202,9 @@ from headstart.evaluation.validators import deciding
 
 
 @deciding(tolerance=0.5)
-def toy_first(evidence: ValidatorInputs) -> float | None:
+def toy_first(inputs: ValidatorInputs) -> float | None:
     """In [0, 1]."""
-    return float((evidence.predicted == 0).mean())
+    return float((inputs.predicted == 0).mean())
 '''
 
 CHECK = '''
@@ -360,7 +360,8 @@ def test_a_toy_method_and_a_toy_metric_are_used_and_shown_on_what_a_toy_reader_r
 
 
 def test_a_metric_whose_plug_in_is_gone_is_still_shown(lines, tmp_path, headstart_command, plug_in, monkeypatch):
-    fitted(headstart_command, lines, tmp_path / "run")
+    options = ("--method", "nearest_mean", "--pretrained", "embeddings", "-o", tmp_path / "run")
+    assert headstart_command("fit", lines, *options).code == 0
     monkeypatch.undo()
     assert headstart_command("report", tmp_path / "run").code == 0
     assert ">toy rarest</th>" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ def _is_validator(value: Any) -> bool:
     return (
         inspect.isfunction(value)
         and not value.__name__.startswith("_")
-        and list(inspect.signature(value).parameters) == ["evidence"]
+        and list(inspect.signature(value).parameters) == ["inputs"]
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def agreement(evidence: ValidatorInputs) -> float | None:
+def agreement(inputs: ValidatorInputs) -> float | None:
     """Share of the target rows of which the unadapted model is confident that get the same class from the candidate.
 
     In [0, 1]; None where the unadapted model is confident of no row.
@@ -15,5 +15,5 @@ def agreement(evidence: ValidatorInputs) -> float | None:
     Reference: methods that adapt from confident rows rest on the same assumption, such as Saito, Ushiku & Harada, "Asymmetric
         Tri-training for Unsupervised Domain Adaptation", ICML 2017.
     """
-    rows = evidence.confident
-    return float(right_of(evidence.source_only_probs[rows], evidence.predicted[rows]).mean()) if rows.any() else None
+    rows = inputs.confident
+    return float(right_of(inputs.source_only_probs[rows], inputs.predicted[rows]).mean()) if rows.any() else None

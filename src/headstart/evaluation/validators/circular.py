@@ -7,7 +7,7 @@ from headstart.evaluation.validators import deciding
 
 
 @deciding(tolerance=0.01)
-def circular(evidence: ValidatorInputs) -> float | None:
+def circular(inputs: ValidatorInputs) -> float | None:
     """Share of source rows that get their label back from a fit of the same method in the opposite direction.
 
     That fit takes the candidate's predictions for target rows as labels and predicts source rows. In [0, 1]; None where it was
@@ -18,6 +18,6 @@ def circular(evidence: ValidatorInputs) -> float | None:
     Reference: Bruzzone & Marconcini, "Domain Adaptation Problems: A DASVM Classification Technique and a Circular Validation
         Strategy", TPAMI 2010, section 4.
     """
-    if evidence.circular_probs is None or evidence.circular_labels is None:
+    if inputs.circular_probs is None or inputs.circular_labels is None:
         return None
-    return float(right_of(evidence.circular_probs, evidence.circular_labels).mean())
+    return float(right_of(inputs.circular_probs, inputs.circular_labels).mean())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.evaluation.validator_inputs import ValidatorInputs, entropies
 
 
-def information_maximization(evidence: ValidatorInputs) -> float | None:
+def information_maximization(inputs: ValidatorInputs) -> float | None:
     """Entropy of the mean prediction minus the mean entropy of the predictions: the mutual information of rows and classes.
 
     Between 0 and log C, in nats.
@@ -15,5 +15,5 @@ def information_maximization(evidence: ValidatorInputs) -> float | None:
     Reference: Shi & Sha, "Information-Theoretical Learning of Discriminative Clusters for Unsupervised Domain Adaptation", ICML
         2012, eq. 3.
     """
-    probs = evidence.target_probs
+    probs = inputs.target_probs
     return float(entropies(probs.mean(axis=0, keepdims=True))[0] - entropies(probs).mean())

@@ -13,7 +13,7 @@ NUM_DRAWS = 6
 
 
 @deciding()
-def joint_match(evidence: ValidatorInputs) -> float | None:
+def joint_match(inputs: ValidatorInputs) -> float | None:
     """Minus the joint discrepancy: how far the joint distribution of features and predicted classes is from that of the source.
 
     About 0 for classes that fit, lower for others; None without source rows. Where a rotation or reflection of the source
@@ -25,11 +25,11 @@ def joint_match(evidence: ValidatorInputs) -> float | None:
 
     Reference: see `joint_discrepancy`.
     """
-    if evidence.source_features is None or evidence.source_labels is None:
+    if inputs.source_features is None or inputs.source_labels is None:
         return None
-    rows = evidence.source_features if evidence.rotated_features is None else evidence.rotated_features
+    rows = inputs.source_features if inputs.rotated_features is None else inputs.rotated_features
     gaps = [
-        joint_discrepancy(rows, evidence.source_labels, evidence.target_features, evidence.target_probs, seed)
+        joint_discrepancy(rows, inputs.source_labels, inputs.target_features, inputs.target_probs, seed)
         for seed in range(NUM_DRAWS)
     ]
     return -float(np.mean(gaps))

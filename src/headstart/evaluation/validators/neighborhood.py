@@ -16,7 +16,7 @@ MOST_ROWS = 2_000
 
 
 @deciding(tolerance=0.01)
-def neighborhood(evidence: ValidatorInputs) -> float | None:
+def neighborhood(inputs: ValidatorInputs) -> float | None:
     """Share of a row's nearest neighbors with the same predicted class, corrected for chance.
 
     At most 1, and 0 where classes do not depend on the features, so that one class for all rows scores 0 and not best. None with
@@ -27,14 +27,14 @@ def neighborhood(evidence: ValidatorInputs) -> float | None:
     Reference: the cluster assumption of Chapelle & Zien, "Semi-Supervised Classification by Low Density Separation", AISTATS
         2005; agreement of neighbors corrected for chance as in Cohen, "A coefficient of agreement for nominal scales", 1960.
     """
-    num = len(evidence.target_probs)
+    num = len(inputs.target_probs)
     if num < 3:
         return None
     rows = evenly_spaced(num, MOST_ROWS)
-    features = np.asarray(evidence.target_features[rows], np.float64)
+    features = np.asarray(inputs.target_features[rows], np.float64)
     directions = unit_rows(features - features.mean(axis=0))
     index = nearest(directions, directions, NUM_NEIGHBORS, same=True).index
-    predicted = evidence.predicted[rows]
+    predicted = inputs.predicted[rows]
     observed = float((predicted[index] == predicted[:, None]).mean())
     counts = np.bincount(predicted)
     expected = float((counts * (counts - 1)).sum() / (len(rows) * (len(rows) - 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 
 
-def source_accuracy(evidence: ValidatorInputs) -> float | None:
+def source_accuracy(inputs: ValidatorInputs) -> float | None:
     """Share of held-out source rows that are predicted right, in [0, 1]; None without predictions of such rows.
 
     Limits: it does not depend on the target, and prefers the unadapted model wherever domains differ. A fall says that adapting
@@ -14,6 +14,6 @@ def source_accuracy(evidence: ValidatorInputs) -> float | None:
     Reference: the "source validation" baseline of Musgrave, Belongie & Lim, "Three New Validators and a Large-Scale Benchmark
         Ranking for Unsupervised Domain Adaptation", arXiv 2208.07360, section 3.
     """
-    if evidence.held_probs is None or not len(evidence.held_labels):
+    if inputs.held_probs is None or not len(inputs.held_labels):
         return None
-    return float(right_of(evidence.held_probs, evidence.held_labels).mean())
+    return float(right_of(inputs.held_probs, inputs.held_labels).mean())
