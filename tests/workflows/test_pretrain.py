@@ -333,7 +333,7 @@ def test_a_killed_pretraining_goes_on_and_a_finished_one_is_read(
     assert taken == []
 
 
-@pytest.mark.parametrize("name", ["_planned", "enlist", "finish"])
+@pytest.mark.parametrize("name", ["_planned", "register_run", "finish"])
 def test_a_kill_between_two_stages_loses_nothing(
     name: str, unlabeled: Path, headless: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ class Task:
         num_train = len(self.train)
         if self.validation is not None:
             return (Fold(np.arange(num_train), np.arange(num_train, len(self.labeled))),)
-        if self.train.class_counts.max() < 2:
+        if self.train.class_counts.max(initial=0) < 2:
             return ()
         many = num_train >= HOLDOUT_ROWS
         num_folds = max(NUM_FOLDS, num_train // HELD_ROWS) if many else NUM_FOLDS
