@@ -17,19 +17,30 @@ import pytest
 import headstart
 from headstart.methods import METHODS, method_from
 
+pytestmark = pytest.mark.slow
+
 OLD = Path(__file__).parent / "format_1"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 RUNS = sorted(path.name for path in (OLD / "runs").iterdir())
 LOOSE = 1e-6
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    return Path(shutil.copytree(OLD, tmp_path_factory.mktemp("artefacts") / "old"))
+
+
 @pytest.fixture
-def old(tmp_path, monkeypatch) -> Path:
+def old(copy, tmp_path, monkeypatch) -> Path:
     """A copy of the artefacts, which is the working folder: their paths are relative."""
-    shutil.copytree(OLD, tmp_path / "old")
-    monkeypatch.chdir(tmp_path / "old")
+    monkeypatch.chdir(copy)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "old"
+    return copy
+
+
+def folds_of(study: Path) -> int:
+    """How many folds were fitted for a study."""
+    return sum(line.startswith("fold-") for line in (study / "steps" / "log.tsv").read_text(encoding="utf-8").splitlines())
 
 
 def new_pictures() -> list[str]:
@@ -117,8 +128,8 @@ def test_a_plan_is_read_and_written_again(path):
 
 
 @pytest.mark.parametrize("name", ["ridge", "decided", "by_hand", "gradient"])
-def test_a_plan_is_fitted(old, name, headstart_command):
-    answer = headstart_command("fit", f"plans/{name}.toml", "-o", "again", "--json")
+def test_a_plan_is_fitted(old, name, headstart_command, tmp_path):
+    answer = headstart_command("fit", f"plans/{name}.toml", "-o", tmp_path / "again", "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] > 0.3
 
@@ -149,17 +160,17 @@ def test_features_in_the_cache_are_taken(old, headstart_command, monkeypatch):
 
 
 def test_a_finished_study_is_read(old, headstart_command):
-    kept = len((old / "study" / "steps" / "log.tsv").read_text().splitlines())
+    kept = folds_of(old / "study")
     words = ("search", "data/pictures", "--method", "ridge", "--pretrained", "pixels", "--trials", "3", "-o", "study", "--json")
     answer = headstart_command(*words)
     assert answer.code == 0, answer.err
     assert len(json.loads(answer.out)["trials"]) == 3
-    assert len((old / "study" / "steps" / "log.tsv").read_text().splitlines()) == kept
+    assert folds_of(old / "study") == kept
 
 
-def test_a_pretrained_network_is_transferred_from(old, headstart_command):
-    words = ("fit", "data/pictures", "--method", "ridge", "--pretrained", "run:runs/pretrained", "-o", "again", "--json")
-    answer = headstart_command(*words)
+def test_a_pretrained_network_is_transferred_from(old, headstart_command, tmp_path):
+    words = ("fit", "data/pictures", "--method", "ridge", "--pretrained", "run:runs/pretrained", "-o", tmp_path / "again")
+    answer = headstart_command(*words, "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] > 0.8
 
