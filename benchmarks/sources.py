@@ -26,7 +26,7 @@ from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
-from headstart.planning.sources.source_selection import judge_sources
+from headstart.planning.sources.source_selection import select_sources
 from headstart.training.settings import Training
 
 USELESS_ROWS_A_CLASS = 70
@@ -84,7 +84,7 @@ def main() -> None:
             task = read_task(given.target, seed, per_class, sources=[given.source])
             without = accuracy(only_sources(task, ()), backbone) if per_class and given.accuracies else np.nan
             for name, variant in scenarios(task, seed):
-                ranking = judge_sources(variant, backbone)
+                ranking = select_sources(variant, backbone)
                 used[name].append("+".join(sorted(ranking.used)) or "none")
                 if given.accuracies:
                     kept = only_sources(variant, ranking.used)

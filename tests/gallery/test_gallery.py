@@ -207,7 +207,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(p
     assert message(lambda: Gallery.create(path / "below", NET)) == message(lambda: Gallery.create(path, NET)) == expected
     monkeypatch.setattr(state_module.os, "access", lambda *_: False)
     assert message(lambda: Gallery.create(tmp_path / "new", NET)) == (
-        f"{tmp_path} is read-only, so that no gallery can be kept in it. Choose another folder."
+        f"{tmp_path} is read-only, so that no gallery can be written there. Choose another folder."
     )
 
 

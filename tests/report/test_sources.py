@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headstart.core.estimate import Estimate
-from headstart.planning.sources.source_ranking import SourceJudgment, SourceRanking
+from headstart.planning.sources.source_ranking import MeasuredSource, SourceRanking
 from headstart.report.html import report_html
 
 
-def judgment(name: str, weight: float, target_accuracy: Estimate | None, reason: str) -> SourceJudgment:
-    return SourceJudgment(
+def measured_source(name: str, weight: float, target_accuracy: Estimate | None, reason: str) -> MeasuredSource:
+    return MeasuredSource(
         name=name,
         num_images=1234,
         num_classes=3,
@@ -39,8 +39,8 @@ def test_without_sources_there_is_no_section(make_run):
 def test_it_shows_each_source_with_its_reason_and_marks_those_in_use(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     rows = (
-        judgment("night", 0.1, Estimate(value=0.512, low=0.4, high=0.6), "it <helps>"),
-        judgment("day", 0.0, None, "it says nothing"),
+        measured_source("night", 0.1, Estimate(value=0.512, low=0.4, high=0.6), "it <helps>"),
+        measured_source("day", 0.0, None, "it says nothing"),
     )
     found = SourceRanking(
         sources=rows, choice="weights", used=("night",), num_labeled=7, sentence="By 7 labels, night.", notes=("A note.",)

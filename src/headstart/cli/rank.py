@@ -22,7 +22,7 @@ def rank(
     from headstart.data.reading import read_task
     from headstart.data.sources.task_with_sources import with_source_as_train
     from headstart.planning.ranking.rank import rank as rank_cards
-    from headstart.planning.sources.source_selection import judge_sources_by
+    from headstart.planning.sources.source_selection import select_sources_by
     from headstart.workflows.rank import cards_named
 
     task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
@@ -33,7 +33,7 @@ def rank(
         parts.append("The target has no labels to rank by; the sources' stand in.")
     found = ranking.to_dict()
     if task.source:
-        sources = judge_sources_by(task, ranking)
+        sources = select_sources_by(task, ranking)
         found["sources"] = sources.to_dict()
         parts += ["", sources_view(found["sources"]), "", plain(sources.sentence, "bold")]
     answer(as_json, found, *parts)

@@ -138,7 +138,7 @@ def features_from(arrays: dict[str, Floats], stage_names: tuple[str, ...]) -> Fe
     return FeatureSet(blocks("stage"), arrays.get("pixels"), None, stage_names, blocks("spread"))
 
 
-def joined(parts: list[FeatureSet]) -> FeatureSet:
-    """The rows of all parts, in their order; at least one part."""
-    arrays = [arrays_of(part) for part in parts]
-    return features_from({name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}, parts[0].stage_names)
+def joined(sets: list[FeatureSet]) -> FeatureSet:
+    """The rows of all sets, in their order; at least one set."""
+    arrays = [arrays_of(one) for one in sets]
+    return features_from({name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]}, sets[0].stage_names)

@@ -25,7 +25,7 @@ RIDGE_SHOTS = 3
 """Median number of images a class from which ridge is better than mean directions; it was on digits, clothing and emoji."""
 MOST_RIDGE_ROWS = 1_000
 """The largest number of enrolled images for ridge, which is solved anew for each call; with more, it takes too long."""
-MOST_JUDGED = 1_500
+MOST_SCORED = 1_500
 """The largest number of enrolled images, evenly spaced, that set threshold and temperature; a matter of time alone."""
 NO_PAIRS: Floats = np.empty(0)
 PRIOR_TEMPERATURE = 0.1
@@ -80,9 +80,9 @@ def match(
     own, queries, unknown = rows_of(enrolled), rows_of(features), rows_of(background)
     means = np.asarray(class_means(own, labels, int(labels.max()) + 1), own.dtype)
     directions = unit_rows(means)
-    judged = evenly_spaced(len(labels), MOST_JUDGED)
-    left_out, fair = left_out_similarity(own, labels, means, judged)
-    thresholds = rejection_thresholds(left_out, labels[judged], fair, (unknown @ directions.T).max(axis=1), within_class)
+    scored = evenly_spaced(len(labels), MOST_SCORED)
+    left_out, has_mates = left_out_similarity(own, labels, means, scored)
+    thresholds = rejection_thresholds(left_out, labels[scored], has_mates, (unknown @ directions.T).max(axis=1), within_class)
     similarity = np.asarray(queries @ directions.T, np.float64)
     threshold = thresholds[similarity.argmax(axis=1)]
     if embedding is not None:
@@ -92,8 +92,8 @@ def match(
     if len(directions) > 1 and np.median(np.bincount(labels)) >= RIDGE_SHOTS and len(labels) <= MOST_RIDGE_ROWS:
         head, temperature = ridge_head(enrolled, labels, len(directions))
         return Matches(softmax(head.scores(features) / temperature, axis=1), similarity, threshold)
-    mates = labels[judged][fair]
-    temperature = fit_temperature(left_out[fair], mates) if len(np.unique(mates)) > 1 else PRIOR_TEMPERATURE
+    mates = labels[scored][has_mates]
+    temperature = fit_temperature(left_out[has_mates], mates) if len(np.unique(mates)) > 1 else PRIOR_TEMPERATURE
     return Matches(softmax(similarity / temperature, axis=1), similarity, threshold)
 
 
@@ -125,24 +125,24 @@ def within_class_similarity(rows: Floats, labels: Integers, domains: Integers | 
     return np.array(found)
 
 
-def left_out_similarity(rows: Floats, labels: Integers, means: Floats, judged: Integers) -> tuple[Floats, Booleans]:
+def left_out_similarity(rows: Floats, labels: Integers, means: Floats, scored: Integers) -> tuple[Floats, Booleans]:
     """Cosines of enrolled rows with class directions, the row itself left out of its class.
 
     Args:
         rows: float [row, feature], unit length.
         labels: int64 [row].
         means: float [class, feature], mean rows; their directions are those of the classes.
-        judged: int64 [judged row], which rows.
+        scored: int64 [scored row], which rows.
 
     Returns:
-        float64 [judged row, class], and bool [judged row]: whether the row's class has another row; the cosine is -1 where not.
+        float64 [scored row, class], and bool [scored row]: whether the row's class has another row; the cosine is -1 where not.
     """
-    directions, counts = unit_rows(means), np.bincount(labels)[labels[judged]]
-    own = rows[judged]
+    directions, counts = unit_rows(means), np.bincount(labels)[labels[scored]]
+    own = rows[scored]
     similarity = np.asarray(own @ directions.T, np.float64)
-    rest = means[labels[judged]] * counts[:, None] - own
+    rest = means[labels[scored]] * counts[:, None] - own
     lengths = np.linalg.norm(rest, axis=1)
-    fair = (counts > 1) & (lengths > 1e-9)
+    has_mates = (counts > 1) & (lengths > 1e-9)
     cosines = (own * rest).sum(axis=1) / np.maximum(lengths, 1e-12)
-    similarity[np.arange(len(judged)), labels[judged]] = np.where(fair, cosines, -1.0)
-    return similarity, fair
+    similarity[np.arange(len(scored)), labels[scored]] = np.where(has_mates, cosines, -1.0)
+    return similarity, has_mates

@@ -129,13 +129,13 @@ def choose_meta_learner(
     Returns:
         The choice.
     """
-    held = _held_out(labels, shots, seed)
-    ways = min(MOST_WAYS, len(held) // 2)
-    if len(held) < FEWEST_HELD_OUT:
+    test_classes = _test_classes(labels, shots, seed)
+    ways = min(MOST_WAYS, len(test_classes) // 2)
+    if len(test_classes) < FEWEST_HELD_OUT:
         return MetaLearnerSelection(kind=None, plain=None, gains={}, ways=0, sentence=_too_few(labels, shots))
-    is_held = np.isin(labels, held)
-    episodes = _episodes(np.where(is_held, labels, -1), domains, ways, shots, seed)
-    base = np.flatnonzero(~is_held)
+    is_test = np.isin(labels, test_classes)
+    episodes = _episodes(np.where(is_test, labels, -1), domains, ways, shots, seed)
+    base = np.flatnonzero(~is_test)
     base_features = features.take(base)
     plain = torch.from_numpy(Representation.fitted(base_features, "stages").matrix(features))
     reference = correct_queries(lambda s, y, q: cosine_logits(q, prototypes(s, y), 1.0), plain, episodes)
@@ -144,14 +144,14 @@ def choose_meta_learner(
         found = meta_trained_on(kind, base_features, labels[base], None if domains is None else domains[base], seed)
         correct = correct_queries(_logits_of(found), torch.from_numpy(found.projection.rows(features)), episodes)
         gains[kind] = interval_over_classes((correct - reference).ravel(), labels[episodes.query].ravel())
-    return _chosen(float(reference.mean()), gains, ways, len(held))
+    return _chosen(float(reference.mean()), gains, ways, len(test_classes))
 
 
 def _logits_of(found: Embedding) -> LogitsOf:
     return lambda support, targets, query: found.method.logits(found.parameters, support, targets, query)
 
 
-def _held_out(labels: Integers, shots: int, seed: int) -> Integers:
+def _test_classes(labels: Integers, shots: int, seed: int) -> Integers:
     usable = np.flatnonzero(np.bincount(labels) > shots)
     number = int(HELD_OUT * len(usable))
     return np.sort(generator_for(seed, "held-out classes").permutation(usable)[:number])
@@ -176,16 +176,15 @@ def _too_few(labels: Integers, shots: int) -> str:
     )
 
 
-def _chosen(plain: float, gains: dict[str, Estimate], ways: int, num_held: int) -> MetaLearnerSelection:
+def _chosen(plain: float, gains: dict[str, Estimate], ways: int, num_test: int) -> MetaLearnerSelection:
     best = max(gains, key=lambda kind: gains[kind].value)
     gain = gains[best]
-    kept = gain.low > 0
     measured = (
         f"it {'gains' if gain.value >= 0 else 'loses'} {100 * abs(gain.value):.1f} points +- {100 * (gain.value - gain.low):.1f} "
-        f"(2 standard errors) over the plain head's {100 * plain:.1f} % at {ways} ways on {num_held} held-out classes"
+        f"(2 standard errors) over the plain head's {100 * plain:.1f} % at {ways} ways on {num_test} held-out classes"
     )
-    if kept:
+    if gain.low > 0:
         sentence = f"{best} is used: {measured}."
     else:
         sentence = f"The plain head is used: {best} is the best meta-learner, and {measured}, which may be chance."
-    return MetaLearnerSelection(kind=best if kept else None, plain=plain, gains=gains, ways=ways, sentence=sentence)
+    return MetaLearnerSelection(kind=best if gain.low > 0 else None, plain=plain, gains=gains, ways=ways, sentence=sentence)

@@ -128,7 +128,7 @@ def _check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise ExportError(f"{there} is a file, and a gallery is a folder. Choose another name.")
     if not os.access(there, os.W_OK):
-        raise ExportError(f"{there} is read-only, so that no gallery can be kept in it. Choose another folder.")
+        raise ExportError(f"{there} is read-only, so that no gallery can be written there. Choose another folder.")
 
 
 def native_pixels_of(images: FileImages) -> int:

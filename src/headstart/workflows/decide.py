@@ -31,7 +31,7 @@ from headstart.planning.ranking.rank import check_candidates, rank
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Decision
 from headstart.planning.sources.source_ranking import SourceRanking
-from headstart.planning.sources.source_selection import judge_sources_by
+from headstart.planning.sources.source_selection import select_sources_by
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Data, Names, many, split_settings, task_from
 from headstart.workflows.rank import cards_named
@@ -184,7 +184,7 @@ def _ranked_sources(task: Task, ranking: Ranking, workspace: Workspace, steps: S
     """The sources, ranked by what they help; the ranking is written."""
     inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
     with stage("ranking the sources"):
-        found = steps.run("sources", inputs, SourceRanking, lambda _: judge_sources_by(task, ranking))
+        found = steps.run("sources", inputs, SourceRanking, lambda _: select_sources_by(task, ranking))
     workspace.write(found)
     shown = np.flatnonzero(task.labeled.class_counts)
     if not found.used and len(shown) < 2:

@@ -18,7 +18,7 @@ from headstart.planning.sources import source_measures, source_selection
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
 from headstart.planning.sources.source_measures import few_shot_accuracy, measured_by_others
 from headstart.planning.sources.source_ranking import SourceRanking
-from headstart.planning.sources.source_selection import judge_sources
+from headstart.planning.sources.source_selection import select_sources
 from headstart.shift.joint_ridge import Labeled
 
 CLASSES = ("a", "b", "c", "d", "e")
@@ -61,7 +61,7 @@ def by_name(ranking: SourceRanking):
 
 @pytest.mark.parametrize("num_labeled", [0, 5, 40])
 def test_a_source_that_fits_is_used_and_one_with_permuted_labels_is_not(backbone, num_labeled):
-    found = judge_sources(task_of(num_labeled, POISONED, GOOD), backbone)
+    found = select_sources(task_of(num_labeled, POISONED, GOOD), backbone)
     assert (found.used, found.choice, found.num_labeled) == (("good",), "one", num_labeled)
     assert [one.name for one in found.sources] == ["good", "poisoned"]
     assert "its labels do not fit its own images" in by_name(found)["poisoned"].reason
@@ -75,7 +75,7 @@ def test_a_source_that_fits_is_used_and_one_with_permuted_labels_is_not(backbone
 
 @pytest.mark.parametrize("num_labeled", [5, 15, 40])
 def test_classes_that_changed_names_are_found_by_target_labels(backbone, num_labeled):
-    found = judge_sources(task_of(num_labeled, RENAMED), backbone)
+    found = select_sources(task_of(num_labeled, RENAMED), backbone)
     assert (found.used, found.choice) == ((), "none")
     one = by_name(found)["renamed"]
     assert one.own_accuracy.value > 0.8
@@ -86,7 +86,7 @@ def test_classes_that_changed_names_are_found_by_target_labels(backbone, num_lab
 
 def test_without_target_labels_other_sources_contradict_it(backbone):
     second = rows(np.arange(140) % 5, "second", 0.3, seed=7)
-    found = judge_sources(task_of(0, GOOD, RENAMED, second), backbone)
+    found = select_sources(task_of(0, GOOD, RENAMED, second), backbone)
     assert (set(found.used), found.choice) == ({"good", "second"}, "mixture")
     assert "its class names mean something else" in by_name(found)["renamed"].reason
     assert by_name(found)["renamed"].others_accuracy.value < by_name(found)["renamed"].others_chance
@@ -96,14 +96,14 @@ def test_sources_of_the_same_pictures_under_other_names_contradict_each_other_an
     shifted = relabeled(GOOD, (np.asarray(GOOD.hidden_labels) + 1) % 5, "shifted")
     task = task_of(0, GOOD, shifted)
     task = replace(task, source=replace(task.source, groups=np.tile(np.arange(1_000, 1_170), 2)))
-    found = judge_sources(task, backbone)
+    found = select_sources(task, backbone)
     assert all(one.others_accuracy.value < 0.2 for one in found.sources)
     assert len(found.used) == 1
     assert "only labels of target images tell which is right" in found.sentence
 
 
 def test_only_sources_whose_labels_fit_their_images_judge_others(backbone):
-    evidence = by_name(judge_sources(task_of(0, GOOD, POISONED), backbone))
+    evidence = by_name(select_sources(task_of(0, GOOD, POISONED), backbone))
     assert evidence["good"].others_accuracy is None
     assert evidence["poisoned"].others_accuracy.value < 0.4
 
@@ -126,17 +126,17 @@ def test_no_row_is_judged_by_rows_of_its_own_group():
 
 
 def test_a_source_alone_is_not_called_the_nearest(backbone):
-    assert judge_sources(task_of(0, GOOD), backbone).sentence.startswith(
+    assert select_sources(task_of(0, GOOD), backbone).sentence.startswith(
         "Without any target label, good is used: its labels fit its images (0."
     )
 
 
 def test_renamed_classes_are_not_found_without_target_labels_and_other_sources(backbone):
-    assert judge_sources(task_of(0, RENAMED), backbone).used == ("renamed",)
+    assert select_sources(task_of(0, RENAMED), backbone).used == ("renamed",)
 
 
 def test_the_numbers_of_a_source_are_those_of_its_measures(backbone):
-    found = judge_sources(task_of(40, GOOD, FAR), backbone)
+    found = select_sources(task_of(40, GOOD, FAR), backbone)
     good, far = by_name(found)["good"], by_name(found)["far"]
     assert (good.num_images, good.num_classes, good.common_classes) == (170, 5, CLASSES)
     assert (good.name_overlap, good.agreement) == (1.0, 1.0)
@@ -153,7 +153,7 @@ def test_the_numbers_of_a_source_are_those_of_its_measures(backbone):
 
 
 def test_a_distant_source_alone_is_used_without_target_labels_and_doubted(backbone):
-    found = judge_sources(task_of(0, FAR), backbone)
+    found = select_sources(task_of(0, FAR), backbone)
     assert found.used == ("far",)
     assert found.sentence.endswith(
         "tells its images from the target's almost without a mistake (proxy A-distance 2.00), so that its labels may not "
@@ -162,7 +162,7 @@ def test_a_distant_source_alone_is_used_without_target_labels_and_doubted(backbo
 
 
 def test_a_source_whose_labels_do_not_fit_its_images_is_never_used(backbone):
-    found = judge_sources(task_of(0, POISONED), backbone)
+    found = select_sources(task_of(0, POISONED), backbone)
     assert (found.used, found.choice) == ((), "none")
     assert found.sentence.startswith(
         "Without any target label, no source is used: poisoned, the nearest: its labels do not fit its own images"
@@ -173,7 +173,7 @@ def test_a_source_whose_labels_do_not_fit_its_images_is_never_used(backbone):
 def test_a_source_without_a_class_of_the_target_labels_is_not_used(backbone):
     task = task_of(40, rows(np.full(50, 4) - np.arange(50) % 2, "other", seed=8))
     only = np.flatnonzero(task.train.labels < 3)
-    found = judge_sources(replace(task, train=task.train.take(only)), backbone)
+    found = select_sources(replace(task, train=task.train.take(only)), backbone)
     assert found.used == ()
     assert found.sources[0].reason == "it has no class in common with the target's labels"
     assert (found.sources[0].name_overlap, found.sources[0].agreement) == (0.0, None)
@@ -184,7 +184,7 @@ def test_transport_is_left_out_and_named_where_its_package_is_absent(backbone, m
         monkeypatch.setattr(module, "transport_installed", lambda: False)
     task = task_of(40, GOOD)
     left = Finding(code="no-common-class", severity="warning", title='Source "x" is left out.')
-    found = judge_sources(replace(task, findings=(left,)), backbone)
+    found = select_sources(replace(task, findings=(left,)), backbone)
     assert found.sources[0].otdd is None
     assert found.notes == (
         'Source "x" is left out.',
@@ -194,7 +194,7 @@ def test_transport_is_left_out_and_named_where_its_package_is_absent(backbone, m
 
 def test_transport_is_measured_where_it_is_there(backbone):
     pytest.importorskip("ot")
-    found = by_name(judge_sources(task_of(40, GOOD, FAR), backbone))
+    found = by_name(select_sources(task_of(40, GOOD, FAR), backbone))
     assert 0 < found["good"].otdd < found["far"].otdd
 
 
@@ -212,7 +212,7 @@ def test_labels_of_unlabeled_and_test_rows_are_not_read(backbone):
     task = replace(task, test=rows(np.arange(30) % 5, seed=11, sealed=True))
     lied = replace(task.unlabeled, hidden_labels=np.arange(len(task.unlabeled)) % 5)
     test = replace(task.test, hidden_labels=(task.test.hidden_labels + 1) % 5)
-    assert judge_sources(task, backbone) == judge_sources(replace(task, unlabeled=lied, test=test), backbone)
+    assert select_sources(task, backbone) == select_sources(replace(task, unlabeled=lied, test=test), backbone)
 
 
 def test_few_shots_predict_worse_than_many(backbone):
@@ -225,10 +225,10 @@ def test_few_shots_predict_worse_than_many(backbone):
 def test_a_task_without_a_source_and_one_of_a_single_image_are_refused(backbone):
     task = task_of(40, GOOD)
     with pytest.raises(DataError) as error:
-        judge_sources(replace(task, source=None), backbone)
-    assert str(error.value) == "target has no source to judge. Name one with --source."
+        select_sources(replace(task, source=None), backbone)
+    assert str(error.value) == "target has no source to measure. Name one with --source."
     with pytest.raises(DataError) as error:
-        judge_sources(replace(task, train=task.train.take([0]), unlabeled=None), backbone)
+        select_sources(replace(task, train=task.train.take([0]), unlabeled=None), backbone)
     assert str(error.value) == "target: a source is compared with two target images at least, and there are 1. Add some."
 
 
@@ -245,7 +245,7 @@ def test_classes_with_curved_boundaries_fit_their_images(backbone):
     free = corners(50)
     free = replace(free, hidden_labels=np.full(50, -1))
     task = Task("target", ("a", "b"), free.take([]), unlabeled=free, source=source)
-    found = judge_sources(task, backbone)
+    found = select_sources(task, backbone)
     assert found.used == ("source",)
     assert found.sources[0].own_accuracy.value > 0.9
     assert found.sources[0].proxy_a < 0.7

@@ -62,15 +62,15 @@ def findings_of(
         Findings.
     """
     majority, right = float(pair.source_shares.max()), right_of(pair.held_probs, pair.held_labels)
-    held = wilson(float(right.sum()), len(right))
+    on_source = wilson(float(right.sum()), len(right))
     hopeless = chosen == (UNADAPTED,) and not pair.shift.why_kept and (not fits or unadapted.high < majority)
-    if held.low <= majority:
+    if on_source.low <= majority:
         yield Finding(
             code="source-teaches-nothing",
             severity="error",
-            title=f"The source does not teach its own classes: {held.value:.1%} of held-out source images are predicted right, "
-            f"and its most frequent class alone makes up {majority:.1%}.",
-            evidence={"source_accuracy": round(held.value, 4), "majority_share": round(majority, 4)},
+            title=f"A model fitted to a part of the source predicts {on_source.value:.1%} of the rest right, and the most "
+            f"frequent class alone makes up {majority:.1%}.",
+            evidence={"source_accuracy": round(on_source.value, 4), "majority_share": round(majority, 4)},
             advice="Check the source's labels, choose another source, or label some target images.",
         )
     elif hopeless:

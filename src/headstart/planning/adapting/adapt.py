@@ -103,7 +103,7 @@ def rows_to_label(
     minutes: float | None = None,
     steps: Steps | None = None,
 ) -> ToLabel:
-    """The target images whose labels tell most about how to adapt; other arguments as for `adaptation_to`.
+    """The target images whose labels say most about how to adapt; other arguments as for `adaptation_to`.
 
     Args:
         task: With labeled source rows and unlabeled target rows.
@@ -148,8 +148,8 @@ def _fitted(
     skip_reason = "" if len(task.labeled) else pair.shift.why_kept
     seconds, recipe = None if minutes is None else 60 * minutes, training or Training(seed=task.seed)
     with tempfile.TemporaryDirectory() as folder:
-        kept = Steps(Path(folder)) if steps is None else steps
-        fitter = CandidateFitter(pair, backbone, kept, seconds, recipe, skip_reason=skip_reason)
+        store = Steps(Path(folder)) if steps is None else steps
+        fitter = CandidateFitter(pair, backbone, store, seconds, recipe, skip_reason=skip_reason)
         return pair, tuple(fitter.candidate(method) for method in usable)
 
 

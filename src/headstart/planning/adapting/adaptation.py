@@ -20,7 +20,7 @@ class ValidatorScores(Record):
         name: The method's kind.
         method: Its settings.
         scores: By validator, higher is better; None where the validator does not apply.
-        rejection: Why the candidate does not predict, as a part of a sentence; empty where nothing speaks against it.
+        rejection: Why the candidate does not predict, as a part of a sentence; empty where it is not rejected.
         changed: Share of the target rows to which it gives another class than the unadapted model does.
         seconds: Time spent on it.
     """

@@ -144,8 +144,8 @@ class CandidateFitter:
         path = self.steps.folder / self.steps.stem("adapted", inputs) / "probs.npz"
         if not path.exists():
             return FittedCandidate(fit)
-        with np.load(path) as kept:
-            return FittedCandidate(fit, kept.get("target"), kept.get("circular"), kept.get("held"))
+        with np.load(path) as arrays:
+            return FittedCandidate(fit, arrays.get("target"), arrays.get("circular"), arrays.get("held"))
 
     def _why_skipped(self, method: Method) -> str:
         if method.kind() == UNADAPTED:

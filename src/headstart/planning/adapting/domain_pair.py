@@ -38,8 +38,8 @@ LARGEST_DISCREPANCY_RATIO = 2.0
 """The largest discrepancy of weighted source rows, as a multiple of what chance leaves, for which weights explain the target.
 Weights are estimates, and leave more than the right ones would: 0.5 to 1.6 under covariate shift, 6 and more between pictures."""
 MOST_WEIGHTED_AXES = 16
-"""The largest number of axes along which source rows are weighted: along more, no row is near another, and a classifier that
-tells the domains apart estimates no densities. Chosen, not measured."""
+"""The largest number of axes along which source rows are weighted: along more, no row is near another, and a classifier
+of the domains estimates no densities. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
     domains = projected_domains(few, backbone, blocks, NUM_AXES, seed)
     weights = _target_weights(domains.source, domains.target, seed)
     folds = inner_folds(here.labels, here.groups, seed)
-    fit, held = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
+    fit, held_out = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
     part = replace(few, source=here.take(fit))
     shift = shift_kind(domains.source, here.labels, domains.target, task.num_classes, seed)
     unadapted = METHODS.get(UNADAPTED)().fit(part, backbone, Training(seed=seed))
@@ -120,8 +120,8 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
         source_rows=domains.source,
         target_rows=domains.target,
         rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "rotated" else None,
-        held_labels=here.labels[held],
-        held_probs=unadapted.predict(here.take(held)).probs,
+        held_labels=here.labels[held_out],
+        held_probs=unadapted.predict(here.take(held_out)).probs,
         reweighted=_reweighted(domains, weights),
         shift=shift,
     )
@@ -147,7 +147,7 @@ def _without_labels(task: Task) -> Task:
 
 
 def _target_weights(source: Floats, target: Floats, seed: int) -> Floats:
-    """How much likelier each source row is in the target, at most 20, by a classifier that tells the domains apart.
+    """How much likelier each source row is in the target, at most 20, by a classifier of the domains.
 
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning Under Covariate Shift", JMLR 2009, section 4.
     """
@@ -159,7 +159,7 @@ def _target_weights(source: Floats, target: Floats, seed: int) -> Floats:
 
 
 def _reweighted(domains: ProjectedDomains, weights: Floats) -> Integers | None:
-    """Target classes by a mixture common to both domains, where weighted source rows cannot be told from the target.
+    """Target classes by a mixture common to both domains, where weighted source rows cannot be distinguished from the target.
 
     Weights explain the target where each class looks alike in both domains; the mixture assumes no more than that.
     """

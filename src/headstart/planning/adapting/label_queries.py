@@ -19,9 +19,9 @@ not measured: it is large because the rows to label are those on which candidate
 
 
 def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> Integers:
-    """Target rows whose labels tell most about which candidate is right, int64 [num], ascending; fewer where there are fewer.
+    """Target rows whose labels say most about which candidate is right, int64 [num], ascending; fewer where there are fewer.
 
-    Only rows on which candidates differ can tell them apart. Each of these is queried with the same probability, so that wins
+    Only rows on which candidates differ can compare them. Each of these is queried with the same probability, so that wins
     minus losses on the queried rows compare any two candidates without bias. Rows are ordered by class and, within a class, along
     the first principal component of the features, and taken at equal distances from a random start. Where candidates differ on
     fewer rows than asked for, all of these are taken and others are added in the same way.

@@ -178,8 +178,8 @@ class ModelSelection:
     def by_source_weights(self, implied: Integers) -> Selection:
         """The candidate nearest to the classes of a mixture common to both domains, as source weights imply them."""
         chosen = self._nearest(implied, self.degenerate)
-        said = f"{chosen[0]} is nearest to a fit that weights them so" if chosen else "no candidate weights them so"
-        return Selection(chosen, (f"Weighted source rows explain the target, and {said}.",))
+        outcome = f"{chosen[0]} is nearest to a fit that weights them so" if chosen else "no candidate weights them so"
+        return Selection(chosen, (f"Weighted source rows explain the target, and {outcome}.",))
 
     def by_class_shares(self) -> Selection:
         """The candidate nearest to the unadapted model's classes after a correction to the target's class shares, if near."""
@@ -189,8 +189,8 @@ class ModelSelection:
         if shares_fault(class_shares(classes, len(shares)), shares, exact=True):
             return Selection((), ("Corrected class shares explain the target, and they would lose a class.",))
         chosen = self._nearest(classes, self._degenerate(exact=True))
-        said = f"{chosen[0]} is nearest to that correction" if chosen else "no candidate is near to that correction"
-        return Selection(chosen, (f"Corrected class shares explain the target, and {said}.",))
+        outcome = f"{chosen[0]} is nearest to that correction" if chosen else "no candidate is near to that correction"
+        return Selection(chosen, (f"Corrected class shares explain the target, and {outcome}.",))
 
     def by_rotation(self) -> Selection:
         """The candidates whose classes fit the rotated source."""
@@ -295,7 +295,7 @@ def candidates_for_rotation(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Names of the candidates whose classes fit the rotated source, the best first, and why others do not, by name.
 
-    Neighborhood alone does not tell here: the unadapted model's boundaries, too, may run between clusters, and name them wrongly.
+    Neighborhood alone does not suffice: the unadapted model's boundaries, too, may run between clusters, and name them wrongly.
     """
     rejected: dict[str, str] = {}
     fits: dict[str, float] = {}
@@ -327,7 +327,7 @@ def _mean_inputs(members: list[ValidatorInputs]) -> ValidatorInputs:
     """What validators read of an ensemble: the arithmetic mean of its members' probabilities, of the way back as well.
 
     The ensemble predicts by the geometric mean, which names nearly the same classes with more confidence. The arithmetic mean
-    keeps the doubt in which members differ: by it, the joint discrepancy tells changed features from changed class shares.
+    keeps the doubt in which members differ: by it the joint discrepancy separates changed features from changed class shares.
     """
     back = [one.circular_probs for one in members if one.circular_probs is not None]
     return replace(

@@ -65,21 +65,21 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
         DataError: There is no source, or the target has fewer than two images.
     """
     if not task.source:
-        raise DataError(f"{task.name} has no source to judge. Name one with --source.")
+        raise DataError(f"{task.name} has no source to measure. Name one with --source.")
     labeled, source = task.labeled, task.source
     most = min(MOST_ROWS, MOST_SOURCE_ROWS // max(1, len(source.domain_names)))
     target = labeled.take(_balanced_rows(labeled.labels, MOST_ROWS, task.seed))
-    parts = [target] if len(target) else []
+    target_sets = [target] if len(target) else []
     if task.unlabeled:
-        parts.append(task.unlabeled.take(_balanced_rows(np.zeros(len(task.unlabeled), np.int64), MOST_ROWS, task.seed)))
-    num_target = sum(map(len, parts))
+        target_sets.append(task.unlabeled.take(_balanced_rows(np.zeros(len(task.unlabeled), np.int64), MOST_ROWS, task.seed)))
+    num_target = sum(map(len, target_sets))
     if num_target < 2:
         raise DataError(
             f"{task.name}: a source is compared with two target images at least, and there are {num_target}. Add some."
         )
     domains = [source.of_domain(name) for name in source.domain_names] if source.domains else [source]
     chosen = [one.take(_balanced_rows(one.labels, most, task.seed)) for one in domains]
-    rows = _rows(features_of(reduce(concatenate, [*parts, *chosen]), backbone), source.images.embedded)
+    rows = _rows(features_of(reduce(concatenate, [*target_sets, *chosen]), backbone), source.images.embedded)
     edges = np.cumsum([num_target, *map(len, chosen)])
     names = source.domain_names or ("source",)
     spans = dict(zip(names, map(slice, edges[:-1], edges[1:]), strict=True))

@@ -17,7 +17,7 @@ from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact
 from headstart.heads.ridge import RidgeFit, fit_ridge
 from headstart.planning.sources.domain_features import DomainFeatures
-from headstart.planning.sources.source_ranking import SourceJudgment
+from headstart.planning.sources.source_ranking import MeasuredSource
 from headstart.scores.leep import leep
 from headstart.scores.nce import nce
 from headstart.shift.class_agreement import class_agreement
@@ -35,7 +35,7 @@ GROUP_FOLDS = 5
 """Folds in which a source's rows are predicted from other sources that share groups with it."""
 
 
-def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_images: int) -> SourceJudgment:
+def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_images: int) -> MeasuredSource:
     """The measures of one source of `num_images` labeled rows, without those by other sources, and without a decision."""
     source, target = domains.sources[name], domains.target
     present, wanted = np.unique(source.labels), np.unique(target.labels)
@@ -47,7 +47,7 @@ def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_i
         one[random_rows(len(one), MOST_DISTANCE_ROWS, generator_for(domains.seed, "sources", "distances"))]
         for one in (rows, domains.target_rows)
     )
-    return SourceJudgment(
+    return MeasuredSource(
         name=name,
         num_images=num_images,
         num_classes=len(present),
@@ -112,7 +112,7 @@ def _on_target(fit: RidgeFit, present: Integers, target: Labeled) -> dict[str, o
 
 
 def measured_by_others(domains: DomainFeatures, name: str, sound: Collection[str]) -> dict[str, object]:
-    """`others_accuracy`, `others_chance` and `others_p_value` of a source's judgment; empty where none can tell.
+    """`others_accuracy`, `others_chance` and `others_p_value` of a source; empty where no other source has its classes.
 
     A probe is trained on all other sound sources; no row is predicted by a probe that was trained on rows of its own group.
 
@@ -133,15 +133,15 @@ def measured_by_others(domains: DomainFeatures, name: str, sound: Collection[str
     for fold in np.unique(folds):
         fitted = ~np.isin(groups, own.groups[folds == fold])
         present = np.unique(labels[fitted])
-        held = (folds == fold) & np.isin(own.labels, present)
-        if len(present) < 2 or not held.any():
+        held_out = (folds == fold) & np.isin(own.labels, present)
+        if len(present) < 2 or not held_out.any():
             continue
         fit = fit_ridge(rows[fitted], compact(labels[fitted]), len(present), groups=groups[fitted])
-        predicted[held] = present[(own.rows[held] @ fit.weight + fit.bias).argmax(axis=1)]
-    judged = predicted != UNLABELED
-    if not judged.any():
+        predicted[held_out] = present[(own.rows[held_out] @ fit.weight + fit.bias).argmax(axis=1)]
+    scored = predicted != UNLABELED
+    if not scored.any():
         return {}
-    found, chance, p_value = _against_chance(predicted[judged], own.labels[judged])
+    found, chance, p_value = _against_chance(predicted[scored], own.labels[scored])
     return {"others_accuracy": found, "others_chance": chance, "others_p_value": p_value}
 
 

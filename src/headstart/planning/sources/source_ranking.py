@@ -11,7 +11,7 @@ from headstart.evaluation.compare import Paired
 Choice = Literal["none", "one", "mixture", "weights"]
 
 
-class SourceJudgment(Record):
+class MeasuredSource(Record):
     """One source, measured against the target.
 
     Attributes:
@@ -80,7 +80,7 @@ class SourceRanking(Record):
     """Sources, the ones in use first, then by their distance.
 
     Attributes:
-        sources: One judgment each.
+        sources: The measures and the weight of each.
         choice: "none", "one" (at full weight), "mixture" (several, all at full weight), or "weights".
         used: Names of the sources in use.
         num_labeled: Labeled target rows that decided; 0 where there are none.
@@ -88,7 +88,7 @@ class SourceRanking(Record):
         notes: Sources that were left out when the data were read, and absent packages.
     """
 
-    sources: tuple[SourceJudgment, ...]
+    sources: tuple[MeasuredSource, ...]
     choice: Choice
     used: tuple[str, ...]
     num_labeled: int

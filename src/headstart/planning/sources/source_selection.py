@@ -36,7 +36,7 @@ from headstart.planning.sources.source_measures import (
     measured_by_others,
     p_value_of,
 )
-from headstart.planning.sources.source_ranking import Choice, SourceJudgment, SourceRanking
+from headstart.planning.sources.source_ranking import Choice, MeasuredSource, SourceRanking
 from headstart.shift.joint_ridge import Labeled, LeftOut, leave_target_out
 from headstart.shift.transport import transport_installed
 
@@ -62,7 +62,7 @@ class _Decision:
     num_labeled: int = 0
 
 
-def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
+def select_sources(task: Task, backbone: Backbone) -> SourceRanking:
     """Which sources are used, with everything that was measured of them; the rules are at the top of this module.
 
     Class names that were permuted consistently fit their images: without target labels and other sources nothing reveals that.
@@ -79,23 +79,23 @@ def judge_sources(task: Task, backbone: Backbone) -> SourceRanking:
     """
     domains = domain_features(task, backbone)
     counts = Counter(task.source.domains) if task.source else Counter()
-    judged = {name: measured(domains, name, task.classes, counts.get(name, len(task.source or ()))) for name in domains.sources}
-    sound = [name for name, one in judged.items() if one.own_p_value < CHANCE_LEVEL]
-    judged = {name: one.model_copy(update=measured_by_others(domains, name, sound)) for name, one in judged.items()}
-    decision = _decision(domains, {name: judged[name] for name in sound})
-    for name, one in judged.items():
+    sources = {name: measured(domains, name, task.classes, counts.get(name, len(task.source or ()))) for name in domains.sources}
+    sound = [name for name, one in sources.items() if one.own_p_value < CHANCE_LEVEL]
+    sources = {name: one.model_copy(update=measured_by_others(domains, name, sound)) for name, one in sources.items()}
+    decision = _decision(domains, {name: sources[name] for name in sound})
+    for name, one in sources.items():
         decision.reasons.setdefault(name, _why_not_compared(one, name in sound))
-    return _ranking(task, judged, decision)
+    return _ranking(task, sources, decision)
 
 
-def judge_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
-    """As `judge_sources`, by the first candidate of a ranking's shortlist."""
+def select_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
+    """As `select_sources`, by the first candidate of a ranking's shortlist."""
     first = next(one for one in ranking.candidates if one.name == ranking.chosen[0])
     pixels = input_pixels_for(card_of(first.pretrained), task)
-    return judge_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
+    return select_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
 
 
-def _decision(domains: DomainFeatures, sound: dict[str, SourceJudgment]) -> _Decision:
+def _decision(domains: DomainFeatures, sound: dict[str, MeasuredSource]) -> _Decision:
     """The rule that the labeled target rows allow, applied to the sources that are compared."""
     labels, num = domains.target.labels, len(domains.target)
     if not num:
@@ -113,7 +113,7 @@ def _decision(domains: DomainFeatures, sound: dict[str, SourceJudgment]) -> _Dec
     return _by_few_shot_accuracy(domains, compared)
 
 
-def _why_not_compared(one: SourceJudgment, is_sound: bool) -> str:
+def _why_not_compared(one: MeasuredSource, is_sound: bool) -> str:
     if not is_sound:
         return (
             f"its labels do not fit its own images: leave-one-out accuracy {one.own_accuracy.value:.2f}, and "
@@ -176,7 +176,7 @@ def _gain_in_words(gain: Paired, after: LeftOut, before: LeftOut, target: Labele
     )
 
 
-def _by_few_shot_accuracy(domains: DomainFeatures, compared: Sequence[SourceJudgment]) -> _Decision:
+def _by_few_shot_accuracy(domains: DomainFeatures, compared: Sequence[MeasuredSource]) -> _Decision:
     """A source is used if its probe predicts the labeled rows better than as many labels within one domain would."""
     decision = _Decision(num_labeled=len(domains.target))
     shots = max(1, round(len(domains.target) / max(1, len(np.unique(domains.target.labels)))))
@@ -192,7 +192,7 @@ def _by_few_shot_accuracy(domains: DomainFeatures, compared: Sequence[SourceJudg
     return decision
 
 
-def _without_target_labels(domains: DomainFeatures, compared: Sequence[SourceJudgment]) -> _Decision:
+def _without_target_labels(domains: DomainFeatures, compared: Sequence[MeasuredSource]) -> _Decision:
     """All sources but those that the others contradict, and those that lower the accuracy on the nearest one."""
     decision = _Decision()
     ranked = sorted(compared, key=lambda one: (round(one.proxy_a, 1), one.mmd))
@@ -204,20 +204,20 @@ def _without_target_labels(domains: DomainFeatures, compared: Sequence[SourceJud
             f"the other sources predict {one.others_accuracy.value if one.others_accuracy else 0.0:.2f} of its labels, and "
             f"{one.others_chance or 0.0:.2f} are expected by chance: its class names mean something else"
         )
-    kept = [one for one in ranked if one not in contradicted]
-    for one in kept[:1]:
+    remaining = [one for one in ranked if one not in contradicted]
+    for one in remaining[:1]:
         decision.weights[one.name] = 1.0
         nearest = "it is the nearest, and " if len(compared) > 1 else ""
         doubt = ", though the other sources contradict it: only labels of target images tell which is right"
         decision.reasons[one.name] = (
             f"{nearest}its labels fit its images ({one.own_accuracy.value:.2f} by leave-one-out){doubt if all_contradict else ''}"
         )
-    for one in kept[1:]:
-        nearest_source, other = domains.sources[kept[0].name], domains.sources[one.name]
+    for one in remaining[1:]:
+        nearest_source, other = domains.sources[remaining[0].name], domains.sources[one.name]
         alone, both = (leave_target_out(nearest_source, given, domains.num_classes) for given in ([], [(other, 1.0)]))
         lost = _accuracy(alone, nearest_source.labels) - _accuracy(both, nearest_source.labels)
         decision.reasons[one.name] = (
-            f"with it the accuracy on left-out images of {kept[0].name}, the nearest, "
+            f"with it the accuracy on left-out images of {remaining[0].name}, the nearest, "
             f"{f'falls by {lost:.2f}' if lost > 0 else f'rises by {-lost:.2f}'}"
         )
         if lost <= LARGEST_LOSS:
@@ -225,7 +225,7 @@ def _without_target_labels(domains: DomainFeatures, compared: Sequence[SourceJud
     return decision
 
 
-def _ranking(task: Task, judged: dict[str, SourceJudgment], decision: _Decision) -> SourceRanking:
+def _ranking(task: Task, sources: dict[str, MeasuredSource], decision: _Decision) -> SourceRanking:
     rows = [
         one.model_copy(
             update={
@@ -234,7 +234,7 @@ def _ranking(task: Task, judged: dict[str, SourceJudgment], decision: _Decision)
                 "reason": decision.reasons[name],
             }
         )
-        for name, one in judged.items()
+        for name, one in sources.items()
     ]
     rows.sort(key=lambda one: (-one.weight, one.proxy_a, one.mmd))
     notes = [finding.title for finding in task.findings if finding.code in {"no-common-class", "one-class-source"}]
@@ -258,7 +258,7 @@ def _choice(weights: list[float]) -> Choice:
     return "one" if len(weights) == 1 else "mixture"
 
 
-def _sentence(rows: Sequence[SourceJudgment], num_labeled: int) -> str:
+def _sentence(rows: Sequence[MeasuredSource], num_labeled: int) -> str:
     used = [one for one in rows if one.used]
     basis = f"By {num_labeled} labeled target images" if num_labeled else "Without any target label"
     if not used:
