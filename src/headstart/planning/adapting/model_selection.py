@@ -5,7 +5,7 @@ Degenerate candidates are rejected first (`degenerate_predictions`). Then the ki
     kind        what changed                            which candidates predict
     few, none   unknown, or nothing                     none
     labels      class shares                            by_class_shares: the one nearest to corrected class shares
-    turned      rows were rotated or reflected          by_rotation: those whose classes fit the rotated source
+    rotated     rows were rotated or reflected          by_rotation: those whose classes fit the rotated source
     features    the features                            by_features: the consensus ensemble, if validators accept it; else, where
                                                         weighted source rows explain the target, by_source_weights
     either      class shares or features, both          by_shares_or_features: the consensus ensemble, if validators accept it by
