@@ -126,7 +126,8 @@ def test_a_kill_while_judging_costs_the_fold_that_was_under_way(short, monkeypat
 
 
 def test_a_run_that_nothing_improves_is_itself_the_answer(adjusted, monkeypatch):
-    monkeypatch.setattr(adjusting, "is_ahead", lambda *_: False)
+    monkeypatch.setattr(adjusting, "wins", lambda *_: False)
+    monkeypatch.setattr(adjusting, "significant_at", lambda *_: False)
     same, adjustment = adjust(adjusted.short)
     assert same.folder == adjusted.short
     assert adjustment.sentence == "The plan stands: no changed plan was better beyond noise (1 tried)."
