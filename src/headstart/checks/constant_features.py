@@ -11,6 +11,7 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 
 MOST_ROWS = 5_000
+"""Rows of a domain that are compared; bounds what is read."""
 
 
 def constant_features(task: Task) -> Finding | NotApplicable | None:

@@ -15,6 +15,7 @@ from headstart.shift.tests.nearest_neighbor import nearest_neighbor_test
 
 MOST_LABELED = 500
 MOST_UNLABELED = 1_500
+"""Rows that are compared; bounds the time of the test, which takes all pairs."""
 
 
 def pool_differs(task: Task) -> Finding | NotApplicable | None:

@@ -11,6 +11,7 @@ from headstart.heads.class_statistics import compact, one_hot
 from headstart.scores import ranking
 
 GRID = 120
+"""Points of the grid over sixteen decades of alpha / beta, which golden section refines."""
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 

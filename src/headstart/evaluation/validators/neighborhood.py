@@ -11,6 +11,7 @@ from headstart.evaluation.validators import deciding
 from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
+"""Nearest neighbors of each row that are compared. Chosen, not measured."""
 MOST_ROWS = 2_000
 """Evenly spaced rows that are compared; the cosines of all their pairs are computed."""
 
