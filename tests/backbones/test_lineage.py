@@ -43,7 +43,7 @@ def test_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", '{"source": "leaves"}'])
-def test_a_damaged_one_is_told_by_its_path(text: str, tmp_path: Path) -> None:
+def test_a_damaged_lineage_is_refused_with_its_path(text: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(PlanError) as caught:
         lineage_of(tmp_path)

@@ -22,7 +22,7 @@ def test_by_hand() -> None:
     assert std == (0.5, 0.01, pytest.approx((0.125 * 0.875) ** 0.5, abs=1e-4))
 
 
-def test_of_many_a_random_part_stands_for_all_and_the_seed_decides_which() -> None:
+def test_of_many_pictures_a_random_part_is_used_and_the_seed_decides_which() -> None:
     draw = np.random.default_rng(1)
     pixels = (draw.normal(120, 25, (MOST_ROWS + 501, 1, 1, 3)) + np.linspace(-60, 60, MOST_ROWS + 501)[:, None, None, None]).clip(
         0, 255

@@ -40,7 +40,7 @@ def test_names_of_several_places_are_one_where_only_their_form_differs():
     assert second == {"HOTDOG": "Hot dog", "emu bird": "Emu-bird", "cat": "cat"}
 
 
-def test_names_that_one_place_tells_apart_stay_apart():
+def test_names_that_one_place_has_both_of_stay_apart():
     target, source = aligned([{"a b", "ab"}, {"A-B", "ab"}])
     assert target == {"a b": "a b", "ab": "ab"}
     assert source == {"A-B": "A-B", "ab": "ab"}

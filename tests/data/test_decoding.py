@@ -109,7 +109,7 @@ def test_cmyk_becomes_rgb(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "tiff"])
-def test_the_first_frame_stands_for_an_animation(tmp_path, ending):
+def test_the_first_frame_of_an_animation_is_taken(tmp_path, ending):
     frames = [Image.new("RGB", (8, 8), name) for name in ("red", "blue", "lime")]
     red, green, blue = color(saved(tmp_path, frames[0], f"a.{ending}", save_all=True, append_images=frames[1:]))
     assert (red > 245, green < 10, blue < 10) == (True, True, True)

@@ -1,4 +1,4 @@
-"""Mirrored pictures: left is right, twice is once, and stores tell them apart."""
+"""Flipped pictures: left is right, twice flipped is as it was, and content keys differ."""
 
 from __future__ import annotations
 

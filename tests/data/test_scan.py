@@ -47,7 +47,7 @@ def in_files(folder, pixels: np.ndarray) -> FileImages:
     return FileImages(tuple(paths))
 
 
-def test_pictures_in_memory_and_in_files_look_alike(tmp_path):
+def test_pictures_in_memory_and_in_files_have_equal_scans(tmp_path):
     pixels = blobs(13, 47, 53)
     pixels[4] = pixels[4][..., :1]
     memory, files = scan(in_memory(pixels)), scan(in_files(tmp_path / "set", pixels))
@@ -170,7 +170,7 @@ def equal(first: Scan, second: Scan) -> bool:
     )
 
 
-def test_only_new_and_changed_files_are_looked_at_again(tmp_path, monkeypatch):
+def test_only_new_and_changed_files_are_decoded_again(tmp_path, monkeypatch):
     pixels = blobs(7, 19, 23)
     files = in_files(tmp_path / "set", pixels)
     first = scan(FileImages(files.paths[:5]))

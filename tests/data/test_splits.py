@@ -44,7 +44,7 @@ def test_class_made_of_groups_larger_than_its_fifth_still_gives_one():
 
 
 @given(grouped_labels(), st.integers(2, 9), st.integers(0, 5))
-def test_per_class_keeps_the_number_asked_for_and_frees_no_relative_of_a_kept_row(data, per_class, seed):
+def test_per_class_keeps_the_number_asked_for_and_frees_no_row_of_a_kept_group(data, per_class, seed):
     labels, groups = data
     keep, free = kept_per_class(labels, groups, 4, per_class, seed)
     wanted = np.minimum(np.bincount(labels, minlength=4), per_class)

@@ -39,7 +39,7 @@ def test_with_validation_it_is_the_one_fold():
     assert held.content_keys == WITH_VALIDATION.validation.content_keys
 
 
-def test_many_rows_are_judged_on_one_fold(monkeypatch):
+def test_many_rows_have_one_fold(monkeypatch):
     monkeypatch.setattr(task_module, "HOLDOUT_ROWS", 17)
     assert len(replace(TASK).folds) == 1
 

@@ -15,7 +15,7 @@ class Pretrained(Record):
         name: Unique name, as given to `--pretrained`: "efficientnet_lite0", "timm/resnet50.a1_in1k", "torchvision/resnet50".
         provider: File name of the provider that loads it.
         architecture: The provider's name for the network.
-        license: SPDX identifier of the weights' licence; "unknown" where none is stated.
+        license: SPDX identifier of the weights' license; "unknown" where none is stated.
         source: What the weights were trained on: "ImageNet-1k".
         num_parameters: Number of weights; None where it is known only after loading.
         input_pixels: Side of the input square it was trained on.
@@ -41,5 +41,5 @@ class Pretrained(Record):
 
     @property
     def is_permissive(self) -> bool:
-        """Whether the licence allows any use, also a commercial one, without conditions on what is made with the weights."""
+        """Whether the license allows any use, also a commercial one, without conditions on what is made with the weights."""
         return self.license in PERMISSIVE

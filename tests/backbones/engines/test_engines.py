@@ -138,7 +138,7 @@ def test_the_fastest_engine_within_the_bound_is_taken(monkeypatch: pytest.Monkey
     assert _settled(_network(seed=1), 1_000) == "openvino-bf16"
 
 
-def test_few_pictures_are_left_to_the_reference_and_bind_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_pictures_are_left_to_the_reference_and_the_choice_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = _rated(monkeypatch, RATES, {})
     assert _settled(_network(), 39) == REFERENCE
     assert tried == [REFERENCE]

@@ -107,7 +107,7 @@ def test_a_damaged_one_does_not_keep_the_others_from_being_listed(damaged: str, 
     assert names == [f"run:{tmp_path / 'whole'}"]
 
 
-def test_a_run_whose_weights_are_gone_is_told(tmp_path: Path) -> None:
+def test_a_run_whose_weights_are_gone_is_refused(tmp_path: Path) -> None:
     _run(tmp_path)
     folder = tmp_path / "model" / "backbone"
     (folder / "weights.safetensors").unlink()
@@ -118,7 +118,7 @@ def test_a_run_whose_weights_are_gone_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", '{"card": {}}'])
-def test_a_damaged_card_is_told(text: str, tmp_path: Path) -> None:
+def test_a_damaged_card_is_refused(text: str, tmp_path: Path) -> None:
     _run(tmp_path)
     path = tmp_path / "model" / "backbone" / "card.json"
     path.write_text(text, encoding="utf-8")

@@ -20,7 +20,7 @@ def task() -> Task:
     return Task("smooth", images.classes, images.take(np.arange(4)), unlabeled=pool, native_pixels=16)
 
 
-def test_every_picture_is_shown_twice_alike_and_no_label_is_told(task: Task) -> None:
+def test_every_picture_has_two_views_and_no_label(task: Task) -> None:
     stream = two_views(task, 0.3, True)
     assert len(stream.images) == 7
     assert (stream.images.labels == UNLABELED).all()

@@ -31,7 +31,7 @@ def test_weak_repeats_with_the_same_draws_and_stays_in_range(pictures: Tensor, p
     assert float(first.max()) <= 1
 
 
-def test_flip_alone_mirrors_left_to_right_or_does_nothing(pictures: Tensor) -> None:
+def test_flip_alone_flips_left_to_right_or_does_nothing(pictures: Tensor) -> None:
     shown = View(name="weak", flip=True).apply(pictures, _stream(3))
     plain = pictures.float() / 255
     kept = [torch.allclose(shown[row], plain[row], atol=1e-5) for row in range(5)]
@@ -41,7 +41,7 @@ def test_flip_alone_mirrors_left_to_right_or_does_nothing(pictures: Tensor) -> N
     assert any(mirrored)
 
 
-def test_without_flip_a_picture_is_never_mirrored() -> None:
+def test_without_flip_a_picture_is_never_flipped() -> None:
     ramp = torch.linspace(0, 1, 16).expand(64, 1, 16, 16)
     shown = view_of("weak", 16).apply(ramp, _stream())
     assert bool((shown[..., -1].mean(-1) > shown[..., 0].mean(-1)).all())

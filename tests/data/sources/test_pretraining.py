@@ -51,14 +51,14 @@ def test_a_second_class_of_one_picture_is_none(tmp_path: Path) -> None:
     assert len(task.train) == 4
 
 
-def test_pictures_of_given_test_and_validation_splits_stay_unseen(tmp_path: Path) -> None:
+def test_pictures_of_given_test_and_validation_splits_are_left_out(tmp_path: Path) -> None:
     kept = [f"train/cat/{number}.png" for number in range(4)]
     others = ["test/cat/10.png", "validation/cat/11.png"]
     task = source_task(write(tmp_path / "pets", [*kept, *others]))
     assert names_of(task) == [Path(name).name for name in kept]
 
 
-def test_copies_of_held_out_pictures_stay_unseen_and_are_told(tmp_path: Path) -> None:
+def test_copies_of_held_out_pictures_are_left_out_and_reported(tmp_path: Path) -> None:
     place = write(tmp_path / "pets", ["train/cat/0.png", "train/cat/1.png", "test/cat/2.png", "validation/cat/3.png"])
     (place / "unlabeled").mkdir()
     for name in ("train/cat/1", "test/cat/2", "validation/cat/3"):
@@ -83,7 +83,7 @@ def test_pictures_in_the_folder_itself_are_a_pool_where_there_are_no_others(tmp_
     assert names_of(source_task(place)) == ["c.png"]
 
 
-def test_a_single_class_is_told(tmp_path: Path) -> None:
+def test_a_single_class_is_reported(tmp_path: Path) -> None:
     found = source_task(write(tmp_path / "pets", ["cat/0.png", "cat/1.png"])).findings
     assert [finding.title for finding in found] == [
         'There is one class only ("cat"), so that labels teach nothing: none is used.'

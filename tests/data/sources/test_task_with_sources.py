@@ -126,7 +126,7 @@ def test_images_in_both_domains_count_once(tmp_path):
     assert {Path(path).name for path in leak.evidence["paths"]} == {"002.jpg", "000.png"}
 
 
-def test_a_picture_of_two_sources_counts_once_and_does_not_vouch_for_another_name(tmp_path):
+def test_a_picture_of_two_sources_counts_once_and_contradicts_another_class_name(tmp_path):
     first = write_classes(tmp_path / "first", {"cat": 7, "dog": 5}, seed=1)
     second = write_classes(tmp_path / "second", {"Cat": 6, "dog": 6}, seed=2)
     target = write_classes(tmp_path / "target", {"unlabeled": 6}, seed=3)
@@ -177,7 +177,7 @@ def test_a_group_of_one_place_has_one_number_in_all_its_source_domains(tmp_path)
     assert not day & set(task.unlabeled.groups.tolist())
 
 
-def test_domains_of_one_place_are_told_apart_by_their_column(tmp_path):
+def test_domains_of_one_place_are_separated_by_their_column(tmp_path):
     labels = ["a", "b", "a", "b"] * 6
     domains = ["day"] * 8 + ["night"] * 8 + ["dusk"] * 8
     task = read_task(vectors(tmp_path / "all.npz", labels, domains), target=["night"])
