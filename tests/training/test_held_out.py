@@ -19,7 +19,7 @@ from headstart.training.learner import Classifier
 def test_held_out_rows_keep_groups_whole_and_are_none_where_few(pictures: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     assert held_out(pictures, 0) is None
     monkeypatch.setattr(module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(module, "HELD_PART", 5)
+    monkeypatch.setattr(module, "HELD_DIVISOR", 5)
     fold = held_out(pictures, 0)
     assert fold is not None
     assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(31))

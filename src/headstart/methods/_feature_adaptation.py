@@ -27,6 +27,7 @@ from headstart.training.settings import Training
 
 SharesOf: TypeAlias = Callable[[Floats, Integers, Floats, Floats], Floats]
 SMALLEST_FACTOR = 1e-6
+"""Factors on class probabilities are not smaller, so that their logarithm is finite."""
 
 
 class FeatureAdaptation(Method):

@@ -15,9 +15,9 @@ from headstart.methods.meta_learner import Adapted, MetaLearner
 from headstart.training.inner_loop import Parameters, descended
 
 HEAD_RATE = 5.0
-"""Of the head's step at the start: one step from equal logits then gives about the logits of class means at scale 5."""
+"""The head's step size at the start: one step from equal logits then gives about the logits of class means at scale 5."""
 EMBEDDING_RATE = 0.05
-"""Of the embedding's step at the start."""
+"""The embedding's step size at the start; it is learned from there on. Chosen, not measured."""
 
 
 class GradientMetaLearner(MetaLearner):

@@ -24,10 +24,11 @@ from headstart.training.memmap_cache import cached_rows
 from headstart.training.pictures import Pictures
 
 CHUNK_ROWS = 256
+"""Rows whose activations are computed and written at a time; a kill loses no more."""
 PRECISION: type[np.floating[Any]] = np.float16
 """Its eleven bits lose less than engines do; values beyond its range are kept in float32."""
 MOST_BYTES = 8_000_000_000
-"""Of disk: eight views of 22,000 pictures, cut in the middle of EfficientNet-Lite0 at 224 pixels. More get fewer views."""
+"""Disk space for activations: eight views of 22,000 pictures, cut in the middle of EfficientNet-Lite0 at 224 pixels. More get fewer views."""
 
 
 class Activations:

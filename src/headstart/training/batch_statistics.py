@@ -20,7 +20,7 @@ from headstart.training.pictures import decoded
 
 BATCH_ROWS = 64
 PRIOR_ROWS = 128
-"""What the statistics of training are worth, in pictures: with 128 others both count alike."""
+"""How many pictures the statistics of training count for: with 128 others both count alike. Chosen, not measured."""
 
 
 def with_statistics_of(backbone: Backbone, images: ImageSet, prior_rows: int = PRIOR_ROWS, seed: int = 0) -> Backbone:

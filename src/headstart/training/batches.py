@@ -24,7 +24,7 @@ from headstart.training.pictures import Pictures
 from headstart.training.settings import Training
 
 GPU_SHARE = 0.3
-"""Of a GPU's free memory, for pictures that stay there: the network's own activations need the most."""
+"""Share of a GPU's free memory for pictures that stay there: the network's own activations need the most."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import math
 from headstart.training.settings import Training
 
 SCRATCH_STEPS = 600
-"""Enough for the small network on a hundred 8x8 digits: 95.8 % test accuracy, mean of three seeds."""
+"""Steps at least: enough for the small network on a hundred 8x8 digits: 95.8 % test accuracy, mean of three seeds."""
 SCRATCH_EPOCHS = 8
-"""Reaches 92.2 % on Fashion-MNIST with all 60,000 rows."""
+"""Epochs where rows are many; they reach 92.2 % on Fashion-MNIST with all 60,000 rows."""
 FEW_ROWS = 5_000
+"""Rows from which on the training is counted in epochs. Chosen, not measured."""
 
 
 def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
@@ -34,7 +35,9 @@ def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
 
 
 PRETRAINING_STEPS = 2_000
+"""Steps at least. Chosen, not measured."""
 PRETRAINING_EPOCHS = 20
+"""Epochs at least. Chosen, not measured."""
 PRETRAINING_BATCH = 256
 """Rows a step; two views of each make 512 pictures to tell apart, the least that Chen et al. (ICML 2020, figure 9) try."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from headstart.core.records import write_atomically
 
 MAX_LINES = 200
+"""Lines that a fit writes, about: enough for a curve."""
 
 
 class History:

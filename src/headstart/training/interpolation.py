@@ -17,7 +17,7 @@ State: TypeAlias = dict[str, Tensor]
 """A learner's tensors by name."""
 
 SHARES = np.linspace(0.0, 1.0, 11).tolist()
-"""Of the trained weights in the average with those at the beginning."""
+"""Shares of the trained weights in the average with those at the beginning that are tried."""
 
 
 def state_of(learner: Classifier) -> State:

@@ -17,13 +17,15 @@ from headstart.training.settings import Training
 
 NUM_STEPS = 100
 LOWEST, HIGHEST = 1e-6, 10.0
+"""Step sizes at which the test begins and ends; the upper one is the largest that `training.lr` allows."""
 SMOOTHING = 0.9
-"""Of the loss, a step. Gugger takes 0.98, which lags by three decades where a hundred steps pass through seven."""
+"""Decay of the smoothed loss a step. Gugger takes 0.98, which lags by three decades where a hundred steps pass through seven."""
 TOO_HIGH = 4.0
 """Times its lowest value: where the smoothed loss gets there, the test ends."""
 LOW_FACTOR = 1.1
 """Times its lowest value: up to there the smoothed loss counts as still low."""
 MARGIN = 10.0
+"""The suggested step size is the largest good one divided by this, as in Howard & Gugger."""
 
 
 class LearningRateCurve(Record):

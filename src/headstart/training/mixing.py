@@ -13,8 +13,9 @@ from headstart.core.errors import TrainingError
 from headstart.training.settings import Mix
 
 MIXUP_ALPHA = 0.2
-"""The paper's for ImageNet."""
+"""Both parameters of mixup's Beta distribution; the paper's for ImageNet."""
 CUTMIX_ALPHA = 1.0
+"""Both parameters of CutMix's Beta distribution; the paper's: a uniform share."""
 
 
 def mixed(

@@ -13,7 +13,9 @@ from headstart.data.transforms import Transform
 from headstart.training.memmap_cache import cached_rows
 
 IN_MEMORY_BYTES = 1_000_000_000
+"""Decoded pictures of more bytes are a memory map."""
 CHUNK_ROWS = 1024
+"""Pictures decoded at a time into a memory map; a kill loses no more."""
 
 
 def decoded(images: ImageSet, transform: Transform, workspace: Path | None = None) -> Bytes:

@@ -14,7 +14,9 @@ from headstart.training.settings import Training
 MAX_ATTEMPTS = 4
 """The first attempt and three restarts, each at half the step size of the one before."""
 WINDOW = 50
+"""Steps whose mean loss is compared with chance, and steps after the warm-up before it is. Chosen, not measured."""
 AT_CHANCE = 0.995
+"""Share of the loss of chance above which a training counts as still at chance. Chosen, not measured."""
 
 
 class BrokenDownError(Exception):

@@ -58,7 +58,7 @@ def test_a_greedy_soup_is_no_worse_on_held_out_rows_than_its_first_ingredient(
     task: Task, pretrained: Backbone, ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(held_out_module, "HELD_PART", 4)
+    monkeypatch.setattr(held_out_module, "HELD_DIVISOR", 4)
     soup = ModelSoup(num_ingredients=3, spread=10).fit(task, pretrained, TRAINING)
     fold = held_out(task.train, TRAINING.seed)
     assert fold is not None

@@ -62,7 +62,7 @@ def test_held_out_rows_choose_the_share_and_are_not_trained_on(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch, depth: str
 ) -> None:
     monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(held_out_module, "HELD_PART", 4)
+    monkeypatch.setattr(held_out_module, "HELD_DIVISOR", 4)
     fold = held_out(task.train, FOLD_SEED)
     assert fold is not None
     images = WiseFt(depth=depth).streams(task)["train"].images

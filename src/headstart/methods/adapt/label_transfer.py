@@ -19,7 +19,7 @@ from headstart.shift.transport import some_rows
 MOST_ROWS = 5_000
 """Of each domain in the graph, whose time grows with their square."""
 WIDTH = 0.1
-"""Of the Gaussian kernel map, as a multiple of the median squared distance."""
+"""Width of the Gaussian kernel map, as a multiple of the median squared distance. Chosen, not measured."""
 
 
 @final

@@ -18,6 +18,7 @@ from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import some_rows
 
 MOST_STEPS = 100
+"""Steps of L-BFGS at most."""
 MOST_ROWS = 5_000
 """Target rows that the map is fitted to; it has as many numbers as axes, squared."""
 

@@ -25,7 +25,7 @@ from headstart.training.stage_maps import watched_stages
 from headstart.training.teacher import Teacher
 
 ATTENTION_ROWS = 256
-"""Rows by which channels are judged; the loss that a channel's removal costs is a mean over them."""
+"""Rows that channels are judged on; the rise of the loss when a channel is removed is a mean over them. Chosen, not measured."""
 BATCH_ROWS = 32
 
 

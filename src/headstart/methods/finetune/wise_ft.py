@@ -23,8 +23,9 @@ from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 SHARE_WITHOUT_ROWS = 0.5
-"""Where no rows can be held out; what Wortsman et al. recommend then."""
+"""Share of the trained weights where no rows can be held out; what Wortsman et al. recommend then."""
 FOLD_SEED = 0
+"""Which rows are held out does not depend on the seed of the training."""
 
 
 @final

@@ -19,6 +19,7 @@ from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 BOTTLENECK = 256
+"""Width of what prototypes are compared with, as in the paper."""
 
 
 class Prototypes(nn.Module):

@@ -19,6 +19,7 @@ from headstart.training.running_mean import RunningMean
 from headstart.training.unlabeled_streams import scores_by_view
 
 RAMP_END = 0.5
+"""Share of the training over which the weight grows, as in the paper."""
 
 
 @final

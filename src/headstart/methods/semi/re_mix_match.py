@@ -23,6 +23,7 @@ from headstart.training.running_mean import RunningMean
 from headstart.training.unlabeled_streams import fixed_scores, scores_of
 
 DECAY = 1 - 1 / 128
+"""Of the running mean of predictions a step; the paper averages the last 128 batches."""
 
 
 @final

@@ -17,6 +17,7 @@ from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead
 
 MOST_STEPS = 200
+"""Steps of L-BFGS at most."""
 
 
 class _Linear(NamedTuple):
