@@ -28,7 +28,8 @@ CHUNK_ROWS = 256
 PRECISION: type[np.floating[Any]] = np.float16
 """Its eleven bits lose less than engines do; values beyond its range are kept in float32."""
 MOST_BYTES = 8_000_000_000
-"""Disk space for activations: eight views of 22,000 pictures, cut in the middle of EfficientNet-Lite0 at 224 pixels. More get fewer views."""
+"""Disk space for activations: eight views of 22,000 pictures, cut in the middle of EfficientNet-Lite0 at 224 pixels. More
+pictures get fewer views."""
 
 
 class Activations:

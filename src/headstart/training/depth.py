@@ -15,7 +15,8 @@ Depth: TypeAlias = Literal["late", "middle", "early", "all"]
 third; everything at once."""
 
 SHARES: dict[Depth, tuple[float, ...]] = {"late": (0.85,), "middle": (0.6,), "early": (0.6, 0.3), "all": ()}
-"""Share of a network's work that is left as it is, a stage of training each. EfficientNet-Lite0 is cut behind blocks 5, 4 and 2, as in the measurements."""
+"""Shares of a network's work that are left as they are, in turn. EfficientNet-Lite0 is cut behind blocks 5, 4 and 2, as in the
+measurements."""
 
 
 def stages_behind(backbone: Backbone, depth: Depth) -> tuple[str, ...]:
