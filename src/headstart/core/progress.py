@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar, overload
-
-T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 20.0
 
@@ -55,25 +52,6 @@ class _Lines:
         left = (now - self.begun) / max(self.done, 1) * max(self.total - self.done, 0)
         sys.stderr.write(f"{self.description}: {self.done} of {self.total}, {left:.0f} s left\n")
         sys.stderr.flush()
-
-
-@overload
-def track(items: int, description: str) -> Iterator[int]: ...
-@overload
-def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]: ...
-def track(items: Iterable[T] | int, description: str, total: int | None = None) -> Iterator[T] | Iterator[int]:
-    """The items, or the numbers below an int, one by one, with progress shown; `total` is for items without a length."""
-    if isinstance(items, int):
-        return _tracked(range(items), description, items)
-    known = total if total is not None else len(items) if isinstance(items, Sized) else 0
-    return _tracked(items, description, known)
-
-
-def _tracked(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    with progress(total, description) as advance:
-        for item in items:
-            yield item
-            advance(1)
 
 
 @contextmanager
