@@ -47,18 +47,7 @@ class Commands(TyperGroup):
         return _built(cmd_name) if cmd_name in COMMANDS.names() else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the arguments begin with.
-
-        Args:
-            ctx: Of the group.
-            args: What is left of the command line.
-
-        Returns:
-            Name, command and the arguments after it.
-
-        Raises:
-            PlanError: There is no such command.
-        """
+        """Name and command that the arguments begin with, and the arguments after it; a PlanError where there is none."""
         name = args[0]
         if name in LATER:
             raise PlanError(later(name))
@@ -120,11 +109,7 @@ def application() -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 fine, 1 a bar was missed, 2 the user's error, 130 interrupted.
-
-    Args:
-        arguments: What stands after the word headstart; None for those of the process.
-    """
+    """Run the command line and exit: 0 fine, 1 a bar was missed, 2 the user's error, 130 interrupted."""
     # Read when torch is loaded. Threads that spin while they wait take a core from readers and other programs: on two cores
     # with one other program running, PyTorch then ran a network at 14 pictures a second, and at 100 with threads that sleep.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -18,11 +18,7 @@ def task_of(run: Run) -> Task | None:
 
 
 def unchanged_task_of(run: Run) -> Task:
-    """The task that a run was fitted on.
-
-    Raises:
-        DataError: Its data are gone or have changed since.
-    """
+    """The task that a run was fitted on; a DataError where its data are gone or have changed since."""
     task = task_of(run)
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back as they were.")
@@ -30,15 +26,7 @@ def unchanged_task_of(run: Run) -> Task:
 
 
 def check_classes(run: Run, verb: str) -> None:
-    """Refuse a run that was pretrained without classes.
-
-    Args:
-        run: A run that was finished or broke down.
-        verb: What was to be done with it.
-
-    Raises:
-        PlanError: It knows no classes.
-    """
+    """Refuse to do what the verb says with a run that was pretrained without classes."""
     classes = run.task_summary.classes if run.failure else run.model.classes
     if not classes:
         raise PlanError(

@@ -24,13 +24,7 @@ DEFAULT_REFUSE = 0.05
 
 
 def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files that paths name.
-
-    Args:
-        paths: Files, kept whatever they are, and folders, walked for images.
-
-    Returns:
-        Paths; those from one folder in alphabetical order.
+    """The files that paths name: files, whatever they are, and the images in folders, in alphabetical order.
 
     Raises:
         DataError: No image is among them.
@@ -53,22 +47,7 @@ def predict_files(
     adapt: TestTime | None = None,
     origin: str = "",
 ) -> list[dict[str, Any]]:
-    """One row an image; see `headstart.predict`, whose arguments these are.
-
-    Args:
-        model: What predicts.
-        paths: Image files and folders; files of embeddings for a model of embeddings.
-        refuse: Share of images of known classes that may be refused.
-        adapt: How the model is adapted to the images first.
-        origin: The model's run folder, for messages.
-
-    Returns:
-        The rows.
-
-    Raises:
-        PlanError: `refuse` is no share, or the model cannot be adapted.
-        DataError: There is no image, or images are to be refused and the model has no novelty detector.
-    """
+    """One row an image; see `headstart.predict`. `origin` is the model's run folder, for messages."""
     if refuse is not None and not 0.0 <= refuse < 1.0:
         raise PlanError(f"refuse = {refuse:g} is not a share of images. Give 0 or more, and less than 1.")
     if refuse and adapt:

@@ -123,14 +123,9 @@ class Run:
 
     @classmethod
     def load(cls, run: Run | str | Path, *, broken: bool = False) -> Run:
-        """The finished run in a folder.
+        """The finished run in a folder, or with `broken` one whose training broke down, which has no model.
 
-        Args:
-            run: The folder, or a run, which is given back as it is.
-            broken: Allow a run whose training broke down, which has no model.
-
-        Returns:
-            The run.
+        A run comes back as it is.
 
         Raises:
             DataError: The folder holds no finished fit.

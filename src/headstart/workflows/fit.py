@@ -177,12 +177,8 @@ def _audit_pool(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, 
 def forgotten_by(run: Run) -> Forgetting | None:
     """What a run's training cost on the task of the run that it started from, by that one's head on its test images.
 
-    Args:
-        run: A finished run.
-
-    Returns:
-        Accuracy before and after; None where it started from no run with classes or from one of two networks, left that one's
-        network as it was, or the test images are gone.
+    None where it started from no run with classes, or from one of two networks, left that one's network as it was, or the test
+    images are gone.
     """
     folder = run_of(run.plan.pretrained)
     if folder is None or run.plan.weights != "pretrained" or not Run(folder).finished:
