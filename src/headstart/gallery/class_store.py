@@ -74,11 +74,7 @@ class ClassStore:
         return {path.stem.partition("-")[2]: path for path in self.paths()}
 
     def read(self) -> list[Enrolled]:
-        """Every class, in the order of enrolling.
-
-        Raises:
-            DataError: A file is damaged.
-        """
+        """Every class, in the order of enrolling; `DataError` if a file is damaged."""
         return [self._read(path) for path in self.paths()]
 
     def sizes(self) -> dict[str, int]:

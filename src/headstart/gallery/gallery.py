@@ -43,11 +43,7 @@ class Gallery:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """The gallery in a folder.
-
-        Raises:
-            DataError: The folder holds none, or a damaged one.
-        """
+        """The gallery in a folder; `DataError` where the folder holds none, or a damaged one."""
         return cls(Path(folder), read_state(Path(folder)))
 
     @classmethod
@@ -131,11 +127,7 @@ class Gallery:
         return [{"path": files.name(row), "error": problem} for row, problem in enumerate(scanned.problems) if problem]
 
     def forget(self, name: str) -> None:
-        """Remove a class; predictions are then what they were before it was enrolled.
-
-        Raises:
-            DataError: There is no such class.
-        """
+        """Remove a class; predictions are then what they were before it was enrolled. `DataError` if there is no such class."""
         path = self.class_store.path_of(name)
         if path is None:
             known = list(self.classes())
@@ -219,8 +211,7 @@ class Gallery:
 def scan_by_class(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], FileImages, Scan]:
     """The class, the file and the scan of each image, given files by class name.
 
-    Raises:
-        DataError: A class has no name, or no image that can be read.
+    `DataError` if a class has no name, or no image that can be read.
     """
     for name, given in images.items():
         if not name.strip():

@@ -83,11 +83,7 @@ class Embedding:
 
 
 def meta_learner(kind: str) -> MetaLearner:
-    """The meta-learner of that name, with its default settings.
-
-    Raises:
-        PlanError: There is no such method, or it is no meta-learner.
-    """
+    """The meta-learner of that name, with its default settings; `PlanError` if there is none."""
     method = method_from({"kind": kind})
     if not isinstance(method, MetaLearner):
         known = [name for name in METHODS.names() if issubclass(METHODS.get(name), MetaLearner)]

@@ -31,8 +31,7 @@ class Source:
 def source_at(place: str) -> Source:
     """The source in a place: a path or the name of a built-in set.
 
-    Raises:
-        DataError: The place cannot be used, holds feature vectors, or has no labeled image that can be read.
+    `DataError` if the place cannot be used, holds feature vectors, or has no labeled image that can be read.
     """
     raw_datasets = raw_sources(place)
     if raw_datasets[0].images.embedded:

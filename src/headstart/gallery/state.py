@@ -160,11 +160,7 @@ def _embedding(
 
 
 def write_state(state: GalleryState, folder: Path) -> None:
-    """Write the arrays and, last, `gallery.json`.
-
-    Raises:
-        ExportError: The folder cannot be written.
-    """
+    """Write the arrays and, last, `gallery.json`; `ExportError` if the folder cannot be written."""
     arrays = {f"background.{name}": array for name, array in arrays_of(state.background).items()}
     arrays["within_class"] = state.within_class
     if state.embedding is not None:
@@ -177,11 +173,7 @@ def write_state(state: GalleryState, folder: Path) -> None:
 
 
 def read_state(folder: Path) -> GalleryState:
-    """The state that `write_state` wrote, of this version or an older one.
-
-    Raises:
-        DataError: The folder holds no gallery, or a damaged one.
-    """
+    """The state that this version or an older one wrote; `DataError` if the folder holds none, or a damaged one."""
     path = folder / "gallery.json"
     if not path.exists():
         raise DataError(f"{folder} holds no gallery. Make one: `headstart fewshot enroll {folder} NAME IMAGE...`.")
@@ -219,11 +211,7 @@ def _below(arrays: dict[str, Floats], prefix: str) -> dict[str, Floats]:
 
 
 def backbone_of(state: GalleryState, folder: Path) -> Backbone:
-    """The backbone that the gallery in that folder was made with.
-
-    Raises:
-        PretrainedError: It is gone, or has other weights by now.
-    """
+    """The backbone of the gallery in that folder; `PretrainedError` if it is gone or has other weights now."""
     card = state.card
     backbone = load_backbone(card.pretrained, input_pixels=card.input_pixels)
     if backbone.weights_hash != card.weights_hash:

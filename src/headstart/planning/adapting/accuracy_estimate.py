@@ -26,6 +26,9 @@ def estimated_accuracy(held_probs: Floats, held_labels: Integers, target_probs: 
         held_labels: int64 [held].
         target_probs: Of target rows by the model in question, float [target, class].
 
+    Returns:
+        The estimate, within [0, 1].
+
     Reference: Guillory, Shankar, Ebrahimi, Darrell & Schmidt, "Predicting with Confidence on Unseen Distributions", ICCV 2021,
         section 3.2 (difference of confidences).
     Differs: the fall in accuracy is taken to equal that in confidence, where the paper fits a regression over many shifts.

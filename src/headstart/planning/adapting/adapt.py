@@ -103,19 +103,9 @@ def rows_to_label(
     minutes: float | None = None,
     steps: Steps | None = None,
 ) -> ToLabel:
-    """The target images whose labels say most about how to adapt; other arguments as for `adaptation_to`.
+    """The `num` target images whose labels say most about how to adapt; other arguments and errors as for `adaptation_to`.
 
-    Args:
-        task: With labeled source rows and unlabeled target rows.
-        backbone: What is transferred.
-        num: How many images to label.
-        methods: Kinds that may be fitted.
-        minutes: The budget.
-        steps: Where fits are kept.
-
-    Raises:
-        DataError: The task cannot be adapted to, or every target image has its label.
-        PlanError: `num` is below one, or a method is unknown.
+    `DataError` if every target image has its label, `PlanError` if `num` is below one.
     """
     if not task.unlabeled:
         raise DataError(f"{task.name} has no target image without a label. Add a folder unlabeled/.")

@@ -74,13 +74,16 @@ class FittedCandidate:
 
 
 def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, timed: bool) -> list[Method]:
-    """The methods to fit: the unadapted model, closed forms by name, slow ones last, then those that need a budget.
+    """The methods to fit: the unadapted model, closed forms by name, slow ones last, then those with a budget only.
 
     Args:
         task: With a source.
         backbone: What is transferred.
         methods: Kinds that are allowed; None allows every method that needs a source and whose needs are met.
         timed: Whether there is a budget, so that `BUDGETED_METHODS` are fitted.
+
+    Returns:
+        The methods in the order of fitting.
 
     Raises:
         PlanError: A kind is unknown or needs no source.

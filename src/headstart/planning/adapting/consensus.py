@@ -35,10 +35,8 @@ def consensus_of(probs: Mapping[str, Floats]) -> tuple[dict[str, float], tuple[s
     """How often each candidate agrees with the mean of the ensemble, in [0, 1], and the ensemble's members, the best first.
 
     The ensemble starts with all candidates. Those that agree with its mean much less than the best does are left out, and the
-    mean is taken anew, until the members stay the same.
-
-    Args:
-        probs: Of each candidate that is not degenerate, float [target, class].
+    mean is taken anew, until the members stay the same. `probs` are those of the candidates that are not degenerate, float
+    [target, class].
 
     Reference: Hu, Luo, Liang & Foo, "Towards Reliable Model Selection for Unsupervised Domain Adaptation: An Empirical Study and
         A Certified Baseline", NeurIPS 2024, section 3, for agreement with the mean of all candidates.
@@ -58,7 +56,7 @@ def consensus_of(probs: Mapping[str, Floats]) -> tuple[dict[str, float], tuple[s
 
 
 def fault_of(scores: Scores, unadapted: Scores, source_neighborhood: float, *, strict: bool) -> str:
-    """Why an ensemble is rejected, as a sentence without its subject; empty where it is accepted.
+    """Why an ensemble is rejected, as a part of a sentence; empty where it is accepted.
 
     Args:
         scores: Of the ensemble.
@@ -66,6 +64,9 @@ def fault_of(scores: Scores, unadapted: Scores, source_neighborhood: float, *, s
         source_neighborhood: The neighborhood score of source labels on source rows.
         strict: Whether a simpler explanation of the target exists. Then neighborhood alone must gain `LEAST_STRICT_GAIN`, and the
             joint discrepancy must be one that chance leaves.
+
+    Returns:
+        The fault.
     """
     worse = [
         name

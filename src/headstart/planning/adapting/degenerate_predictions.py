@@ -22,12 +22,9 @@ LARGEST_FALL = 0.1
 
 
 def shares_fault(shares: Floats, expected: Floats, *, exact: bool) -> str:
-    """What is wrong with predicted class shares, as a part of a sentence; empty where nothing is.
+    """What is wrong with predicted class shares, given those estimated for the target, as a part of a sentence; else empty.
 
-    Args:
-        shares: Predicted, float [class].
-        expected: Estimated for the target, float [class].
-        exact: Whether the estimate is reliable, as under a shift of labels alone; else only few or lost classes count.
+    `exact` says that the estimate is reliable, as under a shift of labels alone; else a single class and low entropy alone count.
     """
     if shares.max() >= 1.0 and expected.max() < 1.0 - SMALLEST_CLASS:
         return "its predictions are degenerate: every row gets the same class"
@@ -46,10 +43,7 @@ def shares_fault(shares: Floats, expected: Floats, *, exact: bool) -> str:
 def agreement_fault(agreement: float | None, source_accuracy: float | None, unadapted_accuracy: float | None) -> str:
     """What a candidate lost of the unadapted model, as a part of a sentence; empty where nothing is lost.
 
-    Args:
-        agreement: With the unadapted model on its sure rows; None where it has none, or where the target looks different.
-        source_accuracy: The candidate's, None where it has none.
-        unadapted_accuracy: The unadapted model's.
+    `agreement` is that with the unadapted model on the rows of which it is sure. A value that is None is not tested.
     """
     if agreement is not None and agreement < LEAST_AGREEMENT:
         return f"it agrees with the unadapted model on only {agreement:.0%} of the rows of which that model is sure"

@@ -17,9 +17,7 @@ MOST_POINTS = 250
 def domain_map(pair: DomainPair, predicted: Integers) -> DomainMap:
     """At most 250 evenly spaced points of each domain, and the source's points with the target's mean and covariance.
 
-    Args:
-        pair: Both domains.
-        predicted: The chosen models' class of each target row, int64 [target].
+    Target points carry the classes that the chosen models predict, int64 [target].
     """
     source, target = pair.source_rows, pair.target_rows
     before, after = moments_of(source), moments_of(target)

@@ -80,8 +80,7 @@ class DomainPair:
 def check_adaptable(task: Task) -> ImageSet:
     """The source of a task that can be adapted to.
 
-    Raises:
-        DataError: There is no source, the source shows one class only, or there are fewer than two target images.
+    `DataError` if there is no source, the source has one class only, or there are fewer than two target images.
     """
     source = task.source
     if not source:
@@ -96,11 +95,7 @@ def check_adaptable(task: Task) -> ImageSet:
 
 
 def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
-    """The domain pair of a task with a source.
-
-    Raises:
-        DataError: The task cannot be adapted to, or features are not finite numbers.
-    """
+    """The domain pair of a task; `DataError` if it cannot be adapted to, or if features are not finite numbers."""
     source, bare = check_adaptable(task), _without_labels(task)
     assert bare.unlabeled is not None
     here, there = _sampled(source), _sampled(bare.unlabeled, len(task.labeled)).without_labels()

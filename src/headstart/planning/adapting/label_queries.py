@@ -19,7 +19,7 @@ not measured: it is large because the rows to label are those on which candidate
 
 
 def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> Integers:
-    """Target rows whose labels say most about which candidate is right, int64 [num], ascending; fewer where there are fewer.
+    """The target rows whose labels say most about which candidate is right.
 
     Only rows on which candidates differ can compare them. Each of these is queried with the same probability, so that wins
     minus losses on the queried rows compare any two candidates without bias. Rows are ordered by class and, within a class, along
@@ -31,6 +31,9 @@ def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> In
         features: Of the rows, float [target, feature].
         num: How many rows to query.
         seed: Of the start.
+
+    Returns:
+        int64 [num], ascending; fewer where there are fewer rows.
 
     Raises:
         PlanError: `num` is below one.
@@ -62,7 +65,7 @@ def _systematic_sample(rows: Integers, num: int, generator: np.random.Generator)
 def chosen_by_labels(
     labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers, unadapted: str
 ) -> tuple[tuple[str, ...], str]:
-    """Names of the candidates that predict, by paired tests on labeled target rows, none for the unadapted model; and why.
+    """The candidates that predict, by paired tests on labeled target rows.
 
     If the candidate with most rows right is significantly better than the unadapted model, it is chosen with all candidates whose
     losses against it are within one standard error: on 20 labels, the single best of twenty candidates is mostly the luckiest.
@@ -74,6 +77,9 @@ def chosen_by_labels(
         favored: The validators' choice, the best first.
         together: Predictions of the ensemble of these, int64 [row].
         unadapted: The unadapted model's name.
+
+    Returns:
+        Names, none where the unadapted model predicts; and the reason.
     """
     right = {name: int((one == labels).sum()) for name, one in predicted.items()}
     ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != unadapted))

@@ -59,10 +59,7 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
 
     Pictures are taken at all stages of the backbone, feature vectors as they are, each feature at unit standard deviation. Probes
     are fitted to a kernel map of vectors of up to 256 features, if leave-one-out prefers curved boundaries between the sources'
-    classes.
-
-    Raises:
-        DataError: There is no source, or the target has fewer than two images.
+    classes. `DataError` if there is no source, or if the target has fewer than two images.
     """
     if not task.source:
         raise DataError(f"{task.name} has no source to measure. Name one with --source.")

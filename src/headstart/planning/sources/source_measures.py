@@ -114,12 +114,8 @@ def _on_target(fit: RidgeFit, present: Integers, target: Labeled) -> dict[str, o
 def measured_by_others(domains: DomainFeatures, name: str, sound: Collection[str]) -> dict[str, object]:
     """`others_accuracy`, `others_chance` and `others_p_value` of a source; empty where no other source has its classes.
 
-    A probe is trained on all other sound sources; no row is predicted by a probe that was trained on rows of its own group.
-
-    Args:
-        domains: The domains.
-        name: Which source.
-        sound: Sources whose labels fit their images.
+    A probe is trained on all other sources of those named in `sound`, whose labels fit their images. No row is predicted by a
+    probe that was trained on rows of its own group.
     """
     own = domains.sources[name]
     others = [source for other, source in domains.sources.items() if other != name and other in sound]
