@@ -36,9 +36,7 @@ PerClass: TypeAlias = Annotated[
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DATA]",
-        help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]",
-        show_default=False,
+        metavar="[DATA]", help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]", show_default=False
     ),
 ]
 Only: TypeAlias = Annotated[
@@ -64,8 +62,7 @@ Settings: TypeAlias = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set one field of the plan, e.g. training.lr=0.001; repeatable."),
 ]
 MethodKind: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--method", metavar="KIND", help="Use this method instead of deciding; see `headstart methods`."),
+    str | None, typer.Option("--method", metavar="KIND", help="Use this method instead of deciding; see `headstart methods`.")
 ]
 Out: TypeAlias = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run's folder.", show_default=False)]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

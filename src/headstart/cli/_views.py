@@ -30,11 +30,7 @@ def findings_view(findings: Sequence[dict[str, Any]]) -> RenderableType:
     return table(
         ("", "finding", "what to do"),
         [
-            (
-                plain(row["severity"], SEVERITY_STYLES[row["severity"]]),
-                f"{row['title']} ({row['code']})",
-                row["advice"],
-            )
+            (plain(row["severity"], SEVERITY_STYLES[row["severity"]]), f"{row['title']} ({row['code']})", row["advice"])
             for row in gravest_first
         ],
     )

@@ -24,8 +24,7 @@ NewSource: TypeAlias = Annotated[
     typer.Option(metavar="DATA", help="Many other classes: a new gallery meta-trains on them if that pays.", show_default=False),
 ]
 NewMethod: TypeAlias = Annotated[
-    str | None,
-    typer.Option(metavar="KIND", help="Meta-train by this method instead of finding out.", show_default=False),
+    str | None, typer.Option(metavar="KIND", help="Meta-train by this method instead of finding out.", show_default=False)
 ]
 
 

@@ -102,11 +102,7 @@ def bootstrap_weights(groups: Integers, labels: Integers | None, draws: int, gen
 
 
 def bootstrap(
-    statistic: Callable[[Floats], Floats],
-    groups: Integers,
-    labels: Integers | None,
-    draws: int,
-    generator: np.random.Generator,
+    statistic: Callable[[Floats], Floats], groups: Integers, labels: Integers | None, draws: int, generator: np.random.Generator
 ) -> Floats:
     """The statistic on every draw.
 

@@ -268,11 +268,7 @@ def best_of_path(scores: Floats, labels: Integers, fair: Booleans) -> tuple[list
 
 
 def fit_ridge(
-    features: Rows,
-    labels: Integers,
-    num_classes: int,
-    weights: Floats | None = None,
-    groups: Integers | None = None,
+    features: Rows, labels: Integers, num_classes: int, weights: Floats | None = None, groups: Integers | None = None
 ) -> RidgeFit:
     """A ridge classifier on +-1 one-vs-rest targets, its penalty chosen by leave-one-out likelihood.
 

@@ -64,10 +64,7 @@ def inner_adapted(parameters: Parameters, support: Tensor, targets: Tensor, num_
     if support.ndim > 2:
         return Adapted(*vmap(lambda rows, ways: inner_adapted(parameters, rows, ways, num_steps, second_order))(support, targets))
     num_ways = targets.shape[-1]
-    moving = {
-        "embedding": parameters["embedding"],
-        "weight": parameters["class_weight"][:, None].expand(-1, num_ways),
-    }
+    moving = {"embedding": parameters["embedding"], "weight": parameters["class_weight"][:, None].expand(-1, num_ways)}
     rates = {"weight": parameters["log_head_rate"].exp()}
     if "log_embedding_rate" in parameters:
         rates["embedding"] = parameters["log_embedding_rate"].exp()

@@ -49,14 +49,7 @@ class Activations:
     """
 
     def __init__(
-        self,
-        boundary: Boundary,
-        name: str,
-        stream: Stream,
-        pictures: Pictures,
-        num_views: int,
-        seed: int,
-        workspace: Path | None,
+        self, boundary: Boundary, name: str, stream: Stream, pictures: Pictures, num_views: int, seed: int, workspace: Path | None
     ) -> None:
         self.boundary = boundary
         self.name = name

@@ -25,12 +25,7 @@ def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
     steps = SCRATCH_STEPS if side < 32 else SCRATCH_STEPS * 3 // 2
     epochs = max(SCRATCH_EPOCHS, math.ceil(steps * batch_size / num_rows))
     return Training(
-        epochs=min(epochs, 10_000),
-        batch_size=batch_size,
-        lr=2e-3,
-        weight_decay=0.05,
-        ema=0.998 if many else 0.99,
-        seed=seed,
+        epochs=min(epochs, 10_000), batch_size=batch_size, lr=2e-3, weight_decay=0.05, ema=0.998 if many else 0.99, seed=seed
     )
 
 

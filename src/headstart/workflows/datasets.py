@@ -8,7 +8,4 @@ from headstart.data.readers import READERS
 
 def datasets() -> dict[str, dict[str, str]]:
     """A line for each built-in set, under "built_in", and for each layout of one's own data, under "layouts"."""
-    return {
-        "built_in": dict(built_in_names()),
-        "layouts": {name: reader.summary for name, reader in READERS.all().items()},
-    }
+    return {"built_in": dict(built_in_names()), "layouts": {name: reader.summary for name, reader in READERS.all().items()}}

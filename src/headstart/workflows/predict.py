@@ -11,10 +11,7 @@ from headstart.runs.run import Run
 
 
 def predict(
-    run: Run | str | Path,
-    paths: str | Path | Sequence[str | Path],
-    refuse: float | None = None,
-    adapt: TestTime | None = None,
+    run: Run | str | Path, paths: str | Path | Sequence[str | Path], refuse: float | None = None, adapt: TestTime | None = None
 ) -> list[dict[str, Any]]:
     """One row an image: its path with label, probability and all probabilities, or with the error that kept it from being read.
 

@@ -39,7 +39,4 @@ class Jan(DomainAdaptation):
         source, target = features_by_domain(learner, batch)
         source_scores, target_scores = learner.head(source), learner.head(target)
         joint = joint_mmd((source, source_scores.softmax(dim=1)), (target, target_scores.softmax(dim=1)))
-        return {
-            "cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets),
-            "joint_mmd": self.weight * joint,
-        }
+        return {"cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets), "joint_mmd": self.weight * joint}

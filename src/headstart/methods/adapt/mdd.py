@@ -60,7 +60,4 @@ class Mdd(DomainAdaptation):
         against = (auxiliary(reversed_gradient(features, strength)) for features in (source, target))
         source_auxiliary, target_auxiliary = against
         disparity = margin_disparity(source_scores, source_auxiliary, target_scores, target_auxiliary, self.margin)
-        return {
-            "cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets),
-            "disparity": self.weight * disparity,
-        }
+        return {"cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets), "disparity": self.weight * disparity}

@@ -228,11 +228,7 @@ def _without_target_labels(domains: DomainFeatures, compared: Sequence[MeasuredS
 def _ranking(task: Task, sources: dict[str, MeasuredSource], decision: _Decision) -> SourceRanking:
     rows = [
         one.model_copy(
-            update={
-                "weight": decision.weights.get(name, 0.0),
-                "gain": decision.gains.get(name),
-                "reason": decision.reasons[name],
-            }
+            update={"weight": decision.weights.get(name, 0.0), "gain": decision.gains.get(name), "reason": decision.reasons[name]}
         )
         for name, one in sources.items()
     ]
