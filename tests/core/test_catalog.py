@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 
-import headstart
 from headstart.core import catalog as module
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import PlanError
@@ -106,9 +105,14 @@ def test_a_plug_in_that_cannot_be_imported_is_refused(tools, monkeypatch):
     )
 
 
+def exists(name: str) -> bool:
+    """Whether that is a module, or something in one."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        place, _, member = name.rpartition(".")
+        return hasattr(importlib.import_module(place), member)
+
+
 def test_every_new_name_of_a_moved_module_exists():
-    source = Path(headstart.__file__).parents[1]
-    modules = {path.relative_to(source).with_suffix("").as_posix().replace("/", ".") for path in source.rglob("*.py")}
-    modules |= {name.removesuffix(".__init__") for name in modules}
-    modules |= {"headstart.data.raw_dataset.RawDataset", "headstart.evaluation.validator_inputs.ValidatorInputs"}
-    assert sorted(set(module.MOVED.values()) - modules) == []
+    assert [name for name in module.MOVED.values() if not exists(name)] == []

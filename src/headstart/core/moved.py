@@ -122,6 +122,12 @@ MOVED: dict[str, str] = {
     "headstart.training.pool": "headstart.training.unlabeled_streams",
     "headstart.training.rate_finder": "headstart.training.learning_rate_finder",
     "headstart.training.rungs": "headstart.training.gradual_unfreezing",
+    "headstart.backbones.engines.base.filled": "headstart.backbones.engines.base.padded",
+    "headstart.backbones.loading.card_of": "headstart.backbones.catalog.card_of",
+    "headstart.backbones.loading.pretrained": "headstart.backbones.catalog.pretrained",
+    "headstart.backbones.state_dicts.fill_strictly": "headstart.backbones.state_dicts.load_strictly",
+    "headstart.backbones.weight_loading.fill_from_file": "headstart.backbones.weight_loading.load_weights_file",
+    "headstart.data.built_in.base.array_listing": "headstart.data.built_in.base.array_images",
     "headstart.data.raw_dataset.Listing": "headstart.data.raw_dataset.RawDataset",
     "headstart.evaluation.validator_inputs.AdaptedEvidence": "headstart.evaluation.validator_inputs.ValidatorInputs",
 }
