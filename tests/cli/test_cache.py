@@ -48,8 +48,8 @@ def test_json_names_every_network_and_the_scan(filled, headstart_command):
     assert found == [
         ("features", "newer at 96 pixels", 7),
         ("features", "older at 96 pixels", 3),
-        ("scan", "what was seen of files", 1),
-        ("steps", "what runs can take over from one another", 2),
+        ("scan", "scans of files", 1),
+        ("steps", "finished steps of runs", 2),
     ]
     assert contents["size_bytes"] == sum(entry["size_bytes"] for entry in contents["entries"]) > 0
     assert contents["entries"][1]["last_used"] < contents["entries"][0]["last_used"]

@@ -16,7 +16,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.data.images import ArrayImages, Embeddings, ImageSet
 from headstart.features import extract
-from headstart.features.extract import features_of, num_unseen
+from headstart.features.extract import features_of, num_missing
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_interruption_loses_at_most_the_chunk_in_hand(backbone: Backbone, monkey
         _recut(patch, 7, num_batches=2)
         with pytest.raises(KeyboardInterrupt):
             features_of(images, backbone)
-    assert num_unseen(images, backbone) == 9
+    assert num_missing(images, backbone) == 9
 
 
 def test_features_do_not_depend_on_the_batch(backbone: Backbone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -208,15 +208,15 @@ def test_unreadable_picture_is_named_and_what_was_done_is_kept(backbone: Backbon
         patch.setattr(ArrayImages, "squares", failing)
         with pytest.raises(DataError, match=r"^noise\[12\] cannot be read\.$"):
             features_of(images, backbone)
-    assert num_unseen(images, backbone) == 3
+    assert num_missing(images, backbone) == 3
 
 
 def test_pictures_looked_at_before_are_not_counted(backbone: Backbone) -> None:
     images = _set(23)
-    assert num_unseen(images, backbone) == 23
+    assert num_missing(images, backbone) == 23
     features_of(images.take(np.arange(7)), backbone)
-    assert num_unseen(images, backbone) == 16
+    assert num_missing(images, backbone) == 16
     vectors = ImageSet(
         Embeddings(np.ones((3, 2), np.float32), "given", np.arange(3)), ("a", "b"), np.zeros(3, np.int64), np.arange(3)
     )
-    assert num_unseen(vectors, backbone) == 0
+    assert num_missing(vectors, backbone) == 0

@@ -44,15 +44,15 @@ def test_scores_are_those_of_fits_without_the_row_and_without_its_group_in_the_s
     penalties = ridge_path(rows, 2 * one_hot(np.concatenate([target.labels, source.labels]), 4) - 1, None, weights).penalties
     for row in range(11):
         options = [refitted(target, source, 0.25, penalty, row) for penalty in penalties]
-        assert min(np.abs(found.scores[row] - option).max() for option in options) < 1e-8
+        assert min(np.abs(found.loo_scores[row] - option).max() for option in options) < 1e-8
 
 
 def test_without_sources_it_is_the_target_alone():
     found = leave_target_out(TARGET, [], 3)
-    assert found.probs.shape == (11, 3)
-    assert np.allclose(found.probs.sum(axis=1), 1)
+    assert found.loo_probs.shape == (11, 3)
+    assert np.allclose(found.loo_probs.sum(axis=1), 1)
     again = leave_target_out(Labeled(TARGET.rows + 7.0, TARGET.labels, TARGET.groups), [], 3)
-    assert np.allclose(found.scores, again.scores)
+    assert np.allclose(found.loo_scores, again.loo_scores)
 
 
 def test_a_source_that_fits_lowers_the_loss_and_a_permuted_one_does_not():
@@ -66,5 +66,5 @@ def test_a_source_that_fits_lowers_the_loss_and_a_permuted_one_does_not():
 
 def test_rows_alone_in_their_class_get_scores_at_a_fixed_penalty():
     found = leave_target_out(labeled([0, 1, 2]), [], 3)
-    assert found.scores.shape == (3, 3)
+    assert found.loo_scores.shape == (3, 3)
     assert found.temperature == 0.5

@@ -56,7 +56,7 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
         vectors = np.asarray(images.images.vectors(), np.float32)
         return FeatureSet((vectors,), None, None, ("given",))
     keys = images.content_keys
-    store = _store(backbone, settled(images, backbone))
+    store = _store(backbone, engine_name_of(images, backbone))
     missing = store.missing(keys)
     if missing:
         first_rows = {key: row for row, key in reversed(list(enumerate(keys)))}
@@ -65,11 +65,11 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
     return _feature_set(store.gather(keys), backbone, len(keys))
 
 
-def settled(images: ImageSet, backbone: Backbone) -> str:
+def engine_name_of(images: ImageSet, backbone: Backbone) -> str:
     """The name of the engine for those pictures; it is chosen once and kept with the backbone."""
     known = known_engine(backbone)
     if known is None:
-        return choose_engine(Describe(backbone), _pictures(images.images, backbone), num_unseen(images, backbone))
+        return choose_engine(Describe(backbone), _pictures(images.images, backbone), num_missing(images, backbone))
     backbone.engine = known
     return known
 
@@ -87,7 +87,7 @@ def _check_kind(images: ImageSet, backbone: Backbone) -> None:
         )
 
 
-def num_unseen(images: ImageSet, backbone: Backbone) -> int:
+def num_missing(images: ImageSet, backbone: Backbone) -> int:
     """How many of the pictures have no features in the store yet: those that `features_of` takes time for."""
     if images.images.embedded:
         return 0
@@ -96,7 +96,7 @@ def num_unseen(images: ImageSet, backbone: Backbone) -> int:
 
 def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
     """Seconds to read one picture and run the network on it, measured on some of them; both share the cores."""
-    settled(images, backbone)
+    engine_name_of(images, backbone)
     rows = np.arange(min(SAMPLE_ROWS, len(images)))
     begun = time.perf_counter()
     inputs = backbone.transform.decode(images.images, rows)

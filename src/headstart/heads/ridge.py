@@ -12,9 +12,9 @@ than features, rows are read in chunks and summed into X' X: memory does not gro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from headstart.core.errors import DataError
 from headstart.core.linear_algebra import EXACT_SIDE, symmetric_eigen
@@ -89,6 +89,16 @@ class RidgeFit:
     penalties: tuple[float, ...]
     losses: tuple[float, ...]
 
+    @property
+    def loss(self) -> float:
+        """That of the chosen penalty."""
+        return self.losses[self.penalties.index(self.penalty)]
+
+    @property
+    def loo_probs(self) -> Floats:
+        """Softmax of the leave-one-out scores over the temperature, float64 [scored sample, class]."""
+        return np.asarray(softmax(self.loo_scores / self.temperature, axis=1))
+
 
 @dataclass(frozen=True)
 class _Problem:
@@ -119,6 +129,9 @@ class _Problem:
         """Roots, targets and weighted, centered targets of those rows."""
         return self.roots[rows], np.asarray(self.targets[rows]), self.centered_targets(rows)
 
+    def path(self, penalties: Floats, loo_rows: Integers, loo_scores: Floats, weights: Floats) -> RidgePath:
+        return RidgePath(penalties, loo_rows, loo_scores, weights, self.target_mean - self.mean @ weights)
+
 
 def _problem(features: Rows, targets: Rows, weights: Floats | None) -> _Problem:
     num = len(features)
@@ -137,15 +150,7 @@ def _grid(trace: float, rank: int) -> Floats:
     return np.asarray((mean if mean > 1e-290 else 1.0) * 10.0**EXPONENTS)
 
 
-class _Solved(NamedTuple):
-    """Penalties, leave-one-out scores [penalty, scored sample, class] and weights [penalty, feature, class]."""
-
-    grid: Floats
-    scores: Floats
-    weights: Floats
-
-
-def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> _Solved:
+def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
     num, width = problem.features.shape
     everything = slice(0, num)
     rows = problem.rows(everything)
@@ -165,10 +170,10 @@ def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, group
     if groups is not None:
         basis = Basis(lambda index: vectors[loo_rows[index]], values / (values + grid[:, None]), targets)
         leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
-    return _Solved(grid, scores, np.stack(coefficients))
+    return problem.path(grid, loo_rows, scores, np.stack(coefficients))
 
 
-def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> _Solved:
+def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
     num, width = problem.features.shape
     gram, moment = np.zeros((width, width)), np.zeros((width, problem.targets.shape[1]))
     for part in parts(num, CHUNK_ROWS):
@@ -194,7 +199,7 @@ def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, gro
     if groups is not None:
         basis = Basis(lambda index: problem.rows(loo_rows[index]) @ axes, inverse, rotated_moment)
         leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
-    return _Solved(grid, scores, vectors @ solved)
+    return problem.path(grid, loo_rows, scores, vectors @ solved)
 
 
 def ridge_path(
@@ -230,8 +235,7 @@ def ridge_path(
     problem = _problem(mapped_briefly(features), targets, weights)
     solve = _dual if features.shape[0] <= features.shape[1] else _primal
     rows = np.arange(len(features)) if loo_rows is None else loo_rows
-    found = solve(problem, None if penalties is None else np.asarray(penalties, np.float64), rows, groups)
-    return RidgePath(found.grid, rows, found.scores, found.weights, problem.target_mean - problem.mean @ found.weights)
+    return solve(problem, None if penalties is None else np.asarray(penalties, np.float64), rows, groups)
 
 
 def loo_sample(num: int, num_classes: int, groups: Integers | None) -> Integers:
@@ -250,12 +254,8 @@ def loo_sample(num: int, num_classes: int, groups: Integers | None) -> Integers:
     return np.sort(whole if len(whole) else order[:most])
 
 
-def best_of_path(scores: Floats, labels: Integers, fair: Booleans) -> tuple[list[float], list[float], int]:
-    """Temperature and loss for each penalty, and the place of the penalty of lowest loss.
-
-    `scores` are leave-one-out scores [penalty, sample, class]; the rows `fair`, bool [sample], have a class that other rows show.
-    Where these have fewer than two classes, the default penalty and temperature are taken.
-    """
+def _temperatures_and_losses(scores: Floats, labels: Integers, fair: Booleans) -> tuple[list[float], list[float], int]:
+    """Temperature and loss for each penalty from scores [penalty, sample, class], and the place of the chosen penalty."""
     if len(np.unique(labels[fair])) < FEWEST_CLASSES:
         losses = [float(row_losses(one, labels, DEFAULT_TEMPERATURE).mean()) for one in scores]
         return [DEFAULT_TEMPERATURE] * len(scores), losses, int(np.flatnonzero(EXPONENTS == DEFAULT_EXPONENT)[0])
@@ -299,7 +299,7 @@ def fit_ridge(
         (len(labels), num_classes), lambda part: 2.0 * one_hot(labels[part], num_classes) - 1.0, np.dtype(np.float64)
     )
     path = ridge_path(features, targets, None, weights, groups, loo_sample(len(labels), num_classes, groups))
-    return _best_fit(path, labels[path.loo_rows], has_mates(labels, groups)[path.loo_rows])
+    return best_fit(path, labels[path.loo_rows], has_mates(labels, groups)[path.loo_rows])
 
 
 def fit_soft_ridge(features: Rows, probs: Floats, weights: Floats, labeled: Integers) -> RidgeFit:
@@ -309,11 +309,16 @@ def fit_soft_ridge(features: Rows, probs: Floats, weights: Floats, labeled: Inte
     positive. Where the other rows' probabilities followed from these labels, the temperature is too small.
     """
     path = ridge_path(features, 2.0 * probs - 1.0, None, weights, None, labeled)
-    return _best_fit(path, probs[labeled].argmax(axis=1), np.ones(len(labeled), bool))
+    return best_fit(path, probs[labeled].argmax(axis=1), np.ones(len(labeled), bool))
 
 
-def _best_fit(path: RidgePath, labels: Integers, fair: Booleans) -> RidgeFit:
-    temperatures, losses, best = best_of_path(path.loo_scores, labels, fair)
+def best_fit(path: RidgePath, labels: Integers, fair: Booleans) -> RidgeFit:
+    """The solution at the penalty of lowest leave-one-out loss on the scored rows `fair`, bool [scored sample].
+
+    `labels` are those of the scored rows; rows are fair whose class other rows show. Where these have fewer than two classes, the
+    default penalty and temperature are taken.
+    """
+    temperatures, losses, best = _temperatures_and_losses(path.loo_scores, labels, fair)
     return RidgeFit(
         weight=path.weights[best],
         bias=path.biases[best],

@@ -10,7 +10,7 @@ from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.features.extract import num_unseen, seconds_an_image
+from headstart.features.extract import num_missing, seconds_an_image
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
 from headstart.planning.plan import is_gradient
@@ -53,7 +53,7 @@ def seconds_of_features(backbone: Backbone, task: Task, steps: Steps, method: di
     read = rows_read(method, task) if method else [task.labeled]
 
     def make(_: Path) -> Cost:
-        return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_unseen(rows, backbone) for rows in read))
+        return Cost(seconds=seconds_per_image(backbone, task, steps) * sum(num_missing(rows, backbone) for rows in read))
 
     inputs = {
         "task": task.fingerprint,

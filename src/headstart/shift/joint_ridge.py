@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.special import softmax
 
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
-from headstart.heads.ridge import best_of_path, ridge_path
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What a fit to all other rows predicts for each target row.
-
-    Attributes:
-        scores: float64 [target, class].
-        temperature: Fitted to them.
-        loss: Mean negative log-likelihood of the rows that choose the penalty.
-        weight: Of the fit to all rows at the same penalty, float64 [feature, class].
-        bias: Of that fit, float64 [class].
-    """
-
-    scores: Floats = field(repr=False)
-    temperature: float
-    loss: float
-    weight: Floats = field(repr=False)
-    bias: Floats = field(repr=False)
-
-    @property
-    def probs(self) -> Floats:
-        """float64 [target, class]."""
-        return np.asarray(softmax(self.scores / self.temperature, axis=1))
+from headstart.heads.ridge import RidgeFit, best_fit, ridge_path
 
 
 @dataclass(frozen=True)
@@ -56,8 +31,8 @@ class Labeled:
 
 def leave_target_out(
     target: Labeled, sources: list[tuple[Labeled, float]], num_classes: int, judged: Integers | None = None
-) -> LeftOut:
-    """Exact leave-one-out scores of target rows by ridge on the other target rows and all source rows.
+) -> RidgeFit:
+    """Ridge on target rows and all source rows, with exact leave-one-out scores of the target rows.
 
     One eigendecomposition serves all penalties. The penalty is the one that predicts the left-out target rows best: those of
     `judged`, int64, or those whose class other rows show. `sources` are rows of each source with the weight of one of them; a
@@ -72,7 +47,6 @@ def leave_target_out(
     same_group = num + np.flatnonzero(np.isin(groups[num:], target.groups))
     left = np.concatenate([np.arange(num), same_group])
     path = ridge_path(rows, 2.0 * one_hot(labels, num_classes) - 1.0, None, weights, groups, left)
-    scores = np.asarray(path.loo_scores[:, :num], np.float64)
+    path = replace(path, loo_rows=left[:num], loo_scores=np.asarray(path.loo_scores[:, :num], np.float64))
     fair = has_mates(labels, groups)[:num] if judged is None else np.isin(np.arange(num), judged)
-    temperatures, losses, best = best_of_path(scores, target.labels, fair)
-    return LeftOut(scores[best], temperatures[best], losses[best], path.weights[best], path.biases[best])
+    return best_fit(path, target.labels, fair)

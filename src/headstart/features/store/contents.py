@@ -21,9 +21,9 @@ from headstart.features.store.store import NAME_FILE
 Kind = Literal["features", "scan", "engines", "steps"]
 
 OTHERS: tuple[tuple[Kind, str, str], ...] = (
-    ("scan", "*.npz", "what was seen of files"),
-    ("engines", "**/*.*", "which engine was chosen"),
-    ("steps", "**/*.*", "what runs can take over from one another"),
+    ("scan", "*.npz", "scans of files"),
+    ("engines", "**/*.*", "choices of engines"),
+    ("steps", "**/*.*", "finished steps of runs"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 

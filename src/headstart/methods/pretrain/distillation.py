@@ -15,7 +15,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.data.augmentation.views import ViewName, view_of
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.features.extract import features_of, num_unseen, seconds_an_image
+from headstart.features.extract import features_of, num_missing, seconds_an_image
 from headstart.losses.cosine_distance import cosine_distance
 from headstart.losses.similarity_preserving import similarity_preserving
 from headstart.methods._self_supervised import SelfSupervised
@@ -78,7 +78,7 @@ class Distillation(SelfSupervised):
 
     def extraction_seconds(self, task: Task) -> float:
         teacher = self._loaded_teacher()
-        count = num_unseen(task.pool, teacher)
+        count = num_missing(task.pool, teacher)
         return count * seconds_an_image(task.pool, teacher) if count else 0.0
 
     def _loaded_teacher(self) -> Backbone:

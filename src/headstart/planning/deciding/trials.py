@@ -16,7 +16,7 @@ from headstart.core.progress import stage
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.data.task import HOLDOUT_ROWS, Task
-from headstart.features.extract import features_of, num_unseen
+from headstart.features.extract import features_of, num_missing
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import MARGIN, seconds_of_features, seconds_of_fit, seconds_per_image
@@ -160,7 +160,7 @@ class Trials:
         If it must be tried, it is fitted to fewer rows of one fold instead.
         """
         backbone = self.backbone(candidate)
-        if not must and self.remaining_seconds <= self.min_seconds and num_unseen(self.task.labeled, backbone):
+        if not must and self.remaining_seconds <= self.min_seconds and num_missing(self.task.labeled, backbone):
             return self.skip(candidate, "too little time is left for its features; give --minutes more")
         price = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds

@@ -26,6 +26,7 @@ from headstart.core.types import Integers
 from headstart.data.task import Task
 from headstart.evaluation.compare import Paired, compare
 from headstart.heads.class_statistics import has_mates
+from headstart.heads.ridge import RidgeFit
 from headstart.planning.deciding.multiple_comparisons import ERROR, level_of_best, significant_at
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
@@ -37,7 +38,7 @@ from headstart.planning.sources.source_measures import (
     p_value_of,
 )
 from headstart.planning.sources.source_ranking import Choice, MeasuredSource, SourceRanking
-from headstart.shift.joint_ridge import Labeled, LeftOut, leave_target_out
+from headstart.shift.joint_ridge import Labeled, leave_target_out
 from headstart.shift.transport import transport_installed
 
 WEIGHTS = (1.0, 0.1)
@@ -148,27 +149,27 @@ def _by_left_out_rows(domains: DomainFeatures, names: list[str], fair: Integers)
 
 def _best_weight(
     domains: DomainFeatures, given: list[tuple[Labeled, float]], source: Labeled, fair: Integers
-) -> tuple[float, LeftOut]:
+) -> tuple[float, RidgeFit]:
     found = [
         (weight, leave_target_out(domains.target, [*given, (source, weight)], domains.num_classes, fair)) for weight in WEIGHTS
     ]
     return min(found, key=lambda one: one[1].loss)
 
 
-def _gain(domains: DomainFeatures, after: LeftOut, before: LeftOut, fair: Integers) -> Paired:
-    def predictions(left: LeftOut) -> Predictions:
+def _gain(domains: DomainFeatures, after: RidgeFit, before: RidgeFit, fair: Integers) -> Paired:
+    def predictions(left: RidgeFit) -> Predictions:
         classes = tuple(str(label) for label in range(domains.num_classes))
-        names, probs, target = tuple(str(row) for row in fair), left.probs[fair], domains.target
+        names, probs, target = tuple(str(row) for row in fair), left.loo_probs[fair], domains.target
         return Predictions(names, classes, target.labels[fair], probs, probs, target.groups[fair])
 
     return compare(predictions(after), predictions(before), domains.seed)
 
 
-def _accuracy(left: LeftOut, labels: Integers, rows: Integers | slice = slice(None)) -> float:
-    return float((left.scores[rows].argmax(axis=1) == labels[rows]).mean())
+def _accuracy(left: RidgeFit, labels: Integers, rows: Integers | slice = slice(None)) -> float:
+    return float((left.loo_scores[rows].argmax(axis=1) == labels[rows]).mean())
 
 
-def _gain_in_words(gain: Paired, after: LeftOut, before: LeftOut, target: Labeled, fair: Integers) -> str:
+def _gain_in_words(gain: Paired, after: RidgeFit, before: RidgeFit, target: Labeled, fair: Integers) -> str:
     return (
         f"with it {_accuracy(after, target.labels, fair):.2f} of {gain.num_rows} left-out target images are predicted right, and "
         f"{_accuracy(before, target.labels, fair):.2f} without (log loss lower by {gain.log_loss_gain.value:.2f}, at least "
