@@ -7,15 +7,10 @@ from torch import Tensor
 
 
 def behavior_distance(maps: Tensor, source_maps: Tensor, attention: Tensor) -> Tensor:
-    """Half the squared distance between two networks' maps of the same pictures, channels weighted by attention.
+    """Half the squared distance between two networks' maps [batch, channel, place] of the same pictures, weighted by channel.
 
-    Args:
-        maps: float [batch, channel, place].
-        source_maps: Of the same shape; no gradient reaches them.
-        attention: float [channel], summing to 1.
-
-    Returns:
-        The loss, float []; with equal attention, half the squared difference summed over channels.
+    `attention`, float [channel], sums to 1; with equal attention it is half the squared difference summed over channels. No
+    gradient reaches the source's maps.
 
     Reference: Li et al., "DELTA: Deep Learning Transfer using Feature Map with Attention", ICLR 2019, section 3
         (behavior regularization with attention).

@@ -9,14 +9,9 @@ from torch import Tensor
 
 
 def conditioned(features: Tensor, probs: Tensor) -> Tensor:
-    """All products of a feature and a class probability, row by row.
+    """All products of a feature and a class probability, row by row: float [batch, class x feature], the first class's first.
 
-    Args:
-        features: float [batch, feature].
-        probs: float [batch, class]; detach them where the class predictions are not to be changed by it.
-
-    Returns:
-        float [batch, class x feature], the products of the first class first.
+    Detach the probabilities where the class predictions are not to be changed by it.
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018, section 3.2.
     """
@@ -26,14 +21,7 @@ def conditioned(features: Tensor, probs: Tensor) -> Tensor:
 def randomly_conditioned(features: Tensor, probs: Tensor, feature_map: Tensor, prob_map: Tensor) -> Tensor:
     """Products of random mixtures of features and of probabilities, whose inner products are those of `conditioned` on average.
 
-    Args:
-        features: float [batch, feature].
-        probs: float [batch, class].
-        feature_map: Fixed, of mean 0 and variance 1, float [feature, width].
-        prob_map: Fixed, of mean 0 and variance 1, float [class, width].
-
-    Returns:
-        float [batch, width].
+    The maps, float [feature, width] and [class, width], are fixed, of mean 0 and variance 1; the products are [batch, width].
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018, section 3.2 (randomized).
     """
@@ -43,13 +31,9 @@ def randomly_conditioned(features: Tensor, probs: Tensor, feature_map: Tensor, p
 
 @torch.no_grad()
 def certainty_weights(probs: Tensor) -> Tensor:
-    """1 + exp(-entropy) of each row over its mean: rows whose class is sure count up to twice as much.
+    """1 + exp(-entropy) of each row of probabilities [batch, class] over its mean, without a gradient.
 
-    Args:
-        probs: float [batch, class].
-
-    Returns:
-        float [batch], 1 on average, without a gradient.
+    Rows whose class is sure count up to twice as much.
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018, section 3.3 (entropy conditioning).
     Differs: the mean is taken out, so that the weight of the loss does not depend on how sure the network is.

@@ -7,17 +7,10 @@ from torch.nn import functional
 
 
 def distillation(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Mean over the rows of KL(teacher, student) at a temperature, times the temperature squared, in nats.
+    """Mean over the rows [batch, class] of KL(teacher, student) at a temperature, times the temperature squared, in nats.
 
-    Zero when both give the same probabilities. No gradient reaches the teacher.
-
-    Args:
-        student_logits: float [batch, class].
-        teacher_logits: float [batch, class].
-        temperature: Divides both scores; above 1, small probabilities count more.
-
-    Returns:
-        The loss, float [].
+    Zero when both give the same probabilities. No gradient reaches the teacher. Above a temperature of 1, small probabilities
+    count more.
 
     Reference: Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NeurIPS 2014 Workshop, section 2.
     Differs: the teacher's entropy, a constant, is subtracted.

@@ -8,15 +8,7 @@ from torch import Tensor
 
 @torch.no_grad()
 def aligned(probs: Tensor, wanted: Tensor, found: Tensor) -> Tensor:
-    """Probabilities times wanted shares over found shares, normalized by row.
-
-    Args:
-        probs: float [batch, class].
-        wanted: Shares of the classes that predictions should have on average, float [class].
-        found: Shares that they have, float [class].
-
-    Returns:
-        float [batch, class], without a gradient.
+    """Probabilities [batch, class] times wanted shares over found shares, both [class], normalized by row, without a gradient.
 
     Reference: Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
     """

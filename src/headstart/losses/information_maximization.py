@@ -9,14 +9,9 @@ from headstart.losses.entropy import mean_entropy
 
 
 def information_maximization(logits: Tensor, diversity: float = 1.0) -> Tensor:
-    """Mean entropy of the predictions minus the entropy of their mean: minus the mutual information of picture and class.
+    """Mean entropy of the predictions [batch, class] minus the entropy of their mean, in nats: minus their mutual information.
 
-    Args:
-        logits: float [batch, class].
-        diversity: Weight of the second entropy; 0 leaves the first alone.
-
-    Returns:
-        The loss, float [], in nats, from -log class to 0 where the weight is 1.
+    `diversity` weighs the second entropy; at 1 the loss lies between -log class and 0.
 
     Reference: Krause, Perona & Gomes, "Discriminative Clustering by Regularized Information Maximization", NeurIPS 2010;
         Liang et al., "Do We Really Need to Access the Source Data?", ICML 2020, section 3.

@@ -7,17 +7,10 @@ from torch import Tensor
 
 
 def irm_penalty(logits: Tensor, targets: Tensor) -> Tensor:
-    """The squared derivative of a domain's cross-entropy by a common factor on its logits, at factor 1, without bias.
+    """The squared derivative of a domain's cross-entropy by a common factor on its logits [batch, class], at factor 1.
 
     The derivative is the mean over rows of sum (p - y) z; the product of those of the even and of the odd rows estimates its
-    square without the bias of a small batch, and may be negative.
-
-    Args:
-        logits: float [batch, class]; two rows at least.
-        targets: float [batch, class], rows summing to 1.
-
-    Returns:
-        float [].
+    square without the bias of a small batch, and may be negative. Two rows at least.
 
     Reference: Arjovsky et al., "Invariant Risk Minimization", 2019, section 3.1 (IRMv1) and appendix D (two halves of a batch).
     """

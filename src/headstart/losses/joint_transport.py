@@ -30,15 +30,10 @@ def joint_cost(distances: Tensor, labels: Tensor, target_logits: Tensor, feature
 
 @torch.no_grad()
 def optimal_coupling(cost: Tensor) -> Tensor:
-    """The cheapest way to carry equal masses of all rows to equal masses of all columns.
+    """The cheapest way, float [source, target] of sum 1, to move equal masses of all rows to equal masses of all columns.
 
-    Each row is split into as many equal parts as a column needs, and parts are assigned one to one, which is exact.
-
-    Args:
-        cost: float [source, target]; quick where one side is a multiple of the other.
-
-    Returns:
-        float [source, target] of sum 1, without a gradient.
+    Each row is split into as many equal parts as a column needs, and parts are assigned one to one, which is exact. It is quick
+    where one side is a multiple of the other. No gradient goes through it.
 
     Reference: Peyré & Cuturi, "Computational Optimal Transport", 2019, proposition 2.1 (assignments among couplings).
     """

@@ -12,16 +12,9 @@ WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def mmd(source: Tensor, target: Tensor) -> Tensor:
-    """Squared maximum mean discrepancy under the mean of five Gaussian kernels.
+    """Squared maximum mean discrepancy of rows [source, feature] and [target, feature] under the mean of five Gaussian kernels.
 
     Zero when both are the same rows, in any order. Small batches of one distribution differ too, by about 2 / batch.
-
-    Args:
-        source: float [source, feature].
-        target: float [target, feature].
-
-    Returns:
-        The loss, float [], at least 0.
 
     Reference: Gretton et al., "A Kernel Two-Sample Test", JMLR 2012, eq. 5; Long et al., "Learning Transferable Features with
         Deep Adaptation Networks", ICML 2015, section 3 (several kernels).

@@ -9,16 +9,10 @@ from torch.nn import functional
 
 @torch.no_grad()
 def confident_targets(probs: Tensor, threshold: float | Tensor = 0.0) -> Tensor:
-    """All mass on the likeliest class, in rows where its probability reaches the threshold; zeros in the others.
+    """All mass on the likeliest class, in rows [batch, class] where its probability reaches the threshold; zeros in the others.
 
-    Against such targets `soft_cross_entropy` is the masked loss of FixMatch.
-
-    Args:
-        probs: float [batch, class].
-        threshold: One for all, or float [class] with the one of each likeliest class.
-
-    Returns:
-        float [batch, class].
+    The threshold is one for all, or float [class] with that of each likeliest class. Against such targets `soft_cross_entropy` is
+    the masked loss of FixMatch.
 
     Reference: Sohn et al., "FixMatch", NeurIPS 2020, eq. 4; Zhang et al., "FlexMatch", NeurIPS 2021, eq. 10 (a threshold a
         class).

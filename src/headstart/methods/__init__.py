@@ -19,17 +19,9 @@ METHODS: Catalog[type[Method]] = Catalog(
 
 
 def method_from(settings: dict[str, Any], where: str = "") -> Method:
-    """The method that a plan's settings describe.
+    """The method that a plan's settings describe: `kind` and hyper-parameters; those left out take their defaults.
 
-    Args:
-        settings: `kind` and hyper-parameters; those left out take their defaults.
-        where: File or option that the settings come from, for messages.
-
-    Returns:
-        The method.
-
-    Raises:
-        PlanError: The kind or a hyper-parameter is unknown or out of range.
+    `where` names the file or option that they come from. `PlanError` when the kind or a value is unknown or out of range.
     """
     rest = dict(settings)
     kind = rest.pop("kind", None)

@@ -124,15 +124,10 @@ class GradientMethod(Method):
 
     @abstractmethod
     def losses(self, learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        """What is minimized, by name.
+        """What is minimized: scalar losses by name, whose sum is minimized.
 
-        Args:
-            learner: What `build` made.
-            batch: One step's pictures and labels, by stream.
-            progress: Share of the steps done, in [0, 1].
-
-        Returns:
-            Scalar losses; their sum is minimized. The one named "cross_entropy" is watched for staying at chance.
+        `learner` is what `build` made, `batch` one step of every stream, and `progress` the share of the steps done, in [0, 1]. The
+        loss named "cross_entropy" is watched for staying at chance.
         """
 
     def margins(self, task: Task, backbone: Backbone) -> Floats | None:

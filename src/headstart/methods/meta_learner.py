@@ -131,21 +131,10 @@ class MetaLearner(Method):
 
     @final
     def meta_train(self, rows: Floats, labels: Integers, domains: Integers | None, seed: int) -> Parameters:
-        """The parameters after all steps.
+        """The parameters after all steps on rows [sample, feature] of mean squared length 1.
 
-        Where there are several domains, support and query of an episode come from different ones.
-
-        Args:
-            rows: float [sample, feature], of mean squared length 1.
-            labels: int64 [sample].
-            domains: int64 [sample]; None for one domain.
-            seed: Decides the episodes.
-
-        Returns:
-            What `adapted` takes.
-
-        Raises:
-            TrainingError: A loss is not finite.
+        Where there are several domains, support and query of an episode come from different ones; None stands for one domain.
+        `TrainingError` when a loss is not finite.
         """
         source = np.asarray(rows, np.float32)
         start = within_class_whitening(source, labels) if self.start == "whitened" else np.eye(source.shape[1])
@@ -156,16 +145,9 @@ class MetaLearner(Method):
 
     @final
     def head_of(self, rows: Floats, labels: Integers, num_classes: int, parameters: Parameters) -> tuple[Floats, Floats]:
-        """The adapted head as one linear map of rows.
+        """The adapted head as one linear map of support rows: weight, float64 [feature, class], and bias, float64 [class].
 
-        Args:
-            rows: float [sample, feature], the support.
-            labels: int64 [sample].
-            num_classes: Of the task; classes without rows get a score below all others.
-            parameters: What `meta_train` gave.
-
-        Returns:
-            Weight, float64 [feature, class], and bias, float64 [class].
+        Classes without rows get a score below all others.
         """
         present, numbered = np.unique(labels, return_inverse=True)
         targets = functional.one_hot(torch.from_numpy(numbered), len(present)).float()

@@ -10,17 +10,10 @@ from headstart.losses.episodic import cosine_logits, prototypes
 
 
 def cosine_classifier(support: Tensor, targets: Tensor, scale: float, num_steps: int, lr: float) -> Tensor:
-    """Class directions that minimize the cross-entropy of the support rows, from class means on, by Adam.
+    """Class directions [..., way, feature] that minimize the cross-entropy of the support rows, from class means on, by Adam.
 
-    Args:
-        support: float [..., shot row, feature]; leading axes are episodes, each with a classifier of its own.
-        targets: float [..., shot row, way], one-hot; every way has a row.
-        scale: Of the cosines.
-        num_steps: Steps, each over all rows.
-        lr: Step size, for directions of unit length.
-
-    Returns:
-        Unit directions, float [..., way, feature].
+    `support` is float [..., shot row, feature] with episodes as leading axes, `targets` float [..., shot row, way], one-hot;
+    every way has a row. The step size is for directions of unit length.
 
     Reference: Chen et al., "A Closer Look at Few-shot Classification", ICLR 2019, section 3.2 (Baseline++).
     Differs: directions start at class means instead of random ones, so that few steps suffice.

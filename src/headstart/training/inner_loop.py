@@ -18,20 +18,10 @@ def descended(
     num_steps: int,
     second_order: bool = True,
 ) -> Parameters:
-    """The parameters after steps of plain gradient descent; those given are not changed.
+    """The parameters after steps of plain gradient descent on those that have a rate; those given are not changed.
 
-    It is a pure function and works under `torch.func.vmap` and `torch.func.grad`.
-
-    Args:
-        loss: float [] of parameters.
-        parameters: Where to start; all names that have a rate are moved.
-        rates: The step size of each parameter that is adapted; others stay as they are.
-        num_steps: How many steps.
-        second_order: Whether gradients of the result flow through the gradients taken here; without them the step counts as a
-            constant (first-order MAML).
-
-    Returns:
-        All parameters.
+    Without `second_order` gradients of the result do not flow through the gradients taken here (first-order MAML). It is a pure
+    function and works under `torch.func.vmap` and `torch.func.grad`.
 
     Reference: Finn, Abbeel & Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks", ICML 2017, eq. 1 and
         section 5.2 (first order).

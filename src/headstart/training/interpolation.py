@@ -42,15 +42,9 @@ def mean_of(states: Sequence[State]) -> State:
 
 
 def best_share(learner: Classifier, beginning: State, held: HeldOut) -> tuple[float, Floats]:
-    """The share of a learner's weights in their average with those at the beginning that held-out rows like best.
+    """The share, of `SHARES`, of a learner's weights in their average with `beginning` with the lowest loss on held-out rows.
 
-    Args:
-        learner: At the end of its training; its weights are as before afterwards.
-        beginning: Weights that it had.
-        held: Rows that neither has seen.
-
-    Returns:
-        The share, one of `SHARES`, and the calibrated log loss of each row at it, float64 [sample].
+    Also the calibrated log loss of each row at it, float64 [sample]. The learner's weights are as before afterwards.
 
     Reference: Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), CVPR 2022, eq. 1.
     Differs: the share is chosen on held-out rows, each share with its own temperature.
@@ -66,15 +60,9 @@ def best_share(learner: Classifier, beginning: State, held: HeldOut) -> tuple[fl
 
 
 def greedy_mean(learner: Classifier, states: Sequence[State], held: HeldOut) -> State:
-    """The mean of those states that, taken in one after the other, the best alone first, do not raise the loss on held-out rows.
+    """The mean of those states that, taken in one after the other, the best first, do not raise the loss on held-out rows.
 
-    Args:
-        learner: Has the mean's weights afterwards.
-        states: Ends of several trainings from one beginning.
-        held: Rows that none of them has seen.
-
-    Returns:
-        The mean, whose loss is no higher than that of any single state.
+    The learner has the mean's weights afterwards. Its loss is no higher than that of any single state.
 
     Reference: Wortsman et al., "Model soups", ICML 2022, algorithm 1 (greedy soup).
     Differs: judged by calibrated log loss, which tells more than accuracy of few rows.

@@ -53,19 +53,8 @@ def meta_trained(
 ) -> Parameters:
     """The parameters after steps of Adam on batches of episodes, the step size falling to zero along a cosine.
 
-    Args:
-        objective: What is minimized, float [].
-        parameters: Where to start; not changed.
-        rows: float [sample, feature], which the episodes index.
-        draw: The batch of a step, counted from 0.
-        num_steps: How many; 0 gives the start.
-        lr: First step size.
-
-    Returns:
-        The parameters, without gradients.
-
-    Raises:
-        TrainingError: The objective is not finite.
+    Those given are not changed. `draw` gives the batch of a step, counted from 0, which indexes `rows` [sample, feature].
+    `TrainingError` when the objective is not finite.
     """
     trained = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
     optimizer = torch.optim.Adam(trained.values(), lr=lr)

@@ -19,14 +19,8 @@ EPSILON = 1e-6
 def styles_mixed(maps: Tensor, partners: Tensor, shares: Tensor, layout: Layout = "channels first") -> Tensor:
     """Maps whose mean and standard deviation over places, channel by channel, are blended with those of other rows' maps.
 
-    Args:
-        maps: float [batch, channel, place ...], or [batch, place ..., channel].
-        partners: Whose style each row is blended with, int64 [batch].
-        shares: How much of its own style each row keeps, float [batch].
-        layout: Where the channels are.
-
-    Returns:
-        The maps; no gradient goes through the styles.
+    `partners`, int64 [batch], says with whose; `shares`, float [batch], how much of its own style each row keeps. No gradient
+    goes through the styles.
 
     Reference: Zhou et al., "Domain Generalization with MixStyle", ICLR 2021, eqs. 3-6.
     """

@@ -71,16 +71,9 @@ def _pasted(images: Tensor, partners: Tensor, draw: np.random.Generator) -> tupl
 
 
 def mixed_in_pairs(inputs: Tensor, targets: Tensor, alpha: float, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Each row blended with another one, in a proportion of its own that keeps at least half of the row itself.
+    """Each row blended with another one, in a proportion of its own that keeps at least half of the row itself; targets likewise.
 
-    Args:
-        inputs: float [batch, ...].
-        targets: float [batch, class].
-        alpha: Of the Beta distribution of proportions, above 0; near 0 rows stay as they are.
-        draw: Decides partners and proportions.
-
-    Returns:
-        Inputs and targets.
+    `alpha` is that of the Beta distribution of proportions; near 0 rows stay as they are.
 
     Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eqs. 8 to 11.
     """

@@ -31,14 +31,8 @@ def recall(learner: nn.Module, memory: dict[str, Tensor]) -> None:
 def uphill(learner: nn.Module, radius: float) -> Iterator[None]:
     """Parameters moved by radius * gradient / norm of the whole gradient; they are back where they were afterwards.
 
-    Batch normalization that is learning its running mean and variance does not learn them meanwhile, as it has seen the batch.
-
-    Args:
-        learner: Its parameters without a gradient stay.
-        radius: Length of the move, rho in the paper.
-
-    Yields:
-        Nothing; take new gradients inside.
+    The radius is rho in the paper. Batch normalization that is learning its running mean and variance does not learn them
+    meanwhile, as the batch has passed already.
 
     Reference: Foret et al., "Sharpness-Aware Minimization", ICLR 2021, eq. 2 and algorithm 1.
     """

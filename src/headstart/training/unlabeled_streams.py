@@ -30,17 +30,10 @@ def streams_with_pool(
     labeled: Sequence[ViewName] = ("weak",),
     unlabeled: Sequence[ViewName] = ("weak", "strong"),
 ) -> dict[str, Stream]:
-    """The streams "train", of labeled pictures whose labels are not smoothed, and "unlabeled".
+    """The streams "train", of labeled pictures whose labels are not smoothed, and "unlabeled", of `times` as many rows a step.
 
-    Args:
-        task: Its `train` and `unlabeled`.
-        times: Unlabeled rows a step for each labeled one.
-        flip: Whether views may mirror.
-        labeled: Views of each labeled picture; the first is `Batch.images`, the others are `Batch.also`.
-        unlabeled: Views of each unlabeled picture.
-
-    Returns:
-        The streams; the first sets the length of an epoch, which is at least 16 steps.
+    An epoch is that of the first one, and at least 16 steps. The first of `labeled` and `unlabeled` is the view that
+    `Batch.images` shows, the others are `Batch.also`.
     """
     if task.unlabeled is None:
         raise AssertionError("check_needs comes first")

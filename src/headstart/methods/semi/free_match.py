@@ -71,13 +71,8 @@ def adaptive_thresholds(confidence: Tensor, probs: Tensor) -> Tensor:
 def fairness(strong: Tensor, probs: Tensor, shares: Tensor) -> Tensor:
     """Minus the cross-entropy between wanted and found probabilities of the classes, each divided by its predictions.
 
-    Args:
-        strong: Probabilities of the strong views that count, float [batch, class].
-        probs: Running mean of the probabilities of weak views, float [class].
-        shares: Running mean of the shares of weak views predicted as each class, float [class].
-
-    Returns:
-        The loss, float [], not above zero; 0 where no view counts.
+    `strong` are the probabilities [batch, class] of the strong views that count; `probs` and `shares` are running means of the
+    probabilities of weak views and of the shares predicted as each class. Not above zero; 0 where no view counts.
 
     Reference: Wang et al., "FreeMatch", ICLR 2023, eqs. 10 to 12.
     """
