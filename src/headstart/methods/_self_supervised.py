@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 from torch import nn
 
@@ -12,8 +13,9 @@ from headstart.backbones.backbone import Backbone
 from headstart.data.augmentation.two_views import two_views
 from headstart.data.streams import Stream
 from headstart.data.task import Task
-from headstart.methods._handover import handed_over
+from headstart.features.extract import features_of
 from headstart.methods.base import GradientMethod
+from headstart.methods.heads import LinearHead, ridge_head
 from headstart.methods.model import Model
 from headstart.training.embedder import Embedder, check_batch
 from headstart.training.settings import Training
@@ -55,3 +57,18 @@ class TwoViews(SelfSupervised):
     def build(self, task: Task, backbone: Backbone, training: Training) -> Embedder:
         check_batch(self.kind(), training)
         return Embedder(backbone, self.projector(backbone.feature_width))
+
+
+def handed_over(backbone: Backbone, task: Task) -> Model:
+    """The trained backbone with a ridge head on the task's labeled rows; its weights count as pretrained from now on.
+
+    The model predicts nothing where the task has no classes.
+    """
+    backbone = backbone.refreshed()
+    backbone.weights = "pretrained"
+    if not task.classes:
+        nothing = LinearHead(None, np.empty((backbone.feature_width, 0), np.float32), np.empty(0))
+        return Model(backbone, nothing, 1.0, ())
+    train = task.train
+    head, temperature = ridge_head(features_of(train, backbone), train.labels, task.num_classes, groups=train.groups)
+    return Model(backbone, head, temperature, task.classes)

@@ -126,8 +126,8 @@ class GradientMethod(Method):
     def losses(self, learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         """What is minimized: scalar losses by name, whose sum is minimized.
 
-        `learner` is what `build` made, `batch` one step of every stream, and `progress` the share of the steps done, in [0, 1]. The
-        loss named "cross_entropy" is watched for staying at chance.
+        `learner` is what `build` made, `batch` one step of every stream, and `progress` the share of the steps done, in [0, 1].
+        The loss named "cross_entropy" is watched for staying at chance.
         """
 
     def margins(self, task: Task, backbone: Backbone) -> Floats | None:
