@@ -1,4 +1,4 @@
-"""Judging: every candidate on the same held-out rows, every fold once, and a fit that breaks down is a result."""
+"""Cross-validation: every candidate on the same held-out rows, every fold once, and a fit that breaks down is a result."""
 
 from __future__ import annotations
 
@@ -68,8 +68,7 @@ def test_no_row_is_fitted_on_and_held_out_in_one_fold(pictures, ridge, steps, mo
         assert not set(rows.tolist()) & set(fold.held.tolist())
 
 
-@pytest.mark.parametrize("at", [0, 2, 4])
-@pytest.mark.parametrize("kind", ["ridge", "small_cnn"])
+@pytest.mark.parametrize(("kind", "at"), [("ridge", 0), ("ridge", 4), ("small_cnn", 2)])
 def test_a_kill_between_folds_costs_the_open_fold_alone(pictures, request, steps, monkeypatch, tmp_path, kind, at):
     candidate = request.getfixturevalue(kind)
     backbone = backbone_for(candidate)
@@ -101,7 +100,7 @@ def test_a_finished_candidate_costs_nothing_again_and_remembers_its_price(pictur
     assert cross_validate(pictures, family, backbone_for(ridge), pictures.folds, steps).result.seconds == first.result.seconds
 
 
-def test_a_fit_that_breaks_down_is_a_rung_and_is_not_tried_again(pictures, small_cnn, steps, monkeypatch):
+def test_a_fit_that_breaks_down_is_a_result_and_is_not_tried_again(pictures, small_cnn, steps, monkeypatch):
     count = []
 
     def breaks_down(*_):
@@ -173,7 +172,7 @@ def together(small_cnn):
     return small_cnn.model_copy(update={"family": "transfer", "partners": (partner,)})
 
 
-def test_partners_are_judged_alone_once_and_averaged_after_their_temperatures(pictures, ridge, small_cnn, together, steps):
+def test_partners_are_fitted_alone_once_and_averaged_after_their_temperatures(pictures, ridge, small_cnn, together, steps):
     alone = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds, steps)
     usual = ridge.model_copy(update={"training": Training()})
     partner = cross_validate(pictures, usual, backbone_for(ridge), pictures.folds, steps)

@@ -93,7 +93,7 @@ def test_a_held_out_model_is_that_of_the_fold(pictures, tuned, steps, tmp_path, 
     np.testing.assert_allclose(predictions.raw_probs, validated.predictions.raw_probs, atol=1e-6)
 
 
-def test_a_held_out_plan_without_a_judged_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
+def test_a_held_out_plan_without_a_fold_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
     met = []
     monkeypatch.setattr(
         fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or cross_validation.fit_rows(task, rows, *rest)

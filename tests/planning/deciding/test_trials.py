@@ -63,7 +63,7 @@ def rows_read(candidate, folds) -> int:
     return len(rows) + (fitted if len(folds) == 1 else 0)
 
 
-def test_features_within_their_share_are_judged_on_all_rows_and_folds(trials_at, calls, make_candidate):
+def test_features_within_their_share_are_cross_validated_on_all_rows_and_folds(trials_at, calls, make_candidate):
     validated = trials_at(100, 100, image=0.25).closed_form(make_candidate(), 0.25, must=False)
     assert calls[0][0].max_rows is None
     assert len(calls[0][1]) == 5
@@ -89,7 +89,7 @@ def test_what_must_be_tried_reads_no_more_rows_than_its_share_pays_for(trials_at
     assert validated.result.predicted_seconds == rows_read(candidate, folds)
 
 
-def test_what_must_be_judged_keeps_twenty_rows_a_class_at_any_price(trials_at, calls, make_candidate):
+def test_what_must_be_cross_validated_keeps_twenty_rows_a_class_at_any_price(trials_at, calls, make_candidate):
     trials_at(1000, 1, image=1.0).closed_form(make_candidate(), 0.5, must=True)
     assert calls[0][0].max_rows == 60
 
@@ -105,7 +105,7 @@ def test_many_rows_leave_more_for_training_from_scratch(trials_at):
     assert trials_at(5000, 1).shares == module.MANY_SHARES
 
 
-def test_what_was_judged_and_ranked_is_off_the_budget(trials_at, make_candidate):
+def test_what_was_cross_validated_and_ranked_is_off_the_budget(trials_at, make_candidate):
     trials = trials_at(100, 100)
     trials.spent_before = 7.0
     trials.closed_form(make_candidate(), 0.25, must=True)
@@ -116,7 +116,7 @@ def test_what_was_judged_and_ranked_is_off_the_budget(trials_at, make_candidate)
     ("fit", "epochs", "num_folds"),
     [(9.9, 8, 5), (10.0, 8, 5), (10.1, 8, 4), (19.0, 8, 2), (30.0, 8, 1), (31.0, 6, 1), (41.0, 4, 1), (60.0, 4, 1)],
 )
-def test_folds_then_epochs_are_cut_to_pay_for_judging_and_the_final_fit(trials_at, calls, make_candidate, fit, epochs, num_folds):
+def test_folds_then_epochs_are_cut_to_pay_for_all_fits(trials_at, calls, make_candidate, fit, epochs, num_folds):
     validated = trials_at(100, 100, fit=fit).gradient(make_candidate(method={"kind": "lp_ft"}), share=0.6)
     candidate, folds = calls[0]
     assert (candidate.training.epochs, len(folds), candidate.max_rows) == (epochs, num_folds, None)
@@ -152,13 +152,13 @@ def test_one_held_out_fold_of_many_rows_needs_no_second_fit(trials_at, calls, ma
     assert trials_at(500, 100, validation=31).refits
 
 
-def test_no_more_folds_are_judged_than_make_an_error_bar_small(trials_at, calls, make_candidate):
+def test_no_more_folds_are_cross_validated_than_make_an_error_bar_small(trials_at, calls, make_candidate):
     trials_at(2000, 1000, fit=0.1).gradient(make_candidate(method={"kind": "lp_ft"}))
     assert sum(len(fold.held) for fold in calls[0][1]) == 800
 
 
 @pytest.mark.parametrize(("rows", "most", "kept", "expected"), [(100, 200, 5, 100), (100, 70, 5, 70), (100, 200, 1, 100)])
-def test_the_curve_sees_judged_rows_up_to_a_number(trials_at, monkeypatch, make_candidate, rows, most, kept, expected):
+def test_the_curve_sees_cross_validated_rows_up_to_a_number(trials_at, monkeypatch, make_candidate, rows, most, kept, expected):
     monkeypatch.setattr(module, "features_of", lambda part, backbone: len(part))
     trials = trials_at(rows, 1)
     candidate = make_candidate()
@@ -188,7 +188,7 @@ def test_weights_follow_from_the_family_and_the_backbone_is_loaded_once(trials_a
     assert loaded == [(("efficientnet_lite0", "mine.pth", 96), 0), (("efficientnet_lite0", "none", 128), 0)]
 
 
-def test_the_class_shares_are_judged_without_a_network(tmp_path):
+def test_the_class_shares_are_cross_validated_without_a_network(tmp_path):
     trials = Trials(blank_task(31), Steps(tmp_path), 60)
     validated = trials.chance()
     assert (validated.result.family, validated.result.num_rows) == ("chance", 31)
@@ -205,7 +205,7 @@ def test_time_left_buys_rows_for_the_final_fit_of_a_closed_form(trials_at, make_
     assert trials.final_rows(validated) == rows
 
 
-def test_a_closed_form_judged_on_all_rows_is_fitted_on_all(trials_at, make_candidate):
+def test_a_closed_form_cross_validated_on_all_rows_is_fitted_on_all(trials_at, make_candidate):
     candidate = make_candidate()
     assert trials_at(100, 1).final_rows(CrossValidated(candidate, candidate.result(seconds=10.0))) is None
 

@@ -65,7 +65,7 @@ def test_beating_a_worse_one_at_chance_is_no_success(side, chance, swapped):
     assert verdict == "no difference"
 
 
-def test_only_rows_that_both_were_judged_on_count(side):
+def test_only_rows_that_both_were_cross_validated_on_count(side):
     comparison = compared(side("net", margins(120, 10)), side("small", margins(70, 5), None, 50), 0)
     assert comparison.num_rows == 70
 

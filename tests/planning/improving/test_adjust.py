@@ -11,7 +11,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import TrainingError
 from headstart.core.findings import Finding
 from headstart.core.steps import Steps
-from headstart.planning import cross_validation as judging
+from headstart.planning import cross_validation
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.fitting import candidate_of
 from headstart.planning.improving import adjust as adjusting
@@ -59,8 +59,8 @@ def make_evidence(vectors, steps, tmp_path):
     def make(plan: Plan | None = None, shift: float = 0.7) -> FitEvidence:
         task, plan = vectors(shift, 97), plan or plan_of()
         backbone = load_backbone("embeddings", "none", 1)
-        validated = judging.cross_validate(task, candidate_of(plan), backbone, task.folds, steps)
-        model = judging.fit_rows(task, np.arange(97), validated.candidate, backbone, None)
+        validated = cross_validation.cross_validate(task, candidate_of(plan), backbone, task.folds, steps)
+        model = cross_validation.fit_rows(task, np.arange(97), validated.candidate, backbone, None)
         return gathered(task, plan, backbone, validated, model, tmp_path)
 
     return make
@@ -118,11 +118,11 @@ def test_with_minutes_it_goes_on_from_what_was_kept_and_tries_nothing_twice(make
     assert len(made.plan.reasons) == 2
 
 
-def test_the_same_call_again_judges_nothing(make_evidence, steps, with_rules, monkeypatch):
+def test_the_same_call_again_fits_nothing(make_evidence, steps, with_rules, monkeypatch):
     with_rules(a=proposing(GOOD), c=proposing(85, 0.9))
     evidence = make_evidence()
     made = adjust(evidence, steps, minutes=3.0)
-    monkeypatch.setattr(judging, "fit_rows", None)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
     monkeypatch.setattr(adjusting, "fit_plan", None)
     assert adjust(evidence, steps, minutes=3.0) == made
 
@@ -142,7 +142,7 @@ def test_a_fold_that_breaks_down_fails_the_proposal(make_evidence, steps, with_r
     def breaks(*_):
         raise TrainingError("loss became nan.")
 
-    monkeypatch.setattr(judging, "fit_rows", breaks)
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks)
     with_rules(a=proposing(GOOD))
     (trial,) = adjust(evidence, steps).trials
     assert (trial.outcome, trial.sentence, trial.comparison) == ("failed", "loss became nan.", None)
@@ -156,8 +156,8 @@ def test_a_plan_that_broke_down_is_compared_with_the_class_shares(make_evidence,
     with_rules(a=proposing(GOOD))
     (trial,) = adjust(replace(evidence, cross_validated=broken, model=None, fitted=None), steps).trials
     task, backbone = evidence.task, evidence.backbone
-    chance = judging.cross_validate_chance(task, evidence.cross_validated.candidate, task.folds).result.log_loss.value
-    loss = judging.cross_validate(task, candidate_of(plan_of(GOOD)), backbone, task.folds, steps).result.log_loss.value
+    chance = cross_validation.cross_validate_chance(task, evidence.cross_validated.candidate, task.folds).result.log_loss.value
+    loss = cross_validation.cross_validate(task, candidate_of(plan_of(GOOD)), backbone, task.folds, steps).result.log_loss.value
     assert trial.outcome == "kept"
     assert trial.comparison.log_loss_gain.value == pytest.approx(chance - loss)
 
@@ -189,7 +189,7 @@ def test_a_proposal_that_breaks_down_while_its_price_is_measured_fails(make_evid
 @pytest.mark.parametrize(
     ("changes", "price"), [({"mean": (0.5, 0.5, 0.5)}, 40.0), ({"std": (0.5, 0.5, 0.5)}, 40.0), ({"temperature": 2.0}, 0.0)]
 )
-def test_what_must_be_judged_anew_has_a_price(make_evidence, steps, with_rules, monkeypatch, changes, price):
+def test_what_must_be_cross_validated_anew_has_a_price(make_evidence, steps, with_rules, monkeypatch, changes, price):
     monkeypatch.setattr(adjusting, "seconds_of_cross_validation", lambda *_, **__: 40.0)
     evidence = make_evidence()
     with_rules(a=lambda evidence: iter([Proposal(evidence.plan.model_copy(update=changes), "change it.", 0.5)]))
@@ -197,7 +197,7 @@ def test_what_must_be_judged_anew_has_a_price(make_evidence, steps, with_rules, 
     assert (trial.outcome == "too costly") == (price > 0)
 
 
-def test_what_judging_the_plan_itself_took_is_part_of_the_minutes(make_evidence, steps, with_rules, monkeypatch):
+def test_what_cross_validating_the_plan_itself_took_is_part_of_the_minutes(make_evidence, steps, with_rules, monkeypatch):
     monkeypatch.setattr(adjusting, "seconds_of_cross_validation", lambda *_, **__: 9.0 / adjusting.MARGIN)
     with_rules(a=proposing(85))
     evidence = make_evidence()
@@ -226,14 +226,14 @@ def test_advice_on_a_plan_that_was_replaced_is_dropped(make_evidence, steps, wit
 
 
 def test_where_a_proposal_breaks_down_the_next_one_is_tried(make_evidence, steps, with_rules, monkeypatch):
-    evidence, real = make_evidence(), judging.fit_rows
+    evidence, real = make_evidence(), cross_validation.fit_rows
 
     def breaks(task, rows, candidate, *rest):
         if candidate.method["num_neighbors"] == 33:
             raise TrainingError("loss became nan.")
         return real(task, rows, candidate, *rest)
 
-    monkeypatch.setattr(judging, "fit_rows", breaks)
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks)
     with_rules(a=proposing(33, 0.9), b=proposing(GOOD, 0.5), c=proposing(12, 0.1))
     made = adjust(evidence, steps)
     assert [(trial.rule, trial.outcome) for trial in made.trials] == [("a", "failed"), ("b", "kept")]

@@ -56,7 +56,7 @@ def test_the_outcome_is_one_sentence(trials, sentence):
     assert adjustment(*map(trial, trials)).sentence == sentence
 
 
-def test_changes_judged_so_far_include_those_before_the_run():
+def test_changes_cross_validated_so_far_include_those_before_the_run():
     assert adjustment(trial("kept", comparison=GAIN), trial("failed"), trial("too costly"), earlier=4).num_tested == 5
 
 

@@ -89,7 +89,7 @@ def test_a_plan_that_holds_rows_out_was_fitted_on_the_others(pictures):
     assert len(fitted_rows(held, PLAN.model_copy(update={"max_rows": 11}))) == 11
 
 
-def test_of_many_fitted_rows_some_are_looked_at(vectors, tmp_path):
+def test_of_many_fitted_rows_some_are_used(vectors, tmp_path):
     task = vectors(2.0, 1500)
     plan = PLAN.model_copy(update={"pretrained": "embeddings", "input_pixels": 1})
     backbone = load_backbone("embeddings", "none", 1)

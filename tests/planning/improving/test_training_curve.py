@@ -68,7 +68,7 @@ def test_the_last_attempt_alone_counts(tmp_path):
     assert made.losses.tolist() == [1.0, 0.7]
 
 
-def test_of_several_rungs_the_longest_is_taken(tmp_path):
+def test_of_several_results_the_longest_is_taken(tmp_path):
     write(tmp_path / "a", line(1, 1.0), line(2, 0.9))
     write(tmp_path / "b" / "c", line(1, 0.5), line(2, 0.4), line(3, 0.3))
     write(tmp_path / "d")

@@ -114,17 +114,6 @@ def test_networks_without_knowledge_are_no_candidates(task, loads):
     check_candidates(task, [card("pixels", provider="pixels"), card("strong")])
 
 
-def test_input_side_can_be_chosen(task, loads, monkeypatch):
-    sides = []
-    monkeypatch.setattr(module, "load_backbone", lambda name, weights, pixels, seed: sides.append(pixels) or loads_like(name))
-
-    def loads_like(name):
-        return SimpleNamespace(strength=1.0, weights_hash=name)
-
-    rank(task, [card("strong")], input_pixels=lambda card, task: 77)
-    assert set(sides) == {77}
-
-
 def test_feature_vectors_have_one_candidate_and_no_baseline():
     labels = np.arange(50) % 2
     features = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)

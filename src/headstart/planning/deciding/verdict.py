@@ -27,15 +27,7 @@ class Side(NamedTuple):
 def compared(first: Side, second: Side, seed: int, balanced: bool = False) -> Comparison:
     """The two sides on the rows that both predicted; balanced lets every class count the same."""
     paired = compare(first.predictions, second.predictions, seed, balanced)
-    return Comparison(
-        better=first.name,
-        worse=second.name,
-        accuracy_gain=paired.accuracy_gain,
-        log_loss_gain=paired.log_loss_gain,
-        p_value=paired.p_value,
-        significant=paired.significant,
-        num_rows=paired.num_rows,
-    )
+    return Comparison(better=first.name, worse=second.name, **paired.model_dump(exclude={"lower_bound"}))
 
 
 def wins(comparison: Comparison) -> bool:

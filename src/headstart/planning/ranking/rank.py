@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,6 @@ best of 28 candidates on solar cells, with 20 it was the best on digits."""
 GROUPS_A_CLASS = 5
 """With this many groups a class, one row a group is used: rows of one group predict one another. Chosen, not measured."""
 
-PixelsFor = Callable[[Pretrained, Task], int]
-
 
 @dataclass(frozen=True)
 class _Entry:
@@ -56,7 +54,6 @@ def rank(
     cards: Sequence[Pretrained],
     *,
     steps: Steps | None = None,
-    input_pixels: PixelsFor | None = None,
     weights: str | Path = "pretrained",
 ) -> Ranking:
     """Candidates by transferability, with spread, evidence and baselines.
@@ -69,7 +66,6 @@ def rank(
         task: What is to be learned.
         cards: Candidates; those whose weights are absent are left out, unless all are.
         steps: Where finished candidates are kept for a restart; None keeps nothing.
-        input_pixels: The input side for each candidate; by default `input_pixels_for`.
         weights: "pretrained", or a file of weights for the only card.
 
     Returns:
@@ -82,7 +78,7 @@ def rank(
     """
     entries = _entries(task, cards, str(weights))
     rows = rows_to_rank(task.train, task.seed)
-    scorer = _Scorer(task, task.train.take(rows), steps, input_pixels or input_pixels_for)
+    scorer = _Scorer(task, task.train.take(rows), steps)
     scores = {entry.name: scorer.scores(entry) for entry in entries}
     prior = max(entries, key=lambda entry: entry.card.source_accuracy or 0.0).name
     if not task.train.images.embedded:
@@ -178,18 +174,17 @@ def _num_score_draws(num_rows: int) -> int:
 class _Scorer:
     """Computes, or reads back, each candidate's scores on the same rows."""
 
-    def __init__(self, task: Task, sample: ImageSet, steps: Steps | None, pixels_for: PixelsFor) -> None:
+    def __init__(self, task: Task, sample: ImageSet, steps: Steps | None) -> None:
         self.task = task
         self.sample = sample
         self.steps = steps
-        self.pixels_for = pixels_for
         self.labels = np.unique(sample.labels, return_inverse=True)[1]
         self.halves = half_samples(self.labels, task.seed)
         self.chance = float(np.bincount(self.labels).max() / len(self.labels))
 
     def scores(self, entry: _Entry) -> CandidateScores:
         begun = time.perf_counter()
-        pixels = self.pixels_for(entry.card, self.task)
+        pixels = input_pixels_for(entry.card, self.task)
         backbone = load_backbone(entry.card.name, entry.weights, pixels, self.task.seed)
 
         def make(folder: Path | None = None) -> CandidateScores:

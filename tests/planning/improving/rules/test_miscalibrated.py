@@ -19,7 +19,7 @@ def test_confidence_above_accuracy_asks_for_the_temperature_of_held_out_rows(mak
     )
 
 
-def test_a_temperature_set_already_is_what_is_looked_at(make_evidence):
+def test_a_temperature_set_already_is_what_is_used(make_evidence):
     evidence = make_evidence(**BOLD, plan={"temperature": 3.3})
     odds = np.exp(np.log(98) / 3.3)
     assert evidence.deployed.probs.max(axis=1) == pytest.approx(odds / (odds + 2))

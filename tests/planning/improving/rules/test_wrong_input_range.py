@@ -35,7 +35,7 @@ def seen(make_evidence, emoji):
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_a_range_far_from_the_one_that_the_weights_remember_goes_back_to_the_card_s(seen, name):
+def test_a_range_far_from_the_one_of_the_running_averages_goes_back_to_the_card_s(seen, name):
     mean, std = RANGES[name]
     (said,) = seen(mean, std)
     assert said.plan.mean is None
@@ -44,11 +44,8 @@ def test_a_range_far_from_the_one_that_the_weights_remember_goes_back_to_the_car
     assert said.reason.endswith("change the input range.")
 
 
-def test_the_range_of_the_card_is_left_alone(seen):
+def test_the_range_of_the_card_and_one_near_it_are_left_alone(seen):
     assert not seen()
-
-
-def test_a_range_near_the_right_one_cannot_be_told_from_it(seen):
     assert not seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -60,7 +57,7 @@ def test_a_card_that_names_the_wrong_range_gives_way_to_the_usual_one_that_fits(
     assert said.plan.mean is not None
 
 
-def test_random_weights_remember_no_range(seen):
+def test_random_weights_have_no_range(seen):
     assert not seen(ZERO, BYTE, weights="none", pretrained="efficientnet_lite0")
 
 

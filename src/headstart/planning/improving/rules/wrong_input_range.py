@@ -25,7 +25,7 @@ GAIN = 1.0
 
 
 @dataclass(frozen=True, order=True)
-class Range:
+class InputRange:
     """Mean and standard deviation that are taken from pixels in [0, 1]."""
 
     mean: tuple[float, float, float]
@@ -33,10 +33,10 @@ class Range:
 
 
 USUAL = (
-    Range((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    Range((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    Range((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    Range((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
+    InputRange((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    InputRange((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    InputRange((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    InputRange((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 )
 """ImageNet's, -1 to 1, 0 to 1, and 0 to 255: what published weights were trained on."""
 
@@ -51,8 +51,8 @@ def wrong_input_range(evidence: FitEvidence) -> Iterator[Proposal]:
     if plan.weights == "none" or evidence.task.train.images.embedded or _first_normalization(backbone) is None:
         return
     named, own = card_of(plan.pretrained), backbone.transform
-    card = Range(named.mean, named.std)
-    now = Range(own.mean or backbone.card.mean, own.std or backbone.card.std)
+    card = InputRange(named.mean, named.std)
+    now = InputRange(own.mean or backbone.card.mean, own.std or backbone.card.std)
     pixels = _pixels(evidence)
     distance = _distance(backbone, pixels, now)
     closest, nearest = min((_distance(backbone, pixels, tried), tried) for tried in USUAL)
@@ -81,7 +81,7 @@ def _first_normalization(backbone: Backbone) -> _BatchNorm | None:
 
 
 @torch.no_grad()
-def _distance(backbone: Backbone, pixels: Tensor, tried: Range) -> float:
+def _distance(backbone: Backbone, pixels: Tensor, tried: InputRange) -> float:
     """How far the first batch normalization's inputs are from its running averages, as the logarithm of a factor.
 
     Args:
