@@ -21,9 +21,9 @@ def inspect(
 ) -> None:
     """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance, domains that do not fit."""
     from headstart.checks.inspection import inspection_of
-    from headstart.data.reading import read_task
+    from headstart.workflows.arguments import task_from
 
-    task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
+    task = task_from(data, source, target_domain, seed, per_class)
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
     answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"]))

@@ -19,21 +19,15 @@ def rank(
     as_json: options.Json = False,
 ) -> None:
     """Rank the models that could be transferred from, with spread and baselines, and the sources, if any."""
-    from headstart.data.reading import read_task
-    from headstart.data.sources.task_with_sources import with_source_as_train
-    from headstart.planning.ranking.rank import rank as rank_cards
-    from headstart.planning.sources.source_selection import select_sources_by
-    from headstart.workflows.rank import cards_named
+    from headstart.workflows.arguments import task_from
+    from headstart.workflows.rank import rank_with_sources
 
-    task = read_task(data, seed, per_class, sources=source or (), target=target_domain or ())
-    ranked = with_source_as_train(task)
-    ranking = rank_cards(ranked, cards_named(pretrained, task))
-    parts = [ranking_view(ranking.to_dict()), "", plain(ranking.sentence, "bold")]
-    if ranked is not task:
+    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class), pretrained)
+    found = made.ranking.to_dict()
+    parts = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
+    if made.by_sources:
         parts.append("The target has no labels to rank by; the sources' stand in.")
-    found = ranking.to_dict()
-    if task.source:
-        sources = select_sources_by(task, ranking)
-        found["sources"] = sources.to_dict()
-        parts += ["", sources_view(found["sources"]), "", plain(sources.sentence, "bold")]
+    if made.sources:
+        found["sources"] = made.sources.to_dict()
+        parts += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]
     answer(as_json, found, *parts)

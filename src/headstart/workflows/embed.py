@@ -20,7 +20,7 @@ from headstart.core.records import write_atomically
 from headstart.core.types import UNLABELED, Floats
 from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
-from headstart.data.sources.pretraining import raw_source
+from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
 
 FORMATS = (".npz", ".parquet")
@@ -38,7 +38,7 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
         raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(FORMATS)}.')
     card = card_of(pretrained or packaged()[0].name)
     with stage("reading the data"):
-        rows = cleaned(raw_source(str(data)).in_name_order())
+        rows = cleaned(reader_for(str(data)).read_unsorted(str(data)).in_name_order())
     kept = np.flatnonzero(rows.usable)
     if rows.raw.images.embedded or not len(kept):
         held = "feature vectors already" if rows.raw.images.embedded else "no readable image"

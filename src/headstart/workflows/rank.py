@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from headstart.backbones.catalog import card_of, pretrained, provider_of
 from headstart.backbones.label_contamination import check_contamination
@@ -12,7 +13,23 @@ from headstart.data.sources.task_with_sources import with_source_as_train
 from headstart.data.task import Task
 from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
+from headstart.planning.sources.source_ranking import SourceRanking
+from headstart.planning.sources.source_selection import select_sources_by
 from headstart.workflows.arguments import Data, Names, task_from
+
+
+class Ranked(NamedTuple):
+    """A ranking of models with one of sources.
+
+    Attributes:
+        ranking: The candidates.
+        sources: The sources by what they help; None where there is none.
+        by_sources: Whether the labels of the sources stood in for too few of the target.
+    """
+
+    ranking: Ranking
+    sources: SourceRanking | None
+    by_sources: bool
 
 
 def rank(
@@ -31,6 +48,13 @@ def rank(
     """
     task = task_from(data, source, target_domain, seed, per_class)
     return rank_cards(with_source_as_train(task), cards_named(pretrained, task))
+
+
+def rank_with_sources(task: Task, pretrained: Names = ()) -> Ranked:
+    """The candidates as `rank` gives them, and the sources."""
+    ranking = rank(task, pretrained)
+    sources = select_sources_by(task, ranking) if task.source else None
+    return Ranked(ranking, sources, with_source_as_train(task) is not task)
 
 
 def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrained]:
