@@ -275,7 +275,8 @@ class ModelSelection:
         faults = [one.fit.fault for one in self.candidates if one.target_probs is None] + list(self.degenerate.values())
         if not faults:
             return "There is no candidate but the unadapted model."
-        return f"Every candidate but the unadapted model is rejected, most often because {Counter(faults).most_common(1)[0][0]}."
+        reason = Counter(faults).most_common(1)[0][0].rstrip(".")
+        return f"Every candidate but the unadapted model is rejected, most often because {reason}."
 
     def _scores_of(self, one: FittedCandidate, rejection: str) -> ValidatorScores:
         inputs = self.inputs.get(one.name)

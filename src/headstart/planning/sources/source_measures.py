@@ -32,7 +32,7 @@ MOST_DISTANCE_ROWS = 500
 FEW_SHOT_DRAWS = 10
 """Number of draws over which few-shot accuracy is averaged. Chosen, not measured."""
 GROUP_FOLDS = 5
-"""Folds in which a source's rows are predicted from other sources that share groups with it."""
+"""Folds in which a source's rows are predicted from other sources that share groups with it. Chosen, not measured."""
 
 
 def measured(domains: DomainFeatures, name: str, classes: tuple[str, ...], num_images: int) -> MeasuredSource:
