@@ -74,7 +74,7 @@ def right_on(num: int) -> np.ndarray:
 
 def decided(predicted: dict[str, np.ndarray], favored: tuple[str, ...] = ()):
     together = predicted[favored[0]] if favored else predicted["source_only"]
-    return chosen_by_labels(TRUTH, predicted, favored, together, "source_only")
+    return chosen_by_labels(TRUTH, predicted, favored, together)
 
 
 def test_a_candidate_that_wins_clearly_is_chosen_whatever_validators_score():
@@ -97,14 +97,14 @@ def test_a_narrow_win_leaves_the_validators_choice():
     assert names == ("coral",)
     assert sentence == ("Labels do not decide: coral wins 1 and loses 0 of 20 target images against the unadapted model.")
     names, sentence = decided(predicted)
-    assert names == ()
+    assert names == ("source_only",)
     assert sentence == (
         "The unadapted model stays: of 20 labeled target images, coral gets 11 right and the unadapted model 10 (p = 1)."
     )
 
 
 def test_labels_clearly_against_the_validators_choice_reject_it():
-    assert decided({"source_only": right_on(12), "coral": right_on(8)}, ("coral",))[0] == ()
+    assert decided({"source_only": right_on(12), "coral": right_on(8)}, ("coral",))[0] == ("source_only",)
 
 
 def test_a_loss_that_chance_explains_leaves_the_validators_choice():

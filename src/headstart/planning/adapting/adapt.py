@@ -136,10 +136,10 @@ def _fitted(
     usable = methods_for(task, backbone, methods, minutes is not None)
     pair = domain_pair_of(task, backbone, task.seed)
     skip_reason = "" if len(task.labeled) else pair.shift.why_kept
-    seconds, recipe = None if minutes is None else 60 * minutes, training or Training(seed=task.seed)
+    ends = None if minutes is None else time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps
-        fitter = CandidateFitter(pair, backbone, store, seconds, recipe, skip_reason=skip_reason)
+        fitter = CandidateFitter(pair, backbone, store, ends, training or Training(seed=task.seed), skip_reason)
         return pair, tuple(fitter.candidate(method) for method in usable)
 
 
@@ -152,5 +152,5 @@ def _decided(
         return favored, verdict.reasons
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in candidates if one.target_probs is not None}
     together = np.asarray(mean_probs(candidates, favored)[:num].argmax(axis=1), np.int64)
-    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together, UNADAPTED)
-    return names or (UNADAPTED,), (*verdict.reasons, sentence)
+    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together)
+    return names, (*verdict.reasons, sentence)

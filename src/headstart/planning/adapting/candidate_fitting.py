@@ -102,34 +102,25 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     return [METHODS.get(UNADAPTED)(), *closed, *(others if timed or methods is not None else ())]
 
 
+@dataclass(frozen=True)
 class CandidateFitter:
     """Fits candidates within a budget.
 
-    Args:
+    Attributes:
         pair: The domains that candidates are fitted to and compared on.
         backbone: What is transferred.
         steps: Where results are kept.
-        seconds: The budget; None for no limit on closed forms.
+        ends: End of the budget by the monotonic clock; None for no limit on closed forms.
         training: How gradient methods are trained.
         skip_reason: Why only the unadapted model is fitted, as a part of a sentence; empty where all are.
     """
 
-    def __init__(
-        self,
-        pair: DomainPair,
-        backbone: Backbone,
-        steps: Steps,
-        seconds: float | None,
-        training: Training,
-        *,
-        skip_reason: str = "",
-    ) -> None:
-        self.pair = pair
-        self.backbone = backbone
-        self.steps = steps
-        self.ends = None if seconds is None else time.monotonic() + seconds
-        self.training = training
-        self.skip_reason = skip_reason
+    pair: DomainPair
+    backbone: Backbone
+    steps: Steps
+    ends: float | None
+    training: Training
+    skip_reason: str = ""
 
     def candidate(self, method: Method) -> FittedCandidate:
         """The candidate, fitted now or read from the steps; one that fails or would take too long has the reason as its fault."""

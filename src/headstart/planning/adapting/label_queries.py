@@ -12,6 +12,7 @@ from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.compare import mcnemar
 from headstart.planning.adapting import consensus
+from headstart.planning.adapting.adaptation import UNADAPTED
 
 LARGEST_P_VALUE = 0.25
 """The largest p-value of McNemar's test at which a candidate that validators did not choose replaces the unadapted model. Chosen,
@@ -63,7 +64,7 @@ def _systematic_sample(rows: Integers, num: int, generator: np.random.Generator)
 
 
 def chosen_by_labels(
-    labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers, unadapted: str
+    labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers
 ) -> tuple[tuple[str, ...], str]:
     """The candidates that predict, by paired tests on labeled target rows.
 
@@ -76,17 +77,16 @@ def chosen_by_labels(
         predicted: By candidate, int64 [row].
         favored: The validators' choice, the best first.
         together: Predictions of the ensemble of these, int64 [row].
-        unadapted: The unadapted model's name.
 
     Returns:
-        Names, none where the unadapted model predicts; and the reason.
+        Names, and the reason.
     """
     right = {name: int((one == labels).sum()) for name, one in predicted.items()}
-    ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != unadapted))
-    best, base = ranked[0], predicted[unadapted]
+    ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != UNADAPTED))
+    best, base = ranked[0], predicted[UNADAPTED]
     wins, losses = _paired(predicted[best], base, labels)
     p_value = mcnemar(wins, losses)
-    where = f"of {len(labels)} labeled target images, {best} gets {right[best]} right and the unadapted model {right[unadapted]}"
+    where = f"of {len(labels)} labeled target images, {best} gets {right[best]} right and the unadapted model {right[UNADAPTED]}"
     if wins > losses and p_value <= LARGEST_P_VALUE:
         near = tuple(name for name in ranked if _within_error(predicted[best], predicted[name], labels))[: consensus.MOST_MEMBERS]
         others = f"; {', '.join(near[1:])} predict{'s' * (len(near) == 2)} with it, within one standard error" if near[1:] else ""
@@ -96,7 +96,7 @@ def chosen_by_labels(
         if wins >= losses or mcnemar(wins, losses) > LARGEST_P_VALUE:
             won = f"wins {wins} and loses {losses} of {len(labels)} target images against the unadapted model"
             return favored, f"Labels do not decide: {', '.join(favored)} {won}."
-    return (), f"The unadapted model stays: {where} (p = {p_value:.2g})."
+    return (UNADAPTED,), f"The unadapted model stays: {where} (p = {p_value:.2g})."
 
 
 def _within_error(best: Integers, other: Integers, labels: Integers) -> bool:
