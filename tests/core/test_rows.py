@@ -22,7 +22,7 @@ def lazy() -> LazyRows:
 @pytest.fixture
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK_ROWS", 7)
-    monkeypatch.setattr(module.parts, "__defaults__", (7,))
+    monkeypatch.setattr(module.row_slices, "__defaults__", (7,))
 
 
 @pytest.mark.usefixtures("_small_chunks")

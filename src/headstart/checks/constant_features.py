@@ -42,14 +42,14 @@ def constant_features(task: Task) -> Finding | NotApplicable | None:
 
 def _domains(task: Task) -> dict[str, list[ImageSet]]:
     """The sets of each domain, of two rows or more."""
-    found = {task.name: [part for part in (task.labeled, task.unlabeled) if part]}
+    found = {task.name: [one for one in (task.labeled, task.unlabeled) if one]}
     if task.source:
         names = task.source.domain_names
         found |= {name: [task.source.of_domain(name)] for name in names} or {"source": [task.source]}
-    return {name: parts for name, parts in found.items() if sum(map(len, parts)) > 1}
+    return {name: sets for name, sets in found.items() if sum(map(len, sets)) > 1}
 
 
-def _constant(parts: list[ImageSet]) -> Booleans:
-    rows = np.concatenate([part.images.vectors() for part in parts])
+def _constant(sets: list[ImageSet]) -> Booleans:
+    rows = np.concatenate([one.images.vectors() for one in sets])
     sample = rows[evenly_spaced(len(rows), MOST_ROWS)]
     return np.asarray((sample == sample[0]).all(axis=0))

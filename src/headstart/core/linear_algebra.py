@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import eigh
 from threadpoolctl import ThreadpoolController
 
-from headstart.core.rows import LazyRows, Rows, parts, squared_lengths
+from headstart.core.rows import LazyRows, Rows, row_slices, squared_lengths
 from headstart.core.types import Floats
 
 EXACT_SIDE = 4096
@@ -73,7 +73,7 @@ def symmetric_eigen(matrix: Floats, overwrite: bool = False) -> tuple[Floats, Fl
     return np.maximum(values, 0.0), vectors
 
 
-def _kept(values: Floats, side: int) -> Floats:
+def _present(values: Floats, side: int) -> Floats:
     limit = values[-1] * side * np.finfo(np.float64).eps if len(values) else 0.0
     return np.asarray(values > max(limit, 1e-290))
 
@@ -81,8 +81,8 @@ def _kept(values: Floats, side: int) -> Floats:
 def row_space_of_gram(gram: Floats) -> RowSpace:
     """The row space of a matrix whose rows have those inner products, float64 [sample, sample]."""
     values, vectors = symmetric_eigen(gram)
-    kept = _kept(values, len(gram))
-    return RowSpace(vectors[:, kept], values[kept])
+    present = _present(values, len(gram))
+    return RowSpace(vectors[:, present], values[present])
 
 
 def row_space(matrix: Floats) -> RowSpace:
@@ -91,8 +91,8 @@ def row_space(matrix: Floats) -> RowSpace:
     if exact.shape[0] <= exact.shape[1]:
         return row_space_of_gram(exact @ exact.T)
     values, right = symmetric_eigen(exact.T @ exact)
-    kept = _kept(values, max(exact.shape))
-    return RowSpace(exact @ (right[:, kept] / np.sqrt(values[kept])), values[kept])
+    present = _present(values, max(exact.shape))
+    return RowSpace(exact @ (right[:, present] / np.sqrt(values[present])), values[present])
 
 
 def rotated(matrix: Rows) -> Rotation:
@@ -110,7 +110,7 @@ def rotated(matrix: Rows) -> Rotation:
         basis = np.asarray(exact.T @ np.asarray(left / np.sqrt(values), exact.dtype))
         return Rotation(np.asarray(left * np.sqrt(values), exact.dtype), basis)
     values, right = symmetric_eigen(chunked_gram(exact))
-    basis = np.asarray(right[:, _kept(values, max(exact.shape))], exact.dtype)
+    basis = np.asarray(right[:, _present(values, max(exact.shape))], exact.dtype)
     return Rotation(exact @ basis, basis)
 
 
@@ -118,7 +118,7 @@ def chunked_gram(matrix: Rows) -> Floats:
     """The product matrix' matrix, float64 [feature, feature], read by chunks of rows and summed in float64."""
     width = matrix.shape[1]
     total = np.zeros((width, width))
-    for part in parts(len(matrix)):
+    for part in row_slices(len(matrix)):
         chunk = np.asarray(matrix[part])
         total += chunk.T @ chunk
     return total

@@ -116,21 +116,21 @@ class Predictions:
         )
 
 
-def joined(parts: list[Predictions]) -> Predictions:
-    """Predictions of several sets of rows as one, in the order given; p-values are kept where all parts have them."""
-    known = [part.p_values for part in parts if part.p_values is not None]
+def joined(several: list[Predictions]) -> Predictions:
+    """Predictions of several sets of rows as one, in the order given; p-values are kept where each has them."""
+    known = [part.p_values for part in several if part.p_values is not None]
     return replace(
-        parts[0],
-        names=tuple(name for part in parts for name in part.names),
-        labels=np.concatenate([part.labels for part in parts]),
-        probs=np.concatenate([part.probs for part in parts]),
-        raw_probs=np.concatenate([part.raw_probs for part in parts]),
-        groups=np.concatenate([part.groups for part in parts]),
-        p_values=np.concatenate(known) if len(known) == len(parts) else None,
+        several[0],
+        names=tuple(name for part in several for name in part.names),
+        labels=np.concatenate([part.labels for part in several]),
+        probs=np.concatenate([part.probs for part in several]),
+        raw_probs=np.concatenate([part.raw_probs for part in several]),
+        groups=np.concatenate([part.groups for part in several]),
+        p_values=np.concatenate(known) if len(known) == len(several) else None,
     )
 
 
-def mean_of(parts: Sequence[Predictions], weights: Sequence[float] = ()) -> Predictions:
+def mean_of(several: Sequence[Predictions], weights: Sequence[float] = ()) -> Predictions:
     """The weighted geometric mean of several models' probabilities for the same rows (a logarithmic opinion pool).
 
     `raw_probs` weigh all models alike, `probs` by the weights, whose sum sets the confidence of the mean; without weights all
@@ -139,10 +139,10 @@ def mean_of(parts: Sequence[Predictions], weights: Sequence[float] = ()) -> Pred
     Reference: Genest & Zidek, "Combining Probability Distributions", Statistical Science 1986, section 3.2.
     Differs: the weights need not sum to 1.
     """
-    logs = np.stack([log_probs(part) for part in parts])
-    alike = np.full(len(parts), 1 / len(parts))
+    logs = np.stack([log_probs(part) for part in several])
+    alike = np.full(len(several), 1 / len(several))
     raw, probs = (softmax(np.tensordot(shares, logs, 1), axis=1) for shares in (alike, np.asarray(weights or alike)))
-    return replace(parts[0], probs=probs, raw_probs=raw)
+    return replace(several[0], probs=probs, raw_probs=raw)
 
 
 def log_probs(predictions: Predictions) -> Floats:

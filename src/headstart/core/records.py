@@ -116,19 +116,19 @@ class Record(BaseModel):
 
 
 def _sentence(cls: type[BaseModel], error: ValidationError, where: str, inside: str) -> str:
-    parts = []
+    sentences = []
     for item in error.errors():
         steps = ".".join(str(step) for step in item["loc"])
         path = f"{inside}{steps}" if steps else "the content"
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
-            parts.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")
+            sentences.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")
         elif item["type"] == "missing":
-            parts.append(f"{path} is missing.")
+            sentences.append(f"{path} is missing.")
         else:
-            parts.append(f"{path} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
+            sentences.append(f"{path} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
     prefix = f"{where}: " if where else f"{cls.__name__}: "
-    return prefix + " ".join(parts)
+    return prefix + " ".join(sentences)
 
 
 def _fields_at(cls: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -57,12 +57,12 @@ class LazyRows:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         out = np.empty(self.shape, dtype or self.dtype)
-        for part in parts(len(self)):
+        for part in row_slices(len(self)):
             out[part] = self.read(part)
         return out
 
 
-def parts(num: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
+def row_slices(num: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
     """Slices of `size` rows that cover `num`; the last may be shorter."""
     for start in range(0, num, size):
         yield slice(start, min(start + size, num))
@@ -84,7 +84,7 @@ def taken(rows: Rows, index: Index) -> Rows:
 def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
     """The mean row, float64 [feature]; weights [sample] have mean 1."""
     total = np.zeros(rows.shape[1])
-    for part in parts(len(rows)):
+    for part in row_slices(len(rows)):
         chunk = np.asarray(rows[part], np.float64)
         total += chunk.sum(axis=0) if weights is None else weights[part] @ chunk
     return total / len(rows)
@@ -93,7 +93,7 @@ def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
 def linear_scores(rows: Rows, weight: Floats, bias: Floats) -> Floats:
     """The product of rows and weight [feature, class] plus bias [class], float64 [sample, class]."""
     out = np.empty((len(rows), len(bias)))
-    for part in parts(len(rows)):
+    for part in row_slices(len(rows)):
         out[part] = rows[part] @ weight + bias
     return out
 
@@ -107,7 +107,7 @@ def shifted(rows: Rows, origin: Floats) -> Rows:
 def squared_lengths(rows: Rows) -> Floats:
     """The squared length of each row, float64 [sample]."""
     out = np.empty(len(rows))
-    for part in parts(len(rows)):
+    for part in row_slices(len(rows)):
         chunk = np.asarray(rows[part])
         out[part] = np.einsum("ij,ij->i", chunk, chunk, dtype=np.float64)
     return out

@@ -49,8 +49,8 @@ class Binned:
     def sums(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
         """Weighted count, sum of confidence and sum of right predictions, each [draw, bin], of weights [draw, sample]."""
         sorted_weights = weights[:, self.order]
-        parts = (sorted_weights, sorted_weights * self.confidence, sorted_weights * self.correct)
-        count, confidence, correct = (np.add.reduceat(part, self.starts, axis=1) for part in parts)
+        weighted = (sorted_weights, sorted_weights * self.confidence, sorted_weights * self.correct)
+        count, confidence, correct = (np.add.reduceat(part, self.starts, axis=1) for part in weighted)
         return count, confidence, correct
 
 
@@ -102,6 +102,8 @@ def _debiased(binned: Binned, weights: Floats) -> Floats:
     count, confidence, correct = binned.sums(weights)
     size = np.maximum(count, 1e-12)
     gap, accuracy = np.abs(confidence - correct) / size, correct / size
-    spread = np.maximum(np.sqrt(np.maximum(accuracy * (1 - accuracy), 0) / size), 1e-12)
-    folded = spread * math.sqrt(2 / math.pi) * np.exp(-((gap / spread) ** 2) / 2) + gap * (2 * norm.cdf(gap / spread) - 1)
+    deviation = np.maximum(np.sqrt(np.maximum(accuracy * (1 - accuracy), 0) / size), 1e-12)
+    folded = deviation * math.sqrt(2 / math.pi) * np.exp(-((gap / deviation) ** 2) / 2) + gap * (
+        2 * norm.cdf(gap / deviation) - 1
+    )
     return np.asarray((count * (2 * gap - folded)).sum(axis=1) / count.sum(axis=1))

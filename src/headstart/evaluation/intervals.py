@@ -56,17 +56,17 @@ def paired_difference(both: float, first_only: float, second_only: float, neithe
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 
-def mean_of_proportions(parts: list[Estimate]) -> Estimate:
+def mean_of_proportions(proportions: list[Estimate]) -> Estimate:
     """The plain mean of independent proportions, one or more, with an interval recovered from theirs.
 
     Unlike a bootstrap it keeps its width when every proportion is 0 or 1.
 
     Reference: Zou & Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 2008, eq. 3.
     """
-    value, low, high = (np.array([getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
+    value, low, high = (np.array([getattr(one, end) for one in proportions]) for end in ("value", "low", "high"))
     mean = float(value.mean())
-    below = math.sqrt(float(((value - low) ** 2).sum())) / len(parts)
-    above = math.sqrt(float(((high - value) ** 2).sum())) / len(parts)
+    below = math.sqrt(float(((value - low) ** 2).sum())) / len(proportions)
+    above = math.sqrt(float(((high - value) ** 2).sum())) / len(proportions)
     return Estimate(value=mean, low=max(0.0, mean - below), high=min(1.0, mean + above))
 
 

@@ -98,8 +98,8 @@ class LabeledPredictions:
         present = [row.support > 0 for row in self.per_class]
         value = float(getattr(self.counts, key)[0, present].mean())
         sampled = percentile_interval(value, getattr(self.drawn_counts, key)[:, present].mean(axis=1))
-        parts = [Estimate(value=getattr(r, key), low=getattr(r, f"{key}_low"), high=getattr(r, f"{key}_high")) for r in rows]
-        recovered = mean_of_proportions(parts)
+        estimates = [Estimate(value=getattr(r, key), low=getattr(r, f"{key}_low"), high=getattr(r, f"{key}_high")) for r in rows]
+        recovered = mean_of_proportions(estimates)
         return Estimate(value=value, low=min(sampled.low, recovered.low), high=max(sampled.high, recovered.high))
 
     def bootstrap(self, statistic: Callable[[Floats], Floats], purpose: str, *, within_labels: bool = True) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.core.rows import Rows, parts
+from headstart.core.rows import Rows, row_slices
 from headstart.core.types import Booleans, Floats, Integers
 
 
@@ -31,7 +31,7 @@ def has_mates(labels: Integers, groups: Integers | None = None) -> Booleans:
 def class_means(rows: Rows, labels: Integers, num_classes: int) -> Floats:
     """The mean row of each class, float64 [class, feature]; zeros for a class without rows. Rows are read by chunks."""
     sums = np.zeros((num_classes, rows.shape[1]))
-    for part in parts(len(labels)):
+    for part in row_slices(len(labels)):
         order = np.argsort(labels[part], kind="stable")
         present, starts = np.unique(labels[part][order], return_index=True)
         sums[present] += np.add.reduceat(np.asarray(rows[part])[order], starts, axis=0, dtype=np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from headstart.core.linear_algebra import symmetric_eigen
-from headstart.core.rows import parts
+from headstart.core.rows import row_slices
 from headstart.core.seeds import generator_for
 from headstart.core.spacing import random_rows
 from headstart.core.types import Floats
@@ -52,7 +52,7 @@ class KernelMap:
     def rows(self, rows: Floats) -> Floats:
         """The mapped rows, float64 [sample, direction]."""
         out = np.empty((len(rows), self.normalization.shape[1]))
-        for part in parts(len(rows)):
+        for part in row_slices(len(rows)):
             out[part] = gaussian(rows[part], self.landmarks, self.gamma) @ self.normalization
         return out
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
-from headstart.core.rows import parts
+from headstart.core.rows import row_slices
 from headstart.core.types import Floats, Integers
 
 BLOCK_VALUES = 16_000_000
@@ -62,7 +62,7 @@ def nearest(queries: Floats, rows: Floats, num_neighbors: int, *, same: bool = F
     num = min(num_neighbors, len(rows) - same)
     index = np.empty((len(queries), num), np.int64)
     weights = np.empty((len(queries), num))
-    for part in parts(len(queries), max(1, BLOCK_VALUES // len(rows))):
+    for part in row_slices(len(queries), max(1, BLOCK_VALUES // len(rows))):
         cosines = queries[part] @ rows.T
         if same:
             own = np.arange(part.start, part.stop)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from headstart.core.rows import Rows, linear_scores, parts
+from headstart.core.rows import Rows, linear_scores, row_slices
 from headstart.core.seeds import generator_for
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
@@ -61,7 +61,7 @@ def principal_components(rows: Rows, num_axes: int, seed: int) -> Floats:
     axes = np.linalg.qr(start.astype(np.float32))[0]
     for _ in range(NUM_PASSES):
         moved = np.zeros(axes.shape)
-        for part in parts(len(chosen)):
+        for part in row_slices(len(chosen)):
             chunk = np.asarray(rows[chosen[part]], np.float32)
             moved += chunk.T @ (chunk @ axes)
         axes = np.asarray(np.linalg.qr(moved)[0], np.float32)

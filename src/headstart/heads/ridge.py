@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from headstart.core.errors import DataError
 from headstart.core.linear_algebra import EXACT_SIDE, symmetric_eigen
-from headstart.core.rows import CHUNK_ROWS, Index, LazyRows, Rows, column_means, mapped_briefly, parts
+from headstart.core.rows import CHUNK_ROWS, Index, LazyRows, Rows, column_means, mapped_briefly, row_slices
 from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
@@ -176,7 +176,7 @@ def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, group
 def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
     num, width = problem.features.shape
     gram, moment = np.zeros((width, width)), np.zeros((width, problem.targets.shape[1]))
-    for part in parts(num, CHUNK_ROWS):
+    for part in row_slices(num, CHUNK_ROWS):
         rows = problem.rows(part)
         gram += rows.T @ rows
         moment += rows.T @ np.asarray(problem.centered_targets(part), rows.dtype)
@@ -188,7 +188,7 @@ def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, gro
     axes = np.asarray(vectors, problem.dtype)
     inverse = np.asarray(1.0 / (values + grid[:, None]), problem.dtype)
     scores = np.empty((len(grid), len(loo_rows), moment.shape[1]), problem.dtype)
-    for part in parts(len(loo_rows), CHUNK_ROWS):
+    for part in row_slices(len(loo_rows), CHUNK_ROWS):
         index = part if len(loo_rows) == num else loo_rows[part]
         rotated = problem.rows(index) @ axes
         leverages = problem.roots[index] ** 2 / num + inverse @ (rotated**2).T

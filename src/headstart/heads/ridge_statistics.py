@@ -12,7 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from headstart.core.errors import DataError
 from headstart.core.records import write_atomically
-from headstart.core.rows import CHUNK_ROWS, Rows, parts
+from headstart.core.rows import CHUNK_ROWS, Rows, row_slices
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.ridge import fit_ridge
@@ -48,7 +48,7 @@ class RidgeStatistics:
         """The sums over rows [sample, feature], with penalty and temperature at 1."""
         width = rows.shape[1]
         sums, gram = np.zeros((num_classes, width)), np.zeros((width, width))
-        for part in parts(len(rows), CHUNK_ROWS):
+        for part in row_slices(len(rows), CHUNK_ROWS):
             chunk = np.asarray(rows[part], np.float64)
             sums += one_hot(labels[part], num_classes).T @ chunk
             gram += chunk.T @ chunk

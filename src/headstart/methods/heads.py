@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
-from headstart.core.rows import linear_scores, parts, unit_rows
+from headstart.core.rows import linear_scores, row_slices, unit_rows
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import BLOCKS, Blocks, Representation
@@ -112,7 +112,7 @@ class NeighborHead:
     def scores(self, features: FeatureSet) -> Floats:
         rows = self.representation.rows(features)
         out = np.empty((len(rows), self.num_classes))
-        for part in parts(len(rows), max(1, MOST_COSINES // len(self.rows))):
+        for part in row_slices(len(rows), max(1, MOST_COSINES // len(self.rows))):
             out[part] = self.votes(unit_rows(rows[part]) @ self.rows.T, self.num_neighbors)
         return out
 

@@ -31,7 +31,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Plot:
     """Values over numbers of images, or over learning rates.
 
     Attributes:
@@ -63,7 +63,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + " L".join(f"{x} {y}" for x, y in points)
 
 
-def curve_chart(curve: LearningCurve) -> Chart:
+def curve_chart(curve: LearningCurve) -> Plot:
     """A learning curve on a logarithmic axis: measured errors, the fitted line and its continuation to four times the rows."""
     first, now = min(point.num_rows for point in curve.points), max(point.num_rows for point in curve.points)
     four = curve.four_times
@@ -87,10 +87,10 @@ def curve_chart(curve: LearningCurve) -> Chart:
     )  # fmt: skip
     forecast = Mark(x(4 * now), y(four.value), y(four.high), y(four.low), f"{4 * now:,}", "four times")
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
-    return Chart(ticks, fitted(first, now), marks=marks, dashed=fitted(now, 4 * now), highlight=forecast)
+    return Plot(ticks, fitted(first, now), marks=marks, dashed=fitted(now, 4 * now), highlight=forecast)
 
 
-def rate_chart(curve: LearningRateCurve) -> Chart:
+def rate_chart(curve: LearningRateCurve) -> Plot:
     """The smoothed loss on a logarithmic axis of learning rates; losses above twice the first one are cut off."""
     ceiling = max(2 * curve.losses[0], 1.5 * min(curve.losses))
     axis = Axis.over([min(loss, ceiling) for loss in curve.losses], least=0.0, num_ticks=4)
@@ -102,7 +102,7 @@ def rate_chart(curve: LearningRateCurve) -> Chart:
 
     powers = [10.0**power for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
     nearest = min(range(len(curve.rates)), key=lambda at: abs(math.log(curve.rates[at] / curve.suggested)))
-    return Chart(
+    return Plot(
         tuple((y(tick), f"{tick:.3g}") for tick in axis.ticks),
         _path([(x(rate), y(loss)) for rate, loss in zip(curve.rates, curve.losses, strict=True)]),
         x_ticks=tuple((x(power), f"{power:g}") for power in powers),
@@ -110,7 +110,7 @@ def rate_chart(curve: LearningRateCurve) -> Chart:
     )
 
 
-def shots_chart(points: Sequence[EpisodeAccuracy]) -> Chart:
+def shots_chart(points: Sequence[EpisodeAccuracy]) -> Plot:
     """Accuracy by images a class, at equal distances; whiskers span nine of ten support sets."""
     axis = Axis.over([end for point in points for end in (point.low, point.high)], least=0.0, most=1.0, num_ticks=4)
     y, step = _height_on(axis), (RIGHT - LEFT) / len(points)
@@ -119,7 +119,7 @@ def shots_chart(points: Sequence[EpisodeAccuracy]) -> Chart:
         for place, point in enumerate(points)
     )
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
-    return Chart(ticks, _path([(mark.x, mark.y) for mark in marks]), marks=marks)
+    return Plot(ticks, _path([(mark.x, mark.y) for mark in marks]), marks=marks)
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def report_html(run: Run, task: Task | None = None) -> str:
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
         deciding=list(tolerances()),
         shown_validators=sorted(VALIDATORS.names(), key=lambda name: name not in tolerances()),
-        **_decision_parts(run.decision),
-        **_evaluation_parts(run, task),
+        **_decision_values(run.decision),
+        **_evaluation_values(run, task),
     )
 
 
@@ -88,7 +88,7 @@ def method_settings(method: dict[str, Any]) -> str:
     return ", ".join(f"{key} = {value}" for key, value in method.items() if key != "kind" and value is not None)
 
 
-def _decision_parts(decision: Decision | None) -> dict[str, Any]:
+def _decision_values(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
         return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
@@ -101,21 +101,21 @@ def _decision_parts(decision: Decision | None) -> dict[str, Any]:
     }
 
 
-def _evaluation_parts(run: Run, task: Task | None) -> dict[str, Any]:
-    parts: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "num_mistakes": 0}
+def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "num_mistakes": 0}
     evaluation, predictions = run.evaluation, run.predictions
     book = PictureBook(task)
     odd = run.unlabeled or predictions
     if odd is not None:
-        parts["novel"] = pictures_of(odd, least_like_training(odd), book)
+        values["novel"] = pictures_of(odd, least_like_training(odd), book)
     if predictions is not None and len(predictions):
-        parts["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
-        parts["unsure"] = pictures_of(predictions, least_sure(predictions), book)
+        values["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
+        values["unsure"] = pictures_of(predictions, least_sure(predictions), book)
     if evaluation is None:
-        return parts
+        return values
     weakest = sorted(evaluation.per_class, key=_weakness)
     many = len(weakest) > MOST_ROWS
-    return parts | {
+    return values | {
         "rows": weakest[:WEAKEST_ROWS] if many else evaluation.per_class,
         "folded": weakest[WEAKEST_ROWS:] if many else (),
         "heat": heatmap(evaluation.confusion),

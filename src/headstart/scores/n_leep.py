@@ -57,7 +57,7 @@ def _leading(space: RowSpace) -> Floats:
     if not len(values):
         return left
     left, values = left[:, ::-1], values[::-1]
-    kept = int(np.searchsorted(np.cumsum(values) / values.sum(), ENERGY)) + 1
-    rows = left[:, :kept] * np.sqrt(values[:kept] / values.sum() * len(left))
+    num_components = int(np.searchsorted(np.cumsum(values) / values.sum(), ENERGY)) + 1
+    rows = left[:, :num_components] * np.sqrt(values[:num_components] / values.sum() * len(left))
     skew = (rows**3).sum(axis=0)
     return np.asarray(rows * np.where(skew < 0, -1.0, 1.0))

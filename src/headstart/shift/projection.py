@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from headstart.core.errors import DataError
-from headstart.core.rows import Rows, column_means, linear_scores, parts, taken
+from headstart.core.rows import Rows, column_means, linear_scores, row_slices, taken
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
@@ -79,7 +79,7 @@ def column_deviations(rows: Rows, mean: Floats) -> Floats:
     It is 1 for constant columns. `rows` are [sample, feature], at least one.
     """
     total = np.zeros(rows.shape[1])
-    for part in parts(len(rows)):
+    for part in row_slices(len(rows)):
         total += ((np.asarray(rows[part], np.float64) - mean) ** 2).sum(axis=0)
     deviations = np.sqrt(total / len(rows))
     return np.where(deviations > 1e-12 * np.maximum(np.abs(mean), 1e-290), deviations, 1.0)

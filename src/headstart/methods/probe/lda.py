@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from headstart.core.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
-from headstart.core.rows import LazyRows, Rows, column_means, linear_scores, parts, shifted, squared_lengths, taken
+from headstart.core.rows import LazyRows, Rows, column_means, linear_scores, row_slices, shifted, squared_lengths, taken
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
 from headstart.features.feature_set import FeatureSet
@@ -68,5 +68,5 @@ def _discriminant(rows: Rows, labels: Integers, num_classes: int, width: int) ->
     precision = (vectors / ((1 - intensity) * values + intensity * spread)) @ vectors.T
     weight = precision @ means.T
     bias = np.log(np.bincount(numbered) / len(rows)) - 0.5 * np.einsum("cf,fc->c", means, weight)
-    lowest = min(float((rows[part] @ weight + bias).min()) for part in parts(len(rows))) - np.log(len(rows) + 1.0)
+    lowest = min(float((rows[part] @ weight + bias).min()) for part in row_slices(len(rows))) - np.log(len(rows) + 1.0)
     return with_absent_classes(weight, bias, present, num_classes, lowest)
