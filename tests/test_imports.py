@@ -31,6 +31,7 @@ def test_the_version_is_that_of_the_distribution():
     assert headstart.__version__ == version("headstart")
 
 
+@pytest.mark.slow
 def test_one_public_name_loads_only_what_it_needs():
     program = "import sys, headstart; headstart.Plan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

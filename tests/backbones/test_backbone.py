@@ -28,6 +28,7 @@ def test_bytes_and_their_fractions_give_the_same_features(backbone: Backbone) ->
         torch.testing.assert_close(backbone(_images()), backbone(_images().float() / 255))
 
 
+@pytest.mark.slow
 def test_normalization_uses_the_cards_mean_and_deviation() -> None:
     backbone = load_backbone("efficientnet_lite0", weights="none", input_pixels=32)
     pixels = torch.tensor([0, 255, 51], dtype=torch.uint8).view(1, 3, 1, 1)
@@ -76,6 +77,7 @@ def test_source_logits_are_the_networks_output_only_where_its_classes_mean_somet
     assert named.refreshed().describe(_images()).source_logits is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timm/test_resnet", "timm/test_vit", "torchvision/mobilenet_v3_small", "efficientnet_lite0"])
 def test_saved_backbone_gives_equal_features_without_its_source(name: str, tmp_path: Path) -> None:
     backbone = load_backbone(name, weights="none")

@@ -107,6 +107,7 @@ def test_the_suffix_follows_the_weights_and_leaves_the_activation_and_the_networ
     assert not any(module._forward_hooks for module in backbone.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "timm/test_vit.r160_in1k"])
 def test_the_prefix_can_be_traced(name: str) -> None:
     backbone = loaded(name)

@@ -15,6 +15,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PlanError, PretrainedError
 
 
+@pytest.mark.slow
 def test_listing_cards_does_not_import_torch() -> None:
     code = "import sys; from headstart.backbones.catalog import pretrained; pretrained(); assert 'torch' not in sys.modules"
     source = Path(__file__).parents[2] / "src"

@@ -190,6 +190,7 @@ def _agrees(message: str, pattern: str) -> bool:
     return rest == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "expected"), CASES, ids=[make.__name__.lstrip("_") for make, _ in CASES])
 def test_each_bad_file_gets_one_sentence(
     make: Callable[[Path], Path], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -79,6 +79,7 @@ def test_drift_bears_a_class_that_both_splits_lack():
     assert split_drift(task_of(50, 50, 0, validation=part(60, 10, 0))) is not None
 
 
+@pytest.mark.slow
 def test_inspection_puts_the_worst_first():
     own = (Finding(code="x", severity="info", title="X."), Finding(code="y", severity="error", title="Y."))
     found = inspect(task_of(31, 11, 3, findings=own))

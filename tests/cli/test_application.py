@@ -134,6 +134,7 @@ def test_a_defect_is_not_hidden(failing):
         application.main(["datasets"])
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy():
     program = (
         "import sys\n"
@@ -153,6 +154,7 @@ def test_importing_headstart_imports_nothing_heavy():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_help_answers_within_a_second():
     def seconds() -> float:
         """Of the processor: a busy machine stretches the clock on the wall, not the work."""

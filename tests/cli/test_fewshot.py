@@ -28,12 +28,14 @@ def gallery(tmp_path: Path, patches: dict[str, Path], headstart_command) -> Path
     return folder
 
 
+@pytest.mark.slow
 def test_enroll_says_what_there_is(gallery, patches, headstart_command) -> None:
     answer = headstart_command("fewshot", "enroll", gallery, "green", patches["green"])
     assert (answer.code, answer.err) == (0, "")
     assert answer.out == "green: 1 image. The gallery holds 3 classes.\n"
 
 
+@pytest.mark.slow
 def test_list_shows_backbone_and_classes(gallery, headstart_command) -> None:
     answer = headstart_command("fewshot", "list", gallery)
     assert answer.code == 0
@@ -43,6 +45,7 @@ def test_list_shows_backbone_and_classes(gallery, headstart_command) -> None:
     assert shown["pretrained"] == "pixels"
 
 
+@pytest.mark.slow
 def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart_command) -> None:
     answer = headstart_command("fewshot", "predict", gallery, patches["red"], patches["green"])
     assert answer.code == 0
@@ -53,6 +56,7 @@ def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart
     assert ("none of them (nearest:" in " ".join(answer.out.split())) == (green["label"] is None)
 
 
+@pytest.mark.slow
 def test_what_is_none_of_the_classes_has_no_probability_in_the_table(gallery, tmp_path, headstart_command, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     draw, odd = np.random.default_rng(3), Path("o.png")
@@ -72,6 +76,7 @@ def test_a_file_that_is_not_there_makes_no_gallery(tmp_path, headstart_command) 
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_gallery_without_a_class_says_so(gallery, headstart_command) -> None:
     for name in ("red", "blue"):
         headstart_command("fewshot", "forget", gallery, name)
@@ -98,6 +103,7 @@ def test_files_left_out_are_named_and_exit_with_1(gallery, patches, tmp_path, he
     assert answer.err.startswith(f"left out: {tmp_path / 'broken.png'}")
 
 
+@pytest.mark.slow
 def test_wishes_about_a_gallery_that_is_there_are_refused(gallery, patches, headstart_command) -> None:
     answer = headstart_command("fewshot", "enroll", gallery, "green", patches["green"], "--pretrained", "efficientnet_lite0")
     assert (answer.code, answer.out) == (2, "")
@@ -118,6 +124,7 @@ def test_a_sentence_says_why_meta_training_was_not_kept(patches, tmp_path, heads
     assert answer.err.startswith("The plain head is used: the source has 10 classes")
 
 
+@pytest.mark.slow
 def test_shots_shows_a_table_and_draws_the_curve(tmp_path, headstart_command, monkeypatch) -> None:
     monkeypatch.setattr(shots, "shots_curve", partial(shots.shots_curve, num_episodes=5))
     words = ("fewshot", "shots", "digits", "--pretrained", "pixels", "--ways", "3")

@@ -80,6 +80,7 @@ def test_of_many_trials_some_are_shown():
     assert sum(line[:1].isdigit() for line in text.splitlines()) == MOST_TRIALS
 
 
+@pytest.mark.slow
 def test_a_search_prints_its_trials_and_goes_on_where_it_stopped(vectors, headstart_command):
     words = ("search", vectors, "--method", "knn", "-o", "study")
     answer = headstart_command(*words, "--trials", "3", "--json")

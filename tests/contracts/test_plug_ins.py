@@ -325,6 +325,7 @@ def test_a_toy_score_that_ranks_is_combined_with_the_others():
     assert aggregate(found | {"far": low}, halves, 0.5).ranks == {"near": 1.75, "far": 1.25}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_score_stands_in_the_ranking(lines, headstart_command):
     answer = headstart_command("rank", lines, "--json")

@@ -51,6 +51,7 @@ def refused(call) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))),
     st.integers(-(2**40), 2**40),

@@ -55,6 +55,7 @@ def test_embedded_set_is_small_and_carries_its_licenses():
         assert word in EMBEDDED.joinpath("NOTICE.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_emoji_of_both_vendors_stays_on_one_side():
     task = read_task("emoji", seed=3)
     assert set(task.train.domains) == set(task.test.domains) == {"noto", "twemoji"}

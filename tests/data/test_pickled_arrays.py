@@ -102,6 +102,7 @@ def test_a_damaged_pickle_is_refused_in_a_sentence(content):
     assert message(content) == "batch: is a damaged pickle. Get the file again."
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(position=st.integers(0, len(PYTHON_2) - 1), value=st.integers(0, 255))
 def test_a_changed_byte_gives_a_value_or_a_sentence(position, value):

@@ -15,6 +15,7 @@ from headstart.data.tables import ignored_columns, known_name, read_table, text_
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cc"]), max_size=9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=7), delimiter=st.sampled_from(",;\t"))
 def test_what_csv_wrote_is_read_back(tmp_path, rows, delimiter):

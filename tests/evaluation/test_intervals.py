@@ -56,6 +56,7 @@ def test_mean_of_perfect_proportions_keeps_its_width():
     assert wilson(7, 7).low < mean.low < 0.95
 
 
+@pytest.mark.slow
 def test_mean_of_proportions_covers_like_its_level():
     rng, truth, totals = np.random.default_rng(5), np.array([0.6, 0.9, 0.97]), np.array([11, 23, 17])
     covered = 0

@@ -71,6 +71,7 @@ def test_area_counts_ties_half():
     assert estimate("auroc", predictions).value == pytest.approx(0.75)
 
 
+@pytest.mark.slow
 def test_area_interval_agrees_with_a_bootstrap_of_whole_curves(make_predictions):
     predictions = make_predictions(3, (61, 47), skill=0.7)
     rng, areas = np.random.default_rng(0), []

@@ -86,6 +86,7 @@ def test_for_two_classes_the_p_value_is_near_the_exact_one(held: tuple[int, int]
     assert found == pytest.approx(fisher_exact([held, pool]).pvalue, abs=0.04)
 
 
+@pytest.mark.slow
 def test_equal_shares_are_called_different_as_seldom_as_promised() -> None:
     draw = np.random.default_rng(4)
     found = [

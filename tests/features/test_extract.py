@@ -139,6 +139,7 @@ def test_same_work_in_a_fresh_cache_is_bit_identical(backbone: Backbone, monkeyp
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_other_weights_and_other_sides_have_stores_of_their_own(backbone: Backbone) -> None:
     images = _set(2)
     first = features_of(images, backbone).penultimate

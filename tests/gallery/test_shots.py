@@ -23,6 +23,7 @@ def task(counts: tuple[int, ...] = (9, 13, 8, 7), embedded: bool = False) -> Tas
     return Task("digits", CLASSES, ImageSet(images, CLASSES, labels, rows), native_pixels=0 if embedded else 8)
 
 
+@pytest.mark.slow
 def test_more_images_are_better_and_what_is_not_there_is_left_out() -> None:
     curve = shots_curve(task(), "pixels", ways=3, num_episodes=20)
     assert [point.shots for point in curve.points] == [1, 2, 3]
@@ -36,6 +37,7 @@ def test_more_images_are_better_and_what_is_not_there_is_left_out() -> None:
     )
 
 
+@pytest.mark.slow
 def test_copies_of_a_picture_are_no_other_pictures() -> None:
     once = task()
     rows = np.repeat(np.arange(len(once.train)), 2)

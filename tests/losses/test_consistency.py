@@ -21,6 +21,7 @@ def test_its_gradient_is_twice_the_difference_over_all_values() -> None:
     torch.testing.assert_close(one.grad, 2 * (one.detach() - other) / 15)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 7))
 def test_it_is_0_for_equal_predictions_symmetric_and_bounded(seed: int, num_classes: int) -> None:

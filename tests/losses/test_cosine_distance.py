@@ -34,6 +34,7 @@ def test_it_is_that_of_lightly_up_to_its_constant() -> None:
     assert float(cosine_distance(predicted, wanted)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.01, 100))
 def test_it_lies_between_zero_and_four_and_sees_no_scale(seed: int, scale: float) -> None:
     predicted, wanted = vectors(seed), vectors(seed + 1)

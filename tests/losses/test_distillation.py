@@ -38,6 +38,7 @@ def test_no_gradient_reaches_the_teacher() -> None:
     np.testing.assert_allclose(student.grad, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.5, 10), st.floats(-5, 5))
 def test_it_is_not_negative_and_zero_for_equal_probabilities(seed: int, temperature: float, shift: float) -> None:
     student, teacher = logits_of(seed), logits_of(seed + 1)

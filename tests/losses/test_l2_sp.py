@@ -25,6 +25,7 @@ def test_the_gradient_pulls_the_body_to_its_start_and_the_head_to_zero() -> None
     np.testing.assert_allclose(head.grad, 0.3 * head.detach(), rtol=1e-6)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0, 10), st.floats(0, 10))
 def test_it_is_not_negative_and_zero_at_the_start(seed: int, alpha: float, beta: float) -> None:
     draw = torch.Generator().manual_seed(seed)

@@ -59,6 +59,7 @@ def test_the_gradient_moves_the_domains_together() -> None:
         assert mmd(source - 0.5 * source.grad, target) < before
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.integers(2, 8), st.integers(2, 8), st.floats(-3, 3))
 def test_it_is_symmetric_not_negative_and_blind_to_scale(seed: int, first: int, second: int, offset: float) -> None:
     source, target = rows(seed, first), rows(seed + 1, second, offset)

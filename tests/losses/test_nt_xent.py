@@ -54,6 +54,7 @@ def test_projections_that_are_all_equal_cost_the_log_of_the_others() -> None:
     assert float(nt_xent(same, same, 0.1)) == pytest.approx(math.log(13))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.1, 5), st.floats(0.1, 10))
 def test_neither_scale_nor_order_nor_the_role_of_the_views_matters(seed: int, temperature: float, scale: float) -> None:
     first, second = drawn(seed)

@@ -43,6 +43,7 @@ def test_sharpening_leaves_zeros_and_sure_rows() -> None:
     np.testing.assert_allclose(found, [[1, 0, 0], [0.5, 0.5, 0]])
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 1))
 def test_sharpening_gives_probabilities_in_the_same_order_and_no_less_sure(seed: int, temperature: float) -> None:

@@ -57,6 +57,7 @@ def test_no_gradient_reaches_the_teacher() -> None:
     np.testing.assert_allclose(student.grad, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 def test_it_is_at_least_the_teacher_s_entropy_which_agreement_reaches(seed: int) -> None:
     student, teacher, center = scores(seed), scores(seed + 1), scores(seed + 2, 1)[0]

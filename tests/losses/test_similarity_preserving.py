@@ -33,6 +33,7 @@ def test_it_equals_loops() -> None:
     assert float(similarity_preserving(student, teacher)) == pytest.approx(sum(rows) / 25, rel=1e-5)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.1, 10))
 def test_scale_and_rotation_cost_nothing_and_all_else_does(seed: int, scale: float) -> None:
     teacher = features(seed, 3)

@@ -50,6 +50,7 @@ def test_the_penalty_equals_numpy() -> None:
     assert float(covariance_penalty(embeddings)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(-20, 20))
 def test_both_are_zero_at_their_optimum_and_do_not_see_a_shift(seed: int, shift: float) -> None:
     embeddings = drawn(seed)

@@ -51,6 +51,7 @@ def accuracy(model: Model, images: ImageSet) -> float:
     return evaluate(model, images)[0].metrics["balanced_accuracy"].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["batch_norm", "tent"])
 def test_it_is_right_where_the_model_is_lost_and_labels_are_not_read(kind: TestTime, model: Model) -> None:
     bright, dark = pictures(2, dark=False), pictures(3, dark=True)
@@ -60,6 +61,7 @@ def test_it_is_right_where_the_model_is_lost_and_labels_are_not_read(kind: TestT
     assert accuracy(adapted_at_test_time(model, sealed, kind), dark) > accuracy(model, dark) + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["batch_norm", "tent"])
 def test_the_given_model_is_what_one_goes_back_to(kind: TestTime, model: Model) -> None:
     dark = pictures(3, dark=True)
@@ -74,6 +76,7 @@ def test_the_given_model_is_what_one_goes_back_to(kind: TestTime, model: Model) 
     assert first.head is model.head
 
 
+@pytest.mark.slow
 def test_tent_moves_scales_and_shifts_of_normalizations_alone_and_makes_predictions_surer(model: Model) -> None:
     dark = pictures(3, dark=True)
     plain = replace(model, backbone=with_statistics_of(model.backbone, dark, 0))

@@ -50,6 +50,7 @@ def section_of(page: str) -> str:
     return section[: section.index("</section>")]
 
 
+@pytest.mark.slow
 def test_without_a_source_there_is_no_section(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     assert 'id="adaptation"' not in report_html(run, task)
@@ -70,6 +71,7 @@ def test_it_shows_reasons_estimates_scores_and_what_can_have_been_lost(make_run)
     assert section.count("<circle") == 6
 
 
+@pytest.mark.slow
 def test_an_unadapted_model_has_lost_nothing_and_labels_are_counted(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     section = section_of(report_html(replace(run, adaptation=adaptation(("source_only",), num_labeled=20)), task))
@@ -84,6 +86,7 @@ def test_the_headline_says_whether_anything_was_adapted(make_run):
     assert headline(replace(fitted, adaptation=adaptation(("source_only",)))) == "From the source, without adaptation"
 
 
+@pytest.mark.slow
 def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     summary = run.task_summary.model_copy(

@@ -22,6 +22,7 @@ def test_values_outside_stay_on_the_page():
     assert (axis.at(-3), axis.at(0.25), axis.at(7), axis.at(math.nan)) == (0.0, 0.25, 1.0, 0.0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9))
 def test_every_value_is_held(values):
     axis = Axis.over(values)

@@ -19,11 +19,13 @@ def audit_of(num_classes: int):
     return pseudo_label_audit(np.eye(num_classes)[pool], held, labels, names)
 
 
+@pytest.mark.slow
 def test_without_unlabeled_images_there_is_no_section(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     assert 'id="unlabeled"' not in report_html(run, task)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [3, 100])
 def test_it_shows_precision_and_shares_with_every_name_escaped(make_run, num_classes):
     run, task = make_run(tuple(f"class {index}" for index in range(num_classes)), per_class=5, pixels=16)
@@ -41,6 +43,7 @@ def test_it_shows_precision_and_shares_with_every_name_escaped(make_run, num_cla
     assert "100.0%</td>" in section
 
 
+@pytest.mark.slow
 def test_where_nothing_confident_was_held_out_a_dash_stands_for_precision(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     unsure = pseudo_label_audit(np.eye(2), np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ("a", "b"))

@@ -9,6 +9,7 @@ from headstart.features.feature_set import LabeledFeatures
 from headstart.scores.knn import knn, nearest_neighbor_hits
 
 
+@pytest.mark.slow
 def test_equals_scikit_learn_leave_one_out(draw):
     rows = draw()
     centered = rows.features - rows.features.mean(axis=0)

@@ -39,6 +39,7 @@ def test_evidence_of_the_fixture_equals_brute_force(fixture_rows):
     np.testing.assert_allclose(evidence(fixture_rows.features, targets), expected, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3, 29])
 def test_evidence_equals_brute_force(width):
     generator = np.random.default_rng(0)

@@ -51,6 +51,7 @@ def test_known_target_rows_stay_what_they_are():
     np.testing.assert_allclose(probs[:3].max(axis=1), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num", [1, 19])
 def test_a_class_of_few_rows_is_one_component(num):
     source, labels = drawn(1, 100, [0.5, 0.5, 0.0, 0.0])

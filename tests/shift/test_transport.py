@@ -98,6 +98,7 @@ def test_few_rows_are_all_taken_and_many_are_drawn_by_the_seed():
     assert drawn.tolist() != some_rows(50, 7, 0, "target").tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_transport")
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_rotation_is_found(mirrored):

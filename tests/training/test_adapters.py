@@ -20,6 +20,7 @@ def matched(backbone: Backbone, cuts: tuple[str, ...] = ()) -> set[str]:
     return {name for name, _ in backbone.module.named_modules() if re.fullmatch(pattern, name)}
 
 
+@pytest.mark.slow
 def test_plain_layers_take_an_adapter_and_no_others() -> None:
     backbone = load_backbone("efficientnet_lite0", "none", 32)
     found = matched(backbone)

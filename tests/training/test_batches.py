@@ -93,6 +93,7 @@ def test_further_views_show_the_same_rows_drawn_apart(pictures: ImageSet) -> Non
     assert not torch.equal(batch.also[1], batch.also[2])
 
 
+@pytest.mark.slow
 def test_activations_have_further_views_too(boundary: Boundary, pictures: ImageSet) -> None:
     stream = Stream(pictures, View(), also=(View(), view_of("weak", 8)))
     batch = Batches("train", stream, boundary.backbone.transform, Training(batch_size=5), None, boundary).at(0, CPU)

@@ -16,6 +16,7 @@ def backbone() -> Backbone:
     return made
 
 
+@pytest.mark.slow
 def test_every_weight_but_the_classifier_s_lies_in_one_stage() -> None:
     backbone = load_backbone("efficientnet_lite0", "none", 32)
     found = weights_by_stage(backbone)

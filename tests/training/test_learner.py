@@ -62,6 +62,7 @@ def test_what_a_method_keeps_beside_the_classifier_is_trained_at_the_head_s_step
     assert {id(parameter) for parameter in learner.extra.parameters()} < {id(parameter) for parameter in head.parameters}
 
 
+@pytest.mark.slow
 def test_earlier_blocks_of_one_stage_take_smaller_steps_where_blocks_decay() -> None:
     backbone = load_backbone("efficientnet_lite0", "none", 32)
     learner = Classifier(backbone, 3, body_scale=0.5, stage_decay=0.7, block_decay=0.9)

@@ -67,6 +67,7 @@ def _same(first: Classifier, second: Classifier) -> bool:
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_learns_the_kinds(
     streams: Streams, settings: Training, new_learner: New, losses: Any, pictures: ImageSet
 ) -> None:
@@ -78,6 +79,7 @@ def test_training_lowers_the_loss_and_learns_the_kinds(
     assert (predicted == pictures.labels).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights_and_other_seeds_others(
     streams: Streams, settings: Training, new_learner: New, losses: Any
 ) -> None:
@@ -90,6 +92,7 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_others(
     assert not _same(first, other)
 
 
+@pytest.mark.slow
 def test_training_leaves_the_global_stream_alone(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
     learner = new_learner()
     torch.manual_seed(11)
@@ -99,6 +102,7 @@ def test_training_leaves_the_global_stream_alone(streams: Streams, settings: Tra
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("kills", [(1,), (13,), (6, 5, 9)])
 def test_a_killed_fit_goes_on_to_bit_identical_weights(
@@ -114,6 +118,7 @@ def test_a_killed_fit_goes_on_to_bit_identical_weights(
     assert _same(resumed, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_kill_between_checkpoints_redoes_the_steps_since(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -126,6 +131,7 @@ def test_a_kill_between_checkpoints_redoes_the_steps_since(
     assert steps == list(range(1, 24))
 
 
+@pytest.mark.slow
 def test_a_finished_fit_takes_no_further_step(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -133,6 +139,7 @@ def test_a_finished_fit_takes_no_further_step(
     assert _same(train(new_learner(), streams, _killing(losses, 0), settings, tmp_path), first)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_not_used(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -142,6 +149,7 @@ def test_a_checkpoint_of_other_settings_is_not_used(
     assert _same(train(new_learner(), streams, losses, other, tmp_path), fresh)
 
 
+@pytest.mark.slow
 def test_history_tells_step_losses_rate_and_seconds(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -153,6 +161,7 @@ def test_history_tells_step_losses_rate_and_seconds(
     assert [line["lr"] for line in lines[:2]] == pytest.approx([1.5e-3, 3e-3])
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_restarts_at_half_the_step_size(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -165,6 +174,7 @@ def test_a_loss_that_is_not_finite_restarts_at_half_the_step_size(
     assert _same(restarted, calm)
 
 
+@pytest.mark.slow
 def test_a_kill_in_a_second_attempt_resumes_that_attempt(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
 ) -> None:
@@ -175,6 +185,7 @@ def test_a_kill_in_a_second_attempt_resumes_that_attempt(
     assert _same(train(new_learner(), streams, _killing(losses, 14), training, tmp_path), undisturbed)
 
 
+@pytest.mark.slow
 def test_four_broken_attempts_raise(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
     with pytest.raises(TrainingError) as caught:
         train(new_learner(), streams, _breaking(losses, 8, 4), settings)
@@ -184,6 +195,7 @@ def test_four_broken_attempts_raise(streams: Streams, settings: Training, new_le
     )
 
 
+@pytest.mark.slow
 def test_a_loss_that_stays_at_chance_raises(settings: Training, new_learner: New, pictures: ImageSet) -> None:
     def constant(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         return {"cross_entropy": 0 * learner(batch["train"].images).sum() + 1.2}
@@ -197,12 +209,14 @@ def test_a_loss_that_stays_at_chance_raises(settings: Training, new_learner: New
     )
 
 
+@pytest.mark.slow
 def test_after_step_sees_every_step(streams: Streams, settings: Training, new_learner: New, losses: Any) -> None:
     seen: list[int] = []
     train(new_learner(), streams, losses, settings, after_step=lambda learner, step: seen.append(step))
     assert seen == list(range(1, 24))
 
 
+@pytest.mark.slow
 def test_dear_checkpoints_are_written_less_often(
     streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +293,7 @@ def test_a_sharpness_aware_step_uses_the_gradient_from_uphill(streams: Streams, 
         torch.testing.assert_close(parameter.detach(), value - 0.1 * part, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pictures_grow_where_the_whole_network_is_trained(
     streams: Streams, settings: Training, new_learner: New, losses: Any
 ) -> None:
@@ -294,6 +309,7 @@ def test_pictures_grow_where_the_whole_network_is_trained(
     assert sides[12:] == [8] * 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balance", ["sampling", "weights"])
 def test_balanced_training_still_learns(
     balance: str, streams: Streams, settings: Training, new_learner: New, losses: Any, pictures: ImageSet

@@ -39,6 +39,7 @@ def test_at_its_ends_one_kind_of_statistics_is_used(share: float) -> None:
     torch.testing.assert_close(found, by_batch() if share else by_moving(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_channel_is_drawn_by_itself_as_often_as_the_share_says() -> None:
     layer = StochasticNorm(norm_of(momentum=0.0), 0.3).train()
     torch.manual_seed(4)

@@ -26,6 +26,7 @@ def _resnet18(num_classes: int = 1000) -> nn.Module:
     return torchvision.models.resnet18(num_classes=num_classes)
 
 
+@pytest.mark.slow
 def test_weights_file_fills_the_named_architecture(tmp_path: Path) -> None:
     network = _network()
     torch.save(network.state_dict(), tmp_path / "w.pth")
@@ -35,6 +36,7 @@ def test_weights_file_fills_the_named_architecture(tmp_path: Path) -> None:
     assert backbone.source_classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nest", ["state_dict", "model", "model_state_dict"])
 @pytest.mark.parametrize("prefix", ["module.", ""])
 def test_training_checkpoints_are_unpacked(tmp_path: Path, nest: str, prefix: str) -> None:
@@ -44,6 +46,7 @@ def test_training_checkpoints_are_unpacked(tmp_path: Path, nest: str, prefix: st
     assert load_backbone("timm/test_resnet", weights=tmp_path / "w.pt").weights_hash == hash_of(network)
 
 
+@pytest.mark.slow
 def test_classifier_of_another_size_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = _network().state_dict()
     state["fc.weight"], state["fc.bias"] = torch.zeros(17, state["fc.weight"].shape[1]), torch.zeros(17)
@@ -56,6 +59,7 @@ def test_classifier_of_another_size_is_left_out_and_said(tmp_path: Path, caplog:
     assert [record.getMessage() for record in caplog.records] == [expected]
 
 
+@pytest.mark.slow
 def test_file_names_its_architecture_in_its_metadata(tmp_path: Path) -> None:
     network = _network()
     path = tmp_path / "w.safetensors"
@@ -90,6 +94,7 @@ def test_weights_of_another_architecture_name_the_one_they_fit(tmp_path: Path) -
     )
 
 
+@pytest.mark.slow
 def test_unrecognized_file_asks_for_its_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_loading, "_SUGGESTED", ("torchvision/resnet18", "no such network", "timm/test_resnet"))
     path = tmp_path / "w.pth"

@@ -21,6 +21,7 @@ def _run(folder: Path) -> Backbone:
     return backbone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["run:", ""])
 def test_run_folder_loads_as_a_backbone_and_outlives_its_folder(tmp_path: Path, prefix: str) -> None:
     given = _run(tmp_path / "run")
@@ -97,6 +98,7 @@ def test_a_pretrained_run_s_card_names_its_source_and_its_own_normalization(tmp_
     assert Backbone.load(tmp_path / "kept").weights_hash == backbone.weights_hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["model/backbone/card.json", "lineage.json"])
 def test_a_damaged_one_does_not_keep_the_others_from_being_listed(damaged: str, tmp_path: Path) -> None:
     for name in ("whole", "damaged"):

@@ -36,6 +36,7 @@ def test_names_agree_with_the_order_of_the_tensors(name: str) -> None:
     assert all(torch.equal(first, second) for first, second in zip(by_name, by_position, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_card_counts_the_weights(name: str) -> None:
     backbone = load_backbone(name, weights="none", input_pixels=64)

@@ -39,6 +39,7 @@ def test_rows_come_back_in_the_order_asked_and_as_often(tmp_path: Path) -> None:
         np.testing.assert_array_equal(got[name], expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chunks=st.lists(st.lists(st.integers(0, 250), min_size=1, max_size=7, unique=True), min_size=1, max_size=5),

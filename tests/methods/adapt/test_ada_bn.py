@@ -20,6 +20,7 @@ def net():
     return load_backbone("small_cnn", "none", 16, seed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labeled", [0, 9])
 def test_pictures_of_another_brightness_are_told_apart(labeled):
     task = picture_task(labeled)
@@ -27,6 +28,7 @@ def test_pictures_of_another_brightness_are_told_apart(labeled):
     assert evaluate(model, task.test)[0].metrics["accuracy"].value > 0.9
 
 
+@pytest.mark.slow
 def test_the_target_s_own_statistics_normalize_it():
     task = picture_task()
     model = AdaBN(prior_rows=0).fit(task, net(), Training(seed=5))
@@ -36,6 +38,7 @@ def test_the_target_s_own_statistics_normalize_it():
     np.testing.assert_array_equal(seen, wanted)
 
 
+@pytest.mark.slow
 def test_statistics_that_count_for_very_many_pictures_stay_as_they_are():
     task = picture_task()
     expected = SourceOnly().fit(task, net(), Training()).predict(task.test).probs

@@ -43,6 +43,7 @@ def accuracy(model: Model, task: Task) -> float:
     return evaluate(model, task.test)[0].metrics["accuracy"].value
 
 
+@pytest.mark.slow
 @each_method
 def test_without_any_shift_it_is_as_good_as_the_source_model(kind):
     task = vector_task(width=3, matrix=np.eye(2), shift=np.zeros(2))
@@ -58,18 +59,21 @@ def test_an_affine_shift_is_undone(kind, width):
     assert accuracy(fitted(kind, task), task) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if METHODS.get(kind).own_means])
 def test_what_moves_rows_tells_pictures_of_another_brightness_apart(kind):
     task = picture_task()
     assert accuracy(fitted(kind, task), task) > 0.65
 
 
+@pytest.mark.slow
 @each_method
 def test_nine_target_labels_help_with_pictures_of_another_brightness(kind):
     task = picture_task(9)
     assert accuracy(fitted(kind, task), task) > 0.65
 
 
+@pytest.mark.slow
 @each_method
 def test_target_labels_that_are_hidden_do_not_matter(kind):
     task = vector_task(5)
@@ -79,6 +83,7 @@ def test_target_labels_that_are_hidden_do_not_matter(kind):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 @each_method
 def test_a_class_that_the_source_lacks_gets_no_row_where_the_target_has_no_label_of_it(kind):
     task = vector_task(width=3, matrix=np.eye(2), shift=np.zeros(2))
@@ -88,6 +93,7 @@ def test_a_class_that_the_source_lacks_gets_no_row_where_the_target_has_no_label
     assert (probs.argmax(axis=1) != 1).all()
 
 
+@pytest.mark.slow
 @each_method
 @pytest.mark.parametrize("num_labeled", [1, 12])
 def test_a_class_that_the_source_lacks_is_learned_from_target_labels(kind, num_labeled):
@@ -118,6 +124,7 @@ def test_without_a_source_the_sentence_says_what_to_name(kind):
     )
 
 
+@pytest.mark.slow
 @each_method
 def test_the_order_of_target_rows_does_not_matter_much(kind):
     task = vector_task(3)
@@ -127,6 +134,7 @@ def test_the_order_of_target_rows_does_not_matter_much(kind):
     assert (one == other).mean() > 0.9
 
 
+@pytest.mark.slow
 @each_method
 def test_constant_features_and_few_target_rows_do_no_harm(kind):
     task = vector_task(2)

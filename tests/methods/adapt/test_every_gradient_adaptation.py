@@ -51,6 +51,7 @@ def test_without_a_source_or_unlabeled_pictures_it_is_refused_before_any_work(ki
         method.fit(replace(task, unlabeled=None), pretrained, TRAINING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "source_fix_match"])
 def test_with_source_labels_alone_it_is_right_on_the_target(kind: str, pretrained: Backbone) -> None:
     # Ridge on the source is at chance here, which source_fix_match would teach itself; the contracts show it on a smaller shift.
@@ -61,6 +62,7 @@ def test_with_source_labels_alone_it_is_right_on_the_target(kind: str, pretraine
     assert evaluation.metrics["balanced_accuracy"].value > 1 / 3 + 0.3
 
 
+@pytest.mark.slow
 @each_method
 def test_target_pictures_change_the_weights_and_their_true_labels_do_not(kind: str, pretrained: Backbone) -> None:
     task = picture_task()
@@ -74,6 +76,7 @@ def test_target_pictures_change_the_weights_and_their_true_labels_do_not(kind: s
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("afn", "shot")])
 def test_target_pictures_that_weigh_nothing_change_nothing(kind: str, pretrained: Backbone) -> None:
     task = picture_task()
@@ -91,6 +94,7 @@ def test_nothing_is_held_out_of_the_source_to_choose_by(pretrained: Backbone, mo
     method_from({"kind": "dann"}).fit(picture_task(), pretrained, TRAINING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dann", "mcd", "shot"])
 def test_it_trains_from_random_weights_too(kind: str) -> None:
     task = picture_task()
@@ -100,6 +104,7 @@ def test_it_trains_from_random_weights_too(kind: str) -> None:
     assert evaluation.metrics["balanced_accuracy"].value > 1 / 3 + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dann", "deep_coral", "shot"])
 def test_its_price_is_known_from_source_rows(kind: str, pretrained: Backbone) -> None:
     assert method_from({"kind": kind}).predicted_seconds(picture_task(), pretrained, TRAINING) > 0
@@ -122,6 +127,7 @@ def test_it_starts_as_ridge_on_both_domains_labels_and_is_cut_at_its_depth(kind:
     assert_cut_at_its_depth(method, task, pretrained, TRAINING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WITH_MEMORY)
 def test_a_killed_fit_goes_on_to_the_same_weights_with_what_it_remembers(
     kind: str, pretrained: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -42,12 +42,14 @@ def accuracy(kind: str, task: Task) -> float:
     return evaluate(model, task.test)[0].metrics["accuracy"].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bbse", "mlls"])
 def test_other_class_shares_are_corrected(kind):
     task = task_of(rows((101, 97, 103), 1), rows((13, 17, 271), 2))
     assert accuracy(kind, task) > accuracy("source_only", task) + 0.03
 
 
+@pytest.mark.slow
 def test_a_mirrored_domain_is_turned_back():
     pytest.importorskip("ot")
     task = vector_task(matrix=-np.eye(2), shift=np.zeros(2))
@@ -55,6 +57,7 @@ def test_a_mirrored_domain_is_turned_back():
     assert accuracy("invariant_transport", task) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["density_ratio", "kliep", "kmm"])
 def test_where_the_target_is_a_part_of_the_source_weights_do_no_harm(kind):
     source = rows((211, 197, 203), 1)
@@ -64,6 +67,7 @@ def test_where_the_target_is_a_part_of_the_source_weights_do_no_harm(kind):
     assert accuracy(kind, task) > accuracy("source_only", task) - 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["share_matching", "pseudo_target", "shot_im"])
 def test_rows_that_moved_a_little_across_boundaries_are_brought_back(kind):
     seen, labels = rows((97, 101, 103), 2)

@@ -21,6 +21,7 @@ def test_on_pictures_it_is_ridge_on_all_labeled_rows(labeled):
     np.testing.assert_array_equal(SourceOnly().fit(task, net, Training()).predict(task.test).probs, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [2, 7])
 def test_unlabeled_rows_are_not_read(width):
     task, vectors = vector_task(width, labeled=9), load_backbone("embeddings")
@@ -29,6 +30,7 @@ def test_unlabeled_rows_are_not_read(width):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_target_labels_count_as_rows():
     task, vectors = vector_task(2), load_backbone("embeddings")
     labeled = vector_task(2, labeled=60)

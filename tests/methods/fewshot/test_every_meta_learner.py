@@ -47,6 +47,7 @@ def test_the_kinds_are_the_agreed_ones() -> None:
     assert set(KINDS) == {"anil", "fomaml", "maml", "meta_baseline", "proto_net", "r2_d2", "reptile", "whitened_mean"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_unseen_classes_are_told_better_than_by_frozen_features(kind: str) -> None:
     method = METHODS.get(kind)()
@@ -58,6 +59,7 @@ def test_unseen_classes_are_told_better_than_by_frozen_features(kind: str) -> No
     assert learned > plain + 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"whitened_mean", "reptile"}])
 def test_episodes_alone_teach_it_too(kind: str) -> None:
     method = method_from({"kind": kind, "start": "frozen", "lr": 0.01, "num_steps": 60})
@@ -77,6 +79,7 @@ def test_many_episodes_at_once_equal_one_by_one(kind: str) -> None:
         np.testing.assert_allclose(together[place], alone, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(kind: str) -> None:
     method = method_from({"kind": kind} | ({} if kind == "whitened_mean" else {"num_steps": 3}))
@@ -128,6 +131,7 @@ def test_fomaml_is_maml_where_inner_steps_have_no_length_and_not_elsewhere() -> 
     assert np.abs(first["embedding"] - second["embedding"]).max() > 0.01 * np.abs(second["embedding"]).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["maml", "anil", "r2_d2", "proto_net", "meta_baseline"])
 def test_the_outer_gradient_is_that_of_finite_differences(kind: str) -> None:
     method, given = METHODS.get(kind)(), batch()

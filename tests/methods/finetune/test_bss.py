@@ -34,5 +34,6 @@ def smallest(pretrained: Backbone, task: Task, weight: float) -> float:
     return float(values[-4:].sum() / values.sum())
 
 
+@pytest.mark.slow
 def test_the_weakest_directions_become_weaker(task: Task, pretrained: Backbone) -> None:
     assert smallest(pretrained, task, weight=30.0) < 0.9 * smallest(pretrained, task, weight=0.0)

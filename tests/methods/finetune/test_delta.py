@@ -78,6 +78,7 @@ def moved(pretrained: Backbone, model: Model, task: Task) -> float:
         return sum(float((now - then).square().mean()) for now, then in stages)
 
 
+@pytest.mark.slow
 def test_a_stronger_pull_keeps_what_stages_show(task: Task, pretrained: Backbone) -> None:
     fits = [Delta(depth="all", weight=weight).fit(task, pretrained, TRAINING) for weight in (0.0, 1e4)]
     free, held = (moved(pretrained, model, task) for model in fits)

@@ -30,6 +30,7 @@ CLASSIC = Training(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small_cnn", "timm/resnet10t.c3_in1k"])
 def test_the_classic_recipe_equals_a_plain_torch_loop(task: Task, name: str) -> None:
     backbone = load_backbone(name, "none", 32, seed=1)
@@ -53,6 +54,7 @@ def test_the_classic_recipe_equals_a_plain_torch_loop(task: Task, name: str) -> 
     np.testing.assert_allclose(head["bias"], learner.head.bias.detach().numpy(), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_from_scratch_learns_changes_no_backbone_and_survives_saving(task: Task, tmp_path: Path) -> None:
     backbone = load_backbone("small_cnn", "none", 8, seed=1)
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
@@ -67,6 +69,7 @@ def test_from_scratch_learns_changes_no_backbone_and_survives_saving(task: Task,
     np.testing.assert_allclose(again.probs, predictions.probs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_cost_grows_with_the_epochs(task: Task) -> None:
     backbone = load_backbone("small_cnn", "none", 8, seed=1)
     few, many = (FineTune().predicted_seconds(task, backbone, Training(epochs=epochs)) for epochs in (1, 1000))

@@ -12,6 +12,7 @@ from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
 
+@pytest.mark.slow
 def test_stages_are_unfrozen_in_turn_the_last_first(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[list[str]] = []
     whole = gradual_unfreezing.train

@@ -57,6 +57,7 @@ def test_frozen_stages_are_not_counted(task: Task, pretrained: Backbone, first_b
     assert float(method.losses(learner, batch, 0.0)["l2_sp"].detach()) == pytest.approx(128 * 0.25, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_stronger_pull_keeps_weights_nearer_and_none_is_plain_fine_tuning(task: Task, pretrained: Backbone) -> None:
     fits = [L2Sp(alpha=alpha, beta=0.0, depth="all").fit(task, pretrained, TRAINING) for alpha in (0.0, 1.0, 30.0)]
     free, held, tight = (distance(pretrained, model) for model in fits)

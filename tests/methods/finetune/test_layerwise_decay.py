@@ -20,6 +20,7 @@ def test_step_sizes_fall_by_the_factor_from_block_to_block(task: Task) -> None:
     assert peaks == {0.2 * scale for scale in scales.values()}
 
 
+@pytest.mark.slow
 def test_with_a_tiny_factor_the_first_block_hardly_moves(task: Task, pretrained: Backbone) -> None:
     training = Training(epochs=2, batch_size=7, clip=0.0, weight_decay=0.0)
     after = LayerwiseDecay(decay=0.1).fit(task, pretrained, training).backbone.module.state_dict()

@@ -47,6 +47,7 @@ def test_without_weights_statistics_are_learned(task: Task) -> None:
     assert not torch.equal(scratch.module.state_dict()[name], model.backbone.module.state_dict()[name])
 
 
+@pytest.mark.slow
 def test_early_stages_move_less_than_late_ones(task: Task, pretrained: Backbone) -> None:
     training = Training(epochs=2, batch_size=7, clip=0.0, weight_decay=0.0)
     model = LpFt(depth="all", stage_decay=0.1).fit(task, pretrained, training)
@@ -58,6 +59,7 @@ def test_early_stages_move_less_than_late_ones(task: Task, pretrained: Backbone)
     assert moved[0] < moved[1] < moved[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", ["early", "all"])
 def test_it_learns_the_task(task: Task, pretrained: Backbone, depth: str) -> None:
     model = LpFt(depth=depth).fit(task, pretrained, Training(epochs=12, batch_size=7))
@@ -71,6 +73,7 @@ def test_a_killed_fit_in_phases_goes_on_from_its_folder(task: Task, pretrained: 
     assert hashes == [LpFt(depth="early").fit(task, pretrained, training).backbone.weights_hash] * 2
 
 
+@pytest.mark.slow
 def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

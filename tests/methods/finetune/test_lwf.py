@@ -52,6 +52,7 @@ def drift(classifying: Backbone, model: Model, task: Task) -> float:
     return float(np.abs(softmax(before, axis=1) - softmax(after, axis=1)).mean())
 
 
+@pytest.mark.slow
 def test_what_is_deployed_can_still_do_the_source_task(task: Task, classifying: Backbone, tmp_path) -> None:
     training = Training(epochs=5, batch_size=7, lr=1e-2, weight_decay=0.0)
     fits = [Lwf(depth="all", weight=weight).fit(task, classifying, training) for weight in (0.0, 30.0)]

@@ -45,6 +45,7 @@ def held_out_loss(model: Model, task: Task) -> float:
     return float(row_losses(scores, held.labels, fit_temperature(scores, held.labels)).mean())
 
 
+@pytest.mark.slow
 def test_without_rows_to_choose_by_all_ingredients_are_averaged(task: Task, pretrained: Backbone, ends) -> None:
     model = ModelSoup(num_ingredients=3).fit(task, pretrained, TRAINING)
     assert [rows for _, rows, _ in ends] == [29] * 3
@@ -54,6 +55,7 @@ def test_without_rows_to_choose_by_all_ingredients_are_averaged(task: Task, pret
     assert len({state["head.bias"].sum().item() for _, _, state in ends}) == 3
 
 
+@pytest.mark.slow
 def test_a_greedy_soup_is_no_worse_on_held_out_rows_than_its_first_ingredient(
     task: Task, pretrained: Backbone, ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +84,7 @@ def test_the_first_ingredient_has_the_plan_s_training_and_others_differ_within_t
     assert recipes[7] == soup.recipe(TRAINING, 7) != soup.recipe(TRAINING.model_copy(update={"seed": 6}), 7)
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_with_the_ingredient_it_was_at(
     task: Task, pretrained: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

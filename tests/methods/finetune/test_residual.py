@@ -76,6 +76,7 @@ def test_the_loss_is_that_of_the_sum_of_margins_and_scores(task: Task, pretraine
     assert loss == pytest.approx(-log_softmax(scores, axis=1)[np.arange(7), labels].mean(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_what_the_network_adds_is_shrunk(task: Task, pretrained: Backbone) -> None:
     whole, part = (Residual(depth="all", shrinkage=size).fit(task, pretrained, FEW) for size in (1.0, 0.25))
     assert isinstance(whole.base, Model)
@@ -85,6 +86,7 @@ def test_what_the_network_adds_is_shrunk(task: Task, pretrained: Backbone) -> No
     np.testing.assert_allclose(part.scores(task.train) - base, 0.25 * added, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_network_that_ridge_sees_stays_as_it_was(task: Task, pretrained: Backbone) -> None:
     model = Residual(depth="all").fit(task, pretrained, FEW)
     assert model.base is not None
@@ -93,6 +95,7 @@ def test_the_network_that_ridge_sees_stays_as_it_was(task: Task, pretrained: Bac
     assert model.backbone.weights_hash != model.base.backbone.weights_hash
 
 
+@pytest.mark.slow
 def test_held_out_rows_see_the_sum_too(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
     given = []
@@ -108,6 +111,7 @@ def test_held_out_rows_see_the_sum_too(task: Task, pretrained: Backbone, monkeyp
     assert all(any(np.array_equal(row, one) for one in margins) for row in given[0])
 
 
+@pytest.mark.slow
 def test_a_saved_model_predicts_the_same(task: Task, pretrained: Backbone, tmp_path: Path) -> None:
     model = Residual(depth="all", shrinkage=1.0).fit(task, pretrained, FEW)
     model.save(tmp_path / "model")

@@ -19,6 +19,7 @@ def statistics_moved(pretrained: Backbone, model: Model) -> set[str]:
     return {name.split(".norm")[0] for name in before if "running" in name and not torch.equal(before[name], after[name])}
 
 
+@pytest.mark.slow
 def test_statistics_behind_the_cut_follow_the_task_and_those_before_it_stay(task: Task, pretrained: Backbone) -> None:
     assert statistics_moved(pretrained, StochNorm(depth="late").fit(task, pretrained, TRAINING)) == {"blocks.2"}
     assert statistics_moved(pretrained, StochNorm(depth="all").fit(task, pretrained, TRAINING)) == {
@@ -28,6 +29,7 @@ def test_statistics_behind_the_cut_follow_the_task_and_those_before_it_stay(task
     }
 
 
+@pytest.mark.slow
 def test_while_it_trains_every_norm_draws_and_what_is_deployed_has_plain_ones(task: Task, pretrained: Backbone) -> None:
     learner = StochNorm(batch_share=0.3)._built(task, pretrained, TRAINING)
     drawing = [part for part in learner.backbone.modules() if isinstance(part, StochasticNorm)]
@@ -37,6 +39,7 @@ def test_while_it_trains_every_norm_draws_and_what_is_deployed_has_plain_ones(ta
     assert not any(isinstance(part, StochasticNorm) for part in model.backbone.modules())
 
 
+@pytest.mark.slow
 def test_the_share_of_the_batch_s_statistics_matters(task: Task, pretrained: Backbone) -> None:
     hashes = {StochNorm(batch_share=share).fit(task, pretrained, TRAINING).backbone.weights_hash for share in (0.0, 0.5, 1.0)}
     assert len(hashes) == 3

@@ -11,6 +11,7 @@ from headstart.training.settings import Training
 TRAINING = Training(epochs=2, batch_size=7)
 
 
+@pytest.mark.slow
 def test_the_last_stage_alone_is_partial_with_one(task: Task, pretrained: Backbone) -> None:
     first, second = (method.fit(task, pretrained, TRAINING) for method in (Surgical(stage="last"), Partial(num_stages=1)))
     assert first.backbone.weights_hash == second.backbone.weights_hash

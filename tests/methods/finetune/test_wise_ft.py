@@ -21,6 +21,7 @@ def weights(model: Model) -> dict[str, torch.Tensor]:
     return head | model.backbone.module.state_dict()
 
 
+@pytest.mark.slow
 def test_a_share_of_0_is_the_ridge_head_on_unchanged_features(task: Task, pretrained: Backbone) -> None:
     learner = WiseFt(share=0)._built(task, pretrained, TRAINING)
     model = WiseFt(share=0).fit(task, pretrained, TRAINING)
@@ -28,6 +29,7 @@ def test_a_share_of_0_is_the_ridge_head_on_unchanged_features(task: Task, pretra
     np.testing.assert_array_equal(weights(model)["weight"], learner.head.weight.detach().numpy().T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", ["late", "all"])
 def test_a_share_between_is_on_the_line_from_before_to_after(task: Task, pretrained: Backbone, depth: str) -> None:
     before, between, after = (weights(WiseFt(share=share, depth=depth).fit(task, pretrained, TRAINING)) for share in (0, 0.3, 1))
@@ -38,6 +40,7 @@ def test_a_share_between_is_on_the_line_from_before_to_after(task: Task, pretrai
         )
 
 
+@pytest.mark.slow
 def test_a_share_of_1_is_what_training_ended_with(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[dict[str, torch.Tensor]] = []
     whole = WiseFt._share
@@ -51,12 +54,14 @@ def test_a_share_of_1_is_what_training_ended_with(task: Task, pretrained: Backbo
     assert all(torch.equal(tensor, found[name]) for name, tensor in ended[0].items())
 
 
+@pytest.mark.slow
 def test_where_too_few_rows_can_be_held_out_it_is_a_half_and_all_rows_are_trained_on(task: Task, pretrained: Backbone) -> None:
     assert len(WiseFt().streams(task)["train"].images) == 29
     chosen, half = (WiseFt(share=share).fit(task, pretrained, TRAINING) for share in (None, 0.5))
     assert chosen.backbone.weights_hash == half.backbone.weights_hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", ["late", "all"])
 def test_held_out_rows_choose_the_share_and_are_not_trained_on(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch, depth: str

@@ -63,6 +63,7 @@ def entropies(batch: dict[str, Batch]) -> Tensor:
     return torch.stack([nn.functional.cross_entropy(part.images, part.labels) for part in batch.values()])
 
 
+@pytest.mark.slow
 @each_method
 def test_it_is_right_on_a_domain_that_it_has_not_seen(kind: str, pretrained: Backbone) -> None:
     task = domain_task()
@@ -73,6 +74,7 @@ def test_it_is_right_on_a_domain_that_it_has_not_seen(kind: str, pretrained: Bac
     assert evaluation.metrics["balanced_accuracy"].value > 1 / 3 + 0.3
 
 
+@pytest.mark.slow
 @each_method
 def test_it_never_looks_at_target_pictures(kind: str, pretrained: Backbone) -> None:
     task, method = domain_task(), method_from({"kind": kind})

@@ -46,6 +46,7 @@ def test_the_loss_holds_each_picture_to_what_the_teacher_saw_in_it(few: Task, ba
     torch.testing.assert_close(losses["relation"], 7.0 * similarity_preserving(centered, wanted), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_student_comes_to_see_what_the_teacher_sees(few: Task, backbone: Backbone, teacher: str) -> None:
     method = Distillation(teacher=teacher, view="plain")
     learner = method._built(few, backbone, TRAINING)
@@ -79,6 +80,7 @@ def test_an_unknown_teacher_is_refused(few: Task, backbone: Backbone) -> None:
     assert str(caught.value).startswith('"efficientnet_lite9" is not a pretrained model. Did you mean')
 
 
+@pytest.mark.slow
 def test_the_price_counts_what_the_teacher_has_not_seen(
     few: Task, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ def test_what_views_teach_is_worth_more_than_random_weights(
     assert evaluate(model, task.test)[0].accuracy.value > 0.6
 
 
+@pytest.mark.slow
 @each_kind
 def test_labels_are_not_read_and_unlabeled_pictures_are_learned_from(
     kind: str, method_of: Methods, task: Task, backbone: Backbone
@@ -69,6 +70,7 @@ def test_labels_are_not_read_and_unlabeled_pictures_are_learned_from(
     assert hashes[0] != hashes[2]
 
 
+@pytest.mark.slow
 @each_kind
 def test_without_classes_the_model_is_a_backbone_that_predicts_nothing(
     kind: str, method_of: Methods, few: Task, backbone: Backbone
@@ -85,6 +87,7 @@ def test_without_classes_the_model_is_a_backbone_that_predicts_nothing(
     )
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_killed_training_ends_as_one_that_was_not(
     kind: str, method_of: Methods, few: Task, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -109,6 +112,7 @@ def test_a_killed_training_ends_as_one_that_was_not(
     assert seen == [4, 5, 6]
 
 
+@pytest.mark.slow
 @each_kind
 def test_statistics_are_learned_from_random_weights_and_kept_with_given_ones(
     kind: str, method_of: Methods, few: Task, backbone: Backbone

@@ -61,6 +61,7 @@ def test_hidden_pixels_do_not_reach_the_network(few: Task, backbone: Backbone) -
     assert torch.equal(torch.where(hidden, 0.0, seen[0]), torch.where(hidden, 0.0, pictures))
 
 
+@pytest.mark.slow
 def test_it_learns_to_fill_in_what_is_hidden(few: Task, backbone: Backbone) -> None:
     method = SimMim(patches=4, crop=1.0)
     learner = method._built(few, backbone, TRAINING)

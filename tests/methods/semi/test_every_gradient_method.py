@@ -52,6 +52,7 @@ def test_labeled_pictures_come_first_without_smoothing_and_unlabeled_ones_by_the
     assert (streams["train"].times, streams["unlabeled"].times, streams["train"].smooth) == (1, 2, False)
 
 
+@pytest.mark.slow
 @each_method
 def test_true_labels_of_unlabeled_pictures_change_nothing(kind: str, squares: Task, pretrained: Backbone) -> None:
     assert squares.unlabeled is not None
@@ -60,6 +61,7 @@ def test_true_labels_of_unlabeled_pictures_change_nothing(kind: str, squares: Ta
     assert_equal(method.fit(squares, pretrained, TRAINING), method.fit(told, pretrained, TRAINING))
 
 
+@pytest.mark.slow
 @each_method
 def test_a_single_unlabeled_picture_and_a_class_with_one_label_do(kind: str, squares: Task, pretrained: Backbone) -> None:
     assert squares.unlabeled is not None
@@ -68,6 +70,7 @@ def test_a_single_unlabeled_picture_and_a_class_with_one_label_do(kind: str, squ
     assert all(bool(weight.isfinite().all()) for weight in weights_of(model).values())
 
 
+@pytest.mark.slow
 @each_method
 def test_unlabeled_pictures_change_the_weights_unless_they_weigh_nothing(kind: str, squares: Task, pretrained: Backbone) -> None:
     assert squares.unlabeled is not None
@@ -82,6 +85,7 @@ def test_unlabeled_pictures_change_the_weights_unless_they_weigh_nothing(kind: s
     assert_equal(without.fit(squares, pretrained, TRAINING), without.fit(fewer, pretrained, TRAINING))
 
 
+@pytest.mark.slow
 @each_method
 def test_what_is_frozen_sees_every_view_of_every_picture_once(
     kind: str, squares: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch
@@ -105,6 +109,7 @@ def test_it_starts_as_ridge_on_labeled_rows_and_is_cut_at_its_depth(kind: str, s
     assert_cut_at_its_depth(method, squares, pretrained, TRAINING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WITH_MEMORY)
 def test_a_killed_fit_goes_on_to_the_same_weights_with_what_it_remembers(
     kind: str, squares: Task, pretrained: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -47,6 +47,7 @@ def test_the_closed_forms_are_these():
     assert closed == set(KINDS)
 
 
+@pytest.mark.slow
 @each_method
 def test_most_unlabeled_rows_get_their_class(kind):
     pool, truth = pool_made()
@@ -55,6 +56,7 @@ def test_most_unlabeled_rows_get_their_class(kind):
     assert (head.scores(pool.features).argmax(axis=1) == truth)[free].mean() > 0.85
 
 
+@pytest.mark.slow
 @each_method
 def test_new_rows_get_their_class(kind):
     pool, _ = pool_made()
@@ -106,6 +108,7 @@ def test_a_held_label_does_not_leak_into_its_own_score(kind, monkeypatch):
     assert not np.allclose(seen[0], seen[0][0])
 
 
+@pytest.mark.slow
 @each_method
 def test_labels_do_matter_to_the_rows_beside_them(kind):
     pool, _ = pool_made(4)
@@ -116,6 +119,7 @@ def test_labels_do_matter_to_the_rows_beside_them(kind):
     assert (other == (one + 1) % 3).mean() > 0.9
 
 
+@pytest.mark.slow
 @each_method
 def test_renaming_the_classes_renames_the_answers(kind):
     pool, _ = pool_made(3)
@@ -127,6 +131,7 @@ def test_renaming_the_classes_renames_the_answers(kind):
     assert other == pytest.approx(temperature, rel=0.5)
 
 
+@pytest.mark.slow
 @each_method
 def test_the_same_seed_gives_the_same_bits(kind):
     heads = [method_from({"kind": kind}).head_of(pool_made(2)[0]) for _ in range(2)]
@@ -135,6 +140,7 @@ def test_the_same_seed_gives_the_same_bits(kind):
         np.testing.assert_array_equal(array, heads[1][0].arrays()[name], err_msg=name)
 
 
+@pytest.mark.slow
 @each_method
 def test_a_fitted_model_predicts_the_test_set(kind):
     task = task_made()

@@ -54,6 +54,7 @@ def test_every_round_refits_to_soft_labels_weighted_by_confidence(rounds, monkey
     np.testing.assert_array_equal(judged, np.flatnonzero(known[taken]))
 
 
+@pytest.mark.slow
 def test_the_head_scores_as_the_fit_along_the_axes():
     pool, _ = pool_made(3)
     method = SelfTraining()

@@ -63,6 +63,7 @@ def test_a_record_that_was_written_with_votes_is_read(make_task, adapt):
     assert Adaptation.from_dict(old) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 4])
 def test_other_class_shares_are_corrected_and_nothing_is_moved(make_task, adapt, predicted, seed):
     task, truth = make_task(seed, shares=SKEWED, spread=1.7)
@@ -81,6 +82,7 @@ def test_domains_that_do_not_differ_keep_the_unadapted_model_and_the_estimate_co
     assert found.accuracy.low - 0.03 <= (predicted(task, UNADAPTED) == truth).mean() <= found.accuracy.high + 0.03
 
 
+@pytest.mark.slow
 def test_a_target_of_few_images_keeps_the_unadapted_model_and_says_that_they_are_few(make_task, adapt):
     task, _ = make_task(3, move=moved)
     found = adapt(replace(task, unlabeled=task.unlabeled.take(np.arange(5))))
@@ -102,6 +104,7 @@ def test_from_few_images_nobody_concludes_that_the_source_does_not_fit(make_task
     assert [one.code for one in findings_of(other, low, UNADAPTED, classes, classes, fits=True)] == ["source-does-not-fit"]
 
 
+@pytest.mark.slow
 def test_a_poisoned_source_is_reported(make_task, adapt):
     found = adapt(make_task(5, poisoned=True)[0])
     assert [finding.code for finding in found.findings] == ["source-teaches-nothing"]
@@ -156,6 +159,7 @@ def test_without_time_the_unadapted_model_is_kept_and_says_why(make_task, identi
     assert found.reasons[-1] == "Every candidate but the unadapted model is rejected, most often because no time was left."
 
 
+@pytest.mark.slow
 def test_rows_to_label_are_unlabeled_rows_where_candidates_differ(make_task, identity, steps):
     task, _ = make_task(3, move=moved)
     found = rows_to_label(task, identity, 20, methods=METHODS, steps=steps)
@@ -164,6 +168,7 @@ def test_rows_to_label_are_unlabeled_rows_where_candidates_differ(make_task, ide
     assert found.names == tuple(task.unlabeled.images.name(row) for row in found.rows)
 
 
+@pytest.mark.slow
 def test_only_images_without_a_label_are_asked_for(make_task, identity):
     task, _ = make_task(3, move=moved, num_labeled=100)
     found = rows_to_label(task, identity, 7, methods=METHODS[:2])

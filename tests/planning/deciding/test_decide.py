@@ -77,6 +77,7 @@ def test_vectors_that_tell_the_classes_apart_are_transferred(decide, vectors, ra
     assert {result.method["kind"] for result in decision.results} == {"ridge"}  # nothing that needs unlabeled rows
 
 
+@pytest.mark.slow
 def test_permuted_labels_are_no_difference(decide, vectors, ranking):
     for seed in range(3):
         task = vectors()
@@ -85,12 +86,14 @@ def test_permuted_labels_are_no_difference(decide, vectors, ranking):
         assert decide(noise, ranking())[0].verdict == "no difference"
 
 
+@pytest.mark.slow
 def test_a_restart_decides_the_same_and_fits_nothing(decide, vectors, ranking, steps, monkeypatch):
     first = decide(vectors(), ranking(), steps=steps)
     monkeypatch.setattr(cross_validation, "fit_rows", None)
     assert decide(vectors(), ranking(), steps=steps) == first
 
 
+@pytest.mark.slow
 def test_sealed_test_labels_do_not_matter(decide, vectors, ranking):
     task = vectors()
     flipped = replace(task, test=replace(task.test, hidden_labels=1 - task.test.hidden_labels))
@@ -98,6 +101,7 @@ def test_sealed_test_labels_do_not_matter(decide, vectors, ranking):
     assert one == two
 
 
+@pytest.mark.slow
 def test_a_method_alone_is_tried_with_its_settings(decide, vectors, ranking):
     decision, plan = decide(vectors(), ranking(), method="knn", settings={"num_neighbors": 3})
     assert [result.method["kind"] for result in decision.results[1:]] == ["knn"]
@@ -105,6 +109,7 @@ def test_a_method_alone_is_tried_with_its_settings(decide, vectors, ranking):
     assert plan.method["num_neighbors"] == 3
 
 
+@pytest.mark.slow
 def test_one_side_alone_says_so_and_claims_no_gain(decide, pictures, ranking, quick):
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="scratch")
     assert [result.family for result in decision.results] == ["chance", "baseline", "scratch"]
@@ -113,6 +118,7 @@ def test_one_side_alone_says_so_and_claims_no_gain(decide, pictures, ranking, qu
     assert plan.weights == "none"
 
 
+@pytest.mark.slow
 def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(decide, pictures, ranking, quick):
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
     tuned = decision.results[-1]
@@ -246,6 +252,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictu
     assert plan.method["num_neighbors"] == 1
 
 
+@pytest.mark.slow
 def test_with_few_labels_nothing_is_fine_tuned(decide, pictures, ranking, steps, quick, monkeypatch):
     monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
     few = replace(

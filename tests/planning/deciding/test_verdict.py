@@ -33,6 +33,7 @@ def test_transfer_when_it_is_better_beyond_noise(side, chance):
     assert made[0].accuracy_gain.value == pytest.approx(0.24)
 
 
+@pytest.mark.slow
 def test_scratch_when_the_other_is_and_the_first_comparison_stays_transfer_first(side, chance):
     verdict, made = verdict_of(side("net", margins(200, 60)), side("small", margins(200, 12)), chance, 0)
     assert verdict == "scratch"

@@ -107,6 +107,7 @@ def test_among_equals_the_cheaper_comes_first(make_evidence, steps, with_rules):
     assert [trial.rule for trial in adjust(make_evidence(), steps).trials] == ["b"]
 
 
+@pytest.mark.slow
 def test_with_minutes_it_goes_on_from_what_was_kept_and_tries_nothing_twice(make_evidence, steps, with_rules):
     with_rules(a=proposing(50, 0.2), b=proposing(85, 0.9), c=proposing(60, 0.5))
     made = adjust(make_evidence(shift=1.0), steps, minutes=3.0)

@@ -45,6 +45,7 @@ def refused(error, call) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_winner_beats_the_default_by_a_paired_test_and_its_plan_is_written(task, tmp_path):
     found = search.search(task, plan_of(), tmp_path, trials=6)
     assert found.best != 0
@@ -58,12 +59,14 @@ def test_the_winner_beats_the_default_by_a_paired_test_and_its_plan_is_written(t
     assert found.plan.reasons[-1].startswith("search, trial ")
 
 
+@pytest.mark.slow
 def test_a_default_that_cannot_be_beaten_stands(vectors, tmp_path):
     found = search.search(vectors(0.0, 61), plan_of(40), tmp_path, trials=5)
     assert found.plan.method["num_neighbors"] == 40
     assert found.sentence.startswith("The default stands after 5 trials: ")
 
 
+@pytest.mark.slow
 def test_a_default_that_is_the_best_stands(task, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "suggest", lambda *_: {"method.num_neighbors": 76})
     found = search.search(task, plan_of(GOOD), tmp_path, trials=2)
@@ -71,6 +74,7 @@ def test_a_default_that_is_the_best_stands(task, tmp_path, monkeypatch):
     assert found.comparison is None
 
 
+@pytest.mark.slow
 def test_a_winner_that_is_right_less_often_does_not_replace_the_default(task, tmp_path, monkeypatch):
     real = search.compared
 
@@ -85,6 +89,7 @@ def test_a_winner_that_is_right_less_often_does_not_replace_the_default(task, tm
     assert found.plan.method["num_neighbors"] == BAD
 
 
+@pytest.mark.slow
 def test_the_level_of_the_paired_test_counts_the_trials(task, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(search, "significant_at", lambda comparison, level: asked.append(level) or False)
@@ -94,6 +99,7 @@ def test_the_level_of_the_paired_test_counts_the_trials(task, tmp_path, monkeypa
     assert f" held-out images; such a log loss is within the noise that the best of {compared} meets." in found.sentence
 
 
+@pytest.mark.slow
 def test_a_trial_behind_the_best_beyond_noise_is_given_up_on_the_way(task, tmp_path, monkeypatch):
     drawn = iter([95, GOOD + 1])
     monkeypatch.setattr(search, "suggest", lambda *_: {"method.num_neighbors": next(drawn)})
@@ -163,6 +169,7 @@ def test_a_search_killed_within_a_trial_ends_as_if_nothing_had_happened(tmp_path
     assert set(finished) <= {path.name for path in (tmp_path / "killed" / "steps").glob("*.json")}
 
 
+@pytest.mark.slow
 def test_what_similar_tasks_chose_is_tried_right_after_the_default(task, vectors, tmp_path):
     near, far = vectors(1.0, 83).summary(), vectors(1.0, 23).summary()
     past = [("runs/far", far, plan_of(3)), ("runs/near", near, plan_of(GOOD))]
@@ -171,12 +178,14 @@ def test_what_similar_tasks_chose_is_tried_right_after_the_default(task, vectors
     assert [trial.origin for trial in found.trials] == ["default", "runs/near", "runs/far", "sampled"]
 
 
+@pytest.mark.slow
 def test_what_earlier_runs_chose_is_kept_with_the_study(task, tmp_path):
     past = [("runs/near", task.summary(), plan_of(GOOD))]
     first = search.search(task, plan_of(), tmp_path, trials=3, past=past)
     assert same(search.search(task, plan_of(), tmp_path, trials=3)) == same(first)
 
 
+@pytest.mark.slow
 def test_a_trial_that_would_outlast_the_budget_is_not_begun(task, tmp_path, monkeypatch):
     prices = iter([0.0, 0.0, *[100.0] * 20])
     monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: next(prices))
@@ -198,6 +207,7 @@ def test_a_default_too_costly_for_the_budget_is_told(task, tmp_path, monkeypatch
     )
 
 
+@pytest.mark.slow
 def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "suggest", lambda _, trials, *__: {"method.num_neighbors": drawn[len(trials)]})
     dear = 85
@@ -217,6 +227,7 @@ def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_
     assert "too costly" not in [trial.outcome for trial in smaller.trials]
 
 
+@pytest.mark.slow
 def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monkeypatch):
     real = cross_validation.cross_validate
     dear = lambda *rest: replace((made := real(*rest)), result=made.result.model_copy(update={"seconds": 25.0}))  # noqa: E731
@@ -225,6 +236,7 @@ def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monke
     assert len(search.search(task, plan_of(), tmp_path, minutes=1.0).trials) == 3
 
 
+@pytest.mark.slow
 def test_a_setting_that_breaks_down_or_is_not_allowed_fails_and_the_search_goes_on(task, tmp_path, monkeypatch):
     real = cross_validation.fit_rows
 
@@ -245,6 +257,7 @@ def test_a_setting_that_breaks_down_or_is_not_allowed_fails_and_the_search_goes_
     assert found.best == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [BAD, GOOD])
 def test_what_breaks_down_while_its_price_is_measured_fails_and_the_search_goes_on(task, tmp_path, monkeypatch, number):
     def priced(candidate, *_):
@@ -261,6 +274,7 @@ def test_what_breaks_down_while_its_price_is_measured_fails_and_the_search_goes_
     assert len(found.trials) == 3
 
 
+@pytest.mark.slow
 def test_a_default_that_breaks_down_gives_way_to_what_does_not(task, tmp_path, monkeypatch):
     real = cross_validation.fit_rows
 
@@ -285,6 +299,7 @@ def test_nothing_that_finished_is_told(task, tmp_path, monkeypatch):
     assert text == "None of 2 trials was finished. loss became nan."
 
 
+@pytest.mark.slow
 def test_a_search_ends_when_all_there_is_was_tried(pictures, tmp_path):
     plan = Plan(
         data="p", pretrained="pixels", weights="none", input_pixels=8, method={"kind": "nearest_mean", "blocks": "pixels"}
@@ -294,6 +309,7 @@ def test_a_search_ends_when_all_there_is_was_tried(pictures, tmp_path):
     assert len(tried) == len(set(tried)) <= 4
 
 
+@pytest.mark.slow
 def test_a_study_of_another_task_or_plan_is_refused(task, vectors, tmp_path):
     search.search(task, plan_of(), tmp_path, trials=1)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -366,6 +382,7 @@ def test_a_budget_that_nothing_can_be_done_with_is_refused(budget, text):
     check_budget(0.1)
 
 
+@pytest.mark.slow
 def test_draws_follow_the_seed_of_the_task(task, tmp_path):
     one = search.search(task, plan_of(), tmp_path / "one", trials=4)
     other = search.search(replace(task, seed=1), plan_of(), tmp_path / "other", trials=4)

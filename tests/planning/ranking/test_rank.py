@@ -88,12 +88,14 @@ def test_a_restart_computes_nothing_again(task, loads, tmp_path):
     assert len(loads) == 4
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_step(task, loads, tmp_path):
     rank(task, [card("strong")], steps=Steps(tmp_path))
     rank(replace(task, seed=1), [card("strong")], steps=Steps(tmp_path))
     assert len(loads) == 6
 
 
+@pytest.mark.slow
 def test_absent_weights_are_left_out_unless_all_are(task, loads):
     names = {one.name for one in rank(task, [card("weak", available=False), card("strong")]).candidates}
     assert "weak" not in names

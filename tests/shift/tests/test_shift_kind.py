@@ -36,6 +36,7 @@ def test_a_target_of_few_rows_tells_nothing(num, move):
     assert found.conclusion == "Without labels, the unadapted model is kept."
 
 
+@pytest.mark.slow
 def test_from_eight_rows_on_two_standard_deviations_are_told():
     here, told = np.arange(60) % 2, 0
     for seed in range(30):

@@ -47,6 +47,7 @@ def test_from_scratch_larger_batches_are_proposed(make_evidence, backbone):
     assert said.reason.endswith(": raise training.batch_size to 32.")
 
 
+@pytest.mark.slow
 def test_statistics_that_came_with_weights_are_kept_as_well(make_evidence):
     backbone = load_backbone("efficientnet_lite0", input_pixels=32)
     method = {"kind": "fine_tune", "view": "weak", "flip": True}

@@ -13,6 +13,7 @@ def backbone():
     return load_backbone("efficientnet_lite0", input_pixels=32)
 
 
+@pytest.mark.slow
 def test_a_head_on_the_last_block_is_shown_every_depth_first_and_then_the_network_is_trained(make_evidence, backbone):
     method = {"kind": "ridge", "blocks": "penultimate"}
     evidence = make_evidence(held_wrong=(6, 6, 6), plan={"method": method}, backbone=backbone)

@@ -49,6 +49,7 @@ def test_the_range_of_the_card_and_one_near_it_are_left_alone(seen):
     assert not seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+@pytest.mark.slow
 def test_a_card_that_names_the_wrong_range_gives_way_to_the_usual_one_that_fits(seen, monkeypatch):
     wrong = card_of("efficientnet_lite0").model_copy(update={"mean": ZERO, "std": BYTE})
     monkeypatch.setattr("headstart.planning.improving.rules.wrong_input_range.card_of", lambda _: wrong)
@@ -61,6 +62,7 @@ def test_random_weights_have_no_range(seen):
     assert not seen(ZERO, BYTE, weights="none", pretrained="efficientnet_lite0")
 
 
+@pytest.mark.slow
 def test_a_network_without_batch_normalization_has_nothing_to_compare_with(make_evidence, emoji, monkeypatch):
     monkeypatch.setattr("headstart.planning.improving.rules.wrong_input_range._first_normalization", lambda _: None)
     backbone = load_backbone("efficientnet_lite0", "pretrained", 32, mean=ZERO, std=BYTE)
