@@ -172,3 +172,7 @@ def test_old_and_new_name_together_are_refused():
     assert refused(lambda: Circle.from_dict({"width": 3.0, "diameter": 3.0, "radius": 1.5})).startswith(
         "Circle: width is not a field."
     )
+
+
+def test_malformed_values_of_an_older_format_are_refused_as_such():
+    assert refused(lambda: Circle.from_dict({"diameter": "wide"})) == "Circle: radius is missing. diameter is not a field."

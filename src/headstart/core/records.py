@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 from uuid import uuid4
@@ -46,8 +47,9 @@ class Record(BaseModel):
     @classmethod
     def _migrate(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            for migration in cls.migrations:
-                values = migration(values)
+            with suppress(KeyError, TypeError, ValueError, AttributeError):  # malformed values are refused by the validation
+                for migration in cls.migrations:
+                    values = migration(values)
         return values
 
     def to_dict(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def _by_score(values: dict[str, Any]) -> dict[str, Any]:
     if "logme_draws" not in values:
         return values
     rest = {name: value for name, value in values.items() if name not in ("hits", "losses", "logme_draws")}
-    by_row = {"knn": values["hits"], "ridge_loo": [-loss for loss in values["losses"]]}
+    by_row = {"knn": values["hits"], "ridge_loo": [-float(loss) for loss in values["losses"]]}
     return rest | {"by_row": by_row, "by_draw": {"logme": values["logme_draws"]}}
 
 
