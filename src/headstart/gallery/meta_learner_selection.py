@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from headstart.core.estimate import Estimate
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.types import Floats, Integers
-from headstart.evaluation.episodes import LogitsOf, correct_queries, interval_over_classes
+from headstart.evaluation.episodes import correct_queries, interval_over_classes
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.heads.class_statistics import compact
@@ -106,13 +107,12 @@ def choose_meta_learner(
     domains: Integers | None = None,
     seed: int = 0,
     kinds: Sequence[str] = KINDS,
-    shots: int = 1,
 ) -> MetaLearnerSelection:
     """The meta-learner that beats the plain head on held-out classes by more than two standard errors, or none.
 
-    Each is trained on six classes of ten and compared on the others, on the same episodes as the plain head: cosine to mean
-    directions of frozen features. The standard error is that over held-out classes, as more episodes of the same classes are no
-    more evidence.
+    Each is trained on six classes of ten and compared on the others, on the same 1-shot episodes as the plain head: cosine to
+    mean directions of frozen features. The standard error is that over held-out classes, as more episodes of the same classes
+    are no more evidence.
 
     Args:
         features: Of the source.
@@ -120,17 +120,16 @@ def choose_meta_learner(
         domains: int64 [sample]; None for one domain. With several, support comes from one and queries from another.
         seed: Decides which classes are held out, and the episodes.
         kinds: The meta-learners to compare.
-        shots: Support images a class.
 
     Returns:
         The choice.
     """
-    test_classes = _test_classes(labels, shots, seed)
+    test_classes = _test_classes(labels, seed)
     ways = min(MOST_WAYS, len(test_classes) // 2)
     if len(test_classes) < FEWEST_HELD_OUT:
-        return MetaLearnerSelection(kind=None, plain=None, gains={}, ways=0, sentence=_too_few(labels, shots))
+        return MetaLearnerSelection(kind=None, plain=None, gains={}, ways=0, sentence=_too_few(labels))
     is_test = np.isin(labels, test_classes)
-    episodes = _episodes(np.where(is_test, labels, -1), domains, ways, shots, seed)
+    episodes = _episodes(np.where(is_test, labels, -1), domains, ways, seed)
     base = np.flatnonzero(~is_test)
     base_features = features.take(base)
     plain = torch.from_numpy(Representation.fitted(base_features, "stages").matrix(features))
@@ -138,36 +137,32 @@ def choose_meta_learner(
     gains = {}
     for kind in kinds:
         found = meta_trained_on(kind, base_features, labels[base], None if domains is None else domains[base], seed)
-        correct = correct_queries(_logits_of(found), torch.from_numpy(found.projection.rows(features)), episodes)
+        logits_of = partial(found.method.logits, found.parameters)
+        correct = correct_queries(logits_of, torch.from_numpy(found.projection.rows(features)), episodes)
         gains[kind] = interval_over_classes((correct - reference).ravel(), labels[episodes.query].ravel())
     return _chosen(float(reference.mean()), gains, ways, len(test_classes))
 
 
-def _logits_of(found: Embedding) -> LogitsOf:
-    return lambda support, targets, query: found.method.logits(found.parameters, support, targets, query)
-
-
-def _test_classes(labels: Integers, shots: int, seed: int) -> Integers:
-    usable = np.flatnonzero(np.bincount(labels) > shots)
+def _test_classes(labels: Integers, seed: int) -> Integers:
+    usable = np.flatnonzero(np.bincount(labels) > 1)
     number = int(HELD_OUT * len(usable))
     return np.sort(generator_for(seed, "held-out classes").permutation(usable)[:number])
 
 
-def _episodes(labels: Integers, domains: Integers | None, ways: int, shots: int, seed: int) -> Episodes:
-    """Support from the first domain and queries from the second where classes stand in both, else from the same rows."""
+def _episodes(labels: Integers, domains: Integers | None, ways: int, seed: int) -> Episodes:
+    """Support from the first domain and queries from the second where enough classes are in both, else both from all rows."""
     draw = seed_for(seed, "judging episodes")
     if domains is not None:
         masks = (domains == 0, domains == 1)
         counts = [np.bincount(labels[mask & (labels >= 0)], minlength=int(labels.max()) + 1) for mask in masks]
-        if ((counts[0] >= shots) & (counts[1] >= 1)).sum() >= ways:
-            return draw_episodes(labels, ways, shots, 1, NUM_EPISODES, draw, *masks)
-    return draw_episodes(labels, ways, shots, 1, NUM_EPISODES, draw)
+        if ((counts[0] > 0) & (counts[1] > 0)).sum() >= ways:
+            return draw_episodes(labels, ways, 1, 1, NUM_EPISODES, draw, *masks)
+    return draw_episodes(labels, ways, 1, 1, NUM_EPISODES, draw)
 
 
-def _too_few(labels: Integers, shots: int) -> str:
-    num = int((np.bincount(labels) > shots).sum())
+def _too_few(labels: Integers) -> str:
     return (
-        f"The plain head is used: the source has {num} classes with more than {shots} image{'s' * (shots != 1)}, and "
+        f"The plain head is used: the source has {int((np.bincount(labels) > 1).sum())} classes with more than 1 image, and "
         f"{round(FEWEST_HELD_OUT / HELD_OUT)} are needed to measure on held-out classes whether meta-training pays."
     )
 
