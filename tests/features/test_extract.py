@@ -1,4 +1,4 @@
-"""Extraction looks at each picture once, keeps what is done, and gives the same numbers every time."""
+"""Extraction computes each picture's features once, keeps what is done, and gives the same numbers every time."""
 
 from __future__ import annotations
 

@@ -44,15 +44,19 @@ def knowing(task, plain) -> Model:
     return replace(plain, novelty_detector=fit_detector(task, plain.backbone))
 
 
-def test_what_is_remembered_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):
+def test_the_detector_comes_back_and_predictions_stay_as_they_are(task, plain, knowing, tmp_path):
     knowing.save(tmp_path)
     again = Model.load(tmp_path)
     assert np.array_equal(again.p_values(task.train), knowing.p_values(task.train))
     assert again.least_p_value == 1 / 48
     assert np.array_equal(again.predict(task.train).probs, plain.predict(task.train).probs)
+    (tmp_path / "detector.safetensors").rename(tmp_path / "acquaintance.safetensors")  # as earlier versions wrote it
+    card = (tmp_path / "model.json").read_text(encoding="utf-8")
+    (tmp_path / "model.json").write_text(card.replace('"has_detector"', '"remembers"'), encoding="utf-8")
+    assert np.array_equal(Model.load(tmp_path).p_values(task.train), knowing.p_values(task.train))
 
 
-def test_a_model_of_an_earlier_version_predicts_and_says_that_it_cannot_judge(task, knowing, tmp_path):
+def test_a_model_of_an_earlier_version_predicts_and_says_that_it_has_no_detector(task, knowing, tmp_path):
     knowing.save(tmp_path)
     (tmp_path / "detector.safetensors").unlink()
     card = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
@@ -107,21 +111,21 @@ def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, knowing, tmp_
         Model.load(tmp_path)
 
 
-def test_a_model_is_whole_with_all_that_it_looks_with(task, plain, tmp_path):
+def test_a_model_is_whole_with_all_of_its_networks(task, plain, tmp_path):
     replace(plain, partners=(replace(plain, backbone=load_backbone("small_cnn", "none", 16, 0)),)).save(tmp_path)
     assert len(Model.whole_in(tmp_path).partners) == 1
     (tmp_path / "partners" / "0" / "backbone" / "weights.safetensors").unlink()
     assert Model.whole_in(tmp_path) is None
 
 
-def test_a_partner_or_the_model_that_is_corrected_speaks_for_the_whole(task, plain, knowing, tmp_path):
+def test_a_partner_or_the_model_that_is_corrected_gives_the_p_values(task, plain, knowing, tmp_path):
     p_values = knowing.p_values(task.train)
     for name, whole in {"base": replace(plain, base=knowing), "partner": replace(plain, partners=(plain, knowing))}.items():
         whole.save(tmp_path / name)
         assert np.array_equal(Model.load(tmp_path / name).p_values(task.train), p_values)
 
 
-def test_a_network_that_several_parts_look_with_is_written_once(task, plain, tmp_path):
+def test_a_network_that_several_parts_use_is_written_once(task, plain, tmp_path):
     other = method_from({"kind": "ridge"}).fit(task, plain.backbone, Training(seed=3))
     drawn = load_backbone("small_cnn", "none", 16, 0)
     network = replace(plain, backbone=drawn)

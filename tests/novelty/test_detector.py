@@ -172,3 +172,11 @@ def test_memory_is_bounded_and_arrays_make_it_again(backbone, monkeypatch):
     again = NoveltyDetector.from_arrays(found.arrays())
     images = image_set(KNOWN[:9], 8)
     assert np.array_equal(p_values_of(found, images, backbone), p_values_of(again, images, backbone))
+
+
+def test_arrays_of_earlier_versions_are_read(backbone):
+    arrays = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone).arrays()
+    old = {{"hubness": "commonness", "calibration": "known"}.get(name, name): array for name, array in arrays.items()}
+    again = NoveltyDetector.from_arrays(old).arrays()
+    assert again.keys() == arrays.keys()
+    assert all(np.array_equal(again[name], array) for name, array in arrays.items())

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.rows import linear_scores, unit_rows
 from headstart.core.spacing import evenly_spaced
-from headstart.core.types import Booleans, Floats, Integers
+from headstart.core.types import Booleans, Floats
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge import RidgeFit, fit_ridge
 
 NUM_NEIGHBORS = 10
 """K of Conneau et al., ICLR 2018: the neighbors whose mean similarity corrects for hubs."""
@@ -151,47 +151,30 @@ def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = 
         others = _spaced(source)
         rows = np.concatenate([rows, _centered_unit_rows(others, backbone)[1]])
         labels, groups = np.concatenate([labels, others.labels]), np.concatenate([groups, others.groups])
-    training = TrainingRows(rows, labels, groups, len(labeled))
-    made = detector_of_rows(representation, target, pool.groups, training, task.num_classes)
-    return (
-        made if calibration is None else replace(made, calibration=made.statistics(features_of(_spaced(calibration), backbone)))
-    )
+    fit = fit_ridge(rows, labels, task.num_classes, groups=groups)
+    kept = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))
+    same = pool.groups[:, None] == groups[kept]
+    detector = _calibrated(representation, fit, target, rows[kept], same, len(labeled))
+    if calibration is None:
+        return detector
+    return replace(detector, calibration=detector.statistics(features_of(_spaced(calibration), backbone)))
 
 
-class TrainingRows(NamedTuple):
-    """Rows with labels.
-
-    Attributes:
-        rows: Unit length, float32 [row, feature].
-        labels: int64 [row].
-        groups: int64 [row].
-        num_target: How many of them, the first ones, are also the first rows of the target.
-    """
-
-    rows: Floats
-    labels: Integers
-    groups: Integers
-    num_target: int
-
-
-def detector_of_rows(
-    representation: Representation, target: Floats, target_groups: Integers, training: TrainingRows, num_classes: int
+def _calibrated(
+    representation: Representation, fit: RidgeFit, target: Floats, rows: Floats, same: Booleans, num: int
 ) -> NoveltyDetector:
-    """The detector calibrated on target rows, each left out in turn.
+    """The detector with those rows, calibrated on target rows, each left out in turn.
 
-    `target` is float32 [target, feature], unit length, at least two rows; a row is not compared with rows of its own group.
+    The first `num` rows of the target are those of the fit, too; `same` is as in `left_out_similarity`.
     """
-    rows, labels, groups, num = training
-    fit = fit_ridge(rows, labels, num_classes, groups=groups)
     own = fit.loo_rows[fit.loo_rows < num]
     scores = linear_scores(target, fit.weight, fit.bias).max(axis=1)
     scores[own] = fit.loo_scores[: len(own)].max(axis=1)
-    kept = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))
-    similarity, hubness = left_out_similarity(target, rows[kept], target_groups[:, None] == groups[kept])
+    similarity, hubness = left_out_similarity(target, rows, same)
     fair = np.concatenate([own, np.arange(num, len(target))])
     return NoveltyDetector(
         representation,
-        rows=rows[kept].astype(np.float16),
+        rows=rows.astype(np.float16),
         hubness=hubness.astype(np.float32),
         weight=fit.weight.astype(np.float16),
         bias=fit.bias,

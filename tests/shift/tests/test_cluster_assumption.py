@@ -84,6 +84,9 @@ def test_reasons_say_what_was_found_and_records_survive_json():
         f"{1 - bad.p_value:.2f} of random choices of images, so labels would not keep to their classes in it."
     )
     assert ClusterAssumptionTest.from_json(good.to_json()) == good
+    old = good.to_dict()
+    old["kinship"] = old.pop("neighbor_test")
+    assert ClusterAssumptionTest.from_dict(old) == good
 
 
 def test_several_labels_of_a_class_count_as_one_place():

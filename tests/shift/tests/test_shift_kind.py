@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.shift.tests.shift_kind import _Discrepancy, _kind, nearest_shares, rotated_source, shift_kind
+from headstart.shift.tests.shift_kind import ShiftKind, _Discrepancy, _kind, nearest_shares, rotated_source, shift_kind
 
 CENTERS = np.random.default_rng(11).normal(size=(3, 7)) * 2.0 + 5.0
 
@@ -97,6 +97,9 @@ def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it(seed):
     assert found.kind == "rotated"
     assert found.rotation_ratio < 3 < found.feature_ratio
     assert found.sentence.endswith("; a rotation or mirror image of the source does.")
+    old = found.to_dict()
+    old |= {"kind": "turned", "turn_ratio": old.pop("rotation_ratio")}
+    assert ShiftKind.from_dict(old) == found
     moved = rotated_source(source, target, seed)
     for label in range(3):
         np.testing.assert_allclose(moved[here == label].mean(axis=0), target[there == label].mean(axis=0), atol=0.6)
