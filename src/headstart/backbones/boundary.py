@@ -68,9 +68,6 @@ class Boundary:
     Args:
         backbone: What is cut; both parts follow its weights as they change.
         stage: One of `backbone.stage_names`, but not the last.
-
-    Raises:
-        PlanError: The backbone has no such stage or cannot be cut behind it.
     """
 
     def __init__(self, backbone: Backbone, stage: str) -> None:

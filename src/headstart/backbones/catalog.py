@@ -50,16 +50,9 @@ def packaged() -> list[Pretrained]:
 
 
 def card_of(name: str) -> Pretrained:
-    """The card of that name, also of models that are not advertised.
+    """The card of that name, also of models that are not advertised; `PretrainedError` where no provider knows it.
 
-    Args:
-        name: "efficientnet_lite0", "torchvision/resnet50", "timm/resnet50.a1_in1k", "resnet50", "run:PATH" or a file.
-
-    Returns:
-        The card.
-
-    Raises:
-        PretrainedError: No provider knows the name.
+    Names are like "efficientnet_lite0", "torchvision/resnet50", "timm/resnet50.a1_in1k", "resnet50", "run:PATH", or a file.
     """
     for kind in _providers().values():
         card = kind(RESOLVER).card(name)

@@ -1,4 +1,4 @@
-"""Inputs: the side that pictures are brought to before a network sees them."""
+"""Input size: the side that pictures are resized to for a network."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ time; `decide` tries the network's own side where the budget allows it."""
 def input_pixels_for(card: Pretrained, task: Task) -> int:
     """The input side for a network on a task's pictures.
 
-    Args:
-        card: The network.
-        task: Whose pictures.
-
-    Returns:
-        96 for pictures of up to 32 pixels, 160 for up to 64, never more than the side the network was trained on nor less than
-        it takes; that side for larger pictures and for feature vectors. Raw pixels and the small network take the native side.
+    It is 96 for pictures of up to 32 pixels and 160 for up to 64, but no more than the side the network was trained on and no less
+    than it takes. For larger pictures and feature vectors it is the side the network was trained on. Raw pixels and the small
+    network take the native side.
     """
     return side_for(card, task.native_pixels)
 

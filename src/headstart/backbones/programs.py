@@ -41,7 +41,7 @@ class Describe(Program):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each output is: `stage.0`, `stage.1`, ..., `spread.0`, ..., and `source_logits` where there are any."""
+        """What each output is: `stage.0`, ... (means), `spread.0`, ... (standard deviations), `source_logits` if any."""
         anatomy = self.backbone.anatomy
         maps = [stage for stage in (*anatomy.stages, anatomy.last_map) if stage is not None and stage.layout != "flat"]
         stages = [f"stage.{index}" for index in range(len(anatomy.stages) + 1)]

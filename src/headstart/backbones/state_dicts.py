@@ -144,21 +144,11 @@ def load_weights(
     classifier: Callable[[], str | None],
     suggest: Callable[[StateDict], str | None],
 ) -> bool:
-    """Load a state dict into a network; its classifier keeps its weights where the state dict has none of the same size.
+    """Load a state dict into a network, and return whether its classifier was loaded too.
 
-    Args:
-        network: Gets the weights.
-        state: Named tensors.
-        where: Where they come from, for messages.
-        architecture: The network's name, for messages.
-        classifier: Finds the dotted name of the network's classifier; called only when not everything fits.
-        suggest: Finds an architecture that the tensors would fit; called only when these do not.
-
-    Returns:
-        Whether the classifier was loaded too.
-
-    Raises:
-        PretrainedError: Anything but the classifier does not fit; the message lists the first few names.
+    The classifier keeps its weights where the state dict has none of the same size; `PretrainedError` where anything else does
+    not fit. Only where not everything fits, `classifier` is asked for the dotted name of the classifier, and `suggest` for an
+    architecture that the tensors do fit.
     """
     expected = network.state_dict()
     if not misfit(expected, state):

@@ -42,18 +42,10 @@ def check_pool(pool: bool, per_class: int | None) -> None:
 def split_assignment(
     rows: Cleaned, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool
 ) -> SplitAssignment:
-    """The split of each row, as given or made here.
+    """The split of each row, as given or made here by the seed; unlabeled rows may still be copies of others, see `remove_used`.
 
-    Args:
-        rows: All rows.
-        labels: int64 [sample], -1 where unknown.
-        num_classes: Number of classes.
-        seed: Decides the split where none is given, and which rows are kept.
-        per_class: Labeled rows to keep of each class; all when None.
-        pool: Keep the other training rows as unlabeled ones.
-
-    Returns:
-        The parts; unlabeled rows may still be copies of others, see `remove_used`.
+    Labels are int64 [sample], -1 where unknown. `per_class` labeled training rows of each class are kept; with `pool`, the others
+    become unlabeled rows.
     """
     train = rows.in_split("", "train") & rows.labeled
     unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & ~rows.labeled)

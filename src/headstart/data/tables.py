@@ -47,18 +47,8 @@ class Table:
 def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...]) -> Table:
     """The known columns of a CSV file (comma, semicolon or tab) or a Parquet file.
 
-    Names of columns are taken without regard to case, outer white space and a plural s.
-
-    Args:
-        path: A file that ends in .parquet, or a text file in UTF-8.
-        known: Names of columns that mean something.
-        required: Those of them that must be there.
-
-    Returns:
-        The table, of one row at least.
-
-    Raises:
-        DataError: The file cannot be read, or required columns or all rows are missing.
+    Names of columns are taken without regard to case, outer white space and a plural s. Raises `DataError` where the file
+    cannot be read, or required columns or all rows are missing.
     """
     place = str(path)
     names, cells, rows = _parquet_cells(path) if path.suffix.lower() == ".parquet" else _csv_cells(path)

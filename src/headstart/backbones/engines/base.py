@@ -44,18 +44,8 @@ class Runtime(ABC):
     def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
         """The program, which stays as it is, made ready; later changes of its weights do not reach the engine.
 
-        Args:
-            program: What is run.
-            precision: One of `precisions`.
-            pictures: For calibration, where the precision needs any.
-            kept: A folder for the result of calibration; it is copied along with a saved model.
-
-        Returns:
-            The engine.
-
-        Raises:
-            MissingExtraError: A package is not installed.
-            PretrainedError: The library cannot run this network.
+        Pictures are for calibration, whose result is kept in the folder; a saved model takes a copy along. Raises
+        `MissingExtraError` where a package is not installed, `PretrainedError` where the library cannot run this network.
         """
 
 
