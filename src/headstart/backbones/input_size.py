@@ -14,9 +14,9 @@ time; `decide` tries the network's own side where the budget allows it."""
 def input_pixels_for(card: Pretrained, task: Task) -> int:
     """The input side for a network on a task's pictures.
 
-    It is 96 for pictures of up to 32 pixels and 160 for up to 64, but no more than the side the network was trained on and no less
-    than it takes. For larger pictures and feature vectors it is the side the network was trained on. Raw pixels and the small
-    network take the native side.
+    It is 96 for pictures of up to 32 pixels and 160 for up to 64, but no more than the side the network was trained on and no
+    less than it takes. For larger pictures and feature vectors it is the side the network was trained on. Raw pixels and the
+    small network take the native side.
     """
     return side_for(card, task.native_pixels)
 
