@@ -195,14 +195,14 @@ def test_a_trial_that_would_outlast_the_budget_is_not_begun(task, tmp_path, monk
     outcomes = [trial.outcome for trial in found.trials]
     assert outcomes[:2] == ["finished", "finished"]
     assert outcomes[2:] == ["too costly"] * search.MOST_IN_VAIN
-    assert found.trials[2].reason.startswith("judging it would take ")
+    assert found.trials[2].reason.startswith("its folds would take ")
 
 
 def test_a_default_too_costly_for_the_budget_is_told(task, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: 100.0)
     text = refused(PlanError, lambda: search.search(task, plan_of(), tmp_path, minutes=0.5))
     assert text == (
-        f"The default cannot be compared with anything: judging it would take {100 * search.MARGIN:.0f} s, and 30 s are left. "
+        f"The default cannot be compared with anything: its folds would take {100 * search.MARGIN:.0f} s, and 30 s are left. "
         "Give --minutes more."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from headstart.core.errors import PlanError
 from headstart.core.estimate import Estimate
@@ -22,7 +23,7 @@ from headstart.planning.deciding.verdict import verdict_of
 from headstart.planning.deciding.wording import reasons_for, rejected_from, sentence_for
 from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import Comparison, Decision, LearningCurve, Verdict
+from headstart.planning.results import Decision, LearningCurve, Verdict
 from headstart.training.settings import Training
 
 UNKNOWN_GAIN = Estimate(value=0.0, low=-1.0, high=1.0)
@@ -121,7 +122,8 @@ def _concluded(trials: Trials, ranking: Ranking, only: Only | None, per_class: i
     curve = _curve(trials) if transfer is not None else None
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
     reasons = reasons_for(trials.validated, chosen, comparisons, curve, ranking)
-    decision = _decision(trials, ranking, chosen, verdict, gain, sentence, comparisons, curve, reasons)
+    facts = {"verdict": verdict, "gain": gain, "sentence": sentence, "comparisons": tuple(comparisons), "curve": curve}
+    decision = _decision(trials, ranking, chosen, reasons, **facts)
     return decision, _plan(trials, chosen, decision, per_class)
 
 
@@ -132,34 +134,20 @@ def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: i
         f"No class has two labels, so that nothing can be held out and no comparison made: {chosen.result.name} is fitted, "
         "untested. Label one more image a class."
     )
-    reasons = (sentence, ranking.sentence)
-    decision = _decision(trials, ranking, chosen, "no difference", UNKNOWN_GAIN, sentence, [], None, reasons)
+    facts = {"verdict": "no difference", "gain": UNKNOWN_GAIN, "sentence": sentence, "comparisons": (), "curve": None}
+    decision = _decision(trials, ranking, chosen, (sentence, ranking.sentence), **facts)
     return decision, _plan(trials, chosen, decision, per_class)
 
 
-def _decision(
-    trials: Trials,
-    ranking: Ranking,
-    chosen: CrossValidated,
-    verdict: Verdict,
-    gain: Estimate,
-    sentence: str,
-    comparisons: list[Comparison],
-    curve: LearningCurve | None,
-    reasons: tuple[str, ...],
-) -> Decision:
+def _decision(trials: Trials, ranking: Ranking, chosen: CrossValidated, reasons: tuple[str, ...], **facts: Any) -> Decision:
     return Decision(
-        verdict=verdict,
         chosen=chosen.result.name,
-        gain=gain,
-        sentence=sentence,
         results=tuple(one.result for one in trials.validated),
-        comparisons=tuple(comparisons),
-        curve=curve,
         reasons=(*reasons, *trials.notes),
-        rejected=rejected_from(trials.validated, ranking, chosen, comparisons),
+        rejected=rejected_from(trials.validated, ranking, chosen, facts["comparisons"]),
         budget_seconds=trials.budget_seconds,
         spent_seconds=trials.spent_seconds,
+        **facts,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from headstart.core.errors import TrainingError
 from headstart.core.findings import Finding
@@ -92,48 +93,41 @@ class Adjusting:
     def tried(self, rule: str, proposal: Proposal) -> Trial:
         """What became of a proposal; it replaces the plan that stands when it is better."""
         self.proposed.add(proposal.plan.content_fingerprint())
-        trial = Trial(
-            rule=rule,
-            reason=proposal.reason,
-            changes=changes_between(self.evidence.plan, proposal.plan),
-            outcome="too costly",
-            sentence="",
-        )
+        changes = changes_between(self.evidence.plan, proposal.plan)
         left = float("inf") if self.left_seconds is None else max(self.left_seconds, 0.0)
         try:
             price = self._price(proposal.plan)
+            if price > left:
+                facts = {
+                    "outcome": "too costly",
+                    "sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left",
+                }
+            else:
+                with stage(f"{rule}: {named(changes)}"):
+                    facts = self._tested(rule, proposal, named(changes))
         except TrainingError as error:
-            trial = trial.model_copy(update={"outcome": "failed", "sentence": str(error)})
-            self.trials.append(trial)
-            return trial
-        if price > left:
-            trial = trial.model_copy(update={"sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left"})
-        else:
-            with stage(f"{rule}: {named(trial.changes)}"):
-                trial = self._tested(proposal, trial)
-        self.trials.append(trial)
-        return trial
+            facts = {"outcome": "failed", "sentence": str(error)}
+        self.trials.append(Trial(rule=rule, reason=proposal.reason, changes=changes, **facts))
+        return self.trials[-1]
 
-    def _tested(self, proposal: Proposal, trial: Trial) -> Trial:
+    def _tested(self, rule: str, proposal: Proposal, changes: str) -> dict[str, Any]:
+        """Cross-validate a proposal and compare it with the plan that stands: the fields of its trial."""
         evidence, task = self.evidence, self.evidence.task
         validated = cross_validated_plan(task, proposal.plan, self.steps)
-        self.spent_seconds += validated.result.seconds
-        facts = {"seconds": validated.result.seconds}
+        seconds = validated.result.seconds
+        self.spent_seconds += seconds
         if validated.predictions is None:
-            return trial.model_copy(update={**facts, "outcome": "failed", "sentence": validated.result.reason})
-        names = (named(trial.changes), "the plan before")
-        before = _before(evidence, proposal)
-        comparison = compared(
-            Side(names[0], validated.predictions), Side(names[1], before), task.seed, proposal.aim == "balanced accuracy"
-        )
+            return {"seconds": seconds, "outcome": "failed", "sentence": validated.result.reason}
+        sides = Side(changes, validated.predictions), Side("the plan before", _before(evidence, proposal))
+        comparison = compared(*sides, task.seed, proposal.aim == "balanced accuracy")
         better = self._is_better(proposal, comparison)
         sentence = f"{'better' if better else 'not better beyond noise'}: {measured(comparison)}"
         if better:
-            reasons = (*evidence.plan.reasons, f"{trial.rule}: {proposal.reason} {sentence}.")
+            reasons = (*evidence.plan.reasons, f"{rule}: {proposal.reason} {sentence}.")
             plan = proposal.plan.model_copy(update={**validated.calibration, "reasons": reasons})
             self.evidence = replace(evidence, plan=plan, cross_validated=validated)
         outcome = "kept" if better else "no better"
-        return trial.model_copy(update={**facts, "outcome": outcome, "sentence": sentence, "comparison": comparison})
+        return {"seconds": seconds, "outcome": outcome, "sentence": sentence, "comparison": comparison}
 
     def _is_better(self, proposal: Proposal, comparison: Comparison) -> bool:
         """Whether the change is to be kept, at a level that counts those tested before it on the same rows.

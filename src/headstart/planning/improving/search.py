@@ -134,7 +134,7 @@ class Search:
         if self.minutes is not None:
             price = MARGIN * seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
             if price > self.left_seconds:
-                reason = f"judging it would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
+                reason = f"its folds would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
                 return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
         inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
         with stage(f"trial {len(self.trials)}"):
@@ -180,7 +180,7 @@ class Search:
         plan = plan_with(self.study.plan, self.trials[number].settings)
         facts = {"trials": tuple(self.trials), "best": number}
         if number == 0:
-            why = "it was the best" if self._num_compared else "no other one was judged"
+            why = "it was the best" if self._num_compared else "no other one was fitted"
             return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
         if default.predictions is None:
             sentence = f"Trial {number} is the best; the default broke down ({default.result.reason})"
@@ -234,13 +234,7 @@ def search(
         shared: A folder where runs leave finished folds for one another; None shares nothing.
 
     Returns:
-        The plan to fit, with all trials.
-
-    Raises:
-        DataError: No class has two labels.
-        PlanError: The budget is not positive, the folder holds something else, a network has learned the labels of these images,
-            or no trial was finished.
-        MissingExtraError: Optuna is not installed.
+        The plan to fit, with all trials. What is refused, `headstart.search` lists.
     """
     check_optuna()
     check_budget(minutes, trials)
