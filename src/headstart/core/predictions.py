@@ -23,7 +23,7 @@ OLD_COLUMNS = {"familiarity": "p_value"}
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted probabilities of images, next to their labels.
+    """Predicted probabilities of images, next to their labels; the only input of metrics.
 
     Attributes:
         names: What a person calls each image.

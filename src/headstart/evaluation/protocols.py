@@ -25,18 +25,8 @@ class Predicts(Protocol):
 def evaluate(model: Predicts, image_set: ImageSet, split: str = "test") -> tuple[Evaluation, Predictions]:
     """The evaluation of a model on a set of images, and its predictions.
 
-    Opens the set if it is sealed, so call it once, at the end.
-
-    Args:
-        model: The model.
-        image_set: Images; those without a label are left out of the evaluation.
-        split: Name of the set.
-
-    Returns:
-        The evaluation and the predictions.
-
-    Raises:
-        DataError: The set has no labeled image.
+    Opens the set if it is sealed, so call it once, at the end. Images without a label are left out of the evaluation; a DataError
+    says that all are.
     """
     predictions = model.predict(image_set.opened_for_evaluation())
     return evaluation_of(predictions, split), predictions

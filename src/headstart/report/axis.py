@@ -9,13 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values.
-
-    Attributes:
-        low: Its left or lower end.
-        high: Its right or upper end.
-        ticks: Round values within.
-    """
+    """A range of values with round ticks within."""
 
     low: float
     high: float
@@ -23,17 +17,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], least: float = -math.inf, most: float = math.inf, num_ticks: int = 5) -> Axis:
-        """An axis that holds the values, with ends on ticks.
-
-        Args:
-            values: What to hold; values that are not finite are left out.
-            least: The axis never starts below.
-            most: The axis never ends above.
-            num_ticks: About how many ticks.
-
-        Returns:
-            The axis; from 0 to 1 when there is no value.
-        """
+        """An axis within [least, most], with ends on ticks, that holds the finite values; from 0 to 1 where there are none."""
         finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
         low, high = min(finite), max(finite)
         span = (high - low) or max(abs(high), 1e-3) / 10

@@ -27,15 +27,7 @@ WEAKEST_ROWS = 15
 
 
 def report_html(run: Run, task: Task | None = None) -> str:
-    """A run's report as one self-contained page.
-
-    Args:
-        run: What is reported.
-        task: The run's task, for the thumbnails; without it only pictures that are files are shown.
-
-    Returns:
-        HTML text.
-    """
+    """A run's report as one self-contained HTML page; without the task only pictures that are files are shown."""
     return page_of(
         "report",
         run=run,
