@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
+from headstart.heads.kernel_ridge import fit_kernel_ridge
 from headstart.shift.label_shift import (
     calibration,
     class_shares,
@@ -96,3 +98,14 @@ def test_a_class_without_rows_gets_no_offset():
     offsets = calibration(scores, np.where(scores[:, 0] > scores[:, 2], 0, 2))[1]
     assert offsets[1] == 0
     assert offsets.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_class_shares_of_a_resampled_source_are_estimated(planted):
+    draw = np.random.default_rng(3)
+    own = class_shares(planted.labels, 5)
+    wanted = np.array([0.5, 0.05, 0.25, 0.05, 0.15])
+    rows = draw.choice(len(planted.labels), 900, p=wanted[planted.labels] / own[planted.labels] / len(planted.labels))
+    found = fit_kernel_ridge(planted.source, planted.labels, 5, width=0.0)
+    scores = found.scores(planted.source[rows] + 0.3 * draw.normal(size=(900, planted.source.shape[1])))
+    estimate = likely_shares(softmax(scores / found.fit.temperature, axis=1), own)
+    assert np.abs(estimate - class_shares(planted.labels[rows], 5)).max() < 0.03

@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import sqrtm
 from sklearn.covariance import ledoit_wolf
 
+from headstart.heads.kernel_ridge import fit_kernel_ridge
 from headstart.shift.moments import Moments, coral_matrix, moments_of, monge_matrix, power_of, transported
 
 
@@ -72,3 +73,28 @@ def test_transported_by_hand():
         np.array([[1.0, 2.0]]), Moments(np.array([1.0, 1.0]), np.eye(2)), Moments(np.array([5.0, 6.0]), np.eye(2)), 3 * np.eye(2)
     )
     assert moved.tolist() == [[5.0, 9.0]]
+
+
+def test_a_planted_affine_shift_is_undone_by_the_monge_map(planted):
+    one, other = moments_of(planted.source), moments_of(planted.target)
+    moved = transported(planted.source, one, other, monge_matrix(one.covariance, other.covariance))
+    before, after = (
+        (
+            fit_kernel_ridge(rows, planted.labels, 5, width=0.0).scores(planted.target).argmax(axis=1) == planted.target_labels
+        ).mean()
+        for rows in (planted.source, moved)
+    )
+    assert before < 0.6
+    assert after >= 0.95
+
+
+def test_recolored_rows_are_those_of_skada(planted):
+    mapping = pytest.importorskip("skada._mapping")
+    source, target = planted.source, planted.target
+    one, other = moments_of(source, shrunk=False), moments_of(target, shrunk=False)
+    ours = (source - one.mean) @ coral_matrix(one.covariance, other.covariance)
+    both, domain = np.concatenate([source - one.mean, target - other.mean]), np.repeat([1, -2], [len(source), len(target)])
+    theirs = mapping.CORALAdapter(reg=0.0).fit_transform(both, sample_domain=domain)
+    ratio = np.sqrt((len(target) - 1) / len(target) / ((len(source) - 1) / len(source)))
+    gaps = [np.abs(ours * scale - theirs[domain > 0]).max() for scale in (1.0, ratio, 1.0 / ratio)]
+    assert min(gaps) < 1e-6

@@ -14,21 +14,21 @@ from headstart.shift.transport import MOST_ROWS, class_plan, extended, scaled_co
 
 @final
 class ClassTransport(TransportedSource):
-    """Carries source rows onto target rows at the least cost, each target row from few classes, and fits ridge to what arrives.
+    """Transports source rows to target rows at the least cost, each target row from few classes, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.
     Helps: as `optimal_transport`, where classes lie close to each other.
     Hurts: where the classes come in other shares.
 
     Reference: Courty et al., "Optimal Transport for Domain Adaptation", TPAMI 2017, section 4.2.
-    Differs: of more than 1,000 rows of a domain, some are carried and the others follow the nearest of them.
+    Differs: of more than 1,000 rows of a domain, some are transported, and the others move as the nearest of these.
 
     Attributes:
         entropy: Weight of the plan's smoothness, relative to the mean cost.
         class_weight: Weight of the penalty on target rows that get mass from several classes.
     """
 
-    summary: ClassVar[str] = "Source rows carried onto target rows, classes kept apart, then ridge"
+    summary: ClassVar[str] = "Source rows transported to target rows, classes kept apart, then ridge"
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5

@@ -1,4 +1,4 @@
-"""DeepJDOT: target pictures learn from the source pictures that carrying them over costs least."""
+"""DeepJDOT: joint distribution optimal transport between the pictures of each batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeepJdot(DomainAdaptation):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where domains are moved against each other as a whole, with batches that show every class.
-    Hurts: where classes are more frequent in one domain, as all mass has to be carried.
+    Hurts: where classes are more frequent in one domain, as all mass has to be transported.
 
     Reference: Damodaran et al., "DeepJDOT: Deep Joint Distribution Optimal Transport for Unsupervised Domain Adaptation",
         ECCV 2018.

@@ -19,7 +19,7 @@ from headstart.shift.transport import MOST_ROWS, plan_of, scaled_costs, some_row
 
 @final
 class JDOT(FeatureAdaptation):
-    """Carries rows with their labels onto target rows with what the model says of them, and fits the model to what arrives.
+    """Transports labeled rows to target rows with the model's predictions, and fits the model to the labels that arrive.
 
     Both are done in turn, from the source model on.
 
@@ -35,7 +35,7 @@ class JDOT(FeatureAdaptation):
         rounds: How often both are done.
     """
 
-    summary: ClassVar[str] = "Labels carried to target rows jointly with the model's predictions (JDOT)"
+    summary: ClassVar[str] = "Labels transported to target rows jointly with the model's predictions (JDOT)"
     own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 

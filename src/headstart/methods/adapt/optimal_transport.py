@@ -1,4 +1,4 @@
-"""OptimalTransport: source rows carried onto target rows."""
+"""OptimalTransport: source rows transported to target rows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from headstart.shift.transport import MOST_ROWS, extended, plan_of, scaled_costs
 
 @final
 class OptimalTransport(TransportedSource):
-    """Carries source rows onto target rows at the least total cost, and fits ridge to where they arrive.
+    """Transports source rows to target rows at the least total cost, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.
     Helps: where the domains differ by more than an affine map, and classes come in the same shares.
-    Hurts: where the classes come in other shares: rows are then carried onto other classes.
+    Hurts: where the classes come in other shares: rows are then transported to other classes.
 
     Reference: Courty et al., "Optimal Transport for Domain Adaptation", TPAMI 2017, eqs. 6 and 14.
-    Differs: of more than 1,000 rows of a domain, some are carried and the others follow the nearest of them.
+    Differs: of more than 1,000 rows of a domain, some are transported, and the others move as the nearest of these.
 
     Attributes:
         entropy: Weight of the plan's smoothness, relative to the mean cost; 0 for the exact plan.
     """
 
-    summary: ClassVar[str] = "Source rows carried onto target rows by optimal transport, then ridge"
+    summary: ClassVar[str] = "Source rows transported to target rows by optimal transport, then ridge"
 
     entropy: Annotated[float, Field(ge=0, le=10)] = 0.05
 

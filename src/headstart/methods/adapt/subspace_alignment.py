@@ -1,4 +1,4 @@
-"""SubspaceAlignment: the source's leading directions turned onto the target's."""
+"""SubspaceAlignment: the source's leading directions aligned with the target's."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from headstart.shift.subspaces import leading_directions
 
 @final
 class SubspaceAlignment(FeatureAdaptation):
-    """Sees each domain along its own leading directions and turns those of the source onto those of the target; ridge follows.
+    """Projects each domain to its own leading directions and aligns the source's with the target's; ridge follows.
 
     Needs: a labeled source and some target images without labels.
     Helps: where the domains vary in different directions and few of them matter.
-    Hurts: where what tells the classes apart varies little.
+    Hurts: where the classes differ in directions of little variance.
 
     Reference: Fernando et al., "Unsupervised Visual Domain Adaptation Using Subspace Alignment", ICCV 2013, algorithm 1.
 
@@ -26,7 +26,7 @@ class SubspaceAlignment(FeatureAdaptation):
         num_directions: Of each domain's subspace; all of narrow features.
     """
 
-    summary: ClassVar[str] = "Source directions turned onto the target's, then ridge"
+    summary: ClassVar[str] = "Source directions aligned with the target's, then ridge"
     own_means: ClassVar[bool] = True
 
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64
