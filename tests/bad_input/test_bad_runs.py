@@ -112,10 +112,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "plan: a folder": ("fit empty.toml/", "empty.toml"),
     "plan: no text": ("fit binary.toml", "binary.toml: cannot be read (not UTF-8 text)."),
     "plan: no TOML": ("fit open.toml", "open.toml: not valid TOML"),
-    "plan: blank": ("fit blank.toml", "data is missing. pretrained is missing. input_pixels is missing. method is missing."),
+    "plan: blank": ("fit blank.toml", "pretrained is missing. input_pixels is missing. method is missing. data is missing."),
     "plan: of data that is gone": ("fit gone.toml", '"gone.npz" does not exist'),
     "out: below a file": ("fit plan.toml -o plan.toml/r", "cannot be written (Not a directory)."),
-    "out: a file": ("fit plan.toml -o wide.npz", "cannot be written"),
+    "out: a file": ("fit plan.toml -o wide.npz", "wide.npz is a file. Give another --out."),
     "out: where nothing can be made": ("fit plan.toml -o /proc/headstart", "cannot be written"),
     "out: of a decision, below a file": ("decide vectors.npz -o plan.toml/p.toml", "cannot be written"),
     "run: none there": ("predict empty pictures", "empty holds no finished run."),
@@ -168,8 +168,11 @@ def test_a_damaged_run_beside_others_is_named_and_stops_nothing(finished, headst
 
 OF_A_RUN: dict[str, tuple[str, str]] = {
     "another plan in its folder": ("fit plan.toml --set seed=5 -o r", "r holds the fit of another plan"),
-    "pictures for a model of vectors": ("predict r pictures", "are pictures, and embeddings takes feature vectors."),
-    "no pictures": ("predict r empty", "No images in empty."),
+    "pictures for a model of vectors": (
+        "predict r pictures",
+        "pictures: holds no feature vectors, and the model was fitted on",
+    ),
+    "no vectors": ("predict r empty", "empty: holds no feature vectors, and the model was fitted on such."),
     "unknown format": ("predict r pictures -o labels.xls", 'labels.xls ends in ".xls". Choose one of .csv,'),
     "other classes": ("evaluate r other.npz", 'other.npz has a class "x" that the model does not know.'),
     "other width": ("evaluate r wide.npz", "The features are 7 wide, and the model was fitted on 5."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, plain
+from headstart.cli._printing import answer, plain, show
 from headstart.cli._views import decision_view, sources_view
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def decide(
     parts: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
     if made.sources:
         parts += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
+    answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *parts)
     if out:
         write_atomically(out, plan.to_toml())
-    advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
-    found = {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}
-    answer(as_json, found, *parts, "", f"Next: {advice}")
+    if not as_json:
+        advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
+        show("", f"Next: {advice}")

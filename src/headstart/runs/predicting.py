@@ -22,6 +22,8 @@ from headstart.methods.test_time import TestTime, adapted_at_test_time
 DEFAULT_REFUSE = 0.05
 """Share of images of known classes that are refused by default: the usual level of a test."""
 
+NO_VECTORS = "holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
+
 
 def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     """The files that paths name: files, whatever they are, and the images in folders, in alphabetical order.
@@ -58,8 +60,10 @@ def predict_files(
         raise DataError(f"{origin}: {NO_DETECTOR}")
     share = DEFAULT_REFUSE if refuse is None else refuse
     if not provider_of(model.backbone.card).takes_pictures:
-        given = [paths] if isinstance(paths, str | Path) else paths
-        return [row for path in given for row in _rows_of_vectors(model, str(path), share, adapt)]
+        given = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+        if not any(map(Embeddings().recognizes, given)):
+            raise DataError(f"{', '.join(given)}: {NO_VECTORS}")
+        return [row for path in given for row in _rows_of_vectors(model, path, share, adapt)]
     files = image_files(paths)
     images = FileImages(tuple(files))
     problems = scan(images).problems
@@ -75,8 +79,7 @@ def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | N
     """The rows of one file of embeddings, named by file and position; one row with the error where it cannot be read."""
     reader = Embeddings()
     if not reader.recognizes(path):
-        sentence = f"{path}: holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
-        return [{"path": path, "error": sentence}]
+        return [{"path": path, "error": f"{path}: {NO_VECTORS}"}]
     try:
         images = reader.read_unsorted(path).images
     except DataError as error:
