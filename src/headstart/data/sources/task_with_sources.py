@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from headstart.data.class_names import aligned, labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.sources import findings
+from headstart.data.sources.findings import finding_of, of_source
 from headstart.data.sources.labeled_rows import (
     SourceRows,
     check_same_kind,
@@ -89,6 +90,9 @@ class _Joined:
         # The task's number of each given group, by place and name, and of each group of copies.
         self.group_numbers = {(0, name): int(rows.groups[row]) for row, name in enumerate(rows.raw.groups) if name}
 
+    def _note(self, code: str, evidence: dict[str, Any], **words: str) -> None:
+        self.rows.findings.append(finding_of(code, evidence, **words))
+
     def parts(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
         """The split of the target rows; validation rows become training rows where no others have labels."""
         if per_class != 0:
@@ -99,7 +103,7 @@ class _Joined:
         if per_class == 0:
             parts.unlabeled, parts.validation = parts.unlabeled | parts.validation, np.zeros_like(parts.validation)
             hidden = parts.unlabeled & (labels != UNLABELED)
-            self.rows.findings.append(findings.target_labels_hidden(int(hidden.sum()), int(parts.test.sum())))
+            self._note("target-labels-hidden", {"hidden": int(hidden.sum()), "sealed": int(parts.test.sum())})
         if not parts.train.any():
             parts.train, parts.validation = parts.validation, parts.train
         remove_used(self.rows, parts)
@@ -139,11 +143,14 @@ class _Joined:
         for source in self.sources:
             names = natural_order(self.names_of(source))
             if len(names) < 2:
-                self.rows.findings.append(findings.one_class_source(source.name, names))
+                shown = f"one class only ({quoted(names)})" if names else "no class once copies are left out"
+                self._note("one-class-source", {"source": source.name, "classes": list(names)}, shown=shown)
             elif readable and not readable & set(names):
-                self.rows.findings.append(findings.no_common_class(source.name, names, natural_order(readable)))
+                wanted = natural_order(readable)
+                evidence = {"source": source.name, "source_classes": list(names), "target_classes": list(wanted)}
+                self._note("no-common-class", evidence, theirs=quoted(names), wanted=quoted(wanted))
             else:
-                self.rows.findings += [findings.of_source(source.name, finding) for finding in source.rows.findings]
+                self.rows.findings += [of_source(source.name, finding) for finding in source.rows.findings]
                 kept.append(source)
         if not kept and len(readable) < 2:
             why = " ".join(one.title for one in self.rows.findings if one.code in {"one-class-source", "no-common-class"})
@@ -158,8 +165,9 @@ class _Joined:
             tested = source.rows.usable & ~copies & np.isin(np.array(source.rows.raw.groups, dtype=object), list(groups))
         source.rows.usable &= ~(copies | tested)
         if (copies | tested).any():
-            names = source.rows.names(np.flatnonzero(copies | tested))
-            self.rows.findings.append(findings.domain_leak(source.name, names, int(copies.sum()), int(tested.sum())))
+            paths = source.rows.names(np.flatnonzero(copies | tested))
+            counts = {"copies": int(copies.sum()), "groups": int(tested.sum())}
+            self._note("domain-leak", {"source": source.name, **counts, "paths": paths})
 
     def _leave_out_repeated(self) -> None:
         """Leave out copies of rows of earlier sources: sources are compared with one another, and a copy would confirm itself."""
@@ -168,11 +176,11 @@ class _Joined:
             source.rows.usable[found.copies] = False
             self.copy_groups[source.name] = found.copy_groups
             if len(found.copies):
-                names = source.rows.names(found.copies)
-                self.rows.findings.append(findings.repeated_in_sources(source.name, names, len(found.copies)))
+                evidence = {"copies": len(found.copies), "paths": source.rows.names(found.copies)}
+                self._note("repeated-in-sources", {"source": source.name, **evidence})
             if len(found.contradictory):
-                names = source.rows.names(found.contradictory)
-                self.rows.findings.append(findings.contradictory_sources(source.name, names, len(found.contradictory)))
+                evidence = {"images": len(found.contradictory), "paths": source.rows.names(found.contradictory)}
+                self._note("contradictory-sources", {"source": source.name, **evidence})
 
     def _common_names(self, source: SourceRows) -> list[str | None]:
         renamed = self.renamed[source.name]
@@ -189,10 +197,12 @@ class _Joined:
                 "no class in common. Name the classes alike, or give another source."
             )
         if len(unknown):
-            self.rows.findings.append(findings.unknown_classes(names, self.rows.names(unknown), len(unknown)))
+            evidence = {"classes": list(names), "images": len(unknown), "paths": self.rows.names(unknown)}
+            self._note("unknown-classes", evidence, names=quoted(names))
         merged = {one: common for names in self.renamed.values() for one, common in names.items() if one != common}
         if merged:
-            self.rows.findings.append(findings.class_names_merged(merged))
+            pairs = ", ".join(f'"{one}" for "{common}"' for one, common in sorted(merged.items())[:10])
+            self._note("class-names-merged", {"merged": merged}, pairs=pairs)
         return natural_order(shown)
 
     def source_set(self, source: SourceRows, classes: tuple[str, ...], first_group: int) -> ImageSet:
@@ -224,7 +234,7 @@ def _task(found: _Joined, parts: SplitAssignment, classes: tuple[str, ...], kept
     if (parts.test | parts.train | parts.validation).any():
         report_untested(rows, classes, labels, parts.test)
     else:
-        rows.findings.append(findings.target_without_test(int(parts.unlabeled.sum())))
+        rows.findings.append(finding_of("no-test", {"images": 0, "target": int(parts.unlabeled.sum())}))
     task = task_of(rows, classes, labels, parts, found.place, seed, parts.train | parts.unlabeled)
     return replace(task, source=_source(found, classes, kept))
 
