@@ -66,8 +66,8 @@ def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
     """The rows to fit on: all, or the first `max_rows` of a seeded order of all labeled rows, so that choices nest."""
     if candidate.max_rows is None or candidate.max_rows >= len(rows):
         return rows
-    turns = generator_for(task.seed, "max_rows").permutation(len(task.labeled))
-    return np.sort(rows[np.argsort(turns[rows], kind="stable")[: candidate.max_rows]])
+    order = generator_for(task.seed, "max_rows").permutation(len(task.labeled))
+    return np.sort(rows[np.argsort(order[rows], kind="stable")[: candidate.max_rows]])
 
 
 def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path | None) -> Model:

@@ -73,13 +73,13 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
             for found, rows in zip(held_out, (fit, concatenate(fit, flipped(fit))), strict=True):
                 found.append(_predicted(rows, held, backbone))
         plain, both = (joined(found) for found in held_out)
-        ahead = advantage(Side("flipped", both), Side("plain", plain))
+        standard_errors = advantage(Side("flipped", both), Side("plain", plain))
         gain = float(both.correct.mean() - plain.correct.mean())
         return FlipTest(
-            helps=ahead > ONE_SIDED_95 and gain >= 0,
+            helps=standard_errors > ONE_SIDED_95 and gain >= 0,
             accuracy_gain=gain,
             log_loss_gain=float(plain.log_losses.mean() - both.log_losses.mean()),
-            standard_errors=ahead,
+            standard_errors=standard_errors,
             num_rows=len(plain),
             seconds=time.perf_counter() - begun,
         )

@@ -177,8 +177,8 @@ def default_candidate(trials: Trials, ranking: Ranking, options: Options) -> Cro
 def cluster_assumption_of(trials: Trials, candidate: Candidate) -> ClusterAssumptionTest | None:
     """Whether unlabeled rows may be learned from, by a candidate's features; None without such rows or the time for them."""
     task, backbone = trials.task, trials.backbone(candidate)
-    price = seconds_of_features(backbone, task, trials.steps, candidate.method)
-    if task.unlabeled is None or price > trials.shares.first * trials.budget_seconds:
+    cost = seconds_of_features(backbone, task, trials.steps, candidate.method)
+    if task.unlabeled is None or cost > trials.shares.first * trials.budget_seconds:
         return None
 
     def make(_: Path) -> ClusterAssumptionStep:
@@ -289,9 +289,9 @@ def _flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Cand
     if "flip" not in candidate.method or "flip" in options.settings:
         return candidate
     backbone = trials.backbone(candidate)
-    price = seconds_per_image(backbone, trials.task, trials.steps) * len(trials.task.labeled)
-    price += seconds_of_features(backbone, trials.task, trials.steps)
-    if price > FLIP_TEST_SHARE * trials.remaining_seconds:
+    cost = seconds_per_image(backbone, trials.task, trials.steps) * len(trials.task.labeled)
+    cost += seconds_of_features(backbone, trials.task, trials.steps)
+    if cost > FLIP_TEST_SHARE * trials.remaining_seconds:
         return candidate
     found = flip_test(trials.task, candidate, backbone, trials.steps)
     trials.notes.append(str(found))

@@ -40,13 +40,13 @@ def best_closed(validated: Sequence[CrossValidated], trusts_unlabeled: bool) -> 
     closed = [one for one in closed if one.temperature is None]
     supervised = [one for one in closed if not needs_unlabeled(one.candidate.method)]
     best: CrossValidated | None = None
-    sure = float(norm.isf(level_of_best(len(supervised) - 1)))
-    for one in sorted(supervised, key=lambda one: (_price(one), not _is_default(one))):
+    bound = float(norm.isf(level_of_best(len(supervised) - 1)))
+    for one in sorted(supervised, key=lambda one: (_cost(one), not _is_default(one))):
         if best is None:
             best = one
             continue
-        worth = _price(one) == _price(best) or accuracy_of(one) - accuracy_of(best) >= SMALLEST_GAIN
-        best = one if worth and advantage(side_of(one), side_of(best)) > sure else best
+        worth = _cost(one) == _cost(best) or accuracy_of(one) - accuracy_of(best) >= SMALLEST_GAIN
+        best = one if worth and advantage(side_of(one), side_of(best)) > bound else best
     pooled = min((one for one in closed if needs_unlabeled(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
         return best or pooled
@@ -92,7 +92,7 @@ def _is_default(one: CrossValidated) -> bool:
     return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels")
 
 
-def _price(one: CrossValidated) -> float:
+def _cost(one: CrossValidated) -> float:
     """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
     card = card_of(one.candidate.pretrained)
     return (card.num_parameters or 0) * one.candidate.input_pixels**2

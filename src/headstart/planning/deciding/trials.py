@@ -162,7 +162,7 @@ class Trials:
         backbone = self.backbone(candidate)
         if not must and self.remaining_seconds <= self.min_seconds and num_missing(self.task.labeled, backbone):
             return self.skip(candidate, "too little time is left for its features; give --minutes more")
-        price = seconds_per_image(backbone, self.task, self.steps)
+        cost = seconds_per_image(backbone, self.task, self.steps)
         folds = self.task.folds
         allowed = share * self.budget_seconds
         predicted = MARGIN * seconds_of_features(backbone, self.task, self.steps, candidate.method)
@@ -173,9 +173,9 @@ class Trials:
             # One fold only: all folds together need the features of every row, however few rows each is fitted to.
             folds = folds[:1]
             held, wanted = len(folds[0].held), len(folds[0].fit)
-            rows = _halved_until(wanted, lambda num: MARGIN * price * (num + held) <= allowed, 20 * self.task.num_classes)
+            rows = _halved_until(wanted, lambda num: MARGIN * cost * (num + held) <= allowed, 20 * self.task.num_classes)
             candidate = candidate.model_copy(update={"max_rows": rows})
-            predicted = MARGIN * price * (rows + held)
+            predicted = MARGIN * cost * (rows + held)
         with stage(candidate.name):
             return self._keep(cross_validate(self.task, candidate, backbone, folds, self.steps), predicted)
 
@@ -186,17 +186,17 @@ class Trials:
         backbone = self.backbone(candidate)
         folds = self.task.folds
         first = self.task.restricted_to(folds[0].fit)
-        price = MARGIN * seconds_of_fit(candidate, first, backbone, self.steps)
+        cost = MARGIN * seconds_of_fit(candidate, first, backbone, self.steps)
         allowed = (share or GRADIENT_SHARE) * self.remaining_seconds
-        fitted = self._affordable(candidate, price, allowed, len(folds[0].fit))
+        fitted = self._affordable(candidate, cost, allowed, len(folds[0].fit))
         if fitted is None:
-            reason = f"one fit would take about {price:.0f} s, and {max(allowed, 0):.0f} s are left for it; give --minutes more"
-            return self.skip(candidate, reason, price)
-        candidate, price = fitted
+            reason = f"one fit would take about {cost:.0f} s, and {max(allowed, 0):.0f} s are left for it; give --minutes more"
+            return self.skip(candidate, reason, cost)
+        candidate, cost = fitted
         enough = -(-ENOUGH_HELD_OUT // len(folds[0].held))
-        num_folds = max(1, min(len(folds), enough, int(allowed / price) - (1 if self.refits else 0)))
+        num_folds = max(1, min(len(folds), enough, int(allowed / cost) - (1 if self.refits else 0)))
         with stage(candidate.name):
-            return self._keep(cross_validate(self.task, candidate, backbone, folds[:num_folds], self.steps), price * num_folds)
+            return self._keep(cross_validate(self.task, candidate, backbone, folds[:num_folds], self.steps), cost * num_folds)
 
     def ensemble(self, trained: CrossValidated, closed: CrossValidated) -> CrossValidated:
         """Cross-validate the ensemble of a trained candidate and a closed form, on the folds of the first; all fits exist."""
@@ -216,22 +216,22 @@ class Trials:
         rows = validated.candidate.max_rows
         if rows is None:
             return None
-        price = MARGIN * seconds_per_image(self.backbone(validated.candidate), self.task, self.steps)
+        cost = MARGIN * seconds_per_image(self.backbone(validated.candidate), self.task, self.steps)
         solving = max(validated.result.seconds, MIN_SOLVING_SECONDS) / rows
-        paid_for = (max(0.0, self.remaining_seconds) * LAST_SHARE + price * rows) / (price + solving)
+        paid_for = (max(0.0, self.remaining_seconds) * LAST_SHARE + cost * rows) / (cost + solving)
         wanted = max(rows, int(paid_for) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
 
-    def _affordable(self, candidate: Candidate, price: float, allowed: float, num_rows: int) -> tuple[Candidate, float] | None:
+    def _affordable(self, candidate: Candidate, cost: float, allowed: float, num_rows: int) -> tuple[Candidate, float] | None:
         """The candidate and the cost of a fit, with epochs, then rows, cut until two fits are paid for; None when none fits."""
         fits = 2 if self.refits else 1
         epochs = candidate.training.epochs
         fewest = -(-epochs // EPOCHS_DIVISOR)
         for wanted in sorted({epochs, max(fewest, 3 * epochs // 4), fewest}, reverse=True):
-            if fits * price * wanted / epochs <= allowed:
+            if fits * cost * wanted / epochs <= allowed:
                 training = candidate.training.model_copy(update={"epochs": wanted})
-                return candidate.model_copy(update={"training": training}), price * wanted / epochs
-        per_row = price * fewest / epochs / num_rows
+                return candidate.model_copy(update={"training": training}), cost * wanted / epochs
+        per_row = cost * fewest / epochs / num_rows
         rows = _halved_until(num_rows, lambda num: fits * per_row * num <= allowed, num_rows // ROWS_DIVISOR)
         if fits * per_row * rows > allowed:
             return None

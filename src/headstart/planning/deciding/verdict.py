@@ -66,12 +66,12 @@ def verdict_of(transfer: Side, without: Side, chance: Side, seed: int) -> tuple[
     Returns:
         The verdict and the comparisons it rests on; the first is always transfer against without.
     """
-    forth = compared(transfer, without, seed)
-    if wins(forth):
-        floor = compared(transfer, chance, seed)
-        return ("transfer" if wins(floor) else "no difference"), (forth, floor)
-    back = compared(without, transfer, seed)
-    if wins(back):
-        floor = compared(without, chance, seed)
-        return ("scratch" if wins(floor) else "no difference"), (forth, back, floor)
-    return "no difference", (forth, compared(transfer, chance, seed))
+    transfer_gain = compared(transfer, without, seed)
+    if wins(transfer_gain):
+        over_chance = compared(transfer, chance, seed)
+        return ("transfer" if wins(over_chance) else "no difference"), (transfer_gain, over_chance)
+    scratch_gain = compared(without, transfer, seed)
+    if wins(scratch_gain):
+        over_chance = compared(without, chance, seed)
+        return ("scratch" if wins(over_chance) else "no difference"), (transfer_gain, scratch_gain, over_chance)
+    return "no difference", (transfer_gain, compared(transfer, chance, seed))

@@ -88,10 +88,10 @@ def _interval(one: CrossValidated) -> str:
 
 
 def _compared(made: Comparison) -> str:
-    sure = "beyond noise" if made.significant else "within noise"
+    noise = "beyond noise" if made.significant else "within noise"
     return (
         f"{made.better} against {made.worse}: {in_points(made.accuracy_gain)} of accuracy, log loss lower by "
-        f"{made.log_loss_gain.value:+.3f} [{made.log_loss_gain.low:+.3f}, {made.log_loss_gain.high:+.3f}], {sure} "
+        f"{made.log_loss_gain.value:+.3f} [{made.log_loss_gain.low:+.3f}, {made.log_loss_gain.high:+.3f}], {noise} "
         f"(McNemar p = {made.p_value:.2g}, {made.num_rows:,} images)."
     )
 

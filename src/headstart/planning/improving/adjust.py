@@ -71,11 +71,11 @@ class Adjusting:
         self.advice.clear()
         found = []
         for name, rule in RULES.all().items():
-            for said in rule(evidence):
-                if isinstance(said, Finding):
-                    self.advice[said.code] = said
-                elif said.plan.content_fingerprint() not in self.proposed and _can_win(said, evidence):
-                    found.append((name, said))
+            for answer in rule(evidence):
+                if isinstance(answer, Finding):
+                    self.advice[answer.code] = answer
+                elif answer.plan.content_fingerprint() not in self.proposed and _can_win(answer, evidence):
+                    found.append((name, answer))
         return sorted(found, key=lambda pair: (-pair[1].gain, _passes(pair[1].plan), pair[0]))
 
     def run(self) -> None:
@@ -96,11 +96,11 @@ class Adjusting:
         changes = changes_between(self.evidence.plan, proposal.plan)
         left = float("inf") if self.left_seconds is None else max(self.left_seconds, 0.0)
         try:
-            price = self._price(proposal.plan)
-            if price > left:
+            cost = self._cost(proposal.plan)
+            if cost > left:
                 facts = {
                     "outcome": "too costly",
-                    "sentence": f"not tried: it would take {price:.0f} s, and {left:.0f} s are left",
+                    "sentence": f"not tried: it would take {cost:.0f} s, and {left:.0f} s are left",
                 }
             else:
                 with stage(f"{rule}: {named(changes)}"):
@@ -152,7 +152,7 @@ class Adjusting:
         folder = self.steps.folder / self.steps.stem("refit", inputs)
         return gathered(task, plan, backbone_of(plan), evidence.cross_validated, Model.load(folder / "model"), folder)
 
-    def _price(self, plan: Plan) -> float:
+    def _cost(self, plan: Plan) -> float:
         """What cross-validating a plan and fitting it will take; 0 where there is no budget, or the fits exist."""
         if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
             return 0.0

@@ -123,18 +123,18 @@ class Search:
         down while its cost is measured.
         """
         try:
-            return self._priced(plan_with(self.study.plan, suggested.settings), suggested)
+            return self._if_affordable(plan_with(self.study.plan, suggested.settings), suggested)
         except (DataError, PlanError, TrainingError) as error:
             if not self.trials and not isinstance(error, TrainingError):
                 raise
             return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="failed", reason=str(error))
 
-    def _priced(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
+    def _if_affordable(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
         """The trial; one that cannot finish in time is not begun."""
         if self.minutes is not None:
-            price = MARGIN * seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
-            if price > self.left_seconds:
-                reason = f"its folds would take {price:.0f} s, and {self.left_seconds:.0f} s are left"
+            cost = MARGIN * seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
+            if cost > self.left_seconds:
+                reason = f"its folds would take {cost:.0f} s, and {self.left_seconds:.0f} s are left"
                 return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
         inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
         with stage(f"trial {len(self.trials)}"):
@@ -186,14 +186,14 @@ class Search:
             sentence = f"Trial {number} is the best; the default broke down ({default.result.reason})"
             return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
         comparison = compared(side_of(best), side_of(default), self.task.seed)
-        said = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
+        gains = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
         facts["comparison"] = comparison
         if not significant_at(comparison, level_of_best(self._num_compared)):
-            why = f"{said}; such a log loss is within the noise that the best of {self._num_compared} meets"
+            why = f"{gains}; such a log loss is within the noise that the best of {self._num_compared} meets"
         elif comparison.accuracy_gain.value < 0:
-            why = f"{said}, less often right"
+            why = f"{gains}, less often right"
         else:
-            return Found(**facts, plan=_calibrated(plan, best, f"search, {said}"), sentence=f"Better than the default: {said}.")
+            return Found(**facts, plan=_calibrated(plan, best, f"search, {gains}"), sentence=f"Better than the default: {gains}.")
         return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
 
     @property

@@ -131,10 +131,10 @@ def warm_starts_from(
     Settings outside of the space are left out, and those of the default or another warm start. `past` holds folder, task and plan
     of earlier runs.
     """
-    alike = [one for one in past if one[2].method["kind"] == plan.method["kind"]]
+    same_method = [one for one in past if one[2].method["kind"] == plan.method["kind"]]
     found: list[WarmStart] = []
     known = [settings_in(plan, space)]
-    for folder, _, other in sorted(alike, key=lambda one: distance(one[1], summary)):
+    for folder, _, other in sorted(same_method, key=lambda one: distance(one[1], summary)):
         settings = settings_in(other, space)
         if settings not in known and all(space[name].holds(value) for name, value in settings.items()):
             known.append(settings)

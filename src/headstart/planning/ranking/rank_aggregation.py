@@ -134,18 +134,18 @@ def aggregate(
     order = sorted(range(len(names)), key=lambda index: (ranks[index], -first[index], names[index]))
     leader = order[0]
     level = (draws <= draws[:, [leader]] + 1e-9).mean(axis=0) >= LEAST_SHARE
-    alike = tuple(names[index] for index in order if level[index] or index == leader)
+    confidence_set = tuple(names[index] for index in order if level[index] or index == leader)
     ordered = tuple(names[index] for index in order)
     known = [name for name in ordered if name not in baselines]
     top = by_candidate[known[0]] if known else by_candidate[ordered[0]]
-    lucky = bool(wilson(top.num_correct, halves.shape[1]).low <= chance)
+    at_chance = bool(wilson(top.num_correct, halves.shape[1]).low <= chance)
     return Aggregated(
         order=ordered,
         ranks={name: float(rank) for name, rank in zip(names, ranks, strict=True)},
         first_probability={name: float(share) for name, share in zip(names, first, strict=True)},
-        shortlist=_shortlist(known, alike, prior),
-        distinguishable=len(alike) == 1 and alike[0] not in baselines and not lucky,
-        sentence=_sentence(alike, baselines, lucky, float(first[leader]), halves.shape[1]),
+        shortlist=_shortlist(known, confidence_set, prior),
+        distinguishable=len(confidence_set) == 1 and confidence_set[0] not in baselines and not at_chance,
+        sentence=_sentence(confidence_set, baselines, at_chance, float(first[leader]), halves.shape[1]),
     )
 
 
@@ -175,22 +175,23 @@ def _drawn(score: str, candidates: list[CandidateScores], full: Floats, halves: 
     return np.asarray((parts - parts.mean(axis=0) + known)[np.arange(len(halves)) % len(parts)])
 
 
-def _shortlist(known: list[str], alike: tuple[str, ...], prior: str) -> tuple[str, ...]:
-    chosen = [name for name in known if name in alike][:LONGEST_SHORTLIST] or known[:1]
+def _shortlist(known: list[str], confidence_set: tuple[str, ...], prior: str) -> tuple[str, ...]:
+    chosen = [name for name in known if name in confidence_set][:LONGEST_SHORTLIST] or known[:1]
     if prior in known and prior not in chosen:
         chosen = [*chosen[: LONGEST_SHORTLIST - 1], prior]
     return tuple(chosen)
 
 
-def _sentence(alike: tuple[str, ...], baselines: frozenset[str], lucky: bool, share: float, num_rows: int) -> str:
-    among = [name for name in alike if name in baselines]
+def _sentence(confidence_set: tuple[str, ...], baselines: frozenset[str], at_chance: bool, share: float, num_rows: int) -> str:
+    among = [name for name in confidence_set if name in baselines]
     if among:
         return (
             f"No evidence of useful transfer: on {num_rows} labeled images the best candidate is not told apart from "
             f"{' and '.join(among)}, which {'carries' if len(among) == 1 else 'carry'} no knowledge."
         )
-    if lucky:
+    if at_chance:
         return f"No evidence of useful transfer: on {num_rows} labeled images the best candidate is not told apart from chance."
-    if len(alike) > 1:
-        return f"{num_rows} labeled images cannot tell {', '.join(alike[:-1])} and {alike[-1]} apart; real fits must decide."
-    return f"{alike[0]} ranks first in {share:.0%} of the resamples of {num_rows} labeled images."
+    if len(confidence_set) > 1:
+        others = ", ".join(confidence_set[:-1])
+        return f"{num_rows} labeled images cannot tell {others} and {confidence_set[-1]} apart; real fits must decide."
+    return f"{confidence_set[0]} ranks first in {share:.0%} of the resamples of {num_rows} labeled images."
