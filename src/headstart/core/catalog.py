@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -28,6 +29,7 @@ def marked(**properties: Any) -> Callable[[Entry], Entry]:
     return mark
 
 
+@dataclass(frozen=True, eq=False)
 class Catalog(Generic[T]):
     """Finds one object per module of a package, named as the module's file.
 
@@ -35,27 +37,19 @@ class Catalog(Generic[T]):
     underscore, and those named in `leave_out`, are not entries. A plug-in adds to the same catalog with an entry point of the
     group `headstart.<word>s`, whose name is the entry's name.
 
-    Args:
+    Attributes:
         package: Dotted name of the package; sub-packages are searched too.
-        word: What one entry is called in messages and in the entry-point group: "method", "score", "reader".
-        accepts: Tells the entry from a module's other content.
+        word: The word for an entry in messages and in the entry-point group: "method", "score", "reader".
+        accepts: Separates the entry from a module's other content.
         leave_out: Module names that are not entries.
-        listed_by: The command that lists all entries, where there are too many for a message; none names them all there.
+        listed_by: The command that lists all entries, where there are too many for a message.
     """
 
-    def __init__(
-        self,
-        package: str,
-        word: str,
-        accepts: Callable[[Any], bool],
-        leave_out: frozenset[str] = frozenset(),
-        listed_by: str = "",
-    ) -> None:
-        self.package = package
-        self.word = word
-        self.accepts = accepts
-        self.leave_out = leave_out
-        self.listed_by = listed_by
+    package: str
+    word: str
+    accepts: Callable[[Any], bool]
+    leave_out: frozenset[str] = frozenset()
+    listed_by: str = ""
 
     @cached_property
     def _modules(self) -> dict[str, str]:
