@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ def test_seeds_are_those_of_every_earlier_run():
     assert seed_for(1, "max_rows", 3) == 5037835174022208205
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**31), st.text(max_size=9), st.integers(0, 999))
 def test_a_seed_fits_every_generator_and_depends_on_all_it_is_given(seed, purpose, index):
     value = seed_for(seed, purpose, index)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ def grouped_labels(draw):
     return labels, groups
 
 
+@pytest.mark.slow
 @given(grouped_labels(), st.integers(2, 5), st.integers(0, 3))
 def test_held_out_parts_partition_the_rows_and_no_group_straddles(data, num_folds, seed):
     labels, groups = data

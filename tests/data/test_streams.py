@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.streams import Stream, rows_of_step
 
 
+@pytest.mark.slow
 @given(st.integers(1, 23), st.integers(1, 29), st.integers(0, 5))
 def test_every_epoch_shows_every_row_once(num_rows: int, batch_size: int, seed: int) -> None:
     batches = [rows_of_step(num_rows, batch_size, step, seed) for step in range(3 * num_rows)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ def test_a_class_that_is_wanted_nowhere_is_left_to_the_others_and_one_found_nowh
     assert found.tolist() == [[0, 1, 0]]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_equal_shares_change_nothing_and_a_rarer_class_never_loses(seed: int) -> None:

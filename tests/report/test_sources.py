@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from headstart.core.estimate import Estimate
 from headstart.planning.sources.source_ranking import MeasuredSource, SourceRanking
 from headstart.report.html import report_html
@@ -31,11 +33,13 @@ def measured_source(name: str, weight: float, target_accuracy: Estimate | None, 
     )
 
 
+@pytest.mark.slow
 def test_without_sources_there_is_no_section(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     assert 'id="sources"' not in report_html(run, task)
 
 
+@pytest.mark.slow
 def test_it_shows_each_source_with_its_reason_and_marks_those_in_use(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
     rows = (

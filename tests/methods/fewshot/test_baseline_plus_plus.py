@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.special import softmax
 
 from headstart.features.feature_set import FeatureSet
@@ -16,6 +17,7 @@ def drawn(num: int, seed: int) -> tuple[FeatureSet, np.ndarray]:
     return FeatureSet(stages, None, None, ("early", "late")), labels.astype(np.int64)
 
 
+@pytest.mark.slow
 def test_new_rows_are_predicted_far_above_chance_with_fair_confidence() -> None:
     head, temperature = BaselinePlusPlus().head_of(*drawn(61, 0), 3)
     new, truth = drawn(500, 1)
@@ -24,6 +26,7 @@ def test_new_rows_are_predicted_far_above_chance_with_fair_confidence() -> None:
     assert row_losses(scores, truth, temperature).mean() < 0.75 * np.log(3)
 
 
+@pytest.mark.slow
 def test_classes_without_rows_are_never_predicted() -> None:
     features, labels = drawn(31, 0)
     head, temperature = BaselinePlusPlus().head_of(features, 2 * labels, 6)
@@ -37,6 +40,7 @@ def test_one_row_a_class_has_no_held_out_temperature() -> None:
     np.testing.assert_array_equal(head.scores(features).argmax(axis=1), labels)
 
 
+@pytest.mark.slow
 def test_rows_of_one_group_are_left_out_together() -> None:
     features, labels = drawn(31, 2)
     labels = np.random.default_rng(0).permutation(labels)

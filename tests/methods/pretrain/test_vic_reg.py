@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
@@ -30,6 +31,7 @@ def test_the_loss_has_three_weighted_terms(few: Task, backbone: Backbone) -> Non
         torch.testing.assert_close(loss, expected[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.slow
 def test_without_its_terms_against_collapse_the_embeddings_collapse(few: Task, backbone: Backbone) -> None:
     training = Training(epochs=20, batch_size=23, lr=3e-3, ema=0.0, seed=5)
 
