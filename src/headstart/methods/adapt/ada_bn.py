@@ -30,14 +30,15 @@ MOST_ROWS = 256
 
 @final
 class AdaBN(Method):
-    """Normalizes each domain inside the network by means and variances of its own pictures; ridge on the source follows.
+    """Normalizes each domain inside the network by means and variances of its own pictures; ridge is fitted to the source.
 
-    Each domain is seen by a copy of the network whose batch normalizations are blended: n of its pictures count against the
-    statistics that were there as n against 128.
+    Each domain passes a copy of the network whose batch statistics are blended: n of its pictures against the given statistics,
+    as n against 128.
 
-    Needs: a labeled source, pictures of the target without labels, better some hundreds, and a network with batch normalization.
+    Needs: a labeled source, pictures of the target without labels, better some hundreds, and a network with batch
+        normalization.
     Helps: where contrast, brightness, noise or blur differ.
-    Hurts: where the classes come in other shares, and with few pictures.
+    Hurts: where class shares differ, and with few pictures.
 
     Reference: Li et al., "Revisiting Batch Normalization For Practical Domain Adaptation", ICLR 2017 Workshops, eq. 2; the blend
         is that of Schneider et al., NeurIPS 2020, eq. 1.

@@ -1,4 +1,4 @@
-"""ADDA: a second network whose features of target pictures pass for the first one's of source pictures."""
+"""ADDA: a second network whose target features a discriminator takes for the first one's source features."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Adda(DomainAdaptation):
     """Trains on source pictures for a share of the steps, then keeps the head and a copy of the network, and trains on with both.
 
     A discriminator learns to tell the copy's features of source pictures from the network's features of target pictures, and
-    these learn to pass for source features.
+    the network learns features that the discriminator takes for source features.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where domains look so different that one network for both would be a compromise.
-    Hurts: where target features swap classes on their way, as nothing tells them apart, or classes are rarer in one domain.
+    Hurts: where target features are aligned with other classes, which nothing prevents, and where class shares differ.
 
     Reference: Tzeng et al., "Adversarial Discriminative Domain Adaptation", CVPR 2017.
     Differs: the network goes on being trained on source pictures, with the head as it is: without, features collapse where
@@ -46,7 +46,7 @@ class Adda(DomainAdaptation):
         width: Of the discriminator; 500 in the paper.
     """
 
-    summary: ClassVar[str] = "Features of target pictures learn to pass for a fixed network's of source pictures"
+    summary: ClassVar[str] = "Target features become indistinguishable from a fixed network's source features"
 
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0

@@ -17,14 +17,14 @@ from headstart.training.learner import Classifier
 
 @final
 class Afn(DomainAdaptation):
-    """Trains on source pictures and lets the features of both domains grow in length, step by step.
+    """Trains on source pictures and increases the norm of the features of both domains, step by step.
 
-    Target features are found to be short where a network knows little of a picture; longer ones transfer better.
+    Features of target pictures that the network recognizes poorly have small norms; features of larger norm transfer better.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
-    Helps: with pretrained weights and many classes; it knows nothing of how frequent classes are.
-    Hurts: in short trainings with adaptive step sizes, where growing goes on when the labels are learned: on digits it lost to
-        training on the source alone on every pair (docs/across-domains.md).
+    Helps: with pretrained weights and many classes; it does not depend on class shares.
+    Hurts: in short trainings with adaptive step sizes, where norms go on growing after the labels are learned: on digits it
+        lost to training on the source alone on every pair (docs/across-domains.md).
 
     Reference: Xu et al., "Larger Norm More Transferable", ICCV 2019 (stepwise).
     Differs: the last features of the network count, without a bottleneck and its dropout.

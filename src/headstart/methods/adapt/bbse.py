@@ -12,11 +12,11 @@ from headstart.shift.projected_domains import ProjectedDomains
 
 @final
 class BBSE(FeatureAdaptation):
-    """Solves for the class shares of the target that explain what the source model says there, and corrects the model for them.
+    """Estimates the class shares of the target from the source model's confusion matrix, and corrects the model for them.
 
     Needs: a labeled source and some hundred target images without labels.
-    Helps: where the classes come in other shares and look the same.
-    Hurts: where they look different: then what the model says is not explained by shares.
+    Helps: under label shift: class shares differ, and classes look the same.
+    Hurts: where classes look different, as the confusion matrix then does not hold on the target.
 
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018.
     Differs: probabilities are corrected instead of training again with weights.

@@ -19,7 +19,7 @@ from headstart.training.learner import Classifier
 class Bsp(AdversarialAdaptation):
     """Does what dann does, with a penalty on the largest singular values of each domain's features.
 
-    Adversarial training lets the few directions that are easiest to align rule; classes are told apart by the others.
+    Adversarial training lets the few directions dominate that are easiest to align, while the others separate the classes.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: a little beyond dann, with many classes.

@@ -23,7 +23,7 @@ from headstart.training.learner import Classifier
 class Cdan(AdversarialAdaptation):
     """Does what dann does, with a discriminator that sees the products of features and predicted probabilities.
 
-    So each class is aligned with itself; rows whose class is sure count up to twice as much, the paper's CDAN+E.
+    Each class is thus aligned with itself; confident rows count up to twice as much, the paper's CDAN+E.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where dann helps, a little more, with several classes and mostly right first predictions.

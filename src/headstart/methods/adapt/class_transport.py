@@ -18,10 +18,10 @@ class ClassTransport(TransportedSource):
 
     Needs: a labeled source, some target images without labels, and POT.
     Helps: as `optimal_transport`, where classes lie close to each other.
-    Hurts: where the classes come in other shares.
+    Hurts: where class shares differ.
 
     Reference: Courty et al., "Optimal Transport for Domain Adaptation", TPAMI 2017, section 4.2.
-    Differs: of more than 1,000 rows of a domain, some are transported, and the others move as the nearest of these.
+    Differs: of more than 1,000 rows of a domain, some are transported and the others follow the nearest of them.
 
     Attributes:
         entropy: Weight of the plan's smoothness, relative to the mean cost.

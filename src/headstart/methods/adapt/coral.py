@@ -16,7 +16,7 @@ class Coral(MovedSource):
 
     Needs: a labeled source and some target images without labels; with fewer than axes the covariances are mostly shrinkage.
     Helps: where the domains differ by contrast, color or sharpness, which moves all classes alike.
-    Hurts: where the classes come in other shares, or only some of them: then means and covariances differ for that reason.
+    Hurts: where class shares differ or classes are missing, as means and covariances then differ for that reason.
 
     Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016, algorithm 1.
     Differs: means are aligned as well; covariances are shrunk as by Ledoit and Wolf instead of adding the identity.

@@ -16,13 +16,13 @@ from headstart.training.learner import Classifier
 
 @final
 class Dan(DomainAdaptation):
-    """Trains on source pictures and draws the features of both domains together, by maximum mean discrepancy.
+    """Trains on source pictures and aligns the features of both domains by maximum mean discrepancy.
 
-    No second network plays against the first, so training is steadier than where one does.
+    Without an adversary, training is more stable than with one.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where a few dozen rows a step show what the domains are like, and classes are about equally frequent in both.
-    Hurts: where classes are much more frequent in one domain: aligned features then mix them up.
+    Hurts: where classes are much more frequent in one domain: aligned features then confuse them.
 
     Reference: Long et al., "Learning Transferable Features with Deep Adaptation Networks", ICML 2015.
     Differs: the last features alone are aligned, with equally weighted kernels around the median distance.
@@ -31,7 +31,7 @@ class Dan(DomainAdaptation):
         weight: Of the discrepancy.
     """
 
-    summary: ClassVar[str] = "Features of both domains drawn together by maximum mean discrepancy"
+    summary: ClassVar[str] = "Features of both domains aligned by maximum mean discrepancy"
 
     weight: Weight = 1.0
 

@@ -17,7 +17,7 @@ from headstart.training.learner import Classifier
 class Dann(AdversarialAdaptation):
     """Trains on source pictures while a discriminator learns to tell the domains apart and the features learn to prevent it.
 
-    The gradient of the discriminator's loss is turned around on its way into the network, ever more as training goes on.
+    The gradient of the discriminator's loss is reversed on its way into the network, with growing weight.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with hundreds of steps, where domains look different and classes are about equally frequent in both.

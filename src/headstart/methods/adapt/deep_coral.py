@@ -17,9 +17,9 @@ from headstart.training.learner import Classifier
 
 @final
 class DeepCoral(DomainAdaptation):
-    """Trains on source pictures and draws the covariances of both domains' features together.
+    """Trains on source pictures and aligns the covariances of both domains' features.
 
-    It moves least of all such methods: where domains differ by contrast or color alone that may be all that is needed.
+    It changes the features least of all such methods, which may suffice where domains differ by contrast or color alone.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with small steps and few settings, where domains differ in how features vary together.
@@ -32,7 +32,7 @@ class DeepCoral(DomainAdaptation):
         weight: Of the distance of the covariances; the paper sets it so that both losses end up about the same.
     """
 
-    summary: ClassVar[str] = "Covariances of the features of both domains drawn together"
+    summary: ClassVar[str] = "Covariances of the features of both domains aligned"
     tried_by_run: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = True
 

@@ -18,12 +18,12 @@ from headstart.training.learner import Classifier
 
 @final
 class DeepJdot(DomainAdaptation):
-    """Couples the source and target pictures of each step by optimal transport of features and labels, and draws pairs together.
+    """Couples source and target pictures of each step by optimal transport, and reduces the cost of the pairs.
 
-    A target picture is taught the labels of the source pictures it is coupled with, as far as its prediction allows.
+    A target picture learns the labels of the source pictures that it is coupled with.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
-    Helps: where domains are moved against each other as a whole, with batches that show every class.
+    Helps: where one domain is a shifted copy of the other, with batches that show every class.
     Hurts: where classes are more frequent in one domain, as all mass has to be transported.
 
     Reference: Damodaran et al., "DeepJDOT: Deep Joint Distribution Optimal Transport for Unsupervised Domain Adaptation",
@@ -35,7 +35,7 @@ class DeepJdot(DomainAdaptation):
         label_weight: Of the cross-entropies of coupled pictures; lambda_t in the paper.
     """
 
-    summary: ClassVar[str] = "Pairs of source and target pictures, found by optimal transport, drawn together"
+    summary: ClassVar[str] = "Source and target pictures paired by optimal transport and aligned"
 
     feature_weight: Weight = 0.1
     label_weight: Weight = 1.0

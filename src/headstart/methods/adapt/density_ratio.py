@@ -12,11 +12,11 @@ from headstart.shift.projected_domains import ProjectedDomains
 
 @final
 class DensityRatio(WeightedSource):
-    """Weighs source rows by the odds, says a logistic classifier of domains, that they are of the target; weighted ridge follows.
+    """Weights source rows by the odds of a logistic domain classifier that they are of the target, and fits weighted ridge.
 
     Needs: a labeled source and some target images without labels.
-    Helps: where the target is a part of what the source shows: same rule, other rows.
-    Hurts: where the domains hardly overlap: then few rows get all the weight.
+    Helps: under covariate shift, where the target covers a part of the source.
+    Hurts: where the domains hardly overlap: few rows then get all the weight.
 
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning for Differing Training and Test Distributions", ICML 2007;
         Shimodaira, "Improving predictive inference under covariate shift", JSPI 2000.

@@ -17,7 +17,7 @@ class DomainMean(MovedSource):
 
     Needs: a labeled source and some target images without labels; ten suffice.
     Helps: where one thing, such as another camera or background, moves all images alike.
-    Hurts: where the classes come in other shares: then means differ for that reason.
+    Hurts: where class shares differ, as means then differ for that reason.
 
     Reference: the first moment alone of Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016.
     """

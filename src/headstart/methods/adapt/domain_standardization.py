@@ -20,7 +20,7 @@ class DomainStandardization(MovedSource):
 
     Needs: a labeled source and some target images without labels.
     Helps: where contrast or scale differ.
-    Hurts: where the classes come in other shares, or axes turn.
+    Hurts: where class shares differ, or axes are rotated.
 
     Reference: per-domain normalization as in Li et al., "Revisiting Batch Normalization for Practical Domain Adaptation", ICLR
         2017 Workshops, eq. 2.

@@ -14,16 +14,17 @@ from headstart.shift.transport import best_rotation
 
 @final
 class InvariantTransport(TransportedSource):
-    """Rotates or mirrors all source rows so that transport to target rows costs least; ridge on the rotated rows follows.
+    """Rotates or reflects all source rows together so that transport to target rows costs least, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.
-    Helps: where the target is a rotated, mirrored or sign-flipped copy of the source's shape, as embeddings of two trainings are.
-    Hurts: wherever nothing was rotated and several rotations of the shape fit about as well.
+    Helps: where the target is rotated, reflected or sign-flipped against the source and has the same shape, as embeddings of
+        two trainings have.
+    Hurts: where nothing is rotated and several rotations fit about as well.
 
     Reference: Alvarez-Melis, Jegelka & Jaakkola, "Towards Optimal Transport with Global Invariances", AISTATS 2019.
     """
 
-    summary: ClassVar[str] = "Source rows rotated so that transport to the target costs least, then ridge"
+    summary: ClassVar[str] = "Source rows rotated together so that transport to the target costs least, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         ours, theirs = domains.source.mean(axis=0), domains.target.mean(axis=0)

@@ -18,7 +18,7 @@ from headstart.training.learner import Classifier
 class Jan(DomainAdaptation):
     """Does what dan does, for features and class predictions together.
 
-    A feature then has to stand for the same class in both domains, which features aligned alone need not.
+    Features are thus aligned with the classes that they predict.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: as dan, a little more, where first predictions on the target are mostly right.
@@ -31,7 +31,7 @@ class Jan(DomainAdaptation):
         weight: Of the discrepancy.
     """
 
-    summary: ClassVar[str] = "Features and predictions of both domains drawn together by joint mean discrepancy"
+    summary: ClassVar[str] = "Features and predictions of both domains aligned by joint mean discrepancy"
 
     weight: Weight = 1.0
 

@@ -19,13 +19,13 @@ from headstart.shift.transport import MOST_ROWS, plan_of, scaled_costs, some_row
 
 @final
 class JDOT(FeatureAdaptation):
-    """Transports labeled rows to target rows with the model's predictions, and fits the model to the labels that arrive.
+    """Transports labeled rows to target rows by features and predictions together, and fits the model to the labels that arrive.
 
-    Both are done in turn, from the source model on.
+    Transport and fit alternate, from the source model on.
 
     Needs: a labeled source, some target images without labels, and POT.
-    Helps: where features and rule move together.
-    Hurts: where the classes come in other shares.
+    Helps: where features and the decision rule shift together.
+    Hurts: where class shares differ.
 
     Reference: Courty et al., "Joint Distribution Optimal Transportation for Domain Adaptation", NeurIPS 2017, algorithm 1.
     Differs: target rows take the likeliest label that arrives, weighted by its share; at most 1,000 rows of each domain.
@@ -35,7 +35,7 @@ class JDOT(FeatureAdaptation):
         rounds: How often both are done.
     """
 
-    summary: ClassVar[str] = "Labels transported to target rows jointly with the model's predictions (JDOT)"
+    summary: ClassVar[str] = "Labels transported to target rows by features and predictions together (JDOT)"
     own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 

@@ -28,7 +28,7 @@ Weight = Annotated[float, Field(gt=0, le=100)]
 class JointRidge(Method):
     """Fits ridge regression to the target's labeled rows and to the rows of sources, each source at a weight of its own.
 
-    The penalty and the temperature are those that predict left-out target rows best, so that a source speaks as far as it helps
+    The penalty and the temperature are those that predict left-out target rows best, so that a source counts as far as it helps
     on the target.
 
     Needs: labeled target rows and a labeled source.

@@ -12,11 +12,11 @@ from headstart.shift.projected_domains import ProjectedDomains
 
 @final
 class KLIEP(WeightedSource):
-    """Weighs source rows by a sum of Gaussians that makes the target rows likeliest; weighted ridge follows.
+    """Weights source rows by a sum of Gaussians that maximizes the likelihood of the target rows, and fits weighted ridge.
 
     Needs: a labeled source and some target images without labels.
-    Helps: where the target is a part of what the source shows.
-    Hurts: with wide features, in which Gaussians see nothing, and where the domains hardly overlap.
+    Helps: where the target covers a part of the source.
+    Hurts: with wide features, for which Gaussian kernels are flat, and where the domains hardly overlap.
 
     Reference: Sugiyama et al., "Direct Importance Estimation with Model Selection and Its Application to Covariate Shift
         Adaptation", NeurIPS 2007.

@@ -12,10 +12,10 @@ from headstart.shift.projected_domains import ProjectedDomains
 
 @final
 class KMM(WeightedSource):
-    """Weighs source rows so that their mean in a Gaussian kernel's feature space meets the target's; weighted ridge follows.
+    """Weights source rows so that their mean in a Gaussian kernel's feature space matches the target's, and fits weighted ridge.
 
     Needs: a labeled source and some target images without labels.
-    Helps: where the target is a part of what the source shows.
+    Helps: where the target covers a part of the source.
     Hurts: where the domains hardly overlap.
 
     Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006.

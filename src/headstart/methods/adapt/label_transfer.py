@@ -24,7 +24,7 @@ WIDTH = 0.1
 
 @final
 class LabelTransfer(FeatureAdaptation):
-    """Spreads the source's labels along a neighbor graph of all rows, and fits ridge to the resulting target labels.
+    """Spreads the source's labels along a neighbor graph of all rows, and fits ridge to the labels that reach the target.
 
     Needs: a labeled source and some target images without labels.
     Helps: where the domains touch, and the target's classes are connected from there.

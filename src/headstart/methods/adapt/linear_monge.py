@@ -14,11 +14,11 @@ from headstart.shift.projected_domains import ProjectedDomains
 class LinearMonge(MovedSource):
     """Moves source rows by the affine map that gives them the target's mean and covariance and moves them least.
 
-    It does what `coral` does without turning rows more than needed.
+    It does what `coral` does, rotating rows no more than needed.
 
     Needs: a labeled source and some target images without labels.
     Helps: where an affine change moves all classes alike, such as another camera.
-    Hurts: where the classes come in other shares, or only some of them.
+    Hurts: where class shares differ or classes are missing.
 
     Reference: Flamary, Lounici & Ferrari, "Concentration bounds for linear Monge mapping estimation and optimal transport domain
         adaptation", 2019, eq. 5.

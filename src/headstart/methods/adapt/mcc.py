@@ -17,13 +17,13 @@ from headstart.training.learner import Classifier
 
 @final
 class Mcc(DomainAdaptation):
-    """Trains on source pictures and asks of target predictions that no two classes are confused again and again.
+    """Trains on source pictures and penalizes pairs of classes that target predictions confuse.
 
-    Nothing is aligned, so that it does not matter how frequent classes are; rows that are sure count more.
+    Nothing is aligned, so that class shares do not matter; confident rows count more.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: in most cases: the best or nearly the best in most published tables; also where the target lacks some classes.
-    Hurts: where first predictions on the target are mostly wrong, which it then makes sure of.
+    Hurts: where first predictions on the target are mostly wrong, which it then reinforces.
 
     Reference: Jin et al., "Minimum Class Confusion for Versatile Domain Adaptation", ECCV 2020.
 

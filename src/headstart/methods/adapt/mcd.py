@@ -27,7 +27,7 @@ from headstart.training.unlabeled_streams import learner_with_memory
 class Mcd(DomainAdaptation):
     """Trains two heads on source pictures; on target pictures the heads learn to disagree and the features to make them agree.
 
-    Where two heads disagree a picture lies outside of what the source shows, and its features are drawn back.
+    Where two heads disagree, a picture lies outside the support of the source, and its features are moved back into it.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with hundreds of steps, where classes lie close together.
@@ -41,7 +41,7 @@ class Mcd(DomainAdaptation):
         weight: Of the discrepancy.
     """
 
-    summary: ClassVar[str] = "Two heads disagree on target pictures, and features leave them no room"
+    summary: ClassVar[str] = "Two heads learn to disagree on target pictures, and features to make them agree"
 
     weight: Weight = 1.0
 

@@ -15,8 +15,8 @@ class MLLS(FeatureAdaptation):
     """Finds the class shares under which the target rows are likeliest, and corrects the calibrated source model for them.
 
     Needs: a labeled source and some hundred target images without labels.
-    Helps: where the classes come in other shares and look the same: more than `bbse`, as it uses all that probabilities say.
-    Hurts: where they look different.
+    Helps: under label shift: more than `bbse`, as it uses the whole probabilities.
+    Hurts: where classes look different.
 
     Reference: Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
         Computation 2002; calibration as in Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration

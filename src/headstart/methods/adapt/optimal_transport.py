@@ -18,16 +18,16 @@ class OptimalTransport(TransportedSource):
 
     Needs: a labeled source, some target images without labels, and POT.
     Helps: where the domains differ by more than an affine map, and classes come in the same shares.
-    Hurts: where the classes come in other shares: rows are then transported to other classes.
+    Hurts: where class shares differ, as rows are then transported to other classes.
 
     Reference: Courty et al., "Optimal Transport for Domain Adaptation", TPAMI 2017, eqs. 6 and 14.
-    Differs: of more than 1,000 rows of a domain, some are transported, and the others move as the nearest of these.
+    Differs: of more than 1,000 rows of a domain, some are transported and the others follow the nearest of them.
 
     Attributes:
         entropy: Weight of the plan's smoothness, relative to the mean cost; 0 for the exact plan.
     """
 
-    summary: ClassVar[str] = "Source rows transported to target rows by optimal transport, then ridge"
+    summary: ClassVar[str] = "Source rows moved to target rows by optimal transport, then ridge"
 
     entropy: Annotated[float, Field(ge=0, le=10)] = 0.05
 

@@ -16,7 +16,7 @@ from headstart.shift.projected_domains import ProjectedDomains
 
 @final
 class PseudoTarget(FeatureAdaptation):
-    """Lets the source model name the target rows, fits a model to them with these names, and so on; source rows are left behind.
+    """Labels target rows by the source model, fits a model to them, labels them again, and so on; source rows are not used again.
 
     Class by class, probabilities are scaled to the source's class shares before the likeliest class is taken.
 
@@ -27,10 +27,10 @@ class PseudoTarget(FeatureAdaptation):
     Reference: Lee, "Pseudo-Label", ICML 2013 Workshops; the shares as in Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
 
     Attributes:
-        rounds: How often names are given and learned.
+        rounds: How often rows are labeled and learned.
     """
 
-    summary: ClassVar[str] = "Target rows named by the source model and learned, in rounds"
+    summary: ClassVar[str] = "Target rows labeled by the source model and learned, in rounds"
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 5
 

@@ -15,8 +15,8 @@ class ShareMatching(FeatureAdaptation):
     """Scales the source model's probabilities, class by class, until their mean over the target is the source's class shares.
 
     Needs: a labeled source and target images without labels whose classes come in the source's shares.
-    Helps: where images moved across the boundaries, so that some classes are named too often.
-    Hurts: where the classes do come in other shares.
+    Helps: where images moved across the boundaries, so that some classes are predicted too often.
+    Hurts: where class shares really differ.
 
     Reference: the distribution alignment of Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
     Differs: it is done once, exactly, on a fitted model.

@@ -1,4 +1,4 @@
-"""SharedMixture: Gaussian components that both domains share, seen at other rates in the target."""
+"""SharedMixture: Gaussian components that both domains share, at other rates in the target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headstart.shift.shared_mixture import fit_shared_mixture
 
 @final
 class SharedMixture(FeatureAdaptation):
-    """Draws both domains as one mixture of Gaussian components, each of one class, and fits ridge to the classes of target rows.
+    """Models both domains as one mixture of Gaussian components, each of one class, and fits ridge to the classes of target rows.
 
     Needs: a labeled source, and some hundred rows of the target without labels.
     Helps: where things of every class look alike in both domains and are seen at other rates: rows without labels say where

@@ -1,4 +1,4 @@
-"""SHOT: a source's head is kept, and features of target pictures move until it is sure of them; the source is not seen again."""
+"""SHOT: a source's head is kept, and target features change until it is confident; the source is not used again."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from headstart.training.running_mean import RunningMean
 class Shot(DomainAdaptation):
     """Trains on source pictures for a share of the steps; from then on sees target pictures alone, with the head as it is.
 
-    Features move until predictions are sure one by one and various together, and follow the classes of the nearest centroids.
+    Features change until predictions are confident each and diverse together, and agree with the nearest class centroids.
 
-    Needs: labeled source pictures, and unlabeled target pictures of the same classes. With `source_share` 0 the source gives the
-        head that training starts from and nothing else.
+    Needs: labeled source pictures, and unlabeled target pictures of the same classes. With `source_share` 0 the source gives
+        the head that training starts from and nothing else.
     Helps: where the source's head is mostly right on the target; where target pictures matter alone.
-    Hurts: where classes are far from equally frequent in the target, as predictions are made various.
+    Hurts: where classes are far from equally frequent in the target, as predictions are made diverse.
 
     Reference: Liang, Hu & Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for Unsupervised Domain
         Adaptation", ICML 2020.
@@ -43,7 +43,7 @@ class Shot(DomainAdaptation):
         decay: Of the centroids a step.
     """
 
-    summary: ClassVar[str] = "Features of target pictures move until the source's head is sure of them (source-free)"
+    summary: ClassVar[str] = "Target features change until the fixed source head is confident (source-free)"
     tried_by_run: ClassVar[bool] = True
 
     unlabeled_ratio: Ratio = 2

@@ -1,4 +1,4 @@
-"""ShotIm: target features moved until the frozen source model is sure of them and names all classes."""
+"""ShotIm: target features moved until the frozen source model is confident and predicts all classes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MOST_ROWS = 5_000
 
 @final
 class ShotIm(FeatureAdaptation):
-    """Finds an affine map of target rows after which the frozen source model is sure of each and names all classes alike.
+    """Finds an affine map of target rows after which the frozen source model is confident and predicts all classes equally often.
 
     Needs: a labeled source and target images without labels, balanced over the classes.
     Helps: where images moved across the boundaries of an otherwise good model.
-    Hurts: where the classes come in unequal shares, and where the model is mostly wrong: it becomes surely wrong.
+    Hurts: where the classes come in unequal shares, and where the model is mostly wrong, as its errors become confident.
 
     Reference: Liang, Hu & Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for Unsupervised Domain
         Adaptation", ICML 2020, eqs. 3-5 (SHOT-IM).
@@ -40,7 +40,7 @@ class ShotIm(FeatureAdaptation):
         stay: Weight of the mean squared distance of the map from the identity.
     """
 
-    summary: ClassVar[str] = "Affine map of target features that makes the frozen source model sure (SHOT-IM)"
+    summary: ClassVar[str] = "Affine map of target features that makes the frozen source model confident (SHOT-IM)"
 
     diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
     stay: Annotated[float, Field(gt=0, le=1e6)] = 0.1

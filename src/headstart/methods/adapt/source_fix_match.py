@@ -20,12 +20,12 @@ from headstart.training.unlabeled_streams import scores_by_view
 class SourceFixMatch(DomainAdaptation):
     """Does what fix_match does, with the labels of another domain.
 
-    Target pictures whose class is sure in a weak view teach it for strong views; nothing is aligned.
+    Confident predictions for weak views of target pictures become labels of strong views; nothing is aligned.
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where the source's labels are right on a part of the target at once, from which the rest follows.
-    Hurts: where sure predictions on the target are wrong, which labels of another domain bring about more often: all target
-        pictures may end up in one class (docs/across-domains.md).
+    Hurts: where confident predictions on the target are wrong, as labels of another domain make likelier: all target pictures
+        may end up in one class (docs/across-domains.md).
 
     Reference: Sohn et al., "FixMatch", NeurIPS 2020, eqs. 3 and 4.
     Differs: labeled pictures are those of the source.

@@ -26,8 +26,8 @@ MOST_AXES = 1024
 class SourceOnly(Method):
     """Fits ridge regression to the source's rows, and to the target's labeled rows where there are any.
 
-    Nothing is adapted: it is what every adaptation has to beat, and what comes back where none can be trusted. Feature vectors
-    are seen as adaptations see them: boundaries bend where leave-one-out says so.
+    It is the baseline of every adaptation, and the choice where none can be trusted. For feature vectors, as in adaptations,
+    boundaries are nonlinear where leave-one-out prefers that.
 
     Needs: a labeled source.
     Helps: where source and target hardly differ, and wherever adaptation would go wrong.

@@ -1,4 +1,4 @@
-"""SubspaceAlignment: the source's leading directions aligned with the target's."""
+"""SubspaceAlignment: the source's leading directions rotated to the target's."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from headstart.shift.subspaces import leading_directions
 
 @final
 class SubspaceAlignment(FeatureAdaptation):
-    """Projects each domain to its own leading directions and aligns the source's with the target's; ridge follows.
+    """Projects each domain on its own leading directions, rotates those of the source to those of the target, and fits ridge.
 
     Needs: a labeled source and some target images without labels.
     Helps: where the domains vary in different directions and few of them matter.
-    Hurts: where the classes differ in directions of little variance.
+    Hurts: where the directions that separate the classes vary little.
 
     Reference: Fernando et al., "Unsupervised Visual Domain Adaptation Using Subspace Alignment", ICCV 2013, algorithm 1.
 
@@ -26,7 +26,7 @@ class SubspaceAlignment(FeatureAdaptation):
         num_directions: Of each domain's subspace; all of narrow features.
     """
 
-    summary: ClassVar[str] = "Source directions aligned with the target's, then ridge"
+    summary: ClassVar[str] = "Source directions rotated to the target's, then ridge"
     own_means: ClassVar[bool] = True
 
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64

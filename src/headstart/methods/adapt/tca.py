@@ -14,11 +14,11 @@ from headstart.shift.subspaces import transfer_components
 
 @final
 class TCA(FeatureAdaptation):
-    """Sees both domains in components of a Gaussian kernel that vary much while the domains' means in them agree; ridge follows.
+    """Projects both domains on components of a Gaussian kernel of large variance and equal domain means, and fits ridge.
 
     Needs: a labeled source and some target images without labels.
     Helps: where some directions are shared by the domains and others are not.
-    Hurts: where the means differ because the classes come in other shares.
+    Hurts: where the means differ because class shares do.
 
     Reference: Pan et al., "Domain Adaptation via Transfer Component Analysis", IEEE TNN 2011, section III.
     Differs: at most 500 rows of each domain make the components.

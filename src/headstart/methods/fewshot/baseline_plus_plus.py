@@ -30,7 +30,7 @@ class BaselinePlusPlus(Probe):
 
     Needs: labeled rows, one a class suffices.
     Helps: with three to ten rows a class, where their number differs.
-    Hurts: with one row a class: it stays the class mean, at more cost.
+    Hurts: with one row a class: the direction stays the class mean, at more cost.
 
     Reference: Chen et al., "A Closer Look at Few-shot Classification", ICLR 2019, section 3.2.
     Differs: see `cosine_classifier`; each stage of the features is scaled to unit length on its own.

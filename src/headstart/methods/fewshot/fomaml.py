@@ -9,7 +9,7 @@ from headstart.methods._inner_adaptation import GradientMetaLearner
 
 @final
 class FOMAML(GradientMetaLearner):
-    """Meta-learns where embedding and head start, as MAML does, but takes the inner steps for constants.
+    """Meta-learns where embedding and head start, as MAML does, but treats the inner steps as constants.
 
     It costs a third of MAML and follows it where inner steps are small.
 

@@ -12,7 +12,8 @@ from headstart.training.inner_loop import Parameters
 
 @final
 class WhitenedMean(MetaLearner):
-    """Learns from many classes in which directions pictures of one class differ, and lets those count less for all others.
+    """Learns from many classes in which directions pictures of one class differ, and gives these directions less weight for all
+    others.
 
     It is the meta-learners' embedding at its start, without an episode: one eigendecomposition. On emoji identities it gains as
     much over frozen features as any of them.

@@ -27,11 +27,11 @@ from headstart.training.teacher import Teacher
 
 @final
 class BiTuning(ScaledFineTuning):
-    """Fine-tunes with cross-entropy and two contrasts of each picture with the latest others: of class by features, of features.
+    """Fine-tunes with cross-entropy and two contrastive losses against a queue of recent pictures.
 
     The classifier contrast draws each class's weights to the features of its pictures and away from those of others; the
-    categorical contrast draws projected features of one class together. Keys come from a second view, seen by weights that
-    follow slowly, and from a queue of earlier ones.
+    categorical contrast draws projected features of one class together. Keys come from a second view, computed by slowly
+    averaged weights, and from a queue of earlier ones.
 
     Needs: labeled rows, and weights worth keeping, supervised or not.
     Helps: with fine classes and 15 or more rows of each, most of all fine-tuning methods of Jiang et al., arXiv 2201.05867.

@@ -19,8 +19,8 @@ from headstart.training.learner import Classifier
 class Bss(ScaledFineTuning):
     """Fine-tunes with a penalty on the smallest singular values of each batch of features.
 
-    Directions in which the features of a batch hardly differ carry what the source knew and the task does not need; held down,
-    they cannot be fitted to noise.
+    Directions in which the features of a batch hardly differ carry knowledge of the source that the task does not need;
+    suppressed, they cannot be fitted to noise.
 
     Needs: labeled rows, and weights worth keeping.
     Helps: a little, with few rows on features that are wider than the task is rich.

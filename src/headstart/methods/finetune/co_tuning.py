@@ -27,12 +27,12 @@ from headstart.training.settings import Training
 class CoTuning(ScaledFineTuning):
     """Fine-tunes with two heads: the task's on its labels, and the network's own on the source classes that go with each label.
 
-    Which source classes go with a label is read once from what the network as it came says of the training rows. The network's
-    own classifier, often thrown away, thus tells the features which differences among pictures to keep.
+    The source classes of a label are estimated once, from the original network's predictions for the training rows. Its own
+    classifier, often discarded, thus keeps features that separate source classes.
 
     Needs: labeled rows, and the classifier that the network was trained with.
     Helps: with few rows of fine classes that resemble source classes (birds, cars and planes on ImageNet weights).
-    Hurts: where the source has nothing like the task; then what it says of the rows is noise, and lp_ft is safer.
+    Hurts: where the source has no similar classes: its predictions are noise then, and lp_ft is safer.
 
     Reference: You et al., "Co-Tuning for Transfer Learning", NeurIPS 2020, section 3.
     Differs: the relation of classes is the mean of source predictions (the paper's direct approach; it learns the reverse one

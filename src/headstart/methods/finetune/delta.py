@@ -33,8 +33,7 @@ BATCH_ROWS = 32
 class Delta(ScaledFineTuning):
     """Fine-tunes with a penalty on how far each stage's maps move from the source network's on the same pictures.
 
-    Not the weights are held but what they do, and channels that matter to the task are held more: those by whose removal the
-    task's loss rises.
+    It regularizes behavior, not weights. Channels whose removal raises the task's loss are regularized more.
 
     Needs: labeled rows, weights worth keeping, and a network with stages.
     Helps: with few rows on weights whose source is near the task, somewhat more than l2_sp.

@@ -24,8 +24,8 @@ from headstart.training.teacher import Teacher
 class L2Sp(ScaledFineTuning):
     """Fine-tunes with a penalty on the squared distance to the source weights, in the place of weight decay to zero.
 
-    Weights that the task does not move stay what they were, and no row is needed to say so. The head starts at the ridge solution
-    and is pulled to zero.
+    Weights that the task does not change stay at their pretrained values. The head starts at the ridge solution and is pulled
+    to zero.
 
     Needs: labeled rows, and weights worth keeping.
     Helps: a little, and at hardly any cost, with few rows on weights whose source is near the task.

@@ -25,14 +25,15 @@ from headstart.training.teacher import Teacher
 
 @final
 class Lwf(ScaledFineTuning):
-    """Fine-tunes with two heads: the task's on its labels, and the network's own on what it said of the same pictures before.
+    """Fine-tunes with two heads: the task's on its labels, and the network's own on its earlier predictions.
 
-    The source task is thus held in memory by the task's own pictures, without any source data. The source classifier is kept:
-    what is deployed can still do the source task.
+    The source task is thus retained without any source data. The source classifier is kept: the deployed model can still do the
+    source task.
 
     Needs: labeled rows, and the classifier that the network was trained with.
-    Helps: where the source task must go on working; with few rows, where holding on to it keeps features from drifting.
-    Hurts: where the task's pictures are unlike the source's, as what is said of them there tells little; then it only holds back.
+    Helps: where the source task must go on working; with few rows, where retaining it keeps features from drifting.
+    Hurts: where the task's pictures are unlike the source's, as source predictions for them tell little and only restrain
+        training.
 
     Reference: Li & Hoiem, "Learning without Forgetting", ECCV 2016, section 3, eqs. 2 to 4.
     Differs: the head starts at the ridge solution, which takes the place of the warm-up; what the source network says is asked

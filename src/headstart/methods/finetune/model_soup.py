@@ -35,11 +35,11 @@ from headstart.training.settings import Training
 class ModelSoup(Method):
     """Fine-tunes several times from one beginning, with other step sizes and other draws, and averages the weights.
 
-    Trainings that share their beginning end in one valley of the loss; the mean lies deeper than they do and costs no more
-    to run than one of them. Ingredients are taken in one after the other, the best first, as long as held-out rows lose nothing;
-    where fewer than 100 rows can be held out, all are taken in, and all rows are trained on.
+    Trainings that share their initialization end in one basin of the loss; the mean is often better than each of them and costs
+    no more to run than one. Ingredients are added one after the other, the best first, as long as the loss on held-out rows
+    does not rise; where fewer than 100 rows can be held out, all ingredients are averaged and all rows are trained on.
 
-    Needs: labeled rows, and weights worth keeping: from random weights every training ends in another valley.
+    Needs: labeled rows, and weights worth keeping: from random weights every training ends in another basin.
     Helps: when time for several trainings is there and the right step size is not known.
     Hurts: when time is short: one training with as many epochs as all ingredients together may do as well.
 

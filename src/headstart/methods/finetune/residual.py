@@ -51,8 +51,8 @@ class Residual(ScaledFineTuning):
     """Keeps ridge on frozen features of every depth, and trains the network to correct it.
 
     Each row's margin is ridge's score of it by a fit without it, over the leave-one-out temperature; the network's scores are
-    added, and the sum meets the label. So the network learns from rows that ridge gets wrong or is unsure of, and before the
-    first step the model is ridge. What it learned is added at a fraction of its size.
+    added, and the loss is that of the sum. So the network learns from rows that ridge gets wrong or is unsure of, and before
+    the first step the model is ridge. What it learned is added at a fraction of its size.
 
     Needs: labeled rows.
     Helps: where ridge on all depths beats a network trained from its last layer, as on small sets, and errs often enough.

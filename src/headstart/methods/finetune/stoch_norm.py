@@ -25,7 +25,7 @@ class StochNorm(ScaledFineTuning):
     task's slowly, act from the first step on. What is deployed has plain batch normalization.
 
     Needs: labeled rows, weights worth keeping, a network with batch normalization, and batches of two rows or more.
-    Helps: with few rows, where training otherwise fits them by heart; where the task's statistics differ from the source's.
+    Helps: with few rows, where training otherwise overfits; where the task's statistics differ from the source's.
     Hurts: in small batches, whose statistics are noise; choose lp_ft there.
 
     Reference: Kou et al., "Stochastic Normalization", NeurIPS 2020, section 3.

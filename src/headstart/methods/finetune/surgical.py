@@ -14,9 +14,9 @@ from headstart.training.depth import weights_by_stage
 class Surgical(StageSubset):
     """Trains one chosen stage of the network and a head that starts at the ridge solution; all other stages stay as they are.
 
-    The stage to choose is the one at which source and target part: the first where pictures look different (noise, color,
-    sharpness), a middle one where parts of things do, the last where known things bear other names. What lies before the stage
-    is computed once, so a late one is cheap. With stage = "last" it is partial with num_stages = 1.
+    The stage to choose is the one at which source and target differ: the first where pictures look different (noise, color,
+    sharpness), a middle one where parts of things do, the last where known objects have other labels. What lies before the
+    stage is computed once, so a late one is cheap. With stage = "last" it is partial with num_stages = 1.
 
     Needs: labeled rows, weights worth keeping, and a network with stages. Nothing stays frozen on random weights.
     Helps: with few rows, where the pictures differ from those of the source in one respect.

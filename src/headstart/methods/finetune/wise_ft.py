@@ -32,14 +32,14 @@ FOLD_SEED = 0
 class WiseFt(ScaledFineTuning):
     """Fine-tunes from the ridge head and goes back part of the way: each weight is (1 - share) * before + share * after.
 
-    Before and after lie in one valley of the loss, so that models between them are as good or better, and keep more of what the
-    weights knew. The share is one of eleven, the one that rows held out from training like best; it is a half where fewer than
-    100 rows can be held out. lp_ft does the like where it holds out rows; here it is done with any number of rows, at one depth
-    and with depth = "all", too.
+    Before and after lie in one basin of the loss, so that models between them are as good or better, and keep more of the
+    pretrained weights. The share, one of eleven, is that of the lowest loss on held-out rows; it is a half where fewer than 100
+    rows can be held out. lp_ft does the like where it holds out rows; here it is done with any number of rows, at one depth and
+    with depth = "all", too.
 
     Needs: labeled rows, and weights worth keeping.
     Helps: where fine-tuning overfits, or where pictures to come will differ from those at hand.
-    Hurts: where the features before were of no use: half of the way is then too little.
+    Hurts: where the features before were of no use: half of the change is then too little.
 
     Reference: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, eq. 1.
     Differs: the linear classifier on the unchanged features is the ridge solution, not a zero-shot one.

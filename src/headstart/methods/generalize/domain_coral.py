@@ -20,9 +20,9 @@ from headstart.training.learner import Classifier
 
 @final
 class DomainCoral(DomainGeneralization):
-    """Does what erm does and draws the means and covariances of every two source domains together.
+    """Does what erm does and aligns the means and covariances of every two source domains.
 
-    What the sources share is then likelier to hold in a domain that is not seen.
+    Features that the sources share are likelier to hold in an unseen domain.
 
     Needs: labeled pictures of two source domains or more; none of the target.
     Helps: a little, in some comparisons, beyond erm.
@@ -36,7 +36,7 @@ class DomainCoral(DomainGeneralization):
         weight: Of the distances.
     """
 
-    summary: ClassVar[str] = "ERM with the means and covariances of the sources drawn together"
+    summary: ClassVar[str] = "ERM with the means and covariances of the sources aligned"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "domains")
     batch_statistics: ClassVar[bool] = True
 

@@ -16,10 +16,10 @@ from headstart.training.learner import Classifier
 class Erm(DomainGeneralization):
     """Fine-tunes on all source domains, each counting alike in every step.
 
-    Nothing is done about their differences; in honest comparisons no method is clearly better.
+    Their differences are ignored; in careful comparisons no method is clearly better.
 
     Needs: labeled source pictures; none of the target.
-    Helps: as what others are to be compared with, and mostly as what to take.
+    Helps: as the baseline, and mostly as the best choice.
     Hurts: where a domain of few pictures counts as much as one of many though it is worse.
 
     Reference: Gulrajani & Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021, section 4 (ERM).

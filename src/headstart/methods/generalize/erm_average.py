@@ -24,7 +24,7 @@ from headstart.training.unlabeled_streams import learner_with_memory
 class ErmAverage(DomainGeneralization):
     """Does what erm does, and deploys the plain mean of the weights from a share of the training on.
 
-    The mean lies in a flat place, where a shift of the data changes the loss less.
+    The mean lies in a flat minimum, where a shift of the data changes the loss less.
 
     Needs: labeled source pictures; none of the target.
     Helps: most reliably of all such methods, for the price of a second set of weights.

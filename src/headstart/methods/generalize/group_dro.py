@@ -22,11 +22,11 @@ from headstart.training.learner import Classifier
 class GroupDro(DomainGeneralization):
     """Does what erm does with weights of the source domains that follow the largest loss.
 
-    What is good on the worst of the sources is hoped not to fail on another one.
+    A model that is good on the worst source is less likely to fail on an unseen domain.
 
     Needs: labeled pictures of two source domains or more; none of the target.
     Helps: where one source is hard, and the target may be as hard.
-    Hurts: where one source is hard because its labels are wrong: it then rules.
+    Hurts: where one source is hard because its labels are wrong, as it then dominates.
 
     Reference: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts", ICLR 2020, algorithm 1.
 

@@ -19,7 +19,7 @@ from headstart.training.learner import Classifier
 class Irm(PenalizedGeneralization):
     """Does what erm does with a penalty where scaling the scores would lower the loss of a source domain.
 
-    A clue that is stronger in one source than in another asks for another head there, and is given up.
+    A feature that predicts better in one source than in another calls for another head there, and is penalized.
 
     Needs: labeled pictures of two source domains or more; none of the target.
     Helps: as v_rex.

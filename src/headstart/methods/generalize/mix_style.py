@@ -19,7 +19,7 @@ from headstart.training.mix_style import mixing_styles
 class MixStyle(DomainGeneralization):
     """Does what erm does while channels' means and deviations over places are blended between pictures inside the network.
 
-    Between the styles of the sources the network meets styles that none of them has.
+    The network thus meets styles between those of the sources.
 
     Needs: labeled source pictures, best of several domains, and a network of maps; none of the target.
     Helps: where domains differ in style: color, contrast, texture, medium.

@@ -17,10 +17,10 @@ from headstart.training.learner import Classifier
 class VRex(PenalizedGeneralization):
     """Does what erm does with a penalty on the variance of the source domains' losses.
 
-    What serves all sources alike is hoped to rest on causes rather than on what comes along with them.
+    Equal losses indicate causal features rather than spurious correlations.
 
     Needs: labeled pictures of two source domains or more; none of the target.
-    Helps: where a clue is right in all sources but more often in some than in others.
+    Helps: where a spurious feature predicts better in some sources than in others.
     Hurts: it seldom beats erm where nothing of the target is known.
 
     Reference: Krueger et al., "Out-of-Distribution Generalization via Risk Extrapolation", ICML 2021.

@@ -28,10 +28,10 @@ class Bootstrap(nn.Module):
 
 @final
 class Byol(TwoViews):
-    """Trains the backbone to predict from one view what a running average of itself makes of the other view.
+    """Trains the backbone to predict from one view the projection of the other view by a running average of itself.
 
-    There are no others to be told from; that only one side predicts, and the other follows slowly, keeps it from collapsing.
-    Projector and predictor are thrown away, and a ridge head on the labeled rows makes a model of the backbone.
+    There are no negative pairs; that only one side predicts, and the other follows slowly, prevents collapse. Projector and
+    predictor are thrown away, and a ridge head on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; some thousands from random weights.
     Helps: as sim_clr does, and where many pictures are near copies, which sim_clr would push apart.
@@ -45,7 +45,7 @@ class Byol(TwoViews):
         width: Of the projections; 256 in the paper.
     """
 
-    summary: ClassVar[str] = "Without labels: predict what a running average of the network sees in another view"
+    summary: ClassVar[str] = "Without labels: predict a running average's projection of another view"
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     width: Annotated[int, Field(ge=2, le=8192)] = 256

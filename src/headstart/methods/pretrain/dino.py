@@ -49,10 +49,10 @@ class Centered(nn.Module):
 
 @final
 class Dino(TwoViews):
-    """Trains the backbone to share pictures out to prototypes as a running average of itself does from another view.
+    """Trains the backbone to assign pictures to prototypes as a running average of itself does from another view.
 
-    Centering and sharpening the teacher's shares keep one prototype from taking everything and all from taking alike. The head
-    is thrown away, and a ridge head on the labeled rows makes a model of the backbone.
+    Centering keeps one prototype from dominating, and sharpening keeps assignments from becoming uniform. The head is thrown
+    away, and a ridge head on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; some thousands from random weights.
     Helps: on vision transformers, and where pictures fall into groups.

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns to see what a large one sees, on pictures without labels."""
+"""Distillation: a small network learns the features of a large one, on pictures without labels."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class TeacherFeatures(nn.Module):
 
 @final
 class Distillation(SelfSupervised):
-    """Trains the backbone so that a linear layer on it gives a larger network's features, and likenesses among pictures agree.
+    """Trains the backbone so that a linear layer on it predicts a larger network's features and similarities.
 
-    The teacher looks at each picture once, as it is, and the student sees it varied. The layer is thrown away, and a ridge head
-    on the labeled rows makes a model of the backbone.
+    The teacher sees each picture once, without augmentation, and the student sees augmented views. The layer is thrown away,
+    and a ridge head on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; a teacher that knows such pictures.
     Helps: to get a small, fast network out of a large one.
@@ -58,7 +58,7 @@ class Distillation(SelfSupervised):
         view: How the student's pictures are varied.
     """
 
-    summary: ClassVar[str] = "Without labels: a small network learns to see what a large one sees"
+    summary: ClassVar[str] = "Without labels: a small network learns the features of a large one"
 
     teacher: str = "efficientnet_lite0"
     teacher_pixels: Annotated[int, Field(ge=8, le=1024)] = 128

@@ -17,8 +17,8 @@ from headstart.training.embedder import Embedder, perceptron
 class SimClr(TwoViews):
     """Trains the backbone to find each picture's second view among the views of the whole batch.
 
-    What crops and changes of color leave alone is what it learns to see; the projector on which views are compared is thrown
-    away, and a ridge head on the labeled rows makes a model of the backbone.
+    It learns features that crops and changes of color preserve; the projector on which views are compared is thrown away, and a
+    ridge head on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; some thousands from random weights.
     Helps: with many unlabeled pictures of a kind that no pretrained network knows.

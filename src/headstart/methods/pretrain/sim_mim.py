@@ -50,8 +50,8 @@ def hidden_patches(count: int, patches: int, share: float, side: int) -> Tensor:
 class SimMim(SelfSupervised):
     """Trains the backbone to reconstruct hidden patches from its last map by a single linear layer.
 
-    The layer is too weak to paint by itself, so that the map must hold what stands where. It is thrown away, and a ridge head on
-    the labeled rows makes a model of the backbone.
+    The layer is too weak to reconstruct on its own, so that the map must hold the content of each place. It is thrown away, and
+    a ridge head on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; a network that ends in a map of places.
     Helps: where crops and colors make the class, so that no views agree.

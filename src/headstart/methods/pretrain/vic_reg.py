@@ -18,8 +18,8 @@ from headstart.training.embedder import Embedder, perceptron
 class VicReg(TwoViews):
     """Trains the backbone to embed two views of a picture alike, with terms that keep the embeddings from collapsing.
 
-    Pictures are not compared with each other but dimensions are, so that no large batch is needed. The expander is thrown
-    away, and a ridge head on the labeled rows makes a model of the backbone.
+    Dimensions are compared instead of pictures, so that no large batch is needed. The expander is thrown away, and a ridge head
+    on the labeled rows makes a model of the backbone.
 
     Needs: pictures, no labels; some thousands from random weights.
     Helps: as sim_clr does, also in batches of a few dozen.

@@ -22,9 +22,9 @@ JUDGED_ROWS = 2_000
 
 @final
 class KNN(Probe):
-    """Lets the nearest training rows by cosine vote.
+    """Predicts by the votes of the nearest training rows by cosine.
 
-    Nothing is fitted but the temperature, so that the result shows what the features alone know.
+    Nothing is fitted but the temperature, so that the result measures the features alone.
 
     Needs: labeled rows, one a class suffices.
     Helps: as a check of features, and for classes of several clusters each.

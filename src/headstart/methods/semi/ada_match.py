@@ -30,7 +30,8 @@ class AdaMatch(SemiSupervised):
     unlabeled pictures of another domain, it serves the same domain too.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
-    Helps: where the network is less sure than fix_match's threshold asks, or unlabeled pictures look a little different.
+    Helps: where the network is less confident than fix_match's threshold requires, or unlabeled pictures look a little
+        different.
     Hurts: where the shares of the classes differ between labeled and unlabeled pictures.
 
     Reference: Berthelot et al., "AdaMatch", ICLR 2022, section 3.

@@ -24,13 +24,13 @@ from headstart.training.unlabeled_streams import learner_with_memory
 class AuxiliaryBalancedClassifier(SemiSupervised):
     """Trains one head as fix_match does, and on the same features a second one for which rare classes count as much as others.
 
-    The first head sees all pictures and shapes the features; the second one is what is deployed. With equally many labels a class
-    both are the same.
+    The first head trains the features on all pictures; the second one is deployed. With equally many labels a class both are
+    the same.
 
     Needs: labeled rows, and unlabeled pictures of the same classes. The classes should be as skewed among unlabeled pictures as
         among labeled ones.
     Helps: where some classes have several times as many labels as others, and each class matters alike.
-    Hurts: where errors are to be few over all pictures: frequent classes lose what rare ones gain.
+    Hurts: where accuracy over all pictures matters: frequent classes lose what rare ones gain.
 
     Reference: Lee et al., "ABC: Auxiliary Balanced Classifier for Class-imbalanced Semi-supervised Learning", NeurIPS 2021, eqs.
         1 to 4.

@@ -23,12 +23,12 @@ from headstart.training.unlabeled_streams import scores_by_view
 class DebiasMatch(SemiSupervised):
     """Does what fix_match does, on logits from which the logarithm of the mean predictions is taken.
 
-    Pseudo-labels are skewed even where data are not, as some classes are easier, and pretrained weights add a skew of their own.
+    Pseudo-labels are imbalanced even where the data are balanced, as some classes are easier, and pretrained weights add to it.
     The same amount is added to the logits of strong views, which sets a larger margin for classes that are seldom predicted.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
     Helps: where fix_match predicts some classes far too often; with pretrained weights of another domain.
-    Hurts: where classes are in truth far from equally frequent.
+    Hurts: where classes really are far from equally frequent.
 
     Reference: Wang et al., "Debiased Learning from Naturally Imbalanced Pseudo-Labels", CVPR 2022, eqs. 3 to 6.
     Differs: the running mean is corrected for its beginning in place of starting at 1 / classes.
@@ -39,7 +39,7 @@ class DebiasMatch(SemiSupervised):
         decay: Of the running mean a step.
     """
 
-    summary: ClassVar[str] = "FixMatch on logits freed of the favor for classes that are predicted often"
+    summary: ClassVar[str] = "FixMatch on logits corrected for classes that are predicted often"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
     strength: Annotated[float, Field(ge=0, le=2)] = 0.5

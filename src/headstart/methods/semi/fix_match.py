@@ -19,11 +19,12 @@ from headstart.training.unlabeled_streams import scores_by_view
 class FixMatch(SemiSupervised):
     """Trains strong views of unlabeled pictures on the likeliest class of their weak views, where its probability is high.
 
-    What is sure at a weak view is taught for hard views of the same picture, from which more pictures become sure.
+    A confident prediction for a weak view becomes the label of a strong view, from which more predictions become confident.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
-    Helps: with five labels a class and more, where the supervised model is surely right on a part of the pictures.
-    Hurts: where no prediction reaches the threshold (nothing is learned then; choose free_match), or sure ones are wrong.
+    Helps: with five labels a class and more, where the supervised model is confident and right on a part of the pictures.
+    Hurts: where no prediction reaches the threshold (nothing is learned then; choose free_match), or confident predictions are
+        wrong.
 
     Reference: Sohn et al., "FixMatch", NeurIPS 2020, eqs. 3 and 4.
 

@@ -21,9 +21,9 @@ from headstart.training.unlabeled_streams import scores_by_view
 
 @final
 class FlexMatch(SemiSupervised):
-    """Does what fix_match does, with a threshold a class that is the lower the fewer unlabeled pictures are sure of the class.
+    """Does what fix_match does, with a threshold a class that is lower for classes with few confident predictions.
 
-    Classes that are hard to learn get their pictures in early; while most pictures are unsure, all thresholds are low.
+    Classes that are hard to learn thus take part early; while few predictions are confident, all thresholds are low.
 
     Needs: labeled rows, and unlabeled pictures of the same classes. The classes should be about equally frequent among them.
     Helps: with one to five labels a class, where fix_match learns some classes and leaves others.
@@ -35,7 +35,7 @@ class FlexMatch(SemiSupervised):
         threshold: Probability of the likeliest class from which a picture counts, for the class that is learned best.
     """
 
-    summary: ClassVar[str] = "FixMatch with lower thresholds for classes that few pictures are sure of"
+    summary: ClassVar[str] = "FixMatch with lower thresholds for classes with few confident predictions"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
 

@@ -19,7 +19,7 @@ from headstart.methods.heads import GraphHead, LinearHead, MeanHead, mean_scores
 class LabelMean(SemiSupervisedProbe):
     """Averages the probabilities of a ridge head on the labeled rows and of labels spread along a neighbor graph.
 
-    The two err on different pictures: ridge sees what tells the classes apart, the graph which pictures are alike.
+    The two err on different pictures: ridge uses what separates the classes, the graph uses which pictures are similar.
 
     Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind.
     Helps: with one to five labels a class.

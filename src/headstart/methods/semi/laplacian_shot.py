@@ -21,10 +21,10 @@ SETTLED = 1e-6
 
 @final
 class LaplacianShot(GraphProbe):
-    """Assigns every row to the nearest class mean of the labeled rows, while neighbors in a graph are drawn to agree.
+    """Assigns every row to the nearest class mean of the labeled rows, while neighbors in a graph are encouraged to agree.
 
-    It knows no shares of classes, so that unlabeled rows may show them in any proportion. New pictures ask their nearest rows of
-    the graph.
+    It assumes no class shares, so that unlabeled rows may be of any proportions. New pictures ask their nearest rows of the
+    graph.
 
     Needs: labeled rows, one a class suffices, and unlabeled pictures of the same kind.
     Helps: with one to five labels a class whose pictures form one cluster each.

@@ -29,11 +29,12 @@ RAMP_END = 0.4
 class MixMatch(SemiSupervised):
     """Guesses the classes of unlabeled pictures, sharpens the guesses, and blends all pictures and labels in pairs.
 
-    The guess is the mean prediction over two weak views. Blended pictures keep the network from being sure between classes.
+    The guess is the mean prediction over two weak views. Blended pictures keep the network from being overconfident between
+    classes.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
     Helps: with small networks and pictures without fine detail.
-    Hurts: where blended pictures look like nothing; where the unlabeled pictures' classes are skewed.
+    Hurts: where blended pictures are not recognizable; where the unlabeled pictures' classes are skewed.
 
     Reference: Berthelot et al., "MixMatch", NeurIPS 2019, eqs. 2 to 14.
     Differs: behind a frozen first part activations are blended in place of pictures (as in Verma et al., "Manifold Mixup", ICML

@@ -23,7 +23,7 @@ RAMP = (0.1, 0.6)
 class PseudoLabel(SemiSupervised):
     """Trains on labeled pictures and, with growing weight, on unlabeled ones as if the likeliest class were their label.
 
-    Each class is drawn together and away from the others, which is entropy minimization in effect.
+    In effect this minimizes the entropy of predictions, which separates the classes.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
     Helps: where the supervised model is right most of the time and classes lie apart.

@@ -28,7 +28,7 @@ DECAY = 1 - 1 / 128
 
 @final
 class ReMixMatch(SemiSupervised):
-    """Guesses the classes of unlabeled pictures on weak views, and asks strong views and blends of all pictures for them.
+    """Guesses the classes of unlabeled pictures on weak views, and trains strong views and blends of all pictures on them.
 
     The guesses are scaled so that classes come up as often as among labeled pictures, then sharpened.
 

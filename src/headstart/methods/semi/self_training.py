@@ -1,4 +1,4 @@
-"""SelfTraining: ridge that learns again from what it and the neighbors are sure of."""
+"""SelfTraining: ridge that learns again from what it and the neighbors predict with confidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from headstart.methods.heads import LinearHead
 
 @final
 class SelfTraining(SemiSupervisedProbe):
-    """Fits ridge to the labels, then a few times to the labels and to what it and a neighbor graph together are surest of.
+    """Fits ridge to the labels, and again to the most confident predictions of ridge and a neighbor graph together.
 
     The graph says which pictures are alike, ridge carries this over to new ones; the result is one linear head, so that using it
     costs what ridge costs.
@@ -43,7 +43,7 @@ class SelfTraining(SemiSupervisedProbe):
         rounds: Refits. Ten gain half a point over three (digits, MNIST, clothing, emoji and solar cells, 1 to 20 labels a class).
     """
 
-    summary: ClassVar[str] = "Ridge refitted to its own and its neighbors' surest labels of unlabeled rows"
+    summary: ClassVar[str] = "Ridge refitted to its own and the neighbors' most confident labels of unlabeled rows"
     tried_by_run: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5

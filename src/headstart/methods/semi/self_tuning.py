@@ -1,4 +1,4 @@
-"""Self-Tuning: pseudo-labels choose what features are drawn to, and no class is taught by them."""
+"""Self-Tuning: pseudo-labels choose positive pairs of a contrast; the head never learns from them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from headstart.training.learner import Classifier
 
 @final
 class SelfTuning(SemiSupervised):
-    """Draws features of pictures of one label or pseudo-label together, and trains the head on true labels alone.
+    """Contrasts features by label or pseudo-label, and trains the head on true labels alone.
 
-    A wrong pseudo-label then hurts less: a picture is always drawn to its own other view too, and the head never learns from it.
+    A wrong pseudo-label then hurts less: a picture is always a positive pair with its own other view, and the head never learns
+    from pseudo-labels.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
     Helps: with few labels on pretrained weights, where pseudo-labels are often wrong.
@@ -42,7 +43,7 @@ class SelfTuning(SemiSupervised):
         keys_per_class: Length of the queue over the number of classes.
     """
 
-    summary: ClassVar[str] = "Features are drawn to those of the same label or pseudo-label; the head sees true labels only"
+    summary: ClassVar[str] = "Features contrasted by label or pseudo-label; the head learns true labels only"
     labeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong")
 
     unlabeled_ratio: Ratio = 1

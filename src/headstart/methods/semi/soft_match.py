@@ -22,7 +22,7 @@ from headstart.training.unlabeled_streams import scores_by_view
 
 @final
 class SoftMatch(SemiSupervised):
-    """Does what fix_match does, but no picture is left out: below the mean confidence its weight falls along a Gaussian.
+    """Does what fix_match does, but every picture counts: below the mean confidence its weight falls along a Gaussian.
 
     Mean and width follow the network's confidence; probabilities are scaled to equal shares of the classes before weights are
     taken, so that classes that are seldom predicted get more weight.

@@ -1,4 +1,4 @@
-"""TIM: class prototypes that make unlabeled rows sure of their classes, and the classes as frequent as they should be."""
+"""TIM: class prototypes for confident predictions of unlabeled rows, with the classes in the labeled shares."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class _Linear(NamedTuple):
 
 @final
 class TIM(SemiSupervisedProbe):
-    """Moves class prototypes until unlabeled rows are sure of their classes while the mean prediction keeps the labeled shares.
+    """Optimizes class prototypes so that predictions for unlabeled rows are confident and their mean keeps the labeled class
+    shares.
 
     It maximizes the information between pictures and predicted classes, with the labels as a constraint. The result is one linear
     head.

@@ -19,7 +19,7 @@ from headstart.training.unlabeled_streams import scores_by_view
 class UDA(SemiSupervised):
     """Trains strong views of unlabeled pictures on the sharpened prediction for their weak views, where that one is confident.
 
-    Soft targets tell more than one class; sharpening keeps them from being a mere copy.
+    Soft targets keep more than one class; sharpening makes them more confident than the predictions.
 
     Needs: labeled rows, and unlabeled pictures of the same classes.
     Helps: as fix_match does; with soft targets also where classes resemble each other.
