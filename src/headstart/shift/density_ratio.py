@@ -10,7 +10,7 @@ from headstart.core.spacing import random_rows
 from headstart.core.types import Floats
 from headstart.heads.kernel_map import gaussian, median_square
 from headstart.heads.logistic import fit_logistic
-from headstart.heads.out_of_fold import inner_folds
+from headstart.heads.out_of_fold import NUM_FOLDS, inner_folds
 from headstart.shift.label_shift import mixture_shares
 
 NUM_CENTERS = 100
@@ -24,7 +24,6 @@ MOST_CLASSIFIED = 5_000
 """Rows of each domain that the logistic classifier of domains is fitted to. Bounds the time; chosen, not measured."""
 NUM_ITERATIONS = 300
 """Of accelerated projected gradients, which come within a thousandth of the optimum on small problems."""
-NUM_FOLDS = 5
 KLIEP_ITERATIONS = 100
 """With more, mass moves between neighboring Gaussians and weights hardly change."""
 LEAST = 1e-3

@@ -11,6 +11,7 @@ from headstart.heads.class_statistics import one_hot
 from headstart.heads.temperature import fit_temperature
 
 MOST_ITERATIONS = 1_000
+"""The shares are taken as they are then; the tolerance usually comes first. Chosen, not measured."""
 MOST_ITERATIONS_OF_LEAST_SQUARES = 100_000
 """Non-negative least squares ends by itself after a few times as many iterations as there are classes."""
 TOLERANCE = 1e-10

@@ -18,6 +18,7 @@ ROWS_A_COMPONENT = 10
 RIDGE = 1e-2
 """Added to every variance, as a multiple of the mean variance. Chosen, not measured."""
 MOST_ITERATIONS = 200
+"""The fit is taken as it is then; the tolerance usually comes first. Chosen, not measured."""
 TOLERANCE = 1e-4
 """Gain of the mean log likelihood of a row, in nats, at which iterations stop."""
 

@@ -89,30 +89,28 @@ def mirrored(shares: tuple[float, ...], corners: np.ndarray, seed: int):
     return source, here, 3.0 - corners[there] + random.normal(size=(131, 2)) * 0.4, there
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it(seed):
+def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it():
     pytest.importorskip("ot")
-    source, here, target, there = mirrored((0.6, 0.25, 0.15), CORNERS, seed)
-    found = shift_kind(source, here, target, 3, seed)
+    source, here, target, there = mirrored((0.6, 0.25, 0.15), CORNERS, 1)
+    found = shift_kind(source, here, target, 3, 1)
     assert found.kind == "rotated"
     assert found.rotation_ratio < 3 < found.feature_ratio
     assert found.sentence.endswith("; a rotation or mirror image of the source does.")
     old = found.to_dict()
     old |= {"kind": "turned", "turn_ratio": old.pop("rotation_ratio")}
     assert ShiftKind.from_dict(old) == found
-    moved = rotated_source(source, target, seed)
+    moved = rotated_source(source, target, 1)
     for label in range(3):
         np.testing.assert_allclose(moved[here == label].mean(axis=0), target[there == label].mean(axis=0), atol=0.6)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_shape_that_fits_in_several_ways_is_not_rotated(seed):
+def test_a_shape_that_fits_in_several_ways_is_not_rotated():
     """Corners of an equilateral triangle with equal shares: nobody can tell which is which."""
     pytest.importorskip("ot")
     angles = np.array([0.0, 2.0, 4.0]) * np.pi / 3
     corners = 1.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    source, here, target, _ = mirrored((1 / 3, 1 / 3, 1 / 3), corners, seed)
-    assert shift_kind(source, here, target, 3, seed).kind == "features"
+    source, here, target, _ = mirrored((1 / 3, 1 / 3, 1 / 3), corners, 1)
+    assert shift_kind(source, here, target, 3, 1).kind == "features"
 
 
 def test_without_pot_nothing_is_rotated(monkeypatch):
