@@ -16,9 +16,7 @@ MOST_MINUTES = 4.0
 def default_minutes(task: Task, restricted: bool = False) -> float:
     """Minutes for ranking, deciding and fitting: 0.15, one more for each 2,500 images, four at most.
 
-    Args:
-        task: What is to be learned.
-        restricted: Whether the user named the method or the side that is tried: that gets four minutes, whatever the rows.
+    `restricted` says that the user named the method or the side that is tried: that gets four minutes, whatever the rows.
     """
     if restricted:
         return MOST_MINUTES

@@ -28,8 +28,7 @@ NO_VECTORS = "holds no feature vectors, and the model was fitted on such. Give a
 def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     """The files that paths name: files, whatever they are, and the images in folders, in alphabetical order.
 
-    Raises:
-        DataError: No image is among them.
+    A DataError says that no image is among them.
     """
     given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]

@@ -125,10 +125,7 @@ class Run:
     def load(cls, run: Run | str | Path, *, broken: bool = False) -> Run:
         """The finished run in a folder, or with `broken` one whose training broke down, which has no model.
 
-        A run comes back as it is.
-
-        Raises:
-            DataError: The folder holds no finished fit.
+        A run comes back as it is. A DataError says that the folder holds no finished fit.
         """
         if isinstance(run, Run):
             return run

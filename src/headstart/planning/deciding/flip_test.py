@@ -56,14 +56,7 @@ class FlipTest(Record):
 
 
 def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> FlipTest:
-    """Whether flipped copies of the training rows help a ridge head, measured out of fold.
-
-    Args:
-        task: With folds.
-        candidate: The closed form whose backbone sees the pictures.
-        backbone: Its backbone.
-        steps: Where the answer is kept and found.
-    """
+    """Whether flipped copies of the training rows help a ridge head on a closed form's backbone, measured on the task's folds."""
 
     def make(_: Path) -> FlipTest:
         begun = time.perf_counter()

@@ -51,11 +51,8 @@ class TrainingCurve:
 def training_curve_of(folder: Path, training: Training, labels: Integers, num_classes: int) -> TrainingCurve | None:
     """The training curve of the longest fit below a folder; None without a history of a cross-entropy, or of one class alone.
 
-    Args:
-        folder: A fit's workspace; a fit by gradual unfreezing has a folder for each stage.
-        training: What it was fitted with.
-        labels: int64 [sample], of the rows it was fitted on.
-        num_classes: Number of classes.
+    The folder is a fit's workspace; a fit by gradual unfreezing has a folder for each stage. The labels [sample] are those of the
+    rows that were fitted.
     """
     shown = labels if training.balance == "none" else np.unique(labels)
     chance = chance_loss(shown, num_classes, training.label_smoothing)
