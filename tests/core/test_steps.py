@@ -144,8 +144,8 @@ def test_what_a_kill_left_half_done_gives_way_to_a_finished_step(tmp_path, share
 
 def test_what_only_a_restart_needs_is_not_shared(tmp_path, shared):
     def make(folder):
-        (folder / "rung" / "cache").mkdir(parents=True)
-        (folder / "rung" / "checkpoint.safetensors").write_text("weights")
+        (folder / "trial" / "cache").mkdir(parents=True)
+        (folder / "trial" / "checkpoint.safetensors").write_text("weights")
         (folder / "predictions").write_text("rows")
         return Number(number=1)
 
