@@ -149,7 +149,7 @@ class GradientMethod(Method):
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`."""
         check_needs(self, task, backbone)
-        task = self._seen(task)
+        task = self._joined(task)
         stages = self.stages(backbone)
         fold = held_out(task.train, training.seed) if stages and "source" not in self.needs else None
         part = task.restricted_to(fold.fit) if fold else task
@@ -163,7 +163,7 @@ class GradientMethod(Method):
         return self.deploy(learner, task)
 
     @final
-    def _seen(self, task: Task) -> Task:
+    def _joined(self, task: Task) -> Task:
         return joined(task) if "source" in self.needs else task
 
     @final
@@ -183,7 +183,7 @@ class GradientMethod(Method):
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
         """See `Method.predicted_seconds`: reading every row once, plus all steps, those behind every stage included."""
         check_needs(self, task, backbone)
-        task = self._seen(task)
+        task = self._joined(task)
         rows = probe_rows(task.train, training)
         unlabeled = task.unlabeled.take(np.arange(min(len(task.unlabeled), len(rows)))) if task.unlabeled else None
         few = replace(task, train=task.train.take(rows), validation=None, test=None, unlabeled=unlabeled)
@@ -204,7 +204,7 @@ class GradientMethod(Method):
         The same arguments give the same curve. `TrainingError` when the loss is not finite before the first step.
         """
         check_needs(self, task, backbone)
-        task = self._seen(task)
+        task = self._joined(task)
         learner = self._built(task, backbone, training)
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:

@@ -1,4 +1,4 @@
-"""Activations: what the frozen first part of a network makes of every view of every picture, computed once."""
+"""Activations: the output of the frozen first part of a network for every view of every picture, computed once."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ pictures get fewer views."""
 
 
 class Activations:
-    """The activations of a stream's pictures behind a boundary, in a few views that take turns; filled when first asked for.
+    """The activations of a stream's pictures behind a boundary, in a few views that take turns; computed when first needed.
 
-    Activations do not stand being moved and cropped as pictures do ("Feature map caching", arXiv 2508.15033), so each picture is
-    varied a few times before the prefix sees it.
+    Activations do not tolerate being moved and cropped as pictures do ("Feature map caching", arXiv 2508.15033), so each picture
+    is augmented a few times before the prefix.
 
     Args:
-        boundary: Whose prefix looks at the pictures.
+        boundary: Whose prefix computes the activations.
         name: The stream's name.
         stream: The pictures and how they are varied.
-        pictures: The stream's pictures, asked for only while there is something to look at.
+        pictures: The stream's pictures, decoded only while activations are missing.
         num_views: Views of each picture; a plain view needs one, and there are fewer where the disk would fill.
         seed: The training's seed.
         workspace: Where they are kept across kills; None for a temporary file.
@@ -87,7 +87,7 @@ class Activations:
             return found.astype(precision)
 
         shape = (self.num_views * len(self.stream.images), *self.boundary.shape)
-        with progress(shape[0], f"looking at pictures up to {self.boundary.stage}") as advance:
+        with progress(shape[0], f"computing activations up to {self.boundary.stage}") as advance:
             return cached_rows(shape, precision, make, self._place(precision), CHUNK_ROWS, advance)
 
     def _seen(self, start: int, stop: int) -> Iterator[Any]:
@@ -115,8 +115,8 @@ class Activations:
             return None
         drawn = [self.stream.images.content_keys, str(self.stream.view), self.seed, self.name, self.num_views]
         engine = known_engine(self.boundary.backbone) or REFERENCE
-        looked = [self.boundary.backbone.weights_hash, self.boundary.stage, self.pictures.transform.to_dict(), engine]
-        return self.workspace / "cache" / f"{fingerprint_of([drawn, looked])}.{np.dtype(precision).name}"
+        computed = [self.boundary.backbone.weights_hash, self.boundary.stage, self.pictures.transform.to_dict(), engine]
+        return self.workspace / "cache" / f"{fingerprint_of([drawn, computed])}.{np.dtype(precision).name}"
 
 
 class _TooLargeError(Exception):

@@ -1,4 +1,4 @@
-"""Batches: pictures decoded once, or looked at once by what is frozen, then drawn and moved to the device step by step."""
+"""Batches: pictures decoded once, or passed once through the frozen part, then drawn and moved to the device by step."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Batches:
         return len(self.stream.images)
 
     def prepare(self) -> None:
-        """Read the pictures, or look at them, now and not at the first step."""
+        """Decode the pictures, or compute their activations, now and not at the first step."""
         self.at(0, torch.device("cpu"))
 
     def at(self, step: int, device: torch.device) -> Batch:
@@ -153,7 +153,7 @@ class Batches:
         if self.activations:
             turns = (step * self.batch_size + np.arange(len(rows))) // len(self)
             shown = [activations.of(rows, turns).to(device) for activations in self.activations]
-            self.pictures.let_go()  # looked at in all views by now
+            self.pictures.let_go()  # the activations of all views exist by now
             return shown
         # A view of [batch, height, width, channel] is channels last already: nothing is copied.
         images = self._taken(rows, device).permute(0, 3, 1, 2)

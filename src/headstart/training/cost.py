@@ -47,7 +47,7 @@ def cost_probe(
         num_rows: Rows of each stream in the fit to come, in the order of its streams.
 
     Returns:
-        Time to read a row, or to have it looked at by what is frozen, times rows, stream by stream, plus the median of three
+        Time to decode a row, or to compute its activations, times rows, stream by stream, plus the median of three
         steps, after one to warm up, times steps. The three are spread over the training, as steps may change on the way.
     """
     fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows

@@ -33,7 +33,7 @@ def held_out(images: ImageSet, seed: int) -> Fold | None:
 
 
 class HeldOut:
-    """Held-out rows, unvaried, as a learner sees them where it is cut now; the frozen part looks at them once.
+    """Held-out rows without augmentation, as input of a learner where it is cut now; they pass the frozen part once.
 
     Args:
         images: The rows.

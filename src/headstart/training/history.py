@@ -13,7 +13,7 @@ MAX_LINES = 200
 
 
 class History:
-    """Writes the course of a fit as JSON lines: step, attempt, lr, seconds and losses (means since the line before).
+    """Writes the losses of a fit as JSON lines: step, attempt, lr, seconds and losses (means since the line before).
 
     Args:
         path: The file; None writes nothing.

@@ -69,7 +69,7 @@ class Fit:
     beginning: dict[str, Tensor] = field(repr=False, default_factory=dict)
 
     def prepare(self) -> None:
-        """Read the pictures of all streams, or have them looked at by what is frozen."""
+        """Decode the pictures of all streams, or compute their activations behind the frozen part."""
         for batches in self.streams.values():
             batches.prepare()
 

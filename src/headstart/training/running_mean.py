@@ -1,4 +1,4 @@
-"""The running mean of what a method sees step by step."""
+"""Running means over steps, in buffers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def memory_of(learner: nn.Module) -> dict[str, Tensor]:
 
 
 def recall(learner: nn.Module, memory: dict[str, Tensor]) -> None:
-    """Set back what a method remembers, so that a batch that is looked at twice counts once."""
+    """Restore what a method remembers, so that a batch that passes twice counts once."""
     for name, tensor in memory.items():
         learner.get_submodule("extra").get_buffer(name).copy_(tensor)
 

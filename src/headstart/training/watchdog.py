@@ -20,7 +20,7 @@ AT_CHANCE = 0.995
 
 
 class BrokenDownError(Exception):
-    """One attempt broke down; the message says what was seen. The loop restarts or turns it into a `TrainingError`."""
+    """One attempt broke down; the message says how. The loop restarts or turns it into a `TrainingError`."""
 
 
 def chance_loss(labels: Integers, num_classes: int, label_smoothing: float) -> float | None:
@@ -35,7 +35,7 @@ def chance_loss(labels: Integers, num_classes: int, label_smoothing: float) -> f
 
 
 class Watchdog:
-    """Looks at each step's losses: none may be nan or infinite, and after the warm-up they must get below chance.
+    """Checks each step's losses: none may be nan or infinite, and after the warm-up they must get below chance.
 
     Chance is judged once, `WINDOW` steps after the warm-up or one epoch after it if that is later, on the mean of the last
     `WINDOW` steps. Shorter trainings are not judged.

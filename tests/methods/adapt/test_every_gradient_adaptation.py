@@ -121,7 +121,7 @@ def test_batches_of_one_row_have_no_covariance(pretrained: Backbone) -> None:
 @each_method
 def test_it_starts_as_ridge_on_both_domains_labels_and_is_cut_at_its_depth(kind: str, pretrained: Backbone) -> None:
     method: Any = method_from({"kind": kind})
-    task = method._seen(picture_task(labeled=5))
+    task = method._joined(picture_task(labeled=5))
     assert len(task.train) == 107 + 5
     assert_starts_as_ridge(method, task, pretrained, TRAINING)
     assert_cut_at_its_depth(method, task, pretrained, TRAINING)

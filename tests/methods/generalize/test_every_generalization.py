@@ -189,7 +189,7 @@ def test_erm_average_deploys_the_mean(pretrained: Backbone, monkeypatch: pytest.
 def test_a_task_may_have_labeled_target_rows_as_one_more_domain(pretrained: Backbone) -> None:
     task: Task = domain_task()
     few = replace(task, train=replace(task.source.take(np.arange(0, 60, 5)), domains=()))
-    assert list(GroupDro().streams(GroupDro()._seen(few))) == ["domain 0", "domain 1", "domain 2", "domain 3"]
+    assert list(GroupDro().streams(GroupDro()._joined(few))) == ["domain 0", "domain 1", "domain 2", "domain 3"]
 
 
 @pytest.mark.parametrize("kind", ["erm_average", "group_dro", "mix_style"])
