@@ -23,7 +23,7 @@ SHORT_SIDE, LONG_SIDE = (360, 440), (400, 500)
 def jpegs(folder: Path, count: int, seed: int = 0) -> Path:
     """A folder of class folders with color JPEG files of about 400 pixels and 25 to 70 KB, made once.
 
-    Each is a turned crop of a photograph that comes with scikit-learn or of a solar cell, laid over another such crop, with
+    Each is a rotated crop of a photograph that comes with scikit-learn or of a solar cell, laid over another such crop, with
     colors of its own.
 
     Args:
@@ -63,7 +63,7 @@ def _jpeg(sources: list[tuple[str, list[Image.Image]]], seed: int, row: int) -> 
 
 
 def _crop(pictures: list[Image.Image], size: tuple[int, int], generator: np.random.Generator) -> Image.Image:
-    """A part of one of the pictures, turned by up to 15 degrees, or mirrored too."""
+    """A part of one of the pictures, rotated by up to 15 degrees, maybe mirrored."""
     picture = pictures[generator.integers(len(pictures))].rotate(generator.uniform(-15, 15), Image.Resampling.BICUBIC)
     part = generator.uniform(0.4, 0.8) * np.array(picture.size)
     left, top = generator.uniform(0, 1, 2) * (np.array(picture.size) - part)
@@ -72,7 +72,7 @@ def _crop(pictures: list[Image.Image], size: tuple[int, int], generator: np.rand
 
 
 def pngs(folder: Path, count: int, seed: int = 0) -> Path:
-    """A folder of class folders with 64-pixel PNG files, made once: the embedded emoji, then the same in other colors, turned.
+    """A folder of class folders with 64-pixel PNG files, made once: the embedded emoji, then the same in other hues, rotated.
 
     Args:
         folder: Where they go.
@@ -98,8 +98,8 @@ def _varied(picture: Image.Image, original: bool, seed: int, row: int) -> Image.
         return picture
     generator = generator_for(seed, "png", row)
     hue, saturation, value = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).convert("HSV").split()
-    turned = Image.fromarray((np.asarray(hue) + generator.integers(30, 220)).astype(np.uint8))
-    varied = Image.merge("HSV", (turned, saturation, value)).convert("RGB")
+    shifted = Image.fromarray((np.asarray(hue) + generator.integers(30, 220)).astype(np.uint8))
+    varied = Image.merge("HSV", (shifted, saturation, value)).convert("RGB")
     return varied.rotate(generator.uniform(-20, 20), Image.Resampling.BICUBIC, fillcolor="white")
 
 

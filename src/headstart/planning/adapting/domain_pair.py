@@ -102,7 +102,6 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
     few = replace(bare, source=here, unlabeled=there)
     blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
     domains = projected_domains(few, backbone, blocks, NUM_AXES, seed)
-    weights = _target_weights(domains.source, domains.target, seed)
     folds = inner_folds(here.labels, here.groups, seed)
     fit, held_out = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
     part = replace(few, source=here.take(fit))
@@ -117,7 +116,7 @@ def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
         rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "rotated" else None,
         held_labels=here.labels[held_out],
         held_probs=unadapted.predict(here.take(held_out)).probs,
-        reweighted=_reweighted(domains, weights),
+        reweighted=_reweighted(domains),
         shift=shift,
     )
 
@@ -153,12 +152,15 @@ def _target_weights(source: Floats, target: Floats, seed: int) -> Floats:
     return np.asarray(np.minimum(probs[:, 1] / np.maximum(probs[:, 0], 1e-12), LARGEST_WEIGHT))
 
 
-def _reweighted(domains: ProjectedDomains, weights: Floats) -> Integers | None:
+def _reweighted(domains: ProjectedDomains) -> Integers | None:
     """Target classes by a mixture common to both domains, where weighted source rows cannot be distinguished from the target.
 
     Weights explain the target where each class looks alike in both domains; the mixture assumes no more than that.
     """
-    if domains.source.shape[1] > MOST_WEIGHTED_AXES or not weights.any():
+    if domains.source.shape[1] > MOST_WEIGHTED_AXES:
+        return None
+    weights = _target_weights(domains.source, domains.target, domains.seed)
+    if not weights.any():
         return None
     found = weighted_discrepancy(domains.source, domains.target, weights, domains.seed)
     if found.ratio > LARGEST_DISCREPANCY_RATIO or found.num_effective < LEAST_EFFECTIVE:
