@@ -21,24 +21,14 @@ ONE_THREAD_SIDE = 1024
 
 
 class RowSpace(NamedTuple):
-    """Left singular vectors and squared singular values of a matrix, without its null space.
-
-    Attributes:
-        left: float64 [sample, rank], orthonormal columns.
-        values: float64 [rank], positive, ascending.
-    """
+    """Left singular vectors [sample, rank] and squared singular values [rank], ascending, of a matrix without its null space."""
 
     left: Floats
     values: Floats
 
 
 class Rotation(NamedTuple):
-    """An orthonormal basis of the space that rows span.
-
-    Attributes:
-        rows: The rows in that basis, [sample, rank].
-        basis: [feature, rank], orthonormal columns.
-    """
+    """Rows in an orthonormal basis of the space that they span, [sample, rank], and that basis, [feature, rank]."""
 
     rows: Rows
     basis: Floats

@@ -41,12 +41,8 @@ def blocks_of_groups(groups: Integers) -> Iterator[Integers]:
 
 
 class Basis(NamedTuple):
-    """A solved ridge problem in terms of its rows.
-
-    Attributes:
-        rows: Gives B's rows for some row indices, float [row, rank].
-        strengths: v, float [penalty, rank].
-        moments: B' times the weighted, centered targets, float [rank, class].
+    """A solved ridge problem: B's rows [row, rank] by row indices, v [penalty, rank], and B' times the weighted, centered
+    targets.
     """
 
     rows: Callable[[Integers], Floats]

@@ -19,12 +19,7 @@ SMOOTHING = 1e-3
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The most similar rows of each of some rows.
-
-    Attributes:
-        index: int64 [sample, neighbor].
-        weights: float64 [sample, neighbor], at least 0.
-    """
+    """The most similar rows of each of some rows: int64 [sample, neighbor], and their weights, float64, at least 0."""
 
     index: Integers = field(repr=False)
     weights: Floats = field(repr=False)
@@ -74,11 +69,7 @@ def nearest(queries: Floats, rows: Floats, num_neighbors: int, *, same: bool = F
 
 @dataclass(frozen=True)
 class Graph:
-    """Rows joined to their nearest ones, in both directions.
-
-    Attributes:
-        neighbors: Of each row, without itself.
-    """
+    """Rows joined in both directions to their nearest ones, which exclude the row itself."""
 
     neighbors: Neighbors
 

@@ -29,14 +29,7 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a chunk.
-
-    Attributes:
-        path: The chunk.
-        stored: Its dtype on disk.
-        shape: [sample, ...].
-        offset: Bytes before it.
-    """
+    """An array [sample, ...] in the chunk at `path`: its dtype on disk, its shape, and the bytes before it."""
 
     path: Path
     stored: np.dtype[Any]
@@ -55,13 +48,7 @@ class StoredArray:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A file of rows.
-
-    Attributes:
-        path: The file.
-        keys: One a row.
-        arrays: By name.
-    """
+    """A file of rows: one key a row, and arrays by name."""
 
     path: Path
     keys: tuple[str, ...] = field(repr=False)

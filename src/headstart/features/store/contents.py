@@ -73,29 +73,26 @@ def _entry(kind: Kind, name: str, num_rows: int, files: list[Path]) -> CacheEntr
 
 def _status(path: Path) -> tuple[int, float] | None:
     """Size and time of change; None when the file is gone."""
-    try:
+    with suppress(FileNotFoundError):
         status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_size, status.st_mtime
+        return status.st_size, status.st_mtime
+    return None
 
 
 def _num_rows(path: Path) -> int:
     """The rows of a chunk; 0 when it is not whole or gone."""
-    try:
+    with suppress(OSError, ValueError):
         return len(read_chunk(path).keys)
-    except (OSError, ValueError):
-        return 0
+    return 0
 
 
 def _num_scanned(path: Path) -> int:
     """The number of pictures in a scan, from the header of its table; 0 when it cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as content, content.open("rows.npy") as stream:
-            np.lib.format.read_magic(stream)
-            return int(np.lib.format.read_array_header_1_0(stream)[0][0])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return 0
+    unreadable = suppress(OSError, ValueError, KeyError, zipfile.BadZipFile)
+    with unreadable, zipfile.ZipFile(path) as content, content.open("rows.npy") as stream:
+        np.lib.format.read_magic(stream)
+        return int(np.lib.format.read_array_header_1_0(stream)[0][0])
+    return 0
 
 
 def shrink_cache(limit_bytes: int) -> int:
@@ -109,7 +106,7 @@ def clear_cache() -> int:
     freed = evict(root / "features", 0, -math.inf)
     for folder in (root / "features").glob("*/"):
         removed(folder / NAME_FILE)
-        with suppress(OSError):  # somebody else's files lie there
+        with suppress(OSError):  # it has files of another program
             folder.rmdir()
     files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
     freed += sum(map(_freed, files))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from headstart.features.store.chunks import SUFFIX
 
@@ -18,26 +17,15 @@ TOUCH_SECONDS = 300.0
 """How often a process marks a file that it keeps using."""
 
 
-class CachedFile(NamedTuple):
-    """A chunk in the cache.
+def files_in(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """Time of the last use in seconds since 1970, bytes and path of every chunk in the folder's subfolders.
 
-    Attributes:
-        used: Its modification time, in seconds since 1970: when it was last used.
-        num_bytes: Its size.
-        path: The file.
+    Unfinished chunks are included; those that vanish meanwhile are left out.
     """
-
-    used: float
-    num_bytes: int
-    path: Path
-
-
-def files_in(folder: Path) -> Iterator[CachedFile]:
-    """Every chunk in the folder's subfolders, unfinished ones included; those that vanish meanwhile are left out."""
     for path in folder.glob(f"*/*{SUFFIX}*") if folder.is_dir() else ():
         with suppress(FileNotFoundError):
             status = path.stat()
-            yield CachedFile(status.st_mtime, status.st_size, path)
+            yield status.st_mtime, status.st_size, path
 
 
 def mark_used(path: Path) -> None:
@@ -52,14 +40,14 @@ def evict(folder: Path, limit_bytes: int, idle_seconds: float = IN_USE_SECONDS) 
     A file used within `idle_seconds` is in use.
     """
     files = sorted(files_in(folder))
-    excess = sum(file.num_bytes for file in files) - limit_bytes
+    excess = sum(num_bytes for _, num_bytes, _ in files) - limit_bytes
     latest = time.time() - idle_seconds
     freed = 0
-    for file in files:
-        if freed >= excess or file.used > latest:
+    for used, num_bytes, path in files:
+        if freed >= excess or used > latest:
             break
-        if removed(file.path):
-            freed += file.num_bytes
+        if removed(path):
+            freed += num_bytes
     return freed
 
 

@@ -15,12 +15,7 @@ DRAWS = 300
 
 
 class WeightedDiscrepancy(NamedTuple):
-    """How far weighted source rows are from the target.
-
-    Attributes:
-        ratio: The squared distance of mean random features over its expectation by chance alone.
-        num_effective: Kish's effective sample size of the weights.
-    """
+    """The squared distance of mean random features over its expectation by chance, and Kish's effective sample size."""
 
     ratio: float
     num_effective: float
