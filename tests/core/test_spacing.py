@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.core.spacing import evenly_spaced, random_rows
+from headstart.core.spacing import evenly_spaced, every_nth, random_rows
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_drawn_places_are_distinct_ascending_and_decided_by_the_generator():
     found = random_rows(11, 4, np.random.default_rng(3))
     assert found.tolist() == sorted(np.random.default_rng(3).permutation(11)[:4].tolist())
     assert random_rows(3, 7, np.random.default_rng(3)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("num", "most", "rows"), [(7, 3, [0, 3, 6]), (3, 7, [0, 1, 2]), (8, 4, [0, 2, 4, 6]), (9, 1, [0])])
+def test_every_nth_row_from_the_first_on(num, most, rows):
+    assert every_nth(np.arange(num), most).tolist() == rows

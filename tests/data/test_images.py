@@ -99,3 +99,9 @@ def test_feature_vectors_have_no_picture():
         rows.read(1)
     assert str(refusal.value) == "vectors[1] is a feature vector and has no picture. Give a folder of images instead."
     assert rows.take(np.array([1])).vectors().tolist() == [[1, 1, 1]]
+
+
+def test_a_spaced_set_has_at_most_the_rows_asked_for():
+    rows = image_set()
+    assert rows.spaced(len(rows)) is rows
+    assert rows.spaced(3).hidden_labels.tolist() == rows.hidden_labels[[0, 3, 6]].tolist()

@@ -6,7 +6,6 @@ import numpy as np
 
 from headstart.core.findings import Finding, NotApplicable
 from headstart.core.rows import unit_rows
-from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.data.scan import scan
@@ -27,7 +26,7 @@ def pool_differs(task: Task) -> Finding | NotApplicable | None:
     """
     if not task.unlabeled or not len(task.train):
         return NotApplicable(reason="there are no unlabeled images next to labeled ones")
-    labeled, unlabeled = _some(task.train, MOST_LABELED), _some(task.unlabeled, MOST_UNLABELED)
+    labeled, unlabeled = task.train.spaced(MOST_LABELED), task.unlabeled.spaced(MOST_UNLABELED)
     rows = np.concatenate([_rows(labeled), _rows(unlabeled)])
     is_labeled = np.arange(len(rows)) < len(labeled)
     groups = np.concatenate([labeled.groups, unlabeled.groups])
@@ -46,11 +45,6 @@ def pool_differs(task: Task) -> Finding | NotApplicable | None:
         labeled=len(labeled),
         unlabeled=len(unlabeled),
     )
-
-
-def _some(images: ImageSet, most: int) -> ImageSet:
-    """No more than that many of the rows, evenly spaced."""
-    return images if len(images) <= most else images.take(evenly_spaced(len(images), most))
 
 
 def _rows(images: ImageSet) -> Floats:

@@ -18,3 +18,8 @@ def evenly_spaced(num: int, most: int) -> Integers:
 def random_rows(num: int, most: int, generator: np.random.Generator) -> Integers:
     """At most `most` places among `num` drawn without replacement, ascending int64."""
     return np.sort(generator.permutation(num)[:most])
+
+
+def every_nth(rows: Integers, most: int) -> Integers:
+    """At most `most` of the rows: the first, and every n-th after it for the smallest such n."""
+    return rows[:: -(-len(rows) // most)]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
 from headstart.data.decoding import open_image
 from headstart.data.resizing import resized_to_square
@@ -217,6 +218,10 @@ class ImageSet:
             domains=domains,
         )
         return taken.with_content_keys(self.content_keys[row] for row in index) if self.knows_content else taken
+
+    def spaced(self, most: int) -> ImageSet:
+        """The set, or that many of its rows, evenly spaced, where it has more."""
+        return self if len(self) <= most else self.take(evenly_spaced(len(self), most))
 
     def labeled_as(self, labels: Integers) -> ImageSet:
         """The same rows with other labels, int64 [sample], such as predicted ones."""

@@ -141,7 +141,7 @@ def native_pixels_of(images: FileImages) -> int:
 def background_of(rows: ImageSet | None) -> ImageSet:
     """Images of no class: a few of the source, evenly spaced, or of the embedded set where there is none."""
     if rows is not None:
-        return rows.take(evenly_spaced(len(rows), NUM_BACKGROUND))
+        return rows.spaced(NUM_BACKGROUND)
     images = reader_for(BACKGROUND_SET).read(BACKGROUND_SET).images
     chosen = evenly_spaced(len(images), NUM_BACKGROUND)
     return ImageSet(images.take(chosen), (), np.full(NUM_BACKGROUND, -1), chosen)

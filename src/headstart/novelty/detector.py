@@ -141,14 +141,14 @@ def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = 
     labeled, source, unlabeled = task.labeled, task.source, task.unlabeled
     if source and not len(labeled) and not unlabeled:
         labeled, source = source, None
-    labeled = _spaced(labeled)
-    pool = concatenate(labeled, _spaced(unlabeled)) if source and unlabeled else labeled
+    labeled = labeled.spaced(MOST_ROWS)
+    pool = concatenate(labeled, unlabeled.spaced(MOST_ROWS)) if source and unlabeled else labeled
     if len(pool) < 2:
         return None
     representation, target = _centered_unit_rows(pool, backbone)
     rows, labels, groups = target[: len(labeled)], labeled.labels, labeled.groups
     if source:
-        others = _spaced(source)
+        others = source.spaced(MOST_ROWS)
         rows = np.concatenate([rows, _centered_unit_rows(others, backbone)[1]])
         labels, groups = np.concatenate([labels, others.labels]), np.concatenate([groups, others.groups])
     fit = fit_ridge(rows, labels, task.num_classes, groups=groups)
@@ -157,7 +157,7 @@ def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = 
     detector = _calibrated(representation, fit, target, rows[kept], same, len(labeled))
     if calibration is None:
         return detector
-    return replace(detector, calibration=detector.statistics(features_of(_spaced(calibration), backbone)))
+    return replace(detector, calibration=detector.statistics(features_of(calibration.spaced(MOST_ROWS), backbone)))
 
 
 def _calibrated(
@@ -200,10 +200,6 @@ def left_out_similarity(target: Floats, rows: Floats, same: Booleans) -> tuple[F
     hubness = top[1:].mean(axis=0)
     without = np.where(cosines >= top[1], (top.sum(axis=0) - cosines) / near, hubness)
     return np.asarray((2.0 * cosines - without).max(axis=1)), np.asarray(hubness)
-
-
-def _spaced(images: ImageSet) -> ImageSet:
-    return images if len(images) <= MOST_ROWS else images.take(evenly_spaced(len(images), MOST_ROWS))
 
 
 def _centered_unit_rows(images: ImageSet, backbone: Backbone) -> tuple[Representation, Floats]:

@@ -12,9 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.findings import Finding
-from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
-from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.novelty.detector import fit_detector
@@ -48,7 +46,7 @@ def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     """
     if not task.source or not task.unlabeled or min(len(task.source), len(task.unlabeled)) < FEWEST_IMAGES:
         return None
-    source, target = _few(task.source), _few(task.unlabeled)
+    source, target = task.source.spaced(MOST_ROWS), task.unlabeled.spaced(MOST_ROWS)
     nothing = replace(source.take(np.empty(0, np.int64)), classes=task.classes)
     alone = replace(task, train=nothing, validation=None, test=None, source=source, unlabeled=None)
     own, across = fit_detector(alone, backbone), fit_detector(replace(alone, unlabeled=target), backbone)
@@ -88,7 +86,3 @@ def two_groups(values: Floats) -> float:
         warnings.simplefilter("ignore", ConvergenceWarning)
         one, two = (GaussianMixture(num, n_init=3, random_state=0).fit(column).bic(column) for num in (1, 2))
     return float(one - two)
-
-
-def _few(images: ImageSet) -> ImageSet:
-    return images.take(evenly_spaced(len(images), MOST_ROWS))

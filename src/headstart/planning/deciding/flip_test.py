@@ -8,8 +8,8 @@ from pathlib import Path
 from headstart.backbones.backbone import Backbone
 from headstart.core.predictions import Predictions, joined
 from headstart.core.records import Record
+from headstart.core.spacing import every_nth
 from headstart.core.steps import Steps
-from headstart.core.types import Integers
 from headstart.data.flipped import flipped
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
@@ -62,7 +62,7 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
         begun = time.perf_counter()
         held_out: tuple[list[Predictions], list[Predictions]] = ([], [])
         for fold in task.folds:
-            fit, held = (task.labeled.take(_some(rows)) for rows in (fold.fit, fold.held))
+            fit, held = (task.labeled.take(every_nth(rows, MOST_ROWS)) for rows in (fold.fit, fold.held))
             for found, rows in zip(held_out, (fit, concatenate(fit, flipped(fit))), strict=True):
                 found.append(_predicted(rows, held, backbone))
         plain, both = (joined(found) for found in held_out)
@@ -78,10 +78,6 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
         )
 
     return steps.run("flip_test", fold_inputs(task, candidate, backbone, 0), FlipTest, make)
-
-
-def _some(rows: Integers) -> Integers:
-    return rows[:: -(-len(rows) // MOST_ROWS)]
 
 
 def _predicted(rows: ImageSet, held: ImageSet, backbone: Backbone) -> Predictions:
