@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ from headstart.backbones.loading import load_backbone
 from headstart.data.streams import rows_of_step
 from headstart.data.task import Task
 from headstart.methods.finetune.fine_tune import FineTune
-from headstart.methods.model import Model
 from headstart.training.settings import Training
 
 CLASSIC = Training(
@@ -52,21 +49,6 @@ def test_the_classic_recipe_equals_a_plain_torch_loop(task: Task, name: str) -> 
     head = model.head.arrays()
     np.testing.assert_allclose(head["weight"], learner.head.weight.detach().numpy().T, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(head["bias"], learner.head.bias.detach().numpy(), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_from_scratch_learns_changes_no_backbone_and_survives_saving(task: Task, tmp_path: Path) -> None:
-    backbone = load_backbone("small_cnn", "none", 8, seed=1)
-    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
-    model = FineTune().fit(task, backbone, Training(epochs=20, batch_size=7, lr=3e-3))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
-    assert model.backbone.weights_hash != backbone.weights_hash
-    assert model.temperature == 1.0
-    predictions = model.predict(task.train)
-    assert predictions.correct.mean() > 0.9
-    model.save(tmp_path)
-    again = Model.load(tmp_path).predict(task.train)
-    np.testing.assert_allclose(again.probs, predictions.probs, atol=1e-6)
 
 
 @pytest.mark.slow
