@@ -12,14 +12,15 @@ import headstart
 from headstart.core.errors import ExportError, PlanError
 from headstart.planning.plan import Plan
 from headstart.runs import workspace as module
-from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, POOL_PREDICTIONS, TEST_PREDICTIONS
-from headstart.runs.workspace import KNOWN, LEARNED, MEMORY, REPORT, REQUEST, RESULT, Workspace
+from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS
+from headstart.runs.workspace import LEARNED, REPORT, REQUEST, RESULT, Workspace
 
 SOURCE = Path(headstart.__file__).parent
 PLAN = Plan(data="flowers", pretrained="pixels", input_pixels=8, method={"kind": "ridge"})
 TASK = SimpleNamespace(fingerprint="f")
 RUN_FILES = {
-    *FILES.values(), ENVIRONMENT, FAILURE, KNOWN, LEARNED, MEMORY, POOL_PREDICTIONS, REPORT, REQUEST, RESULT, TEST_PREDICTIONS,
+    *FILES.values(), ENVIRONMENT, FAILURE, KNOWN, LEARNED, POOL_PREDICTIONS, REPORT, REQUEST, RESULT, STATISTICS,
+    TEST_PREDICTIONS,
 }  # fmt: skip
 WRITES = {"write_atomically", "write", "write_text", "write_bytes", "save", "open"}
 OTHERS = {"planning/cross_validation.py", "planning/improving/search.py"}
@@ -35,7 +36,7 @@ def test_only_the_workspace_writes_files_of_a_run():
             if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in WRITES:
                 writers |= {name for part in ast.walk(node) if isinstance(part, ast.Constant) and part.value in RUN_FILES}
         words = {node.value for node in nodes if isinstance(node, ast.Constant)}
-        if words & {REQUEST, RESULT, MEMORY, KNOWN, ENVIRONMENT, FAILURE, "evaluation.json"}:
+        if words & {REQUEST, RESULT, STATISTICS, KNOWN, ENVIRONMENT, FAILURE, "evaluation.json"}:
             knowing.add(name)
     assert writers == OTHERS
     assert knowing == {"runs/run.py", "runs/workspace.py"}

@@ -19,8 +19,7 @@ from headstart.features.extract import features_of
 from headstart.heads.ridge import fit_ridge
 from headstart.planning.fitting import task_of_plan
 from headstart.runs.origin import task_of
-from headstart.runs.run import Run
-from headstart.runs.workspace import MEMORY
+from headstart.runs.run import STATISTICS, Run
 from headstart.workflows.extend import extend, remember
 from headstart.workflows.fit import fit_and_evaluate as fit
 from headstart.workflows.predict import predict
@@ -147,7 +146,7 @@ def test_without_the_old_images_sums_over_them_do(home: Path, headstart_command)
     with_images = extend("run", "more", out=home / "with")
     answer = headstart_command("extend", "run")
     assert answer.code == 0
-    assert (home / "run" / MEMORY).exists()
+    assert (home / "run" / STATISTICS).exists()
     before = Run.load("run").evaluation.accuracy.value
     shutil.rmtree("two")
     made = extend("run", "more", out=home / "without")
@@ -164,7 +163,7 @@ def test_without_the_old_images_sums_over_them_do(home: Path, headstart_command)
 def test_sums_give_the_scores_that_images_give_but_for_the_penalty(home: Path) -> None:
     remember("run")
     kept = extend("run", "more", out=home / "with").model
-    path = home / "run" / MEMORY
+    path = home / "run" / STATISTICS
     shutil.move("two", "elsewhere")
     summed = extend("run", "more", out=home / "without").model
     np.testing.assert_allclose(summed.head.representation.means[0], kept.head.representation.means[0])
@@ -259,7 +258,7 @@ def test_without_images_to_add_there_is_no_folder_to_write(home: Path, headstart
     assert answer.err == (
         "error: --out other without DATA: nothing new is made to put there. Name images to add, or leave --out out.\n"
     )
-    assert not any((home / name).exists() for name in ("other", f"run/{MEMORY}"))
+    assert not any((home / name).exists() for name in ("other", f"run/{STATISTICS}"))
 
 
 def test_the_command_says_what_was_added_and_measured(home: Path, headstart_command) -> None:

@@ -20,6 +20,7 @@ from headstart.data.summary import TaskSummary
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.methods.test_time import TestTime
 from headstart.planning.adapting.adaptation import Adaptation
@@ -70,6 +71,9 @@ TEST_PREDICTIONS = "predictions.parquet"
 POOL_PREDICTIONS = "unlabeled.parquet"
 FAILURE = "failure.txt"
 ENVIRONMENT = "env.json"
+STATISTICS = "memory.safetensors"
+KNOWN = "known.txt"
+"""Content keys of the images that the statistics are made of and of those that measure them, one a line."""
 
 
 class _Part(Generic[Kind]):
@@ -178,6 +182,17 @@ class Run:
     def model(self) -> Model:
         """The fitted model."""
         return Model.load(self.folder / MODEL)
+
+    @property
+    def statistics(self) -> RidgeStatistics | None:
+        """Sums over its rows, of which a ridge head can be solved again; None where they were not kept."""
+        path = self.folder / STATISTICS
+        return RidgeStatistics.load(path) if path.exists() else None
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Content keys of the images that its statistics and their evaluation are made of, as far as they were kept."""
+        return frozenset((_text_of(self.folder / KNOWN) or "").split())
 
     @property
     def seconds(self) -> dict[str, float]:

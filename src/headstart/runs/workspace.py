@@ -21,16 +21,14 @@ from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.task import Task
+from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
-from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, MODEL, POOL_PREDICTIONS, TEST_PREDICTIONS, Run
+from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, MODEL, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, Run
 
 REQUEST = "request.json"
 REPORT = "report.html"
 RESULT = "result.json"
-MEMORY = "memory.safetensors"
-KNOWN = "known.txt"
-"""Content keys of the images that the sums in `MEMORY` are made of and of those that measure them, one a line."""
 
 
 def shared_steps() -> Path:
@@ -157,6 +155,15 @@ class Workspace:
         """Write the content keys of the images whose labels the network has learned, where there are any."""
         if known := set(keys):
             self._write_keys(LEARNED, known)
+
+    def write_model(self, model: Model) -> None:
+        """Write the model."""
+        model.save(self.model_folder)
+
+    def write_statistics(self, statistics: RidgeStatistics) -> Path:
+        """Write the sums of which a ridge head can be solved again; their file comes back."""
+        statistics.save(self.path(STATISTICS))
+        return self.path(STATISTICS)
 
     def write_known(self, keys: Iterable[str]) -> None:
         """Write the content keys of the images that later additions leave out."""

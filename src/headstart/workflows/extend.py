@@ -27,8 +27,8 @@ from headstart.methods import METHODS
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.runs.origin import check_classes, task_of
-from headstart.runs.run import Findings, Run
-from headstart.runs.workspace import KNOWN, MEMORY, Workspace
+from headstart.runs.run import STATISTICS, Findings, Run
+from headstart.runs.workspace import Workspace
 from headstart.workflows.fit import finish
 
 
@@ -68,10 +68,10 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     workspace.write(evaluation, extension, plan, _summary(run, addition, tests))
     if run.findings is not None or addition.findings:
         workspace.write(Findings(findings=(*(run.findings or ()), *addition.findings)))
-    statistics.save(workspace.path(MEMORY))
+    workspace.write_statistics(statistics)
     workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held.content_keys))
-    extended.save(workspace.model_folder)
+    workspace.write_model(extended)
     return finish(workspace)
 
 
@@ -83,16 +83,16 @@ def remember(run: Run | str | Path) -> Path:
     """
     run = Run.load(run)
     workspace = Workspace(run.folder)
-    path = workspace.path(MEMORY)
-    if not path.exists():
-        model, head = _model_of(run)
-        task = task_of(run)
-        if task is None:
-            raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
-        workspace.write_known(_known_to(run, task, _tests_of(run, task)))
-        rows = task.labeled
-        RidgeStatistics.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups).save(path)
-    return path
+    if run.statistics is not None:
+        return workspace.path(STATISTICS)
+    model, head = _model_of(run)
+    task = task_of(run)
+    if task is None:
+        raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
+    workspace.write_known(_known_to(run, task, _tests_of(run, task)))
+    rows = task.labeled
+    statistics = RidgeStatistics.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups)
+    return workspace.write_statistics(statistics)
 
 
 def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet], with_old_images: bool) -> Extension:
@@ -165,23 +165,21 @@ def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
 
 def _joined_statistics(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
     """The sums over old and new rows together."""
-    learn, path = addition.learn, run.folder / MEMORY
+    learn, kept = addition.learn, run.statistics
     if task is not None:
         every = all_of([task.labeled, learn], learn.classes)
         return RidgeStatistics.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
-    if not path.exists():
+    if kept is None:
         raise DataError(
             f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
             f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
         )
-    return RidgeStatistics.load(path).joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
+    return kept.joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
 
 
 def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:
     """Content keys of the images that the run has learned from or is tested on, as far as they were kept or are at hand."""
-    kept = run.folder / KNOWN
-    known = set(kept.read_text(encoding="ascii").split()) if kept.exists() else set()
-    return known.union(*(images.content_keys for images in ([*tests, task.labeled] if task else tests)))
+    return set(run.known).union(*(images.content_keys for images in ([*tests, task.labeled] if task else tests)))
 
 
 def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
