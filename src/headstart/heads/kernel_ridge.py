@@ -16,8 +16,8 @@ WIDTHS = (0.1, 0.3, 1.0)
 """Squared kernel widths that are tried, as multiples of the median squared distance. Chosen, not measured; leave-one-out
 decides."""
 STANDARD_ERRORS = 2.0
-"""Standard errors by which the kernel map must lower the leave-one-out loss. Breiman et al. take 1; 2 is the usual level of a
-test."""
+"""Standard errors by which the kernel map must lower the leave-one-out loss: about the usual level of a test, where Breiman et
+al. take one standard error."""
 
 
 @dataclass(frozen=True)

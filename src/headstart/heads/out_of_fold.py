@@ -11,7 +11,7 @@ from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold, stratified_folds
 
 NUM_FOLDS = 5
-"""The usual number (Kohavi, IJCAI 1995, finds five to ten folds to be a good compromise)."""
+"""Five or ten are a good compromise (Hastie, Tibshirani & Friedman, "The Elements of Statistical Learning", section 7.10.1)."""
 HOLDOUT_ROWS = 5_000
 """From this many rows on, one fold of 1,000 rows or more is enough. Chosen, not measured."""
 

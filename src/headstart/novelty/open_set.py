@@ -27,7 +27,7 @@ LARGEST_P_VALUE = 0.01
 REJECTED = 0.05
 """Conformal p-value up to which an image counts as unlike the source: the default threshold of `predict`."""
 FEWEST_IMAGES = 20
-"""Of either domain: with fewer, no image has a conformal p-value below `REJECTED`."""
+"""Of either domain; with fewer than 19 left-out images no conformal p-value is as low as `REJECTED`."""
 
 
 def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:

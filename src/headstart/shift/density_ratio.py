@@ -14,7 +14,7 @@ from headstart.heads.out_of_fold import NUM_FOLDS, inner_folds
 from headstart.shift.label_shift import mixture_shares
 
 NUM_CENTERS = 100
-"""As in the paper."""
+"""b in the experiments of the paper on KLIEP."""
 WIDTHS = (0.05, 0.2, 1.0)
 """Squared kernel widths that are tried, as multiples of the median squared distance. Chosen, not measured; the likelihood of
 left-out target rows decides."""

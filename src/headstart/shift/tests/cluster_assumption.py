@@ -16,7 +16,7 @@ from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.shift.tests.nearest_neighbor import NeighborTest, nearest_neighbor_test
 
 NUM_NEIGHBORS = 10
-"""As in `label_spreading`."""
+"""Chosen, not measured."""
 MOST_LABELED = 1_000
 MOST_UNLABELED = 4_000
 """Rows that are used, evenly spaced; time grows with their square. Chosen, not measured."""

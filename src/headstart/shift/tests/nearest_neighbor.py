@@ -10,7 +10,7 @@ from headstart.core.types import Booleans, Floats, Integers
 from headstart.heads.neighbor_graph import nearest
 
 NUM_NEIGHBORS = 10
-"""As many as in the graph of `label_spreading`."""
+"""Chosen, not measured."""
 DRAWS = 999
 """The smallest p-value is then 0.001."""
 LARGEST_P_VALUE = 0.01

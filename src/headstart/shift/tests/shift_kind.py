@@ -38,7 +38,7 @@ STABLE_SHARE = 0.8
 """Share of target rows whose nearest rotated source row must keep its class on every half. Chosen, not measured; an equilateral
 triangle with equal class shares, which fits in several ways, must be rejected."""
 SUM_WEIGHT = 100.0
-"""Weight of the equation that shares sum to 1, next to those of random features, so that it holds to four digits."""
+"""Weight of the equation that shares sum to 1, next to those of random features; they are normalized afterward."""
 
 Kind = Literal["few", "none", "labels", "either", "features", "rotated"]
 KEPT: dict[str, tuple[str, str]] = {
