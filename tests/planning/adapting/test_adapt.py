@@ -97,7 +97,7 @@ def test_a_target_of_few_images_keeps_the_unadapted_model_and_says_that_they_are
 
 def test_from_few_images_nobody_concludes_that_the_source_does_not_fit(make_task, identity):
     task, _ = make_task(3, move=moved)
-    pair = domain_pair_of(replace(task, unlabeled=task.unlabeled.take(np.arange(5))), identity, 3)
+    pair = domain_pair_of(replace(task, unlabeled=task.unlabeled.take(np.arange(5))), identity)
     low, classes = Estimate(value=0.01, low=0.0, high=0.02), np.zeros(5, np.int64)
     assert list(findings_of(pair, low, UNADAPTED, classes, classes, fits=True)) == []
     other = replace(pair, shift=pair.shift.model_copy(update={"kind": "features"}))
@@ -183,7 +183,7 @@ def test_of_many_target_rows_some_are_used_and_places_are_those_among_all(make_t
     task, _ = make_task(3, move=moved)
     found = rows_to_label(task, identity, 7, methods=METHODS[:1])
     assert found.names == tuple(task.unlabeled.images.name(row) for row in found.rows)
-    assert len(domain_pair_of(task, identity, 3).target) == 50
+    assert len(domain_pair_of(task, identity).target) == 50
 
 
 def test_what_cannot_be_adapted_to_is_refused(make_task, identity):

@@ -68,7 +68,7 @@ def ambiguous(identity, steps) -> tuple[DomainPair, tuple[FittedCandidate, ...]]
         for one, known in zip(images, (labels, np.full(400, UNLABELED)), strict=True)
     )
     task = Task("clusters", ("low", "high"), target.take([]), unlabeled=replace(target, domains=()), source=source, seed=1)
-    pair = domain_pair_of(task, identity, 1)
+    pair = domain_pair_of(task, identity)
     assert pair.shift.kind in ("labels", "either")
     either = replace(pair, shift=pair.shift.model_copy(update={"kind": "either"}))
     fitter = CandidateFitter(either, identity, steps, None, Training(seed=1))

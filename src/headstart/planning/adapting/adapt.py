@@ -134,7 +134,7 @@ def _fitted(
     """The domain pair and every candidate."""
     check_adaptable(task)
     usable = methods_for(task, backbone, methods, minutes is not None)
-    pair = domain_pair_of(task, backbone, task.seed)
+    pair = domain_pair_of(task, backbone)
     skip_reason = "" if len(task.labeled) else pair.shift.why_kept
     ends = None if minutes is None else time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:

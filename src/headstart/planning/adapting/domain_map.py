@@ -27,11 +27,11 @@ def domain_map(pair: DomainPair, predicted: Integers) -> DomainMap:
     axes = np.linalg.svd(both - center, full_matrices=False)[2][:2].T
     if axes.shape[1] < 2:
         axes = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
-    here, there = evenly_spaced(len(source), MOST_POINTS), evenly_spaced(len(target), MOST_POINTS)
+    source_sample, target_sample = evenly_spaced(len(source), MOST_POINTS), evenly_spaced(len(target), MOST_POINTS)
     return DomainMap(
-        source=_points((source[here] - center) @ axes, pair.source.labels[here]),
-        moved=_points((moved[here] - center) @ axes, pair.source.labels[here]),
-        target=_points((target[there] - center) @ axes, predicted[there]),
+        source=_points((source[source_sample] - center) @ axes, pair.source.labels[source_sample]),
+        moved=_points((moved[source_sample] - center) @ axes, pair.source.labels[source_sample]),
+        target=_points((target[target_sample] - center) @ axes, predicted[target_sample]),
     )
 
 

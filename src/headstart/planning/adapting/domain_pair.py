@@ -77,11 +77,8 @@ class DomainPair:
         return class_shares(self.source.labels, self.task.num_classes)
 
 
-def check_adaptable(task: Task) -> ImageSet:
-    """The source of a task that can be adapted to.
-
-    `DataError` if there is no source, the source has one class only, or there are fewer than two target images.
-    """
+def check_adaptable(task: Task) -> None:
+    """`DataError` if there is no source, the source has one class only, or there are fewer than two target images."""
     source = task.source
     if not source:
         raise DataError(f"{task.name} has no source to adapt from. Name one with --source.")
@@ -91,31 +88,31 @@ def check_adaptable(task: Task) -> ImageSet:
     num = len(task.labeled) + (len(task.unlabeled) if task.unlabeled else 0)
     if num < 2:
         raise DataError(f"{task.name} has {num} target images, and adapting needs two or more. Add a folder unlabeled/.")
-    return source
 
 
-def domain_pair_of(task: Task, backbone: Backbone, seed: int) -> DomainPair:
+def domain_pair_of(task: Task, backbone: Backbone) -> DomainPair:
     """The domain pair of a task; `DataError` if it cannot be adapted to, or if features are not finite numbers."""
-    source, bare = check_adaptable(task), _without_labels(task)
+    check_adaptable(task)
+    bare, seed = _without_labels(task), task.seed
+    assert bare.source is not None
     assert bare.unlabeled is not None
-    here, there = _sampled(source), _sampled(bare.unlabeled, len(task.labeled)).without_labels()
-    few = replace(bare, source=here, unlabeled=there)
-    blocks: Blocks = "penultimate" if here.images.embedded else "stages+pixels"
-    domains = projected_domains(few, backbone, blocks, NUM_AXES, seed)
-    folds = inner_folds(here.labels, here.groups, seed)
-    fit, held_out = (folds[0].fit, folds[0].held) if folds else (np.arange(len(here)), np.arange(len(here)))
-    part = replace(few, source=here.take(fit))
-    shift = shift_kind(domains.source, here.labels, domains.target, task.num_classes, seed)
-    unadapted = METHODS.get(UNADAPTED)().fit(part, backbone, Training(seed=seed))
+    source, target = _sampled(bare.source), _sampled(bare.unlabeled, len(task.labeled)).without_labels()
+    sampled = replace(bare, source=source, unlabeled=target)
+    blocks: Blocks = "penultimate" if source.images.embedded else "stages+pixels"
+    domains = projected_domains(sampled, backbone, blocks, NUM_AXES, seed)
+    folds = inner_folds(source.labels, source.groups, seed)
+    fit, held_out = (folds[0].fit, folds[0].held) if folds else (np.arange(len(source)), np.arange(len(source)))
+    shift = shift_kind(domains.source, source.labels, domains.target, task.num_classes, seed)
+    unadapted = METHODS.get(UNADAPTED)().fit(replace(sampled, source=source.take(fit)), backbone, Training(seed=seed))
     return DomainPair(
         task=bare,
-        source=here,
-        target=there,
+        source=source,
+        target=target,
         source_rows=domains.source,
         target_rows=domains.target,
         rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "rotated" else None,
-        held_labels=here.labels[held_out],
-        held_probs=unadapted.predict(here.take(held_out)).probs,
+        held_labels=source.labels[held_out],
+        held_probs=unadapted.predict(source.take(held_out)).probs,
         reweighted=_reweighted(domains),
         shift=shift,
     )
