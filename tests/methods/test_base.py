@@ -14,7 +14,8 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
-from headstart.methods.base import Need, check_needs, unmet
+from headstart.methods import METHODS
+from headstart.methods.base import Method, Need, check_needs, unmet
 from headstart.methods.finetune.loha import Loha
 from headstart.methods.finetune.lora import Lora
 from headstart.methods.probe.ridge import Ridge
@@ -125,3 +126,15 @@ def test_a_method_that_compares_domains_needs_labels_of_two(task: Task, monkeypa
     assert unmet(method, replace(alone, train=task.train)) == ""
     two = replace(alone, source=replace(task.train, domains=("photo",) * 2 + ("sketch",) * 3))
     assert unmet(method, two) == ""
+
+
+def _below(base: type) -> set[type]:
+    return {base}.union(*(_below(below) for below in base.__subclasses__()))
+
+
+def test_a_class_is_final_and_a_method_or_the_base_of_a_family() -> None:
+    METHODS.all()
+    own = {one for one in _below(Method) if one.__module__.startswith("headstart.methods.")}
+    assert {one for one in own if getattr(one, "__final__", False)} == {one for one in own if hasattr(one, "summary")}
+    assert {one for one in own if hasattr(one, "summary")} == set(METHODS.all().values())
+    assert all(not one.__subclasses__() for one in METHODS.all().values())
