@@ -11,6 +11,7 @@ import pytest
 
 import headstart
 from headstart.cli import _application as application
+from headstart.core.catalog import Catalog
 from headstart.core.errors import DataError
 
 COMMANDS = application.COMMANDS.names()
@@ -29,11 +30,13 @@ def failing(monkeypatch):
     """Makes `headstart datasets` fail with an error."""
 
     def replace(error: BaseException) -> None:
-        original = application.COMMANDS.get
-        original("datasets")
+        original, commands = Catalog.get, application.COMMANDS
+        commands.get("datasets")
         command = fails_with(error)
         command.__module__ = "headstart.cli.datasets"
-        monkeypatch.setattr(application.COMMANDS, "get", lambda name: command if name == "datasets" else original(name))
+        monkeypatch.setattr(
+            Catalog, "get", lambda self, name: command if (self, name) == (commands, "datasets") else original(self, name)
+        )
 
     return replace
 
