@@ -251,3 +251,4 @@ def test_images_are_predicted_by_a_model_adapted_to_them(source, headstart_comma
     adapted = adapted_at_test_time(run.model, images, "batch_norm").predict(images)
     np.testing.assert_allclose([list(row["probs"].values()) for row in rows], adapted.probs)
     assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs"}
+    assert headstart.predict("source", "two", adapt="batch_norm") == rows

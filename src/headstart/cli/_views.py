@@ -157,8 +157,7 @@ def _estimate_line(adaptation: dict[str, Any] | None) -> str:
 
 
 def _findings_line(count: int, grave: int) -> str:
-    wants = "wants" if grave == 1 else "want"
-    return f"{count}, of which {grave or 'none'} {wants} attention" if count else "none"
+    return f"{count}; warnings or errors: {grave or 'none'}" if count else "none"
 
 
 def _span(least: int, most: int) -> str:

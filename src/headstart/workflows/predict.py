@@ -26,4 +26,4 @@ def predict(
     `adapt` adapts the model to these very images first: "batch_norm" or "tent"; see `methods.test_time`. On few, mixed or skewed
     images it does harm. The run itself stays as it is, and no image is refused.
     """
-    return Run.load(run).predict(paths, refuse)
+    return Run.load(run).predict(paths, refuse, adapt)
