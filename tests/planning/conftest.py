@@ -49,7 +49,7 @@ def make_candidate() -> Callable[..., Candidate]:
 
 @pytest.fixture
 def make_validated(make_candidate) -> Callable[..., CrossValidated]:
-    """A judged candidate with a given accuracy and log loss."""
+    """A cross-validated candidate with a given accuracy and log loss."""
 
     def make(
         candidate: Candidate, accuracy: float = 0.8, log_loss: float = 0.5, num_rows: int = 1500, **other: object

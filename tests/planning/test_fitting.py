@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_written_is_told(pictures, make_plan, steps, tmp
     )
 
 
-def test_out_of_fold_rows_are_those_of_the_judged_candidate(pictures, make_plan, steps):
+def test_out_of_fold_rows_are_those_of_the_candidate(pictures, make_plan, steps):
     plan = make_plan()
     first = out_of_fold(pictures, plan, steps)
     assert len(first) == 43

@@ -1,4 +1,4 @@
-"""The audit of pseudo-labels uses rows that the judged folds held out, and fits nothing that costs."""
+"""The audit of pseudo-labels uses rows that the folds held out, and fits nothing that costs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.pseudo_label_audit import pseudo_label_audit
 from headstart.methods.model import Model
-from headstart.planning import cross_validation as judging
-from headstart.planning import unlabeled_audit
+from headstart.planning import cross_validation, unlabeled_audit
 from headstart.planning.cross_validation import cross_validate
 from headstart.planning.fitting import backbone_of, candidate_of, fit_plan, out_of_fold
 from headstart.planning.plan import Plan
@@ -71,7 +70,7 @@ def test_of_a_gradient_method_only_finished_folds_count(task: Task, tuned: Plan,
     model = fitted(task, tuned, steps)
     assert audited(task, tuned, model, steps) is None
     cross_validate(task, candidate_of(tuned), backbone_of(tuned), task.folds[:2], steps)
-    monkeypatch.setattr(judging, "fit_rows", lambda *rest: pytest.fail("nothing may be fitted"))
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda *rest: pytest.fail("nothing may be fitted"))
     audit = audited(task, tuned, model, steps)
     assert audit is not None
     assert audit.num_held == sum(len(fold.held) for fold in task.folds[:2])

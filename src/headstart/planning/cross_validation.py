@@ -77,17 +77,10 @@ def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbon
 
 
 def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> CrossValidated:
-    """The candidate's predictions of held-out rows, and how good they are; finished folds are read, not run again.
+    """The candidate's predictions of the rows that some or all of `task.folds` hold out, and how good they are.
 
-    Args:
-        task: What is to be learned.
-        candidate: What to fit.
-        backbone: The candidate's backbone; those of its partners are loaded.
-        folds: Some or all of `task.folds`.
-        steps: Where finished folds lie.
-
-    Returns:
-        The result and the out-of-fold predictions. A fit that breaks down gives a result that says so.
+    Finished folds are read, not run again. A fit that breaks down gives a result that says so. The backbone is that of the
+    candidate itself; those of its partners are loaded.
     """
     if candidate.partners:
         return _ensemble(task, candidate, backbone, folds, steps)

@@ -73,19 +73,11 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
 
 
 def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:
-    """Fit the plan and save the model.
+    """Fit the plan and save the model into a folder; checkpoints go into the workspace.
 
-    Args:
-        task: The plan's task.
-        plan: What to fit.
-        folder: Where the model goes.
-        steps: Where finished folds lie: a held-out plan's fold model is taken from there when it exists.
-        workspace: For checkpoints.
-
-    Raises:
-        PlanError: The plan's temperature is not above zero, or its shares are not as many as there are models.
-        TrainingError: The fit broke down.
-        ExportError: The folder cannot be written.
+    A held-out plan's fold model is taken from the steps when it exists. Raises `PlanError` where the plan's temperature is not
+    above zero or its shares are not as many as there are models, `TrainingError` where the fit breaks down, and `ExportError`
+    where the folder cannot be written.
     """
     _check(plan)
     model = _fitted(task, plan, steps, workspace)
@@ -134,19 +126,11 @@ def _network_of(candidate: Candidate) -> tuple[str, str, int | None]:
 
 
 def with_detector(model: Model, task: Task, untouched: Collection[str], held_out: ImageSet | None = None) -> Model:
-    """The model with a novelty detector on one of its networks.
+    """The model with a novelty detector on one of its networks; the same model where there is too little to fit one to.
 
-    That is a network that was not trained, where there is one among the model, what it corrects and its partners: images that
-    a network was trained on are more alike in its features than new images are.
-
-    Args:
-        model: Fitted to the task.
-        task: What it was fitted to.
-        untouched: Hashes of networks as they were before the fit.
-        held_out: Labeled images that were left out of the fit.
-
-    Returns:
-        The same model where there is too little to fit a detector to.
+    That is a network that was not trained (`untouched` holds the hashes of those), where there is one among the model, what it
+    corrects and its partners: images that a network was trained on are more alike in its features than new images are. Labeled
+    images that were left out of the fit calibrate it.
     """
     if not task.classes:
         return model

@@ -23,16 +23,8 @@ MOST_UNLABELED = 2_000
 def audited(task: Task, plan: Plan, model: Model, steps: Steps) -> PseudoLabelAudit | None:
     """What a fitted plan's predictions for the unlabeled images are worth as labels.
 
-    Missing folds of closed forms are fitted; those of gradient methods are only read, as each costs minutes.
-
-    Args:
-        task: The plan's task.
-        plan: What was fitted.
-        model: What came out.
-        steps: Where finished folds lie.
-
-    Returns:
-        The audit; None where there are no unlabeled images, or no labeled image was held out.
+    None where there are no unlabeled images, or no labeled image was held out. Missing folds of closed forms are fitted; those of
+    gradient methods are only read, as each costs minutes.
     """
     if not task.unlabeled or not task.classes:
         return None

@@ -29,7 +29,7 @@ def blank_task(num_train: int, num_validation: int = 0) -> Task:
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Replaces measuring and judging; holds what was judged and on which folds."""
+    """Replaces measuring and cross-validation; holds what was fitted and to which folds."""
     made = []
 
     def cross_validate(task, candidate, backbone, folds, steps):
@@ -57,7 +57,7 @@ def trials_at(calls, monkeypatch, tmp_path):
 
 
 def rows_read(candidate, folds) -> int:
-    """Rows whose features judging needs."""
+    """Rows whose features cross-validation needs."""
     rows = np.concatenate([fold.held for fold in folds])
     fitted = sum(min(candidate.max_rows or len(fold.fit), len(fold.fit)) for fold in folds)
     return len(rows) + (fitted if len(folds) == 1 else 0)

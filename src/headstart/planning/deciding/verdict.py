@@ -51,20 +51,11 @@ def advantage(first: Side, second: Side) -> float:
 
 
 def verdict_of(transfer: Side, without: Side, chance: Side, seed: int) -> tuple[Verdict, tuple[Comparison, ...]]:
-    """Transfer, scratch or no difference.
+    """Transfer, scratch or no difference, and the comparisons it rests on; the first is always transfer against without.
 
     A side wins when its log loss is lower beyond noise (one-sided 95 % bound of the paired bootstrap), its accuracy is higher
     by at least a point, and it beats the class shares alone beyond noise. The last condition keeps noise labels from being
     called a success: there all candidates are at chance, and they differ only in how confident their wrong answers are.
-
-    Args:
-        transfer: The best candidate that transfers.
-        without: The best candidate that does not.
-        chance: The class shares.
-        seed: Of the bootstrap.
-
-    Returns:
-        The verdict and the comparisons it rests on; the first is always transfer against without.
     """
     transfer_gain = compared(transfer, without, seed)
     if wins(transfer_gain):

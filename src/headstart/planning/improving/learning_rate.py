@@ -13,18 +13,10 @@ from headstart.training.learning_rate_finder import LearningRateCurve
 
 
 def with_found_learning_rate(task: Task, plan: Plan) -> tuple[Plan, LearningRateCurve]:
-    """The plan with the learning rate that a range test suggests, and the reason in it.
+    """The plan with the learning rate that a range test suggests, and the reason in it; and the curve of the test.
 
-    Args:
-        task: The plan's task.
-        plan: Its method is trained by gradient.
-
-    Returns:
-        The plan and the curve that it was read from; the same arguments give the same ones.
-
-    Raises:
-        PlanError: The method is a closed form, which takes no steps, or trains several times.
-        TrainingError: The loss is not finite before the first step.
+    The same arguments give the same ones. Raises `PlanError` for closed forms, which take no steps, and for methods that train
+    several times, and `TrainingError` where the loss is not finite before the first step.
     """
     method = method_from(plan.method)
     if method.cost == "gradient" and not isinstance(method, GradientMethod):

@@ -21,18 +21,9 @@ def check_optuna() -> None:
 
 
 def suggest(space: dict[str, Range], trials: Sequence[SearchTrial], seed: int) -> Settings:
-    """Settings that promise a low log loss.
+    """Settings that promise a low log loss, a value for every name of the space.
 
-    Args:
-        space: What is searched.
-        trials: What was tried; those that broke down or were too costly tell nothing.
-        seed: Of the draw; the same arguments give the same settings.
-
-    Returns:
-        A value for every name of the space.
-
-    Raises:
-        MissingExtraError: Optuna is not installed.
+    Trials that broke down or were too costly are left out. The same arguments give the same settings.
 
     Reference: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011, section 4 (tree-structured Parzen
         estimator); Falkner et al., "BOHB", ICML 2018, section 3 (all settings in one density).

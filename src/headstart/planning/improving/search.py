@@ -216,25 +216,14 @@ def search(
     past: Sequence[tuple[str, TaskSummary, Plan]] = (),
     shared: Path | None = None,
 ) -> Found:
-    """The plan with the best settings that were found, if they are better than its own beyond noise.
+    """The plan with the best settings that were found, if they are better than its own beyond noise, with all trials.
 
-    Every trial is cross-validated fold by fold; test labels are never read. The best of many trials looks better than it is on
-    the rows that chose it, so that the level of its paired test against the default counts the trials (see
-    `multiple_comparisons`), and it must not be right less often. Killed at any time and started again, the search goes on:
-    finished trials and folds are read.
-
-    Args:
-        task: What is to be learned.
-        plan: The default; trial 0.
-        folder: The study's folder.
-        minutes: Budget; None for none.
-        trials: Trials at most; None for as many as the minutes allow, and 20 without minutes.
-        fixed: Settings that keep the plan's value, by dotted name.
-        past: Folder, task and plan of earlier runs: what they chose on similar tasks is tried first.
-        shared: A folder where runs leave finished folds for one another; None shares nothing.
-
-    Returns:
-        The plan to fit, with all trials. What is refused, `headstart.search` lists.
+    Trial 0 is the plan itself; then come settings that earlier runs (their folders, tasks and plans) chose on similar tasks, then
+    suggested ones, `USUAL_TRIALS` where neither minutes nor trials are given. Every trial is cross-validated fold by fold; test
+    labels are never read. The best of many trials looks better than it is on the rows that chose it, so that the level of its
+    paired test against the default counts the trials (see `multiple_comparisons`), and it must not be right less often. Killed
+    at any time and started again, the search goes on: finished trials and folds are read. Settings that keep the plan's value
+    are `fixed`, by dotted name; in `shared`, runs leave finished folds for one another. `headstart.search` lists what is refused.
     """
     check_optuna()
     check_budget(minutes, trials)

@@ -49,10 +49,9 @@ class TrainingCurve:
 
 
 def training_curve_of(folder: Path, training: Training, labels: Integers, num_classes: int) -> TrainingCurve | None:
-    """The training curve of the longest fit below a folder; None without a history of a cross-entropy, or of one class alone.
+    """The training curve of the longest fit below a workspace; gradual unfreezing has a folder for each stage there.
 
-    The folder is a fit's workspace; a fit by gradual unfreezing has a folder for each stage. The labels [sample] are those of the
-    rows that were fitted.
+    The labels [sample] are those of the rows that were fitted. None without a history of a cross-entropy, or of one class alone.
     """
     shown = labels if training.balance == "none" else np.unique(labels)
     chance = chance_loss(shown, num_classes, training.label_smoothing)

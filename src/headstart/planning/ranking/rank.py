@@ -127,17 +127,9 @@ def rows_to_rank(images: ImageSet, seed: int) -> Integers:
 
 
 def scores_of(features: FeatureSet, labels: Integers, halves: Booleans) -> CandidateScores:
-    """Every score of one candidate, with what the resamples need.
+    """Every score of one candidate on labeled rows, with what the half-samples, bool [draw, sample], need.
 
     Scores are taken on all stages side by side, each centered and of unit length per row.
-
-    Args:
-        features: Of the rows.
-        labels: int64 [sample].
-        halves: bool [draw, sample], from `half_samples`.
-
-    Returns:
-        The scores.
     """
     begun = time.perf_counter()
     matrix = Representation.fitted(features, "stages").matrix(features)

@@ -74,18 +74,10 @@ class Aggregated:
 
 
 def half_samples(labels: Integers, seed: int, num_draws: int = NUM_DRAWS) -> Booleans:
-    """Random halves of the rows, each class halved on its own.
+    """Random halves of the rows, each class halved on its own, bool [draw, sample].
 
     The mean over a half drawn without replacement varies around the mean of all rows just as that varies around the truth, and
-    unlike a bootstrap draw it holds no row twice, which a nearest neighbor or LogME would take for knowledge.
-
-    Args:
-        labels: int64 [sample].
-        seed: Decides the halves.
-        num_draws: How many.
-
-    Returns:
-        bool [draw, sample].
+    unlike a bootstrap draw it holds no row twice, whose copy would be its nearest neighbor.
     """
     generator = generator_for(seed, "rank", "halves")
     drawn = np.zeros((num_draws, len(labels)), bool)

@@ -82,16 +82,10 @@ def _first_normalization(backbone: Backbone) -> _BatchNorm | None:
 
 @torch.no_grad()
 def _distance(backbone: Backbone, pixels: Tensor, tried: InputRange) -> float:
-    """How far the first batch normalization's inputs are from its running averages, as the logarithm of a factor.
+    """How far the inputs of the first batch normalization are from its running averages, as the logarithm of a factor.
 
-    Args:
-        backbone: With the weights as they came.
-        pixels: In [0, 1].
-        tried: What to subtract and divide by.
-
-    Returns:
-        The median over channels of |log s|, where s is the root mean squared standard score, 1 in training. Channels that
-        hardly vary would rule a mean.
+    The median over channels of |log s|, where s is the root mean squared standard score, 1 in training; channels that hardly vary
+    would dominate a mean. The pixels are in [0, 1].
     """
     first = _first_normalization(backbone)
     if first is None or first.running_mean is None or first.running_var is None:
