@@ -32,11 +32,11 @@ def domain(path, num, seed, shift=0.0, told=None, tested=0, permuted=False, nois
 
 @pytest.fixture
 def source(tmp_path):
-    return domain(tmp_path / "source.npz", 240, 1)
+    return domain(tmp_path / "source.npz", 150, 1)
 
 
 def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
-    target = domain(tmp_path / "target.npz", 300, 2, shift=[9.0, -7.0, 0.0], told=0, tested=90)
+    target = domain(tmp_path / "target.npz", 180, 2, shift=[9.0, -7.0, 0.0], told=0, tested=60)
     run = headstart_run(target, source=[source], out=tmp_path / "run")
     assert run.decision is None
     assert run.adaptation is not None
