@@ -68,6 +68,7 @@ def test_no_row_is_fitted_on_and_held_out_in_one_fold(pictures, ridge, steps, mo
         assert not set(rows.tolist()) & set(fold.held.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "at"), [("ridge", 0), ("ridge", 4), ("small_cnn", 2)])
 def test_a_kill_between_folds_costs_the_open_fold_alone(pictures, request, steps, monkeypatch, tmp_path, kind, at):
     candidate = request.getfixturevalue(kind)
@@ -172,6 +173,7 @@ def together(small_cnn):
     return small_cnn.model_copy(update={"family": "transfer", "partners": (partner,)})
 
 
+@pytest.mark.slow
 def test_partners_are_fitted_alone_once_and_averaged_after_their_temperatures(pictures, ridge, small_cnn, together, steps):
     alone = cross_validate(pictures, small_cnn, backbone_for(small_cnn), pictures.folds, steps)
     usual = ridge.model_copy(update={"training": Training()})

@@ -66,6 +66,7 @@ def test_a_closed_form_is_audited_on_every_labeled_row(task: Task, ridge: Plan, 
     assert '"blue" makes up 30% of the labeled images' in audit.sentence
 
 
+@pytest.mark.slow
 def test_of_a_gradient_method_only_finished_folds_count(task: Task, tuned: Plan, steps: Steps, monkeypatch) -> None:
     model = fitted(task, tuned, steps)
     assert audited(task, tuned, model, steps) is None

@@ -68,6 +68,7 @@ def test_a_later_cut_leaves_more_as_it_was(streams: Streams, settings: Training,
     assert torch.equal(learner.state_dict()[name], before[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [(9,), (10, 6)])
 def test_killed_phases_go_on_to_bit_identical_weights(
     streams: Streams,
@@ -111,6 +112,7 @@ def test_a_share_of_0_is_the_beginning_and_settles_nothing(
     assert not (tmp_path / "settling").exists()
 
 
+@pytest.mark.slow
 def test_of_a_phase_that_does_harm_little_is_taken(
     streams: Streams, settings: Training, new_frozen: New, losses: Any, pictures: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

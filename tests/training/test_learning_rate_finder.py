@@ -50,6 +50,7 @@ def test_a_loss_that_never_rises_gives_a_tenth_of_the_last_rate() -> None:
     assert suggested_rate([0.1, 1.0, 10.0], [3.0, 2.0, 1.0]) == 1.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.1, 9), min_size=1, max_size=41), st.floats(0.5, 4))
 def test_the_suggestion_lies_in_the_range_and_does_not_depend_on_the_loss_s_unit(losses: list[float], factor: float) -> None:
     found = suggested_rate(GRID[: len(losses)], losses)
@@ -68,6 +69,7 @@ def test_the_sentence_says_what_was_found() -> None:
     assert "; the loss never broke away (lowest 1," in open_ended.sentence
 
 
+@pytest.mark.slow
 def test_rates_grow_by_equal_factors_and_every_group_keeps_its_share(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,7 @@ def test_rates_grow_by_equal_factors_and_every_group_keeps_its_share(
     assert curve.before == 0.3
 
 
+@pytest.mark.slow
 def test_a_fit_that_learns_gets_a_rate_at_which_it_learns(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable
 ) -> None:
@@ -121,6 +124,7 @@ def test_a_hundred_times_the_rate_that_it_takes_breaks_away_and_ends_the_test(
     assert 1 / (2 * 1e4) / 30 < curve.suggested < 1 / 1e4  # gradient descent on it breaks away at rates above 1e-4
 
 
+@pytest.mark.slow
 def test_more_steps_than_the_fit_has_count_as_its_end(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable
 ) -> None:

@@ -118,6 +118,7 @@ def test_batches_of_one_row_have_no_covariance(pretrained: Backbone) -> None:
     )
 
 
+@pytest.mark.slow
 @each_method
 def test_it_starts_as_ridge_on_both_domains_labels_and_is_cut_at_its_depth(kind: str, pretrained: Backbone) -> None:
     method: Any = method_from({"kind": kind})

@@ -30,6 +30,7 @@ def refuse(self: Boundary, backbone: Backbone, stage: str) -> None:
     raise PlanError("no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns_the_task_and_its_file_is_a_plain_network(
     kind: str, task: Task, pretrained: Backbone, classifying: Backbone, tmp_path: Path
@@ -50,6 +51,7 @@ def test_it_learns_the_task_and_its_file_is_a_plain_network(
     assert Model.load(tmp_path).backbone.weights_hash == model.backbone.weights_hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "blocks", "parts"),
     [

@@ -67,6 +67,7 @@ def test_it_learns_the_task(task: Task, pretrained: Backbone, depth: str) -> Non
     assert model.predict(task.train).correct.mean() > 0.9
 
 
+@pytest.mark.slow
 def test_a_killed_fit_in_phases_goes_on_from_its_folder(task: Task, pretrained: Backbone, tmp_path: Path) -> None:
     training = Training(epochs=3, batch_size=7, checkpoint_seconds=1e-9)
     hashes = [LpFt(depth="early").fit(task, pretrained, training, tmp_path).backbone.weights_hash for _ in range(2)]
@@ -107,6 +108,7 @@ def test_the_price_counts_every_phase_with_its_share_of_the_epochs(
     assert 0 <= price - 2000 * (1 + 1 / 6) < 1000  # what is left is the time that building took
 
 
+@pytest.mark.slow
 def test_the_step_size_is_looked_for_where_the_first_phase_begins(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

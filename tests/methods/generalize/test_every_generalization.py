@@ -192,6 +192,7 @@ def test_a_task_may_have_labeled_target_rows_as_one_more_domain(pretrained: Back
     assert list(GroupDro().streams(GroupDro()._joined(few))) == ["domain 0", "domain 1", "domain 2", "domain 3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["erm_average", "group_dro", "mix_style"])
 def test_a_killed_fit_goes_on_to_the_same_weights(
     kind: str, pretrained: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

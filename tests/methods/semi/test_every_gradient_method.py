@@ -102,6 +102,7 @@ def test_what_is_frozen_sees_every_view_of_every_picture_once(
     assert sorted(number for number in seen if number > 1) == sorted(expected)
 
 
+@pytest.mark.slow
 @each_method
 def test_it_starts_as_ridge_on_labeled_rows_and_is_cut_at_its_depth(kind: str, squares: Task, pretrained: Backbone) -> None:
     method: Any = method_from({"kind": kind})

@@ -32,6 +32,7 @@ def moved(rows: np.ndarray) -> np.ndarray:
     return rows * np.linspace(0.4, 2.0, rows.shape[1]) + OFFSET
 
 
+@pytest.mark.slow
 def test_a_planted_affine_shift_is_adapted_to_and_the_record_agrees_with_the_model(make_task, adapt, predicted):
     task, truth = make_task(3, move=moved)
     found = adapt(task)
@@ -45,6 +46,7 @@ def test_a_planted_affine_shift_is_adapted_to_and_the_record_agrees_with_the_mod
     assert (len(found.map.source), len(found.map.moved), len(found.map.target)) == (163, 163, 131)
 
 
+@pytest.mark.slow
 def test_the_record_survives_json_and_a_restart_repeats_no_fit(make_task, adapt, monkeypatch):
     task, _ = make_task(3, move=moved)
     found = adapt(task)
@@ -54,6 +56,7 @@ def test_the_record_survives_json_and_a_restart_repeats_no_fit(make_task, adapt,
     assert (found.map, found.candidates) == (again.map, again.candidates)
 
 
+@pytest.mark.slow
 def test_a_record_that_was_written_with_votes_is_read(make_task, adapt):
     found = adapt(make_task(3, move=moved)[0])
     old = found.to_dict()
@@ -74,6 +77,7 @@ def test_other_class_shares_are_corrected_and_nothing_is_moved(make_task, adapt,
     assert (after == truth).mean() >= (before == truth).mean() - 0.01
 
 
+@pytest.mark.slow
 def test_domains_that_do_not_differ_keep_the_unadapted_model_and_the_estimate_covers_its_accuracy(make_task, adapt, predicted):
     task, truth = make_task(4, spread=1.3)
     found = adapt(task)
@@ -111,6 +115,7 @@ def test_a_poisoned_source_is_reported(make_task, adapt):
     assert found.chosen == UNADAPTED
 
 
+@pytest.mark.slow
 def test_labels_take_the_place_of_validators_and_join_the_fit(make_task, adapt, predicted):
     task, truth = make_task(3, move=moved, num_labeled=20)
     found = adapt(task)
@@ -119,6 +124,7 @@ def test_labels_take_the_place_of_validators_and_join_the_fit(make_task, adapt, 
     assert (predicted(task, found.chosen) == truth).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_member_too_many_is_rejected_with_that_reason(make_task, adapt, monkeypatch):
     monkeypatch.setattr(consensus, "MOST_MEMBERS", 2)
     found = adapt(make_task(3, move=moved)[0])
@@ -128,6 +134,7 @@ def test_a_member_too_many_is_rejected_with_that_reason(make_task, adapt, monkey
     assert {one.rejection for one in found.candidates if one.name in found.chosen} == {""}
 
 
+@pytest.mark.slow
 def test_another_input_size_or_training_is_fitted_anew(make_task, identity, tmp_path, monkeypatch):
     task, _ = make_task(8, move=moved)
     fitted = []
@@ -178,6 +185,7 @@ def test_only_images_without_a_label_are_asked_for(make_task, identity):
     assert str(caught.value) == "places has no target image without a label. Add a folder unlabeled/."
 
 
+@pytest.mark.slow
 def test_of_many_target_rows_some_are_used_and_places_are_those_among_all(make_task, identity, monkeypatch):
     monkeypatch.setattr("headstart.planning.adapting.domain_pair.MOST_ROWS", 50)
     task, _ = make_task(3, move=moved)
@@ -209,6 +217,7 @@ def test_a_method_that_needs_no_source_is_refused(make_task, identity):
     assert str(caught.value) == '"ridge" does not adapt from a source. `headstart methods` lists those that do.'
 
 
+@pytest.mark.slow
 def test_a_target_that_shows_some_regions_more_often_weights_source_rows(identity):
     """A curved boundary that ridge on few axes bends by the region that the target shows: nothing may be moved there."""
     random = np.random.default_rng(2)

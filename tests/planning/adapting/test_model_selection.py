@@ -76,6 +76,7 @@ def ambiguous(identity, steps) -> tuple[DomainPair, tuple[FittedCandidate, ...]]
     return either, tuple(fitter.candidate(method_from({"kind": kind})) for kind in kinds)
 
 
+@pytest.mark.slow
 def test_shares_that_explain_the_target_are_not_degenerate_once_the_ensemble_is_rejected(ambiguous):
     pair, candidates = ambiguous
     shares = class_shares(candidates[3].target_probs.argmax(axis=1), 2)

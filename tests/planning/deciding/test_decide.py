@@ -128,6 +128,7 @@ def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(decide, pictures, ra
     assert {one.candidate for one in decision.rejected} == {result.name for result in decision.results} - {decision.chosen}
 
 
+@pytest.mark.slow
 def test_the_whole_schedule_compares_all_on_shared_rows(decide, pictures, ranking, quick, monkeypatch):
     monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
@@ -197,6 +198,7 @@ def with_unlabeled(task, num=40):
     return replace(task, train=task.train.take(kept), unlabeled=hidden)
 
 
+@pytest.mark.slow
 def test_unlabeled_rows_are_learned_from_and_their_test_is_off_the_budget_once(decide, vectors, ranking, steps):
     task = with_unlabeled(vectors(shift=1.2, num=300), 260)
     decision, plan = decide(task, ranking(), steps=steps)

@@ -93,6 +93,7 @@ def test_parts_that_leave_classes_with_hardly_a_row_have_no_curve(monkeypatch):
     assert learning_curve(*blobs(840, num_classes=7), 7, 0) is None
 
 
+@pytest.mark.slow
 def test_real_errors_fall_with_rows_and_the_seed_decides_the_draws():
     made = learning_curve(*blobs(240, width=31), 3, 0)
     errors = [point.error for point in made.points]
@@ -102,6 +103,7 @@ def test_real_errors_fall_with_rows_and_the_seed_decides_the_draws():
     assert made.points[0] != learning_curve(*blobs(240, width=31), 3, 1).points[0]
 
 
+@pytest.mark.slow
 def test_copies_of_one_picture_do_not_vouch_for_each_other():
     features, labels, _ = blobs(60, width=90, shift=0.0)
     twice = np.concatenate([features, features]), np.concatenate([labels, labels])

@@ -51,6 +51,7 @@ def test_several_trainings_have_no_single_rate(pictures: Task) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_says_which_rate_it_found(
     pictures: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +64,7 @@ def test_the_command_says_which_rate_it_found(
     assert "Step size" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_fitted_run_keeps_the_curve_and_its_report_draws_it(pictures: Task, tmp_path: Path) -> None:
     made = fit(pictures, plan_of("fine_tune"), tmp_path / "run", find_rate=True)
     curve = Run.load(tmp_path / "run").rate_curve

@@ -111,6 +111,7 @@ def test_a_trial_behind_the_best_beyond_noise_is_given_up_on_the_way(task, tmp_p
     assert len(left) == sum(len(trial.log_losses) for trial in found.trials)
 
 
+@pytest.mark.slow
 def test_searching_again_goes_on_and_fits_nothing_twice(task, tmp_path, monkeypatch):
     whole = search.search(task, plan_of(), tmp_path / "whole", trials=7)
     first = search.search(task, plan_of(), tmp_path / "parts", trials=3)

@@ -65,6 +65,7 @@ def test_the_same_model_twice_is_not_distinguishable():
     assert verdict.sentence == "40 labeled images cannot tell copy and model apart; real fits must decide."
 
 
+@pytest.mark.slow
 def test_two_models_of_equal_worth_have_a_false_winner_in_few_repetitions():
     halves = half_samples(LABELS, 0)
     winners = sum(

@@ -34,6 +34,7 @@ def seen(make_evidence, emoji):
     return see
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RANGES)
 def test_a_range_far_from_the_one_of_the_running_averages_goes_back_to_the_card_s(seen, name):
     mean, std = RANGES[name]
@@ -44,6 +45,7 @@ def test_a_range_far_from_the_one_of_the_running_averages_goes_back_to_the_card_
     assert said.reason.endswith("change the input range.")
 
 
+@pytest.mark.slow
 def test_the_range_of_the_card_and_one_near_it_are_left_alone(seen):
     assert not seen()
     assert not seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
