@@ -127,7 +127,7 @@ def test_a_refusal_by_the_system_is_one_sentence(headstart_command, failing):
 
 def test_an_interruption_says_that_work_is_kept(headstart_command, failing):
     failing(KeyboardInterrupt())
-    expected = "stopped. Everything finished so far is kept; the same command goes on from there.\n"
+    expected = "stopped. Everything finished so far is kept; the same command continues from there.\n"
     assert headstart_command("datasets") == (130, "", expected)
 
 

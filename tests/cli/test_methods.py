@@ -14,7 +14,7 @@ def test_methods_are_listed_by_family_with_what_each_needs(headstart_command):
     lines = out.splitlines()
     assert [line for line in lines if line.startswith("ridge ")] == [line for line in lines if line.startswith("ridge * ")]
     assert "needs peft" in " ".join(out[out.index("\nlora ") :].split()[:20])
-    assert out.rstrip().endswith("* `headstart run` may try it without being asked.")
+    assert out.rstrip().endswith("* `headstart run` may try this method by itself.")
 
 
 def test_the_mark_is_at_what_run_tries():

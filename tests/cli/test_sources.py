@@ -54,7 +54,7 @@ def test_rank_goes_by_the_source_where_the_target_has_no_labels(place, headstart
     assert found["sources"]["used"] == ["source"]
     assert found["sources"]["num_labeled"] == 0
     assert found["candidates"][0]["estimate"]["value"] > 0.8
-    assert "The target has no labels to rank by; the sources' stand in." in headstart_command(*words).out
+    assert "The target has too few labels to rank by: the labels of the sources are used." in headstart_command(*words).out
 
 
 def test_inspect_shows_what_joining_noticed(place, headstart_command):

@@ -255,9 +255,7 @@ def test_feature_vectors_are_not_added_to_pictures(home: Path) -> None:
 def test_without_images_to_add_there_is_no_folder_to_write(home: Path, headstart_command) -> None:
     answer = headstart_command("extend", "run", "-o", "other")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == (
-        "error: --out other without DATA: nothing new is made to put there. Name images to add, or leave --out out.\n"
-    )
+    assert answer.err == ("error: --out other without DATA: no new run is made. Name images to add, or leave --out out.\n")
     assert not any((home / name).exists() for name in ("other", f"run/{STATISTICS}"))
 
 

@@ -16,7 +16,7 @@ from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 
 LATER = frozenset({"export", "serve"})
-"""What the interface names and this version does not have."""
+"""Commands that are planned and not in this version."""
 
 INTERRUPTED = 130
 
@@ -39,7 +39,7 @@ class Commands(TyperGroup):
     """A group whose commands are the files of this folder and those of plug-ins."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names in the order in which a person needs them."""
+        """Names in the order of the help."""
         return sorted(COMMANDS.names(), key=_place_in_help)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -64,7 +64,7 @@ def later(word: str) -> str:
 def _built(name: str) -> Any:
     function = COMMANDS.get(name)
     listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
-    panel = "Look up" if listed else "Do"
+    panel = "Lists" if listed else "Commands"
     parts: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
     single = typer.Typer(name=name, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(parts))
     if not parts:
@@ -89,9 +89,9 @@ def _show_version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """From a folder of images to a classifier that is shown to be worth it.
+    """Make a classifier from a folder of images, and measure whether transfer learning helps.
 
-    `headstart run DATA` does everything; the other commands are its steps, one by one.
+    `headstart run DATA` does all steps; most other commands do one step each.
     """
 
 
@@ -109,7 +109,7 @@ def application() -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 fine, 1 a bar was missed, 2 the user's error, 130 interrupted."""
+    """Run the command line and exit: 0 success, 1 with findings or unreadable files, 2 unusable input, 130 interrupted."""
     # Read when torch is loaded. Threads that spin while they wait take a core from readers and other programs: on two cores
     # with one other program running, PyTorch then ran a network at 14 pictures a second, and at 100 with threads that sleep.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
-        typer.echo("stopped. Everything finished so far is kept; the same command goes on from there.", err=True)
+        typer.echo("stopped. Everything finished so far is kept; the same command continues from there.", err=True)
     raise SystemExit(code)
 
 

@@ -8,11 +8,16 @@ from typing import Annotated, TypeAlias
 import typer
 
 Data: TypeAlias = Annotated[
-    str, typer.Argument(metavar="DATA", help="A folder, manifest, archive, or the name of a built-in set.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DATA", help="A path to data, or the name of a built-in set; see `headstart datasets`.", show_default=False
+    ),
 ]
 PretrainedNames: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--pretrained", metavar="NAME", help="A model to transfer from; repeatable. [dim]\\[all that are here][/dim]"),
+    typer.Option(
+        "--pretrained", metavar="NAME", help="A model to transfer from; repeatable. [dim]\\[all whose weights are here][/dim]"
+    ),
 ]
 Weights: TypeAlias = Annotated[
     str, typer.Option(metavar="FILE", help="A file of weights for the model, 'pretrained', or 'none' (from scratch).")
@@ -20,23 +25,28 @@ Weights: TypeAlias = Annotated[
 Minutes: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        min=0.01, metavar="M", help="How long deciding and fitting may take; by default as the data need.", show_default=False
+        min=0.01,
+        metavar="M",
+        help="Budget in minutes for ranking, deciding and fitting; by default it follows from the number of images.",
+        show_default=False,
     ),
 ]
-Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Decides split, folds and training.")]
+Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Seed of splits, folds and training.")]
 PerClass: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=0,
         metavar="N",
-        help="Keep only N labeled training images a class; 0 takes all labels off a target that has sources.",
+        help="Keep only N labeled training images per class; 0 removes all labels of a target that has sources.",
         show_default=False,
     ),
 ]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DATA]", help="A folder, manifest, archive, or built-in set. [dim]\\[the embedded set][/dim]", show_default=False
+        metavar="[DATA]",
+        help="A path to data, or a built-in set; see `headstart datasets`. [dim]\\[emoji][/dim]",
+        show_default=False,
     ),
 ]
 Only: TypeAlias = Annotated[
@@ -45,7 +55,7 @@ Only: TypeAlias = Annotated[
 Sources: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--source", metavar="DIR", help="Labeled images of another domain, of any layout; repeatable.", show_default=False
+        "--source", metavar="DIR", help="Labeled images of another domain, in any layout; repeatable.", show_default=False
     ),
 ]
 TargetDomains: TypeAlias = Annotated[
@@ -53,7 +63,7 @@ TargetDomains: TypeAlias = Annotated[
     typer.Option(
         "--target-domain",
         metavar="NAME",
-        help="The target among the domains of DATA's column 'domain'; the others are sources; repeatable.",
+        help="A domain in DATA's column 'domain' that is the target; the other domains are sources; repeatable.",
         show_default=False,
     ),
 ]
@@ -68,7 +78,7 @@ Out: TypeAlias = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings or errors.")]
 PlanOrData: TypeAlias = Annotated[
-    str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml, or data with --method.", show_default=False)
+    str, typer.Argument(metavar="PLAN|DATA", help="A plan.toml; or data, which needs --method.", show_default=False)
 ]
 PretrainedName: TypeAlias = Annotated[
     str | None,

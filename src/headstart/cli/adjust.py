@@ -1,4 +1,4 @@
-"""`headstart adjust`: one changed plan, kept only if better."""
+"""`headstart adjust`: changed plans, each kept only if it is better."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ def adjust(
     run: options.RunFolder,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, metavar="M", help="Go on until trials took so long; else try one change.", show_default=False),
+        typer.Option(
+            min=0.01,
+            metavar="M",
+            help="Try changes until they took M minutes in all; without it, try one change.",
+            show_default=False,
+        ),
     ] = None,
     out: options.NewOut = None,
     as_json: options.Json = False,
 ) -> None:
-    """Change what a finished run shows to be wrong, and keep it if held-out images say so."""
+    """Find faults of a finished run, change its plan, and keep a change only if a paired test on held-out images supports it."""
     from headstart.workflows.adjust import adjust as adjust_run
 
     better, tried = adjust_run(run, minutes=minutes, out=out)

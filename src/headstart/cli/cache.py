@@ -1,4 +1,4 @@
-"""`headstart cache`: what is remembered between runs, and forgetting it."""
+"""`headstart cache`: what is kept between runs, shown or deleted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ POSITION = 54
 
 
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete all of it.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete everything.")] = False,
     keep: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Delete features used longest ago until SIZE is left, e.g. 5GB.", show_default=False),
+        typer.Option(
+            metavar="SIZE", help="Delete the features used longest ago until SIZE is left, e.g. 5GB.", show_default=False
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show what is remembered of pictures between runs, or delete it; nothing in it is needed, it only saves time."""
+    """Show what is kept between runs to save time, or delete it."""
     from headstart.workflows.cache import cache as cache_of
 
     contents = cache_of(clear=clear, keep=keep)

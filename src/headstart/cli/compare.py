@@ -19,11 +19,11 @@ POSITION = 15
 
 def compare(
     run: options.RunFolder,
-    others: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to compare the first with.", show_default=False)],
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the bootstrap.")] = 0,
+    others: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The other runs.", show_default=False)],
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Seed of the bootstrap.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Compare the first run with each other one on the test images that both saw."""
+    """Compare the first run with each of the others, on the test images that both predicted."""
     from headstart.workflows.compare import compare as compare_runs
 
     pairs = [
@@ -47,4 +47,4 @@ def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
         for pair in pairs
     ]
     columns = ("against", "verdict", "accuracy", "95 %", "log loss", "p", "images")
-    return table(columns, rows, right=("accuracy", "log loss", "p", "images"), title=f"{run}, and its lead over other runs")
+    return table(columns, rows, right=("accuracy", "log loss", "p", "images"), title=f"{run} against other runs")

@@ -9,7 +9,7 @@ POSITION = 52
 
 
 def datasets(as_json: options.Json = False) -> None:
-    """List the built-in sets, and the layouts in which your own data may lie."""
+    """List the built-in sets, and the layouts of data that are read."""
     from headstart.workflows.datasets import datasets as known_datasets
 
     known = known_datasets()

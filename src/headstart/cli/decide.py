@@ -24,7 +24,7 @@ def decide(
     target_domain: options.TargetDomains = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to write the plan, e.g. plan.toml.", show_default=False),
+        typer.Option("--out", "-o", metavar="FILE", help="The file for the plan, e.g. plan.toml.", show_default=False),
     ] = None,
     pretrained: options.PretrainedNames = None,
     minutes: options.Minutes = None,
@@ -32,7 +32,7 @@ def decide(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Cross-validate the candidates on shared folds and write the plan to fit."""
+    """Decide whether to transfer, from which model and how, on shared folds, and write the plan to fit."""
     from headstart.core.records import write_atomically
     from headstart.runs.run import Run
     from headstart.workflows.decide import decide as decide_plan

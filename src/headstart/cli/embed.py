@@ -19,11 +19,16 @@ def embed(
     pretrained: options.FeaturesOf = None,
     pixels: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Side of the input square; by default as suits the images.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Side of the input square in pixels; by default it follows from the images.",
+            show_default=False,
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write what a pretrained model sees in images; every command reads the file in place of the images."""
+    """Write the features of images into a file that every command reads in place of the images."""
     from headstart.workflows.embed import embed as embed_images
 
     num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels)

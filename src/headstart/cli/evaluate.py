@@ -21,7 +21,7 @@ def evaluate(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show every metric with its 95 % interval."""
+    """Show every metric of a run with its 95 % interval."""
     from headstart.workflows.evaluate import evaluate as evaluate_run
 
     evaluation = evaluate_run(run, data).to_dict()

@@ -19,19 +19,19 @@ def extend(
         str | None,
         typer.Argument(
             metavar="[DATA]",
-            help="Labeled images to add; one class suffices. Without: keep what updates need once the run's images are gone.",
+            help="Labeled images to add; one class is enough. Without DATA: write what extending needs when the run's images are gone.",
             show_default=False,
         ),
     ] = None,
     out: options.NewOut = None,
     as_json: options.Json = False,
 ) -> None:
-    """Add images or classes to a finished run; old classes are measured before and after."""
+    """Add images or classes to a finished run, and measure the accuracy on the old classes before and after."""
     from headstart.workflows.extend import extend as extend_run
     from headstart.workflows.extend import remember
 
     if data is None and out is not None:
-        raise PlanError(f"--out {out} without DATA: nothing new is made to put there. Name images to add, or leave --out out.")
+        raise PlanError(f"--out {out} without DATA: no new run is made. Name images to add, or leave --out out.")
     if data is None:
         kept = str(remember(run))
         answer(as_json, {"run": str(run), "kept": kept}, facts([("Kept", kept), ("Next", f"headstart extend {run} MORE_IMAGES")]))

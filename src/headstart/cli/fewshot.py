@@ -21,10 +21,14 @@ NewBackbone: TypeAlias = Annotated[
 ]
 NewSource: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="DATA", help="Many other classes: a new gallery meta-trains on them if that pays.", show_default=False),
+    typer.Option(
+        metavar="DATA",
+        help="Labeled images of many other classes: a new gallery meta-trains on them if that is better.",
+        show_default=False,
+    ),
 ]
 NewMethod: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="KIND", help="Meta-train by this method instead of finding out.", show_default=False)
+    str | None, typer.Option(metavar="KIND", help="Meta-train by this method, without a comparison.", show_default=False)
 ]
 
 
@@ -42,7 +46,7 @@ def enroll(
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Add a class; the first one makes the gallery. Files that cannot be read are left out, with exit code 1."""
+    """Add a class; the first one creates the gallery. Files that cannot be read are left out, with exit code 1."""
     from headstart.workflows.enroll import enroll as enroll_class
 
     is_new = not (gallery / "gallery.json").exists()
@@ -60,7 +64,7 @@ def enroll(
 
 
 def forget(gallery: GalleryFolder, name: Name, as_json: options.Json = False) -> None:
-    """Remove a class; predictions are then what they were before it came."""
+    """Remove a class; predictions are then as before it was enrolled."""
     from headstart.gallery import Gallery
 
     opened = Gallery.open(gallery)
@@ -71,7 +75,7 @@ def forget(gallery: GalleryFolder, name: Name, as_json: options.Json = False) ->
 
 
 def list_classes(gallery: GalleryFolder, as_json: options.Json = False) -> None:
-    """List the classes, and what the gallery was made with."""
+    """List the classes, the backbone and the embedding of a gallery."""
     from headstart.gallery import Gallery
 
     opened = Gallery.open(gallery)
@@ -93,7 +97,7 @@ def predict(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Recognize images, or say that they are none of the classes; exit code 1 where files cannot be read."""
+    """Predict the class of each image, or reject it; exit code 1 if files cannot be read."""
     from headstart.gallery import Gallery
     from headstart.runs.predicting import image_files
 
@@ -105,15 +109,15 @@ def predict(
 
 def shots(
     data: options.Data,
-    ways: Annotated[int, typer.Option(min=2, metavar="N", help="Classes a gallery.")] = 5,
+    ways: Annotated[int, typer.Option(min=2, metavar="N", help="Number of classes in a gallery.")] = 5,
     pretrained: NewBackbone = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.html", help="Draw the curve as well.", show_default=False)
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", help="Also draw the curve.", show_default=False)
     ] = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Show how accuracy grows with the images a class, and how much it depends on which images those are."""
+    """Show how accuracy grows with the number of images per class, and how much it depends on which images are enrolled."""
     from headstart.data.reading import read_task
     from headstart.gallery.shots import shots_curve
     from headstart.report.pages import write_shots

@@ -13,7 +13,7 @@ POSITION = 13
 
 def fit(
     plan_or_data: options.PlanOrData,
-    method: Annotated[str | None, typer.Option(metavar="KIND", help="How to adapt; see `headstart methods`.")] = None,
+    method: Annotated[str | None, typer.Option(metavar="KIND", help="The method; see `headstart methods`.")] = None,
     pretrained: options.PretrainedName = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,

@@ -19,7 +19,7 @@ def inspect(
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
-    """Say what is noteworthy about the data: duplicates, leakage, damage, imbalance, domains that do not fit."""
+    """Find problems of the data: duplicates, leakage, damaged files, class imbalance, sources that do not fit."""
     from headstart.checks.inspection import inspection_of
     from headstart.workflows.arguments import task_from
 

@@ -19,12 +19,17 @@ def label(
     target_domain: options.TargetDomains = None,
     num: Annotated[int, typer.Option(metavar="N", help="How many images to label.")] = 20,
     pretrained: options.FeaturesOf = None,
-    minutes: options.Minutes = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, metavar="M", help="Budget for gradient methods; without it, only closed forms.", show_default=False
+        ),
+    ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.csv", help="The manifest to fill in.")] = Path("to_label.csv"),
     as_json: options.Json = False,
 ) -> None:
-    """Choose the target images whose labels tell most about how to adapt a source to it."""
+    """Choose the images of an unlabeled target whose labels are most useful for choosing an adapted model."""
     from headstart.workflows import label as workflow
 
     found = workflow.label(

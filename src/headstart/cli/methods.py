@@ -47,7 +47,7 @@ def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
             name = f"{card['name']} *" if card["tried_by_run"] else card["name"]
             rows.append((plain(name, "bold"), f"{card['summary']}; {more}" if more else card["summary"]))
         yield from (_title(family, cost, shared), meaning, table(("name", "what it does"), rows), "")
-    yield "* `headstart run` may try it without being asked."
+    yield "* `headstart run` may try this method by itself."
 
 
 def _title(name: str, cost: str, needs: list[str]) -> RenderableType:

@@ -15,12 +15,16 @@ POSITION = 50
 def models(
     license_name: Annotated[
         str | None,
-        typer.Option("--license", metavar="SPDX", help="Only weights under this license, or 'permissive'.", show_default=False),
+        typer.Option(
+            "--license", metavar="SPDX", help="Only models with this license, or with a 'permissive' one.", show_default=False
+        ),
     ] = None,
-    provider: Annotated[str | None, typer.Option(metavar="NAME", help="Only this provider's.", show_default=False)] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only models of this provider.", show_default=False)
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the pretrained models; any other timm or torchvision classifier works by its name too."""
+    """List the pretrained models; any other timm or torchvision classifier can be named as well."""
     from headstart.workflows.models import models as known_models
 
     cards = known_models(license=license_name, provider=provider)

@@ -27,7 +27,7 @@ Refuse = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Give no label to images whose conformal p-value is at most this; 0 labels all. "
+        help="Give no label to images with a p-value of at most SHARE; 0 labels all. "
         "[dim]\\[0.05, where the model has a novelty detector][/dim]",
         show_default=False,
     ),
@@ -36,7 +36,7 @@ Adapt = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="Adapt the model to these images first: batch_norm or tent. Takes many images of all classes.",
+        help="Adapt the model to these images first: batch_norm or tent. Needs many images of all classes.",
         show_default=False,
     ),
 ]
@@ -47,17 +47,20 @@ def predict(
     paths: Paths,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write .csv, .parquet or .jsonl instead.", show_default=False),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write a .csv, .parquet or .jsonl file instead of printing.", show_default=False
+        ),
     ] = None,
     refuse: Refuse = None,
     adapt: Adapt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Label new images; those that look like none of the model's classes are unknown.
+    """Label new images; an image unlike every class of the model is unknown.
 
-    The p-value of an image tests whether it is like the known ones, for it alone: 0.2 says that a fifth of them look no more so.
+    The p-value tests whether an image is like the known ones: 0.2 means that a fifth of the known images are no more similar. It
+    does not depend on the other images.
 
-    Files that cannot be read give a row with the error, and exit code 1.
+    A file that cannot be read gives a row with the error, and exit code 1.
     """
     from headstart.runs.run import Run
 

@@ -37,7 +37,7 @@ def pretrain(
     pretrained: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The model to go on from. [dim]\\[a small network from scratch][/dim]", show_default=False
+            metavar="NAME", help="The model to start from. [dim]\\[a small network from scratch][/dim]", show_default=False
         ),
     ] = None,
     weights: Annotated[
@@ -46,14 +46,16 @@ def pretrain(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, metavar="M", help="How long it may take; by default as the data need.", show_default=False),
+        typer.Option(
+            min=0.01, metavar="M", help="Budget in minutes; by default it follows from the number of images.", show_default=False
+        ),
     ] = None,
     settings: options.Settings = None,
     seed: options.Seed = 0,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train a backbone on pictures of your own, with or without labels, to transfer from later."""
+    """Train a backbone on your own images, with or without labels, to transfer from later."""
     from headstart.backbones.lineage import lineage_of
     from headstart.workflows.pretrain import pretrain as pretrain_on
 

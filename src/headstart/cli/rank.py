@@ -18,7 +18,7 @@ def rank(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the models that could be transferred from, with spread and baselines, and the sources, if any."""
+    """Rank the models to transfer from, with intervals and baselines, and the sources if there are some."""
     from headstart.workflows.arguments import task_from
     from headstart.workflows.rank import rank_with_sources
 
@@ -26,7 +26,7 @@ def rank(
     found = made.ranking.to_dict()
     parts = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
     if made.by_sources:
-        parts.append("The target has no labels to rank by; the sources' stand in.")
+        parts.append("The target has too few labels to rank by: the labels of the sources are used.")
     if made.sources:
         found["sources"] = made.sources.to_dict()
         parts += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]

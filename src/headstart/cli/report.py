@@ -17,7 +17,7 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs.", show_default=False)],
     as_json: options.Json = False,
 ) -> None:
-    """Write each run's report.html again and say where it is."""
+    """Write the report.html of each run again, and print where it is."""
     from headstart.workflows.report import report as report_run
 
     paths = [str(report_run(folder)) for folder in runs]

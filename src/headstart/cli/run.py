@@ -1,4 +1,4 @@
-"""`headstart run`: the whole chain."""
+"""`headstart run`: all steps."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def run(
 ) -> None:
     """Make a classifier from a folder of images: inspect, rank, decide, fit, evaluate and report.
 
-    All pretrained models whose weights are here are ranked, unless --pretrained names some. Folds of the labels decide whether to
-    transfer or to train from scratch, from what and how; test images are opened by the final evaluation alone.
+    Without --pretrained, all pretrained models whose weights are here are ranked. Cross-validation decides whether to transfer or
+    to train from scratch, from which model and how. Only the final evaluation opens the test images.
 
-    Interrupted at any point, the same command goes on where it stopped.
+    A run may be interrupted at any point: the same command continues it.
     """
     from headstart.cli._finish import finish_run
     from headstart.workflows.run import run as run_all

@@ -14,7 +14,7 @@ POSITION = 53
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder that contains the runs.")] = Path("runs"),
     as_json: options.Json = False,
 ) -> None:
     """List the runs of a folder with their verdicts."""

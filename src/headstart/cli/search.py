@@ -18,12 +18,12 @@ def search(
     plan_or_data: options.PlanOrData,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="The study's folder.", show_default=False)],
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, metavar="M", help="How long trials may take in all.", show_default=False)
+        float | None, typer.Option(min=0.01, metavar="M", help="Budget in minutes for all trials.", show_default=False)
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Trials at most; 20 without --minutes.", show_default=False)
+        int | None, typer.Option(min=1, metavar="N", help="Largest number of trials; 20 without --minutes.", show_default=False)
     ] = None,
-    method: Annotated[str | None, typer.Option(metavar="KIND", help="Whose settings; see `headstart methods`.")] = None,
+    method: Annotated[str | None, typer.Option(metavar="KIND", help="The method; see `headstart methods`.")] = None,
     pretrained: options.PretrainedName = None,
     weights: options.Weights = "pretrained",
     settings: options.Settings = None,
@@ -33,9 +33,9 @@ def search(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Try the settings of a method on shared folds, and write the plan with the best; what --set gives stays fixed.
+    """Search better settings of a method on shared folds, and write the plan with the best; --set fixes a setting.
 
-    Interrupted at any point, the same command goes on where it stopped.
+    A search may be interrupted at any point: the same command continues it.
     """
     from headstart.workflows.search import search as search_settings
 
