@@ -19,7 +19,7 @@ def extend(
         str | None,
         typer.Argument(
             metavar="[DATA]",
-            help="Labeled images to add; one class is enough. Without DATA: write what extending needs when the run's images are gone.",
+            help="Labeled images to add; one class is enough. Without: write the sums that replace the run's own images.",
             show_default=False,
         ),
     ] = None,
