@@ -1,1 +1,1 @@
-"""Side by side with what a user would run instead; each prints what it measured in one run."""
+"""Benchmarks: headstart next to what a user would run instead; each script prints what it measured in one run."""

@@ -1,4 +1,4 @@
-"""What the benchmarks of adaptation share: cells kept on disk, every method and model selection, and their table."""
+"""Shared parts of the adaptation benchmarks: results kept on disk, every method, model selection, and their table."""
 
 from __future__ import annotations
 

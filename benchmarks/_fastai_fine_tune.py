@@ -2,9 +2,9 @@
 differ.
 
 `vision_learner` with the timm architecture and the given weights, `aug_transforms`, `fine_tune`: one epoch of the head, then
-the given number of all layers, everything else by default. All training rows are learned from: nothing is chosen, so none are
-held out. Its own default weights would come from the network; given ones are put in, and the normalization that goes with them
-is added by hand.
+the given number of all layers, everything else by default. All rows are training rows: nothing is chosen, so none are held
+out. fastai would download its default weights; the given weights are loaded instead, with the normalization that belongs to
+them.
 """
 
 from __future__ import annotations

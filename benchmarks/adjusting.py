@@ -1,10 +1,10 @@
-"""headstart adjust on six plans that are broken on purpose: what it found and changed, and the effect on test accuracy.
+"""headstart adjust on six plans with a deliberate fault: what it found and changed, and the effect on test accuracy.
 
-Each plan has one fault: a step size 100 times too high, a network left as it is and read at its end alone, two epochs, the wrong
-input range, batches of 2 under live batch normalization, a rare class that counts no more than the others. The rare class is
-measured by balanced accuracy, the others by accuracy; "nan" is a training that broke down. No rule uses the test set.
+Each plan has one fault: a step size 100 times too high, a frozen network with a head on the last features alone, two epochs,
+the wrong input range, batches of 2 with batch statistics, a rare class without class weights. The rare class is measured by
+balanced accuracy, the others by accuracy; "nan" is a training that broke down. No rule uses the test set.
 
-Expected: each is repaired by the rule for its fault, on every data set.
+Expected: the rule for each fault repairs it, on every data set.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """fastai's `fine_tune` against headstart: the same network, the same weights, the same training and test pictures.
 
 The task's rows are written as PNG files with one manifest, which both sides read. fastai trains in a process of its own, in
-its own environment if `--fastai-python` names one; headstart runs in another, its cache empty. Seconds count from the files,
-without imports: "fitting" to the fitted model, "seconds" to the predictions of all test pictures; headstart's contain the
-report. "limit" is what reading each picture once and running the network on it once take at least. Two ways of headstart are
-measured: the closed form alone, as `headstart fit --method ridge`, and the whole chain, as `headstart run`.
+its own environment if `--fastai-python` names one; headstart runs in another process with an empty cache. Time starts at the
+files, without imports: "fitting" ends at the fitted model, "seconds" at the predictions of all test pictures; headstart's
+seconds include the report. "limit" is the least time for reading each picture once and running the network on it once. Two
+ways of headstart are measured: the closed form alone, as `headstart fit --method ridge`, and all steps, as `headstart run`.
 
-Expected, on each of the three sets: higher test accuracy in at most one tenth of fastai's time.
+Expected on each of the three sets: higher test accuracy in at most one tenth of fastai's time.
 """
 
 from __future__ import annotations

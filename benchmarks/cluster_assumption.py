@@ -1,13 +1,13 @@
 """Learning from unlabeled images on frozen features: each method against ridge, in accuracy, harm and seconds.
 
-The training rows that do not keep their label are the unlabeled images. Harm is the share of seeds in which a method is more than
-a point below ridge. With one label a class, where nothing can be held out, "guarded" is self_training where the
-cluster-assumption test does not reject, and ridge elsewhere. In the last tables the unlabeled images are those of another set;
-"rejected" says that the cluster-assumption test rejects, "other kind" that the two-sample test does, "found on thumbnails" that
-the check `pool_differs` does, without a network.
+Training rows whose label is removed are the unlabeled images. Harm is the share of seeds in which a method is more than one
+point below ridge. With one label per class nothing can be held out: "guarded" is then self_training if the cluster-assumption
+test supports it, and ridge otherwise. In the last tables the unlabeled images are those of another set: "rejected" counts
+rejections by the cluster-assumption test, "other kind" those by the two-sample test, and "found on thumbnails" those by the
+check `pool_differs`, which uses no network.
 
-Expected: guarded, at least 15 points over ridge on digits with one label a class; self_training at least 5 with five; other sets'
-images rejected in at least 95 % of the seeds.
+Expected: "guarded" at least 15 points above ridge on digits with one label per class; self_training at least 5 points with
+five; images of other sets rejected in at least 95 % of the seeds.
 """
 
 from __future__ import annotations

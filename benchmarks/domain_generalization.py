@@ -1,8 +1,8 @@
-"""Leave one domain out: digits of MNIST at four angles, learned at three and tested at the fourth.
+"""Leave one domain out: MNIST digits at four angles, trained on three angles and tested on the fourth.
 
-Every domain shows other digits. EfficientNet-Lite0 at 32 pixels, cut in the middle; every method with its own settings. The mean
-and the worst of the four accuracies are shown, and the mean gain over `erm`. Published: on the full RotatedMNIST no method is
-clearly better than erm (Gulrajani & Lopez-Paz, ICLR 2021).
+Every domain has different digits. EfficientNet-Lite0 at 32 pixels, cut in the middle; every method with its own settings. The
+mean and the worst of the four accuracies are shown, and the mean gain over `erm`. Published: on the full RotatedMNIST no
+method is clearly better than erm (Gulrajani & Lopez-Paz, ICLR 2021).
 
 `nice python -m benchmarks.domain_generalization --seeds 3` keeps every result in `domain_generalization.jsonl` and continues
 where it stopped.

@@ -1,10 +1,12 @@
-"""Adaptation by gradient from one set of digits to another, without target labels, behind a cached boundary.
+"""Gradient methods of domain adaptation from one set of digits to another, without target labels, behind a cached boundary.
 
-Pairs: scikit-learn's digits and their inverted and their noisy copies, MNIST and digits both ways. Source, unlabeled and test
-rows are different pictures. EfficientNet-Lite0 at 32 pixels, cut in the middle; every method with its own settings. The unadapted
-models are `source_only`, ridge on all stages, and `erm`, the same training on source labels alone, over which gains are counted.
+Pairs: scikit-learn's digits to their inverted and to their noisy copies, MNIST to digits and back. Source, unlabeled and test
+rows are different pictures. EfficientNet-Lite0 at 32 pixels, cut in the middle; every method with its own settings. The
+unadapted models are `source_only`, ridge on all stages, and `erm`, the same training on source labels alone; gains are
+relative to `erm`.
 
-`nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in `domain_gradient.jsonl` and continues where it stopped.
+`nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in `domain_gradient.jsonl` and continues where it
+stopped.
 """
 
 from __future__ import annotations

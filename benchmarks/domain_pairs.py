@@ -1,15 +1,15 @@
-"""Real pairs of domains, both ways, without target labels: every adaptation in closed form, and model selection.
+"""Real pairs of domains in both directions, without target labels: every adaptation in closed form, and model selection.
 
 Noto and Twemoji (coarse classes; a code point of the test rows is in neither the source nor the unlabeled rows), MNIST and
-scikit-learn's digits, mono- and polycrystalline solar cells (source-only falls below the majority class there), and Fashion-MNIST
-with its inverted, noisy and rotated copies (other pictures than those of the source). At most 1,000 source rows, 1,000 unlabeled
-and 1,000 test target rows a cell, EfficientNet-Lite0's features at the side that the system takes.
+scikit-learn's digits, mono- and polycrystalline solar cells (where source-only is below the majority class), and Fashion-MNIST
+with inverted, noisy and rotated copies (of other pictures than the source has). At most 1,000 source rows, 1,000 unlabeled and
+1,000 test target rows a cell, EfficientNet-Lite0's features at the side that the system takes.
 
-"headstart, 20 labels" may ask for the labels of 20 unlabeled images of its choice. Cells are kept in OUT/domain_pairs.jsonl, so
+"headstart, 20 labels" gets the labels of 20 unlabeled images that it chooses. Cells are kept in OUT/domain_pairs.jsonl, so
 that a run that ends early or is killed continues; `--total-minutes` ends it between two fits.
 
-Expected of "headstart": harm (more than a point below source-only) in at most 5 % of the cells, and at least 60 % of the gain of
-the method that is best in hindsight, 80 % with 20 labels.
+Expected of "headstart": harm (more than a point below source-only) in at most 5 % of the cells, and at least 60 % of the gain
+of the method that is best in hindsight, 80 % with 20 labels.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The main job on the embedded set against scikit-learn's logistic regression on the same backbone, images and split.
+"""`headstart run` on the embedded set against scikit-learn's logistic regression on the same backbone, images and split.
 
-The reference is what a careful user would write: penultimate features, standardized, C chosen from its own grid of ten values by
-five-fold cross-validation.
+The reference is a careful baseline: penultimate features, standardized, C chosen from its own grid of ten values by five-fold
+cross-validation.
 
-Expected: at least 2 points of test accuracy above it, mean of 5 seeds, each run under 5 minutes on two cores.
+Expected: at least 2 points of test accuracy above the reference, mean of 5 seeds, each run under 5 minutes on two cores.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Features of 2,000 picture files, against the loop that users write: ImageFolder, two workers, eager timm.
+"""Feature extraction of 2,000 picture files, against a usual loop: ImageFolder, two workers, eager timm.
 
-Both sides start from the same files with the same EfficientNet-Lite0, each measurement in a process of its own on all cores,
-in turn. headstart starts with an empty cache, so that hashing, making the engine and writing the features count; importing and
-loading weights count on neither side. "first" also tries the machine's engines, which is done once for a network; "headstart"
-knows from then which one to make, and nothing of the pictures. The loop resizes pictures to 224 pixels, as its users do;
-headstart to the side that it would choose, and on the small pictures to 224 as well, which separates the effects of the engine
-and of the side.
+Both sides start from the same files with the same EfficientNet-Lite0. Each measurement runs in a process of its own on all
+cores, one after the other. headstart starts with an empty cache, so that hashing, making the engine and writing the features
+count; importing and loading weights count on neither side. "first" also tries the engines of the machine, which is done once
+per network; "headstart" reads that choice and nothing about the pictures. The loop resizes pictures to 224 pixels, as is
+usual. headstart resizes to the size that it chooses, and small pictures also to 224, which separates the effect of the engine
+from that of the size.
 
 Expected, medians: from JPEG files of about 400 pixels at least 6 times the loop's images a second, and at least 85 % of what
-reading alone and the engine alone together allow, 1 / (1/decode only + 1/engine only); from 64-pixel PNG files at least 8
+reading alone and the engine alone allow together, 1 / (1/decode only + 1/engine only); from 64-pixel PNG files at least 8
 times the loop's.
 """
 

@@ -1,7 +1,8 @@
-"""Two sets on which the right decision differs: handwritten digits and solar cells, with few labels.
+"""Two sets with few labels on which the right decision differs: handwritten digits and solar cells.
 
-Expected: digits with 10 labels a class reach at least 93 % without the penultimate probe or a full fine-tune of ImageNet weights;
-solar cells with 50 labels a class reach a balanced accuracy of at least 75.5 % with the verdict "transfer"; means of 3 seeds.
+Expected: digits with 10 labels a class reach at least 93 % without a probe on penultimate features and without full
+fine-tuning of ImageNet weights; solar cells with 50 labels a class reach a balanced accuracy of at least 75.5 % with the
+verdict "transfer"; means of 3 seeds.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Few-shot on emoji identities: one code point is one class, Noto's drawing is the support, Twemoji's the query.
 
-300 of the 704 code points are held out; the others are the source. Frozen heads, every meta-learner, and what the system chooses
-by the source alone are judged on the same 1,000 episodes, 5-way 1-shot and 20-way 1-shot, with 95 % intervals over episodes.
-Then: seconds of 1,000 episodes on cached features, together and one by one; rejection of code points that were not enrolled; and
-a gallery of 1,000 classes.
+300 of the 704 code points are held out; the others are the source. Frozen heads, every meta-learner, and the method that the
+system chooses on the source alone are evaluated on the same 1,000 episodes, 5-way 1-shot and 20-way 1-shot, with 95 %
+intervals over episodes. Then: seconds of 1,000 episodes on cached features, together and one by one; rejection of code points
+that were not enrolled; and a gallery of 1,000 classes.
 
-Expected: the chosen one within 1 point of the best; 1,000 episodes of 5-way 1-shot in under 2 s; 100 classes enrolled into 1,000
-in under 5 s and 100 images predicted in under 3 s.
+Expected: the chosen method within 1 point of the best; 1,000 episodes of 5-way 1-shot in under 2 s; 100 classes enrolled into
+1,000 in under 5 s and 100 images predicted in under 3 s.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Heads on the same features, rows and cores: scikit-learn's against headstart's, accuracy and seconds of fitting and
 predicting.
 
-Two kinds of features: the penultimate layer, as users take it, standardized for scikit-learn; and headstart's joined stages
-and pixels, normalized by headstart for both. scikit-learn chooses its penalties as its users let it: ten values of C by five
-folds, and ten of alpha by leave-one-out. Ridge's limit is arithmetic: one Gram matrix and one eigendecomposition over the
-machine's measured float64 rate.
+Two kinds of features: the penultimate layer, standardized for scikit-learn, as is usual; and headstart's joined stages and
+pixels, normalized by headstart for both sides. scikit-learn chooses its penalties as usual: ten values of C by five folds, and
+ten of alpha by leave-one-out. The limit of ridge is arithmetic: the operations of one Gram matrix and one eigendecomposition,
+divided by the machine's measured float64 rate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the program says where there is no difference.
+"""The verdict if there is no difference.
 
-Labels permuted at random: "no difference", and an accuracy interval that covers chance, expected in at least 9 of 10 seeds. One
-model offered under two names, judged on two draws of the folds: a false winner in at most 6 % of 100 repetitions.
+Randomly permuted labels: the verdict "no difference" and an accuracy interval that covers chance, expected in at least 9 of 10
+seeds. One model under two names, cross-validated on two draws of the folds: a false winner in at most 6 % of 100 repetitions.
 """
 
 from __future__ import annotations

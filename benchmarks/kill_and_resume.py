@@ -1,4 +1,7 @@
-"""kill -9 at random moments, twenty times in one run: it completes, evaluates as an undisturbed run does, and redoes no step."""
+"""kill -9 at random moments, twenty times in one run.
+
+Expected: the run completes, its evaluation equals that of an undisturbed run, and no step is repeated.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bounds extraction: reading pictures alone, the engine alone, and arithmetic over what the machine multiplies."""
+"""Bounds of extraction: reading pictures alone, the engine alone, and the arithmetic at the machine's rate of multiplication."""
 
 from __future__ import annotations
 

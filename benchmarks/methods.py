@@ -1,13 +1,13 @@
-"""Every method on every set at every number of labels: accuracy, seconds, and how often it harms.
+"""Every method on every set with every number of labels: accuracy, seconds, and how often it harms.
 
-A cell is a set, a number of labels a class and a seed. The labels that are kept come from the training part; the other training
-rows lose theirs and are the unlabeled pool (at most 1,000 of them), and at most 2,000 test rows are evaluated. All methods start
-from EfficientNet-Lite0 at the side that the system takes for the set, with default settings. The plain probe is `ridge`; a method
-harms a cell where its accuracy is more than a point below the probe's. The row "headstart" is the choice of `decide`,
-within `--minutes` a cell.
+A cell is a set, a number of labels a class and a seed. Labels are kept for that many training rows; the other training rows
+lose their labels and are the unlabeled rows (at most 1,000), and at most 2,000 test rows are evaluated. All methods start from
+EfficientNet-Lite0 at the side that the system takes for the set, with default settings. The plain probe is `ridge`; a method
+harms a cell where its accuracy is more than a point below the probe's. The row "headstart" is the choice of `decide`, within
+`--minutes` a cell.
 
-Cells are kept in OUT/methods.jsonl, so that a run that ends early or is killed continues; `--total-minutes` ends it between two
-fits. `--write 1` puts the table into benchmarks/RESULTS.md.
+Cells are kept in OUT/methods.jsonl, so that a run that ends early or is killed continues; `--total-minutes` ends it between
+two fits. `--write 1` puts the table into benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

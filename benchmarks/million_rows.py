@@ -1,7 +1,8 @@
-"""Ridge with leave-one-out on 10,000 to 1,000,000 rows of 1,984 features that lie on disk in half precision, ten classes.
+"""Ridge with leave-one-out on 10,000 to 1,000,000 rows of 1,984 features, on disk in half precision, with ten classes.
 
-Expected: peak memory under 3 GB at every size, and time that grows no faster than the rows (microseconds a row against those of
-the size before: 1 or less, as the eigendecomposition costs the same at every size). Writes 4 GB to the temporary folder.
+Expected: peak memory under 3 GB at every size, and time that grows no faster than the rows (the ratio of microseconds per row
+to those of the size before is 1 or less, because the eigendecomposition costs the same at every size). Writes 4 GB to the
+temporary folder.
 """
 
 from __future__ import annotations

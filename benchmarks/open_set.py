@@ -1,10 +1,10 @@
-"""Images of classes that the labels lack: are they rejected?
+"""Rejection of images whose class has no labels.
 
-A third of the classes is taken out of the labels; the images to predict have all. Two cases: from a source to an unlabeled
-target, and within one set. Images are ordered by the model's confidence, by their similarity to the source among each other, and,
-each for itself, by conformal p-values (`NoveltyDetector`) and by other published measures; the area under the ROC curve says how
-well images of unknown classes are ranked last. The last rows are shares rejected at a threshold of 0.05: of known images, of
-unknown ones, and of all where no class is missing. `python -m benchmarks.open_set --seeds 5`.
+A third of the classes is removed from the labels; the images to predict have all classes. Two cases: from a source to an
+unlabeled target, and within one set. Images are ranked by the model's confidence, by the score of `NoveltyDetector` with all
+images compared together, by its conformal p-values of each image alone, and by other published measures. The area under the
+ROC curve measures how well images of unknown classes are ranked last. The last rows are shares rejected at a threshold of
+0.05: of known images, of unknown images, and of all images if no class is missing. `python -m benchmarks.open_set --seeds 5`.
 """
 
 from __future__ import annotations

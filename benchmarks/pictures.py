@@ -1,4 +1,4 @@
-"""Pictures to measure on: made from what is installed, the same for the same seed, no two alike."""
+"""Generated pictures for benchmarks: made from installed packages, equal for equal seeds, all different."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Engines with shorter numbers against exact ones: test accuracy of the ridge head on their features.
+"""Engines with reduced precision against exact engines: test accuracy of the ridge head on their features.
 
-The head is fitted to the features of the engine that it is tested with, as the product does. Features are cached, so that
-a later seed only fits again.
+The head is fitted and tested on features of the same engine, as in the product. Features are cached, so that later seeds only
+fit the head.
 
 Expected: the mean difference over the three sets, three seeds each, within 0.3 points for bf16 and for int8.
 """

@@ -1,13 +1,13 @@
 """Pretraining on a source domain of one's own, against the same small network from scratch on the same few labels.
 
-fashion: SimCLR on 20,000 pictures of Fashion-MNIST without their labels, which lie as files in a folder unlabeled/; then 10
-labels a class, 3 draws of them, all 10,000 test pictures. What follows pretraining, a ridge head or fine-tuning, is chosen by
-folds of the labeled rows. Expected: at least 8 points over scratch, pretrained in under 20 minutes of two cores.
+fashion: SimCLR on 20,000 pictures of Fashion-MNIST without their labels, as files in a folder unlabeled/; then 10 labels per
+class, 3 draws of them, all 10,000 test pictures. After pretraining, folds of the labeled rows choose between a ridge head and
+fine-tuning. Expected: at least 8 points over scratch, pretrained in under 20 minutes of two cores.
 
-mnist: supervised on 4,000 of the 5,000 digits of MNIST, then scikit-learn's digits with 1 label a class. That leaves no folds to
-choose by, so that all weights are fine-tuned from the run, as they are from scratch. Expected: at least 10 points over scratch,
-and `rank` puts the run first, by 5 labels a class as by all. By 1 label a class nothing can be ranked, as every score leaves one
-picture out.
+mnist: supervised on 4,000 of the 5,000 digits of MNIST, then scikit-learn's digits with 1 label per class. There are no folds
+then, so all weights are fine-tuned, from the run and from scratch. Expected: at least 10 points over scratch, and `rank` puts
+the run first, with 5 labels per class and with all labels. With 1 label per class nothing can be ranked, because every score
+leaves one picture out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Where each second of `headstart run` goes: py-spy's samples of the main thread by stage, and within extraction by what it
-does.
+"""A profile of `headstart run`: py-spy's samples of the main thread by stage, and within extraction by function.
 
-The command runs with an empty cache. py-spy samples every thread many times a second, idle or not; the main thread's samples
-add up to the wall time, and those of reading threads show how busy reading was. py-spy must be allowed to trace its
-own child.
+The command runs with an empty cache. py-spy samples every thread many times a second, idle or not. The samples of the main
+thread add up to the wall time; those of the reading threads show the load of reading. py-spy must be allowed to trace its own
+child.
 """
 
 from __future__ import annotations

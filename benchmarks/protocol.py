@@ -1,4 +1,4 @@
-"""What every benchmark shares: where it works, how it measures alone, how it sums up seeds and pairs, how it prints."""
+"""Shared by every benchmark: folders, measurements in a process of their own, summaries over seeds and pairs, printing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a residual adds to ridge, at several sizes: accuracy, balanced accuracy and log loss on test rows.
+"""The method `residual` with several shrinkages: accuracy, balanced accuracy and log loss on test rows.
 
-The network is trained once a cell and view; what it adds to ridge's scores is then multiplied by each shrinkage. Cells are those
-of `benchmarks.methods`: "set:labels a class".
+The network is trained once per cell and view. The scores that it adds to those of ridge are then multiplied by each shrinkage.
+Cells are those of `benchmarks.methods`: "set:labels a class".
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""headstart search, killed again and again and left alone: the same trials, nothing judged twice; its winner against the default.
+"""headstart search, killed repeatedly and undisturbed; then its best trial against the default.
 
-The default and the winner are fitted to all training rows and compared on the sealed test set, which no trial uses.
+The default and the best trial are fitted to all training rows and compared on the sealed test set, which no trial uses.
 
-Expected: killed or not, the same trials; and where search says that the winner is better, the test set agrees.
+Expected: the same trials in both cases and no trial evaluated twice; if search says that its best trial is better, it is
+better on the test set as well.
 """
 
 from __future__ import annotations

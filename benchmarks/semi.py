@@ -1,9 +1,9 @@
-"""Learning from unlabeled images on frozen features: each method, and what the guard chooses, against ridge.
+"""Learning from unlabeled images on frozen features: each method, and the choice by the tests, against ridge.
 
-The training rows that do not keep their label are the unlabeled images; the last set takes those of another data set instead,
-which the guard must reject. Harm is the share of seeds in which a choice is more than a point below ridge.
+Training rows whose label is removed are the unlabeled images. For the last set the unlabeled images are those of another data
+set, which the tests must reject. Harm is the share of seeds in which a choice is more than one point below ridge.
 
-Expected through the guard: on digits at least 15 points over ridge with one label a class and 5 with five; on solar cells with 20
+Expected of the choice: on digits at least 15 points over ridge with one label a class and 5 with five; on solar cells with 20
 never a point below it on average; with the wrong unlabeled images, ridge in at least 95 % of the seeds.
 """
 

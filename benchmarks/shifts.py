@@ -1,10 +1,11 @@
-"""Generated shifts without target labels: every adaptation in closed form, and what the system chooses by itself.
+"""Generated shifts without target labels: every adaptation in closed form, and the choice of the system.
 
 The shifts are skada's `make_shifted_datasets` as SKADA-Bench sets them (100 rows a cluster, three times as many for subspace;
 noise 0.6 for covariate shift, 0.4 for subspace, 0.8 otherwise; covariate shift around (-0.4, 3)): two features, two classes.
-Methods see the target's rows and no label; accuracy is that of the same rows. Published means of the best single method, over 5
-seeds with label-free selection: 90.6 (covariate), 92.8 (target shift), 81.7 (concept drift), 61.8 (subspace); source-only 88.1,
-85.0, 66.2 and 19.0. "target_only" is a model fitted to the labels of the rows that it is judged on: little can be better.
+Methods see the target's rows and no label; accuracy is that of the same rows. Published means of the best single method, over
+5 seeds with label-free selection: 90.6 (covariate), 92.8 (target shift), 81.7 (concept drift), 61.8 (subspace); source-only
+88.1, 85.0, 66.2 and 19.0. "target_only" is a model fitted to the labels of the rows that it is evaluated on: nearly an upper
+bound.
 
 Cells are kept in OUT/shifts.jsonl, so that a run that ends early or is killed continues. Expected of "headstart": at least the
 published means, and harm in at most 5 % of the cells.

@@ -1,9 +1,9 @@
-"""Which sources are used: a good one, a useless one, a poisoned one, and the last two beside the good one.
+"""Which sources are used: a good one, a useless one, a poisoned one, and each of the last two together with the good one.
 
-The target is the emoji of one vendor with 0, 1, 3 or 10 labels a class. The good source is the other vendor's; the poisoned one
-is the same with its labels permuted; the useless one is Fashion-MNIST with its ten classes named as classes of emoji. Accuracies
-are those of ridge on the chosen rows, on the target's test images; without target labels there is nothing to fall back on but the
-sources. `python -m benchmarks.sources --seeds 20` takes some minutes; `--seeds 3 --accuracies` as long.
+The target is the emoji of one vendor with 0, 1, 3 or 10 labels a class. The good source is the other vendor's; the poisoned
+one is the same with its labels permuted; the useless one is Fashion-MNIST with its ten classes named as classes of emoji.
+Accuracies are those of ridge on the chosen rows, on the target's test images; without target labels a model can only be fitted
+to sources. `python -m benchmarks.sources --seeds 20` takes some minutes; `--seeds 3 --accuracies` as long.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Target images of unknown classes: are they detected without target labels, and how often by mistake?
+"""Detection of target images of unknown classes without target labels, and its false alarms.
 
-A third of the classes is taken out of the source ("open"), none is ("closed"), or a third is taken out of the target ("partial"):
-only the first should be detected. Two domains each, and one set whose halves are source and target.
-`python -m benchmarks.unknown_classes --seeds 5`.
+A third of the classes is removed from the source ("open"), none is removed ("closed"), or a third is removed from the target
+("partial"): only the first should be detected. Pairs of domains, and single sets whose halves are source and target. `python
+-m benchmarks.unknown_classes --seeds 5`.
 """
 
 from __future__ import annotations
