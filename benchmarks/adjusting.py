@@ -89,7 +89,7 @@ def repaired(place: str, fault: str, seed: int, minutes: float | None, out: Path
         "fault": fault,
         "seed": seed,
         "tried": " ".join(f"{trial.rule}:{trial.outcome}" for trial in adjustment.trials),
-        "by its rule": any(trial.rule == rule for trial in adjustment.kept),
+        "by its rule": any(trial.rule == rule for trial in adjustment.accepted),
         "metric": metric,
         "before": before,
         "after": after,

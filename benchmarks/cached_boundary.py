@@ -118,7 +118,7 @@ def compared(name: str, seed: int, given: argparse.Namespace) -> dict[str, objec
     task = read_task(name, seed, given.per_class or None)
     backbone = load_backbone(given.pretrained, input_pixels=input_pixels_for(card_of(given.pretrained), task))
     fold = task.folds[0]
-    part, held = task.restricted_to(fold.fit), task.labeled.take(fold.held)
+    part, held = task.restricted_to(fold.fit), task.labeled.take(fold.held_out)
     features_of(part.train, backbone)
     training = Training(epochs=given.epochs, seed=seed)
     full = fitted(LpFt(depth="all"), part, held, backbone, training)

@@ -33,8 +33,8 @@ def test_a_folder_without_one_is_no_pretraining(tmp_path: Path) -> None:
 
 def test_the_chain_leads_back_to_the_beginning() -> None:
     third = SECOND.model_copy(update={"source": "wood", "before": SECOND})
-    assert [one.source for one in third.chain] == ["wood", "bark", "leaves"]
-    assert FIRST.chain == (FIRST,)
+    assert [one.source for one in third.history] == ["wood", "bark", "leaves"]
+    assert FIRST.history == (FIRST,)
 
 
 def test_in_one_line() -> None:

@@ -95,12 +95,12 @@ class _InPlaceSum(nn.Module):
 
 
 def test_in_place_sum_is_not_mistaken_for_a_chain() -> None:
-    assert not trace(_InPlaceSum(), torch.randn(3, 7, 5, 5)).is_chain
+    assert not trace(_InPlaceSum(), torch.randn(3, 7, 5, 5)).is_sequence
 
 
 def test_plain_sequence_is_a_chain() -> None:
     network = nn.Sequential(nn.Conv2d(3, 7, 3), nn.ReLU(inplace=True), nn.Conv2d(7, 5, 3))
-    assert trace(network, torch.randn(3, 3, 11, 11)).is_chain
+    assert trace(network, torch.randn(3, 3, 11, 11)).is_sequence
 
 
 def test_tracing_restores_modes_and_leaves_no_hooks() -> None:

@@ -25,18 +25,18 @@ def written(place: Path, counts: dict[str, int]) -> str:
 def test_new_classes_come_behind_the_known_ones(tmp_path: Path) -> None:
     found = read_addition(written(tmp_path / "more", {"zebra": 11, "ant": 7, "cat": 5}), ("dog", "cat"))
     assert found.added == ("ant", "zebra")
-    assert found.learn.classes == found.held.classes == ("dog", "cat", "ant", "zebra")
-    assert (found.learn.class_counts + found.held.class_counts).tolist() == [0, 5, 7, 11]
-    assert found.held.class_counts[1:].tolist() in ([1, 1, 2], [1, 1, 3], [1, 2, 2], [1, 2, 3])
+    assert found.learn.classes == found.held_out.classes == ("dog", "cat", "ant", "zebra")
+    assert (found.learn.class_counts + found.held_out.class_counts).tolist() == [0, 5, 7, 11]
+    assert found.held_out.class_counts[1:].tolist() in ([1, 1, 2], [1, 1, 3], [1, 2, 2], [1, 2, 3])
     names = {found.learn.images.name(row) for row in range(len(found.learn))}
-    assert not names & {found.held.images.name(row) for row in range(len(found.held))}
+    assert not names & {found.held_out.images.name(row) for row in range(len(found.held_out))}
 
 
 def test_one_class_suffices_and_the_seed_decides(tmp_path: Path) -> None:
     place = written(tmp_path / "more", {"ant": 23})
     first, again, other = (read_addition(place, ("dog", "cat"), seed) for seed in (1, 1, 2))
     assert first.fingerprint == again.fingerprint != other.fingerprint
-    assert len(first.held) in {4, 5}
+    assert len(first.held_out) in {4, 5}
 
 
 def test_a_given_test_split_is_what_is_held_out(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_given_test_split_is_what_is_held_out(tmp_path: Path) -> None:
         place / "test" / "ant" / "0.png"
     )
     found = read_addition(str(place), ("dog",))
-    assert (len(found.learn), len(found.held)) == (6, 1)
+    assert (len(found.learn), len(found.held_out)) == (6, 1)
 
 
 def test_copies_stay_on_one_side_and_known_pictures_are_left_out(tmp_path: Path) -> None:
@@ -57,12 +57,12 @@ def test_copies_stay_on_one_side_and_known_pictures_are_left_out(tmp_path: Path)
         picture = tmp_path / "more" / "ant" / f"{number}.png"
         (tmp_path / "more" / "ant" / f"copy-{number}.png").write_bytes(picture.read_bytes())
     found = read_addition(place, ("dog",))
-    assert len(found.learn) + len(found.held) == 18
-    assert not set(found.learn.content_keys) & set(found.held.content_keys)
-    known = set(found.held.content_keys)
+    assert len(found.learn) + len(found.held_out) == 18
+    assert not set(found.learn.content_keys) & set(found.held_out.content_keys)
+    known = set(found.held_out.content_keys)
     rest = read_addition(place, ("dog",), without=known)
-    assert len(rest.learn) + len(rest.held) == 18 - 2 * len(known)
-    assert not known & {*rest.learn.content_keys, *rest.held.content_keys}
+    assert len(rest.learn) + len(rest.held_out) == 18 - 2 * len(known)
+    assert not known & {*rest.learn.content_keys, *rest.held_out.content_keys}
 
 
 def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
@@ -74,20 +74,23 @@ def test_a_group_that_spans_classes_stays_on_one_side(tmp_path: Path) -> None:
     sides = [read_addition(str(place / "manifest.csv"), (), seed) for seed in range(4)]
     for found in sides:
         names = [
-            ["/".join(part.images.name(row).split("/")[-2:]) for row in range(len(part))] for part in (found.learn, found.held)
+            ["/".join(part.images.name(row).split("/")[-2:]) for row in range(len(part))]
+            for part in (found.learn, found.held_out)
         ]
         scenes = [{scene_of[name] for name in side} for side in names]
         assert not scenes[0] & scenes[1]
-        assert len(found.held)
+        assert len(found.held_out)
         assert found.learn.class_counts.all()
-        assert len(found.learn) + len(found.held) == 17
+        assert len(found.learn) + len(found.held_out) == 17
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_place_without_new_images_is_refused(tmp_path: Path, known: bool) -> None:
     place = written(tmp_path / "more", {"ant": 4 if known else 0, "unlabeled": 3})
     keys = (
-        () if not known else {key for part in ("learn", "held") for key in getattr(read_addition(place, ()), part).content_keys}
+        ()
+        if not known
+        else {key for part in ("learn", "held_out") for key in getattr(read_addition(place, ()), part).content_keys}
     )
     with pytest.raises(DataError) as error:
         read_addition(place, (), without=keys)
@@ -104,7 +107,7 @@ def test_a_class_with_one_image_is_refused(tmp_path: Path) -> None:
 def test_one_image_of_a_known_class_is_learned_from(tmp_path: Path) -> None:
     found = read_addition(written(tmp_path / "more", {"ant": 7, "dog": 1}), ("dog",))
     assert found.learn.class_counts[0] == 1
-    assert found.held.class_counts[0] == 0
+    assert found.held_out.class_counts[0] == 0
 
 
 def test_copies_of_one_image_leave_nothing_to_measure_by(tmp_path: Path) -> None:

@@ -21,16 +21,16 @@ def grouped_labels(draw):
 def test_held_out_parts_partition_the_rows_and_no_group_straddles(data, num_folds, seed):
     labels, groups = data
     folds = stratified_folds(labels, groups, num_folds, seed)
-    assert np.array_equal(np.sort(np.concatenate([fold.held for fold in folds])), np.arange(len(labels)))
+    assert np.array_equal(np.sort(np.concatenate([fold.held_out for fold in folds])), np.arange(len(labels)))
     for fold in folds:
-        assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(len(labels)))
-        assert not np.intersect1d(groups[fold.fit], groups[fold.held]).size
+        assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held_out])), np.arange(len(labels)))
+        assert not np.intersect1d(groups[fold.fit], groups[fold.held_out]).size
 
 
 def test_class_counts_of_folds_differ_by_one_at_most_without_groups():
     labels = np.repeat([0, 1, 2], [37, 13, 7])
     folds = stratified_folds(labels, np.arange(57), 5, 0)
-    counts = np.array([np.bincount(labels[fold.held], minlength=3) for fold in folds])
+    counts = np.array([np.bincount(labels[fold.held_out], minlength=3) for fold in folds])
     assert len(folds) == 5
     assert (np.ptp(counts, axis=0) <= 1).all()
     assert np.ptp(counts.sum(axis=1)) <= 2
@@ -52,6 +52,6 @@ def test_number_of_folds_is_lowered_to_the_rarest_class():
 
 def test_seed_decides_who_is_held_out_and_nothing_else_does():
     labels = np.repeat([0, 1], [29, 31])
-    first, again, other = (stratified_folds(labels, np.arange(60), 5, seed)[0].held for seed in (1, 1, 2))
+    first, again, other = (stratified_folds(labels, np.arange(60), 5, seed)[0].held_out for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

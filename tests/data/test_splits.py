@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data.splits import KEPT_IN_TRAIN, held_out, kept_per_class
+from headstart.data.splits import FEWEST_IN_TRAIN, held_out, kept_per_class
 
 
 @st.composite
@@ -21,7 +21,7 @@ def test_groups_are_held_out_whole_and_classes_keep_rows_to_learn_from(data, see
     held = held_out(labels, groups, 4, seed)
     assert not np.intersect1d(groups[held], groups[~held]).size
     before, after = np.bincount(labels, minlength=4), np.bincount(labels[~held], minlength=4)
-    assert (after >= np.minimum(before, KEPT_IN_TRAIN - 1)).all()
+    assert (after >= np.minimum(before, FEWEST_IN_TRAIN - 1)).all()
 
 
 def test_a_fifth_of_each_class_is_held_out():

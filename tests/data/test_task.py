@@ -29,13 +29,13 @@ WITH_VALIDATION = replace(TASK, validation=part(20, 31))
 def test_without_validation_five_folds_of_train_decide():
     assert len(TASK.folds) == 5
     assert TASK.labeled is TASK.train
-    assert np.array_equal(np.sort(np.concatenate([fold.held for fold in TASK.folds])), np.arange(17))
+    assert np.array_equal(np.sort(np.concatenate([fold.held_out for fold in TASK.folds])), np.arange(17))
 
 
 def test_with_validation_it_is_the_one_fold():
     (fold,) = WITH_VALIDATION.folds
-    assert (fold.fit.tolist(), fold.held.tolist()) == (list(range(17)), list(range(17, 28)))
-    held = WITH_VALIDATION.labeled.take(fold.held)
+    assert (fold.fit.tolist(), fold.held_out.tolist()) == (list(range(17)), list(range(17, 28)))
+    held = WITH_VALIDATION.labeled.take(fold.held_out)
     assert held.content_keys == WITH_VALIDATION.validation.content_keys
 
 

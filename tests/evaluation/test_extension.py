@@ -6,7 +6,14 @@ from headstart.evaluation.forgetting import Forgetting
 
 
 def extension(**other: object) -> Extension:
-    usual = {"parent": "runs/one", "place": "more/", "fingerprint": "f", "added": ("ant",), "num_learned": 1234, "num_held": 56}
+    usual = {
+        "parent": "runs/one",
+        "place": "more/",
+        "fingerprint": "f",
+        "added": ("ant",),
+        "num_learned": 1234,
+        "num_held_out": 56,
+    }
     measured = {"with_old_images": True, "old": None, "new": Estimate(value=0.9, low=0.8, high=0.95)}
     return Extension(**{**usual, **measured, **other})
 

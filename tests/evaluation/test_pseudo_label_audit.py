@@ -24,14 +24,14 @@ def drawn(labels: np.ndarray, sharpness: float, seed: int) -> np.ndarray:
 
 def test_precision_is_counted_on_held_out_rows_of_each_confidence() -> None:
     audit = pseudo_label_audit(POOL, HELD, LABELS, CLASSES)
-    found = {level.confidence: (level.num_held, level.precision, level.pool_share) for level in audit.levels}
+    found = {level.confidence: (level.num_held_out, level.precision, level.pool_share) for level in audit.levels}
     assert found == {
         0.95: (3, wilson(2, 3), 0.5),
         0.8: (4, wilson(3, 4), 0.75),
         0.5: (4, wilson(3, 4), 1.0),
         0.0: (5, wilson(4, 5), 1.0),
     }
-    assert (audit.num_held, audit.num_pool) == (5, 4)
+    assert (audit.num_held_out, audit.num_pool) == (5, 4)
 
 
 def test_where_no_held_out_row_is_confident_nothing_is_claimed() -> None:

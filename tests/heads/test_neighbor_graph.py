@@ -92,12 +92,12 @@ def test_votes_are_the_weighted_mean_smoothed_by_a_thousandth():
     probs = np.array([[1.0, 0.0], [0.3, 0.7], [0.2, 0.8]])
     mean = (3 * 1.0 + 1 * 0.2) / 4
     expected = np.log([[0.999 * mean + 0.0005, 0.999 * (1 - mean) + 0.0005], [0.5, 0.5]])
-    np.testing.assert_allclose(neighbors.votes(probs), expected, rtol=1e-12)
+    np.testing.assert_allclose(neighbors.class_scores(probs), expected, rtol=1e-12)
 
 
 def test_taking_neighbors_takes_their_votes():
     graph = neighbor_graph(unit(11, 4), 3)
     probs = np.random.default_rng(3).dirichlet(np.ones(3), size=11)
     rows = np.array([7, 2])
-    np.testing.assert_allclose(graph.neighbors.take(rows).votes(probs), graph.neighbors.votes(probs)[rows])
+    np.testing.assert_allclose(graph.neighbors.take(rows).class_scores(probs), graph.neighbors.class_scores(probs)[rows])
     assert isinstance(graph, Graph)

@@ -10,14 +10,14 @@ LABELS = np.array([0, 1, 2, 0, 1, 0, 1, 0, 2, 1, 0, 2, 0])
 
 
 def test_held_rows_are_a_partition():
-    held = np.sort(np.concatenate([fold.held for fold in inner_folds(LABELS, None, 0)]))
+    held = np.sort(np.concatenate([fold.held_out for fold in inner_folds(LABELS, None, 0)]))
     np.testing.assert_array_equal(held, np.arange(len(LABELS)))
 
 
 def test_groups_stay_together():
     groups = np.arange(len(LABELS)) // 2
     for fold in inner_folds(LABELS, groups, 0):
-        assert not set(groups[fold.fit]) & set(groups[fold.held])
+        assert not set(groups[fold.fit]) & set(groups[fold.held_out])
 
 
 def test_one_row_a_class_has_no_folds():
@@ -36,6 +36,6 @@ def test_many_rows_have_one_fold(monkeypatch):
 
 def test_scores_come_with_their_rows():
     folds = (Fold(np.array([0, 1]), np.array([2])), Fold(np.array([2]), np.array([1, 0])))
-    scores, held = out_of_fold(lambda fold: fold.held[:, None] * 10.0, folds)
+    scores, held = out_of_fold(lambda fold: fold.held_out[:, None] * 10.0, folds)
     np.testing.assert_array_equal(held, [2, 1, 0])
     np.testing.assert_array_equal(scores[:, 0], [20, 10, 0])

@@ -65,7 +65,7 @@ def test_no_row_is_fitted_on_and_held_out_in_one_fold(pictures, ridge, steps, mo
     monkeypatch.setattr(module, "fit_rows", fit_rows)
     cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps)
     for rows, fold in zip(met, pictures.folds, strict=True):
-        assert not set(rows.tolist()) & set(fold.held.tolist())
+        assert not set(rows.tolist()) & set(fold.held_out.tolist())
 
 
 @pytest.mark.slow

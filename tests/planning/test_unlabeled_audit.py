@@ -61,7 +61,7 @@ def test_a_closed_form_is_audited_on_every_labeled_row(task: Task, ridge: Plan, 
     audit = audited(task, ridge, model, steps)
     held, pool = out_of_fold(task, ridge, steps), model.predict(task.unlabeled)
     assert audit == pseudo_label_audit(pool.probs, held.probs, held.labels, task.classes, task.seed)
-    assert (audit.num_held, audit.num_pool) == (43, 71)
+    assert (audit.num_held_out, audit.num_pool) == (43, 71)
     assert audit.p_value < 0.01
     assert '"blue" makes up 30% of the labeled images' in audit.sentence
 
@@ -74,7 +74,7 @@ def test_of_a_gradient_method_only_finished_folds_count(task: Task, tuned: Plan,
     monkeypatch.setattr(cross_validation, "fit_rows", lambda *rest: pytest.fail("nothing may be fitted"))
     audit = audited(task, tuned, model, steps)
     assert audit is not None
-    assert audit.num_held == sum(len(fold.held) for fold in task.folds[:2])
+    assert audit.num_held_out == sum(len(fold.held_out) for fold in task.folds[:2])
 
 
 def test_of_many_unlabeled_rows_some_from_everywhere_are_predicted(task: Task, ridge: Plan, steps: Steps, monkeypatch) -> None:

@@ -165,7 +165,7 @@ def decision() -> Decision:
         results=results,
         comparisons=comparisons,
         curve=LearningCurve(
-            points=tuple(CurvePoint(num_rows=rows, error=error, spread=spread) for rows, error, spread in curve_points),
+            points=tuple(CurvePoint(num_rows=rows, error=error, std=std) for rows, error, std in curve_points),
             asymptote=0.002,
             slope=1.83,
             now=around(0.064, 0.016),

@@ -39,7 +39,7 @@ def test_confusions_come_most_frequent_first_without_right_ones():
 
 def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
     estimate = Estimate(value=0.03, low=0.02, high=0.05)
-    points = tuple(CurvePoint(num_rows=rows, error=error, spread=0.01) for rows, error in ((50, 0.2), (100, 0.15), (200, 0.1)))
+    points = tuple(CurvePoint(num_rows=rows, error=error, std=0.01) for rows, error in ((50, 0.2), (100, 0.15), (200, 0.1)))
     curve = LearningCurve(points=points, asymptote=0.0, slope=1.41, now=estimate, four_times=estimate, sentence="")
     chart = curve_chart(curve)
     assert [(mark.label, mark.caption) for mark in chart.marks] == [("50", ""), ("100", ""), ("200", "now")]
@@ -51,7 +51,7 @@ def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
 
 
 def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
-    curve = LearningRateCurve(rates=(0.001, 0.01, 0.1, 1.0), losses=(2.0, 1.0, 1.5, 40.0), suggested=0.01, before=0.3)
+    curve = LearningRateCurve(learning_rates=(0.001, 0.01, 0.1, 1.0), losses=(2.0, 1.0, 1.5, 40.0), suggested=0.01, before=0.3)
     chart = rate_chart(curve)
     assert [label for _, label in chart.x_ticks] == ["0.001", "0.01", "0.1", "1"]
     places = [x for x, _ in chart.x_ticks]
@@ -66,7 +66,7 @@ def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():
 
 
 def test_a_choice_below_the_tested_rates_is_in_the_picture():
-    chart = rate_chart(LearningRateCurve(rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
+    chart = rate_chart(LearningRateCurve(learning_rates=(0.001,), losses=(2.0,), suggested=0.0001, before=0.3))
     assert chart.highlight.x == chart.left
     assert [label for _, label in chart.x_ticks] == ["0.0001", "0.001"]
 

@@ -174,7 +174,7 @@ def test_an_adjusted_run_says_what_changed_why_and_by_which_test(make_run):
 def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
     run, task = make_run()
     extension = Extension(
-        parent="runs/first", place="photos/more", fingerprint="0123", added=("mug",), num_learned=1, num_held=7,
+        parent="runs/first", place="photos/more", fingerprint="0123", added=("mug",), num_learned=1, num_held_out=7,
         with_old_images=True, old=None, new=run.evaluation.accuracy,
     )  # fmt: skip
     extended = replace(run, decision=None, ranking=None, seconds={"fit": 0.0}, extension=extension)
@@ -192,7 +192,9 @@ def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
 def test_contents_name_every_section_in_order(make_run):
     run, task = make_run()
     audit = pseudo_label_audit(np.eye(2), np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ("a", "b"))
-    learning_rate_curve = LearningRateCurve(rates=(1e-4, 1e-3, 1e-2), losses=(1.2, 0.7, 1.9), suggested=1e-3, before=1e-2)
+    learning_rate_curve = LearningRateCurve(
+        learning_rates=(1e-4, 1e-3, 1e-2), losses=(1.2, 0.7, 1.9), suggested=1e-3, before=1e-2
+    )
     page = report_html(replace(run, rate_curve=learning_rate_curve, adjustment=adjustment_of(run), pool_audit=audit), task)
     contents = page[page.index("<nav") : page.index("</nav>")]
     assert re.findall(r'href="#([^"]+)"', contents) == parsed(page).ids

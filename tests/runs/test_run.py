@@ -185,7 +185,7 @@ def test_with_unlabeled_rows_a_run_keeps_what_predictions_for_them_are_worth(tas
     pool = replace(task.test, hidden_labels=np.full(23, -1), sealed=False)
     pooled = replace(task, unlabeled=pool)
     audit = fit(pooled, plan_of(), tmp_path / "run").pool_audit
-    assert (audit.num_held, audit.num_pool) == (61, 23)
+    assert (audit.num_held_out, audit.num_pool) == (61, 23)
     assert Run.load(tmp_path / "run").pool_audit == audit
     predicted = Run.load(tmp_path / "run").model.predict(pool).predicted
     assert [one.predicted for one in audit.classes] == pytest.approx([(predicted == 0).mean(), (predicted == 1).mean()])

@@ -18,14 +18,14 @@ from headstart.training.learner import Classifier
 
 def test_held_out_rows_keep_groups_whole_and_are_none_where_few(pictures: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     assert held_out(pictures, 0) is None
-    monkeypatch.setattr(module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(module, "HELD_DIVISOR", 5)
+    monkeypatch.setattr(module, "FEWEST_HELD_OUT", 3)
+    monkeypatch.setattr(module, "HELD_OUT_DIVISOR", 5)
     fold = held_out(pictures, 0)
     assert fold is not None
-    assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held])), np.arange(31))
-    assert set(pictures.labels[fold.held]) == {0, 1, 2}
-    monkeypatch.setattr(module, "MOST_HELD", 4)
-    assert len(held_out(pictures, 0).held) <= 6  # type: ignore[union-attr]
+    assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held_out])), np.arange(31))
+    assert set(pictures.labels[fold.held_out]) == {0, 1, 2}
+    monkeypatch.setattr(module, "MOST_HELD_OUT", 4)
+    assert len(held_out(pictures, 0).held_out) <= 6  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("cut", [False, True])

@@ -60,12 +60,12 @@ def test_the_suggestion_lies_in_the_range_and_does_not_depend_on_the_loss_s_unit
 
 
 def test_the_sentence_says_what_was_found() -> None:
-    curve = LearningRateCurve(rates=(0.001, 0.01, 0.1), losses=(2.0, 1.25, 6.0), suggested=0.001, before=0.02)
+    curve = LearningRateCurve(learning_rates=(0.001, 0.01, 0.1), losses=(2.0, 1.25, 6.0), suggested=0.001, before=0.02)
     assert curve.sentence == (
         "training.lr = 0.001, a tenth of the largest step size at which the loss was still low; at 0.1 the loss had broken away "
         "(lowest 1.25, 3 steps; it was 0.02 before)."
     )
-    open_ended = LearningRateCurve(rates=(0.1, 10.0), losses=(2.0, 1.0), suggested=1.0, before=0.02)
+    open_ended = LearningRateCurve(learning_rates=(0.1, 10.0), losses=(2.0, 1.0), suggested=1.0, before=0.02)
     assert "; the loss never broke away (lowest 1," in open_ended.sentence
 
 
@@ -92,11 +92,11 @@ def test_rates_grow_by_equal_factors_and_every_group_keeps_its_share(
     learner = new_learner()
     learner.body_scale, learner.stage_decay = 0.5, 0.1
     curve = learning_rate_curve(learner, streams, losses, Training(batch_size=7, lr=0.3, warmup=0.4))
-    rates = np.array(stepped)
-    assert len(rates) == len(curve.rates)
-    np.testing.assert_allclose(rates[:, -1], curve.rates)
-    np.testing.assert_allclose(rates[1:] / rates[:-1], (HIGHEST / LOWEST) ** (1 / (NUM_STEPS - 1)))
-    np.testing.assert_allclose(sorted(set(np.round(rates[0] / LOWEST, 9))), [0.005, 0.05, 0.5, 1.0])
+    learning_rates = np.array(stepped)
+    assert len(learning_rates) == len(curve.learning_rates)
+    np.testing.assert_allclose(learning_rates[:, -1], curve.learning_rates)
+    np.testing.assert_allclose(learning_rates[1:] / learning_rates[:-1], (HIGHEST / LOWEST) ** (1 / (NUM_STEPS - 1)))
+    np.testing.assert_allclose(sorted(set(np.round(learning_rates[0] / LOWEST, 9))), [0.005, 0.05, 0.5, 1.0])
     assert curve.before == 0.3
 
 
@@ -105,7 +105,7 @@ def test_a_fit_that_learns_gets_a_rate_at_which_it_learns(
     new_learner: Callable[[], Classifier], streams: dict[str, Stream], losses: Callable
 ) -> None:
     curve = learning_rate_curve(new_learner(), streams, losses, Training(batch_size=7))
-    assert len(curve.rates) == len(curve.losses) <= NUM_STEPS
+    assert len(curve.learning_rates) == len(curve.losses) <= NUM_STEPS
     assert 1e-4 < curve.suggested < 1
     assert min(curve.losses) < 0.5 * curve.losses[0]
 
@@ -150,9 +150,9 @@ def test_the_test_ends_where_the_smoothed_loss_is_four_times_its_lowest(
 
     curve = learning_rate_curve(new_learner(), streams, scripted, Training(batch_size=7))
     # 1 + 9 (1 - 0.9^4) / (1 - 0.9^34) is the first above 4
-    assert len(curve.rates) == 34
+    assert len(curve.learning_rates) == 34
     assert curve.losses[-2] < 4 < curve.losses[-1]
-    assert curve.suggested == pytest.approx(curve.rates[29] / 10, rel=0.05)
+    assert curve.suggested == pytest.approx(curve.learning_rates[29] / 10, rel=0.05)
 
 
 def test_the_same_arguments_give_the_same_curve_and_the_global_stream_is_left_alone(

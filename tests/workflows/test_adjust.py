@@ -121,7 +121,7 @@ def test_a_kill_while_judging_costs_the_fold_that_was_under_way(short, monkeypat
         with pytest.raises(KeyboardInterrupt):
             adjust(short)
     monkeypatch.setattr(cross_validation, "fit_rows", lambda *arguments: calls.append(1) or real(*arguments))
-    assert adjust(short)[1].kept
+    assert adjust(short)[1].accepted
     assert len(calls) == 8 + 3
 
 

@@ -62,12 +62,12 @@ def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
     assert extension.old.before.value == pytest.approx(Run.load("run").evaluation.accuracy.value)
     assert extension.old.after.value > 0.9
     assert extension.new.value > 0.9
-    assert extension.num_learned + extension.num_held == 29
+    assert extension.num_learned + extension.num_held_out == 29
     num_old = len(task_of(Run.load("run")).test)
     assert extension.old.num_images == num_old
-    assert evaluation.num_images == num_old + extension.num_held
+    assert evaluation.num_images == num_old + extension.num_held_out
     right = evaluation.accuracy.value * evaluation.num_images
-    assert right == pytest.approx(extension.old.after.value * num_old + extension.new.value * extension.num_held)
+    assert right == pytest.approx(extension.old.after.value * num_old + extension.new.value * extension.num_held_out)
     assert extension.sentence in made.plan.reasons
     assert made.task_summary.train_counts[2] == extension.num_learned
     assert json.loads((home / "extended" / "result.json").read_text())["extension"] == extension.to_dict()
@@ -94,7 +94,7 @@ def test_the_run_s_own_test_images_are_not_learned_from(home: Path) -> None:
         picture = Path(test.images.name(row))
         shutil.copy(picture, home / "more" / "zero" / f"{picture.parent.name}-{picture.name}")
     found = extend("run", "more", out=home / "extended").extension
-    assert found.num_learned + found.num_held == 29
+    assert found.num_learned + found.num_held_out == 29
 
 
 def test_images_that_the_run_has_learned_are_neither_held_out_nor_learned_twice(home: Path) -> None:
@@ -106,7 +106,7 @@ def test_images_that_the_run_has_learned_are_neither_held_out_nor_learned_twice(
     digits(home / "later", {"zero": (0, 1)}, skipped=60)
     shutil.copytree("later", "more", dirs_exist_ok=True)
     made = extend(run, "more", out=home / "extended")
-    assert made.extension.num_learned + made.extension.num_held == 30
+    assert made.extension.num_learned + made.extension.num_held_out == 30
     before = run.task_summary.train_counts
     assert made.task_summary.train_counts == (before[0], before[1] + 1, made.extension.num_learned - 1)
 
@@ -126,7 +126,7 @@ def test_images_learned_before_stay_known_when_they_are_gone(home: Path, gone: b
     digits(home / "again", {"four": (4, 23)})
     second = extend(first, "again", out=home / "second").extension
     assert second.added == ("four",)
-    assert second.num_learned + second.num_held == 23
+    assert second.num_learned + second.num_held_out == 23
 
 
 def test_the_head_is_that_of_one_fit_to_all_rows(home: Path) -> None:

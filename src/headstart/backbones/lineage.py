@@ -39,9 +39,9 @@ class Lineage(Record):
     before: Lineage | None = None
 
     @property
-    def chain(self) -> tuple[Lineage, ...]:
+    def history(self) -> tuple[Lineage, ...]:
         """This lineage and all that came before it, the latest first."""
-        return (self, *(self.before.chain if self.before else ()))
+        return (self, *(self.before.history if self.before else ()))
 
     def __str__(self) -> str:
         begun = f", from {self.started_from}" if self.started_from else ""

@@ -82,10 +82,10 @@ def anatomy_of(network: nn.Module, pixels: int) -> Anatomy:
         if len(_ends(opened, classifier)) > len(ends):
             trunk, ends = opened, _ends(opened, classifier)
     penultimate, layout = _penultimate(root, classifier)
-    kept = [call for call in ends if not _same(call, penultimate)]
-    last = ends[-1] if ends and ends[-1] not in kept else None
+    stages = [call for call in ends if not _same(call, penultimate)]
+    last = ends[-1] if ends and ends[-1] not in stages else None
     return Anatomy(
-        stages=tuple(_stage(call) for call in kept),
+        stages=tuple(_stage(call) for call in stages),
         last_map=_stage(last) if last else None,
         classifier=classifier.name if classifier else None,
         classifier_layout=layout,
@@ -127,13 +127,13 @@ def _penultimate(root: Call, classifier: Call | None) -> tuple[Tensor, Layout]:
 
 def _trunk(root: Call, whole: bool) -> list[Call]:
     """The outermost chain of blocks. With `whole` false, calls that hold most of the weights are opened in any case."""
-    summing = {type(call.module) for call in root.walk() if call.children and call is not root and not call.is_chain}
+    summing = {type(call.module) for call in root.walk() if call.children and call is not root and not call.is_sequence}
     total = max(root.num_parameters, 1)
 
     def opened(call: Call) -> list[Call]:
-        chain = call.is_chain and type(call.module) not in summing and _is_list(call.module)
+        sequence = call.is_sequence and type(call.module) not in summing and _is_list(call.module)
         large = not whole and call.num_parameters > LARGE_SHARE * total
-        if call is not root and (not call.children or not (chain or large)):
+        if call is not root and (not call.children or not (sequence or large)):
             return [call]
         return [part for child in call.children for part in opened(child)]
 

@@ -48,7 +48,7 @@ class Call:
     children: list[Call] = field(default_factory=list)
 
     @property
-    def is_chain(self) -> bool:
+    def is_sequence(self) -> bool:
         """Whether the output is exactly what the children, each fed by the one before, made: no branch, no sum."""
         if not self.children or self.output is None:
             return False
@@ -76,9 +76,9 @@ def first_tensor(value: Any) -> Tensor | None:
     """The first tensor in a value, looking into tuples, lists and mappings."""
     if isinstance(value, Tensor):
         return value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
-    for part in parts:
-        found = first_tensor(part)
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    for one in values:
+        found = first_tensor(one)
         if found is not None:
             return found
     return None

@@ -65,14 +65,14 @@ def _built(name: str) -> Any:
     function = COMMANDS.get(name)
     listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
     panel = "Lists" if listed else "Commands"
-    parts: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
-    single = typer.Typer(name=name, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(parts))
-    if not parts:
+    subcommands: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
+    single = typer.Typer(name=name, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(subcommands))
+    if not subcommands:
         single.command(name=name, rich_help_panel=panel)(function)
         return typer.main.get_command(single)
     single.callback(rich_help_panel=panel)(function)
-    for part, own in parts.items():
-        single.command(name=part)(own)
+    for subcommand, own in subcommands.items():
+        single.command(name=subcommand)(own)
     return typer.main.get_command(single)
 
 

@@ -21,16 +21,16 @@ def adjustment_view(
     """Every changed plan with its reason and outcome, then advice, then the run to use, its accuracy, and what to do next."""
     from rich.console import Group
 
-    parts: list[RenderableType] = []
+    blocks: list[RenderableType] = []
     for trial in adjustment["trials"]:
         outcome = plain(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
-        parts += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
+        blocks += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
-        parts += [findings_view(adjustment["advice"]), ""]
+        blocks += [findings_view(adjustment["advice"]), ""]
     rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", f"headstart predict {run} NEW_IMAGES")]
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
-    return Group(*parts, plain(sentence, "bold"), facts(rows))
+    return Group(*blocks, plain(sentence, "bold"), facts(rows))
 
 
 def found_view(found: dict[str, Any], study: str) -> RenderableType:

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 WIDEST_NAME = 32
 
 
-def answer(as_json: bool, value: Any, *parts: RenderableType, soft_wrap: bool = False) -> None:
+def answer(as_json: bool, value: Any, *blocks: RenderableType, soft_wrap: bool = False) -> None:
     """Print the value as one JSON document, or else the parts, one below the other."""
     if as_json:
         typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
-        show(*parts, soft_wrap=soft_wrap)
+        show(*blocks, soft_wrap=soft_wrap)
 
 
-def show(*parts: RenderableType, soft_wrap: bool = False) -> None:
+def show(*blocks: RenderableType, soft_wrap: bool = False) -> None:
     """Print texts and tables without blanks at the ends of lines; with `soft_wrap` the terminal breaks lines: for paths."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=False)
     with console.capture() as captured:
-        console.print(*map(_rendered, parts), sep="\n", soft_wrap=soft_wrap)
+        console.print(*map(_rendered, blocks), sep="\n", soft_wrap=soft_wrap)
     for line in captured.get().splitlines():
         typer.echo(line.rstrip(" "), color=console.is_terminal)
 

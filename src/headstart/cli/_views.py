@@ -97,7 +97,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
 
     metrics = [(name, f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
     title = _counted(evaluation)
-    parts: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
+    blocks: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
     if len(evaluation["per_class"]) <= MOST_CLASSES:
         rows = [
             (
@@ -108,8 +108,8 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
             for row in evaluation["per_class"]
         ]
         numbers = ("precision", "recall", "f1", "images")
-        parts += [table(("class", *numbers), rows, right=numbers), ""]
-    return Group(*parts, plain(evaluation["protocol"], "dim"))
+        blocks += [table(("class", *numbers), rows, right=numbers), ""]
+    return Group(*blocks, plain(evaluation["protocol"], "dim"))
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
@@ -167,8 +167,8 @@ def _span(least: int, most: int) -> str:
 def task_view(summary: dict[str, Any]) -> RenderableType:
     """What a task consists of."""
     counts = summary["train_counts"]
-    parts = ("train", "validation", "test", "unlabeled")
-    images = ", ".join(f"{summary[f'num_{part}']:,} {part}" for part in parts if summary[f"num_{part}"])
+    splits = ("train", "validation", "test", "unlabeled")
+    images = ", ".join(f"{summary[f'num_{split}']:,} {split}" for split in splits if summary[f"num_{split}"])
     sources = f"{summary['num_source']:,} labeled images of {', '.join(summary['source_domains'])}"
     side = f"shorter side {summary['native_pixels']} pixels (median)" if summary["native_pixels"] else "feature vectors"
     rows = [

@@ -44,10 +44,10 @@ def decide(
         )  # fmt: skip
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
-    parts: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
+    blocks: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
     if made.sources:
-        parts += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
-    answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *parts)
+        blocks += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
+    answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)
     if out:
         write_atomically(out, plan.to_toml())
     if not as_json:

@@ -33,8 +33,12 @@ def extend(
     if data is None and out is not None:
         raise PlanError(f"--out {out} without DATA: no new run is made. Name images to add, or leave --out out.")
     if data is None:
-        kept = str(remember(run))
-        answer(as_json, {"run": str(run), "kept": kept}, facts([("Kept", kept), ("Next", f"headstart extend {run} MORE_IMAGES")]))
+        statistics = str(remember(run))
+        answer(
+            as_json,
+            {"run": str(run), "kept": statistics},
+            facts([("Kept", statistics), ("Next", f"headstart extend {run} MORE_IMAGES")]),
+        )
         return
     made = extend_run(run, data, out=out)
     rows = [

@@ -37,5 +37,5 @@ def label(
     )
     then = workflow.next_step(data, source, target_domain, found, out)
     rows = zip(found.names, found.guesses, strict=True)
-    parts = (table(("image", "guess"), rows), "", facts([("Manifest", str(out)), ("Next", then)]))
-    answer(as_json, {"manifest": str(out), **found.to_dict()}, *parts)
+    blocks = (table(("image", "guess"), rows), "", facts([("Manifest", str(out)), ("Next", then)]))
+    answer(as_json, {"manifest": str(out), **found.to_dict()}, *blocks)

@@ -24,10 +24,10 @@ def rank(
 
     made = rank_with_sources(task_from(data, source, target_domain, seed, per_class), pretrained)
     found = made.ranking.to_dict()
-    parts = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
+    blocks = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
     if made.by_sources:
-        parts.append("The target has too few labels to rank by: the labels of the sources are used.")
+        blocks.append("The target has too few labels to rank by: the labels of the sources are used.")
     if made.sources:
         found["sources"] = made.sources.to_dict()
-        parts += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]
-    answer(as_json, found, *parts)
+        blocks += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]
+    answer(as_json, found, *blocks)

@@ -23,8 +23,8 @@ def paragraphs(text: str) -> list[str]:
     >>> paragraphs("One\ntwo.\n\nNeeds: labels.\nHelps: always.")
     ['One two.', '', 'Needs: labels.', 'Helps: always.']
     """
-    parts = [re.split(r"\n(?=[A-Z]\w+: )", block) for block in re.split(r"\n\s*\n", text.strip())]
-    joined = [[" ".join(part.split()) for part in block] for block in parts]
+    blocks = [re.split(r"\n(?=[A-Z]\w+: )", block) for block in re.split(r"\n\s*\n", text.strip())]
+    joined = [[" ".join(part.split()) for part in block] for block in blocks]
     return [line for block in joined for line in ["", *block]][1:]
 
 

@@ -21,7 +21,7 @@ MOVED: dict[str, str] = {
     "headstart.data.opening": "headstart.data.decoding",
     "headstart.data.partition": "headstart.data.splits",
     "headstart.data.parts": "headstart.data.split_assignment",
-    "headstart.data.pretraining_source": "headstart.data.sources.pretraining",
+    "headstart.data.pretraining_source": "headstart.data.sources.pretraining_source",
     "headstart.data.sifting": "headstart.data.cleaning",
     "headstart.data.source_rows": "headstart.data.sources.labeled_rows",
     "headstart.data.splitting": "headstart.data.reading",

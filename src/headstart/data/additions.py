@@ -31,7 +31,7 @@ class Addition:
         name: Short name.
         place: The path or built-in name it was read from.
         learn: Labeled rows to learn from; the classes are the known ones, then the new ones.
-        held: Labeled rows to measure by; no copy of one is in `learn`.
+        held_out: Labeled rows to measure by; no copy of one is in `learn`.
         added: The new classes.
         findings: What reading noticed.
     """
@@ -39,14 +39,14 @@ class Addition:
     name: str
     place: str
     learn: ImageSet = field(repr=False)
-    held: ImageSet = field(repr=False)
+    held_out: ImageSet = field(repr=False)
     added: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Changes when any picture or label changes."""
-        return f"{self.learn.fingerprint}{self.held.fingerprint}"
+        return f"{self.learn.fingerprint}{self.held_out.fingerprint}"
 
 
 def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Collection[str] = ()) -> Addition:
@@ -71,9 +71,9 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     _check_counts(place, labels, classes, len(known))
     images = ImageSet(raw.images.take(index), classes, labels, rows.groups[index])
     given = np.array([raw.splits[row] == "test" for row in index], bool)
-    held = given if given.any() else _held(labels, images.groups, seed)
-    _check_parts(place, held)
-    return Addition(raw.name, place, images.take(~held), images.take(held), added, tuple(rows.findings))
+    held_out = given if given.any() else _held_out(labels, images.groups, seed)
+    _check_parts(place, held_out)
+    return Addition(raw.name, place, images.take(~held_out), images.take(held_out), added, tuple(rows.findings))
 
 
 def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_known: int) -> None:
@@ -84,34 +84,34 @@ def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_kn
         raise DataError(f'{place} has one image of "{rare}". Two are needed: one to learn from, and one to measure by.')
 
 
-def _check_parts(place: str, held: Booleans) -> None:
-    if held.all():
+def _check_parts(place: str, held_out: Booleans) -> None:
+    if held_out.all():
         raise DataError(f"{place} has new images in its test split only. Add some to learn from.")
-    if not held.any():
+    if not held_out.any():
         raise DataError(
             f"{place} leaves no image to measure by: those of a class are copies of one another, or of one group. Add others."
         )
 
 
-def _held(labels: Integers, groups: Integers, seed: int) -> Booleans:
+def _held_out(labels: Integers, groups: Integers, seed: int) -> Booleans:
     """A part of each class. A group with rows outside that part is not held out, unless nothing else could be."""
-    held = np.zeros(len(labels), bool)
+    held_out = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if len(np.unique(groups[rows])) > 1:
-            held[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_PARTS, seed)[0].held]] = True
-    apart = held & ~np.isin(groups, groups[~held])
-    return apart if apart.any() else _whole_groups(labels, groups, np.unique(groups[held]))
+            held_out[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_PARTS, seed)[0].held_out]] = True
+    apart = held_out & ~np.isin(groups, groups[~held_out])
+    return apart if apart.any() else _whole_groups(labels, groups, np.unique(groups[held_out]))
 
 
 def _whole_groups(labels: Integers, groups: Integers, wanted: Integers) -> Booleans:
     """The rows of those groups, without groups that hold all rows of a class."""
-    held = np.zeros(len(labels), bool)
+    held_out = np.zeros(len(labels), bool)
     for group in wanted:
-        more = held | (groups == group)
+        more = held_out | (groups == group)
         if len(np.unique(labels[~more])) == len(np.unique(labels)):
-            held = more
-    return held
+            held_out = more
+    return held_out
 
 
 def all_of(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:

@@ -64,8 +64,8 @@ def natural_order(names: set[str]) -> tuple[str, ...]:
     """
 
     def key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-        parts = re.split(r"([0-9]+)", name)
-        return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part], name
+        pieces = re.split(r"([0-9]+)", name)
+        return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece.casefold()) for piece in pieces if piece], name
 
     return tuple(sorted(names, key=key))
 

@@ -157,11 +157,11 @@ def _leave_out_leaking(rows: Cleaned) -> None:
     """Leave out labeled rows to learn from that share a group with a given test or validation row, and such validation rows."""
     lost: Counter[str] = Counter()
     names: list[str] = []
-    for kept, dropped in (("test", ("", "train", "validation")), ("validation", ("", "train"))):
-        held = np.unique(rows.groups[rows.in_split(kept)])
-        leaking = np.flatnonzero(rows.in_split(*dropped) & rows.labeled & np.isin(rows.groups, held))
+    for split, others in (("test", ("", "train", "validation")), ("validation", ("", "train"))):
+        groups = np.unique(rows.groups[rows.in_split(split)])
+        leaking = np.flatnonzero(rows.in_split(*others) & rows.labeled & np.isin(rows.groups, groups))
         rows.usable[leaking] = False
-        lost[kept] = len(leaking)
+        lost[split] = len(leaking)
         names += rows.names(leaking)
     if lost.total():
         rows.findings.append(

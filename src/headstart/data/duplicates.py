@@ -73,8 +73,8 @@ def _near_pairs(scan: Scan, exact: Integers) -> Integers:
     usable = (exact == np.arange(len(exact))) & (scan.shorter_sides >= LEAST_SIDE) & (contrast >= LEAST_CONTRAST)
     rows = np.flatnonzero(usable)
     pairs = rows[_close_hashes(scan.dhash[rows])]
-    kept = [batch[_same_picture(scan.thumbnails, batch)] for batch in _batches(pairs)]
-    return np.concatenate(kept) if kept else np.empty((0, 2), np.int64)
+    same = [batch[_same_picture(scan.thumbnails, batch)] for batch in _batches(pairs)]
+    return np.concatenate(same) if same else np.empty((0, 2), np.int64)
 
 
 def _batches(pairs: Integers) -> Iterator[Integers]:

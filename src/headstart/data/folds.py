@@ -15,7 +15,7 @@ class Fold:
     """Rows to fit on and rows held out, both int64 indices into the same set."""
 
     fit: Integers
-    held: Integers
+    held_out: Integers
 
 
 def stratified_folds(labels: Integers, groups: Integers, num_folds: int, seed: int) -> tuple[Fold, ...]:

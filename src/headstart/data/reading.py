@@ -58,10 +58,10 @@ def read_task(
     place = str(place)
     rows = cleaned(reader_for(place).read(place).in_name_order())
     classes, labels = _labels(rows, place)
-    parts = split_assignment(rows, labels, len(classes), seed, per_class, pool)
-    remove_used(rows, parts)
-    report_untested(rows, classes, labels, parts.test)
-    return task_of(rows, classes, labels, parts, place, seed, parts.train)
+    assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool)
+    remove_used(rows, assignment)
+    report_untested(rows, classes, labels, assignment.test)
+    return task_of(rows, classes, labels, assignment, place, seed, assignment.train)
 
 
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:

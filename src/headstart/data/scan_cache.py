@@ -59,7 +59,7 @@ class ScanCache:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._known: dict[int, Measured] = {}
-        self._kept: dict[bytes, np.void] = {}
+        self._rows_by_key: dict[bytes, np.void] = {}
         absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100  a link and its target are two rows
         self._keys = [hashlib.sha256(os.fsencode(path)).hexdigest()[:32].encode() for path in absolute]
         self._stamps = [_stamp(path) for path in absolute]
@@ -76,9 +76,9 @@ class ScanCache:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return
         if rows.dtype == ROW:
-            self._kept = {bytes(row["path"]): row for row in rows}
+            self._rows_by_key = {bytes(row["path"]): row for row in rows}
         for position, (key, stamp) in enumerate(zip(self._keys, self._stamps, strict=True)):
-            row = self._kept.get(key)
+            row = self._rows_by_key.get(key)
             if row is not None and stamp == (int(row["size"]), int(row["mtime"])):
                 self._known[position] = Measured(
                     sha=row["sha"].decode(),
@@ -102,9 +102,9 @@ class ScanCache:
         if not fresh:
             return
         for position, row in zip(fresh, self._rows(fresh), strict=True):
-            self._kept[self._keys[position]] = row
+            self._rows_by_key[self._keys[position]] = row
         stream = io.BytesIO()
-        np.savez(stream, format=np.int64(FORMAT), rows=np.array(list(self._kept.values()), dtype=ROW))
+        np.savez(stream, format=np.int64(FORMAT), rows=np.array(list(self._rows_by_key.values()), dtype=ROW))
         with suppress(ExportError):
             write_atomically(self._file, stream.getvalue())
 

@@ -49,21 +49,21 @@ def split_assignment(
     """
     train = rows.in_split("", "train") & rows.labeled
     unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & ~rows.labeled)
-    parts = SplitAssignment(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
-    given_test = bool(parts.test.any())
+    assignment = SplitAssignment(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
+    given_test = bool(assignment.test.any())
     if not given_test and (pool or per_class is None):
         at = np.flatnonzero(train)
-        held = held_out(labels[at], rows.groups[at], num_classes, seed)
-        parts.train, parts.test = _mask(at[~held], len(train)), _mask(at[held], len(train))
+        tested = held_out(labels[at], rows.groups[at], num_classes, seed)
+        assignment.train, assignment.test = _mask(at[~tested], len(train)), _mask(at[tested], len(train))
     if per_class is not None:
-        at = np.flatnonzero(parts.train)
+        at = np.flatnonzero(assignment.train)
         keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
-        parts.train = _mask(at[keep], len(train))
+        assignment.train = _mask(at[keep], len(train))
         if pool:
-            parts.unlabeled = parts.unlabeled | _mask(at[~keep], len(train))
+            assignment.unlabeled = assignment.unlabeled | _mask(at[~keep], len(train))
         elif not given_test:
-            parts.test = _mask(at[free], len(train))
-    return parts
+            assignment.test = _mask(at[free], len(train))
+    return assignment
 
 
 def _mask(rows: Integers, count: int) -> Booleans:
@@ -72,12 +72,12 @@ def _mask(rows: Integers, count: int) -> Booleans:
     return mask
 
 
-def remove_used(rows: Cleaned, parts: SplitAssignment) -> None:
+def remove_used(rows: Cleaned, assignment: SplitAssignment) -> None:
     """Leave out unlabeled rows that are copies of labeled rows or share a group with test rows, with a finding."""
-    tested = parts.unlabeled & np.isin(rows.groups, rows.groups[parts.test])
-    labeled = parts.unlabeled & ~tested & np.isin(rows.copies, rows.copies[parts.train | parts.validation])
+    tested = assignment.unlabeled & np.isin(rows.groups, rows.groups[assignment.test])
+    labeled = assignment.unlabeled & ~tested & np.isin(rows.copies, rows.copies[assignment.train | assignment.validation])
     used = np.flatnonzero(tested | labeled)
-    parts.unlabeled[used] = False
+    assignment.unlabeled[used] = False
     if len(used):
         in_test, in_train = int(tested.sum()), int(labeled.sum())
         title = (
@@ -117,17 +117,17 @@ def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: B
 
 
 def task_of(
-    rows: Cleaned, classes: tuple[str, ...], labels: Integers, parts: SplitAssignment, place: str, seed: int, shown: Booleans
+    rows: Cleaned, classes: tuple[str, ...], labels: Integers, assignment: SplitAssignment, place: str, seed: int, shown: Booleans
 ) -> Task:
     """The task of these rows, without a source; pictures of the rows `shown` tell the native size and whether all are gray."""
     hidden = np.full_like(labels, UNLABELED)
     return Task(
         name=rows.raw.name,
         classes=classes,
-        train=image_set(rows, classes, labels, parts.train),
-        validation=image_set(rows, classes, labels, parts.validation) if parts.validation.any() else None,
-        test=image_set(rows, classes, labels, parts.test, sealed=True) if parts.test.any() else None,
-        unlabeled=image_set(rows, classes, hidden, parts.unlabeled) if parts.unlabeled.any() else None,
+        train=image_set(rows, classes, labels, assignment.train),
+        validation=image_set(rows, classes, labels, assignment.validation) if assignment.validation.any() else None,
+        test=image_set(rows, classes, labels, assignment.test, sealed=True) if assignment.test.any() else None,
+        unlabeled=image_set(rows, classes, hidden, assignment.unlabeled) if assignment.unlabeled.any() else None,
         seed=seed,
         findings=tuple(rows.findings),
         place=place,

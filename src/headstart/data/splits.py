@@ -9,7 +9,7 @@ from headstart.core.types import Booleans, Integers
 
 TEST_SHARE = 0.2
 """Of each class, as is usual."""
-KEPT_IN_TRAIN = 3
+FEWEST_IN_TRAIN = 3
 """Every class keeps this many training rows before any goes to the test set. Chosen, not measured."""
 
 
@@ -19,12 +19,12 @@ def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int) ->
     Labels and groups are int64 [sample], no label unknown.
     """
     counts = np.bincount(labels, minlength=num_classes)
-    wanted = np.minimum(np.maximum(1, np.rint(TEST_SHARE * counts)), np.maximum(counts - KEPT_IN_TRAIN, 0)).astype(np.int64)
+    wanted = np.minimum(np.maximum(1, np.rint(TEST_SHARE * counts)), np.maximum(counts - FEWEST_IN_TRAIN, 0)).astype(np.int64)
     members = _members(labels, groups, num_classes, seed)
     room = wanted.copy()
     chosen = _fill(members, room)
     for label in np.flatnonzero((room == wanted) & (wanted > 0)):
-        spare = counts - (wanted - room) - KEPT_IN_TRAIN + 1
+        spare = counts - (wanted - room) - FEWEST_IN_TRAIN + 1
         fitting = [rows for rows, content in members if content[label] and bool((content <= spare).all())]
         if fitting:
             rows = min(fitting, key=len)
@@ -53,9 +53,9 @@ def kept_per_class(labels: Integers, groups: Integers, num_classes: int, per_cla
 def _members(labels: Integers, groups: Integers, num_classes: int, seed: int) -> list[tuple[Integers, Integers]]:
     """The rows and the class counts of each group, in random order."""
     order = np.argsort(groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    shuffled = generator_for(seed, "split").permutation(len(parts))
-    return [(parts[at], np.bincount(labels[parts[at]], minlength=num_classes)) for at in shuffled]
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    shuffled = generator_for(seed, "split").permutation(len(members))
+    return [(members[at], np.bincount(labels[members[at]], minlength=num_classes)) for at in shuffled]
 
 
 def _fill(members: list[tuple[Integers, Integers]], room: Integers) -> list[Integers]:

@@ -21,7 +21,7 @@ NUM_FOLDS = 5
 """The usual number in cross-validation."""
 HOLDOUT_ROWS = 5_000
 """From this many labeled rows on, one held-out fold is used instead of five: its standard error is small enough."""
-HELD_ROWS = 3_000
+HELD_OUT_ROWS = 3_000
 """Rows of that one fold, at most: a standard error of half a point at 90 % accuracy."""
 
 
@@ -90,7 +90,7 @@ class Task:
         if self.train.class_counts.max(initial=0) < 2:
             return ()
         many = num_train >= HOLDOUT_ROWS
-        num_folds = max(NUM_FOLDS, num_train // HELD_ROWS) if many else NUM_FOLDS
+        num_folds = max(NUM_FOLDS, num_train // HELD_OUT_ROWS) if many else NUM_FOLDS
         folds = stratified_folds(self.train.labels, self.train.groups, num_folds, self.seed)
         return folds[:1] if many else folds
 
@@ -120,5 +120,5 @@ class Task:
     @cached_property
     def fingerprint(self) -> str:
         """Changes when any picture, label, split, class name or the seed changes."""
-        parts = [self.train, self.validation, self.test, self.unlabeled, self.source]
-        return fingerprint_of([self.seed, self.classes, *(part.fingerprint if part else None for part in parts)])
+        image_sets = [self.train, self.validation, self.test, self.unlabeled, self.source]
+        return fingerprint_of([self.seed, self.classes, *(part.fingerprint if part else None for part in image_sets)])

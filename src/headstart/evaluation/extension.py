@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from headstart.core.estimate import Estimate
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 from headstart.evaluation.forgetting import Forgetting
 
 MOST_NAMES = 5
@@ -18,18 +20,19 @@ class Extension(Record):
         fingerprint: Of these images.
         added: New classes.
         num_learned: Images that were learned from.
-        num_held: Images of them that were held out.
+        num_held_out: Images of them that were held out.
         with_old_images: Whether the run's own images were read again; else sums over them were enough.
         old: Accuracy on the run's test images, before among the old classes, after among all; None where none are at hand.
         new: Accuracy on the held-out images.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("num_held", "num_held_out"),)
     parent: str
     place: str
     fingerprint: str
     added: tuple[str, ...]
     num_learned: int
-    num_held: int
+    num_held_out: int
     with_old_images: bool
     old: Forgetting | None
     new: Estimate
@@ -44,6 +47,6 @@ class Extension(Record):
         old = self.old.sentence if self.old else "Old classes were not measured: there are no test images of them at hand."
         return (
             f"{self.num_learned:,} images of {self.place} were added, with {what}, to {source}. "
-            f"Accuracy on {self.num_held:,} held-out images of {self.place}: {self.new.value:.1%} "
+            f"Accuracy on {self.num_held_out:,} held-out images of {self.place}: {self.new.value:.1%} "
             f"(95%: {self.new.low:.1%} to {self.new.high:.1%}). {old}"
         )

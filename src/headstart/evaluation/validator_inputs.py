@@ -21,8 +21,8 @@ class ValidatorInputs:
         source_only_probs: Those of the unadapted model, float [target, class].
         ensemble_probs: Mean over all candidates, float [target, class].
         target_features: Target rows in the unadapted model's features, float [target, feature].
-        held_labels: Labels of source rows that were held out of the fit, int64 [held].
-        held_probs: The candidate's probabilities of these rows, float [held, class]; None where it has none.
+        held_out_labels: Labels of source rows that were held out of the fit, int64 [held-out row].
+        held_out_probs: The candidate's probabilities of these rows, float [held-out row, class]; None where it has none.
         source_features: Source rows in the same features, float [source, feature]; None where they are not at hand.
         rotated_features: The same rows after one rotation or reflection; None where that does not explain the target.
         source_labels: Labels of these rows, int64 [source].
@@ -35,8 +35,8 @@ class ValidatorInputs:
     source_only_probs: Floats = field(repr=False)
     ensemble_probs: Floats = field(repr=False)
     target_features: Floats = field(repr=False)
-    held_labels: Integers = field(repr=False)
-    held_probs: Floats | None = field(repr=False, default=None)
+    held_out_labels: Integers = field(repr=False)
+    held_out_probs: Floats | None = field(repr=False, default=None)
     source_features: Floats | None = field(repr=False, default=None)
     rotated_features: Floats | None = field(repr=False, default=None)
     source_labels: Integers | None = field(repr=False, default=None)

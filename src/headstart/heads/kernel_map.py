@@ -46,8 +46,8 @@ class KernelMap:
         """
         landmarks = rows[random_rows(len(rows), NUM_LANDMARKS, generator_for(seed, "landmarks"))]
         values, vectors = symmetric_eigen(gaussian(landmarks, landmarks, gamma))
-        kept = values > SMALLEST * values[-1]
-        return cls(landmarks, gamma, vectors[:, kept] / np.sqrt(values[kept]))
+        retained = values > SMALLEST * values[-1]
+        return cls(landmarks, gamma, vectors[:, retained] / np.sqrt(values[retained]))
 
     def rows(self, rows: Floats) -> Floats:
         """The mapped rows, float64 [sample, direction]."""

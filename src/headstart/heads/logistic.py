@@ -81,9 +81,9 @@ def fit_logistic(rows: Floats, labels: Integers, num_classes: int, folds: tuple[
     for penalty in scale * 10.0**EXPONENTS:
 
         def held_out_scores(fold: Fold, penalty: float = penalty) -> Floats:
-            key = int(fold.held[0])
+            key = int(fold.held_out[0])
             weight, bias, starts[key] = _solved(rows[fold.fit], labels[fold.fit], num_classes, penalty, starts.get(key))
-            return np.asarray(rows[fold.held] @ weight + bias)
+            return np.asarray(rows[fold.held_out] @ weight + bias)
 
         scores, rows_of_scores = out_of_fold(held_out_scores, folds)
         temperature = fit_temperature(scores, labels[rows_of_scores])

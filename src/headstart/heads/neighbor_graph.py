@@ -28,7 +28,7 @@ class Neighbors:
         """The neighbors of those rows."""
         return Neighbors(self.index[rows], self.weights[rows])
 
-    def votes(self, probs: Floats) -> Floats:
+    def class_scores(self, probs: Floats) -> Floats:
         """The logarithm of the weighted mean of the neighbors' probabilities, float64 [sample, class].
 
         `probs` [graph row, class] sum to 1 over classes; the mean is smoothed by a thousandth of the uniform distribution.

@@ -28,7 +28,7 @@ def inner_folds(labels: Integers, groups: Integers | None, seed: int) -> tuple[F
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         folds = stratified_folds(labels, own, NUM_FOLDS, seed)
-    usable = tuple(fold for fold in folds if len(fold.fit) and len(fold.held))
+    usable = tuple(fold for fold in folds if len(fold.fit) and len(fold.held_out))
     return usable[:1] if len(labels) >= HOLDOUT_ROWS else usable
 
 
@@ -37,4 +37,4 @@ def out_of_fold(fit_and_score: Callable[[Fold], Floats], folds: tuple[Fold, ...]
 
     `fit_and_score` fits to a fold's `fit` rows and scores its `held` rows.
     """
-    return np.concatenate([fit_and_score(fold) for fold in folds]), np.concatenate([fold.held for fold in folds])
+    return np.concatenate([fit_and_score(fold) for fold in folds]), np.concatenate([fold.held_out for fold in folds])

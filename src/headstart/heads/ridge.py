@@ -162,9 +162,9 @@ def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, group
     scores = np.empty((len(grid), len(loo_rows), targets.shape[1]), problem.dtype)
     coefficients = []
     for index, penalty in enumerate(grid):
-        kept = penalty / (values + penalty)
-        residuals = vectors @ (kept[:, None] * targets)
-        scores[index] = problem.loo_scores(everything, residuals, squares @ kept - shares)[loo_rows]
+        residual_factors = penalty / (values + penalty)
+        residuals = vectors @ (residual_factors[:, None] * targets)
+        scores[index] = problem.loo_scores(everything, residuals, squares @ residual_factors - shares)[loo_rows]
         dual = np.asarray(vectors @ (targets / (values + penalty)[:, None]), rows.dtype)
         coefficients.append(np.asarray(rows.T @ dual, np.float64))
     if groups is not None:

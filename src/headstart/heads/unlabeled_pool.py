@@ -84,8 +84,8 @@ class UnlabeledPool:
 
         def held_out_scores(fold: Fold) -> Floats:
             hidden = self.labels.copy()
-            hidden[labeled[fold.held]] = UNLABELED
-            return scores_of(hidden, labeled[fold.held])
+            hidden[labeled[fold.held_out]] = UNLABELED
+            return scores_of(hidden, labeled[fold.held_out])
 
         scores, rows = out_of_fold(held_out_scores, folds)
         return fit_temperature(scores, self.labels[labeled[rows]])

@@ -43,8 +43,8 @@ def reversed_gradient(values: Tensor, strength: float) -> Tensor:
     Reference: Ganin & Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", ICML 2015, section 3.
     """
     reversal: Any = _Reversal  # typed in some releases of PyTorch only
-    turned: Tensor = reversal.apply(values, strength)
-    return turned
+    reversed_gradient: Tensor = reversal.apply(values, strength)
+    return reversed_gradient
 
 
 def reversal_strength(progress: float) -> float:

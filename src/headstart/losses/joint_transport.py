@@ -38,10 +38,12 @@ def optimal_coupling(cost: Tensor) -> Tensor:
     Reference: Peyré & Cuturi, "Computational Optimal Transport", 2019, proposition 2.1 (assignments among couplings).
     """
     num_source, num_target = cost.shape
-    parts = math.lcm(num_source, num_target)
-    per_row, per_column = parts // num_source, parts // num_target
+    num_pieces = math.lcm(num_source, num_target)
+    per_row, per_column = num_pieces // num_source, num_pieces // num_target
     split = cost.double().cpu().repeat_interleave(per_row, dim=0).repeat_interleave(per_column, dim=1)
     rows, columns = (torch.from_numpy(found) for found in linear_sum_assignment(split.numpy()))
     coupling = torch.zeros(num_source, num_target, dtype=torch.float64)
-    coupling.index_put_((rows // per_row, columns // per_column), torch.full((parts,), 1 / parts).double(), accumulate=True)
+    coupling.index_put_(
+        (rows // per_row, columns // per_column), torch.full((num_pieces,), 1 / num_pieces).double(), accumulate=True
+    )
     return coupling.to(cost)

@@ -18,8 +18,8 @@ def confident_targets(probs: Tensor, threshold: float | Tensor = 0.0) -> Tensor:
         class).
     """
     confidence, classes = probs.max(dim=1)
-    kept = confidence >= (threshold[classes] if isinstance(threshold, Tensor) else threshold)
-    return functional.one_hot(classes, probs.shape[1]) * kept[:, None].to(probs.dtype)
+    confident = confidence >= (threshold[classes] if isinstance(threshold, Tensor) else threshold)
+    return functional.one_hot(classes, probs.shape[1]) * confident[:, None].to(probs.dtype)
 
 
 @torch.no_grad()

@@ -134,7 +134,9 @@ def corrected_head(domains: ProjectedDomains, factors_of: SharesOf) -> tuple[Pro
     fit = found.fit
     labels = domains.labels[fit.loo_rows]
     temperature, offsets = calibration(fit.loo_scores, labels)
-    held, target = (softmax(scores / temperature + offsets, axis=1) for scores in (fit.loo_scores, found.scores(domains.target)))
-    factors = factors_of(held, labels, target, class_shares(labels, domains.num_classes))
+    loo_probs, target = (
+        softmax(scores / temperature + offsets, axis=1) for scores in (fit.loo_scores, found.scores(domains.target))
+    )
+    factors = factors_of(loo_probs, labels, target, class_shares(labels, domains.num_classes))
     head, _ = head_of_ridge(domains, found, temperature * (offsets + np.log(np.maximum(factors, SMALLEST_FACTOR))))
     return head, temperature

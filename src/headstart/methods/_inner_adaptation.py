@@ -50,8 +50,8 @@ def inner_parameters(embedding: Tensor, adapts_embedding: bool) -> Parameters:
     Reference: Ye & Chao, "How to Train Your MAML to Excel in Few-Shot Classification", ICLR 2022, section 5 (one start for all
         classes); Li et al., "Meta-SGD", arXiv 1707.09835, eq. 3 (learned step sizes).
     """
-    rates = {"log_head_rate": HEAD_RATE} | ({"log_embedding_rate": EMBEDDING_RATE} if adapts_embedding else {})
-    logs = {name: torch.tensor(rate, dtype=embedding.dtype).log() for name, rate in rates.items()}
+    learning_rates = {"log_head_rate": HEAD_RATE} | ({"log_embedding_rate": EMBEDDING_RATE} if adapts_embedding else {})
+    logs = {name: torch.tensor(rate, dtype=embedding.dtype).log() for name, rate in learning_rates.items()}
     return {"embedding": embedding, "class_weight": torch.zeros(embedding.shape[1], dtype=embedding.dtype), **logs}
 
 
@@ -65,14 +65,14 @@ def inner_adapted(parameters: Parameters, support: Tensor, targets: Tensor, num_
         return Adapted(*vmap(lambda rows, ways: inner_adapted(parameters, rows, ways, num_steps, second_order))(support, targets))
     num_ways = targets.shape[-1]
     moving = {"embedding": parameters["embedding"], "weight": parameters["class_weight"][:, None].expand(-1, num_ways)}
-    rates = {"weight": parameters["log_head_rate"].exp()}
+    learning_rates = {"weight": parameters["log_head_rate"].exp()}
     if "log_embedding_rate" in parameters:
-        rates["embedding"] = parameters["log_embedding_rate"].exp()
+        learning_rates["embedding"] = parameters["log_embedding_rate"].exp()
     shares = targets / targets.sum(dim=0)
 
     def loss(moved: Parameters) -> Tensor:
         logits = functional.normalize(support @ moved["embedding"], dim=-1) @ moved["weight"]
         return -(shares * torch.log_softmax(logits, dim=-1)).sum()
 
-    found = descended(loss, moving, rates, num_steps, second_order)
+    found = descended(loss, moving, learning_rates, num_steps, second_order)
     return Adapted(found["embedding"], found["weight"], support.new_zeros(num_ways))

@@ -57,9 +57,9 @@ class Probe(Method):
         return Model(backbone, head, temperature, task.classes)
 
 
-def held_out_temperature(held_scores: Callable[[Fold], Floats], folds: tuple[Fold, ...], labels: Integers) -> float:
-    """The temperature of each fold's scores by a fit without it, which `held_scores` gives; 1 where there is no fold."""
+def held_out_temperature(held_out_scores: Callable[[Fold], Floats], folds: tuple[Fold, ...], labels: Integers) -> float:
+    """The temperature of each fold's scores by a fit without it, which `held_out_scores` gives; 1 where there is no fold."""
     if not folds:
         return 1.0
-    scores, held = out_of_fold(held_scores, folds)
-    return fit_temperature(scores, labels[held])
+    scores, held_out = out_of_fold(held_out_scores, folds)
+    return fit_temperature(scores, labels[held_out])

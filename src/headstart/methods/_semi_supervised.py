@@ -91,7 +91,7 @@ class GraphProbe(SemiSupervisedProbe):
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
-            return graph.neighbors.take(rows).votes(self.probs(pool, graph, labels))
+            return graph.neighbors.take(rows).class_scores(self.probs(pool, graph, labels))
 
         probs = self.probs(pool, graph, pool.labels)
         return GraphHead.of(pool, probs, self.num_neighbors), pool.temperature(scores_of)

@@ -113,15 +113,15 @@ class NeighborHead:
         rows = self.representation.rows(features)
         out = np.empty((len(rows), self.num_classes))
         for part in row_slices(len(rows), max(1, MOST_COSINES // len(self.rows))):
-            out[part] = self.votes(unit_rows(rows[part]) @ self.rows.T, self.num_neighbors)
+            out[part] = self.class_scores(unit_rows(rows[part]) @ self.rows.T, self.num_neighbors)
         return out
 
-    def votes(self, cosines: Floats, num_neighbors: int) -> Floats:
+    def class_scores(self, cosines: Floats, num_neighbors: int) -> Floats:
         """Log of the smoothed share of each class [sample, class] among the nearest by cosines [sample, training sample]."""
         near = np.argpartition(-cosines, num_neighbors - 1, axis=1)[:, :num_neighbors]
         places = np.arange(len(near))[:, None] * self.num_classes + self.labels.astype(np.int64)[near]
-        votes = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)
-        return np.asarray(np.log((votes + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
+        counts = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)
+        return np.asarray(np.log((counts + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
 
     def arrays(self) -> dict[str, Floats]:
         return {"rows": self.rows, "labels": self.labels, **_arrays_of(self.representation)}
@@ -159,7 +159,7 @@ class GraphHead:
         return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
 
     def scores(self, features: FeatureSet) -> Floats:
-        return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).votes(self.probs)
+        return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).class_scores(self.probs)
 
     def arrays(self) -> dict[str, Floats]:
         known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}

@@ -167,14 +167,16 @@ class MetaLearner(Method):
         rows, labels = projection.rows(features), train.labels
         parameters = self.meta_train(rows, labels, numbered_domains(train), seed)
 
-        def held_scores(fold: Fold) -> Floats:
-            return linear_scores(rows[fold.held], *self.head_of(rows[fold.fit], labels[fold.fit], task.num_classes, parameters))
+        def held_out_scores(fold: Fold) -> Floats:
+            return linear_scores(
+                rows[fold.held_out], *self.head_of(rows[fold.fit], labels[fold.fit], task.num_classes, parameters)
+            )
 
         folds = inner_folds(labels, train.groups, seed)
         weight, bias = self.head_of(rows, labels, task.num_classes, parameters)
         head = LinearHead(projection.representation, np.asarray(projection.axes @ weight, np.float32), bias)
         # Support sets lack the held-out rows; the embedding has seen them.
-        return Model(backbone, head, held_out_temperature(held_scores, folds, labels), task.classes)
+        return Model(backbone, head, held_out_temperature(held_out_scores, folds, labels), task.classes)
 
 
 def numbered_domains(images: ImageSet) -> Integers | None:

@@ -117,8 +117,8 @@ class Model:
     @property
     def detector_model(self) -> Model | None:
         """The part with the novelty detector; None in a model that was saved without one."""
-        parts = (self, *([self.base] if self.base else []), *self.partners)
-        return next((part for part in parts if part.novelty_detector is not None), None)
+        members = (self, *([self.base] if self.base else []), *self.partners)
+        return next((member for member in members if member.novelty_detector is not None), None)
 
     @property
     def least_p_value(self) -> float:
@@ -136,7 +136,7 @@ class Model:
             raise DataError(NO_DETECTOR)
         return model.novelty_detector.p_values(features_of(images, model.backbone))
 
-    def judged(self, images: ImageSet) -> Predictions:
+    def predict_with_p_values(self, images: ImageSet) -> Predictions:
         """As `predict`, with p-values where the model has a novelty detector."""
         predictions = self.predict(images)
         return predictions if self.detector_model is None else replace(predictions, p_values=self.p_values(images))

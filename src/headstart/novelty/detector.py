@@ -152,9 +152,9 @@ def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = 
         rows = np.concatenate([rows, _centered_unit_rows(others, backbone)[1]])
         labels, groups = np.concatenate([labels, others.labels]), np.concatenate([groups, others.groups])
     fit = fit_ridge(rows, labels, task.num_classes, groups=groups)
-    kept = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))
-    same = pool.groups[:, None] == groups[kept]
-    detector = _calibrated(representation, fit, target, rows[kept], same, len(labeled))
+    stored = evenly_spaced(len(rows), max(1, MOST_VALUES // rows.shape[1]))
+    same = pool.groups[:, None] == groups[stored]
+    detector = _calibrated(representation, fit, target, rows[stored], same, len(labeled))
     if calibration is None:
         return detector
     return replace(detector, calibration=detector.statistics(features_of(calibration.spaced(MOST_ROWS), backbone)))

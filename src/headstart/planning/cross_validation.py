@@ -130,14 +130,14 @@ def _fold(
             return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
         if is_gradient(candidate.method) and len(task.folds) == 1:
             model.save(workspace / "model")
-        model.predict(task.labeled.take(fold.held)).write(workspace / "predictions.parquet")
+        model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
         return FoldRecord(seconds=time.perf_counter() - begun)
 
     record = steps.run("fold", inputs, FoldRecord, make)
     if record.failure:
         return record, None
     # Another run may have left the fold under other paths.
-    names = _names(task.labeled.take(fold.held))
+    names = _names(task.labeled.take(fold.held_out))
     return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
 
 
@@ -173,8 +173,8 @@ def cross_validate_chance(task: Task, candidate: Candidate, folds: tuple[Fold, .
     labeled, held_out = task.labeled, []
     for fold in folds:
         counts = np.bincount(labeled.labels[fold.fit], minlength=task.num_classes) + 1.0
-        held = labeled.take(fold.held)
-        probs = np.tile(counts / counts.sum(), (len(held), 1))
-        held_out.append(Predictions(_names(held), task.classes, held.labels, probs, probs, held.groups))
+        rows = labeled.take(fold.held_out)
+        probs = np.tile(counts / counts.sum(), (len(rows), 1))
+        held_out.append(Predictions(_names(rows), task.classes, rows.labels, probs, probs, rows.groups))
     predictions = joined(held_out)
     return CrossValidated(candidate, _result(candidate, predictions, len(folds), 0.0), predictions)

@@ -116,7 +116,7 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
             backbones[network] = load_backbone(*network, plan.seed)
         partners.append(fit_rows(task, rows, partner, backbones[network], None))
     untouched = {backbone.weights_hash, *(one.weights_hash for one in backbones.values())}
-    held_out = task.labeled.take(task.folds[0].held) if plan.hold_out else None
+    held_out = task.labeled.take(task.folds[0].held_out) if plan.hold_out else None
     model = replace(model, partners=tuple(partners), shares=plan.shares)
     return with_detector(model, task.restricted_to(rows), untouched, held_out)
 

@@ -80,9 +80,10 @@ class Comparison(Record):
 class CurvePoint(Record):
     """Error at a number of labeled rows: mean over draws, and the draws' standard deviation."""
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("spread", "std"),)
     num_rows: int
     error: float
-    spread: float
+    std: float
 
 
 class LearningCurve(Record):

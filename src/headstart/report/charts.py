@@ -67,7 +67,7 @@ def curve_chart(curve: LearningCurve) -> Plot:
     """A learning curve on a logarithmic axis: measured errors, the fitted line and its continuation to four times the rows."""
     first, now = min(point.num_rows for point in curve.points), max(point.num_rows for point in curve.points)
     four = curve.four_times
-    errors = [point.error + sign * point.spread for point in curve.points for sign in (-1, 1)]
+    errors = [point.error + sign * point.std for point in curve.points for sign in (-1, 1)]
     axis = Axis.over([four.low, four.high, *errors], least=0.0, num_ticks=4)
     y = _height_on(axis)
 
@@ -80,7 +80,7 @@ def curve_chart(curve: LearningCurve) -> Plot:
 
     marks = tuple(
         Mark(
-            x(one.num_rows), y(one.error), y(one.error + one.spread), y(one.error - one.spread), f"{one.num_rows:,}",
+            x(one.num_rows), y(one.error), y(one.error + one.std), y(one.error - one.std), f"{one.num_rows:,}",
             "now" if one is curve.points[-1] else "",
         )
         for one in curve.points
@@ -95,16 +95,16 @@ def rate_chart(curve: LearningRateCurve) -> Plot:
     ceiling = max(2 * curve.losses[0], 1.5 * min(curve.losses))
     axis = Axis.over([min(loss, ceiling) for loss in curve.losses], least=0.0, num_ticks=4)
     y = _height_on(axis)
-    low, high = math.log10(min(curve.rates[0], curve.suggested)), math.log10(curve.rates[-1])
+    low, high = math.log10(min(curve.learning_rates[0], curve.suggested)), math.log10(curve.learning_rates[-1])
 
     def x(rate: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * (math.log10(rate) - low) / ((high - low) or 1.0), 2)
 
     powers = [10.0**power for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
-    nearest = min(range(len(curve.rates)), key=lambda at: abs(math.log(curve.rates[at] / curve.suggested)))
+    nearest = min(range(len(curve.learning_rates)), key=lambda at: abs(math.log(curve.learning_rates[at] / curve.suggested)))
     return Plot(
         tuple((y(tick), f"{tick:.3g}") for tick in axis.ticks),
-        _path([(x(rate), y(loss)) for rate, loss in zip(curve.rates, curve.losses, strict=True)]),
+        _path([(x(rate), y(loss)) for rate, loss in zip(curve.learning_rates, curve.losses, strict=True)]),
         x_ticks=tuple((x(power), f"{power:g}") for power in powers),
         highlight=Mark(x(curve.suggested), y(curve.losses[nearest]), TOP, BOTTOM, "", f"{curve.suggested:.2g}"),
     )

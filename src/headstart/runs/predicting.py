@@ -91,7 +91,7 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
     if not len(images):
         return
     shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))
-    predictions: Predictions = (adapted_at_test_time(model, shown, adapt) if adapt else model).judged(shown)
+    predictions: Predictions = (adapted_at_test_time(model, shown, adapt) if adapt else model).predict_with_p_values(shown)
     for row, probs in enumerate(predictions.probs):
         best = int(probs.argmax())
         nearest = predictions.classes[best]

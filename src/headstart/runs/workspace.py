@@ -115,8 +115,8 @@ class Workspace:
     def _used(self) -> bool:
         return self.folder.exists() and any(self.folder.iterdir())
 
-    def _refuse(self, held: str) -> None:
-        raise PlanError(f"{self.folder} holds {held}. Give another --out, or delete it.")
+    def _refuse(self, contents: str) -> None:
+        raise PlanError(f"{self.folder} holds {contents}. Give another --out, or delete it.")
 
     def _check_writable(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():

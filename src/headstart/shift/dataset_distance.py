@@ -83,8 +83,8 @@ def _gaussians(rows: Floats, labels: Integers) -> list[tuple[Floats, Floats, flo
         mean = own.mean(axis=0)
         covariance = (own - mean).T @ (own - mean) / max(len(own) - 1, 1)
         values, vectors = np.linalg.eigh(covariance)
-        kept = np.where(values > LEAST_VARIANCE, values, 0.0)
-        found.append((mean, (vectors * np.sqrt(kept)) @ vectors.T, float(kept.sum())))
+        variances = np.where(values > LEAST_VARIANCE, values, 0.0)
+        found.append((mean, (vectors * np.sqrt(variances)) @ vectors.T, float(variances.sum())))
     return found
 
 

@@ -30,23 +30,23 @@ class Labeled:
 
 
 def leave_target_out(
-    target: Labeled, sources: list[tuple[Labeled, float]], num_classes: int, judged: Integers | None = None
+    target: Labeled, sources: list[tuple[Labeled, float]], num_classes: int, validation_rows: Integers | None = None
 ) -> RidgeFit:
     """Ridge on target rows and all source rows, with exact leave-one-out scores of the target rows.
 
     One eigendecomposition serves all penalties. The penalty is the one that predicts the left-out target rows best: those of
-    `judged`, int64, or those whose class other rows show. `sources` are rows of each source with the weight of one of them; a
-    target row weighs 1.
+    `validation_rows`, int64, or those whose class other rows show. `sources` are rows of each source with the weight of one of
+    them; a target row weighs 1.
     """
-    parts = [target, *(source for source, _ in sources)]
-    rows = np.concatenate([np.asarray(part.rows, np.float64) for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    groups = np.concatenate([part.groups for part in parts])
+    domains = [target, *(source for source, _ in sources)]
+    rows = np.concatenate([np.asarray(domain.rows, np.float64) for domain in domains])
+    labels = np.concatenate([domain.labels for domain in domains])
+    groups = np.concatenate([domain.groups for domain in domains])
     weights = np.concatenate([np.ones(len(target)), *(np.full(len(source), weight) for source, weight in sources)])
     num = len(target)
     same_group = num + np.flatnonzero(np.isin(groups[num:], target.groups))
     left = np.concatenate([np.arange(num), same_group])
     path = ridge_path(rows, 2.0 * one_hot(labels, num_classes) - 1.0, None, weights, groups, left)
     path = replace(path, loo_rows=left[:num], loo_scores=np.asarray(path.loo_scores[:, :num], np.float64))
-    fair = has_mates(labels, groups)[:num] if judged is None else np.isin(np.arange(num), judged)
+    fair = has_mates(labels, groups)[:num] if validation_rows is None else np.isin(np.arange(num), validation_rows)
     return best_fit(path, target.labels, fair)

@@ -86,7 +86,7 @@ class _Components(NamedTuple):
 def _first(of_class: dict[int, Floats], num: int, floor: float, seed: int) -> _Components:
     """At most `num` components of the labeled rows of each class."""
     fits = [_of_class(rows, num, floor, seed) for rows in of_class.values()]
-    means, covariances = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    means, covariances = (np.concatenate(fitted) for fitted in zip(*fits, strict=True))
     return _Components(means, covariances, np.repeat(list(of_class), [len(own) for own, _ in fits]))
 
 

@@ -71,11 +71,11 @@ class Activations:
     @cached_property
     def _array(self) -> Any:
         try:
-            return self._kept(PRECISION)
+            return self._written(PRECISION)
         except _TooLargeError:
-            return self._kept(np.float32)
+            return self._written(np.float32)
 
-    def _kept(self, precision: type[np.floating[Any]]) -> Any:
+    def _written(self, precision: type[np.floating[Any]]) -> Any:
         most = np.finfo(precision).max
 
         def make(start: int, stop: int) -> Any:
@@ -93,8 +93,8 @@ class Activations:
     def _seen(self, start: int, stop: int) -> Iterator[Any]:
         """What the prefix makes of those rows of all views, one view behind the other, batch by batch."""
         pictures, engine = self._shown(start, stop), self._engine
-        parts = range(0, len(pictures), engine.batch_rows)
-        for (found,) in engine.run(pictures[at : at + engine.batch_rows] for at in parts):
+        starts = range(0, len(pictures), engine.batch_rows)
+        for (found,) in engine.run(pictures[at : at + engine.batch_rows] for at in starts):
             yield found
 
     @cached_property

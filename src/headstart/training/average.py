@@ -31,10 +31,10 @@ class WeightAverage:
         """Take in the weights after a step, counted from 0."""
         if not self.state:
             return
-        kept = min(self.decay, (1 + step) / (10 + step))
+        decay = min(self.decay, (1 + step) / (10 + step))
         for name, tensor in learner.state_dict().items():
             if tensor.dtype.is_floating_point:
-                self.state[name].lerp_(tensor, 1 - kept)
+                self.state[name].lerp_(tensor, 1 - decay)
             else:
                 self.state[name].copy_(tensor)
 

@@ -46,11 +46,11 @@ class Trained:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name, on the CPU and contiguous."""
-        parts = {f"learner/{name}": tensor for name, tensor in self.learner.state_dict().items()}
-        parts |= {f"average/{name}": tensor for name, tensor in self.average.state.items()}
+        tensors = {f"learner/{name}": tensor for name, tensor in self.learner.state_dict().items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in self.average.state.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
-            parts |= {f"optimizer/{index}/{name}": value for name, value in state.items() if isinstance(value, Tensor)}
-        return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in parts.items()}
+            tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items() if isinstance(value, Tensor)}
+        return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
     def fill(self, tensors: dict[str, Tensor]) -> None:
         """Take over what `tensors` gave."""

@@ -58,8 +58,8 @@ def streams_by_domain(task: Task, flip: bool) -> dict[str, Stream]:
 
 def features_by_domain(learner: Classifier, batch: dict[str, Batch]) -> tuple[Tensor, ...]:
     """Penultimate features [batch, feature] of every stream's pictures, in one pass."""
-    parts = [part.images for part in batch.values()]
-    return torch.split(learner.features(torch.cat(parts)), [len(images) for images in parts])
+    pictures = [part.images for part in batch.values()]
+    return torch.split(learner.features(torch.cat(pictures)), [len(images) for images in pictures])
 
 
 def losses_by_domain(learner: Classifier, batch: dict[str, Batch]) -> Tensor:

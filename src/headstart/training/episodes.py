@@ -127,11 +127,11 @@ class _Members:
         """That many random rows of each class, int64 [episode, way * number]."""
         most = self.rows.shape[1]
         step = max(1, KEYS_AT_ONCE // (classes.shape[1] * most))
-        parts = []
+        chosen = []
         for start in range(0, len(classes), step):
             own = classes[start : start + step]
             keys = draw.random((*own.shape, most))
             keys[np.arange(most) >= self.counts[own][..., None]] = np.inf
             places = np.argsort(keys, axis=-1)[..., :number]
-            parts.append(self.rows[own[..., None], places].reshape(len(own), -1))
-        return np.concatenate(parts) if parts else np.empty((0, classes.shape[1] * number), np.int64)
+            chosen.append(self.rows[own[..., None], places].reshape(len(own), -1))
+        return np.concatenate(chosen) if chosen else np.empty((0, classes.shape[1] * number), np.int64)

@@ -97,12 +97,12 @@ class GradualUnfreezing:
         """
         name, whole = next(iter(streams.items()))
         part = streams | {name: whole.take(fold.fit)}
-        held = whole.take(fold.held)
-        beginning = state_of(self.learner)
+        held_out = whole.take(fold.held_out)
+        initial = state_of(self.learner)
         best: Reached | None = None
         for stage in self.stages:
             self._train_behind(stage, part, stage, self._phase)
-            now = self._reached(stage, beginning, held)
+            now = self._reached(stage, initial, held_out)
             if best and not now.improves_on(best):
                 break
             best = now
@@ -111,7 +111,7 @@ class GradualUnfreezing:
         self.learner.load_state_dict(best.state)
         if best.share:
             self._train_behind(best.stage, streams, "settling", settling(self._phase))
-        self.learner.load_state_dict(average(beginning, self.learner.state_dict(), best.share))
+        self.learner.load_state_dict(average(initial, self.learner.state_dict(), best.share))
         self.learner.thaw()
         return self.learner
 
@@ -130,10 +130,10 @@ class GradualUnfreezing:
         if workspace:
             shutil.rmtree(workspace / "cache", ignore_errors=True)
 
-    def _reached(self, stage: str, beginning: State, held: Stream) -> Reached:
+    def _reached(self, stage: str, initial: State, held_out: Stream) -> Reached:
         self.learner.freeze_up_to(stage)
         state = state_of(self.learner)
-        share, losses = best_share(self.learner, beginning, HeldOut(held.images, self.learner, held.margins))
+        share, losses = best_share(self.learner, initial, HeldOut(held_out.images, self.learner, held_out.margins))
         return Reached(stage, state, share, losses)
 
 

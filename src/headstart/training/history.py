@@ -29,8 +29,8 @@ class History:
         self.sums: dict[str, float] = {}
         self.count = 0
         if path and path.exists():
-            kept = [line for line in read_history(path) if (line["attempt"], line["step"]) <= (attempt, step)]
-            write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+            lines = [line for line in read_history(path) if (line["attempt"], line["step"]) <= (attempt, step)]
+            write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def add(self, step: int, attempt: int, lr: float, seconds: float, losses: dict[str, float]) -> None:
         """Take in a step, counted from 0."""

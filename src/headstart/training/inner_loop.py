@@ -14,7 +14,7 @@ Parameters: TypeAlias = dict[str, Tensor]
 def descended(
     loss: Callable[[Parameters], Tensor],
     parameters: Parameters,
-    rates: Mapping[str, Tensor | float],
+    learning_rates: Mapping[str, Tensor | float],
     num_steps: int,
     second_order: bool = True,
 ) -> Parameters:
@@ -26,11 +26,11 @@ def descended(
     Reference: Finn, Abbeel & Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks", ICML 2017, eq. 1 and
         section 5.2 (first order).
     """
-    kept = {name: value for name, value in parameters.items() if name not in rates}
-    moved = {name: parameters[name] for name in rates}
+    fixed = {name: value for name, value in parameters.items() if name not in learning_rates}
+    moved = {name: parameters[name] for name in learning_rates}
     for _ in range(num_steps):
-        slopes = grad(lambda moving: loss({**kept, **moving}))(moved)
+        slopes = grad(lambda moving: loss({**fixed, **moving}))(moved)
         if not second_order:
             slopes = {name: slope.detach() for name, slope in slopes.items()}
-        moved = {name: value - rates[name] * slopes[name] for name, value in moved.items()}
-    return {**kept, **moved}
+        moved = {name: value - learning_rates[name] * slopes[name] for name, value in moved.items()}
+    return {**fixed, **moved}

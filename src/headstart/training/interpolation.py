@@ -25,10 +25,10 @@ def state_of(learner: Classifier) -> State:
     return {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
 
 
-def average(beginning: State, state: State, share: float) -> State:
+def average(initial: State, state: State, share: float) -> State:
     """The weights at a share, in [0, 1], of the way from the beginning to the state; integers are the state's."""
     return {
-        name: beginning[name].lerp(tensor, share) if tensor.dtype.is_floating_point else tensor for name, tensor in state.items()
+        name: initial[name].lerp(tensor, share) if tensor.dtype.is_floating_point else tensor for name, tensor in state.items()
     }
 
 
@@ -41,8 +41,8 @@ def mean_of(states: Sequence[State]) -> State:
     }
 
 
-def best_share(learner: Classifier, beginning: State, held: HeldOut) -> tuple[float, Floats]:
-    """The share, of `SHARES`, of a learner's weights in their average with `beginning` with the lowest loss on held-out rows.
+def best_share(learner: Classifier, initial: State, held_out: HeldOut) -> tuple[float, Floats]:
+    """The share, of `SHARES`, of a learner's weights in their average with `initial` with the lowest loss on held-out rows.
 
     Also the calibrated log loss of each row at it, float64 [sample]. The learner's weights are as before afterwards.
 
@@ -52,14 +52,14 @@ def best_share(learner: Classifier, beginning: State, held: HeldOut) -> tuple[fl
     end = state_of(learner)
     found = []
     for share in SHARES:
-        learner.load_state_dict(average(beginning, end, share))
-        found.append(held.losses())
+        learner.load_state_dict(average(initial, end, share))
+        found.append(held_out.losses())
     learner.load_state_dict(end)
     best = min(range(len(found)), key=lambda index: float(found[index].mean()))
     return SHARES[best], found[best]
 
 
-def greedy_mean(learner: Classifier, states: Sequence[State], held: HeldOut) -> State:
+def greedy_mean(learner: Classifier, states: Sequence[State], held_out: HeldOut) -> State:
     """The mean of those states that, taken in one after the other, the best first, do not raise the loss on held-out rows.
 
     The learner has the mean's weights afterwards. Its loss is no higher than that of any single state.
@@ -70,7 +70,7 @@ def greedy_mean(learner: Classifier, states: Sequence[State], held: HeldOut) -> 
 
     def loss_of(chosen: Sequence[State]) -> float:
         learner.load_state_dict(mean_of(chosen))
-        return float(held.losses().mean())
+        return float(held_out.losses().mean())
 
     single = [loss_of([state]) for state in states]
     best, *others = sorted(range(len(states)), key=lambda index: single[index])

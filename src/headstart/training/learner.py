@@ -85,7 +85,7 @@ class Classifier(Learner):
         self.stage_decay = stage_decay
         self.block_decay = block_decay
         self.extra = None
-        self._held: list[nn.Parameter] = []
+        self._frozen: list[nn.Parameter] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, class] of pictures as `Backbone.forward` takes them, or of activations where there is a boundary."""
@@ -108,14 +108,14 @@ class Classifier(Learner):
         for weight in self.backbone.parameters():
             if weight.requires_grad and id(weight) not in trained:
                 weight.requires_grad_(False)
-                self._held.append(weight)
+                self._frozen.append(weight)
 
     def thaw(self) -> None:
         """Train everything, and take pictures, from now on."""
         self.boundary = None
-        for weight in self._held:
+        for weight in self._frozen:
             weight.requires_grad_(True)
-        self._held.clear()
+        self._frozen.clear()
 
     def transform(self) -> Transform:
         return self.backbone.transform

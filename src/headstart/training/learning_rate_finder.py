@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from headstart.core.errors import TrainingError
-from headstart.core.records import Record
+from headstart.core.records import Migration, Record, renamed
 from headstart.data.streams import Stream
 from headstart.training.learner import Learner
 from headstart.training.loop import AfterStep, Losses, fit_for
@@ -32,13 +33,14 @@ class LearningRateCurve(Record):
     """The loss at growing step sizes.
 
     Attributes:
-        rates: Step sizes of the head, ascending.
+        learning_rates: Step sizes of the head, ascending.
         losses: The loss before each step, smoothed.
         suggested: The step size that follows.
         before: What `training.lr` was.
     """
 
-    rates: tuple[float, ...]
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("rates", "learning_rates"),)
+    learning_rates: tuple[float, ...]
     losses: tuple[float, ...]
     suggested: float
     before: float
@@ -46,10 +48,14 @@ class LearningRateCurve(Record):
     @property
     def sentence(self) -> str:
         """What was found, for people."""
-        end = f"at {self.rates[-1]:.2g} the loss had broken away" if self.rates[-1] < HIGHEST else "the loss never broke away"
+        end = (
+            f"at {self.learning_rates[-1]:.2g} the loss had broken away"
+            if self.learning_rates[-1] < HIGHEST
+            else "the loss never broke away"
+        )
         return (
             f"training.lr = {self.suggested:.2g}, a tenth of the largest step size at which the loss was still low; {end} "
-            f"(lowest {min(self.losses):.3g}, {len(self.rates)} steps; it was {self.before:.2g} before)."
+            f"(lowest {min(self.losses):.3g}, {len(self.learning_rates)} steps; it was {self.before:.2g} before)."
         )
 
 
@@ -97,9 +103,9 @@ def learning_rate_curve(
         raise TrainingError(
             f"loss was {values[0]:g} before the first step, so that no step size can be found. Check the pictures."
         )
-    rates = grid[: len(shown)]
-    suggested = suggested_rate(rates, shown)
-    return LearningRateCurve(rates=tuple(rates), losses=tuple(shown), suggested=suggested, before=training.lr)
+    learning_rates = grid[: len(shown)]
+    suggested = suggested_rate(learning_rates, shown)
+    return LearningRateCurve(learning_rates=tuple(learning_rates), losses=tuple(shown), suggested=suggested, before=training.lr)
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
@@ -115,7 +121,7 @@ def smoothed(losses: Sequence[float]) -> list[float]:
     return means
 
 
-def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
+def suggested_rate(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
     """A tenth of the largest step size, in two digits, at which the smoothed loss was within a tenth of its lowest value.
 
     >>> suggested_rate([0.001, 0.01, 0.1, 1.0], [2.0, 1.0, 1.05, 1.3])
@@ -128,4 +134,4 @@ def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """
     lowest = int(np.argmin(losses))
     low = next((place for place in range(lowest, len(losses)) if losses[place] > LOW_FACTOR * losses[lowest]), len(losses)) - 1
-    return float(f"{rates[low] / MARGIN:.2g}")
+    return float(f"{learning_rates[low] / MARGIN:.2g}")

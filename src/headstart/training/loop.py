@@ -66,7 +66,7 @@ class Fit:
     accelerator: Accelerator
     fingerprint: str
     steps: int
-    beginning: dict[str, Tensor] = field(repr=False, default_factory=dict)
+    initial_state: dict[str, Tensor] = field(repr=False, default_factory=dict)
 
     def prepare(self) -> None:
         """Decode the pictures of all streams, or compute their activations behind the frozen part."""
@@ -75,7 +75,7 @@ class Fit:
 
     def attempt_state(self, attempt: int) -> Trained:
         """The learner at its beginning with a new optimizer at this attempt's step size."""
-        self.learner.load_state_dict(self.beginning)
+        self.learner.load_state_dict(self.initial_state)
         optimizer = optimizer_for(self.learner.rate_groups(), self.training, self.training.lr / 2**attempt)
         return Trained(
             self.learner, self.accelerator.prepare_optimizer(optimizer), WeightAverage(self.learner, self.training.ema)
@@ -183,11 +183,11 @@ def fit_for(
     }
     accelerator = accelerator_for(training)
     _place(learner, accelerator.device, torch.channels_last)
-    beginning = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
+    initial_state = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
     fingerprint = _fingerprint(learner, streams, training) if workspace else ""
     first = next(iter(streams.values()))
     steps = num_steps(training, len(first.images), first.least_steps)
-    return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, beginning)
+    return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, initial_state)
 
 
 def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Training) -> str:
@@ -197,9 +197,9 @@ def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Trainin
         name: [stream.images.fingerprint, stream.times, *(str(view) for view in (stream.view, *stream.also))]
         for name, stream in streams.items()
     } | {f"{name} margins": float(np.abs(stream.margins).sum()) for name, stream in streams.items() if stream.margins is not None}
-    rates = [[group.name, group.scale] for group in learner.rate_groups()]
+    scales = [[group.name, group.scale] for group in learner.rate_groups()]
     frozen = learner.boundary.stage if learner.boundary else None
-    return fingerprint_of([training.to_dict(), drawn, weights, rates, str(learner.transform()), frozen])
+    return fingerprint_of([training.to_dict(), drawn, weights, scales, str(learner.transform()), frozen])
 
 
 def _taken_up(fit: Fit) -> tuple[Trained, Counters]:

@@ -42,14 +42,14 @@ class Pictures:
         self.images = images
         self.transform = transform
         self.workspace = workspace
-        self._held: Bytes | None = None
+        self._decoded: Bytes | None = None
 
     def __call__(self) -> Bytes:
         """What `decoded` gives."""
-        if self._held is None:
-            self._held = decoded(self.images, self.transform, self.workspace)
-        return self._held
+        if self._decoded is None:
+            self._decoded = decoded(self.images, self.transform, self.workspace)
+        return self._decoded
 
     def let_go(self) -> None:
         """Take no memory from now on, until asked again."""
-        self._held = None
+        self._decoded = None

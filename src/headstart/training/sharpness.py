@@ -17,8 +17,8 @@ def memory_of(learner: nn.Module) -> dict[str, Tensor]:
     extra = getattr(learner, "extra", None)
     if extra is None:
         return {}
-    kept = extra.state_dict().keys()
-    return {name: buffer.clone() for name, buffer in extra.named_buffers() if name in kept}
+    names = extra.state_dict().keys()
+    return {name: buffer.clone() for name, buffer in extra.named_buffers() if name in names}
 
 
 def recall(learner: nn.Module, memory: dict[str, Tensor]) -> None:

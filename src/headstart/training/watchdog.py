@@ -49,7 +49,7 @@ class Watchdog:
 
     def __init__(self, training: Training, steps: int, num_rows: int, chance: float | None) -> None:
         after = max(WINDOW, math.ceil(num_rows / training.batch_size))
-        self.judged_after = num_warmup_steps(training, steps) + after
+        self.checked_after = num_warmup_steps(training, steps) + after
         self.steps = steps
         self.chance = chance
         self.recent: deque[float] = deque(maxlen=WINDOW)
@@ -58,12 +58,12 @@ class Watchdog:
         """Take in the losses of one step, counted from 0; `BrokenDownError` when they are not finite or stayed at chance."""
         if not all(math.isfinite(value) for value in losses.values()):
             total = sum(losses.values())
-            parts = ", ".join(f"{name}={value:g}" for name, value in losses.items())
-            raise BrokenDownError(f"loss became {total:g} at step {step + 1} of {self.steps} ({parts})")
+            terms = ", ".join(f"{name}={value:g}" for name, value in losses.items())
+            raise BrokenDownError(f"loss became {total:g} at step {step + 1} of {self.steps} ({terms})")
         if "cross_entropy" not in losses or not self.chance:
             return
         self.recent.append(losses["cross_entropy"])
-        if step + 1 == self.judged_after and sum(self.recent) / len(self.recent) > AT_CHANCE * self.chance:
+        if step + 1 == self.checked_after and sum(self.recent) / len(self.recent) > AT_CHANCE * self.chance:
             mean = sum(self.recent) / len(self.recent)
             raise BrokenDownError(
                 f"cross_entropy={mean:.3f} was still at chance ({self.chance:.3f}) at step {step + 1} of {self.steps}"

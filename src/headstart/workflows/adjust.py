@@ -23,7 +23,7 @@ from headstart.runs.workspace import Workspace
 from headstart.workflows.fit import fit_task
 
 
-class JudgingTime(Record):
+class ValidationTime(Record):
     """Seconds that cross-validating the plan of a run took; about 0 where its folds had been fitted before."""
 
     seconds: float
@@ -52,9 +52,9 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
         evidence = _evidence_of(run, task, steps)
     earlier = run.adjustment.num_tested if run.adjustment else 0
     adjustment = adjusting.adjust(evidence, steps, minutes=minutes, parent=str(run.folder), earlier=earlier, spent_seconds=spent)
-    if not adjustment.kept and evidence.model is None:
+    if not adjustment.accepted and evidence.model is None:
         raise TrainingError(f"{run.failure} {adjustment.sentence}")
-    if not adjustment.kept:
+    if not adjustment.accepted:
         return run, adjustment
     workspace = Workspace.named(out, run.folder, adjustment.plan.to_dict())
     workspace.write(adjustment)
@@ -64,12 +64,12 @@ def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Pa
 def _seconds_of_folds(run: Run, task: Task, steps: Steps) -> float:
     """Seconds that cross-validating the run's plan took the first time, so that a restart decides alike."""
 
-    def make(_: Path) -> JudgingTime:
+    def make(_: Path) -> ValidationTime:
         begun = time.perf_counter()
         cross_validate(task, candidate_of(run.plan), backbone_of(run.plan), task.folds, steps)
-        return JudgingTime(seconds=time.perf_counter() - begun)
+        return ValidationTime(seconds=time.perf_counter() - begun)
 
-    return steps.run("look", {"task": task.fingerprint, "plan": run.plan.to_dict()}, JudgingTime, make).seconds
+    return steps.run("look", {"task": task.fingerprint, "plan": run.plan.to_dict()}, ValidationTime, make).seconds
 
 
 def _evidence_of(run: Run, task: Task, steps: Steps) -> FitEvidence:

@@ -39,27 +39,27 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
     card = card_of(pretrained or packaged()[0].name)
     with stage("reading the data"):
         rows = cleaned(reader_for(str(data)).read_unsorted(str(data)).in_name_order())
-    kept = np.flatnonzero(rows.usable)
-    if rows.raw.images.embedded or not len(kept):
-        held = "feature vectors already" if rows.raw.images.embedded else "no readable image"
-        raise DataError(f"{data} holds {held}. Name images.")
-    native = int(np.median(rows.scan.shorter_sides[kept]))
+    usable = np.flatnonzero(rows.usable)
+    if rows.raw.images.embedded or not len(usable):
+        contents = "feature vectors already" if rows.raw.images.embedded else "no readable image"
+        raise DataError(f"{data} holds {contents}. Name images.")
+    native = int(np.median(rows.scan.shorter_sides[usable]))
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
-    images = ImageSet(rows.raw.images.take(kept), (), np.full(len(kept), UNLABELED, np.int64), rows.groups[kept])
+    images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])
     with stage("embedding"):
         features = np.asarray(features_of(images, backbone).penultimate, np.float32)
-    write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, kept.tolist())))
-    return len(kept)
+    write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, usable.tolist())))
+    return len(usable)
 
 
-def _columns(rows: Cleaned, kept: list[int]) -> dict[str, list[str]]:
+def _columns(rows: Cleaned, usable: list[int]) -> dict[str, list[str]]:
     """What is known of each row, as text; columns that say nothing are left out, but for the labels."""
-    raw, sizes = rows.raw, Counter(rows.groups[kept].tolist())
+    raw, sizes = rows.raw, Counter(rows.groups[usable].tolist())
     columns = {
-        "labels": [raw.labels[row] or "" for row in kept],
-        "split": [raw.splits[row] for row in kept],
-        "group": [f"g{rows.groups[row]}" if sizes[int(rows.groups[row])] > 1 else "" for row in kept],
-        "domain": [raw.domains[row] for row in kept],
+        "labels": [raw.labels[row] or "" for row in usable],
+        "split": [raw.splits[row] for row in usable],
+        "group": [f"g{rows.groups[row]}" if sizes[int(rows.groups[row])] > 1 else "" for row in usable],
+        "domain": [raw.domains[row] for row in usable],
     }
     return {name: values for name, values in columns.items() if name == "labels" or any(values)}
 

@@ -50,8 +50,8 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
         known = _known_to(run, task, tests)
         addition = read_addition(str(data), model.classes, run.plan.seed, known)
     if addition.learn.images.embedded != (not provider_of(model.backbone.card).takes_pictures):
-        held, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
-        raise DataError(f"{data} holds {held}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
+        given, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
+        raise DataError(f"{data} holds {given}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
     workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
@@ -61,7 +61,7 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     solved = LinearHead(head.representation, np.asarray(weight, np.float32), bias)
     extended = Model(model.backbone, solved, statistics.temperature, addition.learn.classes)
     with stage("evaluating"):
-        evaluation, predictions = evaluate(extended, all_of([*tests, addition.held], extended.classes))
+        evaluation, predictions = evaluate(extended, all_of([*tests, addition.held_out], extended.classes))
         extension = _extension(run, addition, extended, tests, with_old_images=task is not None)
     plan = run.plan.model_copy(update={"reasons": (*run.plan.reasons, extension.sentence)})
     workspace.write_predictions(predictions)
@@ -70,7 +70,7 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
         workspace.write(Findings(findings=(*(run.findings or ()), *addition.findings)))
     workspace.write_statistics(statistics)
     workspace.write_learned(labels_learned_in(run.folder))
-    workspace.write_known(known.union(addition.learn.content_keys, addition.held.content_keys))
+    workspace.write_known(known.union(addition.learn.content_keys, addition.held_out.content_keys))
     workspace.write_model(extended)
     return finish(workspace)
 
@@ -97,7 +97,7 @@ def remember(run: Run | str | Path) -> Path:
 
 def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet], with_old_images: bool) -> Extension:
     """What was added, and the accuracy on old classes before and after, and on the new images."""
-    on_new, _ = evaluate(model, addition.held, split=addition.name)
+    on_new, _ = evaluate(model, addition.held_out, split=addition.name)
     widened = _Widened(run.model, model.classes)
     return Extension(
         parent=str(run.folder),
@@ -105,7 +105,7 @@ def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet]
         fingerprint=addition.fingerprint,
         added=addition.added,
         num_learned=len(addition.learn),
-        num_held=len(addition.held),
+        num_held_out=len(addition.held_out),
         with_old_images=with_old_images,
         old=forgetting(widened, model, "old classes", all_of(tests, model.classes)) if tests else None,
         new=on_new.metrics["accuracy"],
@@ -121,7 +121,7 @@ def _summary(run: Run, addition: Addition, tests: list[ImageSet]) -> TaskSummary
         "classes": learn.classes,
         "train_counts": tuple(counts.tolist()),
         "num_train": before.num_train + len(learn),
-        "num_test": sum(map(len, tests)) + len(addition.held),
+        "num_test": sum(map(len, tests)) + len(addition.held_out),
         "task_fingerprint": fingerprint_of([before.task_fingerprint, addition.fingerprint]),
     }
     return before.model_copy(update=new)
@@ -165,16 +165,16 @@ def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
 
 def _joined_statistics(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
     """The sums over old and new rows together."""
-    learn, kept = addition.learn, run.statistics
+    learn, statistics = addition.learn, run.statistics
     if task is not None:
         every = all_of([task.labeled, learn], learn.classes)
         return RidgeStatistics.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
-    if kept is None:
+    if statistics is None:
         raise DataError(
             f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
             f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
         )
-    return kept.joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
+    return statistics.joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
 
 
 def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:
@@ -197,4 +197,4 @@ def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
         addition = read_addition(extension.place, earlier.model.classes, run.plan.seed, known)
     except DataError:
         return before
-    return [*before, addition.held] if addition.fingerprint == extension.fingerprint else before
+    return [*before, addition.held_out] if addition.fingerprint == extension.fingerprint else before

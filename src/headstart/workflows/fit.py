@@ -127,7 +127,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> R
     workspace.write_learned(_learned(task, plan))
     if task.unlabeled and task.classes and workspace.run.unlabeled is None:
         with stage("predicting unlabeled images"):
-            workspace.write_predictions(workspace.run.model.judged(task.unlabeled), unlabeled=True)
+            workspace.write_predictions(workspace.run.model.predict_with_p_values(task.unlabeled), unlabeled=True)
     if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
             workspace.write(steps.run("evaluate", inputs, Evaluation, lambda _: _evaluated(task, plan, workspace)))
@@ -141,8 +141,8 @@ def _learned(task: Task, plan: Plan) -> set[str]:
     known = set(labels_learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
     if method.cost != "gradient" or method.label_free:
         return known
-    parts = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
-    return known.union(*(part.content_keys for part in parts))
+    image_sets = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
+    return known.union(*(images.content_keys for images in image_sets))
 
 
 def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:

@@ -14,7 +14,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.data.channel_statistics import channel_statistics
-from headstart.data.sources.pretraining import raw_source, source_task
+from headstart.data.sources.pretraining_source import raw_source, source_task
 from headstart.data.task import Task
 from headstart.data.transforms import Transform
 from headstart.methods import method_from
@@ -130,13 +130,13 @@ def _remaining(task: Task, method: Method, num_images: int) -> str:
     """How many pictures there are to learn from, of how many, and where the others went."""
     raw = raw_source(task.place)
     if task.classes:
-        held = [task.test, task.validation] if method.label_free else [task.test]
-        num_held = sum(len(part) for part in held if part)
+        held_out = [task.test, task.validation] if method.label_free else [task.test]
+        num_held_out = sum(len(part) for part in held_out if part)
     else:
-        num_held = sum(split in ("test", "validation") for split in raw.splits)
+        num_held_out = sum(split in ("test", "validation") for split in raw.splits)
     num_unlabeled = len(task.unlabeled) if task.unlabeled and not method.label_free else 0
-    num_other = len(raw.images) - num_images - num_held - num_unlabeled
-    counts = {"held out": num_held, "without a label": num_unlabeled, "left out as copies or unusable": num_other}
+    num_other = len(raw.images) - num_images - num_held_out - num_unlabeled
+    counts = {"held out": num_held_out, "without a label": num_unlabeled, "left out as copies or unusable": num_other}
     gone = ", ".join(f"{count} {why}" for why, count in counts.items() if count > 0)
     return f"{num_images} of {len(raw.images)} pictures ({gone})" if gone else f"{num_images} pictures"
 

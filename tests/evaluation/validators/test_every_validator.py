@@ -34,10 +34,10 @@ def evidence(seed: int, skill: float) -> ValidatorInputs:
         source_only_probs=probs_of(labels, 4.0, random),
         ensemble_probs=probs_of(labels, 6.0, random),
         target_features=3.0 * np.eye(NUM_CLASSES, WIDTH)[labels] + random.normal(size=(NUM_TARGET, WIDTH)) * 0.3 + 11.0,
-        held_labels=held,
+        held_out_labels=held,
         source_features=3.0 * np.eye(NUM_CLASSES, WIDTH)[source] + random.normal(size=(NUM_SOURCE, WIDTH)) * 0.3 + 7.0,
         source_labels=source,
-        held_probs=probs_of(held, skill, random),
+        held_out_probs=probs_of(held, skill, random),
         circular_labels=source,
         circular_probs=probs_of(source, skill, random),
     )
@@ -63,10 +63,10 @@ def test_neither_order_nor_names_matter(name, seed, skill):
         source_only_probs=given_one.source_only_probs[target][:, classes],
         ensemble_probs=given_one.ensemble_probs[target][:, classes],
         target_features=given_one.target_features[target],
-        held_labels=renamed[given_one.held_labels[held]],
+        held_out_labels=renamed[given_one.held_out_labels[held]],
         source_features=given_one.source_features[source],
         source_labels=renamed[given_one.source_labels[source]],
-        held_probs=given_one.held_probs[held][:, classes],
+        held_out_probs=given_one.held_out_probs[held][:, classes],
         circular_labels=renamed[given_one.circular_labels[source]],
         circular_probs=given_one.circular_probs[source][:, classes],
     )
@@ -75,7 +75,7 @@ def test_neither_order_nor_names_matter(name, seed, skill):
 
 @each_validator
 def test_what_is_missing_makes_a_validator_abstain_and_nothing_else(name):
-    bare = replace(evidence(3, 2.0), held_probs=None, circular_probs=None, source_features=None)
+    bare = replace(evidence(3, 2.0), held_out_probs=None, circular_probs=None, source_features=None)
     assert (VALIDATORS.get(name)(bare) is None) == (name in ABSTAINING)
 
 

@@ -21,8 +21,8 @@ BY_HAND = ValidatorInputs(
     source_only_probs=SOURCE_ONLY,
     ensemble_probs=ENSEMBLE,
     target_features=np.eye(3),
-    held_labels=np.array([0, 1, 2, 2]),
-    held_probs=HELD,
+    held_out_labels=np.array([0, 1, 2, 2]),
+    held_out_probs=HELD,
     circular_labels=np.array([0, 1, 2, 1]),
     circular_probs=HELD,
 )

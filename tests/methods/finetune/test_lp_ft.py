@@ -78,7 +78,7 @@ def test_a_killed_fit_in_phases_goes_on_from_its_folder(task: Task, pretrained: 
 def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
+    monkeypatch.setattr(held_out_module, "FEWEST_HELD_OUT", 3)
     built: list[int] = []
     whole = LpFt.build
     monkeypatch.setattr(LpFt, "build", lambda self, part, *rest: built.append(len(part.train)) or whole(self, part, *rest))
@@ -86,7 +86,7 @@ def test_held_out_rows_are_unknown_to_the_head_that_they_judge(
     held = held_out_module.held_out(task.train, 0)
     assert held is not None
     assert built == [len(held.fit)]
-    assert len(held.held) >= 3
+    assert len(held.held_out) >= 3
     assert model.predict(task.train).correct.mean() > 0.5
 
 

@@ -40,7 +40,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Training, int, dict[str,
 def held_out_loss(model: Model, task: Task) -> float:
     fold = held_out(task.train, TRAINING.seed)
     assert fold is not None
-    held = task.train.take(fold.held)
+    held = task.train.take(fold.held_out)
     scores = np.log(model.predict(held).raw_probs)
     return float(row_losses(scores, held.labels, fit_temperature(scores, held.labels)).mean())
 
@@ -59,8 +59,8 @@ def test_without_rows_to_choose_by_all_ingredients_are_averaged(task: Task, pret
 def test_a_greedy_soup_is_no_worse_on_held_out_rows_than_its_first_ingredient(
     task: Task, pretrained: Backbone, ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(held_out_module, "HELD_DIVISOR", 4)
+    monkeypatch.setattr(held_out_module, "FEWEST_HELD_OUT", 3)
+    monkeypatch.setattr(held_out_module, "HELD_OUT_DIVISOR", 4)
     soup = ModelSoup(num_ingredients=3, spread=10).fit(task, pretrained, TRAINING)
     fold = held_out(task.train, TRAINING.seed)
     assert fold is not None

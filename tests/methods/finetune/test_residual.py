@@ -96,7 +96,7 @@ def test_the_network_that_ridge_sees_stays_as_it_was(task: Task, pretrained: Bac
 
 @pytest.mark.slow
 def test_held_out_rows_see_the_sum_too(task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
+    monkeypatch.setattr(held_out_module, "FEWEST_HELD_OUT", 3)
     given = []
     make = held_out_module.HeldOut.__init__
     monkeypatch.setattr(

@@ -66,8 +66,8 @@ def test_where_too_few_rows_can_be_held_out_it_is_a_half_and_all_rows_are_traine
 def test_held_out_rows_choose_the_share_and_are_not_trained_on(
     task: Task, pretrained: Backbone, monkeypatch: pytest.MonkeyPatch, depth: str
 ) -> None:
-    monkeypatch.setattr(held_out_module, "FEWEST_HELD", 3)
-    monkeypatch.setattr(held_out_module, "HELD_DIVISOR", 4)
+    monkeypatch.setattr(held_out_module, "FEWEST_HELD_OUT", 3)
+    monkeypatch.setattr(held_out_module, "HELD_OUT_DIVISOR", 4)
     fold = held_out(task.train, FOLD_SEED)
     assert fold is not None
     images = WiseFt(depth=depth).streams(task)["train"].images
@@ -82,7 +82,7 @@ def test_held_out_rows_choose_the_share_and_are_not_trained_on(
     beginning = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
     end = {f"backbone.module.{name}": tensor for name, tensor in after.items() if name not in {"weight", "bias"}}
     learner.load_state_dict(beginning | end | {"head.weight": after["weight"].T, "head.bias": after["bias"]})
-    share, _ = best_share(learner, beginning, HeldOut(task.train.take(fold.held), learner))
+    share, _ = best_share(learner, beginning, HeldOut(task.train.take(fold.held_out), learner))
     expected = average(before, after, share)
     for name, tensor in weights(model).items():
         torch.testing.assert_close(tensor, expected[name])

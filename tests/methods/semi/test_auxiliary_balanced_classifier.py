@@ -10,7 +10,7 @@ from torch import nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task
-from headstart.methods.semi.auxiliary_balanced_classifier import AuxiliaryBalancedClassifier, SkewedHead, rates_of
+from headstart.methods.semi.auxiliary_balanced_classifier import AuxiliaryBalancedClassifier, SkewedHead, keep_probs_of
 from headstart.training.settings import Training
 
 TRAIN = logits([0.7, 0.2, 0.1], [0.1, 0.3, 0.6])
@@ -36,7 +36,7 @@ def learner() -> Scripted:
 
 @pytest.mark.parametrize(("counts", "rates"), [([20, 10, 5], [0.25, 0.5, 1]), ([7, 7, 7], [1, 1, 1]), ([6, 0, 3], [0.5, 1, 1])])
 def test_rates_are_rows_of_the_rarest_class_over_those_of_each(counts: list[int], rates: list[float]) -> None:
-    np.testing.assert_allclose(rates_of(torch.tensor(counts)), rates)
+    np.testing.assert_allclose(keep_probs_of(torch.tensor(counts)), rates)
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
@@ -71,7 +71,7 @@ def test_it_starts_with_equal_heads_and_trains_both_and_deploys_the_balanced_one
     built = method._built(squares, pretrained, training)
     assert isinstance(built.extra, SkewedHead)
     assert torch.equal(built.extra.head.weight, built.head.weight)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(built.extra.rates, [5 / 8, 5 / 6, 1])
+    np.testing.assert_allclose(built.extra.keep_probs, [5 / 8, 5 / 6, 1])
     trained = {id(weight) for group in built.rate_groups() for weight in group.parameters}
     assert {id(weight) for weight in built.extra.head.parameters()} <= trained
     with torch.no_grad():

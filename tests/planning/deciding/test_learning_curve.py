@@ -98,7 +98,7 @@ def test_real_errors_fall_with_rows_and_the_seed_decides_the_draws():
     made = learning_curve(*blobs(240, width=31), 3, 0)
     errors = [point.error for point in made.points]
     assert errors[0] > errors[2]
-    assert made.points[2].spread == 0
+    assert made.points[2].std == 0
     assert made == learning_curve(*blobs(240, width=31), 3, 0)
     assert made.points[0] != learning_curve(*blobs(240, width=31), 3, 1).points[0]
 

@@ -58,7 +58,7 @@ def trials_at(calls, monkeypatch, tmp_path):
 
 def rows_read(candidate, folds) -> int:
     """Rows whose features cross-validation needs."""
-    rows = np.concatenate([fold.held for fold in folds])
+    rows = np.concatenate([fold.held_out for fold in folds])
     fitted = sum(min(candidate.max_rows or len(fold.fit), len(fold.fit)) for fold in folds)
     return len(rows) + (fitted if len(folds) == 1 else 0)
 
@@ -154,7 +154,7 @@ def test_one_held_out_fold_of_many_rows_needs_no_second_fit(trials_at, calls, ma
 
 def test_no_more_folds_are_cross_validated_than_make_an_error_bar_small(trials_at, calls, make_candidate):
     trials_at(2000, 1000, fit=0.1).gradient(make_candidate(method={"kind": "lp_ft"}))
-    assert sum(len(fold.held) for fold in calls[0][1]) == 800
+    assert sum(len(fold.held_out) for fold in calls[0][1]) == 800
 
 
 @pytest.mark.parametrize(("rows", "most", "kept", "expected"), [(100, 200, 5, 100), (100, 70, 5, 70), (100, 200, 1, 100)])
@@ -171,7 +171,7 @@ def test_the_curve_of_a_candidate_on_fewer_rows_sees_held_out_rows_alone(trials_
     trials = trials_at(100, 1)
     candidate = make_candidate(max_rows=30)
     _, part = trials.features_for_curve(CrossValidated(candidate, candidate.result(num_folds=1)), 200)
-    held = trials.task.labeled.take(trials.task.folds[0].held)
+    held = trials.task.labeled.take(trials.task.folds[0].held_out)
     assert [part.images.name(row) for row in range(len(part))] == [held.images.name(row) for row in range(len(held))]
 
 

@@ -41,7 +41,7 @@ class Runtime(ABC):
         """The arithmetic it offers on this machine, fastest first as a rule; none where it is not installed or has no device."""
 
     @abstractmethod
-    def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
+    def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         """The program, which stays as it is, made ready; later changes of its weights do not reach the engine.
 
         Pictures are for calibration, whose result is kept in the folder; a saved model takes a copy along. Raises

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from headstart.backbones.programs import Program
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
 from headstart.core.folders import cache_folder
-from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.records import Migration, Record, fingerprint_of, renamed, write_atomically
 from headstart.core.types import Bytes
 
 RUNTIMES: Catalog[type[Runtime]] = Catalog(
@@ -45,13 +46,14 @@ class Choice(Record):
 
     Attributes:
         engine: The fastest of those whose error is small enough.
-        rates: Pictures a second, by engine.
+        images_per_second: Pictures a second, by engine.
         errors: Of features against exact ones, by engine.
         faults: Why an engine cannot run the network at all, by engine.
     """
 
+    migrations: ClassVar[tuple[Migration, ...]] = (renamed("rates", "images_per_second"),)
     engine: str
-    rates: dict[str, float]
+    images_per_second: dict[str, float]
     errors: dict[str, float]
     faults: dict[str, str] = {}
 
@@ -176,41 +178,43 @@ def _choice(program: Program, pictures: Pictures, num_images: int) -> Choice:
     errors never are.
     """
     if not num_images:
-        return Choice(engine=REFERENCE, rates={}, errors={})
+        return Choice(engine=REFERENCE, images_per_second={}, errors={})
     sample = pictures(SAMPLE_ROWS)
     exact, rate = _run(engine_named(REFERENCE, program, pictures), sample)
-    rates, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
+    images_per_second, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
     if num_images / rate <= MIN_REFERENCE_SECONDS:
-        return Choice(engine=REFERENCE, rates=rates, errors={})
+        return Choice(engine=REFERENCE, images_per_second=images_per_second, errors={})
     family = program.backbone.card.architecture.rstrip("0123456789")
     path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, machine_fingerprint()])}.json"
     known = _read(path)
     close_runtimes: set[str] = set()
     faults: dict[str, str] = {}
-    for name in _trial_order(known.rates if known else {}):
+    for name in _trial_order(known.images_per_second if known else {}):
         if _is_slow_to_make(name):
-            worthwhile = num_images / max(rates.values()) > SLOW_TO_MAKE_SECONDS
+            worthwhile = num_images / max(images_per_second.values()) > SLOW_TO_MAKE_SECONDS
         else:  # a runtime's slower precisions need no trial, nor do slower engines where rates are known
             worthwhile = name != REFERENCE and not (close_runtimes if known else close_runtimes & {name.partition("-")[0]})
         if not worthwhile:
             continue
         try:
-            outputs, rates[name] = _run(engine_named(name, program, pictures), sample)
+            outputs, images_per_second[name] = _run(engine_named(name, program, pictures), sample)
         except (PretrainedError, RuntimeError) as error:  # RuntimeError: out of memory, or no compiler
             faults[name] = str(error)
             continue
         errors[name] = feature_error(outputs, exact)
         close_runtimes |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
-    close = [name for name in rates if errors[name] <= LARGEST_ERROR]
-    choice = Choice(engine=max(close, key=rates.__getitem__), rates=rates, errors=errors, faults=faults)
+    close = [name for name in images_per_second if errors[name] <= LARGEST_ERROR]
+    choice = Choice(
+        engine=max(close, key=images_per_second.__getitem__), images_per_second=images_per_second, errors=errors, faults=faults
+    )
     if not known:
         write_atomically(path, choice.to_json())
     return choice
 
 
-def _trial_order(rates: dict[str, float]) -> list[str]:
+def _trial_order(images_per_second: dict[str, float]) -> list[str]:
     """Engines in the order of trial: quickly made ones first, then by known rates, then as their runtimes name them."""
-    return sorted(engine_names(), key=lambda name: (_is_slow_to_make(name), -rates.get(name, 0.0)))
+    return sorted(engine_names(), key=lambda name: (_is_slow_to_make(name), -images_per_second.get(name, 0.0)))
 
 
 def _is_slow_to_make(name: str) -> bool:
@@ -220,10 +224,10 @@ def _is_slow_to_make(name: str) -> bool:
 def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
     """The outputs, and pictures a second after a warm-up; the sample is repeated where a batch takes more."""
     shown = np.concatenate([sample] * max(1, engine.batch_rows // len(sample)))
-    parts = [shown[start : start + engine.batch_rows] for start in range(0, len(shown), engine.batch_rows)]
-    list(engine.run(parts[:1]))
+    batches = [shown[start : start + engine.batch_rows] for start in range(0, len(shown), engine.batch_rows)]
+    list(engine.run(batches[:1]))
     begun = time.perf_counter()
-    found = list(engine.run(parts))
+    found = list(engine.run(batches))
     seconds = time.perf_counter() - begun
     return tuple(np.concatenate(part)[: len(sample)] for part in zip(*found, strict=True)), len(shown) / seconds
 

@@ -41,10 +41,10 @@ class OpenVino(Runtime):
             return ()
         return ("int8", "bf16", "float32") if importlib.util.find_spec("nncf") else ("bf16", "float32")
 
-    def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
+    def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         import openvino  # noqa: PLC0415
 
-        path = kept / f"{fingerprint_of(program.key)}-int8.xml"
+        path = folder / f"{fingerprint_of(program.key)}-int8.xml"
         known = precision == "int8" and path.exists()
         graph = openvino.Core().read_model(path) if known else _graph_of(program)
         if precision == "int8" and not known:

@@ -33,7 +33,7 @@ class Torch(Runtime):
             return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32", "bf16", "float32")
         return ("bf16", "float32")
 
-    def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
+    def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         device = torch.device("cuda" if precision.startswith("cuda-") else "cpu")
         kind = precision.removeprefix("cuda-")
         ready: Any = copy.deepcopy(program).cpu().eval()  # releases of PyTorch differ in how they type a memory format

@@ -103,8 +103,8 @@ def _without_missing(rows: list[_Row], place: str) -> tuple[list[_Row], tuple[Fi
         )
     gone = set(missing)
     title = f"Pictures that the manifest names and that do not exist are left out ({len(missing)})."
-    kept = [row for row in rows if str(row.path) not in gone]
-    return kept, _found("missing-files", title, missing, "Restore the files or delete their rows.")
+    existing = [row for row in rows if str(row.path) not in gone]
+    return existing, _found("missing-files", title, missing, "Restore the files or delete their rows.")
 
 
 def _found(code: str, title: str, paths: Sequence[str], advice: str) -> tuple[Finding, ...]:

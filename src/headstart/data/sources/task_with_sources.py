@@ -67,10 +67,10 @@ def task_with_sources(
         check_same_kind(raw.images, one.images, one.name)
     rows = cleaned(raw)
     found = _Joined(rows, cleaned_sources(places), place)
-    parts = found.parts(seed, per_class, pool)
-    kept = found.usable_sources(parts)
-    classes = found.classes(parts, kept)
-    return _task(found, parts, classes, kept, seed)
+    assignment = found.assignment(seed, per_class, pool)
+    usable = found.usable_sources(assignment)
+    classes = found.classes(assignment, usable)
+    return _task(found, assignment, classes, usable, seed)
 
 
 class _Joined:
@@ -93,28 +93,31 @@ class _Joined:
     def _note(self, code: str, evidence: dict[str, Any], **words: str) -> None:
         self.rows.findings.append(finding_of(code, evidence, **words))
 
-    def parts(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
+    def assignment(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
         """The split of the target rows; validation rows become training rows where no others have labels."""
         if per_class != 0:
             self._leave_out_tiny()
         names = natural_order({name for name in self.labels if name is not None})
         labels = labels_of(self.labels, names)
-        parts = split_assignment(self.rows, labels, len(names), seed, per_class, pool or per_class == 0)
+        assignment = split_assignment(self.rows, labels, len(names), seed, per_class, pool or per_class == 0)
         if per_class == 0:
-            parts.unlabeled, parts.validation = parts.unlabeled | parts.validation, np.zeros_like(parts.validation)
-            hidden = parts.unlabeled & (labels != UNLABELED)
-            self._note("target-labels-hidden", {"hidden": int(hidden.sum()), "sealed": int(parts.test.sum())})
-        if not parts.train.any():
-            parts.train, parts.validation = parts.validation, parts.train
-        remove_used(self.rows, parts)
-        number = int((parts.train | parts.validation | parts.unlabeled).sum())
+            assignment.unlabeled, assignment.validation = (
+                assignment.unlabeled | assignment.validation,
+                np.zeros_like(assignment.validation),
+            )
+            hidden = assignment.unlabeled & (labels != UNLABELED)
+            self._note("target-labels-hidden", {"hidden": int(hidden.sum()), "sealed": int(assignment.test.sum())})
+        if not assignment.train.any():
+            assignment.train, assignment.validation = assignment.validation, assignment.train
+        remove_used(self.rows, assignment)
+        number = int((assignment.train | assignment.validation | assignment.unlabeled).sum())
         if number < LEAST_TARGET:
             met = "one image" if number else "no image"
             raise DataError(
                 f"{self.place}: has {met} outside of its test split, and a source is compared with two at least. Add images, "
                 "with labels or without."
             )
-        return parts
+        return assignment
 
     def _leave_out_tiny(self) -> None:
         """Leave out classes that one target row shows and no source: they cannot be both learned and checked."""
@@ -125,20 +128,22 @@ class _Joined:
         if tiny:
             leave_out_tiny(self.rows, tiny)
 
-    def readable(self, parts: SplitAssignment) -> set[str]:
+    def readable(self, assignment: SplitAssignment) -> set[str]:
         """The classes of target rows whose labels may be read."""
-        return {name for row in np.flatnonzero(parts.train | parts.validation) if (name := self.labels[row]) is not None}
+        return {
+            name for row in np.flatnonzero(assignment.train | assignment.validation) if (name := self.labels[row]) is not None
+        }
 
     def names_of(self, source: SourceRows) -> set[str]:
         """The classes of a source by their common names."""
         return {self.renamed[source.name][name] for name in source.class_names}
 
-    def usable_sources(self, parts: SplitAssignment) -> list[SourceRows]:
+    def usable_sources(self, assignment: SplitAssignment) -> list[SourceRows]:
         """The sources that can be learned from, without rows that are in the target, too; findings say what is left out."""
-        readable = self.readable(parts)
-        kept = []
+        readable = self.readable(assignment)
+        usable = []
         for source in self.sources:
-            self._leave_out_leaking(source, parts)
+            self._leave_out_leaking(source, assignment)
         self._leave_out_repeated()
         for source in self.sources:
             names = natural_order(self.names_of(source))
@@ -151,17 +156,17 @@ class _Joined:
                 self._note("no-common-class", evidence, theirs=quoted(names), wanted=quoted(wanted))
             else:
                 self.rows.findings += [of_source(source.name, finding) for finding in source.rows.findings]
-                kept.append(source)
-        if not kept and len(readable) < 2:
+                usable.append(source)
+        if not usable and len(readable) < 2:
             why = " ".join(one.title for one in self.rows.findings if one.code in {"one-class-source", "no-common-class"})
             raise DataError(f"{self.place}: has no labels of two classes, and no source can stand in. {why} Give another source.")
-        return kept
+        return usable
 
-    def _leave_out_leaking(self, source: SourceRows, parts: SplitAssignment) -> None:
+    def _leave_out_leaking(self, source: SourceRows, assignment: SplitAssignment) -> None:
         copies = copies_of(self.rows, source.rows)
         tested = np.zeros_like(copies)
         if source.shares_groups:
-            groups = {name for row in np.flatnonzero(parts.test) if (name := self.rows.raw.groups[row])}
+            groups = {name for row in np.flatnonzero(assignment.test) if (name := self.rows.raw.groups[row])}
             tested = source.rows.usable & ~copies & np.isin(np.array(source.rows.raw.groups, dtype=object), list(groups))
         source.rows.usable &= ~(copies | tested)
         if (copies | tested).any():
@@ -186,12 +191,12 @@ class _Joined:
         renamed = self.renamed[source.name]
         return [None if name is None else renamed.get(name, name) for name in source.rows.raw.labels]
 
-    def classes(self, parts: SplitAssignment, kept: list[SourceRows]) -> tuple[str, ...]:
+    def classes(self, assignment: SplitAssignment, sources: list[SourceRows]) -> tuple[str, ...]:
         """The class names that readable target labels and sources show together."""
-        shown = self.readable(parts).union(*(self.names_of(source) for source in kept))
-        unknown = np.array([row for row in np.flatnonzero(parts.test) if self.labels[row] not in shown], np.int64)
+        shown = self.readable(assignment).union(*(self.names_of(source) for source in sources))
+        unknown = np.array([row for row in np.flatnonzero(assignment.test) if self.labels[row] not in shown], np.int64)
         names = natural_order({str(self.labels[row]) for row in unknown})
-        if len(unknown) and len(unknown) == int(parts.test.sum()):
+        if len(unknown) and len(unknown) == int(assignment.test.sum()):
             raise DataError(
                 f"{self.place}: tests on {quoted(names)}, and the labels to learn from are {quoted(natural_order(shown))}: "
                 "no class in common. Name the classes alike, or give another source."
@@ -229,14 +234,14 @@ class _Joined:
         return np.array([shared.get(int(group), int(group) + first_group) for group in groups[rows]], np.int64)
 
 
-def _task(found: _Joined, parts: SplitAssignment, classes: tuple[str, ...], kept: list[SourceRows], seed: int) -> Task:
+def _task(found: _Joined, assignment: SplitAssignment, classes: tuple[str, ...], sources: list[SourceRows], seed: int) -> Task:
     rows, labels = found.rows, labels_of(found.labels, classes)
-    if (parts.test | parts.train | parts.validation).any():
-        report_untested(rows, classes, labels, parts.test)
+    if (assignment.test | assignment.train | assignment.validation).any():
+        report_untested(rows, classes, labels, assignment.test)
     else:
-        rows.findings.append(finding_of("no-test", {"images": 0, "target": int(parts.unlabeled.sum())}))
-    task = task_of(rows, classes, labels, parts, found.place, seed, parts.train | parts.unlabeled)
-    return replace(task, source=_source(found, classes, kept))
+        rows.findings.append(finding_of("no-test", {"images": 0, "target": int(assignment.unlabeled.sum())}))
+    task = task_of(rows, classes, labels, assignment, found.place, seed, assignment.train | assignment.unlabeled)
+    return replace(task, source=_source(found, classes, sources))
 
 
 def only_sources(task: Task, names: Collection[str]) -> Task:
@@ -246,10 +251,10 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     """
     if not task.source:
         return task
-    kept = task.source.take(np.array([domain in names for domain in task.source.domains], bool))
-    shown = np.flatnonzero(task.labeled.class_counts + kept.class_counts)
-    if len(kept) == len(task.source) or not len(shown):
-        return task if len(kept) else replace(task, source=None)
+    source = task.source.take(np.array([domain in names for domain in task.source.domains], bool))
+    shown = np.flatnonzero(task.labeled.class_counts + source.class_counts)
+    if len(source) == len(task.source) or not len(shown):
+        return task if len(source) else replace(task, source=None)
     number = np.full(task.num_classes + 1, UNLABELED, np.int64)  # the last entry is that of -1
     number[shown] = np.arange(len(shown))
     classes = tuple(task.classes[label] for label in shown)
@@ -267,7 +272,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
         validation=renumbered(task.validation),
         test=test if test is not None and (test.hidden_labels != UNLABELED).any() else None,
         unlabeled=renumbered(task.unlabeled),
-        source=renumbered(kept) if len(kept) else None,
+        source=renumbered(source) if len(source) else None,
     )
 
 
@@ -278,11 +283,11 @@ def with_source_as_train(task: Task) -> Task:
     return task
 
 
-def _source(found: _Joined, classes: tuple[str, ...], kept: list[SourceRows]) -> ImageSet | None:
+def _source(found: _Joined, classes: tuple[str, ...], sources: list[SourceRows]) -> ImageSet | None:
     """The rows of all sources as one set."""
     whole: ImageSet | None = None
     first_group = len(found.rows.usable)
-    for source in kept:
+    for source in sources:
         part = found.source_set(source, classes, first_group)
         first_group += len(source.rows.usable)
         whole = part if whole is None else concatenate(whole, part)

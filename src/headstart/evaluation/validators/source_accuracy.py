@@ -14,6 +14,6 @@ def source_accuracy(inputs: ValidatorInputs) -> float | None:
     Reference: the "source validation" baseline of Musgrave, Belongie & Lim, "Three New Validators and a Large-Scale Benchmark
         Ranking for Unsupervised Domain Adaptation", arXiv 2208.07360, section 3.
     """
-    if inputs.held_probs is None or not len(inputs.held_labels):
+    if inputs.held_out_probs is None or not len(inputs.held_out_labels):
         return None
-    return float(right_of(inputs.held_probs, inputs.held_labels).mean())
+    return float(right_of(inputs.held_out_probs, inputs.held_out_labels).mean())

@@ -68,9 +68,9 @@ class Store:
     def _update(self, names: set[str]) -> None:
         gone = self._chunks.keys() - names
         if gone:
-            kept = [chunk for name, chunk in self._chunks.items() if name not in gone]
+            remaining = [chunk for name, chunk in self._chunks.items() if name not in gone]
             self._clear()
-            for chunk in kept:  # a row may lie in a second chunk, too
+            for chunk in remaining:  # a row may lie in a second chunk, too
                 self._index(chunk)
         for name in sorted(names - self._chunks.keys()):
             self._open(name)

@@ -65,11 +65,11 @@ class Adda(DomainAdaptation):
         if progress < self.source_share:
             return {"cross_entropy": soft_cross_entropy(learner(train.images), train.targets)}
         source, target = features_by_domain(learner, batch)
-        kept = adversary.source.features(learner, train.images)
+        source_features = adversary.source.features(learner, train.images)
         logits = functional.linear(source, learner.head.weight.detach(), learner.head.bias.detach())
         return {
             "cross_entropy": self.source_weight * soft_cross_entropy(logits, train.targets),
-            "domain": domain_cross_entropy(adversary(kept), adversary(target.detach())),
+            "domain": domain_cross_entropy(adversary(source_features), adversary(target.detach())),
             "inverted": self.weight * inverted_labels(adversary.fixed(target)),
         }
 

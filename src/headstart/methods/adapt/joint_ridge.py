@@ -65,11 +65,11 @@ class JointRidge(Method):
         features = features_of(concatenate(target, source), backbone)
         representation = Representation.fitted(features, self.blocks)
         rows = np.asarray(representation.rows(features))
-        parts = [
+        labeled_sources = [
             (_labeled(rows[len(target) :][names == name], source.take(names == name)), self.source_weights.get(name, 1.0))
             for name in known
         ]
-        found = leave_target_out(_labeled(rows[: len(target)], target), parts, task.num_classes)
+        found = leave_target_out(_labeled(rows[: len(target)], target), labeled_sources, task.num_classes)
         head = LinearHead(representation, np.asarray(found.weight, np.float32), found.bias)
         return Model(backbone, head, found.temperature, task.classes)
 

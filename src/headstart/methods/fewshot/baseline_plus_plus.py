@@ -55,10 +55,10 @@ class BaselinePlusPlus(Probe):
         representation = Representation.fitted(features, self.blocks)
         rows = unit_rows(representation.matrix(features))
 
-        def held_scores(fold: Fold) -> Floats:
-            return linear_scores(rows[fold.held], *self._directions(rows[fold.fit], labels[fold.fit], num_classes))
+        def held_out_scores(fold: Fold) -> Floats:
+            return linear_scores(rows[fold.held_out], *self._directions(rows[fold.fit], labels[fold.fit], num_classes))
 
-        temperature = held_out_temperature(held_scores, inner_folds(labels, groups, 0), labels)
+        temperature = held_out_temperature(held_out_scores, inner_folds(labels, groups, 0), labels)
         weight, bias = self._directions(rows, labels, num_classes)
         shrink = np.sqrt(len(representation.means))
         return LinearHead(representation, np.asarray(weight / shrink, np.float32), bias), temperature

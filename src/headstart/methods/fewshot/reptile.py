@@ -38,6 +38,6 @@ class Reptile(GradientMetaLearner):
         ways = torch.nn.functional.one_hot(batch.query_labels, batch.targets.shape[-1]).to(batch.targets.dtype)
         rows = torch.cat([batch.support, batch.query], dim=1)
         targets = torch.cat([batch.targets, ways.expand(len(rows), -1, -1)], dim=1)
-        held = {name: value.detach() for name, value in parameters.items()}
-        ends = self.adapted(held, rows, targets).embedding.detach()
+        detached = {name: value.detach() for name, value in parameters.items()}
+        ends = self.adapted(detached, rows, targets).embedding.detach()
         return 0.5 * ((parameters["embedding"] - ends) ** 2).sum(dim=(-1, -2)).mean()

@@ -77,17 +77,17 @@ class ModelSoup(Method):
         fold = held_out(task.train, training.seed)
         images = task.train.take(fold.fit) if fold else task.train
         learner = self.build(images, backbone, training)
-        beginning = state_of(learner)
+        initial = state_of(learner)
         ends: list[State] = []
         for index in range(self.num_ingredients):
-            learner.load_state_dict(beginning)
+            learner.load_state_dict(initial)
             folder = workspace and workspace / f"ingredient {index}"
             train(learner, self._streams(images, task), _losses, self.recipe(training, index), folder)
             if folder:
                 shutil.rmtree(folder / "cache", ignore_errors=True)
             ends.append(state_of(learner))
         if fold:
-            greedy_mean(learner, ends, HeldOut(task.train.take(fold.held), learner))
+            greedy_mean(learner, ends, HeldOut(task.train.take(fold.held_out), learner))
         else:
             learner.load_state_dict(mean_of(ends))
         return deployed(learner, task)

@@ -33,5 +33,5 @@ class NormOnly(WeightSubset):
 
     def weights(self, backbone: Backbone) -> list[nn.Parameter]:
         """The scales and shifts of all normalization layers."""
-        parts = [part for part in backbone.module.modules() if isinstance(part, NORMS)]
-        return [weight for part in parts for weight in part.parameters(recurse=False)]
+        layers = [layer for layer in backbone.module.modules() if isinstance(layer, NORMS)]
+        return [weight for layer in layers for weight in layer.parameters(recurse=False)]

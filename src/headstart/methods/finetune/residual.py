@@ -35,15 +35,15 @@ class Corrector(Classifier):
 
     def __init__(self, backbone: Backbone, num_classes: int, body_scale: float, stage_decay: float) -> None:
         super().__init__(backbone, num_classes, backbone.weights != "none", body_scale, stage_decay)
-        self._beginning = (backbone.copy(),)
+        self._initial = (backbone.copy(),)
         with torch.no_grad():
             self.head.weight.zero_()
             self.head.bias.zero_()
 
     @property
-    def beginning(self) -> Backbone:
+    def initial_backbone(self) -> Backbone:
         """The backbone before the first step."""
-        return self._beginning[0]
+        return self._initial[0]
 
 
 @final
@@ -104,9 +104,9 @@ class Residual(ScaledFineTuning):
         with torch.no_grad():
             learner.head.weight.mul_(self.shrinkage)
             learner.head.bias.mul_(self.shrinkage)
-        beginning, rows = learner.beginning, task.train
-        features = features_of(rows, beginning)
+        initial, rows = learner.initial_backbone, task.train
+        features = features_of(rows, initial)
         head, temperature = ridge_head(features, rows.labels, task.num_classes, self.blocks, rows.groups)
-        corrected = Model(beginning, head, temperature, task.classes)
+        corrected = Model(initial, head, temperature, task.classes)
         corrector = deployed(learner, task)
         return Model(corrector.backbone, corrector.head, 1.0, task.classes, base=corrected)

@@ -74,18 +74,18 @@ class WiseFt(ScaledFineTuning):
         return learner
 
     def deploy(self, learner: Classifier, task: Task) -> Model:
-        beginning = cast(Teacher, learner.extra).weights()
+        initial = cast(Teacher, learner.extra).weights()
         learner.extra = None
-        share = self._share(learner, beginning, task)
-        learner.load_state_dict(average(beginning, learner.state_dict(), share))
+        share = self._share(learner, initial, task)
+        learner.load_state_dict(average(initial, learner.state_dict(), share))
         return super().deploy(learner, task)
 
     def _fold(self, task: Task) -> Fold | None:
         """What is trained on and what the share is chosen by; None where it is not chosen."""
         return held_out(task.train, FOLD_SEED) if self.share is None else None
 
-    def _share(self, learner: Classifier, beginning: State, task: Task) -> float:
+    def _share(self, learner: Classifier, initial: State, task: Task) -> float:
         if self.share is not None:
             return self.share
         fold = self._fold(task)
-        return best_share(learner, beginning, HeldOut(task.train.take(fold.held), learner))[0] if fold else SHARE_WITHOUT_ROWS
+        return best_share(learner, initial, HeldOut(task.train.take(fold.held_out), learner))[0] if fold else SHARE_WITHOUT_ROWS

@@ -16,8 +16,8 @@ from headstart.heads.temperature import fit_temperature
 from headstart.methods._probe import Probe
 from headstart.methods.heads import NeighborHead
 
-JUDGED_ROWS = 2_000
-"""Rows whose leave-one-out votes fit the temperature, evenly spaced; one scalar needs no more."""
+CALIBRATION_ROWS = 2_000
+"""Rows whose leave-one-out scores fit the temperature, evenly spaced; one scalar needs no more."""
 
 
 @final
@@ -47,15 +47,15 @@ class KNN(Probe):
         representation = Representation.fitted(features, self.blocks)
         rows = unit_rows(representation.matrix(features))
         head = NeighborHead(representation, rows, cast(Floats, labels), min(self.num_neighbors, len(rows)), num_classes)
-        judged = evenly_spaced(len(rows), JUDGED_ROWS)
+        left_out = evenly_spaced(len(rows), CALIBRATION_ROWS)
         if len(rows) < 2:
             return head, 1.0
-        return head, fit_temperature(_left_out(head, judged), labels[judged])
+        return head, fit_temperature(_left_out(head, left_out), labels[left_out])
 
 
-def _left_out(head: NeighborHead, judged: Integers) -> Floats:
-    """The head's scores of its own rows, each without its own vote, float64 [judged sample, class]."""
+def _left_out(head: NeighborHead, left_out: Integers) -> Floats:
+    """The head's scores of its own rows, each without its own vote, float64 [left-out sample, class]."""
     num_neighbors = min(head.num_neighbors, len(head.rows) - 1)
-    cosines = head.rows[judged] @ head.rows.T
-    cosines[np.arange(len(judged)), judged] = -np.inf
-    return head.votes(cosines, num_neighbors)
+    cosines = head.rows[left_out] @ head.rows.T
+    cosines[np.arange(len(left_out)), left_out] = -np.inf
+    return head.class_scores(cosines, num_neighbors)

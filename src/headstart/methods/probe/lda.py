@@ -46,11 +46,11 @@ class LDA(Probe):
         rows, basis = rotated(shifted(joined, mean))
         width = len(basis)
 
-        def held_scores(fold: Fold) -> Floats:
+        def held_out_scores(fold: Fold) -> Floats:
             weight, bias = _discriminant(taken(rows, fold.fit), labels[fold.fit], num_classes, width)
-            return linear_scores(taken(rows, fold.held), weight, bias)
+            return linear_scores(taken(rows, fold.held_out), weight, bias)
 
-        temperature = held_out_temperature(held_scores, inner_folds(labels, groups, seed), labels)
+        temperature = held_out_temperature(held_out_scores, inner_folds(labels, groups, seed), labels)
         weight, bias = _discriminant(rows, labels, num_classes, width)
         full = np.asarray(basis @ weight, np.float32)
         return LinearHead(representation, full, bias - mean @ full), temperature
@@ -64,8 +64,8 @@ def _discriminant(rows: Rows, labels: Integers, num_classes: int, width: int) ->
     values, vectors = symmetric_eigen(chunked_gram(within) / len(rows))
     intensity = shrinkage_intensity(within, float((values**2).sum()), width)
     total = float(squared_lengths(rows).mean() - (column_means(rows) ** 2).sum())
-    spread = max(values.sum(), FLOOR * total, 1e-290) / width
-    precision = (vectors / ((1 - intensity) * values + intensity * spread)) @ vectors.T
+    mean_variance = max(values.sum(), FLOOR * total, 1e-290) / width
+    precision = (vectors / ((1 - intensity) * values + intensity * mean_variance)) @ vectors.T
     weight = precision @ means.T
     bias = np.log(np.bincount(numbered) / len(rows)) - 0.5 * np.einsum("cf,fc->c", means, weight)
     lowest = min(float((rows[part] @ weight + bias).min()) for part in row_slices(len(rows))) - np.log(len(rows) + 1.0)

@@ -52,8 +52,8 @@ class NearestMean(Probe):
         weight, bias = with_absent_classes(
             means[present].T, -0.5 * (means[present] ** 2).sum(axis=1), present, num_classes, lowest
         )
-        scores, judged = _left_out(rows, labels, weight, bias)
-        temperature = fit_temperature(scores[judged], labels[judged]) if judged.any() else PRIOR_TEMPERATURE
+        scores, has_mate = _left_out(rows, labels, weight, bias)
+        temperature = fit_temperature(scores[has_mate], labels[has_mate]) if has_mate.any() else PRIOR_TEMPERATURE
         return LinearHead(representation, np.asarray(weight, np.float32), bias), temperature
 
 
@@ -64,7 +64,7 @@ def _left_out(rows: Rows, labels: Integers, weight: Floats, bias: Floats) -> tup
     """
     scores = linear_scores(rows, weight, bias)
     counts = np.bincount(labels, minlength=len(bias))[labels].astype(np.float64)
-    judged = counts > 1
+    has_mate = counts > 1
     mine = np.arange(len(labels))
     lengths = squared_lengths(rows)
     inner = scores[mine, labels] - bias[labels]
@@ -73,4 +73,4 @@ def _left_out(rows: Rows, labels: Integers, weight: Floats, bias: Floats) -> tup
     moved_inner = (counts * inner - lengths) / others
     moved_squared = (counts**2 * squared - 2 * counts * inner + lengths) / others**2
     scores[mine, labels] = moved_inner - 0.5 * moved_squared
-    return scores, judged
+    return scores, has_mate

@@ -58,11 +58,11 @@ class AdaMatch(SemiSupervised):
         labeled, weak, strong = scores_by_view(learner, batch)
         labeled_probs = labeled.detach().softmax(dim=1)
         probs = memory(labeled_probs, weak.softmax(dim=1))
-        kept = probs.amax(dim=1, keepdim=True) >= self.threshold * labeled_probs.amax(dim=1).mean()
+        confident = probs.amax(dim=1, keepdim=True) >= self.threshold * labeled_probs.amax(dim=1).mean()
         weight = self.unlabeled_weight * cosine_ramp(progress, RAMP_END)
         return {
             "cross_entropy": soft_cross_entropy(labeled, batch["train"].targets),
-            "ada_match": weight * soft_cross_entropy(strong, probs * kept),
+            "ada_match": weight * soft_cross_entropy(strong, probs * confident),
         }
 
 

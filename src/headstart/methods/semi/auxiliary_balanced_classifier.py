@@ -63,10 +63,10 @@ class AuxiliaryBalancedClassifier(SemiSupervised):
         labeled, strong = learner.head(features).split(num_rows)
         labeled_skewed, strong_skewed = skewed(features).split(num_rows)
         # Rare classes gain among unlabeled pictures little by little.
-        rates = 1 - progress * (1 - skewed.rates)
+        keep_probs = 1 - progress * (1 - skewed.keep_probs)
         return {
-            "cross_entropy": soft_cross_entropy(labeled, train.targets * skewed.rates),
-            "balanced": self.unlabeled_weight * soft_cross_entropy(strong, sure * rates),
+            "cross_entropy": soft_cross_entropy(labeled, train.targets * skewed.keep_probs),
+            "balanced": self.unlabeled_weight * soft_cross_entropy(strong, sure * keep_probs),
             "skewed_cross_entropy": soft_cross_entropy(labeled_skewed, train.targets),
             "fix_match": self.unlabeled_weight * soft_cross_entropy(strong_skewed, sure_of_skewed),
         }
@@ -75,12 +75,15 @@ class AuxiliaryBalancedClassifier(SemiSupervised):
 class SkewedHead(nn.Module):
     """The head that is not deployed, and how much each class counts for the one that is, by its labeled rows, int64 [class]."""
 
-    rates: Tensor
-
     def __init__(self, head: nn.Linear, counts: Tensor) -> None:
         super().__init__()
         self.head = copy.deepcopy(head)
-        self.register_buffer("rates", rates_of(counts))
+        self.register_buffer("rates", keep_probs_of(counts))
+
+    @property
+    def keep_probs(self) -> Tensor:
+        """What `keep_probs_of` gives; checkpoints and fingerprints of trainings call it "rates"."""
+        return self.get_buffer("rates")
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits [batch, class] of features [batch, feature]."""
@@ -88,7 +91,7 @@ class SkewedHead(nn.Module):
         return logits
 
 
-def rates_of(counts: Tensor) -> Tensor:
+def keep_probs_of(counts: Tensor) -> Tensor:
     """The probability with which each class is kept, float32 [class], in (0, 1], by its rows: those of the rarest over its own.
 
     1 for a class without rows.

@@ -52,11 +52,11 @@ class FreeMatch(SemiSupervised):
         labeled, weak, strong = scores_by_view(learner, batch)
         confidence, probs, shares = memory(weak.softmax(dim=1))
         targets = confident_targets(weak.softmax(dim=1), adaptive_thresholds(confidence, probs))
-        kept = targets.any(dim=1)
+        confident = targets.any(dim=1)
         return {
             "cross_entropy": soft_cross_entropy(labeled, batch["train"].targets),
             "free_match": self.unlabeled_weight * soft_cross_entropy(strong, targets),
-            "fairness": self.fairness_weight * fairness(strong[kept].softmax(dim=1), probs, shares),
+            "fairness": self.fairness_weight * fairness(strong[confident].softmax(dim=1), probs, shares),
         }
 
 

@@ -43,16 +43,16 @@ class LabelMean(SemiSupervisedProbe):
     def head_of(self, pool: UnlabeledPool) -> tuple[MeanHead, float]:
         graph = neighbor_graph(pool.directions, self.num_neighbors)
 
-        def spread(labels: Integers) -> Floats:
+        def propagated(labels: Integers) -> Floats:
             return label_spreading(graph, labels, pool.num_classes, self.strength)
 
         def scores_of(labels: Integers, rows: Integers) -> Floats:
             linear, temperature = self._ridge(pool, labels)
-            votes = graph.neighbors.take(rows).votes(spread(labels))
-            return mean_scores([linear.scores(pool.features.take(rows)), votes], (temperature, 1.0))
+            graph_scores = graph.neighbors.take(rows).class_scores(propagated(labels))
+            return mean_scores([linear.scores(pool.features.take(rows)), graph_scores], (temperature, 1.0))
 
         linear, temperature = self._ridge(pool, pool.labels)
-        asking = GraphHead.of(pool, spread(pool.labels), self.num_neighbors)
+        asking = GraphHead.of(pool, propagated(pool.labels), self.num_neighbors)
         return MeanHead((linear, asking), (temperature, 1.0)), pool.temperature(scores_of)
 
     def _ridge(self, pool: UnlabeledPool, labels: Integers) -> tuple[LinearHead, float]:

@@ -67,11 +67,11 @@ class SelfTraining(SemiSupervisedProbe):
         """The last round's ridge on the pool's rows along their axes."""
         known = labels != UNLABELED
         targets = one_hot(labels, pool.num_classes)
-        spread = label_spreading(graph, labels, pool.num_classes, self.strength)
+        propagated = label_spreading(graph, labels, pool.num_classes, self.strength)
         fit = fit_ridge(pool.rows[known], labels[known], pool.num_classes, groups=pool.groups[known])
         for _ in range(self.rounds):
             own = softmax(linear_scores(pool.rows, fit.weight, fit.bias) / fit.temperature, axis=1)
-            probs = np.where(known[:, None], targets, (spread + own) / 2)
+            probs = np.where(known[:, None], targets, (propagated + own) / 2)
             rows = self._surest(probs, known)
             fit = fit_soft_ridge(pool.rows[rows], probs[rows], probs[rows].max(axis=1), np.flatnonzero(known[rows]))
         return fit

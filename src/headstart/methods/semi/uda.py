@@ -43,8 +43,8 @@ class UDA(SemiSupervised):
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         labeled, weak, strong = scores_by_view(learner, batch)
         probs = weak.softmax(dim=1)
-        kept = probs.amax(dim=1, keepdim=True) >= self.threshold
+        confident = probs.amax(dim=1, keepdim=True) >= self.threshold
         return {
             "cross_entropy": soft_cross_entropy(labeled, batch["train"].targets),
-            "uda": self.unlabeled_weight * soft_cross_entropy(strong, sharpened(probs, self.temperature) * kept),
+            "uda": self.unlabeled_weight * soft_cross_entropy(strong, sharpened(probs, self.temperature) * confident),
         }

@@ -16,14 +16,14 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
 
 
-def estimated_accuracy(held_probs: Floats, held_labels: Integers, target_probs: Floats) -> Estimate:
+def estimated_accuracy(held_out_probs: Floats, held_out_labels: Integers, target_probs: Floats) -> Estimate:
     """Accuracy on held-out source rows, less the fall in confidence from them to the target.
 
     Its interval covers the sampling error of both sets of rows. It does not cover confident mistakes, which large shifts cause.
 
     Args:
-        held_probs: Of source rows that the unadapted model was not fitted on, float [held, class].
-        held_labels: int64 [held].
+        held_out_probs: Of source rows that the unadapted model was not fitted on, float [held-out row, class].
+        held_out_labels: int64 [held-out row].
         target_probs: Of target rows by the model in question, float [target, class].
 
     Returns:
@@ -33,7 +33,7 @@ def estimated_accuracy(held_probs: Floats, held_labels: Integers, target_probs: 
         section 3.2 (difference of confidences).
     Differs: the fall in accuracy is taken to equal that in confidence, where the paper fits a regression over many shifts.
     """
-    surplus = right_of(held_probs, held_labels) - held_probs.max(axis=1)
+    surplus = right_of(held_out_probs, held_out_labels) - held_out_probs.max(axis=1)
     confidence = target_probs.max(axis=1)
     value = float(surplus.mean() + confidence.mean())
     error = float(np.sqrt(surplus.var() / max(len(surplus), 1) + confidence.var() / len(confidence)))
@@ -64,9 +64,9 @@ def findings_of(
     Yields:
         Findings.
     """
-    majority, right = float(pair.source_shares.max()), right_of(pair.held_probs, pair.held_labels)
+    majority, right = float(pair.source_shares.max()), right_of(pair.held_out_probs, pair.held_out_labels)
     on_source = wilson(float(right.sum()), len(right))
-    hopeless = chosen == (UNADAPTED,) and not pair.shift.why_kept and (not fits or unadapted.high < majority)
+    hopeless = chosen == (UNADAPTED,) and not pair.shift.why_unadapted and (not fits or unadapted.high < majority)
     if on_source.low <= majority:
         yield Finding(
             code="source-teaches-nothing",

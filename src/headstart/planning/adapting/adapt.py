@@ -75,14 +75,14 @@ def adaptation_to(
     chosen, reasons = _decided(task, candidates, verdict)
     probs, unadapted = mean_probs(candidates, chosen), mean_probs(candidates, (UNADAPTED,))
     predicted, unadapted_predicted = (np.asarray(one.argmax(axis=1), np.int64) for one in (probs, unadapted))
-    before = estimated_accuracy(pair.held_probs, pair.held_labels, unadapted)
+    before = estimated_accuracy(pair.held_out_probs, pair.held_out_labels, unadapted)
     return Adaptation(
         chosen=chosen,
         shift=pair.shift,
         candidates=verdict.candidates,
         reasons=reasons,
         findings=tuple(findings_of(pair, before, chosen, predicted, unadapted_predicted, fits=verdict.fits)),
-        accuracy=estimated_accuracy(pair.held_probs, pair.held_labels, probs),
+        accuracy=estimated_accuracy(pair.held_out_probs, pair.held_out_labels, probs),
         unadapted_accuracy=before,
         at_most_lost=float((predicted != unadapted_predicted).mean()),
         num_source=len(pair.source),
@@ -135,7 +135,7 @@ def _fitted(
     check_adaptable(task)
     usable = methods_for(task, backbone, methods, minutes is not None)
     pair = domain_pair_of(task, backbone)
-    skip_reason = "" if len(task.labeled) else pair.shift.why_kept
+    skip_reason = "" if len(task.labeled) else pair.shift.why_unadapted
     ends = None if minutes is None else time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps

@@ -59,13 +59,13 @@ class FittedCandidate:
         fit: How it was fitted.
         target_probs: Of the target rows of the domain pair, float64 [target, class]; None where it could not be fitted.
         circular_probs: Of the source rows by a fit from the predicted target back to the source; None where no such fit was made.
-        held_probs: Of held-out source rows, by the unadapted model; None for others.
+        held_out_probs: Of held-out source rows, by the unadapted model; None for others.
     """
 
     fit: CandidateFit
     target_probs: Floats | None = field(repr=False, default=None)
     circular_probs: Floats | None = field(repr=False, default=None)
-    held_probs: Floats | None = field(repr=False, default=None)
+    held_out_probs: Floats | None = field(repr=False, default=None)
 
     @property
     def name(self) -> str:
@@ -175,7 +175,7 @@ class CandidateFitter:
         if not np.isfinite(arrays["target"]).all():
             raise DataError("its probabilities are not finite numbers")
         if method.kind() == UNADAPTED:
-            arrays["held"] = pair.held_probs
+            arrays["held"] = pair.held_out_probs
         predicted = arrays["target"].argmax(axis=1)
         if len(np.unique(predicted)) < 2 or pair.shift.kind == "labels":
             return arrays

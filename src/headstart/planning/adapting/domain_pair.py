@@ -53,8 +53,8 @@ class DomainPair:
         source_rows: Features of the former, float64 [source, axis].
         target_rows: Features of the latter, float64 [target, axis].
         rotated_rows: The source rows after the rotation or reflection that explains the target; None for other kinds of shift.
-        held_labels: Of source rows that the unadapted model was not fitted on, int64 [held].
-        held_probs: The unadapted model's probabilities of them, float64 [held, class].
+        held_out_labels: Of source rows that the unadapted model was not fitted on, int64 [held-out row].
+        held_out_probs: The unadapted model's probabilities of them, float64 [held-out row, class].
         reweighted: Classes of target rows by a mixture with components common to both domains, where weighted source rows
             explain the target, int64 [target]; None where they do not.
         shift: What changed from source to target.
@@ -66,8 +66,8 @@ class DomainPair:
     source_rows: Floats = field(repr=False)
     target_rows: Floats = field(repr=False)
     rotated_rows: Floats | None = field(repr=False)
-    held_labels: Integers = field(repr=False)
-    held_probs: Floats = field(repr=False)
+    held_out_labels: Integers = field(repr=False)
+    held_out_probs: Floats = field(repr=False)
     reweighted: Integers | None = field(repr=False)
     shift: ShiftKind
 
@@ -101,7 +101,7 @@ def domain_pair_of(task: Task, backbone: Backbone) -> DomainPair:
     blocks: Blocks = "penultimate" if source.images.embedded else "stages+pixels"
     domains = projected_domains(sampled, backbone, blocks, NUM_AXES, seed)
     folds = inner_folds(source.labels, source.groups, seed)
-    fit, held_out = (folds[0].fit, folds[0].held) if folds else (np.arange(len(source)), np.arange(len(source)))
+    fit, held_out = (folds[0].fit, folds[0].held_out) if folds else (np.arange(len(source)), np.arange(len(source)))
     shift = shift_kind(domains.source, source.labels, domains.target, task.num_classes, seed)
     unadapted = METHODS.get(UNADAPTED)().fit(replace(sampled, source=source.take(fit)), backbone, Training(seed=seed))
     return DomainPair(
@@ -111,8 +111,8 @@ def domain_pair_of(task: Task, backbone: Backbone) -> DomainPair:
         source_rows=domains.source,
         target_rows=domains.target,
         rotated_rows=rotated_source(domains.source, domains.target, seed) if shift.kind == "rotated" else None,
-        held_labels=source.labels[held_out],
-        held_probs=unadapted.predict(source.take(held_out)).probs,
+        held_out_labels=source.labels[held_out],
+        held_out_probs=unadapted.predict(source.take(held_out)).probs,
         reweighted=_reweighted(domains),
         shift=shift,
     )

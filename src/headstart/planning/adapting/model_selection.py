@@ -216,8 +216,8 @@ class ModelSelection:
                 source_only_probs=probs[UNADAPTED],
                 ensemble_probs=mean,
                 target_features=pair.target_rows,
-                held_labels=pair.held_labels,
-                held_probs=one.held_probs,
+                held_out_labels=pair.held_out_labels,
+                held_out_probs=one.held_out_probs,
                 source_features=pair.source_rows,
                 rotated_features=pair.rotated_rows,
                 source_labels=pair.source.labels,
@@ -242,7 +242,7 @@ class ModelSelection:
     def source_neighborhood(self) -> float:
         """The neighborhood score of source labels on source rows."""
         truth = one_hot(self.pair.source.labels, self.pair.task.num_classes)
-        own = ValidatorInputs(truth, truth, truth, self.pair.source_rows, self.pair.held_labels)
+        own = ValidatorInputs(truth, truth, truth, self.pair.source_rows, self.pair.held_out_labels)
         return VALIDATORS.get("neighborhood")(own) or 0.0
 
     def _degenerate(self, *, exact: bool) -> dict[str, str]:

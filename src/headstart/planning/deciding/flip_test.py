@@ -62,9 +62,9 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
         begun = time.perf_counter()
         held_out: tuple[list[Predictions], list[Predictions]] = ([], [])
         for fold in task.folds:
-            fit, held = (task.labeled.take(every_nth(rows, MOST_ROWS)) for rows in (fold.fit, fold.held))
+            fit, test_rows = (task.labeled.take(every_nth(rows, MOST_ROWS)) for rows in (fold.fit, fold.held_out))
             for found, rows in zip(held_out, (fit, concatenate(fit, flipped(fit))), strict=True):
-                found.append(_predicted(rows, held, backbone))
+                found.append(_predicted(rows, test_rows, backbone))
         plain, both = (joined(found) for found in held_out)
         standard_errors = advantage(Side("flipped", both), Side("plain", plain))
         gain = float(both.correct.mean() - plain.correct.mean())
@@ -80,6 +80,6 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
     return steps.run("flip_test", fold_inputs(task, candidate, backbone, 0), FlipTest, make)
 
 
-def _predicted(rows: ImageSet, held: ImageSet, backbone: Backbone) -> Predictions:
+def _predicted(rows: ImageSet, held_out: ImageSet, backbone: Backbone) -> Predictions:
     head, temperature = ridge_head(features_of(rows, backbone), rows.labels, rows.num_classes, groups=rows.groups)
-    return Model(backbone, head, temperature, rows.classes).predict(held)
+    return Model(backbone, head, temperature, rows.classes).predict(held_out)

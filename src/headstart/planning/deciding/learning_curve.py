@@ -56,7 +56,7 @@ def learning_curve(
         return None
     errors = [_errors(features, labels, groups, num_classes, size, seed) for size in sizes]
     points = tuple(
-        CurvePoint(num_rows=size, error=float(np.mean(draws)), spread=float(np.std(draws)))
+        CurvePoint(num_rows=size, error=float(np.mean(draws)), std=float(np.std(draws)))
         for size, draws in zip(sizes, errors, strict=True)
     )
     return _fitted(points, sizes, errors, total, seed)
@@ -119,6 +119,6 @@ def _least_squares(sizes: Integers, errors: Floats, noise: Floats) -> tuple[Floa
 
 
 def _at(num_rows: int, alpha: Floats, eta: Floats, alphas: Floats, etas: Floats) -> Estimate:
-    spread = np.quantile(np.clip(alphas + etas * num_rows**-0.5, 0, 1), [0.025, 0.975])
+    interval = np.quantile(np.clip(alphas + etas * num_rows**-0.5, 0, 1), [0.025, 0.975])
     value = float(np.clip(alpha[0] + eta[0] * num_rows**-0.5, 0, 1))
-    return Estimate(value=value, low=min(value, float(spread[0])), high=max(value, float(spread[1])))
+    return Estimate(value=value, low=min(value, float(interval[0])), high=max(value, float(interval[1])))

@@ -172,10 +172,10 @@ class Trials:
         if predicted > allowed:
             # One fold only: all folds together need the features of every row, however few rows each is fitted to.
             folds = folds[:1]
-            held, wanted = len(folds[0].held), len(folds[0].fit)
-            rows = _halved_until(wanted, lambda num: MARGIN * cost * (num + held) <= allowed, 20 * self.task.num_classes)
+            num_held_out, wanted = len(folds[0].held_out), len(folds[0].fit)
+            rows = _halved_until(wanted, lambda num: MARGIN * cost * (num + num_held_out) <= allowed, 20 * self.task.num_classes)
             candidate = candidate.model_copy(update={"max_rows": rows})
-            predicted = MARGIN * cost * (rows + held)
+            predicted = MARGIN * cost * (rows + num_held_out)
         with stage(candidate.name):
             return self._keep(cross_validate(self.task, candidate, backbone, folds, self.steps), predicted)
 
@@ -193,7 +193,7 @@ class Trials:
             reason = f"one fit would take about {cost:.0f} s, and {max(allowed, 0):.0f} s are left for it; give --minutes more"
             return self.skip(candidate, reason, cost)
         candidate, cost = fitted
-        enough = -(-ENOUGH_HELD_OUT // len(folds[0].held))
+        enough = -(-ENOUGH_HELD_OUT // len(folds[0].held_out))
         num_folds = max(1, min(len(folds), enough, int(allowed / cost) - (1 if self.refits else 0)))
         with stage(candidate.name):
             return self._keep(cross_validate(self.task, candidate, backbone, folds[:num_folds], self.steps), cost * num_folds)
@@ -242,14 +242,14 @@ class Trials:
         """Features of up to `most` labeled rows that are in the store, and these rows: all, or held-out ones."""
         folds = self.task.folds[: validated.result.num_folds]
         every = validated.candidate.max_rows is None and len(self.task.labeled) <= most
-        rows = np.arange(len(self.task.labeled)) if every else np.sort(np.concatenate([fold.held for fold in folds])[:most])
+        rows = np.arange(len(self.task.labeled)) if every else np.sort(np.concatenate([fold.held_out for fold in folds])[:most])
         part = self.task.labeled.take(rows)
         return features_of(part, self.backbone(validated.candidate)), part
 
     def _keep(self, validated: CrossValidated, predicted: float = 0.0) -> CrossValidated:
-        kept = replace(validated, result=validated.result.model_copy(update={"predicted_seconds": predicted}))
-        self.validated.append(kept)
-        return kept
+        noted = replace(validated, result=validated.result.model_copy(update={"predicted_seconds": predicted}))
+        self.validated.append(noted)
+        return noted
 
     def skip(self, candidate: Candidate, reason: str, predicted: float = 0.0) -> CrossValidated:
         """Note that a candidate was not tried, and why."""

@@ -47,8 +47,8 @@ def sentence_for(
     if verdict == "transfer":
         return f"Transfer: {pair}.{partly}"
     if verdict == "scratch":
-        kept = f" {chosen.result.name} is fitted all the same." if chosen is transfer else ""
-        return f"Train without transfer: {pair}.{partly}{kept}"
+        fitted = f" {chosen.result.name} is fitted all the same." if chosen is transfer else ""
+        return f"Train without transfer: {pair}.{partly}{fitted}"
     return f"No difference that these labels can show: {pair}; {chosen.result.name} is kept.{partly}"
 
 
@@ -57,8 +57,8 @@ def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[s
     if first.predictions is None or second.predictions is None:
         return _accuracy(first), _accuracy(second)
     shared = set(first.predictions.names) & set(second.predictions.names)
-    kept = ([name in shared for name in one.names] for one in (first.predictions, second.predictions))
-    shares = [one.correct[rows].mean() for one, rows in zip((first.predictions, second.predictions), kept, strict=True)]
+    masks = ([name in shared for name in one.names] for one in (first.predictions, second.predictions))
+    shares = [one.correct[rows].mean() for one, rows in zip((first.predictions, second.predictions), masks, strict=True)]
     return f"{shares[0]:.1%}", f"{shares[1]:.1%}"
 
 

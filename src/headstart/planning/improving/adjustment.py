@@ -80,15 +80,15 @@ class Adjustment(Record):
         return self.earlier + sum(trial.comparison is not None for trial in self.trials)
 
     @property
-    def kept(self) -> tuple[Trial, ...]:
+    def accepted(self) -> tuple[Trial, ...]:
         """The trials that changed the plan."""
         return tuple(trial for trial in self.trials if trial.outcome == "kept")
 
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
-        if self.kept:
-            return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.kept)}."
+        if self.accepted:
+            return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.accepted)}."
         tried = [trial for trial in self.trials if trial.outcome != "too costly"]
         if tried:
             return f"The plan stands: no changed plan was better beyond noise ({len(tried)} tried)."

@@ -92,9 +92,9 @@ class Search:
         A larger budget affords what was too costly, after which other settings are suggested.
         """
         paths = sorted(self.steps.folder.glob("trial-*.json"))
-        kept = [SearchTrial.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
+        recorded = [SearchTrial.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
         tried = [trial.settings for trial in self.trials if trial.outcome != "too costly"]
-        recalled = [trial for trial in kept if trial.settings not in tried]
+        recalled = [trial for trial in recorded if trial.settings not in tried]
         settings = [trial.settings for trial in recalled]
         self.trials = [*(trial for trial in self.trials if trial.settings not in settings), *recalled]
 

@@ -109,9 +109,9 @@ def space_of(plan: Plan, fixed: Sequence[str] = ()) -> dict[str, Range]:
 
 def settings_in(plan: Plan, space: dict[str, Range]) -> Settings:
     """The plan's values of what is searched."""
-    parts = {"method": METHODS.get(plan.method["kind"])().to_dict() | plan.method, "training": plan.training.to_dict()}
+    sections = {"method": METHODS.get(plan.method["kind"])().to_dict() | plan.method, "training": plan.training.to_dict()}
     places = {name: name.split(".", 1) for name in space}
-    return {name: parts[part][key] for name, (part, key) in places.items()}
+    return {name: sections[section][key] for name, (section, key) in places.items()}
 
 
 def plan_with(plan: Plan, settings: Settings) -> Plan:

@@ -160,11 +160,11 @@ def _drawn(score: str, candidates: list[CandidateScores], full: Floats, halves: 
         shares = halves / halves.sum(axis=1, keepdims=True)
         return np.asarray(shares @ np.array([one.by_row[score] for one in candidates]).T)
     known = np.where(np.isfinite(full), full, -1e9)
-    parts = np.array([one.by_draw[score] for one in candidates]).T.reshape(-1, len(candidates))
-    parts = parts[~np.isnan(parts).any(axis=1)]
-    if not len(parts):
+    draws = np.array([one.by_draw[score] for one in candidates]).T.reshape(-1, len(candidates))
+    draws = draws[~np.isnan(draws).any(axis=1)]
+    if not len(draws):
         return np.tile(known, (len(halves), 1))
-    return np.asarray((parts - parts.mean(axis=0) + known)[np.arange(len(halves)) % len(parts)])
+    return np.asarray((draws - draws.mean(axis=0) + known)[np.arange(len(halves)) % len(draws)])
 
 
 def _shortlist(known: list[str], confidence_set: tuple[str, ...], prior: str) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ SUM_WEIGHT = 100.0
 """Weight of the equation that shares sum to 1, next to those of random features; they are normalized afterward."""
 
 Kind = Literal["few", "none", "labels", "either", "features", "rotated"]
-KEPT: dict[str, tuple[str, str]] = {
+UNADAPTED_REASONS: dict[str, tuple[str, str]] = {
     "few": ("the target has too few images to tell what changed", "Without labels, the unadapted model is kept."),
     "none": ("source and target pass for one domain", "There is nothing to adapt to."),
 }
@@ -96,14 +96,14 @@ class ShiftKind(Record):
         )
 
     @property
-    def why_kept(self) -> str:
+    def why_unadapted(self) -> str:
         """Why the unadapted model is kept without a comparison, as a part of a sentence; empty where candidates are compared."""
-        return KEPT[self.kind][0] if self.kind in KEPT else ""
+        return UNADAPTED_REASONS[self.kind][0] if self.kind in UNADAPTED_REASONS else ""
 
     @property
     def conclusion(self) -> str:
         """What follows where the unadapted model is kept without a comparison, as a sentence; empty elsewhere."""
-        return KEPT[self.kind][1] if self.kind in KEPT else ""
+        return UNADAPTED_REASONS[self.kind][1] if self.kind in UNADAPTED_REASONS else ""
 
 
 class _Discrepancy(NamedTuple):

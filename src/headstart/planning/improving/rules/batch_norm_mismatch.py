@@ -63,8 +63,8 @@ def _symptom(evidence: FitEvidence) -> str:
 
 
 def _statistics(backbone: Backbone) -> list[torch.Tensor]:
-    parts = (part for part in backbone.module.modules() if isinstance(part, _BatchNorm))
-    return [part.running_mean for part in parts if part.running_mean is not None]
+    layers = (layer for layer in backbone.module.modules() if isinstance(layer, _BatchNorm))
+    return [layer.running_mean for layer in layers if layer.running_mean is not None]
 
 
 def _moved(before: Backbone, after: Backbone) -> bool:
@@ -78,8 +78,8 @@ def _log_loss(evidence: FitEvidence, model: Model, head: LinearHead, batch_size:
     """The mean log loss of fitted rows, normalized as in training by batches of that size, or by running averages for None."""
     rows = fitted_rows(evidence.task, evidence.plan)[:MOST_ROWS]
     rows = rows[: len(rows) - len(rows) % (batch_size or 1)]
-    part = evidence.task.labeled.take(rows)
+    layer = evidence.task.labeled.take(rows)
     network = model.backbone.copy().train(batch_size is not None)
-    pixels = torch.from_numpy(network.transform.decode(part.images, np.arange(len(part)))).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(network.transform.decode(layer.images, np.arange(len(layer)))).permute(0, 3, 1, 2)
     features = torch.cat([network(piece) for piece in torch.split(pixels, batch_size or USUAL_BATCH)]).numpy()
-    return float(row_losses(features @ head.weight + head.bias, part.labels, model.temperature).mean())
+    return float(row_losses(features @ head.weight + head.bias, layer.labels, model.temperature).mean())

@@ -13,14 +13,15 @@ GAP = 0.1
 
 def leakage(evidence: FitEvidence) -> Iterator[Finding]:
     """Advice to look for what fitted and held-out rows share, when test images are found much less often than held-out ones."""
-    evaluation, held = evidence.evaluation, 1 - evidence.held_out_error
-    if evaluation is None or evaluation.split != "test" or held - evaluation.accuracy.high < GAP:
+    evaluation, held_out = evidence.evaluation, 1 - evidence.held_out_error
+    if evaluation is None or evaluation.split != "test" or held_out - evaluation.accuracy.high < GAP:
         return
     test = evaluation.accuracy.value
     yield Finding(
         code="leakage",
         severity="warning",
-        title=f"Accuracy is {held:.1%} on held-out training images and {test:.1%} on the {evaluation.num_images:,} test images.",
-        evidence={"held_out": round(held, 4), "test": round(test, 4)},
+        title=f"Accuracy is {held_out:.1%} on held-out training images and {test:.1%} on the "
+        f"{evaluation.num_images:,} test images.",
+        evidence={"held_out": round(held_out, 4), "test": round(test, 4)},
         advice="Look for what training images share and test images do not: one object, patient or camera. Name it as group.",
     )

@@ -17,10 +17,10 @@ GAIN = 0.3
 
 def overfit(evidence: FitEvidence) -> Iterator[Proposal]:
     """Augmentation, then mixup, then less to train, when fitted rows are right and held-out ones are not."""
-    plan, held = evidence.plan, evidence.held_out_error
-    if not evidence.gradient or evidence.fitted_error > FITTED_ERROR or held - evidence.fitted_error < GAP:
+    plan, error = evidence.plan, evidence.held_out_error
+    if not evidence.gradient or evidence.fitted_error > FITTED_ERROR or error - evidence.fitted_error < GAP:
         return
-    symptom = f"{evidence.fitted_error:.1%} of fitted images are wrong, and {held:.1%} of held-out ones"
+    symptom = f"{evidence.fitted_error:.1%} of fitted images are wrong, and {error:.1%} of held-out ones"
     if plan.method.get("view") == "plain":
         yield Proposal(evidence.changed(method={**plan.method, "view": "weak"}), f"{symptom}: vary the pictures.", GAIN)
     if plan.training.mix == "none":

@@ -60,8 +60,8 @@ def wrong_input_range(evidence: FitEvidence) -> Iterator[Proposal]:
         closest, nearest = _distance(backbone, pixels, card), card
     if distance < closest + CLEARLY:
         return
-    kept = nearest == card
-    changed = evidence.changed(mean=None if kept else nearest.mean, std=None if kept else nearest.std)
+    usual = nearest == card
+    changed = evidence.changed(mean=None if usual else nearest.mean, std=None if usual else nearest.std)
     reason = (
         f"the first normalization meets inputs off by a factor of {exp(distance):.1f} from those of the weights' own training, "
         f"and of {exp(closest):.1f} with mean {nearest.mean[0]:g} and deviation {nearest.std[0]:.3g}: change the input range."

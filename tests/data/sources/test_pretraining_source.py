@@ -10,7 +10,7 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED
 from headstart.data.reading import read_task
-from headstart.data.sources.pretraining import source_task
+from headstart.data.sources.pretraining_source import source_task
 from headstart.data.task import Task
 
 
