@@ -116,9 +116,9 @@ def kernel_mean_ratio(source: Floats, target: Floats, seed: int, bound: float = 
         weights, momentum = moved, after
     if len(few) == len(source):
         return weights
-    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  for many rows alone
+    from sklearn.metrics import pairwise_distances_argmin  # noqa: PLC0415  slow to import, and for many rows alone
 
-    return np.asarray(weights[NearestNeighbors(n_neighbors=1).fit(few).kneighbors(source, return_distance=False)[:, 0]])
+    return np.asarray(weights[pairwise_distances_argmin(source, few)])
 
 
 def _at_mean_one(values: Floats, bound: float) -> Floats:

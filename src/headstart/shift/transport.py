@@ -122,11 +122,9 @@ def extended(rows: Floats, chosen: Integers, moved: Floats) -> Floats:
     """
     if len(chosen) == len(rows):
         return moved
-    steps = moved - rows[chosen]
-    out = rows + 0.0
-    for start in range(0, len(rows), MOST_ROWS):
-        part = slice(start, start + MOST_ROWS)
-        out[part] += steps[cdist(rows[part], rows[chosen], "sqeuclidean").argmin(axis=1)]
+    from sklearn.metrics import pairwise_distances_argmin  # noqa: PLC0415  slow to import, and for many rows alone
+
+    out = np.asarray(rows + (moved - rows[chosen])[pairwise_distances_argmin(rows, rows[chosen])])
     out[chosen] = moved
     return out
 

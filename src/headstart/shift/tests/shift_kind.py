@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.spatial.distance import cdist
 
 from headstart.core.records import Migration, Record, renamed
 from headstart.core.seeds import generator_for
@@ -182,12 +181,14 @@ def _rotated(source: Floats, target: Floats, here: Integers, there: Integers, se
 
 def _is_stable(source: Floats, labels: Integers, target: Floats, seed: int) -> bool:
     """Whether rotations found on random halves give target rows the same classes: a symmetric shape fits in several ways."""
+    from sklearn.metrics import pairwise_distances_argmin  # noqa: PLC0415  slow to import, and for rotations alone
+
     generator = generator_for(seed, "halves")
-    known = labels[cdist(target, rotated_source(source, target, seed)).argmin(axis=1)]
+    known = labels[pairwise_distances_argmin(target, rotated_source(source, target, seed))]
     for _ in range(NUM_HALVES):
         here, there = (generator.permutation(len(rows))[: len(rows) // 2] for rows in (source, target))
         moved = _rotated(source, target, here, there, seed)
-        if (labels[cdist(target, moved).argmin(axis=1)] == known).mean() < STABLE_SHARE:
+        if (labels[pairwise_distances_argmin(target, moved)] == known).mean() < STABLE_SHARE:
             return False
     return True
 
