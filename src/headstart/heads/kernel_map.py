@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 
 from headstart.core.linear_algebra import symmetric_eigen
 from headstart.core.rows import row_slices
@@ -65,6 +65,6 @@ def gaussian(rows: Floats, others: Floats, gamma: float) -> Floats:
 def median_square(rows: Floats, seed: int) -> float:
     """The median squared distance of two different rows, of at most 500 drawn; 1 where it is zero."""
     chosen = rows[random_rows(len(rows), MEDIAN_ROWS, generator_for(seed, "median"))]
-    squares = cdist(chosen, chosen, "sqeuclidean")[np.triu_indices(len(chosen), 1)]
+    squares = pdist(chosen, "sqeuclidean")
     median = float(np.median(squares)) if len(squares) else 0.0
     return median if median > 0 else 1.0
