@@ -61,10 +61,7 @@ def merged_groups(groups: Integers, pairs: Integers) -> Integers:
     end = np.concatenate([groups, pairs[:, 1]])
     graph = coo_array((np.ones(len(start), np.int8), (start, end)), shape=(count, count))
     component = connected_components(graph, directed=False)[1]
-    first = np.full(count, count, np.int64)
-    np.minimum.at(first, component, np.arange(count))
-    lowest: Integers = first[component]
-    return lowest
+    return np.asarray(np.unique(component, return_index=True)[1][component], np.int64)
 
 
 def _near_pairs(scan: Scan, exact: Integers) -> Integers:
