@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom, norm, t
+from scipy.stats import binomtest, norm, t
 
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
@@ -107,8 +107,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
     >>> round(mcnemar(3, 12), 6)
     0.035156
     """
-    tail = binom.cdf(min(first_only, second_only), first_only + second_only, 0.5)
-    return min(1.0, 2 * float(tail))
+    return float(binomtest(first_only, first_only + second_only).pvalue) if first_only + second_only else 1.0
 
 
 def _matched(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
