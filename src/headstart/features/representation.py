@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
-from headstart.core.rows import Index, LazyRows, Rows, column_means, in_memory
+from headstart.core.rows import Index, LazyRows, Rows, column_means, in_memory, unit_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 
@@ -73,8 +73,5 @@ class Representation:
         return np.asarray(self.rows(features))
 
     def _joined(self, blocks: list[Rows], part: Index) -> Floats:
-        scaled = []
-        for block, mean in zip(blocks, self.means, strict=True):
-            centered = np.asarray(block[part], np.float32) - mean
-            scaled.append(centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12))
-        return np.concatenate(scaled, axis=1)
+        pairs = zip(blocks, self.means, strict=True)
+        return np.concatenate([unit_rows(np.asarray(block[part], np.float32) - mean) for block, mean in pairs], axis=1)

@@ -50,9 +50,10 @@ def nearest(queries: Floats, rows: Floats, num_neighbors: int, *, same: bool = F
     """The rows of highest cosine to each query, weighted by its cube; negative cosines weigh nothing.
 
     Queries [sample, feature] and rows [graph row, feature] have unit length. With `same` the queries are the rows, and none is
-    its own neighbor. There are no more neighbors than rows. scikit-learn's `NearestNeighbors` finds the same ones in about the
-    same
-    time: 76 ms against 64 ms for 2,000 rows of 256 features, 490 ms against 570 ms for 5,003.
+    its own neighbor. There are no more neighbors than rows.
+
+    scikit-learn's `NearestNeighbors` finds the same ones in about the same time (490 ms against 570 ms for 5,003 rows of 256
+    features), but returns 1 - cosine, which has lost the last digits of the weights.
     """
     num = min(num_neighbors, len(rows) - same)
     index = np.empty((len(queries), num), np.int64)
@@ -60,8 +61,7 @@ def nearest(queries: Floats, rows: Floats, num_neighbors: int, *, same: bool = F
     for part in row_slices(len(queries), max(1, BLOCK_VALUES // len(rows))):
         cosines = queries[part] @ rows.T
         if same:
-            own = np.arange(part.start, part.stop)
-            cosines[own - part.start, own] = -np.inf
+            np.fill_diagonal(cosines[:, part], -np.inf)
         index[part] = np.argpartition(-cosines, num - 1, axis=1)[:, :num] if num else index[part]
         weights[part] = np.maximum(np.take_along_axis(cosines, index[part], axis=1), 0.0) ** 3
     return Neighbors(index, weights)

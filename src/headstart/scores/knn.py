@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.core.rows import row_slices, unit_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import LabeledFeatures
 from headstart.scores import ranking
@@ -12,16 +13,14 @@ from headstart.scores import ranking
 def nearest_neighbor_hits(features: LabeledFeatures) -> Floats:
     """The share of each row's nearest other rows that have its label, float64 [sample]; 0 or 1 where there is no tie."""
     values = np.asarray(features.features, np.float64)
-    centered = values - values.mean(axis=0)
-    unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(values - values.mean(axis=0))
     hits = np.empty(len(unit))
-    for start in range(0, len(unit), 1024):
-        cosines = unit[start : start + 1024] @ unit.T
-        mine = np.arange(len(cosines))
-        cosines[mine, start + mine] = -np.inf
+    for part in row_slices(len(unit)):
+        cosines = unit[part] @ unit.T
+        np.fill_diagonal(cosines[:, part], -np.inf)
         nearest = cosines >= cosines.max(axis=1, keepdims=True) - 1e-9
-        same = features.labels[None] == features.labels[start : start + 1024, None]
-        hits[start : start + 1024] = (nearest & same).sum(axis=1) / nearest.sum(axis=1)
+        same = features.labels[None] == features.labels[part, None]
+        hits[part] = (nearest & same).sum(axis=1) / nearest.sum(axis=1)
     return hits
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse.linalg import eigsh
 
 from headstart.core.records import Migration, Record, renamed
+from headstart.core.rows import unit_rows
 from headstart.core.seeds import generator_for
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Floats, Integers
@@ -101,7 +102,7 @@ def _kernel_vectors(graph: Graph, seed: int) -> Floats:
     """Unit vectors whose products are the cosines of two rows in the kernel of label spreading, float64 [row, direction]."""
     values, vectors = _leading(graph, seed)
     scaled = vectors * np.sqrt((1.0 - STRENGTH) / (1.0 - STRENGTH * np.minimum(values, 1.0)))
-    return np.asarray(scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-12))
+    return unit_rows(scaled)
 
 
 def _leading(graph: Graph, seed: int) -> tuple[Floats, Floats]:
@@ -119,8 +120,8 @@ def _nearness(vectors: Floats, classes: Integers) -> float:
     """The mean cosine of each class to the nearest other one; a class is the sum of its rows."""
     sums = np.zeros((int(classes.max()) + 1, vectors.shape[1]))
     np.add.at(sums, classes, vectors)
-    sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    cosines = sums @ sums.T
+    directions = unit_rows(sums)
+    cosines = directions @ directions.T
     np.fill_diagonal(cosines, -1.0)
     return float(cosines.max(axis=1).mean())
 
