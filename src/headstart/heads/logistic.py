@@ -42,6 +42,7 @@ def minimize_logistic(rows: Floats, labels: Integers, num_classes: int, penalty:
     """The minimum of mean cross-entropy + penalty / 2 |weight|^2, float64 [feature + 1, class]; the last row is the bias.
 
     The bias is not penalized. `rows` are [sample, feature]; every class has rows; the search begins at `start`, or at zero.
+    scikit-learn's `LogisticRegression` has the same minimum, but its own tolerance of the loss, 1e-14, which cannot be set.
     """
     num, width = rows.shape
     targets = one_hot(labels, num_classes)

@@ -10,7 +10,7 @@ class WeightAverage:
     """Exponential moving average of every floating parameter and buffer; integers are copied.
 
     The decay grows from 0.1 to its value over the first steps, min(decay, (1 + k) / (10 + k)) at step k, so that the random
-    start is forgotten.
+    start is forgotten. PyTorch's `AveragedModel` copies the weights of the first step instead, and averages integers too.
 
     Reference: Polyak & Juditsky, SIAM J. Control Optim. 1992, for averaging; the growing decay is that of TensorFlow's
     `ExponentialMovingAverage`.
