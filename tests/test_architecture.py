@@ -20,6 +20,22 @@ TREES = {name: ast.parse((SOURCE / name).read_text(encoding="utf-8")) for name i
 MODULES = {".".join(("headstart", *Path(name).with_suffix("").parts)).removesuffix(".__init__"): name for name in NAMES}
 MAY_BE_LONG = {"training/loop.py", "features/extract.py"}
 NO_NAMES = {"utils", "helpers", "common", "misc", "util", "helper"}
+NO_WORDS = {
+    "accord", "acquaintance", "acquainted", "acquainting", "beginnings", "canaries", "canary", "climb", "climbed", "climbing",
+    "familiarity", "heard", "juror", "jurors", "jury", "kinship", "ladder", "lift", "lifted", "lifts", "listing", "listings",
+    "mirroring", "outlook", "refusal", "rung", "rungs", "scene", "shelf", "sifted", "sifting", "stranger", "strangers", "wish",
+    "wished", "wishes", "witness",
+}  # fmt: skip
+"""Words that the vocabulary replaced by those of the papers, and that no name contains."""
+NO_WHOLE_NAMES = {
+    "ahead", "applying", "beginning", "carried", "chain", "chart", "collapse", "course", "extending", "filling", "from_sources",
+    "ground", "held", "improving", "joint_gap", "judge", "judged", "judging", "kept", "labeling", "learned_labels",
+    "left_out_groups", "opening", "parts", "pool_support", "pretraining", "rates", "spread", "trying", "turned", "vote",
+    "votes",
+}  # fmt: skip
+"""Names that the vocabulary replaced; as a part of a longer name, these words have their usual meaning."""
+MAY_BE_NAMED = {"methods/finetune/model_soup.py": {"spread"}}
+"""An option that people have written into plans."""
 
 
 def files_where(fault: Callable[[str, ast.Module], object]) -> dict[str, object]:
@@ -49,6 +65,45 @@ def test_no_function_is_over_40_lines():
 
 def test_no_file_is_named_after_nothing():
     assert files_where(lambda name, _: NO_NAMES & {*Path(name).with_suffix("").parts}) == {}
+
+
+def names_in(tree: ast.Module) -> Iterator[str]:
+    """The classes, functions, parameters, variables and attributes that a module gives a name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.asname
+
+
+def words_of(name: str) -> set[str]:
+    """The words of an identifier in snake or camel case."""
+    return set(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()))
+
+
+def replaced_names(file: str, tree: ast.Module) -> set[str]:
+    """The names of a module, its own included, that are not of the vocabulary."""
+    names = {*names_in(tree), Path(file).stem} - MAY_BE_NAMED.get(file, set())
+    return {name for name in names if words_of(name) & NO_WORDS or name.strip("_").lower() in NO_WHOLE_NAMES}
+
+
+def test_names_are_the_papers_words():
+    assert files_where(replaced_names) == {}
+    assert [name for name in NAMES if any(words_of(part) & NO_WORDS for part in Path(name).parent.parts)] == []
+
+
+@pytest.mark.parametrize(
+    "code", ["class TheJuror: ...", "def climb_on(): ...", "def fit(_held): ...", "KEPT = 1", "a.wishes = 1", "import a as scene"]
+)
+def test_a_name_that_the_vocabulary_replaced_is_found(code):
+    assert len(replaced_names("a.py", ast.parse(code))) == 1
+    assert replaced_names("a.py", ast.parse("def held_out(learning_rates): Path('.').parts")) == set()
 
 
 def test_every_file_says_what_it_is_for():
