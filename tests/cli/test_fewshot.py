@@ -53,11 +53,11 @@ def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart
     red, green = map(json.loads, rows)
     assert red["label"] == "red"
     assert set(red) == {"path", "label", "nearest", "similarity", "threshold", "probability", "probs"}
-    assert ("none of them (nearest:" in " ".join(answer.out.split())) == (green["label"] is None)
+    assert ("unknown (nearest:" in " ".join(answer.out.split())) == (green["label"] is None)
 
 
 @pytest.mark.slow
-def test_what_is_none_of_the_classes_has_no_probability_in_the_table(gallery, tmp_path, headstart_command, monkeypatch) -> None:
+def test_a_rejected_image_has_no_probability_in_the_table(gallery, tmp_path, headstart_command, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     draw, odd = np.random.default_rng(3), Path("o.png")
     Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(odd)
@@ -65,7 +65,7 @@ def test_what_is_none_of_the_classes_has_no_probability_in_the_table(gallery, tm
     row = json.loads(headstart_command("fewshot", "predict", gallery, odd, "--json").out)
     assert row["label"] is None
     assert f"{row['probability']:.3f}" not in shown
-    assert f"{row['similarity']:.2f} like it, {row['threshold']:.2f} needed)" in " ".join(shown.split())
+    assert f"similarity {row['similarity']:.2f}, threshold {row['threshold']:.2f})" in " ".join(shown.split())
 
 
 def test_a_file_that_is_not_there_makes_no_gallery(tmp_path, headstart_command) -> None:
@@ -77,10 +77,10 @@ def test_a_file_that_is_not_there_makes_no_gallery(tmp_path, headstart_command) 
 
 
 @pytest.mark.slow
-def test_a_gallery_without_a_class_says_so(gallery, headstart_command) -> None:
+def test_a_gallery_without_a_class_is_listed_as_empty(gallery, headstart_command) -> None:
     for name in ("red", "blue"):
         headstart_command("fewshot", "forget", gallery, name)
-    assert headstart_command("fewshot", "list", gallery).out.endswith("It holds no class yet.\n")
+    assert headstart_command("fewshot", "list", gallery).out.endswith("It has no class yet.\n")
 
 
 def test_predict_exits_with_1_where_a_file_cannot_be_read(gallery, patches, tmp_path, headstart_command) -> None:

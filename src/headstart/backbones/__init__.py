@@ -1,1 +1,1 @@
-"""Floor 1, sibling of data: what can be transferred from."""
+"""What can be transferred from."""

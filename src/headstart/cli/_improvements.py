@@ -1,4 +1,4 @@
-"""How a person sees what was tried on a run or in a search: each from its JSON form."""
+"""Tables of the trials of `adjust` and `search`, each made from its JSON form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 OUTCOME_STYLES = {"kept": "bold green", "finished": "", "failed": "red"}
 MOST_TRIALS = 10
-"""The best of them; all lie in the study's folder."""
+"""Trials that are shown, the best first; the study's folder has all of them."""
 
 
 def adjustment_view(

@@ -1,4 +1,4 @@
-"""How a person sees findings, rankings, decisions, evaluations and runs: each from its JSON form."""
+"""Tables of findings, rankings, decisions, evaluations and runs, each made from its JSON form."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _counted(evaluation: dict[str, Any]) -> str:
 
 
 def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableType:
-    """What a finished run says: the verdict, how good, where it lies, what to do next."""
+    """The verdict of a finished run, its accuracy, its folder and the next command."""
     findings = result.get("findings")
     grave = sum(finding["severity"] != "info" for finding in findings or ())
     adaptation = result.get("adaptation")
@@ -148,7 +148,7 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
 
 
 def _estimate_line(adaptation: dict[str, Any] | None) -> str:
-    """What an adapted model's confidence says; it is no measurement."""
+    """The accuracy that an adapted model's confidence estimates; it is no measurement."""
     if adaptation is None:
         return ""
     now, before = adaptation["accuracy"], adaptation["unadapted_accuracy"]

@@ -84,7 +84,7 @@ def list_classes(gallery: GalleryFolder, as_json: options.Json = False) -> None:
     if card.sentence:
         made.append(("Embedding", card.sentence))
     shown = [(plain(name, "bold"), f"{count:,}") for name, count in classes.items()]
-    listed = table(("class", "images"), shown, right=("images",)) if classes else "It holds no class yet."
+    listed = table(("class", "images"), shown, right=("images",)) if classes else "It has no class yet."
     rows = [{"name": name, "num_images": count} for name, count in classes.items()]
     answer(as_json, {"gallery": str(gallery), **card.to_dict(), "classes": rows}, facts(made), "", listed)
 
@@ -137,11 +137,11 @@ SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": list_classes, "predic
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What is said of an image; what is none of the classes has no probability of being one."""
+    """The class and its probability; for a rejected image the nearest class with its similarity, and no probability."""
     if row["label"] is not None:
         return plain(row["label"], "bold"), f"{row['probability']:.3f}"
-    like = f"{row['similarity']:.2f} like it, {row['threshold']:.2f} needed"
-    return f"none of them (nearest: {row['nearest']}, {like})", ""
+    near = f"similarity {row['similarity']:.2f}, threshold {row['threshold']:.2f}"
+    return f"unknown (nearest: {row['nearest']}, {near})", ""
 
 
 def _tell(*sentences: str) -> None:

@@ -1,1 +1,1 @@
-"""Floor 0: types, errors, findings, records, seeds and the catalog. Imports nothing else of headstart."""
+"""Types, errors, findings, records, seeds and the catalog. Imports nothing else of headstart."""

@@ -1,1 +1,1 @@
-"""Floor 1: images, labels, splits and readers."""
+"""Images, labels, splits and readers."""

@@ -1,1 +1,1 @@
-"""Floor 4, sibling of methods: how good a model is, with intervals."""
+"""How good a model is, with intervals."""

@@ -1,1 +1,1 @@
-"""Floor 3: losses, pure functions of tensors, one file each."""
+"""Losses, pure functions of tensors, one file each."""

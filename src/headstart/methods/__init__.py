@@ -1,4 +1,4 @@
-"""Floor 4: one file a method; the folder is the registry."""
+"""One file a method; the folder is the registry."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Floor 6: what to transfer from, whether to, and how."""
+"""What to transfer from, whether to, and how."""

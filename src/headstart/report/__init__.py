@@ -1,4 +1,4 @@
-"""Floor 8: a run as one HTML file that a person reads."""
+"""A run as one HTML file that a person reads."""
 
 from headstart.core.verbs import make_callable
 

@@ -1,1 +1,1 @@
-"""Floor 3: the one training loop."""
+"""The one training loop."""
