@@ -188,7 +188,7 @@ class ToyRuntime(Runtime):
     def precisions(self) -> tuple[str, ...]:
         return ("float32",)
 
-    def engine(self, program: Program, precision: str, pictures: Pictures, kept: Path) -> Engine:
+    def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         return ToyEngine(program)
 '''
 

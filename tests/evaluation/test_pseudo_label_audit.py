@@ -113,3 +113,9 @@ def test_it_is_the_same_again_and_survives_a_file() -> None:
     audit = pseudo_label_audit(POOL, HELD, LABELS, CLASSES, seed=3)
     assert pseudo_label_audit(POOL, HELD, LABELS, CLASSES, seed=3) == audit
     assert PseudoLabelAudit.from_json(audit.to_json(), "audit.json") == audit
+
+
+def test_an_audit_of_the_first_format_is_read() -> None:
+    audit = pseudo_label_audit(POOL, HELD, LABELS, CLASSES)
+    text = audit.to_json().replace("num_held_out", "num_held").replace('"format": 2', '"format": 1')
+    assert PseudoLabelAudit.from_json(text) == audit

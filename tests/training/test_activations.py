@@ -161,7 +161,7 @@ def test_pictures_are_decoded_once_for_all_views_and_then_let_go(
     batches = Batches("train", stream, boundary.backbone.transform, training, tmp_path, boundary)
     first = batches.at(0, CPU)
     assert made == [31]
-    assert batches.pictures._held is None
+    assert batches.pictures._decoded is None
     assert torch.equal(batches.at(0, CPU).images, first.images)
     again = Batches("train", stream, boundary.backbone.transform, training, tmp_path, boundary).at(0, CPU)
     assert torch.equal(again.also[0], first.also[0])

@@ -162,6 +162,11 @@ def test_a_choice_is_remembered_for_the_weights(monkeypatch: pytest.MonkeyPatch)
     assert known_engine(_network(seed=1)) is None
 
 
+def test_a_choice_of_the_first_format_is_read() -> None:
+    made = choice.Choice(engine="torch", images_per_second={"torch": 3.5}, errors={"torch": 0.0})
+    assert choice.Choice.from_json('{"engine": "torch", "rates": {"torch": 3.5}, "errors": {"torch": 0.0}}') == made
+
+
 @pytest.mark.slow
 def test_other_weights_of_an_architecture_are_checked_but_not_timed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     _rated(monkeypatch, RATES, {})

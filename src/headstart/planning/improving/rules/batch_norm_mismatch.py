@@ -78,8 +78,8 @@ def _log_loss(evidence: FitEvidence, model: Model, head: LinearHead, batch_size:
     """The mean log loss of fitted rows, normalized as in training by batches of that size, or by running averages for None."""
     rows = fitted_rows(evidence.task, evidence.plan)[:MOST_ROWS]
     rows = rows[: len(rows) - len(rows) % (batch_size or 1)]
-    layer = evidence.task.labeled.take(rows)
+    part = evidence.task.labeled.take(rows)
     network = model.backbone.copy().train(batch_size is not None)
-    pixels = torch.from_numpy(network.transform.decode(layer.images, np.arange(len(layer)))).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(network.transform.decode(part.images, np.arange(len(part)))).permute(0, 3, 1, 2)
     features = torch.cat([network(piece) for piece in torch.split(pixels, batch_size or USUAL_BATCH)]).numpy()
-    return float(row_losses(features @ head.weight + head.bias, layer.labels, model.temperature).mean())
+    return float(row_losses(features @ head.weight + head.bias, part.labels, model.temperature).mean())
