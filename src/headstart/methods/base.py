@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ class Method(Record):
     Subclasses are final and live one to a file whose name is the method's kind.
 
     Attributes:
-        summary: One line for `headstart methods`.
+        summary: One line for `headstart methods`; unless a class gives one, the first line of its module without the name.
         cost: "closed form" (milliseconds once features exist) or "gradient".
         needs: What the method cannot do without; `unmet` says whether it is there.
         label_free: Whether the backbone is trained without labels, so that only a head needs them.
@@ -62,6 +63,12 @@ class Method(Record):
     needs: ClassVar[tuple[Need, ...]] = ()
     label_free: ClassVar[bool] = False
     tried_by_run: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not cls.__dict__.get("summary"):
+            _, _, line = (sys.modules[cls.__module__].__doc__ or "").split("\n")[0].partition(": ")
+            cls.summary = line[:1].upper() + line[1:].rstrip(".")
 
     @classmethod
     def kind(cls) -> str:

@@ -1,4 +1,4 @@
-"""AdaBN: the network's own normalization follows the target."""
+"""AdaBN: batch normalization by each domain's statistics, ridge on the source."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ class AdaBN(Method):
         prior_rows: How many pictures the statistics that are there count for.
     """
 
-    summary: ClassVar[str] = "Batch normalization by each domain's statistics, ridge on the source"
     needs: ClassVar[tuple[Need, ...]] = ("source", "pictures", "batch_norm")
     tried_by_run: ClassVar[bool] = True
 

@@ -1,8 +1,8 @@
-"""ADDA: a second network whose target features a discriminator takes for the first one's source features."""
+"""ADDA: target features become indistinguishable from a fixed network's source features."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import torch
 from pydantic import Field
@@ -45,8 +45,6 @@ class Adda(DomainAdaptation):
         source_weight: Of its loss on source pictures meanwhile; 0 in the paper.
         width: Of the discriminator; 500 in the paper.
     """
-
-    summary: ClassVar[str] = "Target features become indistinguishable from a fixed network's source features"
 
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0

@@ -1,8 +1,8 @@
-"""AFN: features that grow longer in both domains."""
+"""AFN: features that grow longer in both domains, step by step."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor
@@ -33,8 +33,6 @@ class Afn(DomainAdaptation):
         weight: Of the growth; 0.05 in the paper.
         step: By how much lengths are to grow, in the units of the features; 1 in the paper.
     """
-
-    summary: ClassVar[str] = "Features that grow longer in both domains, step by step"
 
     weight: Weight = 0.05
     step: Annotated[float, Field(gt=0, le=100)] = 1.0

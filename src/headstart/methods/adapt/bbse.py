@@ -1,8 +1,8 @@
-"""BBSE: class shares of the target from the confusions of the source model."""
+"""BBSE: source model corrected for the target's class shares, from its confusions."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
 from headstart.methods.heads import ProjectedHead
@@ -21,8 +21,6 @@ class BBSE(FeatureAdaptation):
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018.
     Differs: probabilities are corrected instead of training again with weights.
     """
-
-    summary: ClassVar[str] = "Source model corrected for the target's class shares, from its confusions"
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda source, labels, target, _: confused_shares(source, labels, target))

@@ -1,8 +1,8 @@
-"""BSP: adversarial adaptation that keeps more than the easiest directions."""
+"""BSP: DANN with the largest singular values of the features held down."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor
@@ -32,8 +32,6 @@ class Bsp(AdversarialAdaptation):
         penalty: Of the squared singular values, beta in the paper, which uses 1e-4.
         num_largest: How many singular values are held down, k in the paper, which uses 1.
     """
-
-    summary: ClassVar[str] = "DANN with the largest singular values of the features held down"
 
     penalty: Annotated[float, Field(ge=0, le=1)] = 1e-4
     num_largest: Annotated[int, Field(ge=1, le=64)] = 1

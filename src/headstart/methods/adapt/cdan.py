@@ -1,4 +1,4 @@
-"""CDAN: features that a discriminator who knows the predicted class cannot tell the domain from."""
+"""CDAN: DANN with a discriminator that sees products of features and predictions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class Cdan(AdversarialAdaptation):
         most_products: From which number of products on random mixtures of them take their place; 4,096 in the paper.
     """
 
-    summary: ClassVar[str] = "DANN with a discriminator that sees products of features and predictions"
     tried_by_run: ClassVar[bool] = True
 
     certainty: bool = True

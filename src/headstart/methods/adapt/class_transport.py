@@ -1,8 +1,8 @@
-"""ClassTransport: optimal transport that keeps classes apart."""
+"""ClassTransport: source rows transported to target rows, classes kept apart, then ridge."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -27,8 +27,6 @@ class ClassTransport(TransportedSource):
         entropy: Weight of the plan's smoothness, relative to the mean cost.
         class_weight: Weight of the penalty on target rows that get mass from several classes.
     """
-
-    summary: ClassVar[str] = "Source rows transported to target rows, classes kept apart, then ridge"
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5

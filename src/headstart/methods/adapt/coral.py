@@ -1,8 +1,8 @@
-"""Coral: source features recolored with the target's covariance."""
+"""Coral: source features recolored with the target's covariance, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import MovedSource
@@ -21,8 +21,6 @@ class Coral(MovedSource):
     Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016, algorithm 1.
     Differs: means are aligned as well; covariances are shrunk as by Ledoit and Wolf instead of adding the identity.
     """
-
-    summary: ClassVar[str] = "Source features recolored with the target's covariance, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)

@@ -1,8 +1,8 @@
-"""DAN: features whose distributions agree in the eyes of several kernels."""
+"""DAN: features of both domains aligned by maximum mean discrepancy."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from torch import Tensor
 
@@ -30,8 +30,6 @@ class Dan(DomainAdaptation):
     Attributes:
         weight: Of the discrepancy.
     """
-
-    summary: ClassVar[str] = "Features of both domains aligned by maximum mean discrepancy"
 
     weight: Weight = 1.0
 

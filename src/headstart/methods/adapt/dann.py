@@ -27,7 +27,6 @@ class Dann(AdversarialAdaptation):
     Reference: Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016.
     """
 
-    summary: ClassVar[str] = "Features that a discriminator cannot tell the domain from"
     tried_by_run: ClassVar[bool] = True
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:

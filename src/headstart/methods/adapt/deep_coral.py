@@ -1,4 +1,4 @@
-"""Deep CORAL: features whose covariances agree."""
+"""Deep CORAL: covariances of the features of both domains aligned."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class DeepCoral(DomainAdaptation):
         weight: Of the distance of the covariances; the paper sets it so that both losses end up about the same.
     """
 
-    summary: ClassVar[str] = "Covariances of the features of both domains aligned"
     tried_by_run: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = True
 

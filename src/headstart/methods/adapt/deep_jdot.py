@@ -1,8 +1,8 @@
-"""DeepJDOT: joint distribution optimal transport between the pictures of each batch."""
+"""DeepJDOT: source and target pictures paired by optimal transport and aligned."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -34,8 +34,6 @@ class DeepJdot(DomainAdaptation):
         feature_weight: Of the distances; alpha in the paper.
         label_weight: Of the cross-entropies of coupled pictures; lambda_t in the paper.
     """
-
-    summary: ClassVar[str] = "Source and target pictures paired by optimal transport and aligned"
 
     feature_weight: Weight = 0.1
     label_weight: Weight = 1.0

@@ -1,8 +1,8 @@
-"""DensityRatio: source rows weighted as the target would."""
+"""DensityRatio: source rows weighted by a classifier of domains, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import WeightedSource
@@ -21,8 +21,6 @@ class DensityRatio(WeightedSource):
     Reference: Bickel, Brueckner & Scheffer, "Discriminative Learning for Differing Training and Test Distributions", ICML 2007;
         Shimodaira, "Improving predictive inference under covariate shift", JSPI 2000.
     """
-
-    summary: ClassVar[str] = "Source rows weighted by a classifier of domains, then ridge"
 
     def ratio(self, domains: ProjectedDomains) -> Floats:
         return logistic_ratio(domains.source, domains.target, domains.seed)

@@ -1,8 +1,8 @@
-"""DomainMean: source features moved to the target's mean."""
+"""DomainMean: source features moved to the target's mean, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -21,8 +21,6 @@ class DomainMean(MovedSource):
 
     Reference: the first moment alone of Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016.
     """
-
-    summary: ClassVar[str] = "Source features moved to the target's mean, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         return np.asarray(domains.source - domains.source.mean(axis=0) + domains.target.mean(axis=0))

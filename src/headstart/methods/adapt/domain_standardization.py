@@ -1,8 +1,8 @@
-"""DomainStandardization: every axis with the target's mean and deviation."""
+"""DomainStandardization: source features with the target's mean and deviation on every axis, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -26,8 +26,6 @@ class DomainStandardization(MovedSource):
         2017 Workshops, eq. 2.
     Differs: it acts on features along principal axes, once, instead of on every layer.
     """
-
-    summary: ClassVar[str] = "Source features with the target's mean and deviation on every axis, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = domains.source.mean(axis=0), domains.target.mean(axis=0)

@@ -1,8 +1,8 @@
-"""InvariantTransport: optimal transport up to a rotation of the whole source."""
+"""InvariantTransport: source rows rotated together so that transport to the target costs least, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -23,8 +23,6 @@ class InvariantTransport(TransportedSource):
 
     Reference: Alvarez-Melis, Jegelka & Jaakkola, "Towards Optimal Transport with Global Invariances", AISTATS 2019.
     """
-
-    summary: ClassVar[str] = "Source rows rotated together so that transport to the target costs least, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         ours, theirs = domains.source.mean(axis=0), domains.target.mean(axis=0)

@@ -1,8 +1,8 @@
-"""JAN: features and predictions whose joint distributions agree."""
+"""JAN: features and predictions of both domains aligned by joint mean discrepancy."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from torch import Tensor
 
@@ -30,8 +30,6 @@ class Jan(DomainAdaptation):
     Attributes:
         weight: Of the discrepancy.
     """
-
-    summary: ClassVar[str] = "Features and predictions of both domains aligned by joint mean discrepancy"
 
     weight: Weight = 1.0
 

@@ -1,4 +1,4 @@
-"""JDOT: a model of the target and a transport of labeled rows, found in turn."""
+"""JDOT: labels transported to target rows by features and predictions together (JDOT)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class JDOT(FeatureAdaptation):
         rounds: How often both are done.
     """
 
-    summary: ClassVar[str] = "Labels transported to target rows by features and predictions together (JDOT)"
     own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
 

@@ -1,4 +1,4 @@
-"""Joint ridge: one head on the target's labels and on those of sources, which may weigh less."""
+"""Joint ridge: ridge on labeled target rows and on source rows at weights of their own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ class JointRidge(Method):
         blocks: What the head sees.
     """
 
-    summary: ClassVar[str] = "Ridge on labeled target rows and on source rows at weights of their own"
     needs: ClassVar[tuple[Need, ...]] = ("source", "target_labels")
     tried_by_run: ClassVar[bool] = True
 

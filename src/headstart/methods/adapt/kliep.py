@@ -1,8 +1,8 @@
-"""KLIEP: source rows weighted as the target would."""
+"""KLIEP: source rows weighted by their density ratio (KLIEP), then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import WeightedSource
@@ -21,8 +21,6 @@ class KLIEP(WeightedSource):
     Reference: Sugiyama et al., "Direct Importance Estimation with Model Selection and Its Application to Covariate Shift
         Adaptation", NeurIPS 2007.
     """
-
-    summary: ClassVar[str] = "Source rows weighted by their density ratio (KLIEP), then ridge"
 
     def ratio(self, domains: ProjectedDomains) -> Floats:
         return kliep_ratio(domains.source, domains.target, domains.seed)

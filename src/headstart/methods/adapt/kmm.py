@@ -1,8 +1,8 @@
-"""KMM: source rows weighted as the target would."""
+"""KMM: source rows weighted so that kernel means meet (KMM), then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import WeightedSource
@@ -21,8 +21,6 @@ class KMM(WeightedSource):
     Reference: Huang et al., "Correcting Sample Selection Bias by Unlabeled Data", NeurIPS 2006.
     Differs: at most 2,000 rows of each domain are matched.
     """
-
-    summary: ClassVar[str] = "Source rows weighted so that kernel means meet (KMM), then ridge"
 
     def ratio(self, domains: ProjectedDomains) -> Floats:
         return kernel_mean_ratio(domains.source, domains.target, domains.seed)

@@ -1,4 +1,4 @@
-"""LabelTransfer: source labels spread along a graph of both domains."""
+"""LabelTransfer: source labels spread along a graph of both domains, then ridge on the target."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class LabelTransfer(FeatureAdaptation):
         strength: How much neighbors count against a row's own label.
     """
 
-    summary: ClassVar[str] = "Source labels spread along a graph of both domains, then ridge on the target"
     own_means: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 10

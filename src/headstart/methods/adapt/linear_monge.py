@@ -1,8 +1,8 @@
-"""LinearMonge: optimal transport between the domains taken as Gaussians."""
+"""LinearMonge: source features moved by the least affine map to the target's moments, then ridge."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import MovedSource
@@ -24,8 +24,6 @@ class LinearMonge(MovedSource):
         adaptation", 2019, eq. 5.
     Differs: covariances are shrunk as by Ledoit and Wolf.
     """
-
-    summary: ClassVar[str] = "Source features moved by the least affine map to the target's moments, then ridge"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         source, target = moments_of(domains.source), moments_of(domains.target)

@@ -32,7 +32,6 @@ class Mcc(DomainAdaptation):
         temperature: Divides target logits; 2.5 in the paper.
     """
 
-    summary: ClassVar[str] = "Predictions on the target that do not confuse classes"
     tried_by_run: ClassVar[bool] = True
 
     weight: Weight = 1.0

@@ -1,9 +1,9 @@
-"""MCD: two classifiers that look for target pictures on which they disagree, and features that leave none."""
+"""MCD: two heads learn to disagree on target pictures, and features to make them agree."""
 
 from __future__ import annotations
 
 import copy
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +40,6 @@ class Mcd(DomainAdaptation):
     Attributes:
         weight: Of the discrepancy.
     """
-
-    summary: ClassVar[str] = "Two heads learn to disagree on target pictures, and features to make them agree"
 
     weight: Weight = 1.0
 

@@ -1,4 +1,4 @@
-"""MDD: an auxiliary head that agrees on the source and disagrees on the target, and features that prevent it."""
+"""MDD: an auxiliary head disagrees on target pictures as far as features let it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,6 @@ class Mdd(DomainAdaptation):
         margin: Weight of agreement on the source, exp of the paper's margin, which is 4 on most sets.
     """
 
-    summary: ClassVar[str] = "An auxiliary head disagrees on target pictures as far as features let it"
     tried_by_run: ClassVar[bool] = True
 
     weight: Weight = 1.0

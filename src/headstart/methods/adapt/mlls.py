@@ -1,8 +1,8 @@
-"""MLLS: class shares of the target of highest likelihood."""
+"""MLLS: source model corrected for the target's likeliest class shares."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
 from headstart.methods.heads import ProjectedHead
@@ -22,8 +22,6 @@ class MLLS(FeatureAdaptation):
         Computation 2002; calibration as in Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration
         is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
     """
-
-    summary: ClassVar[str] = "Source model corrected for the target's likeliest class shares"
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda _, __, target, shares: likely_shares(target, shares))

@@ -1,8 +1,8 @@
-"""OptimalTransport: source rows transported to target rows."""
+"""OptimalTransport: source rows moved to target rows by optimal transport, then ridge."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -26,8 +26,6 @@ class OptimalTransport(TransportedSource):
     Attributes:
         entropy: Weight of the plan's smoothness, relative to the mean cost; 0 for the exact plan.
     """
-
-    summary: ClassVar[str] = "Source rows moved to target rows by optimal transport, then ridge"
 
     entropy: Annotated[float, Field(ge=0, le=10)] = 0.05
 

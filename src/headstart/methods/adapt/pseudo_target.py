@@ -1,8 +1,8 @@
-"""PseudoTarget: the target's labels guessed, and learned, in rounds."""
+"""PseudoTarget: target rows labeled by the source model and learned, in rounds."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 from pydantic import Field
@@ -29,8 +29,6 @@ class PseudoTarget(FeatureAdaptation):
     Attributes:
         rounds: How often rows are labeled and learned.
     """
-
-    summary: ClassVar[str] = "Target rows labeled by the source model and learned, in rounds"
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 5
 

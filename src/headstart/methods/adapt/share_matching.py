@@ -1,8 +1,8 @@
-"""ShareMatching: the source model's predictions scaled to the source's class shares."""
+"""ShareMatching: source model scaled so that the target's predictions have the source's class shares."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, corrected_head
 from headstart.methods.heads import ProjectedHead
@@ -21,8 +21,6 @@ class ShareMatching(FeatureAdaptation):
     Reference: the distribution alignment of Berthelot et al., "ReMixMatch", ICLR 2020, section 3.1.
     Differs: it is done once, exactly, on a fitted model.
     """
-
-    summary: ClassVar[str] = "Source model scaled so that the target's predictions have the source's class shares"
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return corrected_head(domains, lambda _, __, target, shares: matching_factors(target, shares))

@@ -1,8 +1,8 @@
-"""SharedMixture: Gaussian components that both domains share, at other rates in the target."""
+"""SharedMixture: one mixture of Gaussians for both domains, then ridge on the target."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -31,8 +31,6 @@ class SharedMixture(FeatureAdaptation):
     Attributes:
         num_axes: Principal axes of both domains that are kept: few, as a covariance has half as many numbers as their square.
     """
-
-    summary: ClassVar[str] = "One mixture of Gaussians for both domains, then ridge on the target"
 
     num_axes: Annotated[int, Field(ge=2, le=64)] = 16
 

@@ -1,4 +1,4 @@
-"""SHOT: a source's head is kept, and target features change until it is confident; the source is not used again."""
+"""SHOT: target features change until the fixed source head is confident (source-free)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class Shot(DomainAdaptation):
         decay: Of the centroids a step.
     """
 
-    summary: ClassVar[str] = "Target features change until the fixed source head is confident (source-free)"
     tried_by_run: ClassVar[bool] = True
 
     unlabeled_ratio: Ratio = 2

@@ -1,9 +1,9 @@
-"""ShotIm: target features moved until the frozen source model is confident and predicts all classes."""
+"""ShotIm: affine map of target features that makes the frozen source model confident (SHOT-IM)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
@@ -39,8 +39,6 @@ class ShotIm(FeatureAdaptation):
         diversity: Weight of the entropy of the mean prediction.
         stay: Weight of the mean squared distance of the map from the identity.
     """
-
-    summary: ClassVar[str] = "Affine map of target features that makes the frozen source model confident (SHOT-IM)"
 
     diversity: Annotated[float, Field(ge=0, le=10)] = 1.0
     stay: Annotated[float, Field(gt=0, le=1e6)] = 0.1

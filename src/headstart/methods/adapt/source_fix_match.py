@@ -1,4 +1,4 @@
-"""FixMatch with source labels: strong views of target pictures are trained on the confident class of weak views."""
+"""FixMatch with source labels: fixMatch whose labels are those of the source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class SourceFixMatch(DomainAdaptation):
         threshold: Probability of the likeliest class from which a picture counts.
     """
 
-    summary: ClassVar[str] = "FixMatch whose labels are those of the source"
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong")
 
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0

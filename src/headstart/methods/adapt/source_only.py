@@ -1,4 +1,4 @@
-"""SourceOnly: what the source's labels say, without any adaptation."""
+"""SourceOnly: ridge on the source's rows and the labeled target rows, without adaptation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class SourceOnly(Method):
         blocks: What the head sees.
     """
 
-    summary: ClassVar[str] = "Ridge on the source's rows and the labeled target rows, without adaptation"
     needs: ClassVar[tuple[Need, ...]] = ("source",)
     tried_by_run: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""SubspaceAlignment: the source's leading directions rotated to the target's."""
+"""SubspaceAlignment: source directions rotated to the target's, then ridge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class SubspaceAlignment(FeatureAdaptation):
         num_directions: Of each domain's subspace; all of narrow features.
     """
 
-    summary: ClassVar[str] = "Source directions rotated to the target's, then ridge"
     own_means: ClassVar[bool] = True
 
     num_directions: Annotated[int, Field(ge=1, le=1024)] = 64

@@ -1,4 +1,4 @@
-"""TCA: nonlinear components in which the domains' means agree."""
+"""TCA: transfer components shared by both domains, then ridge."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class TCA(FeatureAdaptation):
         penalty: mu, the weight of simple components against domains that agree.
     """
 
-    summary: ClassVar[str] = "Transfer components shared by both domains, then ridge"
     own_means: ClassVar[bool] = True
 
     num_components: Annotated[int, Field(ge=1, le=500)] = 32

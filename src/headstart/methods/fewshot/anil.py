@@ -1,4 +1,4 @@
-"""ANIL: MAML whose inner steps adapt the head alone."""
+"""ANIL: an embedding in which a few gradient steps of the head suffice (ANIL)."""
 
 from __future__ import annotations
 
@@ -23,5 +23,4 @@ class ANIL(GradientMetaLearner):
         features at unit length; all classes start from one learned weight, so that their number is free; step sizes are learned.
     """
 
-    summary: ClassVar[str] = "An embedding in which a few gradient steps of the head suffice (ANIL)"
     adapts_embedding: ClassVar[bool] = False

@@ -1,8 +1,8 @@
-"""Baseline++: a cosine classifier on frozen features."""
+"""Baseline++: cosine classifier on frozen features, by gradient (Baseline++)."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
@@ -41,8 +41,6 @@ class BaselinePlusPlus(Probe):
         num_steps: Steps of Adam, each over all rows.
         lr: Step size.
     """
-
-    summary: ClassVar[str] = "Cosine classifier on frozen features, by gradient (Baseline++)"
 
     blocks: Blocks = "stages"
     scale: Annotated[float, Field(gt=0, le=1000), Searched(1, 100)] = 10.0

@@ -1,4 +1,4 @@
-"""FOMAML: MAML whose inner steps count as constants."""
+"""FOMAML: MAML by first-order gradients (FOMAML)."""
 
 from __future__ import annotations
 
@@ -22,5 +22,4 @@ class FOMAML(GradientMetaLearner):
         features at unit length; all classes start from one learned weight, so that their number is free; step sizes are learned.
     """
 
-    summary: ClassVar[str] = "MAML by first-order gradients (FOMAML)"
     second_order: ClassVar[bool] = False

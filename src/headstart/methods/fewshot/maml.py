@@ -1,8 +1,8 @@
-"""MAML: a start from which a few steps of gradient descent suffice."""
+"""MAML: a start from which a few gradient steps suffice, by second-order gradients (MAML)."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.methods._inner_adaptation import GradientMetaLearner
 
@@ -21,5 +21,3 @@ class MAML(GradientMetaLearner):
     Differs: what is adapted is a linear map of frozen features and a linear head, not a network; classes are drawn from cached
         features at unit length; all classes start from one learned weight, so that their number is free; step sizes are learned.
     """
-
-    summary: ClassVar[str] = "A start from which a few gradient steps suffice, by second-order gradients (MAML)"

@@ -1,4 +1,4 @@
-"""Meta-Baseline: a classifier's embedding, then episodes by cosine."""
+"""Meta-Baseline: a classifier's embedding, then episodes by cosine (Meta-Baseline)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class MetaBaseline(MetaLearner):
         classifier_steps: Steps of the first stage.
     """
 
-    summary: ClassVar[str] = "A classifier's embedding, then episodes by cosine (Meta-Baseline)"
     unit_rows: ClassVar[bool] = True
 
     classifier_steps: Annotated[int, Field(ge=0, le=10_000), Searched(0, 200)] = 50

@@ -1,8 +1,8 @@
-"""ProtoNet: an embedding in which the nearest class mean is right."""
+"""ProtoNet: nearest class mean in an embedding learned from episodes (ProtoNet)."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from torch import Tensor
 
@@ -25,8 +25,6 @@ class ProtoNet(MetaLearner):
     Differs: the embedding is a linear map of frozen features; squared distances are scaled by a learned inverse temperature, as
         rows have unit length.
     """
-
-    summary: ClassVar[str] = "Nearest class mean in an embedding learned from episodes (ProtoNet)"
 
     def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
         """See `MetaLearner.adapted`: squared distances without the query's own length, which no class changes."""

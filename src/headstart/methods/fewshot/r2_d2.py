@@ -1,8 +1,8 @@
-"""R2-D2: an embedding in which ridge regression on a few rows is right."""
+"""R2-D2: ridge on the support rows in an embedding learned from episodes (R2-D2)."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -26,8 +26,6 @@ class R2D2(MetaLearner):
     Reference: Bertinetto et al., "Meta-learning with differentiable closed-form solvers", ICLR 2019, eqs. 4-6.
     Differs: the embedding is a linear map of frozen features; the offset of the logits, which no class changes, is left out.
     """
-
-    summary: ClassVar[str] = "Ridge on the support rows in an embedding learned from episodes (R2-D2)"
 
     def parameters(self, embedding: Tensor) -> Parameters:
         """See `MetaLearner.parameters`: with the logarithm of the penalty, at 1 for rows of unit length."""

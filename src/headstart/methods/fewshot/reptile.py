@@ -1,4 +1,4 @@
-"""Reptile: a start that moves toward where gradient descent on each episode ends."""
+"""Reptile: a start that moves to where gradient descent on episodes ends (Reptile)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class Reptile(GradientMetaLearner):
         inner_steps: Steps on an episode's rows; the paper takes 5 to 8.
     """
 
-    summary: ClassVar[str] = "A start that moves to where gradient descent on episodes ends (Reptile)"
     second_order: ClassVar[bool] = False
 
     def objective(self, parameters: Parameters, batch: EpisodeRows) -> Tensor:

@@ -1,4 +1,4 @@
-"""Whitened mean: the nearest class mean, where pictures of one class differ equally in every direction."""
+"""Whitened mean: nearest mean direction after whitening within known classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class WhitenedMean(MetaLearner):
     Differs: see `within_class_whitening`; classes are their mean directions, compared by cosine.
     """
 
-    summary: ClassVar[str] = "Nearest mean direction after whitening within known classes"
     unit_rows: ClassVar[bool] = True
 
     num_steps: Literal[0] = 0

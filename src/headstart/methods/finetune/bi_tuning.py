@@ -1,9 +1,9 @@
-"""Bi-Tuning: fine-tuning that also contrasts pictures by their class."""
+"""Bi-Tuning: fine-tuning that also contrasts pictures by their class, with a slow second network for keys."""
 
 from __future__ import annotations
 
 import copy
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -48,8 +48,6 @@ class BiTuning(ScaledFineTuning):
         queue_length: Keys a class, on average; 40 as in Jiang et al.
         projection_width: Of the features that are contrasted; 128 as in Jiang et al.
     """
-
-    summary: ClassVar[str] = "Fine-tuning that also contrasts pictures by their class, with a slow second network for keys"
 
     temperature: Annotated[float, Field(gt=0, le=10), Searched(0.03, 0.5)] = 0.07
     momentum: Annotated[float, Field(ge=0, lt=1), Searched(0.9, 0.999)] = 0.999

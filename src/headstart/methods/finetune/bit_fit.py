@@ -1,4 +1,4 @@
-"""BitFit: biases are trained, and a head."""
+"""BitFit: biases trained from a fitted linear head, nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class BitFit(WeightSubset):
         ACL 2022, section 3.
     """
 
-    summary: ClassVar[str] = "Biases trained from a fitted linear head, nothing else"
     trained: ClassVar[str] = "biases"
 
     def weights(self, backbone: Backbone) -> list[nn.Parameter]:

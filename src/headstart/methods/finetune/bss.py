@@ -1,8 +1,8 @@
-"""BSS: fine-tuning that holds down the weakest directions of its features."""
+"""BSS: fine-tuning with the smallest singular values of the features held down."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor
@@ -33,8 +33,6 @@ class Bss(ScaledFineTuning):
         weight: Of the penalty, eta in the paper, which uses 0.001.
         num_smallest: How many singular values are held down, k in the paper, which uses 1.
     """
-
-    summary: ClassVar[str] = "Fine-tuning with the smallest singular values of the features held down"
 
     weight: Annotated[float, Field(ge=0, le=1e3), Searched(1e-4, 1e-1)] = 1e-3
     num_smallest: Annotated[int, Field(ge=1, le=4096), Searched(1, 4)] = 1

@@ -1,4 +1,4 @@
-"""Co-Tuning: fine-tuning that trains the source classifier along, on source classes that go with the labels."""
+"""Co-Tuning: fine-tuning that trains the network's own classifier along, on source classes like the labels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class CoTuning(ScaledFineTuning):
         weight: Of the source classes' cross-entropy, lambda in the paper, which chooses it by validation; 2.3 as in its code.
     """
 
-    summary: ClassVar[str] = "Fine-tuning that trains the network's own classifier along, on source classes like the labels"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source_classes")
 
     weight: Annotated[float, Field(ge=0, le=100), Searched(0.1, 10)] = 2.3

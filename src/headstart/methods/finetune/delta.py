@@ -1,4 +1,4 @@
-"""DELTA: fine-tuning that keeps what the stages show of the same pictures."""
+"""DELTA: fine-tuning with each stage's maps held to the source network's, important channels most."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ class Delta(ScaledFineTuning):
         head_weight: Pull of the head toward zero; 0.01 as in the paper.
     """
 
-    summary: ClassVar[str] = "Fine-tuning with each stage's maps held to the source network's, important channels most"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "stages")
 
     weight: Annotated[float, Field(ge=0, le=1e6), Searched(0.01, 10)] = 0.5

@@ -1,4 +1,4 @@
-"""Fine-tune: a new head on the backbone, everything trained at one step size."""
+"""Fine-tune: new head, everything trained at one step size; with weights = none, training from scratch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class FineTune(FineTuning):
     The model's temperature is 1: training scores must not set it. Whoever has held-out scores replaces it.
     """
 
-    summary: ClassVar[str] = "New head, everything trained at one step size; with weights = none, training from scratch"
     tried_by_run: ClassVar[bool] = True
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:

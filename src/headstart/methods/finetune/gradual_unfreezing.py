@@ -1,4 +1,4 @@
-"""Gradual unfreezing: the head, then one stage after the other from the last to the first."""
+"""Gradual unfreezing: from a fitted linear head, one stage more trained at a time, the last first."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ class GradualUnfreezing(FineTuning):
             layer.
     """
 
-    summary: ClassVar[str] = "From a fitted linear head, one stage more trained at a time, the last first"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "stages")
 
     stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.2, 1.0)] = 0.385

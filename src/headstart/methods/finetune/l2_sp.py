@@ -1,8 +1,8 @@
-"""L2-SP: fine-tuning that is pulled back to where it started."""
+"""L2-SP: fine-tuning with a penalty on the distance to the source weights."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 from pydantic import Field
 from torch import Tensor
@@ -41,8 +41,6 @@ class L2Sp(ScaledFineTuning):
             Deep Learning", arXiv 2201.05867.
         beta: Pull of the head toward zero; 0.01 as in the paper.
     """
-
-    summary: ClassVar[str] = "Fine-tuning with a penalty on the distance to the source weights"
 
     alpha: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
     beta: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01

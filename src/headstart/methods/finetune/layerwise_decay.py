@@ -1,8 +1,8 @@
-"""Layer-wise rate decay: everything is trained, each block in smaller steps than the one behind it."""
+"""Layer-wise rate decay: everything trained from a fitted linear head, each block in smaller steps than the next."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -32,8 +32,6 @@ class LayerwiseDecay(FineTuning):
     Attributes:
         decay: The factor; 0.75 as He et al., "Masked Autoencoders", CVPR 2022, table 9. With 1 everything takes equal steps.
     """
-
-    summary: ClassVar[str] = "Everything trained from a fitted linear head, each block in smaller steps than the next"
 
     decay: Annotated[float, Field(gt=0, le=1), Searched(0.5, 1.0)] = 0.75
 

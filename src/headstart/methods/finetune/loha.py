@@ -1,8 +1,8 @@
-"""LoHa: the elementwise product of two low-rank matrices is trained beside every frozen layer, and a head."""
+"""LoHa: elementwise products of low-rank weights beside frozen layers, then added (needs peft)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, final
+from typing import Annotated, Any, final
 
 from pydantic import Field
 
@@ -28,8 +28,6 @@ class Loha(AdapterTuning):
     Attributes:
         rank: Of each of the two products; their elementwise product is scaled by 1.
     """
-
-    summary: ClassVar[str] = "Elementwise products of low-rank weights beside frozen layers, then added (needs peft)"
 
     rank: Annotated[int, Field(ge=1, le=64), Searched(2, 16)] = 4
 

@@ -1,8 +1,8 @@
-"""LoRA: a low-rank matrix is trained beside every frozen layer, and a head."""
+"""LoRA: low-rank weights trained beside frozen layers, then added into them (needs peft)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, final
+from typing import Annotated, Any, final
 
 from pydantic import Field
 
@@ -28,8 +28,6 @@ class Lora(AdapterTuning):
     Attributes:
         rank: Of the product; it is scaled by alpha / rank = 1, as alpha is the first rank that is tried.
     """
-
-    summary: ClassVar[str] = "Low-rank weights trained beside frozen layers, then added into them (needs peft)"
 
     rank: Annotated[int, Field(ge=1, le=256), Searched(2, 32)] = 8
 

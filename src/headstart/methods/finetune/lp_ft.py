@@ -1,8 +1,8 @@
-"""LP-FT: fine-tuning that starts from a fitted linear head."""
+"""LP-FT: fine-tuning from a fitted linear head, earlier stages in smaller steps."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -33,8 +33,6 @@ class LpFt(ScaledFineTuning):
         section 4 (LP-FT).
     Differs: the linear probe is ridge with its leave-one-out temperature, and earlier stages take smaller steps.
     """
-
-    summary: ClassVar[str] = "Fine-tuning from a fitted linear head, earlier stages in smaller steps"
 
     body_scale: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.5
     stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.4, 1.0)] = 0.7

@@ -1,4 +1,4 @@
-"""LwF: fine-tuning that goes on saying of the new pictures what the network said as a source classifier."""
+"""LwF: fine-tuning that keeps what the network's own classifier says of the new pictures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ class Lwf(ScaledFineTuning):
         temperature: At which scores are compared; the paper uses 2.
     """
 
-    summary: ClassVar[str] = "Fine-tuning that keeps what the network's own classifier says of the new pictures"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source_classes")
 
     weight: Annotated[float, Field(ge=0, le=100), Searched(0.1, 10)] = 1.0

@@ -1,4 +1,4 @@
-"""Model soup: the mean, in weight space, of several fine-tunings from one beginning."""
+"""Model soup: mean of the weights of several fine-tunings, taken in while held-out rows lose nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,6 @@ class ModelSoup(Method):
         flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
-    summary: ClassVar[str] = "Mean of the weights of several fine-tunings, taken in while held-out rows lose nothing"
     cost: ClassVar[Literal["closed form", "gradient"]] = "gradient"
     needs: ClassVar[tuple[Need, ...]] = ("pictures",)
 

@@ -1,4 +1,4 @@
-"""Norm only: scales and shifts of normalization layers are trained, and a head."""
+"""Norm only: scales and shifts of normalization layers trained from a fitted linear head."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class NormOnly(WeightSubset):
     Differs: they train on random weights without a head's help; here weights are pretrained and the head is fitted first.
     """
 
-    summary: ClassVar[str] = "Scales and shifts of normalization layers trained from a fitted linear head"
     trained: ClassVar[str] = "normalization layers"
 
     def weights(self, backbone: Backbone) -> list[nn.Parameter]:

@@ -1,8 +1,8 @@
-"""Partial: the last stages are trained, the rest stays as it is."""
+"""Partial: the last stages trained from a fitted linear head, the rest frozen and looked at once."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -33,8 +33,6 @@ class Partial(StageSubset):
     Attributes:
         num_stages: How many are trained, counted from the end.
     """
-
-    summary: ClassVar[str] = "The last stages trained from a fitted linear head, the rest frozen and looked at once"
 
     num_stages: Annotated[int, Field(ge=1, le=9), Searched(1, 4)] = 2
 

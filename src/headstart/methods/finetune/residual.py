@@ -1,4 +1,4 @@
-"""Residual fine-tuning: a network trained on what ridge on every depth leaves unexplained."""
+"""Residual fine-tuning: network trained on what ridge on every depth leaves unexplained."""
 
 from __future__ import annotations
 
@@ -72,7 +72,6 @@ class Residual(ScaledFineTuning):
         blocks: What ridge sees.
     """
 
-    summary: ClassVar[str] = "Network trained on what ridge on every depth leaves unexplained"
     tried_by_run: ClassVar[bool] = True
 
     shrinkage: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.2

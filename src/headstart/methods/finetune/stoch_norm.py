@@ -1,4 +1,4 @@
-"""StochNorm: fine-tuning with batch normalization that draws whose statistics it uses."""
+"""StochNorm: fine-tuning with batch normalization that mixes batch and moving statistics at random."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class StochNorm(ScaledFineTuning):
         batch_share: Probability that a channel uses the batch's statistics, p in the paper, which uses 0.5.
     """
 
-    summary: ClassVar[str] = "Fine-tuning with batch normalization that mixes batch and moving statistics at random"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "batch_norm")
 
     batch_share: Annotated[float, Field(ge=0, le=1)] = 0.5

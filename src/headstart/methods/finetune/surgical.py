@@ -1,8 +1,8 @@
-"""Surgical fine-tuning: one stage is trained, the rest stays as it is."""
+"""Surgical fine-tuning: one chosen stage trained from a fitted linear head, all others frozen."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError, did_you_mean
@@ -28,8 +28,6 @@ class Surgical(StageSubset):
     Attributes:
         stage: "first", "middle", "last", or the name of a stage, as errors list them.
     """
-
-    summary: ClassVar[str] = "One chosen stage trained from a fitted linear head, all others frozen"
 
     stage: str = "middle"
 

@@ -1,8 +1,8 @@
-"""WiSE-FT: the average, in weight space, of the fitted linear head on unchanged features and of what fine-tuning made of them."""
+"""WiSE-FT: average of the weights before and after fine-tuning, its share chosen on held-out rows."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 from pydantic import Field
 
@@ -47,8 +47,6 @@ class WiseFt(ScaledFineTuning):
     Attributes:
         share: Of the weights after training, in [0, 1]; held-out rows choose where it is not given.
     """
-
-    summary: ClassVar[str] = "Average of the weights before and after fine-tuning, its share chosen on held-out rows"
 
     share: Annotated[float, Field(ge=0, le=1)] | None = None
 

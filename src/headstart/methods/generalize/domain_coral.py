@@ -1,4 +1,4 @@
-"""CORAL across sources: features whose means and covariances agree between all source domains."""
+"""CORAL across sources: ERM with the means and covariances of the sources aligned."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ class DomainCoral(DomainGeneralization):
         weight: Of the distances.
     """
 
-    summary: ClassVar[str] = "ERM with the means and covariances of the sources aligned"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "domains")
     batch_statistics: ClassVar[bool] = True
 

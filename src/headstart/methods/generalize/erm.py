@@ -1,8 +1,8 @@
-"""ERM: the mean loss over source domains."""
+"""ERM: fine-tuning on all source domains, each counting alike."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from torch import Tensor
 
@@ -24,8 +24,6 @@ class Erm(DomainGeneralization):
 
     Reference: Gulrajani & Lopez-Paz, "In Search of Lost Domain Generalization", ICLR 2021, section 4 (ERM).
     """
-
-    summary: ClassVar[str] = "Fine-tuning on all source domains, each counting alike"
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         return {"cross_entropy": losses_by_domain(learner, batch).mean()}

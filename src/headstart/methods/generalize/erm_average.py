@@ -1,8 +1,8 @@
-"""ERM with averaged weights: the mean of the weights that training passes through."""
+"""ERM with averaged weights: ERM that deploys the mean of the weights that it passed through."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -37,8 +37,6 @@ class ErmAverage(DomainGeneralization):
     Attributes:
         begin: Share of the steps after which averaging begins.
     """
-
-    summary: ClassVar[str] = "ERM that deploys the mean of the weights that it passed through"
 
     begin: Annotated[float, Field(ge=0, lt=1)] = 0.3
 

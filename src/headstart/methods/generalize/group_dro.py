@@ -1,4 +1,4 @@
-"""GroupDRO: the loss of the worst source domain."""
+"""GroupDRO: ERM whose weights follow the worst source."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class GroupDro(DomainGeneralization):
         step: How fast weights move to the worst domain; 0.01 in the paper.
     """
 
-    summary: ClassVar[str] = "ERM whose weights follow the worst source"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "domains")
 
     step: Annotated[float, Field(ge=0, le=10)] = 0.01

@@ -1,4 +1,4 @@
-"""IRM: features on which one head is the best for every source domain."""
+"""IRM: ERM with a penalty where a source would like another head."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ class Irm(PenalizedGeneralization):
         weight: Of the penalty, at the end; 100 in published comparisons.
     """
 
-    summary: ClassVar[str] = "ERM with a penalty where a source would like another head"
     batch_statistics: ClassVar[bool] = True
 
     weight: PenaltyWeight = 100.0

@@ -1,4 +1,4 @@
-"""MixStyle: pictures that borrow the style of others, often of another domain."""
+"""MixStyle: ERM whose pictures borrow each other's style inside the network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class MixStyle(DomainGeneralization):
         alpha: Of the beta distribution of shares; 0.1 in the paper.
     """
 
-    summary: ClassVar[str] = "ERM whose pictures borrow each other's style inside the network"
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "stages")
 
     probability: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -1,8 +1,8 @@
-"""V-REx: source domains on which a network does equally well."""
+"""V-REx: ERM with the variance of the losses of the sources held down."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 from torch import Tensor
 
@@ -28,8 +28,6 @@ class VRex(PenalizedGeneralization):
     Attributes:
         weight: Of the variance, at the end; 10 in published comparisons.
     """
-
-    summary: ClassVar[str] = "ERM with the variance of the losses of the sources held down"
 
     weight: PenaltyWeight = 10.0
 

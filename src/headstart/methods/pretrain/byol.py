@@ -1,8 +1,8 @@
-"""BYOL: predict what a slowly following copy of the network makes of another view."""
+"""BYOL: without labels: predict a running average's projection of another view."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -44,8 +44,6 @@ class Byol(TwoViews):
         decay: Of the target's running average; 0.996 in the paper, whose trainings are a hundred times longer.
         width: Of the projections; 256 in the paper.
     """
-
-    summary: ClassVar[str] = "Without labels: predict a running average's projection of another view"
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     width: Annotated[int, Field(ge=2, le=8192)] = 256

@@ -1,8 +1,8 @@
-"""DINO: agree with a slowly following copy of the network on which of many prototypes a picture is."""
+"""DINO: without labels: share pictures out to prototypes as a running average of the network does."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import torch
 from pydantic import Field
@@ -70,8 +70,6 @@ class Dino(TwoViews):
         center_decay: Of the center's running average, 0.9 in the paper.
         crop: Smallest share of the area that a view shows; 0.4 for the paper's large crops, less here as there are no small ones.
     """
-
-    summary: ClassVar[str] = "Without labels: share pictures out to prototypes as a running average of the network does"
 
     num_prototypes: Annotated[int, Field(ge=2, le=65_536)] = 512
     student_temperature: Annotated[float, Field(gt=0, le=10)] = 0.1

@@ -1,8 +1,8 @@
-"""Distillation: a small network learns the features of a large one, on pictures without labels."""
+"""Distillation: without labels: a small network learns the features of a large one."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
@@ -57,8 +57,6 @@ class Distillation(SelfSupervised):
         relation: Weight of the likenesses; 3000 in Tung & Mori.
         view: How the student's pictures are varied.
     """
-
-    summary: ClassVar[str] = "Without labels: a small network learns the features of a large one"
 
     teacher: str = "efficientnet_lite0"
     teacher_pixels: Annotated[int, Field(ge=8, le=1024)] = 128

@@ -1,8 +1,8 @@
-"""SimCLR: two views of a picture must be recognized as one among all others."""
+"""SimCLR: without labels: tell a picture's second view from all other pictures."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -31,8 +31,6 @@ class SimClr(TwoViews):
         temperature: Of the cosines; 0.5 in the paper's CIFAR-10 experiments (appendix B.9).
         width: Of the projections, 128 in the paper.
     """
-
-    summary: ClassVar[str] = "Without labels: tell a picture's second view from all other pictures"
 
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.5
     width: Annotated[int, Field(ge=2, le=8192)] = 128

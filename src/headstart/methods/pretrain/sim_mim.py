@@ -1,9 +1,9 @@
-"""SimMIM: fill in the hidden parts of a picture."""
+"""SimMIM: without labels: fill in hidden patches of pictures."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import torch
 from pydantic import Field
@@ -66,8 +66,6 @@ class SimMim(SelfSupervised):
         share: Of the patches, how many are hidden; 0.6 in the paper.
         crop: Smallest share of the area in sight, 0.67 in the paper.
     """
-
-    summary: ClassVar[str] = "Without labels: fill in hidden patches of pictures"
 
     patches: Annotated[int, Field(ge=2, le=64)] = 6
     share: Annotated[float, Field(gt=0, lt=1)] = 0.6

@@ -1,8 +1,8 @@
-"""VICReg: two views must agree, while every dimension varies and no two say the same."""
+"""VICReg: without labels: two views agree, dimensions vary and are not correlated."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -36,8 +36,6 @@ class VicReg(TwoViews):
         covariance: Weight of the penalty on covariances, nu in the paper.
         width: Of the embeddings; 8192 in the paper.
     """
-
-    summary: ClassVar[str] = "Without labels: two views agree, dimensions vary and are not correlated"
 
     invariance: Annotated[float, Field(ge=0)] = 25.0
     variance: Annotated[float, Field(ge=0)] = 25.0

@@ -1,8 +1,8 @@
-"""KNN: the votes of the nearest training rows."""
+"""KNN: votes of the nearest training rows by cosine."""
 
 from __future__ import annotations
 
-from typing import ClassVar, cast, final
+from typing import cast, final
 
 import numpy as np
 from pydantic import Field
@@ -35,8 +35,6 @@ class KNN(Probe):
         num_neighbors: How many vote; one by default, since five fail with five rows a class or fewer. Never more than there are
             rows.
     """
-
-    summary: ClassVar[str] = "Votes of the nearest training rows by cosine"
 
     blocks: Blocks = "stages"
     num_neighbors: int = Field(default=1, ge=1, le=100)

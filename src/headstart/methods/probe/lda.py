@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -34,8 +34,6 @@ class LDA(Probe):
     Reference: Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", JMVA 2004, section 3.2.
     Differs: the identity's scale is floored by a tenth of the total variance, so that one row a class works.
     """
-
-    summary: ClassVar[str] = "Linear discriminant analysis with a shrunk covariance"
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0

@@ -1,4 +1,4 @@
-"""Logistic: multinomial logistic regression on frozen features."""
+"""Logistic: multinomial logistic regression on frozen features, penalty chosen out of fold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ class Logistic(Probe):
     Differs: several depths, a temperature, and penalties relative to the rows' squared length.
     """
 
-    summary: ClassVar[str] = "Multinomial logistic regression on frozen features, penalty chosen out of fold"
     tried_by_run: ClassVar[bool] = True
 
     def head_of(

@@ -1,8 +1,8 @@
-"""NearestMean: the class whose mean is nearest."""
+"""NearestMean: nearest class mean of centered unit-length features (SimpleShot)."""
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -36,8 +36,6 @@ class NearestMean(Probe):
     Attributes:
         blocks: What the head sees; all stages by default, which beat the penultimate layer by 2 to 8 points on small sets.
     """
-
-    summary: ClassVar[str] = "Nearest class mean of centered unit-length features (SimpleShot)"
 
     blocks: Blocks = "stages"
 

@@ -1,4 +1,4 @@
-"""Ridge: a linear head in closed form, judged by exact leave-one-out."""
+"""Ridge: linear head on frozen features in closed form, judged by exact leave-one-out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ class Ridge(Probe):
     Hurts: when no depth of the backbone sees what tells the classes apart; then train the network.
     """
 
-    summary: ClassVar[str] = "Linear head on frozen features in closed form, judged by exact leave-one-out"
     tried_by_run: ClassVar[bool] = True
 
     def head_of(

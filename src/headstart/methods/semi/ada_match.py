@@ -1,8 +1,8 @@
-"""AdaMatch: FixMatch with a relative threshold and the labeled shares of classes."""
+"""AdaMatch: fixMatch with a threshold relative to labeled pictures and aligned shares of classes."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -44,8 +44,6 @@ class AdaMatch(SemiSupervised):
         threshold: Share of the mean labeled confidence from which a picture counts.
         decay: Of the running means a step.
     """
-
-    summary: ClassVar[str] = "FixMatch with a threshold relative to labeled pictures and aligned shares of classes"
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999

@@ -1,9 +1,9 @@
-"""ABC: FixMatch with a second head that all classes shape alike."""
+"""ABC: fixMatch, and beside its head a balanced one (ABC), which is deployed."""
 
 from __future__ import annotations
 
 import copy
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -41,8 +41,6 @@ class AuxiliaryBalancedClassifier(SemiSupervised):
         unlabeled_weight: Weight of the losses on unlabeled pictures.
         threshold: Probability of the likeliest class from which a picture counts.
     """
-
-    summary: ClassVar[str] = "FixMatch, and beside its head a balanced one (ABC), which is deployed"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
 

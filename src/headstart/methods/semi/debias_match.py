@@ -1,8 +1,8 @@
-"""DebiasMatch: FixMatch without favor for classes that are predicted often."""
+"""DebiasMatch: fixMatch on logits corrected for classes that are predicted often."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -38,8 +38,6 @@ class DebiasMatch(SemiSupervised):
         strength: How much of the logarithm is taken (lambda).
         decay: Of the running mean a step.
     """
-
-    summary: ClassVar[str] = "FixMatch on logits corrected for classes that are predicted often"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
     strength: Annotated[float, Field(ge=0, le=2)] = 0.5

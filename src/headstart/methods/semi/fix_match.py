@@ -1,8 +1,8 @@
-"""FixMatch: strong views are trained on the confident class of weak views."""
+"""FixMatch: strong views of unlabeled pictures are trained on the confident class of weak ones."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor
@@ -31,8 +31,6 @@ class FixMatch(SemiSupervised):
     Attributes:
         threshold: Probability of the likeliest class from which a picture counts.
     """
-
-    summary: ClassVar[str] = "Strong views of unlabeled pictures are trained on the confident class of weak ones"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
 

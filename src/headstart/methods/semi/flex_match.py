@@ -1,8 +1,8 @@
-"""FlexMatch: FixMatch with lower thresholds for classes that are learned late."""
+"""FlexMatch: fixMatch with lower thresholds for classes with few confident predictions."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -34,8 +34,6 @@ class FlexMatch(SemiSupervised):
     Attributes:
         threshold: Probability of the likeliest class from which a picture counts, for the class that is learned best.
     """
-
-    summary: ClassVar[str] = "FixMatch with lower thresholds for classes with few confident predictions"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.95
 

@@ -1,8 +1,8 @@
-"""FreeMatch: FixMatch with thresholds that follow the network's confidence."""
+"""FreeMatch: fixMatch with thresholds that follow the network's own confidence."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -38,8 +38,6 @@ class FreeMatch(SemiSupervised):
         fairness_weight: Weight of the fairness term.
         decay: Of the running means a step.
     """
-
-    summary: ClassVar[str] = "FixMatch with thresholds that follow the network's own confidence"
 
     fairness_weight: Annotated[float, Field(ge=0, le=1)] = 0.01
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999

@@ -1,4 +1,4 @@
-"""LabelMean: what ridge says and what neighbors say, averaged."""
+"""LabelMean: mean of ridge and of labels spread along a neighbor graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class LabelMean(SemiSupervisedProbe):
         strength: How much neighbors count against a row's own label.
     """
 
-    summary: ClassVar[str] = "Mean of ridge and of labels spread along a neighbor graph"
     tried_by_run: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5

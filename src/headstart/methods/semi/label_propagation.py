@@ -1,8 +1,8 @@
-"""LabelPropagation: every unlabeled row is what its neighbors are on average."""
+"""LabelPropagation: unlabeled rows take the mean of their neighbors in a graph of features, by closed form."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -36,8 +36,6 @@ class LabelPropagation(GraphProbe):
         strength: How much neighbors count against the labeled class shares; what is left of 1 keeps parts of the graph without a
             label solvable.
     """
-
-    summary: ClassVar[str] = "Unlabeled rows take the mean of their neighbors in a graph of features, by closed form"
 
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.99
 

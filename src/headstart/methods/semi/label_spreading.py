@@ -1,8 +1,8 @@
-"""LabelSpreading: labels spread along a neighbor graph and may be outvoted."""
+"""LabelSpreading: labels spread along a neighbor graph of features, by closed form."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 
@@ -33,8 +33,6 @@ class LabelSpreading(GraphProbe):
         num_neighbors: Joins that each row makes; 5 gain a point over 10.
         strength: How much neighbors count against a row's own label; 0.9 lets a label reach some ten joins far.
     """
-
-    summary: ClassVar[str] = "Labels spread along a neighbor graph of features, by closed form"
 
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.9
 

@@ -1,8 +1,8 @@
-"""LaplacianShot: nearest class means, smoothed so that neighbors agree."""
+"""LaplacianShot: nearest class means, smoothed along a neighbor graph of unlabeled rows."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 from pydantic import Field
@@ -39,8 +39,6 @@ class LaplacianShot(GraphProbe):
         num_neighbors: Joins that each row makes; 5 gain a point over 10.
         smoothing: lambda: how much neighbors count against the class means; 3, as joins weigh about a third of the paper's.
     """
-
-    summary: ClassVar[str] = "Nearest class means, smoothed along a neighbor graph of unlabeled rows"
 
     smoothing: Annotated[float, Field(gt=0, le=100)] = 3.0
 

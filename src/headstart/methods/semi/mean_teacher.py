@@ -1,4 +1,4 @@
-"""Mean Teacher: predictions follow those of the network's running average."""
+"""Mean Teacher: predictions for unlabeled pictures follow those of the network's running average."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class MeanTeacher(SemiSupervised):
         decay: Of the teacher's weights a step; 0.99 while the paper's weight grows, 0.999 later.
     """
 
-    summary: ClassVar[str] = "Predictions for unlabeled pictures follow those of the network's running average"
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "weak")
 
     unlabeled_weight: Annotated[float, Field(ge=0, le=100)] = 10.0

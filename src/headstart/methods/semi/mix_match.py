@@ -1,4 +1,4 @@
-"""MixMatch: guessed and given labels blended together with their pictures."""
+"""MixMatch: sharpened guesses for unlabeled pictures, all pictures blended in pairs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,6 @@ class MixMatch(SemiSupervised):
         alpha: Of the Beta distribution of blends.
     """
 
-    summary: ClassVar[str] = "Sharpened guesses for unlabeled pictures, all pictures blended in pairs"
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "weak")
 
     unlabeled_ratio: Ratio = 1

@@ -1,4 +1,4 @@
-"""Pi-model: two views of an unlabeled picture get the same prediction."""
+"""Pi-model: two views of an unlabeled picture are to get the same prediction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class PiModel(SemiSupervised):
         unlabeled_weight: Largest weight of the difference; 100 times the share of labeled rows in the paper.
     """
 
-    summary: ClassVar[str] = "Two views of an unlabeled picture are to get the same prediction"
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "weak")
 
     unlabeled_weight: Annotated[float, Field(ge=0, le=100)] = 10.0

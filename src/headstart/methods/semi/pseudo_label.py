@@ -1,4 +1,4 @@
-"""Pseudo-Label: the likeliest class of an unlabeled picture counts as its label."""
+"""Pseudo-Label: unlabeled pictures are trained on the class that the network finds likeliest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class PseudoLabel(SemiSupervised):
             costs five points against lp_ft and 1 costs none (EfficientNet-Lite0 at 64 pixels, 40 epochs, one seed).
     """
 
-    summary: ClassVar[str] = "Unlabeled pictures are trained on the class that the network finds likeliest"
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak",)
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:

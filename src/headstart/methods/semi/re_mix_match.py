@@ -1,4 +1,4 @@
-"""ReMixMatch: MixMatch with guesses from weak views that have the right shares of classes."""
+"""ReMixMatch: mixMatch with aligned guesses from weak views as targets of strong ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ class ReMixMatch(SemiSupervised):
         alpha: Of the Beta distribution of blends.
     """
 
-    summary: ClassVar[str] = "MixMatch with aligned guesses from weak views as targets of strong ones"
     labeled_views: ClassVar[tuple[ViewName, ...]] = ("strong",)
     unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong", "strong")
 

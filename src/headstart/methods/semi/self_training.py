@@ -1,4 +1,4 @@
-"""SelfTraining: ridge that learns again from what it and the neighbors predict with confidence."""
+"""SelfTraining: ridge refitted to its own and the neighbors' most confident labels of unlabeled rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class SelfTraining(SemiSupervisedProbe):
         rounds: Refits. Ten gain half a point over three (digits, MNIST, clothing, emoji and solar cells, 1 to 20 labels a class).
     """
 
-    summary: ClassVar[str] = "Ridge refitted to its own and the neighbors' most confident labels of unlabeled rows"
     tried_by_run: ClassVar[bool] = True
 
     num_neighbors: Annotated[int, Field(ge=1, le=100)] = 5

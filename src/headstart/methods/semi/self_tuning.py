@@ -1,4 +1,4 @@
-"""Self-Tuning: pseudo-labels choose positive pairs of a contrast; the head never learns from them."""
+"""Self-Tuning: features contrasted by label or pseudo-label; the head learns true labels only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class SelfTuning(SemiSupervised):
         keys_per_class: Length of the queue over the number of classes.
     """
 
-    summary: ClassVar[str] = "Features contrasted by label or pseudo-label; the head learns true labels only"
     labeled_views: ClassVar[tuple[ViewName, ...]] = ("weak", "strong")
 
     unlabeled_ratio: Ratio = 1

@@ -1,8 +1,8 @@
-"""SoftMatch: FixMatch with weights that fall smoothly with the confidence."""
+"""SoftMatch: fixMatch with weights that fall smoothly below the mean confidence."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -38,8 +38,6 @@ class SoftMatch(SemiSupervised):
     Attributes:
         decay: Of the running means a step.
     """
-
-    summary: ClassVar[str] = "FixMatch with weights that fall smoothly below the mean confidence"
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
 

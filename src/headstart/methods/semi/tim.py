@@ -1,8 +1,8 @@
-"""TIM: class prototypes for confident predictions of unlabeled rows, with the classes in the labeled shares."""
+"""TIM: prototypes of maximal information between unlabeled rows and classes (TIM)."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple, final
+from typing import Annotated, NamedTuple, final
 
 import numpy as np
 from pydantic import Field
@@ -52,8 +52,6 @@ class TIM(SemiSupervisedProbe):
         conditional: alpha, the weight of the unlabeled rows' mean entropy. 1 for both instead of the paper's 0.1 gains some 2
             points (digits, MNIST, clothing, emoji and solar cells, 1 to 20 labels a class).
     """
-
-    summary: ClassVar[str] = "Prototypes of maximal information between unlabeled rows and classes (TIM)"
 
     temperature: Annotated[float, Field(gt=0, le=1000)] = 15.0
     cross_entropy: Annotated[float, Field(gt=0, le=100)] = 1.0

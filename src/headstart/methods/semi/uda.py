@@ -1,8 +1,8 @@
-"""UDA: strong views follow the sharpened prediction for weak ones."""
+"""UDA: strong views of unlabeled pictures follow sharpened predictions for weak ones."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 from pydantic import Field
 from torch import Tensor
@@ -34,8 +34,6 @@ class UDA(SemiSupervised):
         threshold: Probability of the likeliest class from which a picture counts.
         temperature: Of the sharpening.
     """
-
-    summary: ClassVar[str] = "Strong views of unlabeled pictures follow sharpened predictions for weak ones"
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.8
     temperature: Annotated[float, Field(ge=0.1, le=1)] = 0.4
