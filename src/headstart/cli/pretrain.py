@@ -46,9 +46,7 @@ def pretrain(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(
-            min=0.01, metavar="M", help="Budget in minutes; by default it follows from the number of images.", show_default=False
-        ),
+        typer.Option(min=0.01, metavar="M", help="Budget; by default by the number of images.", show_default=False),
     ] = None,
     settings: options.Settings = None,
     seed: options.Seed = 0,
