@@ -57,9 +57,3 @@ class ValidatorInputs:
 def right_of(probs: Floats, labels: Integers) -> Floats:
     """1.0 where the likeliest class is the label, 0.0 elsewhere, float64 [sample]."""
     return np.asarray(probs.argmax(axis=1) == labels, np.float64)
-
-
-def entropies(probs: Floats) -> Floats:
-    """The entropy of each row in nats, float64 [sample]."""
-    values = np.asarray(probs, np.float64)
-    return np.asarray(-(values * np.log(np.maximum(values, 1e-300))).sum(axis=1))

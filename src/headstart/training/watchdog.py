@@ -6,6 +6,7 @@ import math
 from collections import deque
 
 import numpy as np
+from scipy.special import entr
 
 from headstart.core.types import UNLABELED, Integers
 from headstart.training.schedule import num_warmup_steps
@@ -29,9 +30,7 @@ def chance_loss(labels: Integers, num_classes: int, label_smoothing: float) -> f
     if not len(known):
         return None
     shares = np.bincount(known, minlength=num_classes) / len(known)
-    shares = (1 - label_smoothing) * shares + label_smoothing / num_classes
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())
+    return float(entr((1 - label_smoothing) * shares + label_smoothing / num_classes).sum())
 
 
 class Watchdog:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.validator_inputs import ValidatorInputs, entropies
+import numpy as np
+from scipy.special import entr
+
+from headstart.evaluation.validator_inputs import ValidatorInputs
 
 
 def information_maximization(inputs: ValidatorInputs) -> float | None:
@@ -15,5 +18,5 @@ def information_maximization(inputs: ValidatorInputs) -> float | None:
     Reference: Shi & Sha, "Information-Theoretical Learning of Discriminative Clusters for Unsupervised Domain Adaptation", ICML
         2012, eq. 3.
     """
-    probs = inputs.target_probs
-    return float(entropies(probs.mean(axis=0, keepdims=True))[0] - entropies(probs).mean())
+    probs = np.asarray(inputs.target_probs, np.float64)
+    return float(entr(probs.mean(axis=0)).sum() - entr(probs).sum(axis=1).mean())

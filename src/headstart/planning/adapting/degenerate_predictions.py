@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import entr
 
 from headstart.core.types import Floats
 
@@ -34,7 +35,7 @@ def shares_fault(shares: Floats, expected: Floats, *, exact: bool) -> str:
     lost = (expected >= SMALLEST_CLASS) & (shares < LEAST_CLASS_FRACTION * expected)
     if exact and lost.any():
         return f"its predictions are degenerate: {int(lost.sum())} of {len(shares)} classes hardly occur in them"
-    found, wanted = _entropy(shares), _entropy(expected)
+    found, wanted = float(entr(shares).sum()), float(entr(expected).sum())
     if found < LEAST_ENTROPY * wanted:
         return f"its predictions are degenerate: the entropy of its class shares is {found:.2f} nats, not {wanted:.2f}"
     return ""
@@ -50,7 +51,3 @@ def agreement_fault(agreement: float | None, source_accuracy: float | None, unad
     if source_accuracy is not None and unadapted_accuracy is not None and source_accuracy < unadapted_accuracy - LARGEST_FALL:
         return f"its source accuracy fell from {unadapted_accuracy:.1%} to {source_accuracy:.1%}"
     return ""
-
-
-def _entropy(shares: Floats) -> float:
-    return float(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
