@@ -39,8 +39,9 @@ class KernelMap:
     def of(cls, rows: Floats, gamma: float, seed: int) -> KernelMap:
         """The map with landmarks drawn from rows [sample, axis]; it keeps the landmarks' kernel to rounding.
 
-        scikit-learn's `Nystroem` computes distances from inner products, which costs digits far from the origin (5e-6 of a kernel
-        value at a mean of 1e5), and its fit takes 2.2 times as long on 3,001 rows.
+        scikit-learn's `Nystroem` maps to other axes, which changes the last digits of what is fitted to the rows. It computes
+        distances from inner products, which costs digits far from the origin (5e-6 of a kernel value at a mean of 1e5), and its
+        fit takes 2.2 times as long on 3,001 rows.
 
         Reference: Williams & Seeger, "Using the Nystroem method to speed up kernel machines", NeurIPS 2000, eq. 10.
         """

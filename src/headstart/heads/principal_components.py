@@ -50,6 +50,7 @@ def principal_components(rows: Rows, num_axes: int, seed: int) -> Floats:
 
     There are no more than rows or features. At most 2,000 rows are read, in chunks, and time is that of four products with
     `num_axes` columns: half a second for 5,000 features, where a full decomposition takes minutes. `seed` gives the start.
+    scikit-learn's `randomized_svd` needs all rows in memory.
 
     Reference: Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011, algorithm 4.4.
     Differs: the rows enter only through the product of their transpose with themselves, so that one pass makes one step, and
