@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data.splits import FEWEST_IN_TRAIN, held_out, kept_per_class
+from headstart.data.splits import FEWEST_IN_TRAIN, held_out, rows_per_class
 
 
 @st.composite
@@ -46,7 +46,7 @@ def test_class_made_of_groups_larger_than_its_fifth_still_gives_one():
 @given(grouped_labels(), st.integers(2, 9), st.integers(0, 5))
 def test_per_class_keeps_the_number_asked_for_and_frees_no_row_of_a_kept_group(data, per_class, seed):
     labels, groups = data
-    keep, free = kept_per_class(labels, groups, 4, per_class, seed)
+    keep, free = rows_per_class(labels, groups, 4, per_class, seed)
     wanted = np.minimum(np.bincount(labels, minlength=4), per_class)
     assert np.bincount(labels[keep], minlength=4).tolist() == wanted.tolist()
     assert not (keep & free).any()
@@ -55,5 +55,5 @@ def test_per_class_keeps_the_number_asked_for_and_frees_no_row_of_a_kept_group(d
 
 def test_without_groups_every_row_is_kept_or_free():
     labels = np.repeat([0, 1], [23, 29])
-    keep, free = kept_per_class(labels, np.arange(52), 2, 5, 0)
+    keep, free = rows_per_class(labels, np.arange(52), 2, 5, 0)
     assert (keep ^ free).all()

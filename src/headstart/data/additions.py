@@ -17,7 +17,7 @@ from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.readers import reader_for
 
-NUM_PARTS = 5
+NUM_FOLDS = 5
 """One image in five of each class is held out where the place has no test split."""
 LEAST_PER_CLASS = 2
 """One to learn from, and one to measure by."""
@@ -72,7 +72,7 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     images = ImageSet(raw.images.take(index), classes, labels, rows.groups[index])
     given = np.array([raw.splits[row] == "test" for row in index], bool)
     held_out = given if given.any() else _held_out(labels, images.groups, seed)
-    _check_parts(place, held_out)
+    _check_neither_empty(place, held_out)
     return Addition(raw.name, place, images.take(~held_out), images.take(held_out), added, tuple(rows.findings))
 
 
@@ -84,7 +84,7 @@ def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_kn
         raise DataError(f'{place} has one image of "{rare}". Two are needed: one to learn from, and one to measure by.')
 
 
-def _check_parts(place: str, held_out: Booleans) -> None:
+def _check_neither_empty(place: str, held_out: Booleans) -> None:
     if held_out.all():
         raise DataError(f"{place} has new images in its test split only. Add some to learn from.")
     if not held_out.any():
@@ -99,7 +99,7 @@ def _held_out(labels: Integers, groups: Integers, seed: int) -> Booleans:
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if len(np.unique(groups[rows])) > 1:
-            held_out[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_PARTS, seed)[0].held_out]] = True
+            held_out[rows[stratified_folds(np.zeros(len(rows), np.int64), groups[rows], NUM_FOLDS, seed)[0].held_out]] = True
     apart = held_out & ~np.isin(groups, groups[~held_out])
     return apart if apart.any() else _whole_groups(labels, groups, np.unique(groups[held_out]))
 

@@ -12,7 +12,7 @@ from headstart.core.types import UNLABELED, Booleans, Integers
 from headstart.data.class_names import quoted
 from headstart.data.cleaning import Cleaned
 from headstart.data.images import ImageSet
-from headstart.data.splits import held_out, kept_per_class
+from headstart.data.splits import held_out, rows_per_class
 from headstart.data.task import Task
 
 
@@ -57,7 +57,7 @@ def split_assignment(
         assignment.train, assignment.test = _mask(at[~tested], len(train)), _mask(at[tested], len(train))
     if per_class is not None:
         at = np.flatnonzero(assignment.train)
-        keep, free = kept_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
+        keep, free = rows_per_class(labels[at], rows.groups[at], num_classes, per_class, seed)
         assignment.train = _mask(at[keep], len(train))
         if pool:
             assignment.unlabeled = assignment.unlabeled | _mask(at[~keep], len(train))

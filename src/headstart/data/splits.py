@@ -35,7 +35,7 @@ def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int) ->
     return mask
 
 
-def kept_per_class(labels: Integers, groups: Integers, num_classes: int, per_class: int, seed: int) -> tuple[Booleans, Booleans]:
+def rows_per_class(labels: Integers, groups: Integers, num_classes: int, per_class: int, seed: int) -> tuple[Booleans, Booleans]:
     """Two masks, bool [sample]: which rows stay to learn from, so many of each class, and which are free to test on.
 
     A class with fewer rows keeps all. Rows in neither mask share a group with a row that is kept.

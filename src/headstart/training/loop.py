@@ -25,7 +25,7 @@ from headstart.training.batches import Batch, Batches
 from headstart.training.checkpoint import Counters, Trained, read_checkpoint, write_checkpoint
 from headstart.training.history import History
 from headstart.training.learner import Learner
-from headstart.training.optimizers import optimizer_for, set_rates
+from headstart.training.optimizers import optimizer_for, set_learning_rates
 from headstart.training.schedule import num_steps, rate_factor, side_share
 from headstart.training.settings import Training
 from headstart.training.sharpness import memory_of, recall, uphill
@@ -85,7 +85,7 @@ class Fit:
         """One step; the losses before it. The weights stay as they are when a loss is not finite."""
         device = self.accelerator.device
         batch = {name: self._sized(batches.at(step, device), step) for name, batches in self.streams.items()}
-        set_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
+        set_learning_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
         memory = memory_of(self.learner) if self.training.sharpness > 0 else {}
         values, total = self._loss(batch, step)
         if not torch.isfinite(total.detach()):

@@ -34,7 +34,7 @@ def optimizer_for(groups: list[RateGroup], training: Training, lr: float) -> Opt
     return AdamW(members, lr=lr, fused=True)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Scale every group's peak step size."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
