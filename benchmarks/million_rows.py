@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.protocol import alone, arguments
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 
 SIZES = (10_000, 100_000, 1_000_000)
 WIDTH = 1_984

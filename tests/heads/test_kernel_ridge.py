@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.heads.kernel_ridge import fit_kernel_ridge
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 
 
 def rings(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from headstart.core.errors import DataError
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.heads.ridge_statistics import RidgeStatistics
 
 

@@ -13,7 +13,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.rows import linear_scores
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.methods import METHODS
 from headstart.methods.base import GradientMethod
 from headstart.methods.model import Model

@@ -13,7 +13,7 @@ from headstart.core.rows import unit_rows
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.novelty import detector as module
 from headstart.novelty.detector import NoveltyDetector, fit_detector, left_out_similarity
 

@@ -10,7 +10,7 @@ from headstart.core.estimate import Estimate
 from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, ValidatorScores
 from headstart.report.domain_panels import MARGIN, SIDE, domain_panels
 from headstart.report.html import headline, report_html
-from headstart.shift.tests.shift_kind import ShiftKind
+from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 
 def points(*places: tuple[float, float, int]) -> tuple[MapPoint, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.heads.temperature import row_losses
 from headstart.scores.ridge_loo import ridge_loo
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headstart.heads.class_statistics import one_hot
-from headstart.heads.ridge import ridge_path
+from headstart.heads.ridge_leave_one_out import ridge_path
 from headstart.shift.joint_ridge import Labeled, leave_target_out
 
 RNG = np.random.default_rng(13)

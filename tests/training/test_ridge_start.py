@@ -6,7 +6,7 @@ import torch
 from headstart.backbones.loading import load_backbone
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.training.ridge_start import fitted_classifier
 
 

@@ -16,7 +16,7 @@ from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
 from headstart.data.additions import all_of, read_addition
 from headstart.features.extract import features_of
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.planning.fitting import task_of_plan
 from headstart.runs.origin import task_of
 from headstart.runs.run import STATISTICS, Run

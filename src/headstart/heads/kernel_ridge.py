@@ -9,7 +9,7 @@ import numpy as np
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import has_mates
 from headstart.heads.kernel_map import KernelMap, median_square
-from headstart.heads.ridge import RidgeFit, fit_ridge
+from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 from headstart.heads.temperature import row_losses
 
 WIDTHS = (0.1, 0.3, 1.0)

@@ -15,7 +15,7 @@ from headstart.core.records import write_atomically
 from headstart.core.rows import CHUNK_ROWS, Rows, row_slices
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 
 
 @dataclass(frozen=True)

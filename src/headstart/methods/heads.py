@@ -17,7 +17,7 @@ from headstart.features.representation import BLOCKS, Blocks, Representation
 from headstart.heads.kernel_map import KernelMap
 from headstart.heads.neighbor_graph import nearest
 from headstart.heads.principal_components import PrincipalComponents
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.shift.projection import Projection
 

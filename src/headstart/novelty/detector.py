@@ -18,7 +18,7 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
-from headstart.heads.ridge import RidgeFit, fit_ridge
+from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 
 NUM_NEIGHBORS = 10
 """K of Conneau et al., ICLR 2018: the neighbors whose mean similarity corrects for hubs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.core.types import Floats
 from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact
-from headstart.heads.ridge import RidgeFit, fit_ridge
+from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 from headstart.heads.temperature import row_losses
 from headstart.scores import ranking
 

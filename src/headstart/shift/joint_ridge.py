@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
-from headstart.heads.ridge import RidgeFit, best_fit, ridge_path
+from headstart.heads.ridge_leave_one_out import RidgeFit, best_fit, ridge_path
 
 
 @dataclass(frozen=True)

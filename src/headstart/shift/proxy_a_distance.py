@@ -6,7 +6,7 @@ import numpy as np
 
 from headstart.core.errors import DataError
 from headstart.core.types import Floats
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 
 
 def proxy_a_distance(source: Floats, target: Floats) -> float:

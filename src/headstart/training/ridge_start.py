@@ -8,7 +8,7 @@ import torch
 from headstart.backbones.backbone import Backbone
 from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.training.learner import Classifier
 
 

@@ -9,7 +9,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.heads.ridge import ridge_path
+from headstart.heads.ridge_leave_one_out import ridge_path
 from headstart.methods.adapt.joint_ridge import JointRidge
 from headstart.training.settings import Training
 

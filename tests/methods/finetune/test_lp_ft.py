@@ -29,7 +29,7 @@ def test_before_the_first_step_it_predicts_what_ridge_predicts(task: Task, pretr
         logits = learner(batch.images).numpy()
     features = features_of(task.train, pretrained)
     # The head sees raw penultimate features, so the solution it must agree with is the one on these.
-    from headstart.heads.ridge import fit_ridge
+    from headstart.heads.ridge_leave_one_out import fit_ridge
 
     fit = fit_ridge(np.asarray(features.penultimate), task.train.labels, 3)
     expected = (features.penultimate @ fit.weight + fit.bias) / fit.temperature

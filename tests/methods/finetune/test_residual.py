@@ -11,7 +11,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.representation import Representation
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.methods.finetune.residual import Residual
 from headstart.methods.model import Model
 from headstart.methods.probe.ridge import Ridge
@@ -29,7 +29,7 @@ def test_margins_are_scores_by_fits_without_the_row(task: Task, pretrained: Back
     labels = task.train.labels
     whole = fit_ridge(rows, labels, 3)
     left = np.delete(np.arange(len(rows)), 11)
-    from headstart.heads.ridge import ridge_path
+    from headstart.heads.ridge_leave_one_out import ridge_path
 
     targets = np.where(labels[left, None] == np.arange(3), 1.0, -1.0)
     without = ridge_path(rows[left], targets, np.array([whole.penalty]))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from headstart.features.representation import Representation
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.methods.probe.ridge import Ridge
 
 

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from headstart.core.rows import linear_scores
 from headstart.heads.label_propagation import label_spreading
 from headstart.heads.neighbor_graph import neighbor_graph
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.methods.semi import self_training as module
 from headstart.methods.semi.self_training import SelfTraining
 

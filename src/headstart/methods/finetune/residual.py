@@ -19,7 +19,7 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks, Representation
 from headstart.heads.class_statistics import has_mates
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._fine_tuning import ScaledFineTuning
 from headstart.methods.base import deployed

@@ -13,7 +13,7 @@ from headstart.core.types import UNLABELED, Booleans, Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.label_propagation import label_spreading
 from headstart.heads.neighbor_graph import Graph, neighbor_graph
-from headstart.heads.ridge import DEFAULT_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
+from headstart.heads.ridge_leave_one_out import DEFAULT_TEMPERATURE, RidgeFit, fit_ridge, fit_soft_ridge
 from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import SemiSupervisedProbe
 from headstart.methods.heads import LinearHead

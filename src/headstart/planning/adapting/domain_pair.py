@@ -22,7 +22,7 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.shift.label_shift import class_shares
 from headstart.shift.projected_domains import ProjectedDomains, projected_domains
 from headstart.shift.shared_mixture import fit_shared_mixture
-from headstart.shift.tests.shift_kind import ShiftKind, rotated_source, shift_kind
+from headstart.shift.tests.label_or_feature_shift import ShiftKind, rotated_source, shift_kind
 from headstart.shift.tests.weighted_discrepancy import weighted_discrepancy
 from headstart.training.settings import Training
 

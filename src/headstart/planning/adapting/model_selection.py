@@ -1,6 +1,6 @@
 """Model selection: which candidates predict the target, by the kind of shift and by validators, without target labels.
 
-Degenerate candidates are rejected first (`degenerate_predictions`). Then the kind of shift (`shift.tests.shift_kind`) decides:
+Degenerate candidates are rejected first (`degenerate_predictions`). Then the kind of shift decides (`label_or_feature_shift`):
 
     kind        what changed                            which candidates predict
     few, none   unknown, or nothing                     none
@@ -37,7 +37,7 @@ from headstart.planning.adapting.consensus import LARGEST_DISCREPANCY, Scores, c
 from headstart.planning.adapting.degenerate_predictions import agreement_fault, shares_fault
 from headstart.planning.adapting.domain_pair import DomainPair
 from headstart.shift.label_shift import class_shares
-from headstart.shift.tests.shift_kind import Kind
+from headstart.shift.tests.label_or_feature_shift import Kind
 
 LARGEST_AMBIGUOUS = 2.4 * LARGEST_DISCREPANCY
 """The largest ambiguous joint discrepancy. Of 41 draws of a concept drift, which corrected class shares would have harmed, 5 left

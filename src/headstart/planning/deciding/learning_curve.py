@@ -7,7 +7,7 @@ import numpy as np
 from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
-from headstart.heads.ridge import fit_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.planning.results import CurvePoint, LearningCurve
 
 NUM_DRAWS = 10

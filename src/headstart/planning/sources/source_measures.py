@@ -15,7 +15,7 @@ from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.evaluation.intervals import wilson
 from headstart.features.feature_set import LabeledFeatures
 from headstart.heads.class_statistics import compact
-from headstart.heads.ridge import RidgeFit, fit_ridge
+from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 from headstart.planning.sources.domain_features import DomainFeatures
 from headstart.planning.sources.source_ranking import MeasuredSource
 from headstart.scores.leep import leep

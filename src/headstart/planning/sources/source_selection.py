@@ -26,7 +26,7 @@ from headstart.core.types import Integers
 from headstart.data.task import Task
 from headstart.evaluation.compare import Paired, compare
 from headstart.heads.class_statistics import has_mates
-from headstart.heads.ridge import RidgeFit
+from headstart.heads.ridge_leave_one_out import RidgeFit
 from headstart.planning.deciding.multiple_comparisons import ERROR, level_of_best, significant_at
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features

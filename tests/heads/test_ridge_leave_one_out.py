@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from headstart.core import rows as rows_module
 from headstart.core.errors import DataError
 from headstart.core.rows import LazyRows
-from headstart.heads import ridge
+from headstart.heads import ridge_leave_one_out as ridge
 from headstart.heads.class_statistics import one_hot
-from headstart.heads.ridge import fit_ridge, loo_sample, ridge_path
+from headstart.heads.ridge_leave_one_out import fit_ridge, loo_sample, ridge_path
 
 FIXTURE = np.array([[2, 0], [1, 1], [2, 1], [0, 2], [-1, 1], [0, 1]], float)
 FIXTURE_LABELS = np.array([0, 0, 0, 1, 1, 1])

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.shift.tests.shift_kind import ShiftKind, _Discrepancy, _kind, nearest_shares, rotated_source, shift_kind
+from headstart.shift.tests.label_or_feature_shift import (
+    ShiftKind,
+    _Discrepancy,
+    _kind,
+    nearest_shares,
+    rotated_source,
+    shift_kind,
+)
 
 CENTERS = np.random.default_rng(11).normal(size=(3, 7)) * 2.0 + 5.0
 
@@ -114,7 +121,7 @@ def test_a_shape_that_fits_in_several_ways_is_not_rotated():
 
 
 def test_without_pot_nothing_is_rotated(monkeypatch):
-    monkeypatch.setattr("headstart.shift.tests.shift_kind.find_spec", lambda name: None)
+    monkeypatch.setattr("headstart.shift.tests.label_or_feature_shift.find_spec", lambda name: None)
     source, here, target, _ = mirrored((0.6, 0.25, 0.15), CORNERS, 1)
     found = shift_kind(source, here, target, 3, 0)
     assert (found.kind, found.rotation_ratio) == ("features", None)
