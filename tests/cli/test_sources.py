@@ -78,7 +78,7 @@ def test_decide_takes_sources_and_its_plan_is_fitted_with_them(place, headstart_
     assert found["plan"]["sources"] == [str(place / "source.npz")]
     shown = headstart_command(*words).out
     assert "Sources" in shown
-    assert " ".join(shown.split()).endswith(f"Next: headstart fit {place / 'plan.toml'} -o RUN")
+    assert "".join(shown.split()).endswith(f"Next:headstartfit{place / 'plan.toml'}-oRUN")
     answer = headstart_command("fit", place / "plan.toml", "-o", place / "run", "--json")
     assert answer.code == 0, answer.err
 

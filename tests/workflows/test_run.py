@@ -106,7 +106,7 @@ def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, t
     assert codes == [finding.code for finding in inspect(read_task(pictures))]
     assert "tiny-class" in codes
     assert [finding["code"] for finding in json.loads((made.folder / "result.json").read_text())["findings"]] == codes
-    assert f"Findings  {len(codes)}, of which" in answer.out
+    assert f"Findings  {len(codes)}; warnings" in answer.out
     page = (made.folder / "report.html").read_text(encoding="utf-8")
     assert all(f"<code>{code}</code>" in page for code in codes)
     assert "Nothing to report about the data." not in page
