@@ -52,6 +52,7 @@ def test_the_detector_comes_back_and_predictions_stay_as_they_are(task, plain, k
     assert np.array_equal(again.predict(task.train).probs, plain.predict(task.train).probs)
     (tmp_path / "detector.safetensors").rename(tmp_path / "acquaintance.safetensors")  # as earlier versions wrote it
     card = (tmp_path / "model.json").read_text(encoding="utf-8")
+    assert json.loads(card)["format"] == 2
     (tmp_path / "model.json").write_text(card.replace('"has_detector"', '"remembers"'), encoding="utf-8")
     assert np.array_equal(Model.load(tmp_path).p_values(task.train), knowing.p_values(task.train))
 
@@ -80,6 +81,7 @@ def test_a_file_that_is_gone_makes_the_model_incomplete(knowing, tmp_path):
 
 HEAD = '{"kind": "linear", "blocks": "stages"}'
 FAULTS = {
+    '{"format": 3}': "model.json was written by a newer headstart (format 3; this one reads up to 2). Update headstart",
     "{}": "model.json: classes is missing. temperature is missing. head is missing",
     "[]": "model.json: the content = []: input should be a valid dictionary or instance of Card",
     "{": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",

@@ -178,7 +178,7 @@ class Model:
             corrects=self.base is not None,
             has_detector=self.novelty_detector is not None,
         )
-        write_atomically(folder / "model.json", json.dumps(card.model_dump(), indent=2, ensure_ascii=False))
+        write_atomically(folder / "model.json", card.to_json())
 
     @classmethod
     def load(cls, folder: Path) -> Model:
