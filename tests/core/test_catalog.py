@@ -98,6 +98,15 @@ def test_a_plug_in_for_an_earlier_version_is_told_the_new_name(line, tools, tmp_
     )
 
 
+def test_a_plug_in_for_a_module_that_became_a_package_is_told_the_new_name(tools, tmp_path, monkeypatch):
+    (tmp_path / "old_rake.py").write_text("from tool_shed.garden import Rake\n")
+    monkeypatch.setitem(module.MOVED, "tool_shed.garden", "tool_shed.garden.spade")
+    with_plug_ins(monkeypatch, rake="old_rake:Rake")
+    assert refused(lambda: tools.get("rake")) == (
+        'The plug-in "rake" (old_rake:Rake) imports tool_shed.garden, which is tool_shed.garden.spade now. Change that import.'
+    )
+
+
 def test_a_plug_in_that_cannot_be_imported_is_refused(tools, monkeypatch):
     with_plug_ins(monkeypatch, rake="no_such_rake:Rake")
     assert refused(lambda: tools.get("rake")) == (

@@ -115,5 +115,5 @@ def _moved_module(error: Exception) -> str | None:
     if not isinstance(error, ImportError):
         return None
     member = re.match(r"cannot import name '(\w+)'", str(error))  # `from headstart.package import module`
-    name = f"{error.name}.{member[1]}" if member else str(error.name)
-    return name if name in MOVED else None
+    names = [*([f"{error.name}.{member[1]}"] if member else []), str(error.name)]  # a package may stand where a module stood
+    return next((name for name in names if name in MOVED), None)

@@ -124,11 +124,20 @@ MOVED: dict[str, str] = {
     "headstart.training.rungs": "headstart.training.gradual_unfreezing",
     "headstart.backbones.engines.base.filled": "headstart.backbones.engines.base.padded",
     "headstart.backbones.loading.card_of": "headstart.backbones.catalog.card_of",
+    "headstart.backbones.loading.network_of": "headstart.backbones.catalog.network_of",
     "headstart.backbones.loading.pretrained": "headstart.backbones.catalog.pretrained",
+    "headstart.backbones.loading.provider_of": "headstart.backbones.catalog.provider_of",
     "headstart.backbones.state_dicts.fill_strictly": "headstart.backbones.state_dicts.load_strictly",
     "headstart.backbones.weight_loading.fill_from_file": "headstart.backbones.weight_loading.load_weights_file",
     "headstart.data.built_in.base.array_listing": "headstart.data.built_in.base.array_images",
     "headstart.data.raw_dataset.Listing": "headstart.data.raw_dataset.RawDataset",
+    "headstart.data.task.concatenate": "headstart.data.joined.concatenate",
+    "headstart.evaluation.metrics.ClassCounts": "headstart.evaluation.labeled_predictions.ClassCounts",
+    "headstart.methods.heads.ChartHead": "headstart.methods.heads.ProjectedHead",
+    "headstart.runs.Run": "headstart.runs.run.Run",
+    "headstart.runs.damaged_runs": "headstart.runs.run.damaged_runs",
+    "headstart.runs.fit": "headstart.workflows.fit.fit",
+    "headstart.runs.list_runs": "headstart.runs.run.list_runs",
     "headstart.evaluation.validator_inputs.AdaptedEvidence": "headstart.evaluation.validator_inputs.ValidatorInputs",
 }
-"""New module by old module, both with the package's name in front; last, classes that plug-ins import."""
+"""New module by old module, both with the package's name in front; last, names that plug-ins import."""
