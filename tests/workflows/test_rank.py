@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +39,10 @@ def test_candidates_are_all_models_that_are_here_but_for_those_that_learned_the_
         headstart.pretrain("shades", method=method, settings={"training.epochs": 1}, out=f"own-{method}")
     assert names(cards_named((), labeled)) == [*known, "run:own-sim_clr"]
     assert names(cards_named("run:own-supervised", labeled)) == ["run:own-supervised"]
+
+
+def test_a_candidate_may_be_named_by_a_path(labeled):
+    assert names(cards_named(Path("small_cnn"), labeled)) == ["small_cnn"]
 
 
 def test_run_decide_and_rank_take_the_same_candidates(labeled, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from headstart.backbones.catalog import card_of, pretrained, provider_of
@@ -59,10 +60,10 @@ def rank_with_sources(task: Task, pretrained: Names = ()) -> Ranked:
 
 def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrained]:
     """The cards of those names; without any, of every model whose weights are here and that has not learned the task's labels."""
-    if isinstance(names, str):
-        return [card_of(names)]
+    if isinstance(names, str | Path):
+        return [card_of(str(names))]
     if names:
-        return [name if isinstance(name, Pretrained) else card_of(str(name)) for name in names]  # type: ignore[union-attr]
+        return [name if isinstance(name, Pretrained) else card_of(str(name)) for name in names]
     here = [card for card in pretrained() if card.available and provider_of(card).pretrained]
     return [card for card in here if not _knows(card, task)]
 
