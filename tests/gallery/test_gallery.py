@@ -193,6 +193,11 @@ def test_damage_and_a_later_version_are_one_sentence(gallery) -> None:
     found = message(lambda: Gallery.open(gallery.folder))
     assert found.startswith(f"{gallery.folder} holds a damaged gallery (")
     assert found.endswith("Enroll its classes into a new folder.")
+    path.write_text(text.replace('"version": 2', '"version": 1'), encoding="utf-8")
+    shutil.copy(gallery.folder / "state.safetensors", gallery.folder / "ground.safetensors")
+    assert message(lambda: Gallery.open(gallery.folder)) == (
+        f"{gallery.folder} holds a damaged gallery ('relatives' is missing). Enroll its classes into a new folder."
+    )
     path.write_text(text, encoding="utf-8")
     broken = gallery.class_store.paths()[1]
     broken.write_bytes(b"half")

@@ -189,11 +189,13 @@ def read_state(folder: Path) -> GalleryState:
         )
     try:
         arrays = load_file(folder / ARRAYS[card.version])
+        within_class = arrays["relatives" if card.version == 1 else "within_class"]
+        embedding = _embedding_from(card, arrays)
+    except KeyError as error:
+        raise DataError(damaged.format(folder, f"{error} is missing")) from None
     except (OSError, SafetensorError) as error:
         raise DataError(damaged.format(folder, error)) from None
-    background = features_from(_below(arrays, "background."), card.stage_names)
-    within_class = arrays["relatives" if card.version == 1 else "within_class"]
-    return GalleryState(card, background, _embedding_from(card, arrays), within_class)
+    return GalleryState(card, features_from(_below(arrays, "background."), card.stage_names), embedding, within_class)
 
 
 def _embedding_from(card: GalleryCard, arrays: dict[str, Floats]) -> Embedding | None:
