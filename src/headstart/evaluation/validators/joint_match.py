@@ -20,8 +20,7 @@ def joint_match(inputs: ValidatorInputs) -> float | None:
     explains the target, the source rows are rotated first.
 
     Limits: a shift of the features that no affine map expresses counts as discrepancy whatever the classes are; with few rows a
-        class
-    the value is mostly noise.
+        class the value is mostly noise.
 
     Reference: see `joint_discrepancy`.
     """
