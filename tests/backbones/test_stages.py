@@ -14,6 +14,8 @@ from headstart.backbones.loading import load_backbone
 from headstart.backbones.stages import anatomy_of, probe_images
 from headstart.backbones.trace import layout_of, trace
 
+pytestmark = pytest.mark.slow
+
 TINY = [f"timm/{name}" for name in timm.list_models("test_*")]
 SMALL = ["torchvision/mobilenet_v3_small", "torchvision/resnet18", "torchvision/efficientnet_b0", "torchvision/squeezenet1_1"]
 
@@ -66,14 +68,12 @@ def test_efficientnet_lite0_has_the_last_block_of_each_resolution_and_each_width
     assert [std.shape[1] for std in outputs.stds] == [16, 24, 40, 112, 192, 320, 1280]  # the last of the map under the last stage
 
 
-@pytest.mark.slow
 def test_vision_transformer_of_torchvision_is_cut_into_quarters() -> None:
     backbone = load_backbone("torchvision/vit_b_16", weights="none")
     layers = [f"encoder.layers.encoder_layer_{index}" for index in (2, 5, 8)]
     assert backbone.stage_names == (*layers, "encoder.ln", "penultimate")
 
 
-@pytest.mark.slow
 def test_channels_last_stages_of_swin_are_pooled_over_space() -> None:
     backbone = load_backbone("torchvision/swin_t", weights="none")
     assert {stage.layout for stage in backbone.anatomy.stages} == {"channels last"}

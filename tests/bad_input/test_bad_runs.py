@@ -15,6 +15,8 @@ from PIL import Image
 
 from headstart.core import records
 
+pytestmark = pytest.mark.slow
+
 PLAN = 'data = "vectors.npz"\npretrained = "embeddings"\ninput_pixels = 1\n[method]\nkind = "ridge"\nblocks = "penultimate"\n'
 
 
@@ -154,7 +156,6 @@ def finished(place, headstart_command):
     return place / "r"
 
 
-@pytest.mark.slow
 def test_a_damaged_run_beside_others_is_named_and_stops_nothing(finished, headstart_command):
     shutil.copytree(finished, finished.parent / "runs" / "whole")
     shutil.copytree(finished, finished.parent / "runs" / "half")
@@ -188,7 +189,6 @@ def test_a_run_that_cannot_be_used_so_says_why(finished, headstart_command, kind
     check_refusal(headstart_command(*words.split()), sentence)
 
 
-@pytest.mark.slow
 def test_another_request_in_the_folder_is_refused_and_leaves_it_as_it_was(place, headstart_command):
     assert headstart_command("run", "vectors.npz", "--out", "r").code == 0
     before = {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()}
@@ -196,7 +196,6 @@ def test_another_request_in_the_folder_is_refused_and_leaves_it_as_it_was(place,
     assert {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.slow
 def test_models_of_other_classes_are_not_compared(finished, headstart_command):
     assert headstart_command("fit", "other.npz", "--method", "ridge", "-o", "s").code == 0
     check_refusal(headstart_command("compare", "r", "s"), "The two models know different classes (a, b, x, y, z).")
@@ -231,7 +230,6 @@ def test_a_disk_that_takes_nothing_is_one_sentence(place, monkeypatch, headstart
     check_refusal(answer, "No space left on device" if code == errno.ENOSPC else "Read-only file system")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("after", [2, 5, 9])
 def test_a_disk_that_fills_up_loses_nothing_and_the_run_goes_on(place, monkeypatch, headstart_command, after):
     freed = writes_that_fail(monkeypatch, errno.ENOSPC, after)
@@ -243,7 +241,6 @@ def test_a_disk_that_fills_up_loses_nothing_and_the_run_goes_on(place, monkeypat
     assert kept.items() <= {path.name: path.read_bytes() for path in Path("r/steps").glob("*.json")}.items()
 
 
-@pytest.mark.slow
 def test_predictions_that_cannot_be_written_are_printed(place, monkeypatch, headstart_command):
     assert headstart_command("fit", "pictures", "--method", "ridge", "--pretrained", "pixels", "-o", "p").code == 0
     writes_that_fail(monkeypatch, errno.ENOSPC)

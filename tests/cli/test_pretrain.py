@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("--set", "training.epochs=1", "--set", "training.batch_size=16")
 
 
@@ -24,7 +26,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.slow
 def test_without_classes_it_says_what_was_learned_and_how_to_go_on(headstart_command, pool, tmp_path):
     run = tmp_path / "own"
     answer = headstart_command("pretrain", pool, *SHORT, "-o", run)
@@ -43,7 +44,6 @@ def test_without_classes_it_says_what_was_learned_and_how_to_go_on(headstart_com
     assert (refusal.code, refusal.out, refusal.err) == (2, "", expected)
 
 
-@pytest.mark.slow
 def test_one_json_document_names_the_model_and_its_lineage(headstart_command, pool, tmp_path):
     run = tmp_path / "own"
     words = ("pretrain", pool, "--method", "vic_reg", "--seed", "3", *SHORT, "-o", run, "--json")

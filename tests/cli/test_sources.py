@@ -10,6 +10,8 @@ import pytest
 
 from headstart.runs.run import Run
 
+pytestmark = pytest.mark.slow
+
 CENTERS = np.random.default_rng(0).normal(size=(3, 8)) * 2
 
 
@@ -32,7 +34,6 @@ def place(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
 def test_rank_judges_the_sources(place, headstart_command):
     words = ("rank", place / "target.npz", "--source", place / "source.npz", "--source", place / "other.npz")
     answer = headstart_command(*words)
@@ -47,7 +48,6 @@ def test_rank_judges_the_sources(place, headstart_command):
     assert "sources" not in json.loads(headstart_command("rank", place / "target.npz", "--json").out)
 
 
-@pytest.mark.slow
 def test_rank_goes_by_the_source_where_the_target_has_no_labels(place, headstart_command):
     words = ("rank", place / "free.npz", "--source", place / "source.npz")
     found = json.loads(headstart_command(*words, "--json").out)

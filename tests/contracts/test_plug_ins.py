@@ -18,6 +18,8 @@ from headstart.checks.inspection import inspection_of
 from headstart.data.reading import read_task
 from headstart.features.feature_set import LabeledFeatures
 
+pytestmark = pytest.mark.slow
+
 METHOD = '''
 """The class with the most training rows, always."""
 
@@ -325,7 +327,6 @@ def test_a_toy_score_that_ranks_is_combined_with_the_others():
     assert aggregate(found | {"far": low}, halves, 0.5).ranks == {"near": 1.75, "far": 1.25}
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("plug_in")
 def test_a_toy_score_stands_in_the_ranking(lines, headstart_command):
     answer = headstart_command("rank", lines, "--json")

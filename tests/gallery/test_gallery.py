@@ -13,6 +13,8 @@ from headstart.core.errors import DataError, ExportError, PlanError, PretrainedE
 from headstart.gallery import Gallery
 from headstart.gallery import state as state_module
 
+pytestmark = pytest.mark.slow
+
 NET = "pixels"
 
 
@@ -122,7 +124,6 @@ def test_a_name_is_the_same_however_its_accents_are_typed(gallery, pictures) -> 
     assert list(gallery.classes()) == ["red", "green", "blue"]
 
 
-@pytest.mark.slow
 def test_no_image_and_no_name_are_refused(gallery, pictures) -> None:
     expected = 'No image was given for "new", and a class needs at least 1. Name its image files.'
     assert message(lambda: gallery.enroll({"new": []})) == expected
@@ -227,7 +228,6 @@ def test_a_meta_learner_needs_a_source_and_must_be_one(tmp_path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["whitened_mean", "r2_d2"])
 def test_a_meta_learned_embedding_survives_the_file(kind, pictures, tmp_path) -> None:
     made = Gallery.create(tmp_path / "gallery", NET, source="digits", method=kind)

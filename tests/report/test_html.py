@@ -15,6 +15,8 @@ from headstart.planning.results import Comparison
 from headstart.report.html import headline, report_html
 from headstart.training.learning_rate_finder import LearningRateCurve
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "img"}
 EMPTY_SVG = {"line", "circle", "rect", "path"}
 SECTIONS = [
@@ -63,7 +65,6 @@ def parsed(page):
     return parser
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [2, 3, 100])
 def test_page_is_well_formed_whole_and_needs_nothing_else(make_run, num_classes):
     run, task = make_run(tuple(f"class {index}" for index in range(num_classes)), per_class=5, pixels=16)
@@ -170,7 +171,6 @@ def test_an_adjusted_run_says_what_changed_why_and_by_which_test(make_run):
     assert 'href="#adjustment"' in page
 
 
-@pytest.mark.slow
 def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
     run, task = make_run()
     extension = Extension(
@@ -188,7 +188,6 @@ def test_an_extended_run_is_not_said_to_be_planned_by_hand(make_run):
     assert "no times were kept" in page
 
 
-@pytest.mark.slow
 def test_contents_name_every_section_in_order(make_run):
     run, task = make_run()
     audit = pseudo_label_audit(np.eye(2), np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ("a", "b"))
@@ -212,7 +211,6 @@ def test_what_is_taken_over_from_an_earlier_run_is_not_called_time_of_this_one(m
     assert "as first measured" in section_of(page, "cost")
 
 
-@pytest.mark.slow
 def test_models_that_predict_together_are_all_named(make_run):
     run, task = make_run()
     partner = Partner(pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "knn"})
@@ -270,7 +268,6 @@ def test_a_class_without_images_has_no_number_that_looks_like_a_measured_one(mak
     assert row.count('<td class="n">–</td><td class="ci"></td>') == 3
 
 
-@pytest.mark.slow
 def test_many_classes_list_confusions_and_fold_the_strong_ones(make_run):
     run, task = make_run(tuple(f"class {index}" for index in range(100)), per_class=5, pixels=16)
     page = report_html(run, task)

@@ -18,6 +18,8 @@ from headstart.runs.run import STAGES, Run, damaged_runs, list_runs
 from headstart.workflows import fit as workflow
 from headstart.workflows.fit import fit_and_evaluate as fit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def task():

@@ -26,6 +26,8 @@ from headstart.workflows.fit import fit_and_evaluate as fit
 from headstart.workflows.run import run
 from headstart.workflows.search import search
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory) -> str:

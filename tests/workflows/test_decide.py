@@ -12,6 +12,8 @@ from headstart.planning.fitting import task_of_plan
 from headstart.runs.run import Run
 from headstart.workflows.run import run as headstart_run
 
+pytestmark = pytest.mark.slow
+
 CENTERS = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
 NAMES = np.array(["cat", "dog", "owl"])
 

@@ -24,6 +24,8 @@ from headstart.workflows.extend import extend, remember
 from headstart.workflows.fit import fit_and_evaluate as fit
 from headstart.workflows.predict import predict
 
+pytestmark = pytest.mark.slow
+
 
 def digits(place: Path, counts: dict[str, tuple[int, int]], skipped: int = 0) -> str:
     target = load_digits()

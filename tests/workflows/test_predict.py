@@ -20,6 +20,8 @@ from headstart.runs.run import Run
 from headstart.workflows.fit import forgotten_by
 from headstart.workflows.predict import predict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def finished(tmp_path, monkeypatch):

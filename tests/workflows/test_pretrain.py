@@ -35,6 +35,8 @@ from headstart.workflows.predict import predict
 from headstart.workflows.pretrain import pretrain
 from headstart.workflows.run import run as headstart_run
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"training.epochs": 2, "training.batch_size": 16}
 COUNTS = {"one": (1, 31), "seven": (7, 37), "zero": (0, 29)}
 
@@ -289,7 +291,6 @@ def test_the_weights_of_a_run_can_be_left_behind(headless: Run, unlabeled: Path,
     assert (lineage.started_from, lineage.before) == ("", None)
 
 
-@pytest.mark.slow
 def test_imagenet_weights_go_on_with_the_target_s_own_unlabeled_pictures(unlabeled: Path, labeled: Path, tmp_path: Path) -> None:
     settings = {"training.epochs": 1, "training.batch_size": 32}
     made = pretrain(unlabeled, method="sim_clr", pretrained="efficientnet_lite0", settings=settings, out=tmp_path / "own")
@@ -309,7 +310,6 @@ def test_imagenet_weights_go_on_with_the_target_s_own_unlabeled_pictures(unlabel
     assert evaluation.accuracy.value > 0.8
 
 
-@pytest.mark.slow
 def test_a_killed_pretraining_goes_on_and_a_finished_one_is_read(
     unlabeled: Path, headless: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

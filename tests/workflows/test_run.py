@@ -29,6 +29,8 @@ from headstart.workflows import fit as fitting_runs
 from headstart.workflows.inspect import inspect
 from headstart.workflows.run import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory):
@@ -198,7 +200,6 @@ def undisturbed(pictures, tmp_path_factory):
         return outcome(run(pictures, minutes=9, only="scratch", out=home / "run").folder), len(steps)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("call", [7, 12, 34])
 def test_a_kill_in_the_middle_of_an_epoch_costs_that_step_alone(pictures, undisturbed, tmp_path, monkeypatch, call):
     train_from_scratch_only(monkeypatch)

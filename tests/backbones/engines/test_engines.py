@@ -27,6 +27,8 @@ from headstart.core.errors import MissingExtraError, PlanError
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 
+pytestmark = pytest.mark.slow
+
 EXACT = [name for name in engine_names() if name.endswith("float32")]
 HALF = [name for name in engine_names() if name.endswith("bf16")]
 
@@ -131,7 +133,6 @@ def _settled(backbone: Backbone, num_images: int) -> str:
     return choose_engine(Describe(backbone), _pictures, num_images)
 
 
-@pytest.mark.slow
 def test_the_fastest_engine_within_the_bound_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     _rated(monkeypatch, RATES, {"openvino-bf16": LARGEST_ERROR + 0.01})
     assert _settled(_network(), 1_000) == "openvino-float32"
@@ -153,7 +154,6 @@ def test_engines_that_take_long_to_make_are_tried_for_many_pictures_only(monkeyp
     assert _settled(_network("timm/test_resnet"), 19_000) == "openvino-int8"
 
 
-@pytest.mark.slow
 def test_a_choice_is_remembered_for_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     _rated(monkeypatch, RATES, {})
     first = _network()
@@ -167,7 +167,6 @@ def test_a_choice_of_the_first_format_is_read() -> None:
     assert choice.Choice.from_json('{"engine": "torch", "rates": {"torch": 3.5}, "errors": {"torch": 0.0}}') == made
 
 
-@pytest.mark.slow
 def test_other_weights_of_an_architecture_are_checked_but_not_timed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     _rated(monkeypatch, RATES, {})
     _settled(_network(), 1_000)
@@ -176,7 +175,6 @@ def test_other_weights_of_an_architecture_are_checked_but_not_timed_anew(monkeyp
     assert tried == [REFERENCE, "openvino-bf16", "openvino-float32"]
 
 
-@pytest.mark.slow
 def test_the_engine_is_kept_with_the_backbone(tmp_path: Path) -> None:
     backbone = _network()
     backbone.engine = "torch-bf16"
@@ -216,7 +214,6 @@ def test_an_engine_that_is_missing_here_names_its_extra(monkeypatch: pytest.Monk
     )
 
 
-@pytest.mark.slow
 def test_a_choice_that_names_an_engine_gone_since_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "machine_fingerprint", str)
     _rated(monkeypatch, RATES, {})
@@ -225,7 +222,6 @@ def test_a_choice_that_names_an_engine_gone_since_counts_no_more(monkeypatch: py
     assert known_engine(_network()) is None
 
 
-@pytest.mark.slow
 @pytest.mark.skipif("openvino-int8" not in engine_names(), reason="nncf is not installed")
 def test_int8_is_calibrated_once_and_goes_with_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

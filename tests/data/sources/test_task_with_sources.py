@@ -13,6 +13,8 @@ from headstart.data.reading import read_task
 from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 
+pytestmark = pytest.mark.slow
+
 
 def vectors(path: Path, labels: list[str] | None, domains: list[str] | None = None, seed: int = 0, width: int = 5) -> str:
     """An .npz file of random features."""

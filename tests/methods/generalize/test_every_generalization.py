@@ -29,6 +29,8 @@ from headstart.methods.generalize.v_rex import VRex
 from headstart.training.batches import Batch
 from headstart.training.settings import Training
 
+pytestmark = pytest.mark.slow
+
 KINDS = kinds_of("generalize")
 COMPARING = ["domain_coral", "group_dro", "irm", "v_rex"]
 TRAINING = Training(epochs=2, batch_size=13, views=2, checkpoint_seconds=1e-9)
@@ -63,7 +65,6 @@ def entropies(batch: dict[str, Batch]) -> Tensor:
     return torch.stack([nn.functional.cross_entropy(part.images, part.labels) for part in batch.values()])
 
 
-@pytest.mark.slow
 @each_method
 def test_it_is_right_on_a_domain_that_it_has_not_seen(kind: str, pretrained: Backbone) -> None:
     task = domain_task()
@@ -74,7 +75,6 @@ def test_it_is_right_on_a_domain_that_it_has_not_seen(kind: str, pretrained: Bac
     assert evaluation.metrics["balanced_accuracy"].value > 1 / 3 + 0.3
 
 
-@pytest.mark.slow
 @each_method
 def test_it_never_looks_at_target_pictures(kind: str, pretrained: Backbone) -> None:
     task, method = domain_task(), method_from({"kind": kind})
@@ -192,7 +192,6 @@ def test_a_task_may_have_labeled_target_rows_as_one_more_domain(pretrained: Back
     assert list(GroupDro().streams(GroupDro()._joined(few))) == ["domain 0", "domain 1", "domain 2", "domain 3"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["erm_average", "group_dro", "mix_style"])
 def test_a_killed_fit_goes_on_to_the_same_weights(
     kind: str, pretrained: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,8 @@ from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods import method_from
 from headstart.training.settings import Training
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("label_mean", "label_propagation", "label_spreading", "laplacian_shot", "self_training", "tim")
 
 each_method = pytest.mark.parametrize("kind", KINDS)
@@ -38,7 +40,6 @@ def task_made(per_class: int = 4) -> Task:
     return Task("made", names, every.take(chosen), test=replace(held, sealed=True), unlabeled=hidden)
 
 
-@pytest.mark.slow
 @each_method
 def test_most_unlabeled_rows_get_their_class(kind):
     pool, truth = pool_made()
@@ -47,7 +48,6 @@ def test_most_unlabeled_rows_get_their_class(kind):
     assert (head.scores(pool.features).argmax(axis=1) == truth)[free].mean() > 0.85
 
 
-@pytest.mark.slow
 @each_method
 def test_new_rows_get_their_class(kind):
     pool, _ = pool_made()
@@ -99,7 +99,6 @@ def test_a_held_label_does_not_leak_into_its_own_score(kind, monkeypatch):
     assert not np.allclose(seen[0], seen[0][0])
 
 
-@pytest.mark.slow
 @each_method
 def test_labels_do_matter_to_the_rows_beside_them(kind):
     pool, _ = pool_made(4)
@@ -110,7 +109,6 @@ def test_labels_do_matter_to_the_rows_beside_them(kind):
     assert (other == (one + 1) % 3).mean() > 0.9
 
 
-@pytest.mark.slow
 @each_method
 def test_renaming_the_classes_renames_the_answers(kind):
     pool, _ = pool_made(3)
@@ -122,7 +120,6 @@ def test_renaming_the_classes_renames_the_answers(kind):
     assert other == pytest.approx(temperature, rel=0.5)
 
 
-@pytest.mark.slow
 @each_method
 def test_a_fitted_model_predicts_the_test_set(kind):
     task = task_made()

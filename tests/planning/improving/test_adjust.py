@@ -19,6 +19,8 @@ from headstart.planning.improving.adjust import adjust
 from headstart.planning.improving.fit_evidence import FitEvidence, Proposal, gathered
 from headstart.planning.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 POOR, GOOD = 90, 9
 
 
@@ -107,7 +109,6 @@ def test_among_equals_the_cheaper_comes_first(make_evidence, steps, with_rules):
     assert [trial.rule for trial in adjust(make_evidence(), steps).trials] == ["b"]
 
 
-@pytest.mark.slow
 def test_with_minutes_it_goes_on_from_what_was_kept_and_tries_nothing_twice(make_evidence, steps, with_rules):
     with_rules(a=proposing(50, 0.2), b=proposing(85, 0.9), c=proposing(60, 0.5))
     made = adjust(make_evidence(shift=1.0), steps, minutes=3.0)

@@ -21,6 +21,8 @@ from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources
 from headstart.shift.joint_ridge import Labeled
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("a", "b", "c", "d", "e")
 CENTERS = np.random.default_rng(0).normal(size=(5, 12)) * 1.2
 
