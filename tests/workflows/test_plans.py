@@ -6,7 +6,8 @@ import pytest
 
 from headstart.core.errors import DataError, PlanError
 from headstart.planning.plan import Plan
-from headstart.workflows.plans import changed, plan_from_file
+from headstart.workflows import plans
+from headstart.workflows.plans import changed, plan_and_task, plan_from_file
 
 PLAN = Plan(data="flowers", pretrained="efficientnet_lite0", input_pixels=96, method={"kind": "lp_ft"})
 
@@ -77,3 +78,20 @@ def test_a_plan_that_is_no_text_is_one_sentence(tmp_path):
     with pytest.raises(DataError) as caught:
         plan_from_file(path, {})
     assert str(caught.value) == f"{path}: cannot be read (not UTF-8 text). `headstart decide DATA -o {path}` writes a plan."
+
+
+def test_a_plan_is_read_on_the_data_that_are_given_with_it(monkeypatch):
+    monkeypatch.setattr(plans, "task_of_plan", lambda plan: plan.data)
+    assert plan_and_task(PLAN)[0] == "flowers"
+    task, plan = plan_and_task("leaves", PLAN, settings={"training.epochs": 3})
+    assert (task, plan.data, plan.training.epochs) == ("leaves", "leaves", 3)
+
+
+@pytest.mark.parametrize("given", [(PLAN,), ("leaves", PLAN)])
+def test_what_a_plan_names_is_not_given_beside_it(given):
+    with pytest.raises(PlanError) as caught:
+        plan_and_task(*given, method="ridge")
+    assert str(caught.value) == "The plan names its own method and model. Change them with --set method.kind=... instead."
+    with pytest.raises(PlanError) as caught:
+        plan_and_task(*given, source="photos")
+    assert str(caught.value) == "The plan names its own data, method and model. Leave out --source."

@@ -59,11 +59,12 @@ def fit(
 ) -> Run:
     """Fit a plan, or one method on data; evaluate it on the test set, inspect the data and write the report.
 
-    Either a plan, or the path of a plan.toml, is given, for a task or for the data that it names; or data with a method. Without
-    a test set the run is evaluated out of fold, and says so; without classes, or any label, it is not evaluated. Where it starts
-    from another run whose test images are at hand, what was forgotten of them is measured too. With `find_rate` the step size is
-    the one that the learning-rate finder suggests; the report draws its curve. Where training breaks down, `failure.txt` keeps
-    the sentence, so that `adjust` can go on from there. The other arguments are those of all verbs; see `headstart.workflows`.
+    Either a plan, or the path of a plan.toml, is given, for the data that it names, or a plan for a task or for other data; or
+    data with a method. Without a test set the run is evaluated out of fold, and says so; without classes, or any label, it is not
+    evaluated. Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With
+    `find_rate` the step size is the one that the learning-rate finder suggests; the report draws its curve. Where training breaks
+    down, `failure.txt` keeps the sentence, so that `adjust` can go on from there. The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     task, chosen = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,

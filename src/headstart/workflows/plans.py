@@ -38,14 +38,18 @@ def plan_and_task(
     settings = settings or {}
     if plan is None and isinstance(data, Plan):
         plan = data
-    if plan is None and not isinstance(data, Task) and Path(data).suffix.lower() == ".toml":  # type: ignore[arg-type]
+    from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
+    if plan is not None or from_file:
+        named = str(data) if from_file else "The plan"
         if method or pretrained:
-            raise PlanError(f"{data} names its own method and model. Change them with --set method.kind=... instead.")
+            raise PlanError(f"{named} names its own method and model. Change them with --set method.kind=... instead.")
         if many(source) or many(target_domain):
             given = "--source" if many(source) else "--target-domain"
-            raise PlanError(f"{data} names its own data, method and model. Leave out {given}.")
+            raise PlanError(f"{named} names its own data, method and model. Leave out {given}.")
+    if from_file:
         plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
     elif plan is not None:
+        plan = plan.model_copy(update={"data": str(data)}) if isinstance(data, str | Path) else plan
         plan = changed(plan, settings) if settings else plan
     if plan is not None:
         return (data if isinstance(data, Task) else task_of_plan(plan)), plan
