@@ -1,6 +1,6 @@
-"""Test time: a finished model adapted to the very pictures that it is asked about, without labels and without its training rows.
+"""Test-time adaptation: a finished model adapted to the pictures to predict, without their labels and without its training rows.
 
-It is never done unasked: on small, mixed or skewed batches it does harm.
+It is done on request alone: on small, mixed or skewed batches it does harm.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
     """The model with normalizations that fit these pictures. The given one stays as it was: to reset, go on with that one.
 
     "batch_norm" takes means and variances of the pictures, blended with those of training. "tent" also moves the scales and
-    shifts of the normalizations, and nothing else, until predictions are surer. Both want pictures of all classes, about as often
+    shifts of the normalizations, and nothing else, to lower the entropy of the predictions. Both want pictures of all classes, about as often
     as in training; what is predicted of one picture then depends on the others.
 
     Args:
