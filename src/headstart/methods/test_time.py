@@ -38,8 +38,8 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
     """The model with normalizations that fit these pictures. The given one stays as it was: to reset, go on with that one.
 
     "batch_norm" takes means and variances of the pictures, blended with those of training. "tent" also moves the scales and
-    shifts of the normalizations, and nothing else, to lower the entropy of the predictions. Both want pictures of all classes, about as often
-    as in training; what is predicted of one picture then depends on the others.
+    shifts of the normalizations, and nothing else, to lower the entropy of the predictions. Both want pictures of
+    all classes, about as often as in training; what is predicted of one picture then depends on the others.
 
     Args:
         model: What predicts; "tent" needs a linear head on the network's own last features, as trained networks have.

@@ -87,7 +87,7 @@ def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | N
 
 
 def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None) -> Iterator[dict[str, Any]]:
-    """What is said of each image; the most probable class is named where the image is refused, too."""
+    """The row of each image but for its path; `nearest` is the most probable class, also where the image is refused."""
     if not len(images):
         return
     shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))

@@ -80,6 +80,6 @@ class _SourceTask(nn.Module):
         self.first_head = copy.deepcopy(head).requires_grad_(False)
 
     def remembered(self, learner: Classifier, inputs: Tensor) -> Tensor:
-        """What the network said as it came, [batch, source class]."""
+        """The logits of the network before training, [batch, source class]."""
         logits: Tensor = self.first_head(self.teacher.features(learner, inputs))
         return logits

@@ -60,7 +60,7 @@ class Selection(NamedTuple):
     """The outcome of one rule.
 
     Attributes:
-        chosen: Names of the candidates that predict together; none where the rule chooses nobody.
+        chosen: Names of the candidates that predict together; none where the rule chooses no candidate.
         reasons: In sentences.
         rejected: Why other candidates are not chosen, by name.
         discrepancy: The joint discrepancy of a rejected consensus ensemble; 0 where none was rejected.
