@@ -56,6 +56,8 @@ class Method(Record):
         needs: What the method cannot do without; `unmet` says whether it is there.
         label_free: Whether the backbone is trained without labels, so that only a head needs them.
         tried_by_run: Whether `headstart run` may try it without being asked.
+        trial_order: Place among adaptation methods: 0 where it does not matter, 1 for closed forms that iterate and take five to
+            twenty times as long as others, from 2 on for those that are fitted only within a budget.
     """
 
     summary: ClassVar[str]
@@ -63,6 +65,7 @@ class Method(Record):
     needs: ClassVar[tuple[Need, ...]] = ()
     label_free: ClassVar[bool] = False
     tried_by_run: ClassVar[bool] = False
+    trial_order: ClassVar[int] = 0
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -50,6 +50,7 @@ class AdaBN(Method):
 
     needs: ClassVar[tuple[Need, ...]] = ("source", "pictures", "batch_norm")
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 2
 
     blocks: Blocks = "stages+pixels"
     prior_rows: Annotated[int, Field(ge=0, le=100_000)] = PRIOR_ROWS

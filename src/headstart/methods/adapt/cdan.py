@@ -38,6 +38,7 @@ class Cdan(AdversarialAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 6
 
     certainty: bool = True
     most_products: Annotated[int, Field(ge=16, le=65_536)] = 4096

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ class ClassTransport(TransportedSource):
         entropy: Weight of the plan's smoothness, relative to the mean cost.
         class_weight: Weight of the penalty on target rows that get mass from several classes.
     """
+
+    trial_order: ClassVar[int] = 1
 
     entropy: Annotated[float, Field(ge=0.01, le=10)] = 0.05
     class_weight: Annotated[float, Field(ge=0, le=10)] = 0.5

@@ -28,6 +28,7 @@ class Dann(AdversarialAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 7
 
     def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
         source, target = features_by_domain(learner, batch)

@@ -33,6 +33,7 @@ class DeepCoral(DomainAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 5
     batch_statistics: ClassVar[bool] = True
 
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0

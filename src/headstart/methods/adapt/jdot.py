@@ -37,6 +37,7 @@ class JDOT(FeatureAdaptation):
 
     own_means: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
+    trial_order: ClassVar[int] = 1
 
     feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     rounds: Annotated[int, Field(ge=1, le=100)] = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import WeightedSource
@@ -21,6 +21,8 @@ class KLIEP(WeightedSource):
     Reference: Sugiyama et al., "Direct Importance Estimation with Model Selection and Its Application to Covariate Shift
         Adaptation", NeurIPS 2007.
     """
+
+    trial_order: ClassVar[int] = 1
 
     def ratio(self, domains: ProjectedDomains) -> Floats:
         return kliep_ratio(domains.source, domains.target, domains.seed)

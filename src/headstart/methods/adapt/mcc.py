@@ -33,6 +33,7 @@ class Mcc(DomainAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 3
 
     weight: Weight = 1.0
     temperature: Annotated[float, Field(gt=0, le=10)] = 2.5

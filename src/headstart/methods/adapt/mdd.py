@@ -42,6 +42,7 @@ class Mdd(DomainAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 8
 
     weight: Weight = 1.0
     strength: Annotated[float, Field(ge=0, le=10)] = 0.1

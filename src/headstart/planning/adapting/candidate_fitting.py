@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,13 +25,6 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
 from headstart.training.settings import Training
 
-BUDGETED_METHODS = ("ada_bn", "mcc", "shot", "deep_coral", "cdan", "dann", "mdd")
-"""Methods that are fitted only within a budget, in this order. AdaBN runs the network on every picture twice more: it takes two
-thirds of the time of all closed forms, and was best on no pair of domains. Gradient methods follow by the averages that TLlib
-reports for Office-Home: MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source only at first, and
-DeepCORAL is stable."""
-SLOW_METHODS = frozenset({"class_transport", "jdot", "kliep"})
-"""Closed forms that iterate and take five to twenty times as long as others: they come last, so that a budget ends with them."""
 LONG_SECONDS = 60.0
 """A candidate with a longer predicted time is not fitted where no budget was given. Chosen, not measured."""
 
@@ -76,11 +70,16 @@ class FittedCandidate:
 def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, timed: bool) -> list[Method]:
     """The methods to fit: the unadapted model, closed forms by name, slow ones last, then those with a budget only.
 
+    The order follows `Method.trial_order`. AdaBN is first among those with a budget: it runs the network on every picture twice
+    more, takes two thirds of the time of all closed forms, and was best on no pair of domains. Gradient methods follow by the
+    averages that TLlib reports for Office-Home: MCC 72.4, MDD 69.7, CDAN 68.8, DANN 65.2, unadapted 58.4; SHOT needs the source
+    only at first, and DeepCORAL is stable.
+
     Args:
         task: With a source.
         backbone: What is transferred.
         methods: Kinds that are allowed; None allows every method that needs a source and whose needs are met.
-        timed: Whether there is a budget, so that `BUDGETED_METHODS` are fitted.
+        timed: Whether there is a budget.
 
     Returns:
         The methods in the order of fitting.
@@ -95,10 +94,10 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
             raise PlanError(f'"{kind}" does not adapt from a source. `headstart methods` lists those that do.')
     able = [made() for made in found.values() if "source" in made.needs and "target_labels" not in made.needs]
     usable = [one for one in able if one.kind() != UNADAPTED and not unmet(one, task, backbone)]
-    closed = [one for one in usable if one.cost == "closed form" and one.kind() not in BUDGETED_METHODS]
-    closed.sort(key=lambda one: one.kind() in SLOW_METHODS)
-    others = [one for one in usable if one not in closed and (methods is not None or one.kind() in BUDGETED_METHODS)]
-    others.sort(key=lambda one: (*BUDGETED_METHODS, one.kind()).index(one.kind()))
+    closed = [one for one in usable if one.cost == "closed form" and one.trial_order < 2]
+    others = [one for one in usable if one not in closed and (methods is not None or one.trial_order)]
+    closed.sort(key=lambda one: one.trial_order)
+    others.sort(key=lambda one: one.trial_order or math.inf)
     return [METHODS.get(UNADAPTED)(), *closed, *(others if timed or methods is not None else ())]
 
 
