@@ -23,3 +23,8 @@ def test_no_images_at_all_is_an_error(tmp_path):
     with pytest.raises(DataError) as caught:
         image_files(str(tmp_path))
     assert str(caught.value).startswith(f"No images in {tmp_path}. Looked for .bmp, ")
+
+
+def test_no_paths_at_all_are_an_error():
+    with pytest.raises(DataError, match=r"^No images: no file or folder is named\. Looked for"):
+        image_files([])

@@ -142,7 +142,8 @@ def test_a_second_fit_in_one_folder_is_refused_and_the_first_stays_whole(task, t
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     other = (task, plan_of("knn")) if changed == "plan" else (replace(task, seed=1), plan_of())
     assert refused(PlanError, lambda: fit(*other, folder)) == (
-        f"{folder} holds the fit of another plan or of data that changed since. Give another --out, or delete it."
+        f"{folder} holds the fit of another plan, of data that changed since, or of an earlier version of headstart. "
+        "Give another --out, or delete it."
     )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

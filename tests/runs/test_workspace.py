@@ -49,7 +49,11 @@ CLAIMS = {
         REQUEST,
     ),
     "pretraining": (lambda space: space.claim_request("pretraining", PLAN, TASK), "something else than this pretraining", "x"),
-    "fit": (lambda space: space.claim_fit({}), "the fit of another plan or of data that changed since", "steps/fit-0.json"),
+    "fit": (
+        lambda space: space.claim_fit({}),
+        "the fit of another plan, of data that changed since, or of an earlier version of headstart",
+        "steps/fit-0.json",
+    ),
     "adjustment": (lambda space: space.claim_adjustment(Path("run"), None), "something else than an adjusted run", "x"),
     "adjustment of another": (lambda space: space.claim_adjustment(Path("run"), None), "another run", FILES[Plan]),
     "extension": (lambda space: space.claim_extension(Path("run"), "f"), "another run", FILES[Plan]),

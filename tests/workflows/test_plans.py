@@ -95,3 +95,11 @@ def test_what_a_plan_names_is_not_given_beside_it(given):
     with pytest.raises(PlanError) as caught:
         plan_and_task(*given, source="photos")
     assert str(caught.value) == "The plan names its own data, method and model. Leave out --source."
+
+
+def test_a_plan_by_its_file_is_for_the_data_given_by_path(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(changed(PLAN, {"data": "absent", "method.kind": "ridge", "per_class": "3"}).to_toml(), encoding="utf-8")
+    task, plan = plan_and_task("digits", str(path))
+    assert (task.name, plan.data, plan.method["kind"]) == ("digits", "digits", "ridge")
+    assert len(task.train) == 3 * task.num_classes

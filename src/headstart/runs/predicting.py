@@ -33,7 +33,8 @@ def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]
     if not files:
-        raise DataError(f"No images in {', '.join(map(str, given))}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        where = f" in {', '.join(map(str, given))}" if given else ": no file or folder is named"
+        raise DataError(f"No images{where}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
     return files
 
 

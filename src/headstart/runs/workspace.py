@@ -92,7 +92,7 @@ class Workspace:
         self._check_writable()
         stem = self.steps.stem("fit", inputs)
         if any(path.stem != stem for path in (self.folder / "steps").glob("fit-*.json")):
-            self._refuse("the fit of another plan or of data that changed since")
+            self._refuse("the fit of another plan, of data that changed since, or of an earlier version of headstart")
 
     def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
         """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left."""

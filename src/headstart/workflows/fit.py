@@ -44,7 +44,7 @@ class Audited(Record):
 
 def fit(
     data: Data | Plan,
-    plan: Plan | None = None,
+    plan: Plan | str | Path | None = None,
     out: str | Path | None = None,
     *,
     method: str | None = None,

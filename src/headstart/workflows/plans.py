@@ -23,7 +23,7 @@ DEFAULT_PRETRAINED = "efficientnet_lite0"
 
 def plan_and_task(
     data: Data | Plan,
-    plan: Plan | None = None,
+    plan: Plan | str | Path | None = None,
     *,
     method: str | None = None,
     pretrained: str | None = None,
@@ -49,8 +49,7 @@ def plan_and_task(
     if from_file:
         plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
     elif plan is not None:
-        plan = plan.model_copy(update={"data": str(data)}) if isinstance(data, str | Path) else plan
-        plan = changed(plan, settings) if settings else plan
+        plan = _given(plan, data, settings)
     if plan is not None:
         return (data if isinstance(data, Task) else task_of_plan(plan)), plan
     place = data.place if isinstance(data, Task) else str(data)
@@ -62,6 +61,15 @@ def plan_and_task(
     task = task_from(data, source, target_domain, seed, per_class)  # type: ignore[arg-type]
     origin = {"per_class": per_class, "sources": many(source), "target_domains": many(target_domain)}
     return task, plan_by_hand(task, method, pretrained, weights, settings, origin)
+
+
+def _given(plan: Plan | str | Path, data: Data | Plan, settings: dict[str, Any]) -> Plan:
+    """A plan or the plan in a file, changed by settings; it is for `data` where that is a path."""
+    if isinstance(plan, str | Path):
+        plan = plan_from_file(Path(plan), settings)
+    elif settings:
+        plan = changed(plan, settings)
+    return plan.model_copy(update={"data": str(data)}) if isinstance(data, str | Path) else plan
 
 
 def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:

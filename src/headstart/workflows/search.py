@@ -16,7 +16,7 @@ from headstart.workflows.plans import plan_and_task
 
 def search(
     data: Data | Plan,
-    plan: Plan | None = None,
+    plan: Plan | str | Path | None = None,
     out: str | Path = "study",
     *,
     minutes: float | None = None,
