@@ -174,6 +174,10 @@ OF_A_RUN: dict[str, tuple[str, str]] = {
         "pictures: holds no feature vectors, and the model was fitted on",
     ),
     "no vectors": ("predict r empty", "empty: holds no feature vectors, and the model was fitted on such."),
+    "no file of vectors": (
+        "predict r absent.npz",
+        "absent.npz: does not exist. Give a .npz or .parquet file with feature vectors.",
+    ),
     "unknown format": ("predict r pictures -o labels.xls", 'labels.xls ends in ".xls". Choose one of .csv,'),
     "other classes": ("evaluate r other.npz", 'other.npz has a class "x" that the model does not know.'),
     "other width": ("evaluate r wide.npz", "The features are 7 wide, and the model was fitted on 5."),

@@ -62,7 +62,7 @@ def predict_files(
     if not provider_of(model.backbone.card).takes_pictures:
         given = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
         if not any(map(Embeddings().recognizes, given)):
-            raise DataError(f"{', '.join(given)}: {NO_VECTORS}")
+            raise DataError(" ".join(map(_no_vectors, given)))
         return [row for path in given for row in _rows_of_vectors(model, path, share, adapt)]
     files = image_files(paths)
     images = FileImages(tuple(files))
@@ -75,11 +75,17 @@ def predict_files(
     return rows
 
 
+def _no_vectors(path: str) -> str:
+    if not Path(path).exists():
+        return f"{path}: does not exist. Give a .npz or .parquet file with feature vectors."
+    return f"{path}: {NO_VECTORS}"
+
+
 def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | None) -> list[dict[str, Any]]:
     """The rows of one file of embeddings, named by file and position; one row with the error where it cannot be read."""
     reader = Embeddings()
     if not reader.recognizes(path):
-        return [{"path": path, "error": f"{path}: {NO_VECTORS}"}]
+        return [{"path": path, "error": _no_vectors(path)}]
     try:
         images = reader.read_unsorted(path).images
     except DataError as error:
