@@ -167,11 +167,14 @@ def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vecto
 
 
 def test_a_finished_run_is_read(vectors, finished, monkeypatch):
-    first, environment = outcome(finished.folder), (finished.folder / "env.json").stat().st_mtime_ns
+    first, written = (
+        outcome(finished.folder),
+        [(finished.folder / name).stat().st_mtime_ns for name in ("env.json", "decision.json")],
+    )
     for owner, name in ((deciding, "rank"), (cross_validation, "fit_rows"), (fitting, "fit_rows"), (fitting_runs, "evaluate")):
         monkeypatch.setattr(owner, name, None)
     assert outcome(run(vectors, minutes=1, out=finished.folder).folder) == first
-    assert (finished.folder / "env.json").stat().st_mtime_ns == environment
+    assert [(finished.folder / name).stat().st_mtime_ns for name in ("env.json", "decision.json")] == written
 
 
 def train_from_scratch_only(patch) -> None:

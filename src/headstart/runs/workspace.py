@@ -16,6 +16,7 @@ import torch
 from headstart.backbones.engines.choice import machine_fingerprint, requested_engine
 from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
+from headstart.core.evaluation import Evaluation
 from headstart.core.folders import cache_folder
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
@@ -110,6 +111,12 @@ class Workspace:
         if there is None or (there.parent, there.fingerprint) != (str(parent), fingerprint):
             self._refuse("another run")
         return self.path(REPORT).exists() and self.whole_model is not None
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether a run ended here, with its model, its evaluation and its report."""
+        names = (FILES[Evaluation], TEST_PREDICTIONS, RESULT, REPORT)
+        return all(self.path(name).exists() for name in names) and self.whole_model is not None
 
     @property
     def _used(self) -> bool:

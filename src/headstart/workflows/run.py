@@ -49,6 +49,8 @@ def run(
     request.check_for(task, cards)
     workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
     workspace.claim_request("request", request, task)
+    if workspace.is_evaluated:
+        return workspace.run
     write_findings(workspace, task)
     ranking = ranked(task, cards, request, workspace.sharing_steps)
     workspace.write(ranking)
