@@ -225,7 +225,21 @@ def toy_odd(task: Task) -> Finding | NotApplicable | None:
     return Finding(code="toy-odd", severity="info", title="The number is odd.") if len(task.train) % 2 else None
 '''
 
+COMMAND = '''
+"""`headstart toycount`: how many images a place holds."""
+
+import typer
+
+from headstart.data.reading import read_task
+
+
+def toycount(data: str) -> None:
+    """Count the labeled images of a place."""
+    typer.echo(len(read_task(data).labeled))
+'''
+
 FILES = {
+    "toycount": COMMAND,
     "toy_first": VALIDATOR,
     "toy_odd": CHECK,
     "toy_majority": METHOD,
@@ -236,6 +250,9 @@ FILES = {
     "toy_runtime": ENGINE,
 }
 ENTRY_POINTS = """\
+[headstart.commands]
+toycount = toycount:toycount
+
 [headstart.methods]
 toy_majority = toy_majority:ToyMajority
 
@@ -410,3 +427,11 @@ def test_a_toy_validator_that_decides_can_reject_an_ensemble():
     assert fault_of({**values, "toy_first": 0.45}, values, 0.5, strict=False).startswith("its gain")
     fault = fault_of({**values, "toy_first": 0.35}, values, 0.5, strict=False)
     assert fault == "it falls behind the unadapted model in toy_first"
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_toy_command_is_listed_and_run(lines, headstart_command):
+    assert "Count the labeled images of a place." in headstart_command("--help").out
+    answer = headstart_command("toycount", lines)
+    assert answer.code == 0, answer.err
+    assert int(answer.out) == len(read_task(lines).labeled)
