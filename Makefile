@@ -21,7 +21,7 @@ $(BIN)/python:
 # One environment, two ways to fill it: each stamp takes the other away, since the later installation wins.
 $(VENV)/.demo: $(BIN)/python pyproject.toml $(SOURCES)
 	@echo "Installing headstart (PyTorch is large; minutes on the first time) ..."
-	$(PIP) install ".[speed]"
+	$(PIP) install .
 	@rm -f $(VENV)/.dev && touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

@@ -73,17 +73,6 @@ def test_a_method_that_needs_a_package_is_refused_without(task: Task, monkeypatc
     assert unmet(Ridge(), task) == ""
 
 
-def test_a_method_that_needs_transport_is_refused_without(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = _needing("transport", monkeypatch)
-    monkeypatch.setitem(sys.modules, "ot", ModuleType("ot"))
-    sys.modules["ot"].__spec__ = ModuleSpec("ot", None)
-    assert unmet(method, task) == ""
-    monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(MissingExtraError) as caught:
-        check_needs(method, task)
-    assert str(caught.value) == 'POT is not installed. Install it with `pip install "headstart[transport]"`.'
-
-
 def test_a_method_that_needs_source_classes_is_refused_without(
     task: Task, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

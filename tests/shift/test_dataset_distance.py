@@ -5,9 +5,8 @@ import pytest
 from scipy.linalg import sqrtm
 from scipy.optimize import linear_sum_assignment
 
-from headstart.core.errors import DataError, MissingExtraError
+from headstart.core.errors import DataError
 from headstart.shift import dataset_distance as module
-from headstart.shift import transport
 from headstart.shift.dataset_distance import class_distances, dataset_distance
 
 RNG = np.random.default_rng(11)
@@ -31,7 +30,6 @@ def test_distances_of_classes_are_those_of_gaussians():
 
 
 def test_the_distance_is_that_of_the_best_assignment():
-    pytest.importorskip("ot")
     between = class_distances(SOURCE, SOURCE_LABELS, TARGET, TARGET_LABELS)
     cost = ((SOURCE[:, None] - TARGET[None]) ** 2).sum(axis=2)
     cost += between[np.repeat([0, 1, 2], [5, 11, 1])][:, np.repeat([0, 1], [10, 7])]
@@ -40,14 +38,12 @@ def test_the_distance_is_that_of_the_best_assignment():
 
 
 def test_a_data_set_is_at_no_distance_from_itself_and_permuted_labels_raise_it():
-    pytest.importorskip("ot")
     rows, labels = np.concatenate([SOURCE, SOURCE + 8.0]), np.repeat([0, 1], 17)
     assert dataset_distance(rows, labels, rows[::-1], 1 - labels[::-1], 0) == pytest.approx(0, abs=1e-4)
     assert dataset_distance(rows, labels, rows, RNG.permutation(labels), 0) > 3.0
 
 
 def test_many_rows_are_compared_in_blocks(monkeypatch):
-    pytest.importorskip("ot")
     rows, labels = RNG.normal(size=(113, 2)) + 5 * np.eye(2)[np.arange(113) % 2], np.arange(113) % 2
     shifted = rows + np.array([3.0, 0.0])
     whole = dataset_distance(rows, labels, shifted, labels, 0)
@@ -58,12 +54,7 @@ def test_many_rows_are_compared_in_blocks(monkeypatch):
     assert dataset_distance(rows, labels, shifted[:5], labels[:5], 0) > 0
 
 
-def test_no_rows_and_no_package_are_one_sentence_each(monkeypatch):
-    pytest.importorskip("ot")
+def test_no_rows_are_one_sentence():
     with pytest.raises(DataError) as error:
         dataset_distance(SOURCE, SOURCE_LABELS, TARGET[:0], TARGET_LABELS[:0], 0)
     assert str(error.value) == "A distance of data sets needs rows on both sides, and these have 17 and 0."
-    monkeypatch.setattr(transport, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError) as missing:
-        dataset_distance(SOURCE, SOURCE_LABELS, TARGET, TARGET_LABELS, 0)
-    assert str(missing.value) == 'POT is not installed. Install it with `pip install "headstart[transport]"`.'

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from headstart.core.errors import MissingExtraError
 from headstart.shift.transport import (
     best_rotation,
     class_plan,
@@ -22,12 +19,6 @@ SOURCE = np.random.default_rng(1).normal(size=(13, 3))
 TARGET = np.random.default_rng(2).normal(size=(17, 3)) + 1.0
 
 
-@pytest.fixture
-def _transport():
-    pytest.importorskip("ot")
-
-
-@pytest.mark.usefixtures("_transport")
 @pytest.mark.parametrize("entropy", [0.0, 0.02, 0.5])
 def test_a_plan_has_the_marginals(entropy):
     plan = plan_of(scaled_costs(SOURCE, TARGET), entropy)
@@ -36,14 +27,12 @@ def test_a_plan_has_the_marginals(entropy):
     assert (plan >= 0).all()
 
 
-@pytest.mark.usefixtures("_transport")
 def test_the_exact_plan_of_equal_numbers_is_an_assignment():
     costs = scaled_costs(SOURCE, TARGET[:13])
     rows, columns = linear_sum_assignment(costs)
     assert (plan_of(costs, 0) * costs).sum() == pytest.approx(costs[rows, columns].mean())
 
 
-@pytest.mark.usefixtures("_transport")
 def test_a_smooth_plan_has_the_form_of_sinkhorn_s():
     """log plan + cost / entropy is a sum of a row term and a column term."""
     costs = scaled_costs(SOURCE, TARGET)
@@ -52,7 +41,6 @@ def test_a_smooth_plan_has_the_form_of_sinkhorn_s():
     np.testing.assert_allclose(rest - rest.mean(axis=0), 0, atol=1e-9)
 
 
-@pytest.mark.usefixtures("_transport")
 def test_costs_too_far_apart_for_the_fast_solver_still_give_a_plan():
     costs = scaled_costs(np.array([[0.0], [1.0], [1e4]]), np.array([[0.0], [1.0], [-1e4], [3.0]]))
     plan = plan_of(costs * 100, 0.01)
@@ -60,7 +48,6 @@ def test_costs_too_far_apart_for_the_fast_solver_still_give_a_plan():
     assert plan.sum() == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.usefixtures("_transport")
 def test_classes_are_kept_apart_on_target_rows():
     labels = np.arange(13) % 2
     mixed = lambda plan: np.minimum(plan[labels == 0].sum(axis=0), plan[labels == 1].sum(axis=0)).sum()  # noqa: E731
@@ -99,7 +86,6 @@ def test_few_rows_are_all_taken_and_many_are_drawn_by_the_seed():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_transport")
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_rotation_is_found(mirrored):
     draw = np.random.default_rng(4)
@@ -110,10 +96,3 @@ def test_a_rotation_is_found(mirrored):
     found = best_rotation(rows, (rows @ rotation)[draw.permutation(100)], 0)
     np.testing.assert_allclose(found @ found.T, np.eye(3), atol=1e-9)
     assert np.abs(rows @ found - rows @ rotation).mean() < 0.05
-
-
-def test_without_the_package_the_sentence_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(MissingExtraError) as error:
-        plan_of(np.ones((2, 2)), 0)
-    assert str(error.value) == 'POT is not installed. Install it with `pip install "headstart[transport]"`.'

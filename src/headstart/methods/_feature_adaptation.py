@@ -75,12 +75,6 @@ class MovedSource(FeatureAdaptation):
         return adapted_head(domains.moved(self.moved(domains)))
 
 
-class TransportedSource(MovedSource):
-    """An adaptation whose moves are found by optimal transport."""
-
-    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
-
-
 class WeightedSource(FeatureAdaptation):
     """An adaptation that weighs source rows as the target would, and fits ridge to them.
 

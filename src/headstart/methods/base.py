@@ -25,7 +25,6 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
-from headstart.shift.transport import WITHOUT_POT
 from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
@@ -37,9 +36,7 @@ from headstart.training.learning_rate_finder import LearningRateCurve, learning_
 from headstart.training.loop import train
 from headstart.training.settings import Training
 
-Need = Literal[
-    "pictures", "unlabeled", "target_labels", "source", "domains", "peft", "transport", "stages", "batch_norm", "source_classes"
-]
+Need = Literal["pictures", "unlabeled", "target_labels", "source", "domains", "peft", "stages", "batch_norm", "source_classes"]
 """What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, labels of the target,
 a labeled source domain, labels of two domains, the peft package, POT, stages to cut behind, batch normalization, a classifier of
 its own."""
@@ -276,8 +273,6 @@ def _missing_packages() -> Iterator[tuple[Need, str]]:
     """What is not installed."""
     if find_spec("peft") is None:
         yield "peft", WITHOUT_PEFT
-    if find_spec("ot") is None:
-        yield "transport", WITHOUT_POT
 
 
 def check_needs(method: Method, task: Task, backbone: Backbone | None = None) -> None:
@@ -294,7 +289,7 @@ def check_needs(method: Method, task: Task, backbone: Backbone | None = None) ->
         MissingExtraError: A package is not installed.
     """
     fault = unmet(method, task)
-    if fault in (WITHOUT_PEFT, WITHOUT_POT):
+    if fault == WITHOUT_PEFT:
         raise MissingExtraError(fault)
     if fault:
         raise (PlanError if task.train.images.embedded and "pictures" in method.needs else DataError)(fault)

@@ -12,7 +12,7 @@ from headstart.core.errors import DataError
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import compact
-from headstart.shift.transport import MOST_ROWS, check_transport
+from headstart.shift.transport import MOST_ROWS
 
 MOST_BLOCKS = 4
 """Pairs of blocks, of `MOST_ROWS` rows a side, that are averaged where there are more rows. Chosen, not measured."""
@@ -42,10 +42,9 @@ def dataset_distance(source: Floats, source_labels: Integers, target: Floats, ta
     Reference: Alvarez-Melis & Fusi, "Geometric dataset distances via optimal transport", NeurIPS 2020, eqs. 5 and 6.
     Differs: above 1,000 rows a side, the mean over up to four pairs of blocks of random rows, which comes out somewhat larger.
     """
-    check_transport()
     if not min(len(source), len(target)):
         raise DataError(f"A distance of data sets needs rows on both sides, and these have {len(source)} and {len(target)}.")
-    import ot  # noqa: PLC0415  an optional package
+    import ot  # noqa: PLC0415  slow to import
 
     between = class_distances(source, source_labels, target, target_labels)
     num_blocks = -(-max(len(source), len(target)) // MOST_ROWS)

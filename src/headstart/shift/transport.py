@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
 from itertools import product
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from headstart.core.errors import MissingExtraError
 from headstart.core.seeds import generator_for
 from headstart.core.spacing import random_rows
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.shift.subspaces import leading_directions
 
-WITHOUT_POT = 'POT is not installed. Install it with `pip install "headstart[transport]"`.'
 MOST_ROWS = 1_000
 """Rows of each domain in one transport problem: 8 MB of costs, a second or less. Other source rows move as the nearest does."""
 MOST_ITERATIONS = 200
@@ -35,17 +32,6 @@ SIGNED_AXES = 3
 ENTROPIES = (0.5, 0.2, 0.1, 0.05, 0.05)
 """Weights of the plan's smoothness while a rotation is fitted: annealed, so that the first ones do not decide. Chosen, not
 measured."""
-
-
-def transport_installed() -> bool:
-    """Whether the package that solves transport problems is installed."""
-    return find_spec("ot") is not None
-
-
-def check_transport() -> None:
-    """Raises a `MissingExtraError` where the package that solves transport problems is not installed."""
-    if not transport_installed():
-        raise MissingExtraError(WITHOUT_POT)
 
 
 def some_rows(num: int, most: int, seed: int, side: str) -> Integers:
@@ -70,14 +56,10 @@ def plan_of(costs: Floats, entropy: float) -> Floats:
     Returns:
         float64 [source, target], at least 0; rows sum to 1 / source, and columns to 1 / target.
 
-    Raises:
-        MissingExtraError: POT is not installed.
-
     Reference: Cuturi, "Sinkhorn Distances", NeurIPS 2013, algorithm 1; Bonneel et al., "Displacement interpolation", SIGGRAPH
         Asia 2011 (the exact solver).
     """
-    check_transport()
-    import ot  # noqa: PLC0415  an optional package
+    import ot  # noqa: PLC0415  slow to import
 
     ours, theirs = (np.full(num, 1.0 / num) for num in costs.shape)
     if entropy == 0:

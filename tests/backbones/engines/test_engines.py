@@ -208,8 +208,8 @@ def test_an_engine_that_is_missing_here_names_its_extra(monkeypatch: pytest.Monk
     with pytest.raises(MissingExtraError) as caught:
         known_engine(backbone)
     assert str(caught.value) == (
-        'the engine of timm/test_efficientnet = "openvino-bf16" cannot run here: `pip install "headstart[speed]"` brings '
-        "OpenVINO, cuda needs a GPU. Here there are torch-bf16, torch-float32; HEADSTART_ENGINE chooses one, and features then "
+        'the engine of timm/test_efficientnet = "openvino-bf16" cannot run here: OpenVINO has no package for every '
+        "system, and cuda needs a GPU. Here there are torch-bf16, torch-float32; HEADSTART_ENGINE chooses one, and features then "
         "differ by less than 15%."
     )
 

@@ -14,7 +14,6 @@ from headstart.data.additions import all_of
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning.sources import domain_features as domains_module
-from headstart.planning.sources import source_measures, source_selection
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
 from headstart.planning.sources.source_measures import few_shot_accuracy, measured_by_others
 from headstart.planning.sources.source_ranking import SourceRanking
@@ -181,21 +180,13 @@ def test_a_source_without_a_class_of_the_target_labels_is_not_used(backbone):
     assert (found.sources[0].name_overlap, found.sources[0].agreement) == (0.0, None)
 
 
-def test_transport_is_left_out_and_named_where_its_package_is_absent(backbone, monkeypatch):
-    for module in (source_selection, source_measures):
-        monkeypatch.setattr(module, "transport_installed", lambda: False)
-    task = task_of(40, GOOD)
+def test_a_source_that_was_left_out_is_noted(backbone):
     left = Finding(code="no-common-class", severity="warning", title='Source "x" is left out.')
-    found = select_sources(replace(task, findings=(left,)), backbone)
-    assert found.sources[0].otdd is None
-    assert found.notes == (
-        'Source "x" is left out.',
-        'The optimal-transport distance is left out: `pip install "headstart[transport]"` brings what it needs.',
-    )
+    found = select_sources(replace(task_of(40, GOOD), findings=(left,)), backbone)
+    assert found.notes == ('Source "x" is left out.',)
 
 
-def test_transport_is_measured_where_it_is_there(backbone):
-    pytest.importorskip("ot")
+def test_the_distance_by_transport_is_measured(backbone):
     found = by_name(select_sources(task_of(40, GOOD, FAR), backbone))
     assert 0 < found["good"].otdd < found["far"].otdd
 

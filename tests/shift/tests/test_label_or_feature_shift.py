@@ -97,7 +97,6 @@ def mirrored(shares: tuple[float, ...], corners: np.ndarray, seed: int):
 
 
 def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it():
-    pytest.importorskip("ot")
     source, here, target, there = mirrored((0.6, 0.25, 0.15), CORNERS, 1)
     found = shift_kind(source, here, target, 3, 1)
     assert found.kind == "rotated"
@@ -113,18 +112,10 @@ def test_a_mirrored_target_is_recognized_and_the_source_rotated_onto_it():
 
 def test_a_shape_that_fits_in_several_ways_is_not_rotated():
     """Corners of an equilateral triangle with equal shares: nobody can tell which is which."""
-    pytest.importorskip("ot")
     angles = np.array([0.0, 2.0, 4.0]) * np.pi / 3
     corners = 1.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     source, here, target, _ = mirrored((1 / 3, 1 / 3, 1 / 3), corners, 1)
     assert shift_kind(source, here, target, 3, 1).kind == "features"
-
-
-def test_without_pot_nothing_is_rotated(monkeypatch):
-    monkeypatch.setattr("headstart.shift.tests.label_or_feature_shift.find_spec", lambda name: None)
-    source, here, target, _ = mirrored((0.6, 0.25, 0.15), CORNERS, 1)
-    found = shift_kind(source, here, target, 3, 0)
-    assert (found.kind, found.rotation_ratio) == ("features", None)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def _checked(name: str, where: str) -> str:
         return name
     if name.partition("-")[0] in RUNTIMES.names():
         raise MissingExtraError(
-            f'{where} = "{name}" cannot run here: `pip install "headstart[speed]"` brings OpenVINO, cuda needs a GPU. '
+            f'{where} = "{name}" cannot run here: OpenVINO has no package for every system, and cuda needs a GPU. '
             f"Here there are {', '.join(engine_names())}; HEADSTART_ENGINE chooses one, and features then differ by less than "
             f"{LARGEST_ERROR:.0%}."
         )

@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 
 from headstart.core.types import Floats
-from headstart.methods._feature_adaptation import TransportedSource
+from headstart.methods._feature_adaptation import MovedSource
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import MOST_ROWS, class_plan, extended, scaled_costs, some_rows, transported_rows
 
 
 @final
-class ClassTransport(TransportedSource):
+class ClassTransport(MovedSource):
     """Transports source rows to target rows at the least cost, each target row from few classes, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.

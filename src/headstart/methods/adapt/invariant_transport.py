@@ -7,13 +7,13 @@ from typing import final
 import numpy as np
 
 from headstart.core.types import Floats
-from headstart.methods._feature_adaptation import TransportedSource
+from headstart.methods._feature_adaptation import MovedSource
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import best_rotation
 
 
 @final
-class InvariantTransport(TransportedSource):
+class InvariantTransport(MovedSource):
     """Rotates or reflects all source rows together so that transport to target rows costs least, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.

@@ -11,7 +11,6 @@ from scipy.special import softmax
 
 from headstart.heads.class_statistics import one_hot
 from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
-from headstart.methods.base import Need
 from headstart.methods.heads import ProjectedHead
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import MOST_ROWS, plan_of, scaled_costs, some_rows
@@ -36,7 +35,6 @@ class JDOT(FeatureAdaptation):
     """
 
     own_means: ClassVar[bool] = True
-    needs: ClassVar[tuple[Need, ...]] = ("source", "transport")
     trial_order: ClassVar[int] = 1
 
     feature_weight: Annotated[float, Field(gt=0, le=100)] = 1.0

@@ -7,13 +7,13 @@ from typing import Annotated, final
 from pydantic import Field
 
 from headstart.core.types import Floats
-from headstart.methods._feature_adaptation import TransportedSource
+from headstart.methods._feature_adaptation import MovedSource
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import MOST_ROWS, extended, plan_of, scaled_costs, some_rows, transported_rows
 
 
 @final
-class OptimalTransport(TransportedSource):
+class OptimalTransport(MovedSource):
     """Transports source rows to target rows at the least total cost, and fits ridge to the result.
 
     Needs: a labeled source, some target images without labels, and POT.

@@ -25,7 +25,6 @@ from headstart.shift.dataset_distance import dataset_distance
 from headstart.shift.joint_ridge import Labeled
 from headstart.shift.mmd import unbiased_mmd
 from headstart.shift.proxy_a_distance import proxy_a_distance
-from headstart.shift.transport import transport_installed
 
 MOST_DISTANCE_ROWS = 500
 """The largest number of rows of each domain for the distances between domains, a matter of time."""
@@ -96,7 +95,7 @@ def _against_chance(predicted: Integers, labels: Integers) -> tuple[Estimate, fl
 def _transport_distance(
     domains: DomainFeatures, rows: Floats, labels: Integers, target_rows: Floats, target_labels: Integers
 ) -> float | None:
-    if len(target_labels) < 2 or not transport_installed():
+    if len(target_labels) < 2:
         return None
     return dataset_distance(rows @ domains.axes, labels, target_rows @ domains.axes, target_labels, domains.seed)
 

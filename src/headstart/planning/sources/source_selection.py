@@ -39,7 +39,6 @@ from headstart.planning.sources.source_measures import (
 )
 from headstart.planning.sources.source_ranking import Choice, MeasuredSource, SourceRanking
 from headstart.shift.joint_ridge import Labeled, leave_target_out
-from headstart.shift.transport import transport_installed
 
 WEIGHTS = (1.0, 0.1)
 """The weights of a source row that are compared, a target row weighing 1. Chosen, not measured."""
@@ -235,8 +234,6 @@ def _ranking(task: Task, sources: dict[str, MeasuredSource], decision: _Decision
     ]
     rows.sort(key=lambda one: (-one.weight, one.proxy_a, one.mmd))
     notes = [finding.title for finding in task.findings if finding.code in {"no-common-class", "one-class-source"}]
-    if decision.num_labeled and not transport_installed():
-        notes.append('The optimal-transport distance is left out: `pip install "headstart[transport]"` brings what it needs.')
     return SourceRanking(
         sources=tuple(rows),
         choice=_choice([one.weight for one in rows if one.used]),

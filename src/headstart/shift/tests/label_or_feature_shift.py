@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -154,7 +153,7 @@ def shift_kind(source: Floats, labels: Integers, target: Floats, num_classes: in
     by_map = _between_domains(features(moved), there, seed)
     kind = _kind(same, by_shares, by_map) if len(target) >= FEWEST_TARGET else "few"
     by_rotation = None
-    if kind == "features" and by_map.p_value < LARGEST_P_VALUE and find_spec("ot"):
+    if kind == "features" and by_map.p_value < LARGEST_P_VALUE:
         by_rotation = _between_domains(features(rotated_source(source, target, seed)), there, seed)
         explained = by_rotation.ratio <= min(LARGEST_RATIO, by_map.ratio / CLEARLY_BETTER)
         kind = "rotated" if explained and _is_stable(source, labels, target, seed) else kind
