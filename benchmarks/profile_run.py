@@ -19,31 +19,35 @@ from benchmarks.protocol import arguments, empty_cache, show
 SAMPLES_A_SECOND = 50
 
 STAGES = (
-    ("reading the data", "data/splitting.py"),
+    ("reading the data", "data/reading.py"),
+    ("reading the data", "data/sources/"),
     ("inspecting", "checks/inspection.py"),
-    ("ranking", "planning/rank.py"),
-    ("deciding", "planning/decide.py"),
+    ("ranking", "planning/ranking/"),
+    ("deciding", "planning/deciding/"),
+    ("adapting", "planning/adapting/"),
     ("fitting", "planning/fitting.py"),
     ("evaluating", "evaluation/protocols.py"),
-    ("report", "report/html.py"),
-    ("workflows, else", "headstart/workflows/"),
+    ("report", "report/"),
+    ("workflows, else", "workflows/"),
 )
-"""Name and file: a sample belongs to the first stage whose file is in its stack."""
+"""Name and file, or folder, of the package: a sample belongs to the first stage whose file is in its stack."""
 
+IMPORTING = "importlib._bootstrap"
 PARTS = (
-    ("importing", "importlib._bootstrap"),
-    ("making and trying engines", "engines/choice.py"),
+    ("importing", IMPORTING),
+    ("making and trying engines", "backbones/engines/choice.py"),
     ("engine", "backbones/engines/"),
-    ("waiting for pictures", "data/ahead.py"),
-    ("reading pictures", "data/opening.py"),
+    ("waiting for pictures", "data/prefetch.py"),
+    ("reading pictures", "data/decoding.py"),
     ("reading pictures", "data/images.py"),
     ("reading pictures", "data/transforms.py"),
-    ("store", "features/store.py"),
+    ("measuring files", "data/scan.py"),
+    ("store", "features/store/"),
     ("training", "training/"),
-    ("heads in closed form", "features/ridge_solver.py"),
-    ("heads in closed form", "features/logistic_solver.py"),
-    ("heads in closed form", "features/linear_algebra.py"),
+    ("heads in closed form", "heads/"),
+    ("heads in closed form", "core/linear_algebra.py"),
     ("loading networks", "backbones/loading.py"),
+    ("loading networks", "backbones/providers/"),
     ("comparing", "evaluation/"),
     ("extraction, else", "features/extract.py"),
 )
@@ -52,7 +56,7 @@ PARTS = (
 
 def first_of(names: tuple[tuple[str, str], ...], stack: str, otherwise: str) -> str:
     """The first name whose file the stack shows."""
-    return next((name for name, file in names if file in stack), otherwise)
+    return next((name for name, file in names if (file if file == IMPORTING else f"headstart/{file}") in stack), otherwise)
 
 
 def samples(command: list[str], raw: Path) -> tuple[list[tuple[str, int]], float]:

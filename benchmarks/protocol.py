@@ -18,6 +18,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from scipy import stats
 
+from benchmarks.processor import machine_line
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,11 +67,12 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def show(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str], ratios: Sequence[str] = ()) -> None:
-    """A table of all rows, then mean and interval of the columns, median and spread of the ratios, on stdout."""
+    """The machine, a table of all rows, then mean and interval of the columns, median and spread of the ratios, on stdout."""
     names = list(rows[0])
     cells = [[_text(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[index]) for line in cells)) for index, name in enumerate(names)]
-    lines = [title, "  ".join(name.rjust(width) for name, width in zip(names, widths, strict=True))]
+    machine = machine_line()
+    lines = [title, f"on {machine}", "  ".join(name.rjust(width) for name, width in zip(names, widths, strict=True))]
     lines += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     for column in columns:
         mean, low, high = mean_and_interval([float(str(row[column])) for row in rows])
@@ -79,7 +82,7 @@ def show(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str
         spread = f"({min(values):.3f} .. {max(values):.3f})"
         lines.append(f"median {column}: {statistics.median(values):.3f} {spread} over {len(rows)} pairs")
     sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.write(json.dumps({"title": title, "rows": [dict(row) for row in rows]}, default=str) + "\n")
+    sys.stdout.write(json.dumps({"title": title, "machine": machine, "rows": [dict(row) for row in rows]}, default=str) + "\n")
     sys.stdout.flush()
 
 

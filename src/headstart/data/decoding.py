@@ -120,7 +120,7 @@ def _flattened(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bit(image)).convert("RGB")
     if image.mode not in WITH_ALPHA and "transparency" not in image.info:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy it
     if image.mode == "La":
         image = image.convert("LA")
     white = Image.new("RGBA", image.size, "white")
