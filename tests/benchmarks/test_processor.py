@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from benchmarks import processor as module
 from benchmarks.processor import Processor, machine_line, processor, processor_of
 
-ZEN_4 = {"cpu_name": "AMD EPYC", "architecture": "x86_64", "avx2": True, "avx512_f": True, "avx512_vnni": True, "avx512_bf16": True}
-LAPTOP = {"cpu_name": "Intel(R)  Core(TM) i5-1135G7 ", "architecture": "x86_64", "avx2": True, "avx512_f": True, "avx512_bf16": False}
+ZEN_4 = {
+    "cpu_name": "AMD EPYC",
+    "architecture": "x86_64",
+    "avx2": True,
+    "avx512_f": True,
+    "avx512_vnni": True,
+    "avx512_bf16": True,
+}
+LAPTOP = {
+    "cpu_name": "Intel(R)  Core(TM) i5-1135G7 ",
+    "architecture": "x86_64",
+    "avx2": True,
+    "avx512_f": True,
+    "avx512_bf16": False,
+}
 SERVER = {**ZEN_4, "cpu_name": "Intel Xeon", "amx_tile": True, "amx_bf16": True}
 APPLE = {"cpu_name": "Apple M2", "architecture": "arm64", "neon": True, "bf16": True, "fp16_arith": True, "i8mm": True}
 GRAVITON = {"architecture": "arm64", "neon": True, "sve": True, "bf16": False}

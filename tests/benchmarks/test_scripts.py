@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks import profile_run, protocol
 
 import headstart
-from benchmarks import profile_run, protocol
 
 FOLDER = Path(protocol.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
