@@ -8,6 +8,7 @@ from typing import final
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.engines.base import ProgramKey, program_key
 
 
 class Program(nn.Module):
@@ -25,6 +26,12 @@ class Program(nn.Module):
     @abstractmethod
     def key(self) -> str:
         """Names the part that is run: two programs of equal weights, input and key are the same."""
+
+    @property
+    def content_key(self) -> ProgramKey:
+        """Of the program with its weights, which the backbone's hash must be up to date with."""
+        backbone = self.backbone
+        return program_key(backbone.card, backbone.transform, backbone.weights_hash, self.key)
 
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

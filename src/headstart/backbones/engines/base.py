@@ -5,15 +5,49 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart.backbones.programs import Program
+from headstart.core.folders import cache_folder
+from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes, Floats
+
+if TYPE_CHECKING:  # an engine that was kept is used without PyTorch
+    from headstart.backbones.pretrained import Pretrained
+    from headstart.backbones.programs import Program
+    from headstart.data.transforms import Transform
 
 Outputs = tuple[Floats, ...]
 Pictures = Callable[[int], Bytes]
 """Gives the first so many pictures of the task, or all where there are fewer: uint8 [sample, height, width, channel]."""
+
+
+class ProgramKey(NamedTuple):
+    """What a program computes: programs of equal keys give equal outputs.
+
+    Attributes:
+        weights_hash: Of the backbone.
+        pixels: Side of the pictures.
+        inputs: Fingerprint of the network's name, and of the size of its pictures and their normalization.
+        program: The part of the network that is run: `Program.key`.
+    """
+
+    weights_hash: str
+    pixels: int
+    inputs: str
+    program: str
+
+    @property
+    def calibration_folder(self) -> Path:
+        """The folder of the cache for calibrated engines of the backbone; a saved model takes a copy along."""
+        return cache_folder() / "engines" / f"{self.weights_hash}-{self.pixels}"
+
+
+def program_key(card: Pretrained, transform: Transform, weights_hash: str, program: str) -> ProgramKey:
+    """The key of a program of the backbone with that card, transform and hash of its weights."""
+    inputs = fingerprint_of([card.architecture, card.mean, card.std, transform.to_dict()])
+    return ProgramKey(weights_hash, transform.pixels, inputs, program)
 
 
 class Engine(ABC):
@@ -47,6 +81,14 @@ class Runtime(ABC):
         Pictures are for calibration, whose result is kept in the folder; a saved model takes a copy along. Raises
         `MissingExtraError` where a package is not installed, `PretrainedError` where the library cannot run this network.
         """
+
+    def kept(self, key: ProgramKey, precision: str) -> Engine | None:
+        """The engine that an earlier call of `engine` kept in the cache, made without the network and without PyTorch.
+
+        None where none is kept, it is damaged, or it was made by another version or on another processor. Its outputs are equal
+        to those of the engine that was kept.
+        """
+        return None
 
 
 def padded(batch: Bytes, num_rows: int) -> Bytes:

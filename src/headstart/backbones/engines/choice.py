@@ -15,17 +15,14 @@ import numpy as np
 import torch
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime
-from headstart.backbones.programs import Program
-from headstart.core.catalog import Catalog, is_final_class
+from headstart.backbones.engines.base import Engine, Outputs, Pictures
+from headstart.backbones.engines.kept import RUNTIMES
+from headstart.backbones.programs import Describe, Program
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
 from headstart.core.folders import cache_folder
 from headstart.core.records import Migration, Record, fingerprint_of, renamed, write_atomically
 from headstart.core.types import Bytes
 
-RUNTIMES: Catalog[type[Runtime]] = Catalog(
-    "headstart.backbones.engines", "engine", is_final_class(Runtime), frozenset({"base", "choice"})
-)
 REFERENCE = "torch-float32"
 LARGEST_ERROR = 0.15
 """Of features, as `feature_error` measures it. bf16 stays near 0.08 on EfficientNet-Lite and costs no accuracy that three seeds
@@ -97,20 +94,20 @@ def _last_used(key: str, make: Callable[[], Engine]) -> Engine:
 
 def calibration_folder(backbone: Backbone) -> Path:
     """The folder of the cache for calibrated engines of a backbone; a saved model takes a copy along."""
-    return _choices() / f"{backbone.weights_hash}-{backbone.transform.pixels}"
+    return Describe(backbone).content_key.calibration_folder
 
 
 def engine_named(name: str, program: Program, pictures: Pictures) -> Engine:
     """The program, of a backbone whose hash is up to date, on an engine of `engine_names`; pictures are for calibration."""
-    backbone = program.backbone
     runtime, _, precision = name.partition("-")
+    key = program.content_key
 
     def make() -> Engine:
-        return RUNTIMES.get(runtime)().engine(program, precision, pictures, calibration_folder(backbone))
+        return RUNTIMES.get(runtime)().engine(program, precision, pictures, key.calibration_folder)
 
     if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would take the place of others
         return make()
-    return _last_used(f"{name} {backbone.weights_hash} {backbone.transform} {program.key}", make)
+    return _last_used(f"{name} {' '.join(map(str, key))}", make)
 
 
 def engine_of(program: Program, pictures: Pictures) -> Engine:

@@ -6,22 +6,29 @@ import copy
 import importlib.util
 import io
 import logging
+import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import torch
 
-from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, padded
-from headstart.backbones.programs import Program
+from headstart.backbones.engines.base import Engine, Outputs, Pictures, ProgramKey, Runtime, padded
+from headstart.backbones.engines.graphs import forget_graph, keep_graph, read_graph
 from headstart.core.errors import MissingExtraError, PretrainedError
 from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes
 
+if TYPE_CHECKING:  # an engine that was kept is used without PyTorch
+    from headstart.backbones.programs import Program
+
+FORMAT = 1
+"""Of kept graphs; raised whenever the same network is compiled to other outputs."""
 BATCH_ROWS = 8
 """EfficientNet-Lite0 at 224 pixels on two cores in bf16: 396 pictures a second in batches of 8, 377 of 16, 351 of 32."""
 CALIBRATION_ROWS = 128
@@ -42,26 +49,77 @@ class OpenVino(Runtime):
         return ("int8", "bf16", "float32") if importlib.util.find_spec("nncf") else ("bf16", "float32")
 
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
-        import openvino  # noqa: PLC0415
-
-        path = folder / f"{fingerprint_of(program.key)}-int8.xml"
-        known = precision == "int8" and path.exists()
-        graph = openvino.Core().read_model(path) if known else _graph_of(program)
-        if precision == "int8" and not known:
+        key = program.content_key
+        kept = self.kept(key, precision)
+        if kept is not None:
+            return kept
+        graph = _graph_of(program)
+        if precision == "int8":
             graph = _quantized(graph, pictures)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            openvino.save_model(graph, path, compress_to_fp16=False)
-        return _OpenVinoEngine(graph, _HINTS[precision])
+            _save(graph, _calibrated(folder, key))
+        compiled = _core().compile_model(graph, "CPU", _settings(precision))
+        if precision != "int8":
+            keep_graph(key, _made_with(precision), compiled.export_model().getvalue())
+        return _OpenVinoEngine(compiled)
+
+    def kept(self, key: ProgramKey, precision: str) -> Engine | None:
+        if not self.precisions():
+            return None
+        if precision == "int8":  # what it was calibrated to is kept instead, as it goes along with saved models
+            path = _calibrated(key.calibration_folder, key)
+            return _OpenVinoEngine(_core().compile_model(path, "CPU", _settings(precision))) if path.exists() else None
+        content = read_graph(key, _made_with(precision))
+        compiled = None if content is None else _imported(key, precision, content)
+        return None if compiled is None else _OpenVinoEngine(compiled, content)
+
+
+def _imported(key: ProgramKey, precision: str, content: Any) -> Any:
+    """The compiled network; None where OpenVINO refuses it."""
+    import openvino  # noqa: PLC0415
+
+    try:
+        return _core().import_model(openvino.Tensor(content), "CPU", _settings(precision))
+    except RuntimeError as error:
+        forget_graph(key, _made_with(precision), str(error))
+        return None
+
+
+@cache
+def _core() -> Any:
+    import openvino  # noqa: PLC0415
+
+    return openvino.Core()
+
+
+def _settings(precision: str) -> dict[str, str]:
+    return {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}
+
+
+def _made_with(precision: str) -> list[Any]:
+    """What a compiled network depends on beside the program."""
+    processor = [_core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    return [FORMAT, version("openvino"), *processor, os.cpu_count(), BATCH_ROWS, _settings(precision)]
+
+
+def _calibrated(folder: Path, key: ProgramKey) -> Path:
+    return folder / f"{fingerprint_of(key.program)}-int8.xml"
+
+
+def _save(graph: Any, path: Path) -> None:
+    import openvino  # noqa: PLC0415
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(graph, path, compress_to_fp16=False)
 
 
 class _OpenVinoEngine(Engine):
+    """Runs a compiled network; `content` is memory that it reads, which must live as long."""
+
     batch_rows = BATCH_ROWS
 
-    def __init__(self, graph: Any, hint: str) -> None:
-        import openvino  # noqa: PLC0415
-
-        settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"}
-        self.compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    def __init__(self, compiled: Any, content: Any = None) -> None:
+        self.compiled = compiled
+        self.content = content
 
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         num_streams = int(self.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
@@ -88,6 +146,7 @@ def _finished(busy: deque[tuple[Any, int]], idle: list[Any]) -> Outputs:
 
 def _graph_of(program: Program) -> Any:
     import openvino  # noqa: PLC0415
+    import torch  # noqa: PLC0415
     from openvino.frontend import FrontEndManager  # noqa: PLC0415
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415
 

@@ -12,29 +12,31 @@ from typing import Literal
 
 import numpy as np
 
+from headstart.backbones.engines.graphs import graphs_folder
 from headstart.core.folders import cache_folder
 from headstart.core.records import Record
 from headstart.features.store.chunks import SUFFIX, read_chunk
 from headstart.features.store.eviction import evict, removed
 from headstart.features.store.store import NAME_FILE
 
-Kind = Literal["features", "scan", "engines", "steps"]
+Kind = Literal["features", "scan", "engines", "graphs", "steps"]
 
 OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("scan", "*.npz", "scans of files"),
     ("engines", "**/*.*", "choices of engines"),
+    ("graphs", "**/*.*", "compiled networks"),
     ("steps", "**/*.*", "finished steps of runs"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
 
 class CacheEntry(Record):
-    """Features of one network, scans of files, choices of engines, or finished steps of runs.
+    """Features of one network, scans of files, choices of engines, compiled networks, or finished steps of runs.
 
     Attributes:
         kind: Its folder.
         name: For people.
-        num_rows: Pictures; for engines and steps, files.
+        num_rows: Pictures; for engines, graphs and steps, files.
         size_bytes: On disk.
         last_used: In UTC, as ISO 8601 writes it.
     """
@@ -96,21 +98,24 @@ def _num_scanned(path: Path) -> int:
 
 
 def shrink_cache(limit_bytes: int) -> int:
-    """Bytes freed by deleting features, those used longest ago first, down to that many bytes; those in use stay."""
-    return evict(cache_folder() / "features", limit_bytes)
+    """Bytes freed by deleting features and compiled networks down to that many bytes, those used longest ago first.
+
+    Those in use stay.
+    """
+    return evict([cache_folder() / "features", graphs_folder()], limit_bytes)
 
 
 def clear_cache() -> int:
     """Bytes freed by deleting everything in the cache, in use or not; other files in its folders stay."""
     root = cache_folder()
-    freed = evict(root / "features", 0, -math.inf)
+    freed = evict([root / "features", graphs_folder()], 0, -math.inf)
     for folder in (root / "features").glob("*/"):
         removed(folder / NAME_FILE)
         with suppress(OSError):  # it has files of another program
             folder.rmdir()
     files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
     freed += sum(map(_freed, files))
-    for kind in ("engines", "steps"):  # an empty folder would be taken for a whole one
+    for kind in ("engines", "graphs", "steps"):  # an empty folder would be taken for a whole one
         shutil.rmtree(root / kind, ignore_errors=True)
     return freed
 

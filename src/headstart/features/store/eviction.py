@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from headstart.backbones.engines.graphs import SUFFIX as GRAPH_SUFFIX
 from headstart.features.store.chunks import SUFFIX
 
 IN_USE_SECONDS = 3600.0
@@ -18,11 +19,12 @@ TOUCH_SECONDS = 300.0
 
 
 def files_in(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Time of the last use in seconds since 1970, bytes and path of every chunk in the folder's subfolders.
+    """Time of the last use in seconds since 1970, bytes and path of every chunk and graph in the folder's subfolders.
 
-    Unfinished chunks are included; those that vanish meanwhile are left out.
+    Unfinished ones are included; those that vanish meanwhile are left out.
     """
-    for path in folder.glob(f"*/*{SUFFIX}*") if folder.is_dir() else ():
+    patterns = (f"*/*{suffix}*" for suffix in (SUFFIX, GRAPH_SUFFIX)) if folder.is_dir() else ()
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
         with suppress(FileNotFoundError):
             status = path.stat()
             yield status.st_mtime, status.st_size, path
@@ -34,12 +36,12 @@ def mark_used(path: Path) -> None:
         os.utime(path)
 
 
-def evict(folder: Path, limit_bytes: int, idle_seconds: float = IN_USE_SECONDS) -> int:
-    """Bytes freed by deleting files in the subfolders until the rest take no more than the limit, or are all in use.
+def evict(folders: Sequence[Path], limit_bytes: int, idle_seconds: float = IN_USE_SECONDS) -> int:
+    """Bytes freed by deleting files in the folders' subfolders until the rest take no more than the limit, or are all in use.
 
     A file used within `idle_seconds` is in use.
     """
-    files = sorted(files_in(folder))
+    files = sorted(file for folder in folders for file in files_in(folder))
     excess = sum(num_bytes for _, num_bytes, _ in files) - limit_bytes
     latest = time.time() - idle_seconds
     freed = 0

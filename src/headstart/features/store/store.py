@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbones.engines.graphs import graphs_folder
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_limit_bytes
 from headstart.core.records import write_atomically
@@ -122,7 +123,7 @@ class Store:
         self._merge()
         if self._written > limit / 64 or time.monotonic() - self._wanted_touched > TOUCH_SECONDS:
             self._touch_wanted()
-            evict(self.folder.parent, limit)
+            evict([self.folder.parent, graphs_folder()], limit)
             self._written = 0
 
     def _write(self, keys: Sequence[str], arrays: Arrays) -> str:
