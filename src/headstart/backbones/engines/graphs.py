@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def graphs_folder() -> Path:
-    """The cache's folder for graphs: one folder for each network, one file for each engine, part of the network and input size."""
+    """The cache's folder for graphs: one folder for each network, one file for each engine, program and input size."""
     return cache_folder() / "graphs"
 
 
@@ -42,7 +42,7 @@ def keep_graph(key: ProgramKey, made_with: Any, content: bytes) -> None:
 
 
 def read_graph(key: ProgramKey, made_with: Any) -> Any:
-    """The bytes that `keep_graph` got for the same program and circumstances, uint8 [byte]; None where they are absent or damaged.
+    """The bytes that `keep_graph` got for the same program and origin, uint8 [byte]; None where they are absent or damaged.
 
     The file counts as used now. A damaged one is deleted.
     """
