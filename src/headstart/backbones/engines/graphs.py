@@ -76,7 +76,7 @@ def _checked(data: Any) -> Any:
     except (ValueError, KeyError, TypeError):
         return None
     content = np.array(data[8 + length :])  # a copy is aligned
-    return content if sha256(content).hexdigest() == expected else None
+    return content if sha256(memoryview(content)).hexdigest() == expected else None
 
 
 def _path(key: ProgramKey, made_with: Any) -> Path:
