@@ -75,8 +75,8 @@ def _checked(data: Any) -> Any:
         expected = json.loads(data[8 : 8 + length].tobytes())["sha256"]
     except (ValueError, KeyError, TypeError):
         return None
-    content = np.array(data[8 + length :])  # a copy is aligned
-    return content if sha256(memoryview(content)).hexdigest() == expected else None
+    content: Any = np.array(data[8 + length :])  # a copy is aligned
+    return content if sha256(content).hexdigest() == expected else None
 
 
 def _path(key: ProgramKey, made_with: Any) -> Path:
