@@ -12,7 +12,7 @@ import headstart
 from headstart.core.errors import ExportError, PlanError
 from headstart.planning.plan import Plan
 from headstart.runs import workspace as module
-from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS
+from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, file_of
 from headstart.runs.workspace import LEARNED, REPORT, REQUEST, RESULT, Workspace
 
 SOURCE = Path(headstart.__file__).parent
@@ -55,8 +55,8 @@ CLAIMS = {
         "steps/fit-0.json",
     ),
     "adjustment": (lambda space: space.claim_adjustment(Path("run"), None), "something else than an adjusted run", "x"),
-    "adjustment of another": (lambda space: space.claim_adjustment(Path("run"), None), "another run", FILES[Plan]),
-    "extension": (lambda space: space.claim_extension(Path("run"), "f"), "another run", FILES[Plan]),
+    "adjustment of another": (lambda space: space.claim_adjustment(Path("run"), None), "another run", file_of(Plan)),
+    "extension": (lambda space: space.claim_extension(Path("run"), "f"), "another run", file_of(Plan)),
 }
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.special import softmax
 
 from headstart.core.errors import DataError
@@ -79,6 +77,9 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """Write one Parquet file, atomically."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         table = pa.table(
             {
                 "name": list(self.names),
@@ -96,6 +97,9 @@ class Predictions:
     @classmethod
     def read(cls, path: Path) -> Predictions:
         """The predictions that `write` wrote; a DataError where the file is absent or another one."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         try:
             table = pq.read_table(path)
             classes = tuple(json.loads(table.schema.metadata[b"classes"]))

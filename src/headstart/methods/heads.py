@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
@@ -14,12 +14,12 @@ from headstart.core.rows import linear_scores, row_slices, unit_rows
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import BLOCKS, Blocks, Representation
-from headstart.heads.kernel_map import KernelMap
-from headstart.heads.neighbor_graph import nearest
 from headstart.heads.principal_components import PrincipalComponents
-from headstart.heads.ridge_leave_one_out import fit_ridge
-from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.shift.projection import Projection
+
+if TYPE_CHECKING:  # what fits heads, or is part of few, takes as long to import as a prediction
+    from headstart.heads.kernel_map import KernelMap
+    from headstart.heads.unlabeled_pool import UnlabeledPool
 
 
 class Head(Protocol):
@@ -159,6 +159,8 @@ class GraphHead:
         return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
 
     def scores(self, features: FeatureSet) -> Floats:
+        from headstart.heads.neighbor_graph import nearest  # noqa: PLC0415
+
         return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).class_scores(self.probs)
 
     def arrays(self) -> dict[str, Floats]:
@@ -210,6 +212,8 @@ class ProjectedHead:
     @classmethod
     def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
         """See `head_from`."""
+        from headstart.heads.kernel_map import KernelMap  # noqa: PLC0415
+
         projection = Projection(_representation_or_none(arrays, settings["blocks"]), arrays["axes"], arrays["offset"])
         gammas = enumerate(settings["gammas"])
         maps = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
@@ -261,6 +265,8 @@ def ridge_head(
     Classes without rows get the lowest score. Rows of one group, int64 [sample], are left out together; None leaves out each
     alone.
     """
+    from headstart.heads.ridge_leave_one_out import fit_ridge  # noqa: PLC0415
+
     representation = Representation.fitted(features, blocks)
     fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)
     return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature

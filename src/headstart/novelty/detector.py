@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from headstart.backbones.backbone import Backbone
 from headstart.core.rows import linear_scores, unit_rows
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
-from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
-from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
+
+if TYPE_CHECKING:  # to predict takes neither
+    from headstart.backbones.backbone import Backbone
+    from headstart.data.task import Task
+    from headstart.heads.ridge_leave_one_out import RidgeFit
 
 NUM_NEIGHBORS = 10
 """K of Conneau et al., ICLR 2018: the neighbors whose mean similarity corrects for hubs."""
@@ -138,6 +140,8 @@ def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = 
     Returns:
         None where there are fewer than two training images.
     """
+    from headstart.heads.ridge_leave_one_out import fit_ridge  # noqa: PLC0415
+
     labeled, source, unlabeled = task.labeled, task.source, task.unlabeled
     if source and not len(labeled) and not unlabeled:
         labeled, source = source, None

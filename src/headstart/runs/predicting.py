@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError, PlanError
-from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages, Images, ImageSet
-from headstart.data.readers.embeddings import Embeddings
 from headstart.data.scan import scan
 from headstart.methods.model import NO_DETECTOR, Model
-from headstart.methods.test_time import TestTime, adapted_at_test_time
+
+if TYPE_CHECKING:
+    from headstart.methods.test_time import TestTime
 
 DEFAULT_REFUSE = 0.05
 """Share of images of known classes that are refused by default: the usual level of a test."""
@@ -60,6 +60,8 @@ def predict_files(
         raise DataError(f"{origin}: {NO_DETECTOR}")
     share = DEFAULT_REFUSE if refuse is None else refuse
     if not provider_of(model.backbone.card).takes_pictures:
+        from headstart.data.readers.embeddings import Embeddings  # noqa: PLC0415
+
         given = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
         if not any(map(Embeddings().recognizes, given)):
             raise DataError(" ".join(map(_no_vectors, given)))
@@ -83,6 +85,8 @@ def _no_vectors(path: str) -> str:
 
 def _rows_of_vectors(model: Model, path: str, refuse: float, adapt: TestTime | None) -> list[dict[str, Any]]:
     """The rows of one file of embeddings, named by file and position; one row with the error where it cannot be read."""
+    from headstart.data.readers.embeddings import Embeddings  # noqa: PLC0415
+
     reader = Embeddings()
     if not reader.recognizes(path):
         return [{"path": path, "error": _no_vectors(path)}]
@@ -98,7 +102,11 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
     if not len(images):
         return
     shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))
-    predictions: Predictions = (adapted_at_test_time(model, shown, adapt) if adapt else model).predict_with_p_values(shown)
+    if adapt:
+        from headstart.methods.test_time import adapted_at_test_time  # noqa: PLC0415
+
+        model = adapted_at_test_time(model, shown, adapt)
+    predictions = model.predict_with_p_values(shown)
     for row, probs in enumerate(predictions.probs):
         best = int(probs.argmax())
         nearest = predictions.classes[best]

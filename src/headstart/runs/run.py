@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from headstart.backbones.lineage import Lineage
 from headstart.core.errors import DataError, PlanError
-from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
-from headstart.core.predictions import Predictions
 from headstart.core.records import Record
 from headstart.core.steps import Steps
-from headstart.data.summary import TaskSummary
-from headstart.evaluation.extension import Extension
-from headstart.evaluation.forgetting import Forgetting
-from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
-from headstart.heads.ridge_statistics import RidgeStatistics
-from headstart.methods.model import Model
-from headstart.methods.test_time import TestTime
-from headstart.planning.adapting.adaptation import Adaptation
-from headstart.planning.improving.adjustment import Adjustment
-from headstart.planning.plan import Plan
-from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import Decision
-from headstart.planning.sources.source_ranking import SourceRanking
-from headstart.runs.predicting import predict_files
-from headstart.training.learning_rate_finder import LearningRateCurve
+
+if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
+    from headstart.core.evaluation import Evaluation
+    from headstart.core.predictions import Predictions
+    from headstart.data.summary import TaskSummary
+    from headstart.evaluation.extension import Extension
+    from headstart.evaluation.forgetting import Forgetting
+    from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+    from headstart.heads.ridge_statistics import RidgeStatistics
+    from headstart.methods.model import Model
+    from headstart.methods.test_time import TestTime
+    from headstart.planning.adapting.adaptation import Adaptation
+    from headstart.planning.improving.adjustment import Adjustment
+    from headstart.planning.plan import Plan
+    from headstart.planning.ranking.ranking import Ranking
+    from headstart.planning.results import Decision
+    from headstart.planning.sources.source_ranking import SourceRanking
+    from headstart.training.learning_rate_finder import LearningRateCurve
 
 Kind = TypeVar("Kind", bound=Record)
 STAGES = {
@@ -49,23 +50,30 @@ class Findings(Record):
     findings: tuple[Finding, ...]
 
 
-FILES: dict[type[Record], str] = {
-    Adaptation: "adaptation.json",
-    Adjustment: "adjustment.json",
-    Decision: "decision.json",
-    Evaluation: "evaluation.json",
-    Extension: "extension.json",
-    Findings: "findings.json",
-    Forgetting: "forgetting.json",
-    Lineage: "lineage.json",
-    Plan: "plan.toml",
-    PseudoLabelAudit: "pool_audit.json",
-    Ranking: "ranking.json",
-    LearningRateCurve: "rate_curve.json",
-    SourceRanking: "sources.json",
-    TaskSummary: "task.json",
+FILES: dict[str, str] = {
+    "headstart.backbones.lineage.Lineage": "lineage.json",
+    "headstart.core.evaluation.Evaluation": "evaluation.json",
+    "headstart.data.summary.TaskSummary": "task.json",
+    "headstart.evaluation.extension.Extension": "extension.json",
+    "headstart.evaluation.forgetting.Forgetting": "forgetting.json",
+    "headstart.evaluation.pseudo_label_audit.PseudoLabelAudit": "pool_audit.json",
+    "headstart.planning.adapting.adaptation.Adaptation": "adaptation.json",
+    "headstart.planning.improving.adjustment.Adjustment": "adjustment.json",
+    "headstart.planning.plan.Plan": "plan.toml",
+    "headstart.planning.ranking.ranking.Ranking": "ranking.json",
+    "headstart.planning.results.Decision": "decision.json",
+    "headstart.planning.sources.source_ranking.SourceRanking": "sources.json",
+    "headstart.runs.run.Findings": "findings.json",
+    "headstart.training.learning_rate_finder.LearningRateCurve": "rate_curve.json",
 }
-"""The file of each record in a run folder."""
+"""The file of each record in a run folder, by the place of its class."""
+
+
+def file_of(kind: type[Record]) -> str:
+    """The file of a record of that class."""
+    return FILES[f"{kind.__module__}.{kind.__qualname__}"]
+
+
 MODEL = "model"
 TEST_PREDICTIONS = "predictions.parquet"
 POOL_PREDICTIONS = "unlabeled.parquet"
@@ -79,17 +87,22 @@ KNOWN = "known.txt"
 class _Part(Generic[Kind]):
     """An attribute of a run: the record in the file of its kind, read once; None where the file is absent."""
 
-    def __init__(self, kind: type[Kind]) -> None:
-        self.kind = kind
+    def __init__(self, place: str) -> None:
+        self.place = place
 
     def __set_name__(self, owner: type[Run], name: str) -> None:
         self.name = name
 
     def __get__(self, run: Run, owner: type[Run]) -> Kind | None:
-        path = run.folder / FILES[self.kind]
+        path = run.folder / FILES[self.place]
         text = _text_of(path)
-        run.__dict__[self.name] = record = None if text is None else self.kind.from_json(text, str(path))
+        run.__dict__[self.name] = record = None if text is None else self._kind().from_json(text, str(path))
         return record
+
+    def _kind(self) -> type[Kind]:
+        module, _, name = self.place.rpartition(".")
+        kind: type[Kind] = getattr(importlib.import_module(module), name)
+        return kind
 
 
 @dataclass(frozen=True)
@@ -102,27 +115,27 @@ class Run:
 
     folder: Path
 
-    ranking = _Part(Ranking)
+    ranking: ClassVar[_Part[Ranking]] = _Part("headstart.planning.ranking.ranking.Ranking")
     """None for a fit of a plan written by hand, as are `decision` and `adaptation`."""
-    decision = _Part(Decision)
+    decision: ClassVar[_Part[Decision]] = _Part("headstart.planning.results.Decision")
     """None where the labels of the target did not decide."""
-    sources = _Part(SourceRanking)
+    sources: ClassVar[_Part[SourceRanking]] = _Part("headstart.planning.sources.source_ranking.SourceRanking")
     """None where no source was named."""
-    adaptation = _Part(Adaptation)
+    adaptation: ClassVar[_Part[Adaptation]] = _Part("headstart.planning.adapting.adaptation.Adaptation")
     """None where target labels decided."""
-    adjustment = _Part(Adjustment)
+    adjustment: ClassVar[_Part[Adjustment]] = _Part("headstart.planning.improving.adjustment.Adjustment")
     """What was tried on the run that this one was adjusted from; None for other runs."""
-    extension = _Part(Extension)
+    extension: ClassVar[_Part[Extension]] = _Part("headstart.evaluation.extension.Extension")
     """Gains and losses against the run that this one extends; None for other runs."""
-    rate_curve = _Part(LearningRateCurve)
+    rate_curve: ClassVar[_Part[LearningRateCurve]] = _Part("headstart.training.learning_rate_finder.LearningRateCurve")
     """None where the learning-rate finder was not asked for."""
-    forgetting = _Part(Forgetting)
+    forgetting: ClassVar[_Part[Forgetting]] = _Part("headstart.evaluation.forgetting.Forgetting")
     """None where the run started from no other run whose test images were at hand."""
-    evaluation = _Part(Evaluation)
+    evaluation: ClassVar[_Part[Evaluation]] = _Part("headstart.core.evaluation.Evaluation")
     """None before the evaluation."""
-    pool_audit = _Part(PseudoLabelAudit)
+    pool_audit: ClassVar[_Part[PseudoLabelAudit]] = _Part("headstart.evaluation.pseudo_label_audit.PseudoLabelAudit")
     """None where there are no unlabeled images, or no labeled image was held out."""
-    noticed = _Part(Findings)
+    noticed: ClassVar[_Part[Findings]] = _Part("headstart.runs.run.Findings")
     """None where the data were not inspected."""
 
     @classmethod
@@ -148,13 +161,17 @@ class Run:
     @cached_property
     def plan(self) -> Plan:
         """The plan that was fitted."""
-        path = self.folder / FILES[Plan]
+        from headstart.planning.plan import Plan  # noqa: PLC0415
+
+        path = self.folder / file_of(Plan)
         return Plan.from_toml(_text_of(path) or "", str(path))
 
     @cached_property
     def task_summary(self) -> TaskSummary:
         """The task's numbers."""
-        path = self.folder / FILES[TaskSummary]
+        from headstart.data.summary import TaskSummary  # noqa: PLC0415
+
+        path = self.folder / file_of(TaskSummary)
         return TaskSummary.from_json(_text_of(path) or "{}", str(path))
 
     @cached_property
@@ -181,11 +198,15 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The fitted model."""
+        from headstart.methods.model import Model  # noqa: PLC0415
+
         return Model.load(self.folder / MODEL)
 
     @property
     def statistics(self) -> RidgeStatistics | None:
         """Sums over its rows, of which a ridge head can be solved again; None where they were not kept."""
+        from headstart.heads.ridge_statistics import RidgeStatistics  # noqa: PLC0415
+
         path = self.folder / STATISTICS
         return RidgeStatistics.load(path) if path.exists() else None
 
@@ -240,6 +261,8 @@ class Run:
         self, paths: str | Path | Sequence[str | Path], refuse: float | None = None, adapt: TestTime | None = None
     ) -> list[dict[str, Any]]:
         """One row an image, with its label and probabilities or the error; see `headstart.predict`."""
+        from headstart.runs.predicting import predict_files  # noqa: PLC0415
+
         return predict_files(self.model, paths, refuse, adapt, str(self.folder))
 
 
@@ -272,6 +295,8 @@ def _text_of(path: Path) -> str | None:
 
 
 def _predictions_in(path: Path) -> Predictions | None:
+    from headstart.core.predictions import Predictions  # noqa: PLC0415
+
     return Predictions.read(path) if path.exists() else None
 
 

@@ -25,7 +25,7 @@ from headstart.data.task import Task
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
-from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, MODEL, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, Run
+from headstart.runs.run import ENVIRONMENT, FAILURE, KNOWN, MODEL, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, Run, file_of
 
 REQUEST = "request.json"
 REPORT = "report.html"
@@ -100,12 +100,12 @@ class Workspace:
         self._check_writable()
         there = self.run.adjustment
         if self._used and (there is None or (there.parent, there.minutes) != (str(parent), minutes)):
-            self._refuse("another run" if self.path(FILES[Plan]).exists() else "something else than an adjusted run")
+            self._refuse("another run" if self.path(file_of(Plan)).exists() else "something else than an adjusted run")
 
     def claim_extension(self, parent: Path, fingerprint: str) -> bool:
         """Take the folder for an extension of a run; true where this very extension, by its images, lies there whole."""
         self._check_writable()
-        if not self.path(FILES[Plan]).exists():
+        if not self.path(file_of(Plan)).exists():
             return False
         there = self.run.extension
         if there is None or (there.parent, there.fingerprint) != (str(parent), fingerprint):
@@ -115,7 +115,7 @@ class Workspace:
     @property
     def is_evaluated(self) -> bool:
         """Whether a run ended here, with its model, its evaluation and its report."""
-        names = (FILES[Evaluation], TEST_PREDICTIONS, RESULT, REPORT)
+        names = (file_of(Evaluation), TEST_PREDICTIONS, RESULT, REPORT)
         return all(self.path(name).exists() for name in names) and self.whole_model is not None
 
     @property
@@ -134,7 +134,7 @@ class Workspace:
     def write(self, *records: Record) -> None:
         """Write records, each into the file of its kind."""
         for record in records:
-            path = self.path(FILES[type(record)])
+            path = self.path(file_of(type(record)))
             write_atomically(path, record.to_toml() if path.suffix == ".toml" else record.to_json())
 
     def write_predictions(self, predictions: Predictions, *, unlabeled: bool = False) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from headstart.methods.test_time import TestTime
 from headstart.runs.run import Run
+
+if TYPE_CHECKING:
+    from headstart.methods.test_time import TestTime
 
 
 def predict(
