@@ -10,7 +10,7 @@ import pytest
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.heads.kernel_map import KernelMap
-from headstart.shift.projected_domains import projected_domains
+from headstart.shift.projected_domains import SharedProjections, projected_domains
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods" / "adapt"))
 
@@ -85,3 +85,30 @@ def test_features_that_are_not_finite_are_refused():
     with pytest.raises(DataError) as error:
         projected_domains(replace(task, source=None), load_backbone("embeddings"), "stages", 4, 0)
     assert str(error.value) == "made has no source to adapt from. Name one with --source, or choose ridge."
+
+
+def test_projections_are_made_once_for_all_labels_and_equal_those_made_alone(monkeypatch):
+    task, net = picture_task(), load_backbone("small_cnn", "none", 16, seed=1)
+    made = []
+    original = SharedProjections._projected
+    monkeypatch.setattr(SharedProjections, "_projected", lambda *given: made.append(given[-1]) or original(*given))
+    shared = SharedProjections()
+    other = replace(task, source=task.source.labeled_as((task.source.labels + 1) % task.num_classes))
+    first, again, own, third = (
+        shared.domains(one, net, "stages", 11, 0, own_means=choice)
+        for one, choice in ((task, False), (task, False), (task, True), (other, False))
+    )
+    assert made == [False, True]
+    assert first is again
+    assert third.source is first.source
+    assert third.source_labels.tolist() == other.source.labels.tolist()
+    alone = projected_domains(task, net, "stages", 11, 0, own_means=True)
+    np.testing.assert_array_equal(own.source, alone.source)
+    np.testing.assert_array_equal(own.target, alone.target)
+
+
+def test_the_source_model_is_fitted_once_and_not_kept_for_moved_rows():
+    found = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
+    assert found.ridge() is found.ridge()
+    moved = found.moved(2.0 * found.source)
+    assert moved.ridge() is not found.ridge()

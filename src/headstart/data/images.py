@@ -225,15 +225,20 @@ class ImageSet:
 
     def labeled_as(self, labels: Integers) -> ImageSet:
         """The same rows with other labels, int64 [sample], such as predicted ones."""
-        return replace(self, hidden_labels=labels)
+        return self._of_the_same_pictures(replace(self, hidden_labels=labels))
 
     def without_labels(self) -> ImageSet:
         """The same rows with every label unknown; a test set may be used this way."""
-        return replace(self, hidden_labels=np.full(len(self), UNLABELED, np.int64), sealed=False)
+        unknown = np.full(len(self), UNLABELED, np.int64)
+        return self._of_the_same_pictures(replace(self, hidden_labels=unknown, sealed=False))
 
     def opened_for_evaluation(self) -> ImageSet:
         """The same set with readable labels. Only `headstart.evaluation` calls this; a test holds it to that."""
-        return replace(self, sealed=False)
+        return self._of_the_same_pictures(replace(self, sealed=False))
+
+    def _of_the_same_pictures(self, other: ImageSet) -> ImageSet:
+        """That set, with this one's content keys where they are known."""
+        return other.with_content_keys(self.content_keys) if self.knows_content else other
 
     def with_content_keys(self, keys: Iterable[str]) -> ImageSet:
         """The same set, whose content keys are known to be these, so that no picture is read for them."""

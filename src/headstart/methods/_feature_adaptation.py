@@ -22,7 +22,7 @@ from headstart.methods.heads import Head, ProjectedHead
 from headstart.methods.model import Model
 from headstart.shift.density_ratio import bounded
 from headstart.shift.label_shift import calibration, class_shares
-from headstart.shift.projected_domains import NUM_AXES, ProjectedDomains, projected_domains
+from headstart.shift.projected_domains import NUM_AXES, ProjectedDomains, SharedProjections
 from headstart.training.settings import Training
 
 SharesOf: TypeAlias = Callable[[Floats, Integers, Floats, Floats], Floats]
@@ -53,10 +53,17 @@ class FeatureAdaptation(Method):
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; source and unlabeled rows are read as well, and of `training` the seed alone is used."""
+        return self.fit_sharing(SharedProjections(), task, backbone, training, workspace)
+
+    @final
+    def fit_sharing(
+        self, shared: SharedProjections, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None
+    ) -> Model:
+        """See `Method.fit_sharing`."""
         check_needs(self, task, backbone)
         if not len(task.train) and not task.unlabeled:
             raise DataError(f"{task.name} has no target images to adapt to. Add a folder unlabeled/, or choose source_only.")
-        domains = projected_domains(task, backbone, self.blocks, self.num_axes, training.seed, own_means=self.own_means)
+        domains = shared.domains(task, backbone, self.blocks, self.num_axes, training.seed, own_means=self.own_means)
         head, temperature = self.head_of(domains)
         return Model(backbone, head, temperature, task.classes)
 

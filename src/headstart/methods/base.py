@@ -25,6 +25,7 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.shift.projected_domains import SharedProjections
 from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
 from headstart.training.cost import cost_probe, probe_rows
@@ -96,6 +97,12 @@ class Method(Record):
         Raises:
             TrainingError: The fit broke down; the message says where and what to change.
         """
+
+    def fit_sharing(
+        self, shared: SharedProjections, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None
+    ) -> Model:
+        """As `fit`, by a method among others that are fitted to the same images: what it may share with them is in `shared`."""
+        return self.fit(task, backbone, training, workspace)
 
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
         """Seconds that `fit` will take on this machine now, measured by a few real steps on a few rows.

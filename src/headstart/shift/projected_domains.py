@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,10 +91,17 @@ class ProjectedDomains:
 
     def ridge(self, weights: Floats | None = None) -> KernelRidge:
         """Ridge on source rows and labeled target rows; `weights` [source] are of source rows, and target rows weigh 1."""
+        return self._unweighted_ridge if weights is None else self._ridge(np.concatenate([weights, np.ones(len(self.known))]))
+
+    @cached_property
+    def _unweighted_ridge(self) -> KernelRidge:
+        """The source model, which several methods begin from."""
+        return self._ridge(None)
+
+    def _ridge(self, weights: Floats | None) -> KernelRidge:
         rows = np.concatenate([self.source, self.target[self.known]])
-        every = None if weights is None else np.concatenate([weights, np.ones(len(self.known))])
         groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
-        return fit_kernel_ridge(rows, self.labels, self.num_classes, every, groups, self.seed, self.width)
+        return fit_kernel_ridge(rows, self.labels, self.num_classes, weights, groups, self.seed, self.width)
 
     def target_ridge(self, probs: Floats, rows: Integers | None = None) -> KernelRidge:
         """Ridge on target rows with pseudo-labels; rows whose label is known keep it.
@@ -105,6 +114,70 @@ class ProjectedDomains:
         labels = np.where(known != UNLABELED, known, probs.argmax(axis=1))
         weights = np.where(known != UNLABELED, 1.0, np.maximum(probs.max(axis=1), 1e-3))
         return fit_kernel_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.width)
+
+
+class _Sides(NamedTuple):
+    """One projection of both domains, which does not depend on labels, and their rows, float64 [source or target, axis]."""
+
+    projection: Projection
+    source: Floats
+    target: Floats
+
+
+@dataclass(frozen=True)
+class SharedProjections:
+    """Features and projected domains, each computed once, for methods that are fitted to the same images one after another.
+
+    Projections do not depend on labels, so that fits with other labels share them as well. Everything is kept as long as this
+    object is.
+    """
+
+    _features: dict[tuple[str, tuple[str, ...]], FeatureSet] = field(default_factory=dict, repr=False)
+    _sides: dict[Hashable, list[_Sides]] = field(default_factory=dict, repr=False)
+    _domains: dict[Hashable, ProjectedDomains] = field(default_factory=dict, repr=False)
+
+    def features(self, images: ImageSet, backbone: Backbone) -> FeatureSet:
+        """As `features_of`."""
+        key = (backbone.identity, images.content_keys)
+        if key not in self._features:
+            self._features[key] = features_of(images, backbone)
+        return self._features[key]
+
+    def domains(
+        self, task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int, *, own_means: bool = False
+    ) -> ProjectedDomains:
+        """As `projected_domains`."""
+        source, target = _images(task)
+        pictures = (backbone.identity, source.content_keys, target.content_keys, blocks, num_axes, seed, own_means)
+        known = (source.labels, source.groups, target.labels, target.groups)
+        key = (pictures, task.num_classes, *(one.tobytes() for one in known))
+        if key not in self._domains:
+            if pictures not in self._sides:
+                self._sides[pictures] = self._projected(task, backbone, blocks, num_axes, seed, own_means)
+            self._domains[key] = _best_of(self._sides[pictures], task, seed)
+        return self._domains[key]
+
+    def _projected(
+        self, task: Task, backbone: Backbone, blocks: Blocks, num_axes: int, seed: int, own_means: bool
+    ) -> list[_Sides]:
+        """The rows by every projection that comes into question."""
+        source, target = _images(task)
+        ours = self.features(source, backbone)
+        theirs = self.features(target, backbone) if len(target) else None
+        width, pairs = ours.penultimate.shape[1], []
+        if source.images.embedded and width <= num_axes:
+            projection = Projection.standardized(ours)
+            pairs.append((projection, projection))
+        if not pairs or width >= FEWEST_AXES:
+            pairs.append(_along_axes(ours, theirs, blocks, num_axes, seed, own_means))
+        found = [
+            _Sides(other, one.rows(ours), np.empty((0, one.axes.shape[1])) if theirs is None else other.rows(theirs))
+            for one, other in pairs
+        ]
+        for name, rows in (("the source", found[0].source), (task.name, found[0].target)):
+            if not np.isfinite(rows).all():
+                raise DataError(f"Features of {name} are not finite numbers. Leave those rows out, or take another network.")
+        return found
 
 
 def projected_domains(
@@ -131,32 +204,28 @@ def projected_domains(
     Raises:
         DataError: There is no source, or a feature is not a finite number.
     """
+    return SharedProjections().domains(task, backbone, blocks, num_axes, seed, own_means=own_means)
+
+
+def _best_of(sides: list[_Sides], task: Task, seed: int) -> ProjectedDomains:
+    """The domains by the projection after which a model of the source predicts left-out source rows best."""
     source, target = _images(task)
-    ours = features_of(source, backbone)
-    theirs = features_of(target, backbone) if len(target) else None
-    width, pairs = ours.penultimate.shape[1], []
-    if source.images.embedded and width <= num_axes:
-        projection = Projection.standardized(ours)
-        pairs.append((projection, projection))
-    if not pairs or width >= FEWEST_AXES:
-        pairs.append(_along_axes(ours, theirs, blocks, num_axes, seed, own_means))
     found = [
         ProjectedDomains(
-            projection=other,
-            source=one.rows(ours),
+            projection=one.projection,
+            source=one.source,
             source_labels=source.labels,
             source_groups=source.groups,
-            target=np.empty((0, one.axes.shape[1])) if theirs is None else other.rows(theirs),
+            target=one.target,
             target_labels=target.labels,
             target_groups=target.groups + source.groups.max() + 1,
             num_classes=task.num_classes,
             seed=seed,
         )
-        for one, other in pairs
+        for one in sides
     ]
-    for name, rows in (("the source", found[0].source), (task.name, found[0].target)):
-        if not np.isfinite(rows).all():
-            raise DataError(f"Features of {name} are not finite numbers. Leave those rows out, or take another network.")
+    if len(found) == 1 and found[0].projection.representation is not None:
+        return replace(found[0], width=WIDE)
     fits = [_source_ridge(one) for one in found]
     best = min(range(len(fits)), key=lambda place: min(fits[place].fit.losses))
     return replace(found[best], width=fits[best].width)

@@ -14,6 +14,7 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.methods.adapt.coral import Coral
 from headstart.planning.adapting import candidate_fitting, consensus
 from headstart.planning.adapting.accuracy_estimate import findings_of
 from headstart.planning.adapting.adapt import adaptation_to, rows_to_label
@@ -155,9 +156,40 @@ def test_a_method_that_breaks_down_is_rejected_with_its_message(make_task, ident
     def broken(*_):
         raise DataError("Too large.")
 
-    monkeypatch.setattr("headstart.methods.adapt.coral.Coral.fit", broken)
+    monkeypatch.setattr("headstart.methods.adapt.coral.Coral.moved", broken)
     found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[1:2])
     assert [(one.rejection, one.scores) for one in found.candidates[1:]] == [("Too large.", {})]
+
+
+@pytest.mark.slow
+def test_only_candidates_that_may_be_chosen_are_fitted_back(make_task, identity, tmp_path, monkeypatch):
+    monkeypatch.setattr(consensus, "MOST_MEMBERS", 2)
+    found = adaptation_to(make_task(3, move=moved)[0], identity, methods=METHODS, steps=Steps(tmp_path))
+    validated = {one.name for one in found.candidates if one.scores["circular"] is not None}
+    assert validated == {"source_only", *found.chosen}
+    assert len(list(tmp_path.glob("circular-*.json"))) == len(validated)
+
+
+@pytest.mark.slow
+def test_a_method_that_breaks_down_on_the_way_back_is_left_out_of_the_ensemble(make_task, identity, monkeypatch):
+    task, _ = make_task(3, move=moved)
+    methods = ("domain_mean", "coral", "linear_monge")
+    without = adaptation_to(task, identity, methods=methods[::2])
+    monkeypatch.setattr("headstart.methods.adapt.coral.Coral.moved", _broken_on_the_way_back(task))
+    found = adaptation_to(task, identity, methods=methods)
+    assert found.chosen == without.chosen
+    assert [one.rejection for one in found.candidates if one.name == "coral"] == ["No way back."]
+
+
+def _broken_on_the_way_back(task):
+    original = Coral.moved
+
+    def moved(self, domains):
+        if len(domains.source) != len(task.source):
+            raise DataError("No way back.")
+        return original(self, domains)
+
+    return moved
 
 
 def test_without_time_the_unadapted_model_is_kept_and_says_why(make_task, identity, steps):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,8 @@ def adaptation_to(
         PlanError: A method is unknown or needs no source.
     """
     begun = time.perf_counter()
-    pair, candidates = _fitted(task, backbone, methods, minutes, steps, training)
-    verdict = ModelSelection(pair, candidates).verdict()
+    with _fitted(task, backbone, methods, minutes, steps, training) as (pair, candidates):
+        verdict = ModelSelection(pair, candidates).verdict()
     chosen, reasons = _decided(task, candidates, verdict)
     probs, unadapted = mean_probs(candidates, chosen), mean_probs(candidates, (UNADAPTED,))
     predicted, unadapted_predicted = (np.asarray(one.argmax(axis=1), np.int64) for one in (probs, unadapted))
@@ -110,8 +111,8 @@ def rows_to_label(
     if not task.unlabeled:
         raise DataError(f"{task.name} has no target image without a label. Add a folder unlabeled/.")
     known = len(task.labeled)
-    pair, candidates = _fitted(task, backbone, methods, minutes, steps)
-    probs = [one.target_probs[known:] for one in candidates if one.target_probs is not None]
+    with _fitted(task, backbone, methods, minutes, steps) as (pair, candidates):
+        probs = [one.target_probs[known:] for one in candidates if one.target_probs is not None]
     rows = query_rows(probs, pair.target_rows[known:], num, task.seed)
     predicted = np.stack([one.argmax(axis=1) for one in probs])
     images = pair.target.images
@@ -123,6 +124,7 @@ def rows_to_label(
     )
 
 
+@contextmanager
 def _fitted(
     task: Task,
     backbone: Backbone,
@@ -130,8 +132,8 @@ def _fitted(
     minutes: float | None,
     steps: Steps | None,
     training: Training | None = None,
-) -> tuple[DomainPair, tuple[FittedCandidate, ...]]:
-    """The domain pair and every candidate."""
+) -> Iterator[tuple[DomainPair, tuple[FittedCandidate, ...]]]:
+    """The domain pair and every candidate, which may be fitted back for as long as the context lasts."""
     check_adaptable(task)
     usable = methods_for(task, backbone, methods, minutes is not None)
     pair = domain_pair_of(task, backbone)
@@ -140,7 +142,7 @@ def _fitted(
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps
         fitter = CandidateFitter(pair, backbone, store, ends, training or Training(seed=task.seed), skip_reason)
-        return pair, tuple(fitter.candidate(method) for method in usable)
+        yield pair, tuple(fitter.candidate(method) for method in usable)
 
 
 def _decided(

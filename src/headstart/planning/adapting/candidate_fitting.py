@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from headstart.methods import METHODS
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
+from headstart.shift.projected_domains import SharedProjections
 from headstart.training.settings import Training
 
 LONG_SECONDS = 60.0
@@ -52,19 +54,32 @@ class FittedCandidate:
     Attributes:
         fit: How it was fitted.
         target_probs: Of the target rows of the domain pair, float64 [target, class]; None where it could not be fitted.
-        circular_probs: Of the source rows by a fit from the predicted target back to the source; None where no such fit was made.
         held_out_probs: Of held-out source rows, by the unadapted model; None for others.
+        fit_back: Makes `circular_probs`.
     """
 
     fit: CandidateFit
     target_probs: Floats | None = field(repr=False, default=None)
-    circular_probs: Floats | None = field(repr=False, default=None)
     held_out_probs: Floats | None = field(repr=False, default=None)
+    fit_back: Callable[[], Floats | None] = field(repr=False, default=lambda: None)
 
     @property
     def name(self) -> str:
         """The method's kind."""
         return self.fit.kind
+
+    @cached_property
+    def circular_probs(self) -> Floats | None:
+        """Of the source rows by a fit from the predicted target back to the source, float64 [source, class]; None without one.
+
+        The fit is made when this is read first. It raises a `HeadstartError` or `LinAlgError` if it breaks down.
+        """
+        return self.fit_back()
+
+    @property
+    def is_fitted_back(self) -> bool:
+        """Whether `circular_probs` were read."""
+        return "circular_probs" in self.__dict__
 
 
 def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, timed: bool) -> list[Method]:
@@ -103,7 +118,7 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
 
 @dataclass(frozen=True)
 class CandidateFitter:
-    """Fits candidates within a budget.
+    """Fits candidates within a budget; those that work on features share their projections.
 
     Attributes:
         pair: The domains that candidates are fitted to and compared on.
@@ -112,6 +127,7 @@ class CandidateFitter:
         ends: End of the budget by the monotonic clock; None for no limit on closed forms.
         training: How gradient methods are trained.
         skip_reason: Why only the unadapted model is fitted, as a part of a sentence; empty where all are.
+        shared: What candidates share.
     """
 
     pair: DomainPair
@@ -120,6 +136,7 @@ class CandidateFitter:
     ends: float | None
     training: Training
     skip_reason: str = ""
+    shared: SharedProjections = field(default_factory=SharedProjections, repr=False)
 
     def candidate(self, method: Method) -> FittedCandidate:
         """The candidate, fitted now or read from the steps; one that fails or would take too long has the reason as its fault."""
@@ -134,11 +151,20 @@ class CandidateFitter:
             "training": self.training.to_dict(),
         }
         fit = self.steps.run("adapted", inputs, CandidateFit, lambda folder: self._fit(method, folder))
-        path = self.steps.folder / self.steps.stem("adapted", inputs) / "probs.npz"
-        if not path.exists():
+        arrays = self._arrays("adapted", inputs)
+        if "target" not in arrays:
             return FittedCandidate(fit)
+        target, circular = arrays["target"], arrays.get("circular")
+        fit_back = (lambda: self._circular_probs(method, inputs, target)) if circular is None else lambda: circular
+        return FittedCandidate(fit, target, arrays.get("held"), fit_back)
+
+    def _arrays(self, step: str, inputs: dict[str, Any]) -> dict[str, Floats]:
+        """What a step wrote; nothing where it failed."""
+        path = self.steps.folder / self.steps.stem(step, inputs) / "probs.npz"
+        if not path.exists():
+            return {}
         with np.load(path) as arrays:
-            return FittedCandidate(fit, arrays.get("target"), arrays.get("circular"), arrays.get("held"))
+            return dict(arrays)
 
     def _why_skipped(self, method: Method) -> str:
         if method.kind() == UNADAPTED:
@@ -156,30 +182,57 @@ class CandidateFitter:
         fault = ""
         try:
             with stage(f"adapting by {method.kind()}"):
-                arrays = self._probs(method, folder)
+                _write(folder, self._probs(method, folder))
         except (HeadstartError, np.linalg.LinAlgError) as error:
             fault = str(error)
-        else:
-            stream = io.BytesIO()
-            np.savez(stream, allow_pickle=False, **arrays)
-            write_atomically(folder / "probs.npz", stream.getvalue())
         seconds = time.perf_counter() - begun
         return CandidateFit(kind=method.kind(), method=settings_of(method), fault=fault, seconds=seconds)
 
     def _probs(self, method: Method, folder: Path) -> dict[str, Floats]:
-        """Probabilities of target rows and, for circular validation, of source rows by a fit in the opposite direction."""
+        """Probabilities of target rows and, where the method changed the network, of source rows by a fit back."""
         pair = self.pair
-        model = method.fit(pair.task, self.backbone, self.training, folder)
+        model = method.fit_sharing(self.shared, pair.task, self.backbone, self.training, folder)
         arrays = {"target": model.predict(pair.target).probs}
         if not np.isfinite(arrays["target"]).all():
             raise DataError("its probabilities are not finite numbers")
         if method.kind() == UNADAPTED:
             arrays["held"] = pair.held_out_probs
-        predicted = arrays["target"].argmax(axis=1)
-        if len(np.unique(predicted)) < 2 or pair.shift.kind == "labels":
-            return arrays
-        back = replace(pair.target.labeled_as(predicted), domains=("target",) * len(pair.target))
-        reverse = replace(pair.task, source=back, unlabeled=replace(pair.source.without_labels(), domains=()), test=None)
+        if model.backbone is not self.backbone and self._may_fit_back(arrays["target"]):
+            arrays["circular"] = self._fitted_back(method, model.backbone, arrays["target"])
+        return arrays
+
+    def _may_fit_back(self, probs: Floats) -> bool:
+        """Whether target probabilities can be fitted to, and circular validation has a meaning."""
+        return len(np.unique(probs.argmax(axis=1))) > 1 and self.pair.shift.kind != "labels"
+
+    def _circular_probs(self, method: Method, inputs: dict[str, Any], probs: Floats) -> Floats | None:
+        """Probabilities of source rows by a fit back, made now or read from the steps; None where none can be made."""
+        if not self._may_fit_back(probs):
+            return None
+
+        def make(folder: Path) -> CandidateFit:
+            begun = time.perf_counter()
+            with stage(f"validating {method.kind()}"):
+                _write(folder, {"circular": self._fitted_back(method, self.backbone, probs)})
+            seconds = time.perf_counter() - begun
+            return CandidateFit(kind=method.kind(), method=settings_of(method), fault="", seconds=seconds)
+
+        self.steps.run("circular", inputs, CandidateFit, make)
+        return self._arrays("circular", inputs)["circular"]
+
+    def _fitted_back(self, method: Method, backbone: Backbone, probs: Floats) -> Floats:
+        """Probabilities of source rows by a fit to target rows with their predicted classes as labels."""
+        pair = self.pair
+        back = replace(pair.target.labeled_as(probs.argmax(axis=1)), domains=("target",) * len(pair.target))
+        back = back.with_content_keys(pair.target.content_keys)
+        unlabeled = replace(pair.source.without_labels(), domains=()).with_content_keys(pair.source.content_keys)
+        reverse = replace(pair.task, source=back, unlabeled=unlabeled, test=None)
         way = method if method.cost == "closed form" else METHODS.get(UNADAPTED)()
-        return_model = way.fit(reverse, model.backbone, self.training)
-        return arrays | {"circular": return_model.predict(pair.source.without_labels()).probs}
+        return_model = way.fit_sharing(self.shared, reverse, backbone, self.training)
+        return return_model.predict(pair.source.without_labels()).probs
+
+
+def _write(folder: Path, arrays: dict[str, Floats]) -> None:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    write_atomically(folder / "probs.npz", stream.getvalue())

@@ -17,7 +17,7 @@ Where no candidate is chosen, the unadapted model predicts alone. `select` is th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+from headstart.core.errors import HeadstartError
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import VALIDATORS, tolerances
@@ -150,6 +151,11 @@ class ModelSelection:
             return Selection((), (self._why_alone(),))
         agreement, agreeing = consensus_of({name: one.target_probs for name, one in sound.items()})
         members, best = agreeing[: consensus.MOST_MEMBERS], max(agreement.values())
+        broken = self._broken(members)
+        if broken:
+            selection = replace(self, candidates=tuple(one for one in self.candidates if one.name not in broken))
+            rest = selection.by_consensus(strict=strict)
+            return rest._replace(rejected={**broken, **rest.rejected})
         rejected = {
             name: f"it agrees with the ensemble on {share:.0%} of the target, and the best on {best:.0%}"
             for name, share in agreement.items()
@@ -157,9 +163,9 @@ class ModelSelection:
         }
         if members == (UNADAPTED,):
             return Selection((), ("The ensemble of candidates that agree is the unadapted model alone.",), rejected)
-        inputs = _mean_inputs([sound[name] for name in members])
+        inputs = _mean_inputs([self._with_circular(name) for name in members])
         scores = {name: VALIDATORS.get(name)(inputs) for name in tolerances()}
-        unadapted = self.scores[UNADAPTED]
+        unadapted = self.scores[UNADAPTED] | {"circular": self._circular(UNADAPTED)}
         fault = fault_of(scores, unadapted, self.source_neighborhood, strict=strict)
         named = ", ".join(members)
         if fault:
@@ -194,19 +200,50 @@ class ModelSelection:
 
     def by_rotation(self) -> Selection:
         """The candidates whose classes fit the rotated source."""
-        chosen, rejected = candidates_for_rotation(self.scores, self.degenerate, self.source_neighborhood)
+        scores, broken = self._scores_for_rotation()
+        chosen, rejected = candidates_for_rotation(scores, {**self.degenerate, **broken}, self.source_neighborhood)
+        rejected |= broken
         if not chosen:
             return Selection((), ("No candidate fits the rotated source.",), rejected)
-        before, after = (-(self.scores[name]["joint_match"] or 0.0) for name in (UNADAPTED, chosen[0]))
+        before, after = (-(scores[name]["joint_match"] or 0.0) for name in (UNADAPTED, chosen[0]))
         reason = (
             f"{', '.join(chosen)} {'fits' if len(chosen) == 1 else 'fit'} the rotated source: {chosen[0]} leaves a joint "
             f"discrepancy of {after:.3f}, the unadapted model one of {before:.3f}."
         )
         return Selection(chosen, (reason,), rejected)
 
+    def _scores_for_rotation(self) -> tuple[dict[str, dict[str, float | None]], dict[str, str]]:
+        """Scores, the circular one of those alone that leave a small joint discrepancy; and why fits back broke down."""
+        before = -score_of(self.scores[UNADAPTED], "joint_match")
+        near = [name for name, scores in self.scores.items() if -score_of(scores, "joint_match") <= LARGEST_REST * before]
+        near = [name for name in near if name not in self.degenerate]
+        broken = self._broken(near)
+        fitted_back = {UNADAPTED, *near} - set(broken)
+        circular = {name: {"circular": self._circular(name)} for name in fitted_back}
+        return {name: scores | circular.get(name, {}) for name, scores in self.scores.items()}, broken
+
+    def _broken(self, names: Iterable[str]) -> dict[str, str]:
+        """Of candidates that were fitted to the target, those whose fit back broke down, and why."""
+        broken = {}
+        for one in self.candidates:
+            if one.name in names and one.name != UNADAPTED:
+                try:
+                    _ = one.circular_probs
+                except (HeadstartError, np.linalg.LinAlgError) as error:
+                    broken[one.name] = str(error)
+        return broken
+
+    def _with_circular(self, name: str) -> ValidatorInputs:
+        """What validators read of a candidate that is fitted back for it."""
+        inputs, probs = self.inputs[name], next(one for one in self.candidates if one.name == name).circular_probs
+        return replace(inputs, circular_labels=None if probs is None else inputs.source_labels, circular_probs=probs)
+
+    def _circular(self, name: str) -> float | None:
+        return VALIDATORS.get("circular")(self._with_circular(name))
+
     @cached_property
     def inputs(self) -> dict[str, ValidatorInputs]:
-        """What validators read of each candidate that could be fitted, the unadapted model first."""
+        """What validators read of each candidate that could be fitted, the unadapted model first; not yet of a fit back."""
         probs = {one.name: one.target_probs for one in self.candidates if one.target_probs is not None}
         mean = np.mean(list(probs.values()), axis=0)
         pair = self.pair
@@ -221,8 +258,6 @@ class ModelSelection:
                 source_features=pair.source_rows,
                 rotated_features=pair.rotated_rows,
                 source_labels=pair.source.labels,
-                circular_labels=pair.source.labels if one.circular_probs is not None else None,
-                circular_probs=one.circular_probs,
             )
             for one in self.candidates
             if one.name in probs
@@ -230,7 +265,7 @@ class ModelSelection:
 
     @cached_property
     def scores(self) -> dict[str, dict[str, float | None]]:
-        """By candidate that could be fitted and by validator."""
+        """By candidate that could be fitted and by validator; circular validation, which takes a fit, is not among them yet."""
         return {name: {key: score(one) for key, score in VALIDATORS.all().items()} for name, one in self.inputs.items()}
 
     @cached_property
@@ -280,11 +315,12 @@ class ModelSelection:
 
     def _scores_of(self, one: FittedCandidate, rejection: str) -> ValidatorScores:
         inputs = self.inputs.get(one.name)
+        circular = {"circular": self._circular(one.name)} if one.is_fitted_back else {}
         changed = 0.0 if inputs is None else float((inputs.predicted != inputs.source_only_probs.argmax(axis=1)).mean())
         return ValidatorScores(
             name=one.name,
             method=one.fit.method,
-            scores=self.scores.get(one.name, {}),
+            scores=self.scores.get(one.name, {}) | circular,
             rejection=rejection,
             changed=changed,
             seconds=one.fit.seconds,
