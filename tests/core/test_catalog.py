@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -47,7 +47,7 @@ def refused(call) -> str:
 
 def with_plug_ins(monkeypatch, **points):
     found = [EntryPoint(name, value, "headstart.tools") for name, value in points.items()]
-    monkeypatch.setattr(module, "entry_points", lambda group: found if group == "headstart.tools" else [])
+    monkeypatch.setattr(module, "installed_entry_points", lambda group, path: EntryPoints(found))
 
 
 def test_names_are_files_and_nothing_is_imported_to_list_them(tools):
@@ -64,6 +64,20 @@ def test_a_plug_in_is_listed_and_found(tools, monkeypatch):
     with_plug_ins(monkeypatch, rake="tool_shed.garden.spade:Spade")
     assert "rake" in tools.names()
     assert tools.get("rake") is tools.get("spade")
+
+
+def test_installed_packages_are_searched_once_for_a_path(tools, monkeypatch, tmp_path):
+    searched = []
+    monkeypatch.setattr(module, "entry_points", lambda group: searched.append(list(sys.path)) or EntryPoints(()))
+    module.installed_entry_points.cache_clear()
+    try:
+        assert tools.names() == tools.names()
+        assert len(searched) == 1
+        monkeypatch.syspath_prepend(str(tmp_path))
+        tools.names()
+        assert [path[0] for path in searched[1:]] == [str(tmp_path)]
+    finally:
+        module.installed_entry_points.cache_clear()
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(tools):

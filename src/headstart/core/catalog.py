@@ -6,10 +6,11 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, cached_property
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
 
 from headstart.core.errors import PlanError, did_you_mean
@@ -62,7 +63,8 @@ class Catalog(Generic[T]):
         return found
 
     def _plug_ins(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=f"headstart.{self.word}s")}
+        points = installed_entry_points(f"headstart.{self.word}s", tuple(sys.path))
+        return {point.name: point for point in points}
 
     def names(self) -> list[str]:
         """All names, sorted; nothing is imported beyond the package."""
@@ -103,6 +105,12 @@ class Catalog(Generic[T]):
     def having(self, mark: str) -> dict[str, Any]:
         """By name, that property of every entry that has it, such as `marked` gives."""
         return {name: getattr(entry, mark) for name, entry in self.all().items() if hasattr(entry, mark)}
+
+
+@cache
+def installed_entry_points(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of a group of all packages on that path, `sys.path`: read once, as it opens a file of every package."""
+    return entry_points(group=group)
 
 
 def is_final_class(base: type) -> Callable[[Any], bool]:
