@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find src -type f ! -name '*.pyc' 2>/dev/null)
 
-.PHONY: help demo test gate bench clean
+.PHONY: help demo test gate bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test   install with the tools, run the gate and all tests"
 	@echo "make gate   formatting, lint, types, docstrings, floors, dependencies, spelling"
 	@echo "make bench  benchmarks, side by side with what one would run instead"
+	@echo "make bench-quick   the main ones, cut short: one table for this machine in ten minutes"
 
 # venv needs the distribution's ensurepip; where that is missing, the pip that is there fills the environment.
 $(BIN)/python:
@@ -46,8 +47,11 @@ gate: $(VENV)/.dev
 	$(BIN)/codespell
 
 bench: $(VENV)/.dev
-	@for script in $$(grep -l "^def main" benchmarks/*.py); do name=$$(basename $$script .py); echo "== $$name"; \
+	@for script in $$(grep -l "^def main" benchmarks/*.py | grep -v quick); do name=$$(basename $$script .py); echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+bench-quick: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.quick
 
 clean:
 	rm -rf $(VENV) runs build dist

@@ -131,12 +131,17 @@ def rows_of(folder: Path, sides: list[int], repetitions: int) -> list[dict[str, 
     return rows
 
 
+KINDS = {"jpeg": ("JPEG files of about 400 pixels", jpegs), "png": ("PNG files of 64 pixels", pngs)}
+
+
 def main() -> None:
-    """Print a table a kind of files and side, and the arithmetic limits."""
-    options = arguments(__doc__ or "", seeds=3, images=2000)
-    for title, make in (("JPEG files of about 400 pixels", jpegs), ("PNG files of 64 pixels", pngs)):
+    """Print a table a kind of files and side, and the arithmetic limits; without --sides the chosen side and the loop's."""
+    options = arguments(__doc__ or "", seeds=3, images=2000, files=tuple(KINDS), sides=(0,))
+    for title, make in (KINDS[kind] for kind in options.files):
         folder = make(options.out / "pictures", options.images)
-        sides = sorted({alone(chosen_side, folder), LOOP_SIDE})
+        sides = sorted(
+            {side or alone(chosen_side, folder) for side in options.sides} | ({LOOP_SIDE} if 0 in options.sides else set())
+        )
         rows = rows_of(folder, sides, options.seeds)
         for side in sides:
             part = [row for row in rows if row["side"] == side]

@@ -221,3 +221,24 @@ def test_pictures_looked_at_before_are_not_counted(backbone: Backbone) -> None:
         Embeddings(np.ones((3, 2), np.float32), "given", np.arange(3)), ("a", "b"), np.zeros(3, np.int64), np.arange(3)
     )
     assert num_missing(vectors, backbone) == 0
+
+
+@pytest.mark.parametrize("batch_rows", [7, 16, 40])
+def test_a_batch_is_read_in_parts_that_all_threads_share(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    read: list[int] = []
+    squares, images = ArrayImages.squares, _set(83)
+
+    def counted(self: ArrayImages, rows: np.ndarray, pixels: int) -> np.ndarray:
+        read.append(len(rows))
+        return squares(self, rows, pixels)
+
+    with monkeypatch.context() as patch:
+        _recut(patch, batch_rows)
+        patch.setattr(ArrayImages, "squares", counted)
+        features = features_of(images, backbone)
+    assert sorted(set(read)) == {7: [6, 7], 16: [3, 16], 40: [3, 8, 16]}[batch_rows]
+    np.testing.assert_allclose(
+        features.penultimate, _direct(images, backbone)[-1], rtol=6e-4, atol=1e-5
+    )  # kept in half precision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -16,7 +16,7 @@ PER_CORE = 3
 """Items begun or waiting for each core: enough that no core idles, few enough that memory stays flat."""
 
 
-def prefetched(make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def prefetched(make: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
     """The result of `make` for each item, in order, computed by one thread a core while earlier results are used.
 
     An exception in a thread is raised here when its item's turn comes. Items are taken no faster than they are needed.

@@ -46,6 +46,7 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
     native = int(np.median(rows.scan.shorter_sides[usable]))
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
     images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])
+    images = images.with_content_keys(rows.scan.sha[row] for row in usable)
     with stage("embedding"):
         features = np.asarray(features_of(images, backbone).penultimate, np.float32)
     write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, usable.tolist())))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:  # an engine that was kept is used without PyTorch
     from headstart.backbones.pretrained import Pretrained
     from headstart.backbones.programs import Program
     from headstart.data.transforms import Transform
+
+T = TypeVar("T")
+B = TypeVar("B")
+R = TypeVar("R")
 
 Outputs = tuple[Floats, ...]
 Pictures = Callable[[int], Bytes]
@@ -89,6 +94,17 @@ class Runtime(ABC):
         to those of the engine that was kept.
         """
         return None
+
+
+def overlapped(begin: Callable[[T], B], finish: Callable[[B], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """What `finish` gives for each item, in order; up to `most` items are begun before the first of them is finished."""
+    begun: deque[B] = deque()
+    for item in items:
+        if len(begun) == most:
+            yield finish(begun.popleft())
+        begun.append(begin(item))
+    while begun:
+        yield finish(begun.popleft())
 
 
 def padded(batch: Bytes, num_rows: int) -> Bytes:

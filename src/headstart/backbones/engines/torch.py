@@ -6,11 +6,11 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import torch
 
-from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, padded
+from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, overlapped, padded
 from headstart.backbones.folding import fold_normalizations
 from headstart.backbones.programs import Program
 from headstart.backbones.stages import probe_images
@@ -19,6 +19,8 @@ from headstart.core.types import Bytes
 CPU_BATCH_ROWS = 16
 GPU_BATCH_ROWS = 256
 """Images a batch. Chosen, not measured: they change the time and not the features."""
+GPU_BATCHES = 2
+"""Batches on a GPU at a time: one is computed, and the next is copied there."""
 COMPILED = "-compiled"
 _DTYPES = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -42,26 +44,74 @@ class Torch(Runtime):
             fold_normalizations(backbone.module, backbone.normalized(probe_images(backbone.transform.pixels).sigmoid()))
         ready = ready.to(device).to(memory_format=torch.channels_last)
         compiled = kind.endswith(COMPILED)
-        return _TorchEngine(torch.compile(ready) if compiled else ready, device, _DTYPES[kind.removesuffix(COMPILED)], compiled)
+        dtype = _DTYPES[kind.removesuffix(COMPILED)]
+        if device.type == "cpu":
+            return _TorchEngine(ready, dtype)
+        return _CudaEngine(torch.compile(ready) if compiled else ready, dtype, compiled)
 
 
 class _TorchEngine(Engine):
-    def __init__(self, ready: Callable[..., Any], device: torch.device, dtype: torch.dtype | None, whole_batches: bool) -> None:
-        self.ready = ready
-        self.device = device
-        self.dtype = dtype
-        self.whole_batches = whole_batches
-        self.batch_rows = GPU_BATCH_ROWS if device.type == "cuda" else CPU_BATCH_ROWS
+    """On the CPU, one batch after the other."""
 
-    def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
+    batch_rows = CPU_BATCH_ROWS
+
+    def __init__(self, ready: Callable[..., Any], dtype: torch.dtype | None) -> None:
+        self.ready = ready
+        self.dtype = dtype
 
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         for batch in batches:
-            # Another shape would be compiled anew.
-            images = torch.from_numpy(padded(batch, self.batch_rows) if self.whole_batches else batch)
-            if self.device.type == "cuda":
-                images = images.pin_memory().to(self.device, non_blocking=True)
-            with torch.inference_mode(), self._precision():
-                outputs = self.ready(images)
-            yield tuple(output[: len(batch)].float().cpu().numpy() for output in outputs)
+            with torch.inference_mode(), _precision("cpu", self.dtype):
+                outputs = self.ready(torch.from_numpy(batch))
+            yield tuple(output.float().numpy() for output in outputs)
+
+
+class _CudaEngine(Engine):
+    """On a GPU: while it computes one batch, the next is copied there, and the CPU takes what the one before gave.
+
+    Copies in both directions go through page-locked memory, without which they would run beside nothing else.
+    """
+
+    batch_rows = GPU_BATCH_ROWS
+
+    def __init__(self, ready: Callable[..., Any], dtype: torch.dtype | None, whole_batches: bool) -> None:
+        self.ready = ready
+        self.dtype = dtype
+        self.whole_batches = whole_batches
+        self.copying = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
+        return overlapped(self._begin, _on_cpu, batches, GPU_BATCHES)
+
+    def _begin(self, batch: Bytes) -> _Begun:
+        # Another shape would be compiled anew.
+        waiting = torch.from_numpy(padded(batch, self.batch_rows) if self.whole_batches else batch).pin_memory()
+        computing = torch.cuda.current_stream()
+        with torch.cuda.stream(self.copying):
+            images = waiting.to("cuda", non_blocking=True)
+        computing.wait_stream(self.copying)
+        images.record_stream(computing)  # else its memory could be given away while the network reads it
+        with torch.inference_mode(), _precision("cuda", self.dtype):
+            outputs = [output[: len(batch)].float() for output in self.ready(images)]
+            copies = [torch.empty(output.shape, pin_memory=True).copy_(output, non_blocking=True) for output in outputs]
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(computing)
+        return _Begun(waiting, copies, done)
+
+
+class _Begun(NamedTuple):
+    """A batch on its way: the pictures, the memory that the outputs are copied to, and the event after which they are there."""
+
+    pictures: torch.Tensor
+    copies: list[torch.Tensor]
+    done: torch.cuda.Event
+
+
+def _on_cpu(begun: _Begun) -> Outputs:
+    """The outputs once they are there, in ordinary memory, so that the page-locked memory is used again."""
+    begun.done.synchronize()
+    return tuple(copied.numpy().copy() for copied in begun.copies)
+
+
+def _precision(kind: str, dtype: torch.dtype | None) -> AbstractContextManager[object]:
+    return torch.autocast(kind, dtype) if dtype else nullcontext()
