@@ -216,3 +216,12 @@ def test_sixty_thousand_small_pictures_take_seconds():
     start = time.process_time()
     scan(in_memory(pixels))
     assert time.process_time() - start < 8
+
+
+def test_the_cache_is_written_at_growing_distances() -> None:
+    sizes = [len(rows) for rows in scan_module._chunks(list(range(100_000)), 0)]
+    assert sizes[:8] == [2_048] * 8
+    assert sum(sizes) == 100_000
+    assert len(sizes) < 30
+    assert [len(rows) for rows in scan_module._chunks(list(range(30_000)), 160_000)] == [20_000, 10_000]
+    assert list(scan_module._chunks([], 7)) == []

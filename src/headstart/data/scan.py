@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
@@ -27,7 +28,10 @@ REDUCED_PIXELS = 128
 
 CHUNK_BYTES = 64 * 2**20
 CHUNK_FILES = 2_048
-"""Files measured between two writes of the cache: what a kill can cost."""
+"""Files measured between two writes of the cache, as long as the set is small: what a kill can cost."""
+CHUNK_SHARE = 8
+"""In a large set an eighth of the files known so far is measured between two writes, because the cache is written whole: writes
+at equal distances would take a time that grows with the square of their number, 100 GB for a million files."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,26 @@ def _scan_files(images: FileImages) -> Scan:
     cache = ScanCache(images.paths)
     absent = [row for row in range(len(images)) if cache.get(row) is None]
     if absent:
-        with ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(absent), "Looking at pictures") as advance:
-            for start in range(0, len(absent), CHUNK_FILES):
+        num_known = len(images) - len(absent)
+        # Means are products of matrices so small that threads of BLAS, beside a thread a core, only get in each other's way.
+        blas = threadpool_limits(1, "blas")
+        with blas, ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(absent), "Looking at pictures") as advance:
+            for rows in _chunks(absent, num_known):
                 measured: dict[int, Measured] = {}
-                rows = absent[start : start + CHUNK_FILES]
                 for row, one in zip(rows, pool.map(lambda row: _measured_file(images.paths[row]), rows), strict=True):
                     measured[row] = one
                     advance(1)
                 cache.add(measured)
     return _as_scan(cache[row] for row in range(len(images)))
+
+
+def _chunks(rows: list[int], num_known: int) -> Iterator[list[int]]:
+    """The rows in parts, each as large as what the cache can lose: see `CHUNK_SHARE`."""
+    start = 0
+    while start < len(rows):
+        size = max(CHUNK_FILES, (num_known + start) // CHUNK_SHARE)
+        yield rows[start : start + size]
+        start += size
 
 
 def _measured_file(path: Path) -> Measured:
