@@ -21,7 +21,7 @@ from headstart.planning.plan import Plan
 from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.runs import workspace
-from headstart.runs.run import Run
+from headstart.runs.run import Run, list_runs
 from headstart.training import loop
 from headstart.training.settings import Training
 from headstart.workflows import decide as deciding
@@ -90,11 +90,64 @@ def test_a_run_leaves_everything_it_promises(finished):
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
         "request.json", "plan.toml", "task.json", "env.json", "findings.json", "ranking.json", "decision.json", "model",
-        "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps",
+        "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps", "first_model.json",
     }  # fmt: skip
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
     assert finished.evaluation.split == "test"
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
+
+
+def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(
+    pictures, tmp_path, monkeypatch, headstart_command
+):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HEADSTART_QUIET")
+    words = ("run", pictures, "--pretrained", "efficientnet_lite0", "--only", "transfer", "--minutes", "30", "-o")
+    whole = headstart_command(*words, tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    with monkeypatch.context() as patch:
+        kill_at(patch, deciding, "rank", 1)
+        killed = headstart_command(*words, tmp_path / "run")
+    assert killed.code == 130
+    first = Run(tmp_path / "run").first
+    assert f"{first.sentence} Usable now: headstart predict {tmp_path / 'run'} IMAGE" in killed.err
+    assert first.accuracy.value > 0.8
+    picture = next(Path(pictures, "red").iterdir())
+    answer = headstart_command("predict", tmp_path / "run", picture, "--json")
+    assert json.loads(answer.out)["nearest"] == "red"
+    assert f"{tmp_path / 'run'} is unfinished: its first model predicts. `headstart run` goes on with it." in answer.err
+    assert refused(DataError, lambda: Run.load(tmp_path / "run")).startswith(f"{tmp_path / 'run'} holds no finished run.")
+    assert list_runs(tmp_path) == [Run(tmp_path / "whole")]
+    resumed = headstart_command(*words, tmp_path / "run")
+    assert resumed.code == 0
+    assert "First model" not in resumed.err
+    assert outcome(tmp_path / "run")[:2] == outcome(tmp_path / "whole")[:2]
+    assert not (tmp_path / "run" / "first_model").exists()
+    assert Run(tmp_path / "run").result["seconds"]["first_model"] == first.seconds
+    assert "unfinished" not in headstart_command("predict", tmp_path / "run", picture).err
+
+
+def test_a_first_model_that_was_cut_off_is_made_again(vectors, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    with monkeypatch.context() as patch:
+        kill_at(patch, workspace.Workspace, "write_first_model", 1)
+        with pytest.raises(KeyboardInterrupt):
+            run(vectors, minutes=1, out=tmp_path / "run")
+    assert not Run(tmp_path / "run").has_first_model
+    with monkeypatch.context() as patch:
+        kill_at(patch, deciding, "rank", 1)
+        with pytest.raises(KeyboardInterrupt):
+            run(vectors, minutes=1, out=tmp_path / "run")
+    assert Run.load(tmp_path / "run", first=True).model.classes == ("high", "low")
+
+
+@pytest.mark.parametrize("asked", [{"method": "logistic"}, {"only": "scratch"}])
+def test_nothing_is_fitted_first_where_something_else_is_asked_for(pictures, vectors, tmp_path, monkeypatch, asked):
+    kill_at(monkeypatch, deciding, "rank", 1)
+    with pytest.raises(KeyboardInterrupt):
+        run(vectors if "method" in asked else pictures, minutes=1, out=tmp_path / "run", **asked)
+    assert Run(tmp_path / "run").first is None
+    assert not Run(tmp_path / "run").has_first_model
 
 
 def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, tmp_path, headstart_command):
@@ -154,7 +207,7 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vect
     monkeypatch.setattr(ranking_module, "scores_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
-    assert second[2] == {"inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}
+    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}
 
 
 def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, finished, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 import headstart
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
+from headstart.core.progress import timed_command
 
 LATER = frozenset({"export", "serve"})
 """Commands that are planned and not in this version."""
@@ -115,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = None if arguments is None else list(arguments)
     try:
-        code = application()(args=words, prog_name="headstart", standalone_mode=False) or 0
+        with timed_command():
+            code = application()(args=words, prog_name="headstart", standalone_mode=False) or 0
     except HeadstartError as error:
         code = _refused(str(error))
     except UsageError as error:

@@ -66,7 +66,9 @@ def predict(
 
     if out:
         check_format(out)
-    finished = Run.load(run)
+    finished = Run.load(run, first=True)
+    if finished.has_first_model:
+        typer.echo(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.", err=True)
     rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
     unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
     if out:

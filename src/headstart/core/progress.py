@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+_BEGUN: ContextVar[float | None] = ContextVar("begun", default=None)
 
 SECONDS_BETWEEN_LINES = 20.0
 
@@ -67,3 +70,26 @@ def stage(description: str) -> Iterator[None]:
     if not quiet and seconds >= 1.0:
         sys.stderr.write(f"{description}: {seconds:.0f} s\n")
         sys.stderr.flush()
+
+
+def note(sentence: str) -> None:
+    """Write a sentence on stderr."""
+    if os.environ.get("HEADSTART_QUIET") != "1":
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def timed_command() -> Iterator[None]:
+    """Inside, `command_begun` says when it was entered."""
+    token = _BEGUN.set(time.monotonic())
+    try:
+        yield
+    finally:
+        _BEGUN.reset(token)
+
+
+def command_begun() -> float:
+    """When the command began, on the clock of `time.monotonic`: now where no command is run."""
+    begun = _BEGUN.get()
+    return time.monotonic() if begun is None else begun

@@ -19,6 +19,7 @@ from headstart.shift.projection import Projection
 
 if TYPE_CHECKING:  # what fits heads, or is part of few, takes as long to import as a prediction
     from headstart.heads.kernel_map import KernelMap
+    from headstart.heads.ridge_leave_one_out import RidgeFit
     from headstart.heads.unlabeled_pool import UnlabeledPool
 
 
@@ -265,11 +266,19 @@ def ridge_head(
     Classes without rows get the lowest score. Rows of one group, int64 [sample], are left out together; None leaves out each
     alone.
     """
+    head, fit = fitted_ridge(features, labels, num_classes, blocks, groups)
+    return head, fit.temperature
+
+
+def fitted_ridge(
+    features: FeatureSet, labels: Integers, num_classes: int, blocks: Blocks = "stages+pixels", groups: Integers | None = None
+) -> tuple[LinearHead, RidgeFit]:
+    """As `ridge_head`, with the whole fit, which has the leave-one-out scores."""
     from headstart.heads.ridge_leave_one_out import fit_ridge  # noqa: PLC0415
 
     representation = Representation.fitted(features, blocks)
     fit = fit_ridge(representation.rows(features), labels, num_classes, groups=groups)
-    return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit.temperature
+    return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit
 
 
 def head_from(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:

@@ -1,4 +1,4 @@
-"""Decision: the result of every candidate, how they compare, and the verdict."""
+"""Results: the first model, the result of every candidate, how they compare, and the decision."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ class CandidateResult(Recipe):
     def _without_usual_training(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Closed forms read no settings of training, so that those of their results stand at their defaults."""
         return {name: value for name, value in handler(self).items() if name != "training" or self.training != Training()}
+
+
+class FirstModel(Recipe):
+    """The first model of a run, and how good it is; its files lie in a folder of their own until the final model is there.
+
+    Attributes:
+        name: What a person calls it.
+        accuracy: Leave-one-out, rows of a group left out together; None where no class has two rows, or rows of a source stand
+            in for target labels, which say nothing about the target.
+        num_rows: Rows that it was fitted to.
+        seconds: Seconds from the beginning of the command until it was there.
+        spent_seconds: Seconds that it took itself.
+    """
+
+    name: str
+    accuracy: Estimate | None
+    num_rows: int
+    seconds: float = 0.0
+    spent_seconds: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        shown = self.accuracy
+        how_good = f"{shown.value:.1%} [{shown.low:.1%}, {shown.high:.1%}] leave-one-out" if shown else "untested"
+        return f"First model after {self.seconds:.0f} s: {self.name}, {how_good} on {self.num_rows:,} images."
 
 
 class Comparison(Record):

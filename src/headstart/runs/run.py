@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.planning.improving.adjustment import Adjustment
     from headstart.planning.plan import Plan
     from headstart.planning.ranking.ranking import Ranking
-    from headstart.planning.results import Decision
+    from headstart.planning.results import Decision, FirstModel
     from headstart.planning.sources.source_ranking import SourceRanking
     from headstart.training.learning_rate_finder import LearningRateCurve
 
@@ -38,10 +38,11 @@ STAGES = {
     "inspect": ("inspect",),
     "rank": ("rank",),
     "decide": ("sources", "decide", "adapt"),
-    "fit": ("fit",),
+    "fit": ("first", "fit"),
     "evaluate": ("evaluate",),
 }
-"""The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide."""
+"""The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide, and
+the first model is fitted, too."""
 
 
 class Findings(Record):
@@ -62,6 +63,7 @@ FILES: dict[str, str] = {
     "headstart.planning.plan.Plan": "plan.toml",
     "headstart.planning.ranking.ranking.Ranking": "ranking.json",
     "headstart.planning.results.Decision": "decision.json",
+    "headstart.planning.results.FirstModel": "first_model.json",
     "headstart.planning.sources.source_ranking.SourceRanking": "sources.json",
     "headstart.runs.run.Findings": "findings.json",
     "headstart.training.learning_rate_finder.LearningRateCurve": "rate_curve.json",
@@ -75,6 +77,8 @@ def file_of(kind: type[Record]) -> str:
 
 
 MODEL = "model"
+FIRST_MODEL = "first_model"
+"""The folder of the first model, until the final one is there."""
 TEST_PREDICTIONS = "predictions.parquet"
 POOL_PREDICTIONS = "unlabeled.parquet"
 FAILURE = "failure.txt"
@@ -131,6 +135,8 @@ class Run:
     """None where the learning-rate finder was not asked for."""
     forgetting: ClassVar[_Part[Forgetting]] = _Part("headstart.evaluation.forgetting.Forgetting")
     """None where the run started from no other run whose test images were at hand."""
+    first: ClassVar[_Part[FirstModel]] = _Part("headstart.planning.results.FirstModel")
+    """What could be predicted with before the decision; None where nothing was fitted first, and in runs of earlier versions."""
     evaluation: ClassVar[_Part[Evaluation]] = _Part("headstart.core.evaluation.Evaluation")
     """None before the evaluation."""
     pool_audit: ClassVar[_Part[PseudoLabelAudit]] = _Part("headstart.evaluation.pseudo_label_audit.PseudoLabelAudit")
@@ -139,15 +145,16 @@ class Run:
     """None where the data were not inspected."""
 
     @classmethod
-    def load(cls, run: Run | str | Path, *, broken: bool = False) -> Run:
-        """The finished run in a folder, or with `broken` one whose training broke down, which has no model.
+    def load(cls, run: Run | str | Path, *, broken: bool = False, first: bool = False) -> Run:
+        """The finished run in a folder; a run comes back as it is.
 
-        A run comes back as it is. A DataError says that the folder holds no finished fit.
+        With `broken` also one whose training broke down, which has no model, and with `first` an unfinished one that has its first
+        model. A DataError says that the folder holds no finished fit.
         """
         if isinstance(run, Run):
             return run
         found = cls(Path(run))
-        if not (found.finished or (broken and found.failure)):
+        if not (found.finished or (broken and found.failure) or (first and found.has_first_model)):
             raise DataError(
                 f"{run} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with `run`."
             )
@@ -157,6 +164,11 @@ class Run:
     def finished(self) -> bool:
         """Whether the folder holds a model."""
         return (self.folder / MODEL / "model.json").exists()
+
+    @property
+    def has_first_model(self) -> bool:
+        """Whether the folder holds the first model of an unfinished run."""
+        return not self.finished and (self.folder / FIRST_MODEL / "model.json").exists()
 
     @cached_property
     def plan(self) -> Plan:
@@ -197,10 +209,10 @@ class Run:
 
     @cached_property
     def model(self) -> Model:
-        """The fitted model."""
+        """The fitted model, or the first one of an unfinished run."""
         from headstart.methods.model import Model  # noqa: PLC0415
 
-        return Model.load(self.folder / MODEL)
+        return Model.load(self.folder / (FIRST_MODEL if self.has_first_model else MODEL))
 
     @property
     def statistics(self) -> RidgeStatistics | None:
@@ -232,7 +244,7 @@ class Run:
 
     @cached_property
     def result(self) -> dict[str, Any]:
-        """The run as `run --json` prints it."""
+        """The run as `run --json` prints it; the `first_model` of its seconds is when that was there, from the beginning on."""
         decision = self.decision
         decided = None
         if decision is not None:
@@ -254,7 +266,7 @@ class Run:
             "forgetting": _plain(self.forgetting),
             "extension": _plain(self.extension),
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
-            "seconds": self.seconds,
+            "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }
 
     def predict(

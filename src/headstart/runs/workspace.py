@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,7 +26,18 @@ from headstart.data.task import Task
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
-from headstart.runs.run import ENVIRONMENT, FAILURE, KNOWN, MODEL, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, Run, file_of
+from headstart.runs.run import (
+    ENVIRONMENT,
+    FAILURE,
+    FIRST_MODEL,
+    KNOWN,
+    MODEL,
+    POOL_PREDICTIONS,
+    STATISTICS,
+    TEST_PREDICTIONS,
+    Run,
+    file_of,
+)
 
 REQUEST = "request.json"
 REPORT = "report.html"
@@ -166,6 +178,17 @@ class Workspace:
     def write_model(self, model: Model) -> None:
         """Write the model."""
         model.save(self.model_folder)
+
+    def write_first_model(self, model: Model) -> None:
+        """Write the first model; the folder can be predicted with once its last file is there."""
+        folder = self.path(FIRST_MODEL)
+        shutil.rmtree(folder, ignore_errors=True)  # what a kill has left
+        model.save(folder)
+
+    def drop_first_model(self) -> None:
+        """Delete the first model where the final one is there, which `Run.model` reads from then on."""
+        if self.run.finished:
+            shutil.rmtree(self.path(FIRST_MODEL), ignore_errors=True)
 
     def write_statistics(self, statistics: RidgeStatistics) -> Path:
         """Write the sums of which a ridge head can be solved again; their file comes back."""

@@ -165,10 +165,12 @@ def _decided(
     """The plan that folds of the target's labels decide for; the decision is written."""
     source_weights = source_weights or {}
 
+    first = workspace.run.first
+
     def make(_: Path) -> Decided:
         decision, plan = deciding.decide(
             task, ranking, request.options, steps, minutes=request.minutes, weights=request.weights, per_class=request.per_class,
-            source_weights=source_weights,
+            source_weights=source_weights, spent_before=first.spent_seconds if first else 0.0,
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 

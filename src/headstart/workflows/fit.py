@@ -125,6 +125,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> R
     workspace.forget_broken_model(inputs)
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
+    workspace.drop_first_model()
     workspace.write_learned(_learned(task, plan))
     if task.unlabeled and task.classes and workspace.run.unlabeled is None:
         with stage("predicting unlabeled images"):

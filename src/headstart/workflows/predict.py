@@ -25,7 +25,9 @@ def predict(
     probable class, is given all the same. No image depends on those that come with it. A model without a novelty detector gives
     no p-value.
 
+    An unfinished run predicts with its first model, where it has one already.
+
     `adapt` adapts the model to these very images first: "batch_norm" or "tent"; see `methods.test_time`. On few, mixed or skewed
     images it does harm. The run itself stays as it is, and no image is refused.
     """
-    return Run.load(run).predict(paths, refuse, adapt)
+    return Run.load(run, first=True).predict(paths, refuse, adapt)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from headstart.backbones.catalog import card_of
+from headstart.backbones.pretrained import Pretrained
+from headstart.core.progress import command_begun, note, stage
+from headstart.data.task import Task
+from headstart.planning.first_model import first_candidate, fit_first
+from headstart.planning.results import FirstModel
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Names, many, task_from
@@ -34,8 +40,10 @@ def run(
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read. Without data it runs on the
-    embedded set. The arguments are those of all verbs; see `headstart.workflows`.
+    embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the final
+    one replaces. The arguments are those of all verbs; see `headstart.workflows`.
     """
+    begun = command_begun()
     request = Request(
         place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),
         pretrained=many(pretrained), weights=weights, minutes=minutes,
@@ -51,8 +59,33 @@ def run(
     workspace.claim_request("request", request, task)
     if workspace.is_evaluated:
         return workspace.run
+    _write_first_model(workspace, task, cards, request, begun)
     write_findings(workspace, task)
     ranking = ranked(task, cards, request, workspace.sharing_steps)
     workspace.write(ranking)
     used, plan = decide_in(workspace, task, ranking, request, workspace.sharing_steps)
     return fit_task(used, plan, workspace.folder)
+
+
+def _write_first_model(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> None:
+    """Leave a model to predict with before candidates are compared; a run that has it, or the final one, goes on with that."""
+    if workspace.run.finished or request.method is not None or request.only == "scratch":
+        return
+    candidate = first_candidate(task, cards, request.weights)
+    if candidate is None:
+        return
+
+    def make(_: Path) -> FirstModel:
+        started = time.monotonic()
+        with stage("fitting the first model"):
+            model, first = fit_first(task, candidate)
+            workspace.write_first_model(model)
+        now = time.monotonic()
+        first = first.model_copy(update={"seconds": now - begun, "spent_seconds": now - started})
+        note(f"{first.sentence} Usable now: headstart predict {workspace.folder} IMAGE")
+        return first
+
+    inputs = {"task": task.fingerprint, "candidate": candidate.essentials}
+    if not workspace.run.has_first_model:
+        workspace.steps.forget(("first",), inputs)
+    workspace.write(workspace.steps.run("first", inputs, FirstModel, make))

@@ -40,6 +40,7 @@ def decide(
     weights: str = "pretrained",
     per_class: int | None = None,
     source_weights: dict[str, float] | None = None,
+    spent_before: float = 0.0,
 ) -> tuple[Decision, Plan]:
     """Whether to transfer, from what and how, within a budget, and the plan to fit.
 
@@ -54,6 +55,7 @@ def decide(
         weights: A file of weights for the one candidate ranked, or "pretrained".
         per_class: Goes into the plan.
         source_weights: Weight of a row of each source that was found to help.
+        spent_before: Seconds of the budget that were spent before the ranking.
 
     Returns:
         The decision and its plan.
@@ -65,7 +67,7 @@ def decide(
     """
     check_options(options, minutes)
     check_options_for(task, options)
-    spent = sum(candidate.seconds for candidate in ranking.candidates)
+    spent = spent_before + sum(candidate.seconds for candidate in ranking.candidates)
     restricted = bool(options.method or options.only)
     budget = 60 * (default_minutes(task, restricted) if minutes is None else minutes)
     trials = Trials(task, steps, budget, spent, weights, options.only, source_weights=source_weights or {})

@@ -106,6 +106,13 @@ def check_candidates(task: Task, cards: Sequence[Pretrained], weights: str = "pr
     )
 
 
+def usable_cards(cards: Sequence[Pretrained], weights: str = "pretrained") -> list[Pretrained]:
+    """Those to transfer from: of cards that carry knowledge those whose weights are here, or all where none are."""
+    knowing = [card for card in cards if provider_of(card).pretrained]
+    usable = [card for card in knowing if card.available] if weights == "pretrained" else []
+    return usable or knowing
+
+
 def rows_to_rank(images: ImageSet, seed: int) -> Integers:
     """The training rows that candidates are scored on, int64 indices, ascending.
 
@@ -203,9 +210,7 @@ def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Ent
         own = card_of("embeddings")
         return [_Entry(own.name, own, "pretrained", baseline=False)]
     check_candidates(task, cards, weights)
-    knowing = [card for card in cards if provider_of(card).pretrained]
-    usable = [card for card in knowing if card.available] if weights == "pretrained" else []
-    return [_Entry(card.name, card, weights, baseline=False) for card in usable or knowing]
+    return [_Entry(card.name, card, weights, baseline=False) for card in usable_cards(cards, weights)]
 
 
 def _baselines(top: _Entry) -> list[_Entry]:
