@@ -97,9 +97,7 @@ def test_a_run_leaves_everything_it_promises(finished):
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
 
 
-def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(
-    pictures, tmp_path, monkeypatch, headstart_command
-):
+def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(pictures, tmp_path, monkeypatch, headstart_command):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HEADSTART_QUIET")
     words = ("run", pictures, "--pretrained", "efficientnet_lite0", "--only", "transfer", "--minutes", "30", "-o")

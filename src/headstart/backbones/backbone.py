@@ -53,6 +53,7 @@ class Backbone(nn.Module):
         weights: "pretrained", "none", or the file that the weights came from.
         anatomy: What `anatomy_of` found; found now when absent.
         source_classes: Whether the network's own classifier means something; by default unless `weights` is "none".
+        module_hash: What `hash_of` gives for the network; taken now when absent.
 
     Attributes:
         weights_hash: Changes with the weights, and with a normalization that is not the card's.
@@ -67,6 +68,7 @@ class Backbone(nn.Module):
         weights: str,
         anatomy: Anatomy | None = None,
         source_classes: bool | None = None,
+        module_hash: str | None = None,
     ) -> None:
         super().__init__()
         self.card = card
@@ -80,7 +82,7 @@ class Backbone(nn.Module):
         self.feature_width = self.anatomy.width
         self.register_buffer("_mean", torch.tensor(transform.mean or card.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(transform.std or card.std).view(1, -1, 1, 1), persistent=False)
-        self.weights_hash = self._hash()
+        self.weights_hash = self._hash(module_hash)
         self.engine: str | None = None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -154,9 +156,9 @@ class Backbone(nn.Module):
             blocks[0][1][:0] = loose
         return blocks if blocks or not loose else [("all", loose)]
 
-    def _hash(self) -> str:
+    def _hash(self, module_hash: str | None = None) -> str:
         """Of the weights, and of a normalization that is not the card's, as both decide the features."""
-        weights = hash_of(self.module)
+        weights = module_hash or hash_of(self.module)
         own = (self.transform.mean, self.transform.std)
         return weights if own == (None, None) else fingerprint_of([weights, *own])
 

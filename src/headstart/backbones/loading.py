@@ -6,9 +6,12 @@ from pathlib import Path
 
 import torch
 
-from headstart.backbones.backbone import Backbone
+from headstart.backbones.backbone import Backbone, hash_of
 from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.kept_networks import Network, kept_network, stamps_of
+from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.base import Weights
+from headstart.backbones.stages import anatomy_of
 from headstart.core.errors import PretrainedError
 from headstart.core.seeds import seed_for
 from headstart.data.transforms import Transform
@@ -25,6 +28,8 @@ def load_backbone(
     std: Channels | None = None,
 ) -> Backbone:
     """The backbone of that name, in evaluation mode on the CPU.
+
+    Its network is shared with other backbones of the same name, so that whoever changes it changes a `copy`.
 
     Args:
         name: As `card_of` takes it.
@@ -49,20 +54,39 @@ def load_backbone(
             f"{name} takes pictures of at least {card.smallest_pixels} pixels, and {pixels} was asked. "
             f"Set pixels to {card.smallest_pixels} or more."
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "initialization", card.architecture))
-        sized = card.model_copy(update={"input_pixels": pixels}) if chosen == "none" else card
-        module = provider.build(sized, chosen).eval()
     rebuilt = provider.underlying(card, pixels)
+    network = _network(card, chosen, pixels, seed, rebuilt.input_pixels)
+    module = network.module
     # A run's network may have been shown pictures otherwise than the network that rebuilds it.
     normalization = {"mean": mean or card.mean, "std": std or card.std}
     own = {key: value for key, value in normalization.items() if value != getattr(rebuilt, key)}
     transform = Transform.model_validate({"pixels": pixels, **own})
     fresh = "none" if chosen == "none" else "pretrained" if chosen == "pretrained" else str(chosen)
     meaningful = fresh != "none" and getattr(module, "headstart_classifier_loaded", True)
-    backbone = Backbone(rebuilt, module, transform, fresh, source_classes=meaningful).eval()
-    _check_runs(backbone, name)
+    backbone = Backbone(rebuilt, module, transform, fresh, network.anatomy, meaningful, network.weights_hash).eval()
+    if pixels not in network.sides:
+        _check_runs(backbone, name)
+        network.sides.add(pixels)
     return backbone
+
+
+def _network(card: Pretrained, weights: Weights, pixels: int, seed: int, traced_pixels: int) -> Network:
+    """The card's network, kept in the process where it is known what decides it; traced on pictures of that side."""
+
+    def make() -> Network:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_for(seed, "initialization", card.architecture))
+            sized = card.model_copy(update={"input_pixels": pixels}) if weights == "none" else card
+            module = provider.build(sized, weights).eval()
+        return Network(module, anatomy_of(module, traced_pixels), hash_of(module))
+
+    provider = provider_of(card)
+    files = provider.files(card, weights)
+    stamps = None if files is None else stamps_of(files)
+    if stamps is None:
+        return make()
+    drawn = (pixels, seed) if weights == "none" else ()
+    return kept_network((card.to_json(), str(weights), stamps, traced_pixels, drawn), make)
 
 
 def _check_runs(backbone: Backbone, name: str) -> None:

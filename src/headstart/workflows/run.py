@@ -40,8 +40,8 @@ def run(
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read. Without data it runs on the
-    embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the final
-    one replaces. The arguments are those of all verbs; see `headstart.workflows`.
+    embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the
+    final one replaces. The arguments are those of all verbs; see `headstart.workflows`.
     """
     begun = command_begun()
     request = Request(

@@ -75,6 +75,12 @@ class Provider(ABC):
         bring and where to put it.
         """
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...] | None:
+        """The files that decide the network that `build` makes: it stays as long as they do. None where that is unknown."""
+        if isinstance(weights, Path):
+            return (weights,)
+        return () if weights == "none" else None
+
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
         """The card that rebuilds the network, for an input square of that side, without the file or run of its weights."""
         return card

@@ -35,6 +35,9 @@ class LocalFile(Provider):
         known = self.resolver.card_of(card.architecture)
         return self.resolver.network_of(known, Path(card.name) if weights == "pretrained" else weights)
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...] | None:
+        return (Path(card.name),) if weights == "pretrained" else super().files(card, weights)
+
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
         known = self.resolver.card_of(card.architecture)
         return card.model_copy(update={"provider": known.provider, "architecture": known.architecture})

@@ -68,6 +68,11 @@ class OwnRuns(Provider):
         network.headstart_classifier_loaded = bool(values["source_classes"])  # type: ignore[assignment]
         return network
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...]:
+        folder = _folder(card.name)
+        trained = (folder / "weights.safetensors",) if weights == "pretrained" else super().files(card, weights) or ()
+        return (folder / "card.json", *trained)
+
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
         inner, _ = _saved(card.name)
         return inner.model_copy(update={"name": card.name, "source": card.source, "source_accuracy": None})

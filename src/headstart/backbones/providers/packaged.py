@@ -58,6 +58,9 @@ class Packaged(Provider):
             for name, lite in _LITES.items()
         ]
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...]:
+        return (weights,) if isinstance(weights, Path) else ()  # the package's own file can only be the published one
+
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
@@ -39,6 +40,9 @@ class Pixels(Provider):
                 std=(1.0, 1.0, 1.0),
             )
         ]
+
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...]:
+        return ()
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from torch import nn  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
@@ -36,6 +37,9 @@ class SmallCnnProvider(Provider):
                 std=(0.25, 0.25, 0.25),
             )
         ]
+
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...]:
+        return ()
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from headstart.backbones.small_cnn import SmallCnn  # noqa: PLC0415

@@ -82,6 +82,10 @@ class Timm(Provider):
             available=_on_this_machine(bare),
         )
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...] | None:
+        path = _file_here(card) if weights == "pretrained" else None
+        return super().files(card, weights) if path is None else (path,)
+
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import timm  # noqa: PLC0415
 
@@ -97,15 +101,12 @@ class Timm(Provider):
 
 def _checkpoint(card: Pretrained) -> Path:
     """The file of the card's weights, fetched when it is not there."""
-    import timm  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    config: Any = timm.get_pretrained_cfg(card.architecture)
-    repository = config.hf_hub_id or f"timm/{card.architecture}"
-    brought = user_file(card.architecture)
-    path = brought if brought.exists() else hub_snapshot(repository)
+    path = _file_here(card)
     if path is not None:
         return path
+    repository, brought = _repository(card), user_file(card.architecture)
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     try:
         brought.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +117,19 @@ def _checkpoint(card: Pretrained) -> Path:
             f"{repository} as {brought}, or give it with --weights FILE."
         ) from None
     return brought
+
+
+def _repository(card: Pretrained) -> str:
+    import timm  # noqa: PLC0415
+
+    config: Any = timm.get_pretrained_cfg(card.architecture)
+    return str(config.hf_hub_id or f"timm/{card.architecture}")
+
+
+def _file_here(card: Pretrained) -> Path | None:
+    """The file of the card's weights on this machine; None where it has to be fetched."""
+    brought = user_file(card.architecture)
+    return brought if brought.exists() else hub_snapshot(_repository(card))
 
 
 def _on_this_machine(name: str) -> bool:

@@ -77,6 +77,10 @@ class Torchvision(Provider):
             return Pretrained(name=f"torchvision/{bare}", provider="torchvision", architecture=bare, available=False)
         return _card_from(bare, chosen)
 
+    def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...] | None:
+        chosen = _chosen(card.architecture) if weights == "pretrained" else None
+        return super().files(card, weights) if chosen is None else (torch_checkpoints() / _file_of(chosen),)
+
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         import torchvision  # noqa: PLC0415
 
