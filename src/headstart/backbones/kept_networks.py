@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from headstart.backbones.stages import Anatomy
 
 MOST_BYTES = 2**29
-"""Of the weights of kept networks; those used longest ago are dropped first. Room for all three EfficientNet-Lite networks (70 MB)
-and for several of a hundred megabytes. Chosen, not measured."""
+"""Of the weights of kept networks; those used longest ago are dropped first. Room for all three EfficientNet-Lite networks (70
+MB) and for several of a hundred megabytes. Chosen, not measured."""
 
 
 @dataclass

@@ -148,8 +148,8 @@ class Run:
     def load(cls, run: Run | str | Path, *, broken: bool = False, first: bool = False) -> Run:
         """The finished run in a folder; a run comes back as it is.
 
-        With `broken` also one whose training broke down, which has no model, and with `first` an unfinished one with a first model.
-        A DataError says that the folder holds no finished fit.
+        With `broken` also one whose training broke down, which has no model, and with `first` an unfinished one with a first
+        model. A DataError says that the folder holds no finished fit.
         """
         if isinstance(run, Run):
             return run
