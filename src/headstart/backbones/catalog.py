@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headstart.backbones.pretrained import Pretrained
@@ -47,6 +48,13 @@ def pretrained(license: str | None = None, provider: str | None = None) -> list[
 def packaged() -> list[Pretrained]:
     """The cards of the models whose weights were installed along with headstart."""
     return [card for card in pretrained() if card.available and provider_of(card).packaged]
+
+
+def usable(cards: Sequence[Pretrained], weights: str = "pretrained") -> list[Pretrained]:
+    """Those to transfer from: of cards that carry knowledge those whose weights are here, or all where none are."""
+    knowing = [card for card in cards if provider_of(card).pretrained]
+    here = [card for card in knowing if card.available] if weights == "pretrained" else []
+    return here or knowing
 
 
 def card_of(name: str) -> Pretrained:

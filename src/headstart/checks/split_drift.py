@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import chi2_contingency
 
 from headstart.core.findings import Finding, NotApplicable
 from headstart.data.task import Task
@@ -26,6 +25,8 @@ def split_drift(task: Task) -> Finding | NotApplicable | None:
     counts = both[:, present]
     shares = counts / counts.sum(axis=1, keepdims=True)
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
+    from scipy.stats import chi2_contingency  # noqa: PLC0415  takes half a second
+
     p_value = float(chi2_contingency(counts).pvalue)
     if distance < LEAST_DISTANCE or p_value > LARGEST_P_VALUE:
         return None

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ReliabilityBin
@@ -103,7 +103,5 @@ def _debiased(binned: Binned, weights: Floats) -> Floats:
     size = np.maximum(count, 1e-12)
     gap, accuracy = np.abs(confidence - correct) / size, correct / size
     deviation = np.maximum(np.sqrt(np.maximum(accuracy * (1 - accuracy), 0) / size), 1e-12)
-    folded = deviation * math.sqrt(2 / math.pi) * np.exp(-((gap / deviation) ** 2) / 2) + gap * (
-        2 * norm.cdf(gap / deviation) - 1
-    )
+    folded = deviation * math.sqrt(2 / math.pi) * np.exp(-((gap / deviation) ** 2) / 2) + gap * (2 * ndtr(gap / deviation) - 1)
     return np.asarray((count * (2 * gap - folded)).sum(axis=1) / count.sum(axis=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binomtest, norm, t
+from scipy.special import ndtri, stdtrit
 
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
@@ -107,6 +107,8 @@ def mcnemar(first_only: int, second_only: int) -> float:
     >>> round(mcnemar(3, 12), 6)
     0.035156
     """
+    from scipy.stats import binomtest  # noqa: PLC0415  takes half a second
+
     return float(binomtest(first_only, first_only + second_only).pvalue) if first_only + second_only else 1.0
 
 
@@ -132,7 +134,7 @@ def _matched(first: Predictions, second: Predictions) -> tuple[Predictions, Pred
 
 def _lower_bound(value: float, draws: Floats) -> float:
     """The lower of the percentile and the normal bound: each alone is too high a little too often for skewed or few losses."""
-    return min(float(np.quantile(draws, 0.05)), value + float(norm.ppf(0.05) * draws.std()))
+    return min(float(np.quantile(draws, 0.05)), value + float(ndtri(0.05) * draws.std()))
 
 
 def _scaled_deviations(values: Floats, rows: Predictions) -> Floats:
@@ -144,7 +146,7 @@ def _scaled_deviations(values: Floats, rows: Predictions) -> Floats:
     num_units = len(np.unique(rows.groups))
     strata = [np.arange(len(values))] if has_clusters(rows.groups) else strata_of(rows.labels)
     counts = [num_units] if has_clusters(rows.groups) else [len(part) for part in strata]
-    student = t.ppf(0.975, max(num_units - len(strata), 1)) / norm.ppf(0.975)
+    student = stdtrit(max(num_units - len(strata), 1), 0.975) / ndtri(0.975)
     scaled = np.array(values, np.float64)
     for part, count in zip(strata, counts, strict=True):
         mean = scaled[part].mean()

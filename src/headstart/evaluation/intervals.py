@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
@@ -25,7 +25,7 @@ def wilson(successes: float, total: float, level: float = 0.95) -> Estimate:
     """
     if total <= 0:
         raise DataError(f"An interval of a proportion needs at least one image, and there are {total}. Add labeled images.")
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     share = successes / total
     center = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))

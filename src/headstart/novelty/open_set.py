@@ -6,9 +6,6 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import fisher_exact
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.findings import Finding
@@ -46,6 +43,8 @@ def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     """
     if not task.source or not task.unlabeled or min(len(task.source), len(task.unlabeled)) < FEWEST_IMAGES:
         return None
+    from scipy.stats import fisher_exact  # noqa: PLC0415  takes half a second
+
     source, target = task.source.spaced(MOST_ROWS), task.unlabeled.spaced(MOST_ROWS)
     nothing = replace(source.take(np.empty(0, np.int64)), classes=task.classes)
     alone = replace(task, train=nothing, validation=None, test=None, source=source, unlabeled=None)
@@ -81,6 +80,9 @@ def two_groups(values: Floats) -> float:
 
     Reference: Schwarz, "Estimating the dimension of a model", Annals of Statistics 1978.
     """
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  takes a second
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415  takes a second
+
     column = np.asarray(values, np.float64)[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import softmax
 
-from headstart.backbones.catalog import card_of
+from headstart.backbones.catalog import card_of, usable
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Pretrained
@@ -27,7 +27,6 @@ from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import rows_for
 from headstart.planning.fitting import with_detector
-from headstart.planning.ranking.rank import usable_cards
 from headstart.planning.results import FirstModel
 from headstart.training.settings import Training
 
@@ -48,8 +47,7 @@ def first_candidate(task: Task, cards: Sequence[Pretrained], weights: str = "pre
     if task.train.images.embedded:
         card, blocks = card_of("embeddings"), "penultimate"
     else:
-        usable = usable_cards(cards, weights)
-        card, blocks = min(usable, key=lambda one: one.num_parameters or np.inf), "stages+pixels"
+        card, blocks = min(usable(cards, weights), key=lambda one: one.num_parameters or np.inf), "stages+pixels"
     return Candidate(
         family="transfer",
         pretrained=card.name,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from headstart.core.linear_algebra import RowSpace
 from headstart.core.types import Floats
@@ -30,6 +28,9 @@ def n_leep(labeled: LabeledFeatures) -> float | None:
     Differs: covariances are diagonal; five components a class, but no more than half the rows and 100; rows are put in order
         first and the mixture starts from one fixed seed, so that their order does not matter.
     """
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  takes a second
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415  takes a second
+
     labels = compact(labeled.labels)
     num_classes = int(labels.max()) + 1
     if num_classes == 1 or len(labels) < 4 * num_classes:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, solve_triangular
 from scipy.special import logsumexp
-from sklearn.mixture import GaussianMixture
 
 from headstart.core.types import Floats, Integers
 
@@ -92,6 +91,8 @@ def _first(of_class: dict[int, Floats], num: int, floor: float, seed: int) -> _C
 
 def _of_class(rows: Floats, num: int, floor: float, seed: int) -> tuple[Floats, Floats]:
     """Means and covariances of `num` components, or of as many as the rows allow; one row suffices for one component."""
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415  takes a second
+
     num = min(num, len(np.unique(rows, axis=0)) // ROWS_A_COMPONENT)
     if num > 1:
         fit = GaussianMixture(num, reg_covar=floor, n_init=3, random_state=seed).fit(rows)

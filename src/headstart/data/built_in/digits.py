@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from headstart.data.built_in.base import BuiltIn, array_images
 from headstart.data.raw_dataset import RawDataset
@@ -20,6 +19,8 @@ class Digits(BuiltIn):
     names: ClassVar[dict[str, str]] = {"digits": "1,797 handwritten digits, 8x8 gray, 10 classes (with scikit-learn)"}
 
     def read(self, name: str) -> RawDataset:
+        from sklearn.datasets import load_digits  # noqa: PLC0415  takes a second
+
         ink, labels = load_digits(return_X_y=True)
         pixels = np.rint(ink * (255 / FULL_INK)).astype(np.uint8).reshape(-1, 8, 8, 1)
         return RawDataset(name, array_images(name, pixels), tuple(str(label) for label in labels))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import rankdata
 
 from headstart.core.estimate import Estimate
 from headstart.core.types import Booleans, Floats
@@ -49,6 +48,8 @@ class AUROC(Metric):
 
 def _components(scores: Floats, positive: Booleans) -> Floats:
     """For a positive row the share of negatives below it, for a negative row the share of positives above it; ties half."""
+    from scipy.stats import rankdata  # noqa: PLC0415  takes half a second
+
     ranks = rankdata(scores)
     own = np.empty(len(scores))
     own[positive], own[~positive] = rankdata(scores[positive]), rankdata(scores[~positive])

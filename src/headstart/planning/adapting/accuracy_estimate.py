@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
@@ -37,7 +37,7 @@ def estimated_accuracy(held_out_probs: Floats, held_out_labels: Integers, target
     confidence = target_probs.max(axis=1)
     value = float(surplus.mean() + confidence.mean())
     error = float(np.sqrt(surplus.var() / max(len(surplus), 1) + confidence.var() / len(confidence)))
-    half = float(norm.ppf(0.975)) * error
+    half = float(ndtri(0.975)) * error
     low, middle, high = np.clip([value - half, value, value + half], 0.0, 1.0)
     return Estimate(value=float(middle), low=float(low), high=float(high))
 

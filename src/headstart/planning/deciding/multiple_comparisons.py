@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from headstart.evaluation.compare import Paired
 from headstart.planning.results import Comparison
 
 ERROR = 0.05
 """The chance of keeping anything where nothing is better."""
-WIDTH = 2 * float(norm.ppf(0.975))
+WIDTH = 2 * float(ndtri(0.975))
 """Standard errors in a 95 % interval."""
 
 
@@ -35,4 +35,4 @@ def significant_at(comparison: Comparison | Paired, level: float) -> bool:
     bootstrap's 95 % interval.
     """
     gain = comparison.log_loss_gain
-    return comparison.significant and gain.value > float(norm.isf(level)) * (gain.high - gain.low) / WIDTH
+    return comparison.significant and gain.value > float(-ndtri(level)) * (gain.high - gain.low) / WIDTH

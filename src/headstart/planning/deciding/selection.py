@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
@@ -40,7 +40,7 @@ def best_closed(validated: Sequence[CrossValidated], trusts_unlabeled: bool) -> 
     closed = [one for one in closed if one.temperature is None]
     supervised = [one for one in closed if not needs_unlabeled(one.candidate.method)]
     best: CrossValidated | None = None
-    bound = float(norm.isf(level_of_best(len(supervised) - 1)))
+    bound = float(-ndtri(level_of_best(len(supervised) - 1)))
     for one in sorted(supervised, key=lambda one: (_cost(one), not _is_default(one))):
         if best is None:
             best = one

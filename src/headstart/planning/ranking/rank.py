@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.catalog import card_of, provider_of
+from headstart.backbones.catalog import card_of, provider_of, usable
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.label_contamination import check_contamination
 from headstart.backbones.loading import load_backbone
@@ -104,13 +104,6 @@ def check_candidates(task: Task, cards: Sequence[Pretrained], weights: str = "pr
         f"--pretrained {names}: no model to transfer from, as nothing was learned before. Name another (`headstart models` lists "
         "all), or let `headstart fit` fit this one."
     )
-
-
-def usable_cards(cards: Sequence[Pretrained], weights: str = "pretrained") -> list[Pretrained]:
-    """Those to transfer from: of cards that carry knowledge those whose weights are here, or all where none are."""
-    knowing = [card for card in cards if provider_of(card).pretrained]
-    usable = [card for card in knowing if card.available] if weights == "pretrained" else []
-    return usable or knowing
 
 
 def rows_to_rank(images: ImageSet, seed: int) -> Integers:
@@ -210,7 +203,7 @@ def _entries(task: Task, cards: Sequence[Pretrained], weights: str) -> list[_Ent
         own = card_of("embeddings")
         return [_Entry(own.name, own, "pretrained", baseline=False)]
     check_candidates(task, cards, weights)
-    return [_Entry(card.name, card, weights, baseline=False) for card in usable_cards(cards, weights)]
+    return [_Entry(card.name, card, weights, baseline=False) for card in usable(cards, weights)]
 
 
 def _baselines(top: _Entry) -> list[_Entry]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.stats import rankdata
 
 from headstart.core.records import Migration, Record
 from headstart.core.seeds import generator_for
@@ -147,6 +146,8 @@ def _value(score: float | None) -> float:
 
 def _mean_ranks(values: Floats) -> Floats:
     """Mean over the scores of each candidate's rank, [draw, candidate] from [draw, candidate, score]; 1 is best."""
+    from scipy.stats import rankdata  # noqa: PLC0415  takes half a second
+
     return np.asarray(rankdata(-np.round(values, 10), axis=1).mean(axis=2))
 
 

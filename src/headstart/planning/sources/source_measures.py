@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 import numpy as np
 from scipy.special import softmax
-from scipy.stats import binom
 
 from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
@@ -69,6 +68,8 @@ def p_value_of(hits: int, num: int, chance: float) -> float:
     >>> round(p_value_of(3, 4, 0.5), 4)
     0.3125
     """
+    from scipy.stats import binom  # noqa: PLC0415  takes half a second
+
     return float(binom.sf(hits - 1, num, chance))
 
 
