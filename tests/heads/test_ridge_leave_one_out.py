@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from headstart.core import rows as rows_module
 from headstart.core.errors import DataError
 from headstart.core.rows import LazyRows
+from headstart.heads import leave_group_out
 from headstart.heads import ridge_leave_one_out as ridge
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.ridge_leave_one_out import fit_ridge, loo_sample, ridge_path
@@ -250,3 +251,39 @@ def test_a_sample_chooses_as_all_rows_do(monkeypatch):
     assert some.loo_scores.shape == (len(some.loo_rows), 3)
     np.testing.assert_allclose(some.losses, every.losses, rtol=0.1)
     assert every.losses[int(np.argmin(some.losses))] - min(every.losses) < 0.01
+
+
+@pytest.mark.parametrize(("num", "width"), [(41, 59), (59, 17)])
+@pytest.mark.parametrize(("paired", "columns"), [(1, 256), (8, 1), (8, 7)])
+def test_products_of_all_penalties_at_once_equal_one_a_penalty(monkeypatch, num, width, paired, columns):
+    features, labels = problem(num, width, 3)
+    targets, groups = 2 * one_hot(labels, 3) - 1, np.random.default_rng(3).integers(0, num // 3, num)
+    weights = np.random.default_rng(1).uniform(0.2, 4.0, num)
+    expected = ridge_path(features, targets, None, weights, groups)
+    monkeypatch.setattr(leave_group_out, "MOST_PAIRED", paired)
+    monkeypatch.setattr(leave_group_out, "STACKED_COLUMNS", columns)
+    np.testing.assert_allclose(
+        ridge_path(features, targets, None, weights, groups).loo_scores, expected.loo_scores, rtol=1e-9, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(("num", "width"), [(41, 59), (59, 17)])
+def test_the_solution_at_one_penalty_is_that_of_the_whole_path(num, width):
+    features, labels = problem(num, width, 3)
+    path = ridge_path(features, 2 * one_hot(labels, 3) - 1)
+    for place, (weight, bias) in enumerate(map(path.solution, range(9))):
+        np.testing.assert_array_equal(weight, path.weights[place])
+        np.testing.assert_allclose(bias, path.biases[place], atol=1e-13)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), wide=st.booleans())
+def test_the_order_of_rows_does_not_matter(seed, wide):
+    features, labels = problem(31, 47 if wide else 11, 3, seed)
+    generator = np.random.default_rng(seed)
+    groups, weights, order = generator.integers(0, 13, 31), generator.uniform(0.3, 3.0, 31), generator.permutation(31)
+    plain = fit_ridge(features, labels, 3, weights, groups)
+    moved = fit_ridge(features[order], labels[order], 3, weights[order], groups[order])
+    assert moved.penalty == pytest.approx(plain.penalty, rel=1e-9)
+    np.testing.assert_allclose(moved.loo_scores, plain.loo_scores[order], atol=1e-6)
+    np.testing.assert_allclose(moved.weight, plain.weight, atol=1e-7)

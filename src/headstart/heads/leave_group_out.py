@@ -16,12 +16,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headstart.core.rows import row_slices
 from headstart.core.types import Floats, Integers
 
 LARGEST_BLOCK = 512
 """Rows of a larger group are left out in parts of this size, because the solve is cubic in it."""
 BATCH_VALUES = 20_000_000
 """Values of the basis or of the hat matrix at once: 160 MB."""
+MOST_PAIRED = 8
+"""Up to this size the products of every pair of a group's rows are multiplied with the strengths of all penalties at once."""
+STACKED_COLUMNS = 256
+"""Columns that one product has at most, penalties times classes, unless there are more classes: it bounds the memory."""
 JITTER = 1e-9
 """Added to the diagonal of I - H_gg, so that a group that alone decides its fit leaves a solvable system."""
 
@@ -66,8 +71,39 @@ def leave_groups_out(
             coordinates = np.asarray(basis.rows(rows.ravel()), np.float64).reshape(*rows.shape, -1)
             root = roots[rows][..., None]
             intercept = root @ root.transpose(0, 2, 1) / num
-            for index, strength in enumerate(basis.strengths):
-                residuals = centered[rows] - coordinates @ (strength[:, None] * basis.moments)
-                hat = (coordinates * strength) @ coordinates.transpose(0, 2, 1) + intercept
-                left = np.linalg.solve((1 + JITTER) * np.eye(size) - hat, residuals)
-                scores[index][rows] = targets[rows] - left / root
+            hats = _hat_blocks(coordinates, np.asarray(basis.strengths, np.float64))
+            for part in penalty_slices(len(scores), targets.shape[1]):
+                fitted = along_penalties(coordinates.reshape(rows.size, -1), basis.strengths[part], basis.moments)
+                residuals = centered[rows] - fitted.reshape(len(fitted), *rows.shape, -1)
+                for place, residual in enumerate(residuals, part.start):
+                    left = np.linalg.solve((1 + JITTER) * np.eye(size) - next(hats) - intercept, residual)
+                    scores[place][rows] = targets[rows] - left / root
+
+
+def _hat_blocks(coordinates: Floats, strengths: Floats) -> Iterator[Floats]:
+    """For each penalty the blocks B_g diag(v) B_g' [group, row, row] from B_g [group, row, rank] and v [penalty, rank]."""
+    num, size, _ = coordinates.shape
+    if size > MOST_PAIRED:
+        for strength in strengths:
+            yield (coordinates * strength) @ coordinates.transpose(0, 2, 1)
+        return
+    hats = np.empty((len(strengths), num, size, size))
+    for one in range(size):
+        for other in range(one, size):
+            values = strengths @ (coordinates[:, one] * coordinates[:, other]).T
+            hats[:, :, one, other] = hats[:, :, other, one] = values
+    yield from hats
+
+
+def penalty_slices(num_penalties: int, num_classes: int) -> Iterator[slice]:
+    """Slices of the penalties whose scores are computed by one product."""
+    return row_slices(num_penalties, max(1, STACKED_COLUMNS // num_classes))
+
+
+def along_penalties(rows: Floats, strengths: Floats, moments: Floats) -> Floats:
+    """For each v the product rows @ diag(v) @ moments, [penalty, row, class], all by one product.
+
+    `rows` are [row, rank], `strengths` v [penalty, rank], `moments` [rank, class].
+    """
+    columns = (strengths.T[:, :, None] * moments[:, None]).reshape(len(moments), -1)
+    return (rows @ columns).reshape(len(rows), len(strengths), -1).transpose(1, 0, 2)

@@ -11,6 +11,7 @@ than features, rows are read in chunks and summed into X' X: memory does not gro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +23,7 @@ from headstart.core.rows import CHUNK_ROWS, Index, LazyRows, Rows, column_means,
 from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
-from headstart.heads.leave_group_out import Basis, leave_groups_out
+from headstart.heads.leave_group_out import Basis, along_penalties, leave_groups_out, penalty_slices
 from headstart.heads.temperature import fit_temperature, row_losses
 
 EXPONENTS = np.arange(-4.0, 5.0)
@@ -54,15 +55,35 @@ class RidgePath:
         penalties: float64 [penalty].
         loo_rows: int64 [scored sample]: the rows that have leave-one-out scores.
         loo_scores: float [penalty, scored sample, class].
-        weights: float64 [penalty, feature, class].
-        biases: float64 [penalty, class].
+        weight_at: Computes the weight, float64 [feature, class], of the penalty at a place of the grid.
+        mean: float64 [feature]: the mean row.
+        target_mean: float64 [class]: the mean target.
     """
 
     penalties: Floats
     loo_rows: Integers = field(repr=False)
     loo_scores: Floats = field(repr=False)
-    weights: Floats = field(repr=False)
-    biases: Floats = field(repr=False)
+    weight_at: Callable[[int], Floats] = field(repr=False)
+    mean: Floats = field(repr=False)
+    target_mean: Floats = field(repr=False)
+
+    def solution(self, place: int) -> tuple[Floats, Floats]:
+        """Weight float64 [feature, class] and bias float64 [class] of the penalty at that place of the grid.
+
+        The solution of all nine penalties took longer than the eigendecomposition of up to 400 rows.
+        """
+        weight = self.weight_at(place)
+        return weight, np.asarray(self.target_mean - self.mean @ weight)
+
+    @property
+    def weights(self) -> Floats:
+        """The weights of all penalties, float64 [penalty, feature, class]."""
+        return np.stack([self.weight_at(place) for place in range(len(self.penalties))])
+
+    @property
+    def biases(self) -> Floats:
+        """The biases of all penalties, float64 [penalty, class]."""
+        return np.asarray(self.target_mean - self.mean @ self.weights)
 
 
 @dataclass(frozen=True)
@@ -120,17 +141,12 @@ class _Problem:
     def centered_targets(self, part: Index) -> Floats:
         return np.asarray(self.roots[part, None] * (self.targets[part] - self.target_mean))
 
-    def loo_scores(self, part: Index, residuals: Floats, gaps: Floats) -> Floats:
-        """Leave-one-out scores from weighted residuals and 1 - leverage."""
-        safe = self.roots[part] * np.maximum(gaps, SMALLEST_GAP)
-        return np.asarray(self.targets[part] - residuals / safe[:, None])
-
-    def of(self, rows: Integers) -> tuple[Floats, Floats, Floats]:
+    def of(self, rows: Index) -> tuple[Floats, Floats, Floats]:
         """Roots, targets and weighted, centered targets of those rows."""
         return self.roots[rows], np.asarray(self.targets[rows]), self.centered_targets(rows)
 
-    def path(self, penalties: Floats, loo_rows: Integers, loo_scores: Floats, weights: Floats) -> RidgePath:
-        return RidgePath(penalties, loo_rows, loo_scores, weights, self.target_mean - self.mean @ weights)
+    def path(self, penalties: Floats, loo_rows: Integers, loo_scores: Floats, weight_at: Callable[[int], Floats]) -> RidgePath:
+        return RidgePath(penalties, loo_rows, loo_scores, weight_at, self.mean, self.target_mean)
 
 
 def _problem(features: Rows, targets: Rows, weights: Floats | None) -> _Problem:
@@ -150,27 +166,39 @@ def _grid(trace: float, rank: int) -> Floats:
     return np.asarray((mean if mean > 1e-290 else 1.0) * 10.0**EXPONENTS)
 
 
+def _leave_one_out(scores: Floats, gaps: Floats, residuals: Callable[[slice], Floats], roots: Floats, targets: Floats) -> None:
+    """Fill in the leave-one-out scores [penalty, sample, class].
+
+    `gaps` are 1 - leverage, [penalty, sample], `residuals` gives the weighted residuals of some of the penalties,
+    [penalty, sample, class], and the roots s [sample] and the targets [sample, class] are those of the same rows.
+    """
+    for part in penalty_slices(len(scores), targets.shape[1]):
+        safe = roots * np.maximum(gaps[part], SMALLEST_GAP)
+        scores[part] = targets - residuals(part) / safe[..., None]
+
+
 def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
     num, width = problem.features.shape
     everything = slice(0, num)
     rows = problem.rows(everything)
     values, vectors = symmetric_eigen(np.asarray(rows @ rows.T, np.float64), overwrite=True)
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
-    targets = vectors.T @ problem.centered_targets(everything)
-    squares = vectors**2
-    shares = problem.roots**2 / num
-    scores = np.empty((len(grid), len(loo_rows), targets.shape[1]), problem.dtype)
-    coefficients = []
-    for index, penalty in enumerate(grid):
-        residual_factors = penalty / (values + penalty)
-        residuals = vectors @ (residual_factors[:, None] * targets)
-        scores[index] = problem.loo_scores(everything, residuals, squares @ residual_factors - shares)[loo_rows]
-        dual = np.asarray(vectors @ (targets / (values + penalty)[:, None]), rows.dtype)
-        coefficients.append(np.asarray(rows.T @ dual, np.float64))
+    moments = vectors.T @ problem.centered_targets(everything)
+    factors = grid[:, None] / (values + grid[:, None])
+    scored = vectors if len(loo_rows) == num else vectors[loo_rows]
+    roots, targets, centered = problem.of(loo_rows)
+    scores = np.empty((len(grid), *targets.shape), problem.dtype)
+    gaps = factors @ (scored**2).T - roots**2 / num
+    _leave_one_out(scores, gaps, lambda part: along_penalties(scored, factors[part], moments), roots, targets)
     if groups is not None:
-        basis = Basis(lambda index: vectors[loo_rows[index]], values / (values + grid[:, None]), targets)
-        leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
-    return problem.path(grid, loo_rows, scores, np.stack(coefficients))
+        basis = Basis(lambda index: scored[index], values / (values + grid[:, None]), moments)
+        leave_groups_out(scores, groups[loo_rows], basis, roots, targets, centered, num)
+
+    def weight_at(place: int) -> Floats:
+        dual = np.asarray(vectors @ (moments / (values + grid[place])[:, None]), rows.dtype)
+        return np.asarray(rows.T @ dual, np.float64)
+
+    return problem.path(grid, loo_rows, scores, weight_at)
 
 
 def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
@@ -183,23 +211,25 @@ def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, gro
     values, vectors = symmetric_eigen(gram, overwrite=True)
     del gram
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
-    rotated_moment = vectors.T @ moment
-    solved = rotated_moment[None] / (values[None] + grid[:, None])[..., None]
+    moments = vectors.T @ moment
     axes = np.asarray(vectors, problem.dtype)
     inverse = np.asarray(1.0 / (values + grid[:, None]), problem.dtype)
+    coarse = np.asarray(moments, problem.dtype)
     scores = np.empty((len(grid), len(loo_rows), moment.shape[1]), problem.dtype)
     for part in row_slices(len(loo_rows), CHUNK_ROWS):
         index = part if len(loo_rows) == num else loo_rows[part]
         rotated = problem.rows(index) @ axes
-        leverages = problem.roots[index] ** 2 / num + inverse @ (rotated**2).T
-        centered = problem.centered_targets(index)
-        for score, leverage, solution in zip(scores, leverages, solved, strict=True):
-            residuals = centered - rotated @ np.asarray(solution, problem.dtype)
-            score[part] = problem.loo_scores(index, residuals, 1.0 - leverage)
+        roots, targets, centered = problem.of(index)
+        gaps = 1.0 - roots**2 / num - inverse @ (rotated**2).T
+
+        def residuals(some: slice, rotated: Floats = rotated, centered: Floats = centered) -> Floats:
+            return np.asarray(centered - along_penalties(rotated, inverse[some], coarse))
+
+        _leave_one_out(scores[:, part], gaps, residuals, roots, targets)
     if groups is not None:
-        basis = Basis(lambda index: problem.rows(loo_rows[index]) @ axes, inverse, rotated_moment)
+        basis = Basis(lambda index: problem.rows(loo_rows[index]) @ axes, inverse, moments)
         leave_groups_out(scores, groups[loo_rows], basis, *problem.of(loo_rows), num)
-    return problem.path(grid, loo_rows, scores, vectors @ solved)
+    return problem.path(grid, loo_rows, scores, lambda place: vectors @ (moments / (values + grid[place])[:, None]))
 
 
 def ridge_path(
@@ -319,9 +349,10 @@ def best_fit(path: RidgePath, labels: Integers, fair: Booleans) -> RidgeFit:
     default penalty and temperature are taken.
     """
     temperatures, losses, best = _temperatures_and_losses(path.loo_scores, labels, fair)
+    weight, bias = path.solution(best)
     return RidgeFit(
-        weight=path.weights[best],
-        bias=path.biases[best],
+        weight=weight,
+        bias=bias,
         loo_rows=path.loo_rows,
         loo_scores=np.asarray(path.loo_scores[best], np.float64),
         penalty=float(path.penalties[best]),
