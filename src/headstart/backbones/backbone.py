@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from headstart.backbones.catalog import network_of
+from headstart.backbones.extractor import CARD, WEIGHTS, description_of, hash_with_normalization, write_card
 from headstart.backbones.hooks import hooked
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
@@ -157,10 +158,7 @@ class Backbone(nn.Module):
         return blocks if blocks or not loose else [("all", loose)]
 
     def _hash(self, module_hash: str | None = None) -> str:
-        """Of the weights, and of a normalization that is not the card's, as both decide the features."""
-        weights = module_hash or hash_of(self.module)
-        own = (self.transform.mean, self.transform.std)
-        return weights if own == (None, None) else fingerprint_of([weights, *own])
+        return hash_with_normalization(module_hash or hash_of(self.module), self.transform)
 
     def copy(self) -> Backbone:
         """An independent copy, for training."""
@@ -176,32 +174,34 @@ class Backbone(nn.Module):
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and, last, `card.json` into a folder, which is made if absent."""
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.module.state_dict().items()}
-        write_atomically(folder / "weights.safetensors", save(tensors))
-        values = {**self._description(), "engine": self.engine}
-        write_atomically(folder / "card.json", json.dumps(values, indent=2, ensure_ascii=False))
+        write_atomically(folder / WEIGHTS, save(tensors))
+        write_card(self, folder)
 
     @property
     def identity(self) -> str:
         """Equal for backbones that give the same features of every picture."""
-        return fingerprint_of(self._description())
+        return fingerprint_of(description_of(self))
 
-    def _description(self) -> dict[str, Any]:
-        return {
-            "card": self.card.to_dict(),
-            "transform": self.transform.to_dict(),
-            "weights": self.weights,
-            "source_classes": self.source_classes,
-            "stage_names": self.stage_names,
-            "weights_hash": self.weights_hash,
-        }
+    @property
+    def network(self) -> Backbone:
+        """Itself; see `Extractor`."""
+        return self
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each output of `Describe` is: `stage.0`, ... (means), `spread.0`, ... (stds), `source_logits` if any."""
+        maps = [*self.anatomy.stages, *([self.anatomy.last_map] if self.anatomy.last_map else [])]
+        stds = [stage for stage in maps if stage.layout != "flat"]
+        stages = [f"stage.{index}" for index in range(len(self.anatomy.stages) + 1)]
+        return (*stages, *(f"spread.{index}" for index in range(len(stds))), *["source_logits"] * self.source_classes)
 
     @classmethod
     def load(cls, folder: Path) -> Backbone:
         """The backbone that `save` wrote, in evaluation mode on the CPU; `PretrainedError` where the folder holds none."""
         try:
-            values = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            card = Pretrained.from_dict(values["card"], str(folder / "card.json"))
-            transform = Transform.from_dict(values["transform"], str(folder / "card.json"))
+            values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            card = Pretrained.from_dict(values["card"], str(folder / CARD))
+            transform = Transform.from_dict(values["transform"], str(folder / CARD))
             weights, source_classes = str(values["weights"]), bool(values["source_classes"])
         except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
             raise PretrainedError(f"{folder} holds no whole backbone ({error}). Fit the run again.") from None

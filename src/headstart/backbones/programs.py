@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.base import ProgramKey, program_key
+from headstart.backbones.extractor import key_of_description
 
 
 class Program(nn.Module):
@@ -33,6 +34,10 @@ class Program(nn.Module):
         backbone = self.backbone
         return program_key(backbone.card, backbone.transform, backbone.weights_hash, self.key)
 
+    def loaded(self) -> Program:
+        """Itself; a `Description` has no network yet."""
+        return self
+
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """The outputs, of uint8 [batch, height, width, channel]."""
@@ -44,15 +49,12 @@ class Describe(Program):
 
     @property
     def key(self) -> str:
-        return " ".join(("describe", *self.backbone.stage_names, *self.names))
+        return key_of_description(self.backbone)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each output is: `stage.0`, ... (means), `spread.0`, ... (standard deviations), `source_logits` if any."""
-        anatomy = self.backbone.anatomy
-        maps = [stage for stage in (*anatomy.stages, anatomy.last_map) if stage is not None and stage.layout != "flat"]
-        stages = [f"stage.{index}" for index in range(len(anatomy.stages) + 1)]
-        return (*stages, *(f"spread.{index}" for index in range(len(maps))), *["source_logits"] * self.backbone.source_classes)
+        """What each output is; see `Backbone.output_names`."""
+        return self.backbone.output_names
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """The outputs in the order of `names`; see `Program.forward`."""

@@ -54,9 +54,9 @@ def _resized_axis(pictures: Bytes, pixels: int, axis: int) -> Bytes:
         part = slice(begin, begin + BLOCK)
         low = int(firsts[part][0])
         near = given[low : int(firsts[part][-1]) + weights.shape[1]]
-        spread = np.zeros((len(firsts[part]), len(near) + weights.shape[1]))
-        np.put_along_axis(spread, firsts[part][:, None] - low + np.arange(weights.shape[1]), weights[part], axis=1)
-        sums = np.tensordot(spread[:, : len(near)], near.astype(np.float64), 1)
+        matrix = np.zeros((len(firsts[part]), len(near) + weights.shape[1]))
+        np.put_along_axis(matrix, firsts[part][:, None] - low + np.arange(weights.shape[1]), weights[part], axis=1)
+        sums = np.tensordot(matrix[:, : len(near)], near.astype(np.float64), 1)
         out[part] = np.clip(np.floor((sums + 2.0 ** (num_bits - 1)) / 2.0**num_bits), 0, 255)
     return np.moveaxis(out, 0, axis)
 

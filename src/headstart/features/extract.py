@@ -11,10 +11,10 @@ from itertools import islice
 
 import numpy as np
 
-from headstart.backbones.backbone import Backbone
+from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Pictures
 from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, choose_engine, engine_of, known_engine
-from headstart.backbones.programs import Describe
+from headstart.backbones.extractor import Extractor
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
@@ -22,7 +22,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes, Integers
 from headstart.data.images import Images, ImageSet
 from headstart.data.prefetch import prefetched
-from headstart.data.resizing import resized_to_square
+from headstart.data.resizing import prepare_resizing, resized_to_square
 from headstart.features.feature_set import FeatureSet
 from headstart.features.store.chunks import Arrays
 from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
@@ -40,7 +40,7 @@ _VERSION = 3
 """Part of the features' address; raised whenever the same inputs give other features."""
 
 
-def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
+def features_of(images: ImageSet, backbone: Extractor) -> FeatureSet:
     """The pooled features of every stage, rows in the order of the images.
 
     Features of pictures that were extracted before, in whatever set, are read from the store. Others are extracted in chunks,
@@ -72,20 +72,20 @@ def features_of(images: ImageSet, backbone: Backbone) -> FeatureSet:
     return _feature_set(store.gather(keys), backbone, len(keys))
 
 
-def engine_name_of(images: ImageSet, backbone: Backbone) -> str:
+def engine_name_of(images: ImageSet, backbone: Extractor) -> str:
     """The name of the engine for those pictures; it is chosen once and kept with the backbone."""
     known = known_engine(backbone)
     if known is None:
-        return choose_engine(Describe(backbone), _pictures(images.images, backbone), num_missing(images, backbone))
+        return choose_engine(Description(backbone), _pictures(images.images, backbone), num_missing(images, backbone))
     backbone.engine = known
     return known
 
 
-def _pictures(images: Images, backbone: Backbone) -> Pictures:
+def _pictures(images: Images, backbone: Extractor) -> Pictures:
     return lambda count: backbone.transform.decode(images, np.arange(min(count, len(images))))
 
 
-def _check_kind(images: ImageSet, backbone: Backbone) -> None:
+def _check_kind(images: ImageSet, backbone: Extractor) -> None:
     takes_vectors = backbone.card.architecture == "identity"
     if len(images) and images.images.embedded != takes_vectors:
         given, taken = ("feature vectors", "pictures") if images.images.embedded else ("pictures", "feature vectors")
@@ -94,21 +94,21 @@ def _check_kind(images: ImageSet, backbone: Backbone) -> None:
         )
 
 
-def num_missing(images: ImageSet, backbone: Backbone) -> int:
+def num_missing(images: ImageSet, backbone: Extractor) -> int:
     """How many of the pictures have no features in the store yet: those that `features_of` takes time for."""
     if images.images.embedded:
         return 0
     return len(_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
 
 
-def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
+def seconds_an_image(images: ImageSet, backbone: Extractor) -> float:
     """Seconds to read one picture and run the network on it, measured on some of them; both share the cores."""
     engine_name_of(images, backbone)
     rows = np.arange(min(SAMPLE_ROWS, len(images)))
     begun = time.perf_counter()
     inputs = backbone.transform.decode(images.images, rows)
     reading = time.perf_counter() - begun
-    engine = engine_of(Describe(backbone), _pictures(images.images, backbone))
+    engine = engine_of(Description(backbone), _pictures(images.images, backbone))
     batches = [inputs[start : start + engine.batch_rows] for start in range(0, len(rows), engine.batch_rows)]
     list(engine.run(batches[:1]))
     begun = time.perf_counter()
@@ -116,7 +116,7 @@ def seconds_an_image(images: ImageSet, backbone: Backbone) -> float:
     return (reading + time.perf_counter() - begun) / len(rows)
 
 
-def _store(backbone: Backbone, engine: str) -> Store:
+def _store(backbone: Extractor, engine: str) -> Store:
     """The store of the backbone's features: its address changes with everything that changes them."""
     card = backbone.card
     rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]
@@ -124,7 +124,7 @@ def _store(backbone: Backbone, engine: str) -> Store:
     return store_at(cache_folder() / "features" / address, f"{card.name} at {backbone.transform.pixels} pixels, {engine}")
 
 
-def _feature_set(arrays: Arrays, backbone: Backbone, num_rows: int) -> FeatureSet:
+def _feature_set(arrays: Arrays, backbone: Extractor, num_rows: int) -> FeatureSet:
     if num_rows == 0:
         empty = tuple(np.empty((0, backbone.feature_width), np.float32) for _ in backbone.stage_names)
         return FeatureSet(empty, np.empty((0, PIXELS**2 * 3), np.float32), None, backbone.stage_names)
@@ -139,7 +139,7 @@ def _number(name: str) -> int:
     return int(number) if number else -1
 
 
-def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Backbone, store: Store) -> None:
+def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Extractor, store: Store) -> None:
     pending: list[Arrays] = []
     begin = done = 0
     with progress(len(rows), f"extracting features with {backbone.card.name}") as advance:
@@ -153,9 +153,10 @@ def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Back
                 pending, begin = [], done
 
 
-def _described(images: Images, rows: Integers, backbone: Backbone) -> Iterator[Arrays]:
+def _described(images: Images, rows: Integers, backbone: Extractor) -> Iterator[Arrays]:
     """The arrays of the pictures, batch by batch; other threads read the next ones while the engine runs."""
-    program = Describe(backbone)
+    program = Description(backbone)
+    prepare_resizing(len(rows))
     engine = engine_of(program, _pictures(images, backbone))
     reduced: deque[Bytes] = deque()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from headstart.core.linear_algebra import RowSpace, row_space
 from headstart.core.rows import Rows, taken
 from headstart.core.types import Floats, Integers
+
+if TYPE_CHECKING:  # a prediction has no use for spectra
+    from headstart.core.linear_algebra import RowSpace
 
 Result = TypeVar("Result")
 
@@ -74,6 +76,8 @@ class LabeledFeatures:
     @cached_property
     def space(self) -> RowSpace:
         """The row space of the centered features, in float64: computed once for all scores that need it."""
+        from headstart.core.linear_algebra import row_space  # noqa: PLC0415
+
         exact = np.asarray(self.features, np.float64)
         return row_space(exact - exact.mean(axis=0))
 

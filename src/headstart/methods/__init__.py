@@ -1,18 +1,29 @@
 """One file a method; the folder is the registry."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import PlanError
 from headstart.core.verbs import make_callable
-from headstart.methods.base import Method
+
+if TYPE_CHECKING:  # a prediction imports this package for its models, and takes no PyTorch
+    from headstart.methods.base import Method
 
 make_callable(__name__)
+
+
+def _is_method(value: Any) -> bool:
+    from headstart.methods.base import Method  # noqa: PLC0415
+
+    return is_final_class(Method)(value)
+
 
 METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",
     "method",
-    is_final_class(Method),
+    _is_method,
     frozenset({"base", "model", "heads", "meta_learner", "test_time"}),
     listed_by="headstart methods",
 )

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
-from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines.choice import calibration_folder
+from headstart.backbones.extractor import Extractor
+from headstart.backbones.saved import extractor_in
 from headstart.core.errors import DataError, PretrainedError
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import Migration, Record, renamed, write_atomically
@@ -66,7 +67,7 @@ class Model:
     """Predicts classes of images.
 
     Attributes:
-        backbone: Images to features; again something to transfer from.
+        backbone: Images to features; `backbone.network` is again something to transfer from.
         head: Features to scores.
         temperature: Divides the scores before softmax.
         classes: Class names in label order; none where there were none to learn.
@@ -80,7 +81,7 @@ class Model:
     Differs: the mean is geometric, and may be weighted.
     """
 
-    backbone: Backbone
+    backbone: Extractor
     head: Head
     temperature: float
     classes: tuple[str, ...]
@@ -194,11 +195,11 @@ class Model:
             return None
 
     @classmethod
-    def _load(cls, folder: Path, read: dict[Path, Backbone]) -> Model:
+    def _load(cls, folder: Path, read: dict[Path, Extractor]) -> Model:
         """As `load`; `read` holds the networks that were read already, by where they lie."""
         card, head, detector = _read(folder)
         network = (folder / card.backbone).resolve()
-        backbone = read[network] = read.get(network) or Backbone.load(network)
+        backbone = read[network] = read.get(network) or extractor_in(network)
         _carry(folder / "engine", calibration_folder(backbone))
         partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.partners))
         base = cls._load(folder / "base", read) if card.corrects else None

@@ -63,7 +63,7 @@ def adapted_at_test_time(model: Model, images: ImageSet, kind: TestTime, passes:
         near = did_you_mean(kind, KINDS)
         raise PlanError(f'"{kind}" is nothing that is done at test time.{near} Known: {", ".join(KINDS)}.')
     if kind == "batch_norm":
-        return replace(model, backbone=with_statistics_of(model.backbone, images, seed=seed), novelty_detector=None)
+        return replace(model, backbone=with_statistics_of(model.backbone.network, images, seed=seed), novelty_detector=None)
     learner = _classifier(model, images)
     unlabeled = images.without_labels()
     training = Training(
@@ -84,7 +84,7 @@ def _classifier(model: Model, images: ImageSet) -> Classifier:
     if images.images.embedded or len(images) < FEWEST:
         what = "feature vectors were given" if images.images.embedded else f"{len(images)} were given"
         raise DataError(f"tent takes steps on {FEWEST} pictures, and {what}. Give more at once, or choose batch_norm.")
-    learner = Classifier(model.backbone.copy(), len(model.classes))
+    learner = Classifier(model.backbone.network.copy(), len(model.classes))
     weights = [weight for norm in norms_of(learner.backbone) for weight in norm.parameters()]
     learner.freeze_all_but(weights)
     with torch.no_grad():

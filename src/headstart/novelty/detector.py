@@ -18,7 +18,7 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 
 if TYPE_CHECKING:  # to predict takes neither
-    from headstart.backbones.backbone import Backbone
+    from headstart.backbones.extractor import Extractor
     from headstart.data.task import Task
     from headstart.heads.ridge_leave_one_out import RidgeFit
 
@@ -125,7 +125,7 @@ class NoveltyDetector:
         return cls(Representation("stages", means), *own)
 
 
-def fit_detector(task: Task, backbone: Backbone, calibration: ImageSet | None = None) -> NoveltyDetector | None:
+def fit_detector(task: Task, backbone: Extractor, calibration: ImageSet | None = None) -> NoveltyDetector | None:
     """The detector of a task.
 
     Labels of source and target rows are read, those of unlabeled and test images are not. With a source, images to come are of
@@ -206,7 +206,7 @@ def left_out_similarity(target: Floats, rows: Floats, same: Booleans) -> tuple[F
     return np.asarray((2.0 * cosines - without).max(axis=1)), np.asarray(hubness)
 
 
-def _centered_unit_rows(images: ImageSet, backbone: Backbone) -> tuple[Representation, Floats]:
+def _centered_unit_rows(images: ImageSet, backbone: Extractor) -> tuple[Representation, Floats]:
     features = features_of(images, backbone)
     representation = Representation.fitted(features, "stages")
     return representation, unit_rows(representation.matrix(features))

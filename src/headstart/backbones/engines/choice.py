@@ -9,19 +9,21 @@ from collections import OrderedDict
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 
-from headstart.backbones.backbone import Backbone
+from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Engine, Outputs, Pictures
-from headstart.backbones.engines.kept import RUNTIMES
-from headstart.backbones.programs import Describe, Program
+from headstart.backbones.engines.kept import RUNTIMES, kept_engine
+from headstart.backbones.extractor import Extractor
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
 from headstart.core.folders import cache_folder
 from headstart.core.records import Migration, Record, fingerprint_of, renamed, write_atomically
 from headstart.core.types import Bytes
+
+if TYPE_CHECKING:  # a prediction on an engine that was kept takes no PyTorch
+    from headstart.backbones.programs import Program
 
 REFERENCE = "torch-float32"
 LARGEST_ERROR = 0.15
@@ -68,9 +70,10 @@ def requested_engine() -> str | None:
 
 def _checked(name: str, where: str) -> str:
     """The name; `PlanError` where there is no such engine, `MissingExtraError` where it cannot run here."""
-    if name in engine_names():
-        return name
-    if name.partition("-")[0] in RUNTIMES.names():
+    runtime, _, precision = name.partition("-")
+    if runtime in RUNTIMES.names():
+        if precision in RUNTIMES.get(runtime)().precisions():
+            return name
         raise MissingExtraError(
             f'{where} = "{name}" cannot run here: OpenVINO has no package for every system, and cuda needs a GPU. '
             f"Here there are {', '.join(engine_names())}; HEADSTART_ENGINE chooses one, and features then differ by less than "
@@ -92,30 +95,36 @@ def _last_used(key: str, make: Callable[[], Engine]) -> Engine:
     return engine
 
 
-def calibration_folder(backbone: Backbone) -> Path:
+def calibration_folder(backbone: Extractor) -> Path:
     """The folder of the cache for calibrated engines of a backbone; a saved model takes a copy along."""
-    return Describe(backbone).content_key.calibration_folder
+    return Description(backbone).content_key.calibration_folder
 
 
-def engine_named(name: str, program: Program, pictures: Pictures) -> Engine:
-    """The program, of a backbone whose hash is up to date, on an engine of `engine_names`; pictures are for calibration."""
+def engine_named(name: str, program: Program | Description, pictures: Pictures) -> Engine:
+    """The program, of a backbone whose hash is up to date, on an engine of `engine_names`; pictures are for calibration.
+
+    The network is loaded where no such engine was kept.
+    """
     runtime, _, precision = name.partition("-")
     key = program.content_key
 
     def make() -> Engine:
-        return RUNTIMES.get(runtime)().engine(program, precision, pictures, key.calibration_folder)
+        ready = kept_engine(name, key)
+        if ready is not None:
+            return ready
+        return RUNTIMES.get(runtime)().engine(program.loaded(), precision, pictures, key.calibration_folder)
 
     if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would take the place of others
         return make()
     return _last_used(f"{name} {' '.join(map(str, key))}", make)
 
 
-def engine_of(program: Program, pictures: Pictures) -> Engine:
+def engine_of(program: Program | Description, pictures: Pictures) -> Engine:
     """The program on the engine that was chosen for its backbone, or on the reference; pictures are for calibration."""
     return engine_named(known_engine(program.backbone) or REFERENCE, program, pictures)
 
 
-def known_engine(backbone: Backbone) -> str | None:
+def known_engine(backbone: Extractor) -> str | None:
     """The engine that runs the backbone; None where engines have to be tried.
 
     What `HEADSTART_ENGINE` names comes first, then what ran the backbone before, then what was found fastest for the same
@@ -128,20 +137,20 @@ def known_engine(backbone: Backbone) -> str | None:
     return choice.engine if choice else None
 
 
-def choose_engine(program: Program, pictures: Pictures, num_images: int) -> str:
+def choose_engine(program: Program | Description, pictures: Pictures, num_images: int) -> str:
     """Set the backbone's engine to the fastest for so many images, and return its name.
 
     Engines are tried where the reference takes longer than `MIN_REFERENCE_SECONDS`. The choice is cached, so that fits and
     predictions agree.
     """
-    choice = _choice(program, pictures, num_images)
+    choice = _choice(program.loaded(), pictures, num_images)
     if choice.errors:
         write_atomically(_choice_file(program.backbone), choice.to_json())
     program.backbone.engine = choice.engine
     return choice.engine
 
 
-def _choice_file(backbone: Backbone) -> Path:
+def _choice_file(backbone: Extractor) -> Path:
     return _choices() / f"{fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), machine_fingerprint()])}.json"
 
 
@@ -156,6 +165,8 @@ def _read(path: Path) -> Choice | None:
 
 def machine_fingerprint() -> str:
     """Changes with what engines and their speed depend on beside the network."""
+    import torch  # noqa: PLC0415
+
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     versions = [_version(name) for name in ("torch", "openvino")]
     return fingerprint_of([platform.machine(), os.cpu_count(), gpu, engine_names(), versions])

@@ -65,8 +65,8 @@ class Lwf(ScaledFineTuning):
 
     def deploy(self, learner: Classifier, task: Task) -> Model:
         model = super().deploy(learner, task)
-        write_source_head(model.backbone, cast(_SourceTask, learner.extra).head)
-        model.backbone.refreshed().source_classes = True
+        write_source_head(model.backbone.network, cast(_SourceTask, learner.extra).head)
+        model.backbone.network.refreshed().source_classes = True
         return model
 
 

@@ -198,7 +198,7 @@ class CandidateFitter:
         if method.kind() == UNADAPTED:
             arrays["held"] = pair.held_out_probs
         if model.backbone is not self.backbone and self._may_fit_back(arrays["target"]):
-            arrays["circular"] = self._fitted_back(method, model.backbone, arrays["target"])
+            arrays["circular"] = self._fitted_back(method, model.backbone.network, arrays["target"])
         return arrays
 
     def _may_fit_back(self, probs: Floats) -> bool:

@@ -51,7 +51,11 @@ def _symptom(evidence: FitEvidence) -> str:
     model, batch_size = evidence.model, evidence.plan.training.batch_size
     if model is None:
         return f"training broke down with batches of {batch_size}" if _statistics(evidence.backbone) else ""
-    if not isinstance(model.head, LinearHead) or model.head.representation or not _moved(evidence.backbone, model.backbone):
+    if (
+        not isinstance(model.head, LinearHead)
+        or model.head.representation
+        or not _moved(evidence.backbone, model.backbone.network)
+    ):
         return ""
     running, batch = (_log_loss(evidence, model, model.head, size) for size in (None, batch_size))
     if abs(running - batch) < DISAGREEMENT:
@@ -79,7 +83,7 @@ def _log_loss(evidence: FitEvidence, model: Model, head: LinearHead, batch_size:
     rows = fitted_rows(evidence.task, evidence.plan)[:MOST_ROWS]
     rows = rows[: len(rows) - len(rows) % (batch_size or 1)]
     part = evidence.task.labeled.take(rows)
-    network = model.backbone.copy().train(batch_size is not None)
+    network = model.backbone.network.copy().train(batch_size is not None)
     pixels = torch.from_numpy(network.transform.decode(part.images, np.arange(len(part)))).permute(0, 3, 1, 2)
     features = torch.cat([network(piece) for piece in torch.split(pixels, batch_size or USUAL_BATCH)]).numpy()
     return float(row_losses(features @ head.weight + head.bias, part.labels, model.temperature).mean())
