@@ -1,11 +1,11 @@
 """Feature extraction of 2,000 picture files, against a usual loop: ImageFolder, two workers, eager timm.
 
 Both sides start from the same files with the same EfficientNet-Lite0. Each measurement runs in a process of its own on all
-cores, one after the other. headstart starts with an empty cache, so that hashing, making the engine and writing the features
-count; importing and loading weights count on neither side. "first" also tries the engines of the machine, which is done once
-per network; "headstart" reads that choice and nothing about the pictures. The loop resizes pictures to 224 pixels, as is
-usual. headstart resizes to the size that it chooses, and small pictures also to 224, which separates the effect of the engine
-from that of the size.
+cores, one after the other. headstart starts with an empty cache, so that hashing, starting the engine and writing the features
+count; importing and loading weights count on neither side. "first" also tries the engines of the machine and makes the chosen
+one, which is done once per network; "headstart" reads what that has kept, and nothing about the pictures. The loop resizes
+pictures to 224 pixels, as is usual. headstart resizes to the size that it chooses, and small pictures also to 224, which
+separates the effect of the engine from that of the size.
 
 Expected, medians: from JPEG files of about 400 pixels at least 6 times the loop's images a second, and at least 85 % of what
 reading alone and the engine alone allow together, 1 / (1/decode only + 1/engine only); from 64-pixel PNG files at least 8
@@ -38,6 +38,8 @@ from headstart.features.extract import features_of
 
 NAME = "efficientnet_lite0"
 LOOP_SIDE = 224
+KEPT = ("engines", "graphs")
+"""Folders of the cache that know the network and no picture."""
 
 
 def loop_rate(folder: Path) -> float:
@@ -59,12 +61,13 @@ def loop_rate(folder: Path) -> float:
 
 
 def first_rate(folder: Path, side: int, engines: Path) -> tuple[float, str]:
-    """Images a second on a machine that has never run headstart, and the engine found, which is kept in that folder."""
+    """Images a second on a machine that has never run headstart, and the engine found; what is kept of it goes to that folder."""
     images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
     with empty_cache() as cache:
         rate = _rate(images, backbone)
-        (cache / "engines").mkdir(exist_ok=True)  # nothing is tried for few pictures
-        shutil.copytree(cache / "engines", engines)
+        for kind in KEPT:
+            (cache / kind).mkdir(exist_ok=True)  # nothing is tried for few pictures
+            shutil.copytree(cache / kind, engines / kind)
     return rate, str(backbone.engine)
 
 
@@ -72,7 +75,7 @@ def headstart_rate(folder: Path, side: int, engines: Path) -> float:
     """Images a second on a machine that has run the network on other pictures."""
     images, backbone = image_set_of(folder), load_backbone(NAME, input_pixels=side)
     with empty_cache() as cache:
-        shutil.copytree(engines, cache / "engines")
+        shutil.copytree(engines, cache, dirs_exist_ok=True)
         return _rate(images, backbone)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -109,12 +110,16 @@ def test_a_write_that_breaks_down_leaves_the_old_file_and_no_other(tmp_path, mon
     path = tmp_path / "deep" / "result.json"
     write_atomically(path, "old")
 
-    def full(self, data):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    def opened(self, mode):
         self.touch()
-        raise OSError(28, "No space left on device")
+        return Full()
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(Path, "open", opened)
         text = refused(lambda: write_atomically(path, "new"))
     assert text == f"{path}: cannot be written (No space left on device). Free space or choose another folder with --out."
     assert path.read_text() == "old"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 import headstart
 from headstart.core.errors import DataError, ExportError
+from headstart.core.rows import LazyRows
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +91,28 @@ def test_what_cannot_be_embedded_is_one_sentence(embedded, tmp_path):
     with pytest.raises(DataError) as caught:
         headstart.embed(embedded / "shades.npz", tmp_path / "out.npz")
     assert str(caught.value) == f"{embedded / 'shades.npz'} holds feature vectors already. Name images."
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_file_is_written_some_rows_at_a_time(suffix, tmp_path, monkeypatch):
+    module = importlib.import_module("headstart.workflows.embed")
+    monkeypatch.setattr(module, "ROW_GROUP", 1_000)
+    features = np.random.default_rng(0).normal(size=(2_503, 3)).astype(np.float32)
+    most: list[int] = []
+
+    def read(part):
+        most.append(len(features[part]))
+        return features[part]
+
+    columns = {"labels": [f"c{row % 7}" for row in range(2_503)], "split": [""] * 2_503}
+    with (tmp_path / f"x{suffix}").open("wb") as stream:
+        module.WRITERS[suffix](stream, LazyRows(features.shape, read), columns)
+    assert (sum(most), max(most) <= 1_024) == (2_503, True)
+    if suffix == ".npz":
+        found = np.load(tmp_path / "x.npz")
+        read_again = (found["features"], found["labels"].tolist(), found["split"].tolist())
+    else:
+        table = pq.read_table(tmp_path / "x.parquet").to_pydict()
+        read_again = (np.array(table["features"], np.float32), table["labels"], table["split"])
+    np.testing.assert_array_equal(read_again[0], features)
+    assert read_again[1:] == tuple(columns.values())

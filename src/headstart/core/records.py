@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
 from uuid import uuid4
 
 import tomli_w
@@ -154,12 +154,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     The folder is created. An ExportError says that the place cannot be written or the disk is full.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the path's place once all is written; see `write_atomically`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{path.name[:40]}.{uuid4().hex}"
         try:
-            temporary.write_bytes(data)
+            with temporary.open("wb") as stream:
+                yield stream
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,16 @@ from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, ExportError
 from headstart.core.progress import stage
-from headstart.core.records import write_atomically
-from headstart.core.types import UNLABELED, Floats
+from headstart.core.records import atomic_file
+from headstart.core.rows import Rows, row_slices
+from headstart.core.types import UNLABELED
 from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
 
-FORMATS = (".npz", ".parquet")
+ROW_GROUP = 16_384
+"""Rows that are written to a Parquet file at a time: 80 MB of 1,280 features."""
 
 
 def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, pixels: int | None = None) -> int:
@@ -34,8 +36,8 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
     The number of rows comes back. The file ends in .npz or .parquet; `pixels` is the side of the input square.
     """
     path = Path(out)
-    if path.suffix.lower() not in FORMATS:
-        raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(FORMATS)}.')
+    if path.suffix.lower() not in WRITERS:
+        raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(WRITERS)}.')
     card = card_of(pretrained or packaged()[0].name)
     with stage("reading the data"):
         rows = cleaned(reader_for(str(data)).read_unsorted(str(data)).in_name_order())
@@ -48,8 +50,9 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
     images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])
     images = images.with_content_keys(rows.scan.sha[row] for row in usable)
     with stage("embedding"):
-        features = np.asarray(features_of(images, backbone).penultimate, np.float32)
-    write_atomically(path, _file(path.suffix.lower(), features, _columns(rows, usable.tolist())))
+        features = features_of(images, backbone).penultimate
+    with atomic_file(path) as stream:
+        WRITERS[path.suffix.lower()](stream, features, _columns(rows, usable.tolist()))
     return len(usable)
 
 
@@ -65,13 +68,27 @@ def _columns(rows: Cleaned, usable: list[int]) -> dict[str, list[str]]:
     return {name: values for name, values in columns.items() if name == "labels" or any(values)}
 
 
-def _file(suffix: str, features: Floats, columns: dict[str, list[str]]) -> bytes:
-    """The content of the file."""
-    stream = io.BytesIO()
-    if suffix == ".npz":
-        arrays: dict[str, Any] = {name: np.array(values) for name, values in columns.items()}
-        np.savez(stream, features=features, **arrays)
-    else:
-        vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
-        pq.write_table(pa.table({"features": vectors, **columns}), stream)
-    return stream.getvalue()
+def _write_npz(stream: BinaryIO, features: Rows, columns: dict[str, list[str]]) -> None:
+    """As `numpy.savez` writes it, some rows at a time."""
+    with zipfile.ZipFile(stream, "w") as archive:
+        with archive.open("features.npy", "w", force_zip64=True) as member:
+            layout = {"descr": "<f4", "fortran_order": False, "shape": features.shape}
+            np.lib.format.write_array_header_1_0(member, layout)
+            for part in row_slices(len(features)):
+                member.write(np.ascontiguousarray(features[part], "<f4").tobytes())
+        for name, values in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.array(values))
+
+
+def _write_parquet(stream: BinaryIO, features: Rows, columns: dict[str, list[str]]) -> None:
+    width = features.shape[1]
+    kinds = {"features": pa.list_(pa.float32(), width), **dict.fromkeys(columns, pa.string())}
+    with pq.ParquetWriter(stream, pa.schema(kinds)) as writer:
+        for part in row_slices(len(features), ROW_GROUP):
+            vectors = np.asarray(features[part], np.float32)
+            table = {"features": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width)}
+            writer.write_table(pa.table(table | {name: values[part] for name, values in columns.items()}, writer.schema))
+
+
+WRITERS = {".npz": _write_npz, ".parquet": _write_parquet}
