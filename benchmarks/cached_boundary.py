@@ -126,7 +126,8 @@ def compared(name: str, seed: int, given: argparse.Namespace) -> dict[str, objec
     cached = [fitted(LpFt(depth=given.depth), part, held, backbone, training.model_copy(update={"epochs": n})) for n in shorter]
     reached = next((one.seconds for one in cached if one.loss <= full.loss), float("nan"))
     accuracy = [evaluate(one.model, task.test)[0].metrics["accuracy"].value for one in (full, cached[-1])] if task.test else []
-    exact = [loss_curve(kind, part, backbone, training) for kind in (Classifier, Uncached)]
+    alike = training.model_copy(update={"precision": "float32"})
+    exact = [loss_curve(kind, part, backbone, alike) for kind in (Classifier, Uncached)]
     return {
         "set": name,
         "seed": seed,

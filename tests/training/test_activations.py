@@ -58,7 +58,8 @@ def test_cached_and_uncached_training_take_the_same_course(
 ) -> None:
     monkeypatch.setattr(activations_module, "PRECISION", np.float32)
     # At 1e-3 these noisy courses part by 13 % when all weights change by 1e-7: folding alone, which rounds, would be seen.
-    training = Training(epochs=5, batch_size=7, lr=2e-4, seed=2)
+    # bf16 would round what differs in its last bits in different ways.
+    training = Training(epochs=5, batch_size=7, lr=2e-4, seed=2, precision="float32")
     courses, ends = [], []
     for kind in (Classifier, Uncached):
         torch.manual_seed(3)

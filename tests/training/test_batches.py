@@ -125,3 +125,12 @@ def test_margins_are_mixed_as_targets_are(pictures: ImageSet) -> None:
     batch = Batches("train", Stream(pictures, View(), margins=targets), AS_THEY_ARE, settings).at(1, CPU)
     torch.testing.assert_close(batch.margins, batch.targets)
     assert ((batch.targets > 0.11) & (batch.targets < 0.79)).any()
+
+
+@pytest.mark.parametrize(("passes", "views"), [(None, 8), (0, 1), (2, 2), (12, 8)])
+def test_no_more_views_are_computed_than_are_shown(
+    boundary: Boundary, pictures: ImageSet, passes: int | None, views: int
+) -> None:
+    stream = Stream(pictures, view_of("weak", 8))
+    made = Batches("train", stream, boundary.backbone.transform, Training(batch_size=7), None, boundary, passes)
+    assert made.activations[0].num_views == views

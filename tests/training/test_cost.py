@@ -79,5 +79,20 @@ def test_steps_are_timed_all_along_the_training(
 
     monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     seconds = cost_probe(new_learner(), streams, later, Training(epochs=5, batch_size=7), {"train": 70})
-    assert seen == [0, 7 / 23, 14 / 23, 22 / 23]
+    assert seen == [0, *(place for place in (7 / 23, 14 / 23, 22 / 23) for _ in range(2))]
     assert seconds == pytest.approx(50 * 5.0)
+
+
+def test_a_pause_of_the_machine_is_not_counted(
+    streams: dict[str, Stream], new_learner: Callable[[], Classifier], losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, steps = [0.0], [0]
+
+    def interrupted(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        steps[0] += 1
+        now[0] += 0.05 if steps[0] % 2 else 9.0
+        return losses(learner, batch, progress)
+
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    seconds = cost_probe(new_learner(), streams, interrupted, Training(epochs=100, batch_size=7), {"train": 70})
+    assert seconds == pytest.approx(1000 * 0.05)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from headstart.data.streams import Stream
 from headstart.training import gradual_unfreezing, interpolation, loop
 from headstart.training.batches import Batch
 from headstart.training.gradual_unfreezing import GradualUnfreezing, Reached
+from headstart.training.interpolation import SHARES
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
@@ -154,4 +156,21 @@ def test_the_price_counts_every_phase(streams: Streams, new_frozen: New, losses:
     monkeypatch.setattr(gradual_unfreezing, "cost_probe", lambda learner, *given: met.append(learner.boundary.stage) or 3.0)
     seconds = GradualUnfreezing(new_frozen(), STAGES[:2], losses, training).predicted_seconds(streams, {"train": 310})
     assert met == list(STAGES[:2])
-    assert seconds == pytest.approx(6.0 * (1 + 1 / gradual_unfreezing.SETTLING_DIVISOR))
+    assert seconds == 6.0
+
+
+def test_the_price_counts_held_out_rows_and_the_end_on_all_rows(
+    streams: Streams, new_frozen: New, losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(epochs=40, batch_size=7)
+    priced: list[int] = []
+    monkeypatch.setattr(
+        gradual_unfreezing, "cost_probe", lambda learner, few, losses, training, rows: priced.append(rows["train"]) or 3.0
+    )
+    now = [0.0]
+    monkeypatch.setattr(gradual_unfreezing.HeldOut, "losses", lambda self: now.__setitem__(0, now[0] + 0.5))
+    monkeypatch.setattr(gradual_unfreezing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    seconds = GradualUnfreezing(new_frozen(), STAGES[:2], losses, training).predicted_seconds(streams, {"train": 310}, 31)
+    assert priced == [279, 279]
+    judging = len(SHARES) * 0.5 * 31 / len(streams["train"].images)
+    assert seconds == pytest.approx(2 * (3.0 + judging) + 3.0 * 310 / 279 * 3 / 20)

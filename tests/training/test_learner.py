@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.loading import load_backbone
+from headstart.training import learner as module
 from headstart.training.learner import Classifier
 from headstart.training.optimizers import optimizer_for
 from headstart.training.settings import Training
@@ -88,3 +89,49 @@ def test_freezing_all_but_some_weights_leaves_them_and_the_head_and_thawing_undo
     assert learner.boundary is None
     frozen = {name for name, weight in learner.named_parameters() if not weight.requires_grad}
     assert frozen == {f"backbone.module.classifier.{name}" for name in ("weight", "bias")}
+
+
+def _shaken(frozen: bool = True) -> Classifier:
+    learner = Classifier(load_backbone("small_cnn", "none", 16, seed=1), 3, frozen_statistics=frozen)
+    generator = torch.Generator().manual_seed(3)
+    for part in learner.modules():
+        if isinstance(part, _BatchNorm) and part.running_mean is not None and part.running_var is not None:
+            part.running_mean.uniform_(-0.5, 0.5, generator=generator)
+            part.running_var.uniform_(0.5, 2.0, generator=generator)
+    return learner.train()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_fast_arithmetic_only_rounds_otherwise(cut: bool) -> None:
+    learner, found = _shaken(), []
+    inputs = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    if cut:
+        inputs = learner.freeze_up_to("blocks.0").prefix(inputs.permute(0, 2, 3, 1))[0].detach()
+    for fast in (False, True):
+        learner.zero_grad()
+        if fast:
+            with learner.fast_arithmetic(bf16=True):
+                logits = learner(inputs)
+        else:
+            logits = learner(inputs)
+        logits.square().sum().backward()
+        grads = {name: weight.grad.clone() for name, weight in learner.named_parameters() if weight.grad is not None}
+        found.append((logits.detach(), grads))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-5, atol=1e-5)
+    assert found[0][1].keys() == found[1][1].keys()
+    for name, gradient in found[0][1].items():
+        torch.testing.assert_close(found[1][1][name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()), msg=name)
+
+
+@pytest.mark.parametrize(("frozen", "large", "bf16"), [(True, True, True), (True, False, False), (False, True, False)])
+def test_bf16_is_for_large_networks_that_keep_their_statistics(
+    frozen: bool, large: bool, bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FEWEST_BF16_MULTIPLY_ADDS", 1 if large else 10**12)
+    learner, met = _shaken(frozen), []
+    learner.backbone.module.get_submodule("blocks.1").register_forward_hook(lambda part, args, result: met.append(result.dtype))
+    with learner.fast_arithmetic(bf16=True):
+        assert learner(torch.rand(5, 3, 16, 16)).dtype == torch.float32
+    assert met[-1] == (torch.bfloat16 if bf16 else torch.float32)
+    learner(torch.rand(5, 3, 16, 16))
+    assert met[-1] == torch.float32

@@ -294,3 +294,27 @@ def test_balanced_training_still_learns(
     with torch.inference_mode():
         predicted = learner(pixels).argmax(1).numpy()
     assert all((predicted[pictures.labels == label] == label).mean() > 0.8 for label in range(3))
+
+
+@pytest.mark.parametrize(
+    ("precision", "native", "bf16"), [("auto", True, True), ("auto", False, False), ("float32", True, False)]
+)
+def test_bf16_is_used_where_the_processor_has_it_and_the_plan_allows_it(
+    precision: Any, native: bool, bf16: bool, streams: Streams, new_learner: New, losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[bool] = []
+    whole = Classifier.fast_arithmetic
+    monkeypatch.setattr(Classifier, "fast_arithmetic", lambda self, bf16: met.append(bf16) or whole(self, bf16))
+    monkeypatch.setattr(loop, "has_bf16", lambda: native)
+    fit = loop.fit_for(new_learner(), streams, losses, Training(batch_size=7, precision=precision))
+    fit.step(fit.attempt_state(0), 0)
+    assert met == [bf16]
+
+
+def test_a_stream_is_drawn_as_often_as_the_steps_say(streams: Streams, pictures: ImageSet, new_learner: New, losses: Any) -> None:
+    learner = new_learner()
+    learner.freeze_up_to("blocks.0")
+    both = streams | {"few": Stream(pictures.take(np.arange(5)), view_of("weak", 8), times=2)}
+    fit = loop.fit_for(learner, both, losses, Training(epochs=2, batch_size=7))
+    assert fit.steps == 9
+    assert {name: batches.num_views for name, batches in fit.streams.items()} == {"train": 2, "few": 8}

@@ -99,14 +99,17 @@ class Boundary:
         Gradients reach the weights behind the cut alone; the activation stays as it is.
         """
         modules = [self.backbone.module.get_submodule(name) for name in self._blocks]
+        before = [vars(module).get("forward") for module in modules]
         for name, module in zip(self._blocks, modules, strict=True):
             replacement = activation.clone() if name == self.stage else _empty(activation, self._shapes[name])
             module.forward = _giving(replacement)
         try:
             features: Tensor = self.backbone.of_input(_empty(activation, self._shapes[""]))
         finally:
-            for module in modules:
+            for module, forward in zip(modules, before, strict=True):
                 del module.forward
+                if forward is not None:
+                    module.forward = forward
         return features
 
     def weights_before(self) -> set[int]:

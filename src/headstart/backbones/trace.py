@@ -159,6 +159,15 @@ class _Recorder:
             self.before = call.layout
 
 
+def multiply_adds(root: Call) -> int:
+    """The multiply-adds of a traced pass, of all its images; those of convolutions and linear layers count."""
+    total = 0
+    for call in root.walk():
+        if isinstance(call.module, (nn.Conv2d, nn.Linear)) and call.output is not None:
+            total += call.output.numel() * call.module.weight[0].numel()
+    return total
+
+
 def trace(network: nn.Module, images: Tensor) -> Call:
     """The call of the network on those images, with every call below it.
 

@@ -33,6 +33,8 @@ class FineTuning(GradientMethod):
         flip: Whether "weak" mirrors half of them; off, as mirroring changes the class of digits and text.
     """
 
+    starts_from_features: ClassVar[bool] = True
+
     view: ViewName = "weak"
     flip: bool = False
 

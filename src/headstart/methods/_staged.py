@@ -27,6 +27,7 @@ class Staged(GradientMethod):
         flip: Whether varied views mirror half of the pictures; off, as mirroring changes the class of digits and text.
     """
 
+    starts_from_features: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = False
 
     depth: Depth = "middle"

@@ -21,8 +21,10 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.core.types import Floats
+from headstart.data.folds import Fold
 from headstart.data.streams import Stream
 from headstart.data.task import Task
+from headstart.features.extract import num_missing, seconds_an_image
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.shift.projected_domains import SharedProjections
@@ -119,10 +121,15 @@ class GradientMethod(Method):
     It trains behind every one of its stages: rows held out of the source would choose what changes least.
 
     A method's learner is its own subclass of `Learner`; the types here name the base, as the loop knows no more of it.
+
+    Attributes:
+        starts_from_features: Whether a fit from pretrained weights begins with features of the training rows, as a fitted head
+            needs them.
     """
 
     cost: ClassVar[Literal["closed form", "gradient"]] = "gradient"
     needs: ClassVar[tuple[Need, ...]] = ("pictures",)
+    starts_from_features: ClassVar[bool] = False
 
     @abstractmethod
     def streams(self, task: Task) -> dict[str, Stream]:
@@ -151,9 +158,12 @@ class GradientMethod(Method):
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
 
-    def extraction_seconds(self, task: Task) -> float:
-        """Seconds that `build` takes to extract features that are not cached yet; 0 where it needs none."""
-        return 0.0
+    def extraction_seconds(self, task: Task, backbone: Backbone) -> float:
+        """Seconds that the fit takes to extract features that are not cached yet; 0 where it needs none."""
+        if not self.starts_from_features or backbone.weights == "none":
+            return 0.0
+        count = num_missing(task.train, backbone)
+        return count * seconds_an_image(task.train, backbone) if count else 0.0
 
     def deploy(self, learner: Any, task: Task) -> Model:
         """The model made of the trained learner; see `deployed`."""
@@ -165,7 +175,7 @@ class GradientMethod(Method):
         check_needs(self, task, backbone)
         task = self._joined(task)
         stages = self.stages(backbone)
-        fold = held_out(task.train, training.seed) if stages and "source" not in self.needs else None
+        fold = self._held_out_of(task, stages, training)
         part = task.restricted_to(fold.fit) if fold else task
         learner = self._built(part, backbone, training)
         streams = self._fed(task, backbone)
@@ -175,6 +185,11 @@ class GradientMethod(Method):
         else:
             learner = train(learner, streams, self.losses, training, workspace, self.after_step)
         return self.deploy(learner, task)
+
+    @final
+    def _held_out_of(self, task: Task, stages: tuple[str, ...], training: Training) -> Fold | None:
+        """Rows held out to tell how far down training helps; None where they are few or of another domain."""
+        return held_out(task.train, training.seed) if stages and "source" not in self.needs else None
 
     @final
     def _joined(self, task: Task) -> Task:
@@ -195,20 +210,25 @@ class GradientMethod(Method):
 
     @final
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
-        """See `Method.predicted_seconds`: reading every row once, plus all steps, those behind every stage included."""
+        """See `Method.predicted_seconds`: reading every row once, plus all steps, those behind every stage included.
+
+        Features that the fit begins with and that are not cached yet are counted too.
+        """
         check_needs(self, task, backbone)
         task = self._joined(task)
+        extracting = self.extraction_seconds(task, backbone)
         rows = probe_rows(task.train, training)
         unlabeled = task.unlabeled.take(np.arange(min(len(task.unlabeled), len(rows)))) if task.unlabeled else None
         few = replace(task, train=task.train.take(rows), validation=None, test=None, unlabeled=unlabeled)
         begun = time.perf_counter()
         learner = self._built(few, backbone, training)
-        building = time.perf_counter() - begun
-        building += self.extraction_seconds(task)
+        building = time.perf_counter() - begun + extracting
         streams, num_rows = self._fed(few, backbone), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
-            return building + GradualUnfreezing(learner, stages, self.losses, training).predicted_seconds(streams, num_rows)
+            fold = self._held_out_of(task, stages, training)
+            unfreezing = GradualUnfreezing(learner, stages, self.losses, training)
+            return building + unfreezing.predicted_seconds(streams, num_rows, len(fold.held_out) if fold else 0)
         return building + cost_probe(learner, streams, self.losses, training, num_rows)
 
     @final

@@ -69,6 +69,7 @@ class Batches:
         training: Names batch size, seed, smoothing, balance, mixing and the number of views where a part is frozen.
         workspace: Where what does not fit in memory is kept; a temporary file otherwise.
         boundary: Where the part of the learner ends that is frozen; None where nothing is.
+        passes: How often every row is drawn; no more views of it are computed. None where that is not known.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Batches:
         training: Training,
         workspace: Path | None = None,
         boundary: Boundary | None = None,
+        passes: int | None = None,
     ) -> None:
         self.name = name
         self.stream = stream
@@ -86,6 +88,7 @@ class Batches:
         self.training = training
         self.batch_size = stream.times * training.batch_size
         self.workspace = workspace
+        self.num_views = training.views if passes is None else max(1, min(training.views, passes))
         self.pictures = Pictures(stream.images, transform, workspace)
         self.labels = stream.images.labels
         self.known = bool((self.labels != UNLABELED).all())
@@ -96,8 +99,7 @@ class Batches:
     def _activations(self, boundary: Boundary, index: int) -> Activations:
         name, view = self._shown_as[index]
         shown = Stream(self.stream.images, view)
-        training = self.training
-        return Activations(boundary, name, shown, self.pictures, training.views, training.seed, self.workspace)
+        return Activations(boundary, name, shown, self.pictures, self.num_views, self.training.seed, self.workspace)
 
     @property
     def _shown_as(self) -> list[tuple[str, View]]:

@@ -13,13 +13,16 @@ from headstart.core.types import Integers
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.training.batches import Batches
+from headstart.training.checkpoint import Trained
 from headstart.training.learner import Learner
-from headstart.training.loop import Losses, fit_for
+from headstart.training.loop import Fit, Losses, fit_for, flushed_denormals
 from headstart.training.schedule import num_steps
 from headstart.training.settings import Training
 
 NUM_STEPS = 3
-"""Steps whose median time is the price of a step."""
+"""Steps, spread over the training, whose median time is the price of a step."""
+REPETITIONS = 2
+"""How often each of these steps is timed: what else the machine does lengthens it, so that the shortest time counts."""
 
 
 def probe_rows(images: ImageSet, training: Training) -> Integers:
@@ -47,23 +50,27 @@ def cost_probe(
         num_rows: Rows of each stream in the fit to come, in the order of its streams.
 
     Returns:
-        Time to decode a row, or to compute its activations, times rows, stream by stream, plus the median of three
-        steps, after one to warm up, times steps. The three are spread over the training, as steps may change on the way.
+        Time to decode a row, or to compute its activations, times rows, stream by stream, plus the median time of three
+        steps, after one to warm up, times steps. The three are spread over the training, as steps may change on the way, and
+        each is the shortest of two.
     """
     fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows
     fit = fit_for(learner, few, losses, training)
     read = sum(_seconds_of_reading(batches) / len(batches) * num_rows[name] for name, batches in fit.streams.items())
     trained = fit.attempt_state(0)
     learner.train()
-    marks = []
-    with torch.random.fork_rng():
-        for step in np.linspace(0, fit.steps - 1, NUM_STEPS + 1).astype(int).tolist():
-            fit.step(trained, step)
-            marks.append(time.perf_counter())
+    with torch.random.fork_rng(), flushed_denormals():
+        first, *places = np.linspace(0, fit.steps - 1, NUM_STEPS + 1).astype(int).tolist()
+        fit.step(trained, first)
+        step = median([min(_seconds_of_step(fit, trained, place) for _ in range(REPETITIONS)) for place in places])
     learner.cpu()
-    return read + median(np.diff(marks).tolist()) * num_steps(
-        training, next(iter(num_rows.values())), next(iter(few.values())).least_steps
-    )
+    return read + step * num_steps(training, next(iter(num_rows.values())), next(iter(few.values())).least_steps)
+
+
+def _seconds_of_step(fit: Fit, trained: Trained, step: int) -> float:
+    begun = time.perf_counter()
+    fit.step(trained, step)
+    return time.perf_counter() - begun
 
 
 def _seconds_of_reading(batches: Batches) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from headstart.data.folds import Fold
 from headstart.data.streams import Stream
 from headstart.training.cost import cost_probe
 from headstart.training.held_out import HeldOut
-from headstart.training.interpolation import State, average, best_share, state_of
+from headstart.training.interpolation import SHARES, State, average, best_share, state_of
 from headstart.training.learner import Classifier
 from headstart.training.loop import AfterStep, Losses, train
 from headstart.training.settings import Training
@@ -115,13 +116,37 @@ class GradualUnfreezing:
         self.learner.thaw()
         return self.learner
 
-    def predicted_seconds(self, few: dict[str, Stream], num_rows: Mapping[str, int]) -> float:
-        """What all phases will take, settling included; see `cost_probe`."""
+    def predicted_seconds(self, few: dict[str, Stream], num_rows: Mapping[str, int], num_held_out: int = 0) -> float:
+        """What all phases will take, those on all rows at the end included where rows are held out; see `cost_probe`.
+
+        Args:
+            few: The fit's streams, cut down to a few rows.
+            num_rows: Rows of each stream in the fit to come.
+            num_held_out: Those of the first stream that are held out.
+
+        Returns:
+            Seconds.
+        """
+        name, whole = next(iter(num_rows.items()))
+        trained_on = {**num_rows, name: whole - num_held_out}
         seconds = 0.0
         for stage in self.stages:
             self.learner.freeze_up_to(stage)
-            seconds += cost_probe(self.learner, few, self.losses, self._phase, num_rows)
-        return seconds * (1 + 1 / SETTLING_DIVISOR)
+            phase = cost_probe(self.learner, few, self.losses, self._phase, trained_on)
+            seconds += phase
+            if num_held_out:
+                seconds += self._seconds_of_judging(few[name]) * num_held_out / len(few[name].images)
+        if num_held_out:
+            seconds += phase * whole / (whole - num_held_out) * settling(self._phase).epochs / self._phase.epochs
+        return seconds
+
+    def _seconds_of_judging(self, few: Stream) -> float:
+        """What choosing a share takes on those rows."""
+        held_out = HeldOut(few.images, self.learner, few.margins)
+        held_out.losses()  # what is made ready once is not counted
+        begun = time.perf_counter()
+        held_out.losses()
+        return len(SHARES) * (time.perf_counter() - begun)
 
     def _train_behind(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:
         self.learner.freeze_up_to(stage)

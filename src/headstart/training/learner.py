@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.boundary import Boundary
+from headstart.backbones.folding import Pair, foldable_pairs, folded
+from headstart.backbones.stages import probe_images
+from headstart.backbones.trace import multiply_adds, trace
 from headstart.data.transforms import Transform
+from headstart.training.convolutions import FastConvolutions
+
+FEWEST_BF16_MULTIPLY_ADDS = 20_000_000
+"""Multiply-adds a picture from which a network is computed in bf16 where the processor has it; EfficientNet-Lite0 needs 71
+million at 96 pixels."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What can be folded in a network, and how large it is.
+
+    Attributes:
+        pairs: Convolutions with the batch normalizations behind them.
+        multiply_adds: Of one picture.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    multiply_adds: int = 0
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> Folding:
+        """All of a backbone but stages, whose own output may be looked at."""
+        shown = {stage.name for stage in (*backbone.anatomy.stages, backbone.anatomy.last_map) if stage}
+        images = probe_images(backbone.transform.pixels, backbone.transform.channels).sigmoid()
+        root = trace(backbone.module, backbone.normalized(images))
+        pairs = tuple(pair for pair in foldable_pairs(root) if pair[0] not in shown)
+        return cls(pairs, multiply_adds(root) // len(images))
 
 
 @dataclass(frozen=True)
@@ -47,6 +79,15 @@ class Learner(nn.Module):
     @abstractmethod
     def rate_groups(self) -> list[RateGroup]:
         """What is trained, each parameter in one group."""
+
+    @contextmanager
+    def fast_arithmetic(self, bf16: bool) -> Iterator[None]:
+        """Computes inside the block as a processor is fast at in training; only rounding differs.
+
+        `bf16` says that the processor has bf16 arithmetic and may use it where float32 is not needed.
+        """
+        with FastConvolutions():
+            yield
 
 
 class Classifier(Learner):
@@ -86,6 +127,8 @@ class Classifier(Learner):
         self.block_decay = block_decay
         self.extra = None
         self._frozen: list[nn.Parameter] = []
+        self._folding: Folding | None = None
+        self._fast = self._bf16 = False
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, class] of pictures as `Backbone.forward` takes them, or of activations where there is a boundary."""
@@ -94,6 +137,12 @@ class Classifier(Learner):
 
     def features(self, inputs: Tensor) -> Tensor:
         """Penultimate features [batch, feature] of what `forward` takes."""
+        if not self._fast or self._folding is None:
+            return self._features(inputs)
+        with folded(self.backbone.module, self._folding.pairs), torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+            return self._features(inputs).float()
+
+    def _features(self, inputs: Tensor) -> Tensor:
         found: Tensor = self.boundary.suffix(inputs) if self.boundary else self.backbone(inputs)
         return found
 
@@ -119,6 +168,22 @@ class Classifier(Learner):
 
     def transform(self) -> Transform:
         return self.backbone.transform
+
+    @contextmanager
+    def fast_arithmetic(self, bf16: bool) -> Iterator[None]:
+        """See `Learner.fast_arithmetic`.
+
+        Batch normalization that keeps its statistics is computed with the convolution before it. Where bf16 may be used and the
+        network is large enough for it to pay, the backbone is computed in bf16 as it is on GPUs; head and losses never are.
+        """
+        if self._folding is None:
+            self._folding = Folding.of(self.backbone) if self.frozen_statistics else Folding()
+        self._fast, self._bf16 = True, bf16 and self._folding.multiply_adds >= FEWEST_BF16_MULTIPLY_ADDS
+        try:
+            with super().fast_arithmetic(bf16):
+                yield
+        finally:
+            self._fast = False
 
     def rate_groups(self) -> list[RateGroup]:
         blocks = self.backbone.parameter_blocks()

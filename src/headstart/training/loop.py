@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ from headstart.data.streams import Stream
 from headstart.training.average import WeightAverage
 from headstart.training.batches import Batch, Batches
 from headstart.training.checkpoint import Counters, Trained, read_checkpoint, write_checkpoint
+from headstart.training.convolutions import has_bf16
 from headstart.training.history import History
 from headstart.training.learner import Learner
 from headstart.training.optimizers import optimizer_for, set_learning_rates
@@ -108,10 +109,16 @@ class Fit:
     def _loss(self, batch: dict[str, Batch], step: int) -> tuple[dict[str, float], Tensor]:
         # Dropout and its like draw from the global stream, so it too must depend on the step alone.
         torch.manual_seed(seed_for(self.training.seed, "step", step))
-        with self.accelerator.autocast():
+        with self._arithmetic():
             losses = self.losses(self.learner, batch, min(1.0, step / self.steps))
             total = torch.stack(list(losses.values())).sum()
         return {name: float(loss.detach()) for name, loss in losses.items()}, total
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        """How a forward pass is computed: as the accelerator says on a GPU, as processors are fast on a processor."""
+        if self.accelerator.device.type != "cpu":
+            return self.accelerator.autocast()  # type: ignore[no-any-return]
+        return self.learner.fast_arithmetic(self.training.precision == "auto" and has_bf16())
 
     def _sized(self, batch: Batch, step: int) -> Batch:
         """The batch at the side that its pictures have at this step."""
@@ -152,7 +159,7 @@ def train(
     first = leading.images
     shown = first.labels if training.balance == "none" else np.unique(first.labels)
     chance = chance_loss(shown, first.num_classes, training.label_smoothing if leading.smooth else 0.0)
-    with torch.random.fork_rng(), _flushed_denormals():
+    with torch.random.fork_rng(), flushed_denormals():
         trained, counters = _taken_up(fit)
         while True:
             watchdog = Watchdog(training, fit.steps, len(first), chance)
@@ -177,17 +184,22 @@ def fit_for(
     after_step: AfterStep | None = None,
 ) -> Fit:
     """The fit that `train` runs, with its learner on the device; arguments as there."""
+    first = next(iter(streams.values()))
+    steps = num_steps(training, len(first.images), first.least_steps)
     batches = {
-        name: Batches(name, stream, learner.transform(), training, workspace, learner.boundary)
+        name: Batches(name, stream, learner.transform(), training, workspace, learner.boundary, _passes(stream, training, steps))
         for name, stream in streams.items()
     }
     accelerator = accelerator_for(training)
     _place(learner, accelerator.device, torch.channels_last)
     initial_state = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
     fingerprint = _fingerprint(learner, streams, training) if workspace else ""
-    first = next(iter(streams.values()))
-    steps = num_steps(training, len(first.images), first.least_steps)
     return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, initial_state)
+
+
+def _passes(stream: Stream, training: Training, steps: int) -> int:
+    """How often a fit of so many steps draws every row; a last pass that ends early is not counted."""
+    return steps * stream.times * training.batch_size // max(1, len(stream.images))
 
 
 def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Training) -> str:
@@ -257,7 +269,7 @@ def accelerator_for(training: Training) -> Accelerator:
 
 
 @contextmanager
-def _flushed_denormals() -> Iterator[None]:
+def flushed_denormals() -> Iterator[None]:
     """Tiny numbers count as zero meanwhile: late in training they otherwise slow a CPU down several times."""
     supported = torch.set_flush_denormal(True)
     try:

@@ -29,7 +29,7 @@ class StageMap:
 
     def by_channel(self, tensor: Tensor | None = None) -> Tensor:
         """The output, or a tensor of its shape such as its gradient, as [batch, channel, place]."""
-        values = self.output if tensor is None else tensor
+        values = (self.output if tensor is None else tensor).float()
         if self.layout == "channels first":
             return values.flatten(2)
         return values.unsqueeze(2) if self.layout == "flat" else values.flatten(1, -2).transpose(1, 2)

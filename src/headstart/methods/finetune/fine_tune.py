@@ -27,6 +27,7 @@ class FineTune(FineTuning):
     """
 
     tried_by_run: ClassVar[bool] = True
+    starts_from_features: ClassVar[bool] = False
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         return Classifier(backbone, task.num_classes)

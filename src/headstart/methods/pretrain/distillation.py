@@ -74,7 +74,7 @@ class Distillation(SelfSupervised):
         learner.extra = TeacherFeatures(features)
         return learner
 
-    def extraction_seconds(self, task: Task) -> float:
+    def extraction_seconds(self, task: Task, backbone: Backbone) -> float:
         teacher = self._loaded_teacher()
         count = num_missing(task.pool, teacher)
         return count * seconds_an_image(task.pool, teacher) if count else 0.0
