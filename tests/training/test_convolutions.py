@@ -34,7 +34,14 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding", "starts"),
-    [(5, 1, 2, [0, 3]), (5, 2, 2, [0, 3]), (7, 1, 3, [0, 3, 6]), ((3, 5), (1, 2), (1, 0), [0, 3]), (4, 3, 1, [0, 3]), (3, 1, 1, [])],
+    [
+        (5, 1, 2, [0, 3]),
+        (5, 2, 2, [0, 3]),
+        (7, 1, 3, [0, 3, 6]),
+        ((3, 5), (1, 2), (1, 0), [0, 3]),
+        (4, 3, 1, [0, 3]),
+        (3, 1, 1, []),
+    ],
 )
 def test_wide_depthwise_gradients_are_the_same_in_pieces(
     kernel: object, stride: object, padding: object, starts: list[int], pieces: list[int]
@@ -64,7 +71,9 @@ def test_bf16_gradients_are_rounded_alone(kernel: int, stride: int, pieces: list
         torch.testing.assert_close(one.float(), other, rtol=0.03, atol=0.03 * float(other.abs().max()))
 
 
-@pytest.mark.parametrize("options", [{"groups": 1}, {"groups": 8, "dilation": 2}, {"groups": 8, "padding": "same"}, {"groups": 4}])
+@pytest.mark.parametrize(
+    "options", [{"groups": 1}, {"groups": 8, "dilation": 2}, {"groups": 8, "padding": "same"}, {"groups": 4}]
+)
 def test_other_convolutions_run_as_always(options: dict[str, object], pieces: list[int]) -> None:
     conv = nn.Conv2d(8, 8, 5, **options)  # type: ignore[arg-type]
     inputs = torch.randn(2, 8, 11, 11)
