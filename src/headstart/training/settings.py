@@ -42,7 +42,7 @@ class Training(Record):
             from 1.470 to 1.456 on the embedded set (EfficientNet-Lite0 cut in the middle, one seed).
         ema: Decay of the averaged weights that are deployed; 0 for none.
         precision: "auto" for bf16 where the GPU, or the processor, has arithmetic for it, and float32 elsewhere; or "float32"
-            everywhere. A processor takes half the time then (`python -m benchmarks.convolutions`); it uses bf16 for large networks
+            everywhere. A processor takes half the time then (`python -m benchmarks.convolutions`). It uses bf16 for large nets
             that keep the statistics they came with, and never for heads and losses.
         seed: Of batches, augmentation and initialization.
         checkpoint_seconds: Time between checkpoints, at least; large ones are written less often.
