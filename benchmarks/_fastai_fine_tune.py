@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import resource
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 from fastai.vision.all import ImageDataLoaders, Normalize, Resize, aug_transforms, set_seed, vision_learner
 from safetensors.torch import load_file
 
@@ -38,6 +38,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def cpu_seconds() -> float:
+    """Processor time of this process and of its finished children."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main() -> None:
     """Write the probabilities, and print the seconds of each part as JSON."""
     options = _options()
@@ -47,7 +53,7 @@ def main() -> None:
     train = [row for row in rows if row["split"] == "train"]
     test = [row for row in rows if row["split"] == "test"]
     set_seed(options.seed)
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), cpu_seconds()
     loaders = ImageDataLoaders.from_lists(
         options.folder,
         [str(options.folder / row["path"]) for row in train],
@@ -61,12 +67,12 @@ def main() -> None:
     learner.model[0].model.load_state_dict(load_file(options.weights))
     with learner.no_bar(), learner.no_logging():
         learner.fine_tune(options.epochs)
-        trained = time.perf_counter()
+        fitted, cpu = time.perf_counter(), cpu_seconds() - cpu
         probs, _ = learner.get_preds(dl=loaders.test_dl([str(options.folder / row["path"]) for row in test]))
     done = time.perf_counter()
     names = np.array([row["path"] for row in test])
     np.savez(options.out, names=names, classes=np.array(list(loaders.vocab)), probs=probs.numpy().astype(np.float64))
-    print(json.dumps({"training": trained - begun, "predicting": done - trained, "threads": torch.get_num_threads()}))
+    print(json.dumps({"fitting": fitted - begun, "predicting": done - fitted, "cpu": cpu}))
 
 
 if __name__ == "__main__":
