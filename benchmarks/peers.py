@@ -3,8 +3,9 @@
 The rows of a task are written as PNG files with one manifest, which all sides read. Each side works in a process of its own,
 headstart with an empty cache. Seconds are counted from the files on, without imports. "fitting" ends with the fitted model,
 "seconds" with the predictions of all test pictures; "CPU" is the processor time of all processes of that side until the fitted
-model, which a busy machine changes little. The networks of headstart are the three packaged EfficientNet-Lite; the other tool
-is given the weights of the smallest, which is also the one that headstart's first model uses.
+model, which a busy machine changes little. The first model is that of a run which is ended when it has it. The networks of
+headstart are the three packaged EfficientNet-Lite; the other tool is given the weights of the smallest, which is also the one
+that headstart's first model uses.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import json
 import os
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,11 +34,12 @@ from headstart.core.predictions import Predictions
 from headstart.data.reading import read_task
 from headstart.evaluation.compare import compare
 from headstart.evaluation.intervals import wilson
+from headstart.evaluation.protocols import evaluate
 from headstart.runs.run import Run
-from headstart.workflows.fit import fit
 from headstart.workflows.run import run as run_all
 
 NAME = "efficientnet_lite0"
+POLL_SECONDS = 0.05
 
 
 class Set(NamedTuple):
@@ -64,11 +68,22 @@ Peer = Callable[[Path, Predictions, Set, int], Sequence[Outcome]]
 
 
 def first_model(folder: Path, out: Path, seed: int) -> Outcome:
-    """`headstart fit FOLDER --method ridge`: the closed form that a run fits first."""
+    """`headstart run FOLDER`, ended as soon as it has its first model, which then predicts; here imports count, too."""
     with empty_cache():
+        command = [sys.executable, "-m", "headstart", "run", str(folder), "--out", str(out), "--seed", str(seed)]
         begun, cpu = time.perf_counter(), cpu_seconds()
-        done = fit(read_task(folder, seed), method="ridge", pretrained=NAME, out=out)
-        return _outcome("first model", done, time.perf_counter() - begun, cpu_seconds() - cpu)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while Run(out).first is None:
+            if process.poll() is not None:
+                raise RuntimeError(f"{' '.join(command)} ended without a first model")
+            time.sleep(POLL_SECONDS)
+        fitting = time.perf_counter() - begun
+        process.kill()
+        process.wait()
+        cpu = cpu_seconds() - cpu
+        begun = time.perf_counter()
+        _, predictions = evaluate(Run.load(out, first=True).model, read_task(folder, seed).test)
+        return Outcome("first model", _named(predictions), fitting, fitting + time.perf_counter() - begun, cpu)
 
 
 def last_model(folder: Path, out: Path, seed: int, minutes: float | None) -> Outcome:
@@ -76,7 +91,9 @@ def last_model(folder: Path, out: Path, seed: int, minutes: float | None) -> Out
     with empty_cache():
         begun, cpu = time.perf_counter(), cpu_seconds()
         done = run_all(str(folder), seed=seed, minutes=minutes, out=out)
-        return _outcome("last model", done, time.perf_counter() - begun, cpu_seconds() - cpu)
+        seconds, cpu = time.perf_counter() - begun, cpu_seconds() - cpu
+        fitting = seconds - done.seconds["evaluate"]
+        return Outcome("last model", _named(done.predictions), fitting, seconds, cpu * fitting / seconds)
 
 
 def cpu_seconds() -> float:
@@ -85,19 +102,10 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _outcome(way: str, done: Run, seconds: float, cpu: float) -> Outcome:
-    predictions = done.predictions
+def _named(predictions: Predictions) -> Predictions:
+    """The same with the file names alone."""
     names = tuple(Path(name).name for name in predictions.names)
-    named = Predictions(
-        names,
-        predictions.classes,
-        predictions.labels,
-        predictions.probs,
-        predictions.raw_probs,
-        predictions.groups,
-    )
-    fitting = seconds - done.seconds["evaluate"]
-    return Outcome(way, named, fitting, seconds, cpu * fitting / seconds)
+    return replace(predictions, names=names)
 
 
 def fitted_by(way: str, script: Path, python: str, folder: Path, truth: Predictions, settings: dict[str, object]) -> Outcome:
