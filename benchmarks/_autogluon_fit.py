@@ -3,7 +3,8 @@ may differ.
 
 `MultiModalPredictor(label).fit(data frame, presets, time_limit)`, everything else by default: 20 epochs at most, early stopping
 on rows that it holds out itself, the average of its best checkpoints. Its network's name is replaced by a folder in timm's
-format with the given weights, and the normalization and input size that belong to them, since its own would be downloaded.
+format with the given weights and the normalization that belongs to them, since its own would be downloaded, and the input
+side is given.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--side", type=int, required=True)
     parser.add_argument("--presets", required=True)
     parser.add_argument("--time-limit", type=float, required=True, help="seconds of training, 0 for no limit")
     parser.add_argument("--seed", type=int, required=True)
@@ -78,7 +80,11 @@ def main() -> None:
             parts["train"],
             presets=options.presets,
             time_limit=options.time_limit or None,
-            hyperparameters={"model.names": ["timm_image"], "model.timm_image.checkpoint_name": str(network)},
+            hyperparameters={
+                "model.names": ["timm_image"],
+                "model.timm_image.checkpoint_name": str(network),
+                "model.timm_image.image_size": options.side,
+            },
             seed=options.seed,
         )
         fitted, cpu = time.perf_counter(), cpu_seconds() - cpu

