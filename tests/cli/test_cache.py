@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headstart.backbones.engines.chosen import Choice
+from headstart.core.records import write_atomically
 from headstart.data.scan_cache import Measured, ScanCache
 from headstart.features.store.store import Store
 
@@ -42,7 +44,8 @@ def _contents(answer) -> dict:
 
 def test_json_names_every_network_and_the_scan(filled, headstart_command):
     contents = _contents(headstart_command("cache", "--json"))
-    assert set(contents) == {"folder", "limit_bytes", "size_bytes", "freed_bytes", "entries"}
+    assert set(contents) == {"folder", "limit_bytes", "size_bytes", "freed_bytes", "entries", "engines"}
+    assert contents["engines"] == []
     assert (contents["folder"], contents["limit_bytes"], contents["freed_bytes"]) == (str(filled), 5_000_000, 0)
     found = [(entry["kind"], entry["name"], entry["num_rows"]) for entry in contents["entries"]]
     assert found == [
@@ -61,6 +64,29 @@ def test_a_person_sees_a_table_in_80_columns(filled, headstart_command):
     assert answer.code == 0, answer.err
     assert "newer at 96 pixels" in answer.out
     assert "features are kept up to 5 MB" in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_engines_are_shown_with_the_rates_promised_and_reached(filled, headstart_command):
+    for place, reached in enumerate((None, 212.4)):
+        made = Choice(
+            engine="openvino-float32",
+            images_per_second={"openvino-float32": 301.0 + place},
+            errors={"openvino-float32": 0.0},
+            network="efficientnet_lite0 at 160 pixels",
+            reached=reached,
+        )
+        write_atomically(filled / "engines" / f"choice-{place}.json", made.to_json())
+    untried = Choice(engine="torch-float32", images_per_second={"torch-float32": 12.0}, errors={})
+    write_atomically(filled / "engines" / "choice-2.json", untried.to_json())
+    row = {"network": "efficientnet_lite0 at 160 pixels", "engine": "openvino-float32"}
+    assert _contents(headstart_command("cache", "--json"))["engines"] == [
+        {**row, "promised": 301.0, "reached": None},
+        {**row, "promised": 302.0, "reached": 212.4},
+    ]
+    answer = headstart_command("cache")
+    assert "302" in answer.out
+    assert "212" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
 
 

@@ -45,7 +45,17 @@ def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
     ]
     if changed:
         totals.append(("Freed", _size(contents["freed_bytes"])))
-    return [listed, "", facts(totals)] if rows else [facts(totals)]
+    engines = [
+        (
+            plain(row["network"], "bold"),
+            row["engine"],
+            f"{row['promised']:,.0f}",
+            f"{row['reached']:,.0f}" if row["reached"] else "",
+        )
+        for row in contents["engines"]
+    ]
+    rates = table(("network", "engine", "promised", "reached"), engines, right=("promised", "reached"))
+    return [*([listed, ""] if rows else []), *([rates, ""] if engines else []), facts(totals)]
 
 
 def _size(num_bytes: int) -> str:
@@ -60,6 +70,10 @@ def _size(num_bytes: int) -> str:
             break
         scaled /= 1000
     return f"{scaled:.3g} {unit}"
+
+
+def _rate(images_per_second: float | None) -> str:
+    return "" if images_per_second is None else f"{images_per_second:,.0f} images/s"
 
 
 def _local(moment: str) -> str:

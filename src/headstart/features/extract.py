@@ -13,7 +13,8 @@ import numpy as np
 
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Pictures
-from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, choose_engine, engine_of, known_engine
+from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, engine_of, known_engine, note_reached, settle_engine
+from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
@@ -74,11 +75,8 @@ def features_of(images: ImageSet, backbone: Extractor) -> FeatureSet:
 
 def engine_name_of(images: ImageSet, backbone: Extractor) -> str:
     """The name of the engine for those pictures; it is chosen once and kept with the backbone."""
-    known = known_engine(backbone)
-    if known is None:
-        return choose_engine(Description(backbone), _pictures(images.images, backbone), num_missing(images, backbone))
-    backbone.engine = known
-    return known
+    pictures = _pictures(images.images, backbone)
+    return settle_engine(Description(backbone), pictures, len(images), lambda: num_missing(images, backbone))
 
 
 def _pictures(images: Images, backbone: Extractor) -> Pictures:
@@ -159,21 +157,23 @@ def _described(images: Images, rows: Integers, backbone: Extractor) -> Iterator[
     prepare_resizing(len(rows))
     engine = engine_of(program, _pictures(images, backbone))
     reduced: deque[Bytes] = deque()
+    meter = Meter()
 
     def read(part: Integers) -> tuple[Bytes, Bytes]:
         inputs = backbone.transform.apply(images, part)
         return inputs, resized_to_square(inputs, PIXELS).reshape(len(inputs), -1)
 
     def inputs() -> Iterator[Bytes]:
-        with closing(prefetched(read, _parts(rows, engine.batch_rows))) as ready:
+        with closing(prefetched(meter.reads(read), _parts(rows, engine.batch_rows))) as ready:
             for start in range(0, len(rows), engine.batch_rows):
                 num_rows = min(engine.batch_rows, len(rows) - start)
                 batch, pixels = zip(*islice(ready, math.ceil(num_rows / READ_ROWS)), strict=True)
                 reduced.append(_joined(pixels))
                 yield _joined(batch)
 
-    for outputs in engine.run(inputs()):
+    for outputs in engine.run(meter.waits(inputs())):
         yield {**dict(zip(program.names, outputs, strict=True)), "pixels": reduced.popleft()}
+    note_reached(backbone, len(rows), meter.rate(len(rows)))
 
 
 def _parts(rows: Integers, batch_rows: int) -> Iterator[Integers]:

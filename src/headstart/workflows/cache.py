@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.backbones.engines.chosen import choices
 from headstart.core.errors import PlanError
 from headstart.core.folders import bytes_from, cache_folder, cache_limit_bytes
 from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
@@ -25,4 +26,7 @@ def cache(*, clear: bool = False, keep: str | int | None = None) -> dict[str, An
         "size_bytes": sum(entry["size_bytes"] for entry in entries),
         "freed_bytes": freed,
         "entries": entries,
+        "engines": [
+            {"network": one.network, "engine": one.engine, "promised": one.promised, "reached": one.reached} for one in choices()
+        ],
     }

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from headstart.backbones.engines.base import overlapped
-from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_named, engine_names, feature_error
+from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_named, engine_names
 from headstart.backbones.engines.torch import _CudaEngine
+from headstart.backbones.engines.trial import feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 

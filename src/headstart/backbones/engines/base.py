@@ -77,7 +77,19 @@ class Runtime(ABC):
 
     @abstractmethod
     def precisions(self) -> tuple[str, ...]:
-        """The arithmetic it offers on this machine, fastest first as a rule; none where it is not installed or has no device."""
+        """The arithmetic it offers on this machine, emulated ones included; none where it is not installed or has no device."""
+
+    def native(self) -> tuple[str, ...]:
+        """Those of `precisions` that are worth a trial, as the hardware computes them itself; all, unless a class says more."""
+        return self.precisions()
+
+    def making_seconds(self, precision: str) -> float:
+        """What making an engine takes, roughly, for a network like EfficientNet-Lite0; slow ones are tried for many pictures."""
+        return 1.0
+
+    def remedy(self, precision: str) -> str:
+        """What a user can do where the precision is not offered here, in one sentence."""
+        return "Install its package."
 
     @abstractmethod
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:

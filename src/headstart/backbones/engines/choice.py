@@ -1,26 +1,25 @@
-"""Choice: the fastest engine whose features stay close enough to exact ones, found by trying."""
+"""Choice: the fastest engine whose features stay close enough to exact ones, found by trying all that the hardware supports."""
 
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.backbones.descriptions import Description
-from headstart.backbones.engines.base import Engine, Outputs, Pictures
+from headstart.backbones.engines.base import Engine, Pictures
+from headstart.backbones.engines.chosen import PREFIX, Choice, choices_folder
 from headstart.backbones.engines.kept import RUNTIMES, kept_engine
+from headstart.backbones.engines.machine import engine_names, load, native_engine_names, this_machine
+from headstart.backbones.engines.trial import CONTENDER, Trial
 from headstart.backbones.extractor import Extractor
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
-from headstart.core.folders import cache_folder
-from headstart.core.records import Migration, Record, fingerprint_of, renamed, write_atomically
-from headstart.core.types import Bytes
+from headstart.core.records import fingerprint_of, write_atomically
 
 if TYPE_CHECKING:  # a prediction on an engine that was kept takes no PyTorch
     from headstart.backbones.programs import Program
@@ -33,33 +32,17 @@ SAMPLE_ROWS = 32
 """Images that an engine is tried on."""
 MIN_REFERENCE_SECONDS = 2.0
 """Other engines are tried where the reference would take longer than this, which is about what making another engine takes."""
-SLOW_TO_MAKE_SECONDS = 60.0
-"""Compiling or calibrating takes half a minute: such engines are tried where the best of the others would take this long."""
+WORTH_MAKING = 2.0
+"""An engine that takes long to make is tried where the best of the others would take so many times the seconds of its making."""
+EQUAL = 1.05
+"""Engines whose rates differ by no more than this factor count as equally fast: the most exact of them is taken, so that the same
+command gives the same engine again. Rates of one trial repeat to about 4 % on an idle machine."""
+RETRY_SHARE = 0.1
+"""An engine that is doubted is tried again where the trial takes no more than this share of the extraction that follows."""
+REACHED_ROWS = 256
+"""A rate is compared with the promised one where so many pictures were extracted at once. Chosen, not measured."""
 MOST_ENGINES = 2
 """Engines kept in memory: each takes 50 MB or more, and making one takes a second or more."""
-_SLOW_TO_MAKE = ("int8", "-compiled")
-
-
-class Choice(Record):
-    """Which engine runs a network on this machine, and why.
-
-    Attributes:
-        engine: The fastest of those whose error is small enough.
-        images_per_second: Pictures a second, by engine.
-        errors: Of features against exact ones, by engine.
-        faults: Why an engine cannot run the network at all, by engine.
-    """
-
-    migrations: ClassVar[tuple[Migration, ...]] = (renamed("rates", "images_per_second"),)
-    engine: str
-    images_per_second: dict[str, float]
-    errors: dict[str, float]
-    faults: dict[str, str] = {}
-
-
-def engine_names() -> list[str]:
-    """What this machine can run, as `RUNTIME-PRECISION`."""
-    return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().precisions()]
 
 
 def requested_engine() -> str | None:
@@ -75,8 +58,8 @@ def _checked(name: str, where: str) -> str:
         if precision in RUNTIMES.get(runtime)().precisions():
             return name
         raise MissingExtraError(
-            f'{where} = "{name}" cannot run here: OpenVINO has no package for every system, and cuda needs a GPU. '
-            f"Here there are {', '.join(engine_names())}; HEADSTART_ENGINE chooses one, and features then differ by less than "
+            f'{where} = "{name}" cannot run here. {RUNTIMES.get(runtime)().remedy(precision)} Here there are '
+            f"{', '.join(engine_names())}; HEADSTART_ENGINE chooses one, and features then differ by less than "
             f"{LARGEST_ERROR:.0%}."
         )
     near = did_you_mean(name, engine_names())
@@ -114,14 +97,25 @@ def engine_named(name: str, program: Program | Description, pictures: Pictures) 
             return ready
         return RUNTIMES.get(runtime)().engine(program.loaded(), precision, pictures, key.calibration_folder)
 
-    if runtime == "torch" and not _is_slow_to_make(name):  # quickly made, and would take the place of others
-        return make()
-    return _last_used(f"{name} {' '.join(map(str, key))}", make)
+    return _last_used(_used_key(name, program), make) if _is_worth_keeping(name) else make()
+
+
+def _is_worth_keeping(name: str) -> bool:
+    """Whether the engine stays in memory: others are quickly made, and would take its place."""
+    return not name.startswith("torch-") or _is_slow_to_make(name)
+
+
+def _used_key(name: str, program: Program | Description) -> str:
+    return f"{name} {program.content_key}"
 
 
 def engine_of(program: Program | Description, pictures: Pictures) -> Engine:
     """The program on the engine that was chosen for its backbone, or on the reference; pictures are for calibration."""
     return engine_named(known_engine(program.backbone) or REFERENCE, program, pictures)
+
+
+_SETTLED: dict[Path, str] = {}
+"""Engines that this process extracts features with, by the file of their choice: features of one run come from one engine."""
 
 
 def known_engine(backbone: Extractor) -> str | None:
@@ -133,8 +127,47 @@ def known_engine(backbone: Extractor) -> str | None:
     requested = requested_engine()
     if requested or backbone.engine:
         return requested or _checked(str(backbone.engine), f"the engine of {backbone.card.name}")
-    choice = _read(_choice_file(backbone))
+    settled = _SETTLED.get(_choice_file(backbone))
+    if settled in engine_names():
+        return settled
+    choice = _tried(_choice_file(backbone))
     return choice.engine if choice else None
+
+
+def settle_engine(program: Program | Description, pictures: Pictures, num_images: int, num_missing: Callable[[], int]) -> str:
+    """Set the backbone's engine, which stays the same within a process, and return its name.
+
+    Engines are tried where none is known. Where the known choice is in doubt, they are tried again if none of the pictures has
+    features yet and the trial costs little beside their extraction.
+
+    Args:
+        program: Of the backbone.
+        pictures: The pictures whose features are wanted.
+        num_images: How many they are.
+        num_missing: Gives how many of them have no features by the known engine yet.
+
+    Returns:
+        The engine's name, as in `engine_names`.
+    """
+    backbone = program.backbone
+    known = known_engine(backbone)
+    if known and (backbone.engine or requested_engine()):
+        backbone.engine = known
+        return known
+    if known is None or _is_worth_another_trial(backbone, num_images, num_missing):
+        return choose_engine(program, pictures, num_missing())
+    _SETTLED.setdefault(_choice_file(backbone), known)
+    backbone.engine = known
+    return known
+
+
+def _is_worth_another_trial(backbone: Extractor, num_images: int, num_missing: Callable[[], int]) -> bool:
+    path = _choice_file(backbone)
+    choice = None if path in _SETTLED else _tried(path)
+    if choice is None or not choice.in_doubt or not choice.promised:
+        return False
+    worthwhile = choice.trial_seconds < RETRY_SHARE * num_images / choice.promised
+    return worthwhile and num_missing() == num_images
 
 
 def choose_engine(program: Program | Description, pictures: Pictures, num_images: int) -> str:
@@ -143,19 +176,33 @@ def choose_engine(program: Program | Description, pictures: Pictures, num_images
     Engines are tried where the reference takes longer than `MIN_REFERENCE_SECONDS`. The choice is cached, so that fits and
     predictions agree.
     """
-    choice = _choice(program.loaded(), pictures, num_images)
+    backbone, path = program.backbone, _choice_file(program.backbone)
+    known = _read(path)
+    rate = known.images_per_second.get(REFERENCE, 0.0) if known and not known.errors else 0.0
+    if not num_images or (rate and num_images / rate <= MIN_REFERENCE_SECONDS):
+        backbone.engine = REFERENCE
+        return REFERENCE
+    choice = _choice(program.loaded(), pictures, num_images, known.engine if known and known.errors else None)
+    write_atomically(path, choice.to_json())
     if choice.errors:
-        write_atomically(_choice_file(program.backbone), choice.to_json())
-    program.backbone.engine = choice.engine
+        _SETTLED[path] = choice.engine
+    backbone.engine = choice.engine
     return choice.engine
 
 
+def note_reached(backbone: Extractor, num_images: int, images_per_second: float) -> None:
+    """Keep the rate that the backbone's chosen engine reached in an extraction of so many images, 0 where it is not known."""
+    if not _SETTLED or num_images < REACHED_ROWS or not images_per_second:
+        return
+    path = _choice_file(backbone)
+    choice = _tried(path) if path in _SETTLED else None
+    if choice and choice.engine == backbone.engine:
+        write_atomically(path, choice.model_copy(update={"reached": images_per_second}).to_json())
+
+
 def _choice_file(backbone: Extractor) -> Path:
-    return _choices() / f"{fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), machine_fingerprint()])}.json"
-
-
-def _choices() -> Path:
-    return cache_folder() / "engines"
+    key = fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), machine_fingerprint()])
+    return choices_folder() / f"{PREFIX}{key}.json"
 
 
 def _read(path: Path) -> Choice | None:
@@ -163,92 +210,104 @@ def _read(path: Path) -> Choice | None:
     return choice if choice and choice.engine in engine_names() else None
 
 
+def _tried(path: Path) -> Choice | None:
+    """The choice in that file; None where there is none, or where only the reference was run for few pictures."""
+    choice = _read(path)
+    return choice if choice and choice.errors else None
+
+
 def machine_fingerprint() -> str:
     """Changes with what engines and their speed depend on beside the network."""
-    import torch  # noqa: PLC0415
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    versions = [_version(name) for name in ("torch", "openvino")]
-    return fingerprint_of([platform.machine(), os.cpu_count(), gpu, engine_names(), versions])
+    return this_machine().content_fingerprint()
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _choice(program: Program, pictures: Pictures, num_images: int) -> Choice:
-    """The choice by trial.
-
-    The order of rates is taken over from networks of the same family (architectures that differ in the number they end with);
-    errors never are.
-    """
-    if not num_images:
-        return Choice(engine=REFERENCE, images_per_second={}, errors={})
-    sample = pictures(SAMPLE_ROWS)
-    exact, rate = _run(engine_named(REFERENCE, program, pictures), sample)
-    images_per_second, errors = {REFERENCE: rate}, {REFERENCE: 0.0}
-    if num_images / rate <= MIN_REFERENCE_SECONDS:
-        return Choice(engine=REFERENCE, images_per_second=images_per_second, errors={})
-    family = program.backbone.card.architecture.rstrip("0123456789")
-    path = _choices() / f"rates-{fingerprint_of([family, type(program).__name__, machine_fingerprint()])}.json"
-    known = _read(path)
-    close_runtimes: set[str] = set()
-    faults: dict[str, str] = {}
-    for name in _trial_order(known.images_per_second if known else {}):
-        if _is_slow_to_make(name):
-            worthwhile = num_images / max(images_per_second.values()) > SLOW_TO_MAKE_SECONDS
-        else:  # a runtime's slower precisions need no trial, nor do slower engines where rates are known
-            worthwhile = name != REFERENCE and not (close_runtimes if known else close_runtimes & {name.partition("-")[0]})
-        if not worthwhile:
-            continue
-        try:
-            outputs, images_per_second[name] = _run(engine_named(name, program, pictures), sample)
-        except (PretrainedError, RuntimeError) as error:  # RuntimeError: out of memory, or no compiler
-            faults[name] = str(error)
-            continue
-        errors[name] = feature_error(outputs, exact)
-        close_runtimes |= {name.partition("-")[0]} if errors[name] <= LARGEST_ERROR else set()
-    close = [name for name in images_per_second if errors[name] <= LARGEST_ERROR]
+def _choice(program: Program, pictures: Pictures, num_images: int, before: str | None) -> Choice:
+    """The choice by trial; `before` is the engine of an earlier one."""
+    begun, busy = time.perf_counter(), load()
+    trial = Trial(pictures(SAMPLE_ROWS))
+    make = partial(_added, trial, program, pictures)
+    make(REFERENCE)
+    if REFERENCE in trial.faults:
+        raise PretrainedError(f"{program.backbone.card.name} cannot be run: {trial.faults[REFERENCE]}")
+    is_tried = num_images / trial.images_per_second[REFERENCE] > MIN_REFERENCE_SECONDS
+    if is_tried:
+        _try_others(trial, make, program, num_images, before)
     choice = Choice(
-        engine=max(close, key=images_per_second.__getitem__), images_per_second=images_per_second, errors=errors, faults=faults
+        engine=_fastest(trial, before),
+        images_per_second=trial.images_per_second,
+        errors=trial.errors if is_tried else {},
+        faults=trial.faults,
+        network=f"{program.backbone.card.name} at {program.backbone.transform.pixels} pixels",
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        trial_seconds=time.perf_counter() - begun,
+        load=busy,
+        unsteadiness=trial.unsteadiness,
+        machine=this_machine(),
     )
-    if not known:
-        write_atomically(path, choice.to_json())
+    if is_tried and not choice.under_load and (before or not _rates_file(program).exists()):
+        write_atomically(_rates_file(program), choice.to_json())
+    if _is_worth_keeping(choice.engine):
+        _last_used(_used_key(choice.engine, program), lambda: trial.engines[choice.engine])
     return choice
 
 
-def _trial_order(images_per_second: dict[str, float]) -> list[str]:
-    """Engines in the order of trial: quickly made ones first, then by known rates, then as their runtimes name them."""
-    return sorted(engine_names(), key=lambda name: (_is_slow_to_make(name), -images_per_second.get(name, 0.0)))
+def _try_others(trial: Trial, make: Callable[[str], None], program: Program, num_images: int, before: str | None) -> None:
+    """Try every native engine that is quickly made, and the others where there are many pictures."""
+    known = None if before else _tried(_rates_file(program))  # which may be what made the earlier choice a wrong one
+    _try_quick(trial, make, {} if known is None else known.images_per_second)
+    for name in filter(_is_slow_to_make, native_engine_names()):
+        fastest = _fastest(trial, before)
+        if num_images / trial.images_per_second[fastest] > WORTH_MAKING * _making_seconds(name):
+            make(name)
+            trial.repeat([fastest, *_close(trial, [name])])
+
+
+def _added(trial: Trial, program: Program, pictures: Pictures, name: str) -> None:
+    runtime, _, precision = name.partition("-")
+    folder = program.content_key.calibration_folder
+    trial.add(name, lambda: RUNTIMES.get(runtime)().engine(program, precision, pictures, folder))
+
+
+def _try_quick(trial: Trial, make: Callable[[str], None], known: dict[str, float]) -> None:
+    """Try the engines that are quickly made: all, or where rates of the same architecture are known, the fastest of those.
+
+    Errors are never taken over: where none of the fastest is close enough to exact features, the others are tried.
+    """
+    names = [name for name in native_engine_names() if not _is_slow_to_make(name)]
+    likely = [name for name in names if known.get(name, 0.0) * CONTENDER > max(known.values(), default=0.0)]
+    for group in (likely, [name for name in names if name not in likely]):
+        for name in group:
+            if name != REFERENCE:
+                make(name)
+        if _close(trial, group):
+            break
+    trial.repeat(_close(trial, names))
+
+
+def _close(trial: Trial, names: list[str]) -> list[str]:
+    """Those engines whose features are close enough to exact ones."""
+    return [name for name in names if trial.errors.get(name, LARGEST_ERROR + 1) <= LARGEST_ERROR]
+
+
+def _fastest(trial: Trial, before: str | None) -> str:
+    """The fastest close engine; of equally fast ones that of an earlier choice, else the most exact, else the first by name."""
+    close = _close(trial, list(trial.images_per_second))
+    best = max(trial.images_per_second[name] for name in close)
+    equal = [name for name in close if trial.images_per_second[name] * EQUAL >= best]
+    return min(equal, key=lambda name: (name != before, not name.endswith("float32"), name))
+
+
+def _rates_file(program: Program) -> Path:
+    """Of the rates for networks of the same family (architectures that differ in the number they end with) and input size."""
+    card = program.backbone.card
+    family = [card.architecture.rstrip("0123456789"), program.backbone.transform.pixels, type(program).__name__]
+    return choices_folder() / f"rates-{fingerprint_of([family, machine_fingerprint()])}.json"
+
+
+def _making_seconds(name: str) -> float:
+    runtime, _, precision = name.partition("-")
+    return RUNTIMES.get(runtime)().making_seconds(precision)
 
 
 def _is_slow_to_make(name: str) -> bool:
-    return any(name.endswith(ending) for ending in _SLOW_TO_MAKE)
-
-
-def _run(engine: Engine, sample: Bytes) -> tuple[Outputs, float]:
-    """The outputs, and pictures a second after a warm-up; the sample is repeated where a batch takes more."""
-    shown = np.concatenate([sample] * max(1, engine.batch_rows // len(sample)))
-    batches = [shown[start : start + engine.batch_rows] for start in range(0, len(shown), engine.batch_rows)]
-    list(engine.run(batches[:1]))
-    begun = time.perf_counter()
-    found = list(engine.run(batches))
-    seconds = time.perf_counter() - begun
-    return tuple(np.concatenate(part)[: len(sample)] for part in zip(*found, strict=True)), len(shown) / seconds
-
-
-def feature_error(outputs: Outputs, exact: Outputs) -> float:
-    """How far features are from exact ones, relative to how far pictures differ from one another.
-
-    The root mean square, over the outputs [sample, feature], of the distance to the exact rows over that of the exact rows
-    to their mean. Outputs that tell no two pictures apart are left out.
-    """
-    ratios = []
-    for given, wanted in zip(outputs, exact, strict=True):
-        scale = float(np.linalg.norm(wanted - wanted.mean(axis=0)))
-        if scale > 1e-6 * max(float(np.linalg.norm(wanted)), 1e-30):
-            ratios.append(float(np.linalg.norm(given - wanted)) / scale)
-    return float(np.sqrt(np.mean(np.square(ratios)))) if ratios else 0.0
+    return _making_seconds(name) > MIN_REFERENCE_SECONDS

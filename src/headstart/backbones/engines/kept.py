@@ -6,7 +6,10 @@ from headstart.backbones.engines.base import Engine, ProgramKey, Runtime
 from headstart.core.catalog import Catalog, is_final_class
 
 RUNTIMES: Catalog[type[Runtime]] = Catalog(
-    "headstart.backbones.engines", "engine", is_final_class(Runtime), frozenset({"base", "choice", "graphs", "kept"})
+    "headstart.backbones.engines",
+    "engine",
+    is_final_class(Runtime),
+    frozenset({"base", "choice", "chosen", "graphs", "kept", "machine", "reached", "trial"}),
 )
 
 

@@ -33,27 +33,46 @@ BATCH_ROWS = 8
 """EfficientNet-Lite0 at 224 pixels on two cores in bf16: 396 pictures a second in batches of 8, 377 of 16, 351 of 32."""
 CALIBRATION_ROWS = 128
 """Pictures that the ranges of activations are taken from. Chosen, not measured."""
-_HINTS = {"bf16": "bf16", "float32": "f32", "int8": "bf16"}
+_HINTS = {"fp16": "f16", "bf16": "bf16", "float32": "f32"}
+_CAPABILITY = {"fp16": "FP16", "bf16": "BF16", "float32": "FP32"}
+"""What OpenVINO calls the arithmetic of a precision that may be tried."""
 
 
 @final
 class OpenVino(Runtime):
     """Intel's inference library; on CPUs with bf16 arithmetic about three times as fast as PyTorch in its best layout.
 
-    8-bit integers are there for those who ask: on EfficientNet-Lite they are no faster than bf16, and features lose far more.
+    8-bit integers are there for those who name them, and never tried: on EfficientNet-Lite they are no faster than bf16, and
+    features lose more than `LARGEST_ERROR` of `choice` allows.
     """
 
     def precisions(self) -> tuple[str, ...]:
         if importlib.util.find_spec("openvino") is None:
             return ()
-        return ("int8", "bf16", "float32") if importlib.util.find_spec("nncf") else ("bf16", "float32")
+        integers = ("int8",) if importlib.util.find_spec("nncf") else ()
+        return (*integers, *(("fp16",) if "FP16" in capabilities() else ()), "bf16", "float32")
+
+    def native(self) -> tuple[str, ...]:
+        return tuple(name for name in self.precisions() if _CAPABILITY.get(name) in capabilities())
+
+    def making_seconds(self, precision: str) -> float:
+        return 30.0 if precision == "int8" else 1.0
+
+    def remedy(self, precision: str) -> str:
+        if importlib.util.find_spec("openvino") is None:
+            return "OpenVINO has no package for this system."
+        return (
+            'Install nncf with `pip install "headstart[int8]"`.'
+            if precision == "int8"
+            else "The processor lacks this arithmetic."
+        )
 
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         key = program.content_key
         kept = self.kept(key, precision)
         if kept is not None:
             return kept
-        graph = _graph_of(program)
+        graph = _last_graph(key, program)
         if precision == "int8":
             graph = _quantized(graph, pictures)
             _save(graph, _calibrated(folder, key))
@@ -84,6 +103,11 @@ def _imported(key: ProgramKey, precision: str, content: Any) -> Any:
         return None
 
 
+def capabilities() -> frozenset[str]:
+    """The arithmetic that OpenVINO finds in the processor."""
+    return frozenset(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 @cache
 def _core() -> Any:
     import openvino  # noqa: PLC0415
@@ -92,13 +116,15 @@ def _core() -> Any:
 
 
 def _settings(precision: str) -> dict[str, str]:
-    return {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}
+    rest = "bf16" if "BF16" in capabilities() else "float32"  # what is not computed in integers
+    return {"INFERENCE_PRECISION_HINT": _HINTS[rest if precision == "int8" else precision], "PERFORMANCE_HINT": "THROUGHPUT"}
 
 
 def _made_with(precision: str) -> list[Any]:
     """What a compiled network depends on beside the program."""
     processor = [_core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-    return [FORMAT, version("openvino"), *processor, os.cpu_count(), BATCH_ROWS, _settings(precision)]
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")  # hides instructions from the kernels
+    return [FORMAT, version("openvino"), *processor, limit, os.cpu_count(), BATCH_ROWS, _settings(precision)]
 
 
 def _calibrated(folder: Path, key: ProgramKey) -> Path:
@@ -142,6 +168,18 @@ def _finished(busy: deque[tuple[Any, int]], idle: list[Any]) -> Outputs:
     outputs = tuple(np.array(tensor.data[:num_rows]) for tensor in request.output_tensors)
     idle.append(request)
     return outputs
+
+
+_LAST_GRAPH: dict[ProgramKey, Any] = {}
+"""The network that was converted last: other precisions of it are made next."""
+
+
+def _last_graph(key: ProgramKey, program: Program) -> Any:
+    if key not in _LAST_GRAPH:
+        graph = _graph_of(program)
+        _LAST_GRAPH.clear()
+        _LAST_GRAPH[key] = graph
+    return _LAST_GRAPH[key]
 
 
 def _graph_of(program: Program) -> Any:

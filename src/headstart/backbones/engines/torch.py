@@ -1,9 +1,9 @@
-"""PyTorch: channels last, batch normalization folded; half precision where it is asked; on a GPU where there is one."""
+"""PyTorch: channels last, batch normalization folded; half precision where it is asked; on a GPU of NVIDIA or Apple, too."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -30,14 +30,20 @@ class Torch(Runtime):
     """Always there. `float32` on the CPU is what every other engine is measured against."""
 
     def precisions(self) -> tuple[str, ...]:
-        if torch.cuda.is_available():
-            half = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-            return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32", "bf16", "float32")
-        return ("bf16", "float32")
+        return (*_of_gpu(), "bf16", "float32")
+
+    def native(self) -> tuple[str, ...]:
+        return (*_of_gpu(), *(("bf16",) if has_bf16(_capabilities()) else ()), "float32")
+
+    def making_seconds(self, precision: str) -> float:
+        return 30.0 if precision.endswith(COMPILED) else 0.2
+
+    def remedy(self, precision: str) -> str:
+        return "It needs a GPU."
 
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
-        device = torch.device("cuda" if precision.startswith("cuda-") else "cpu")
-        kind = precision.removeprefix("cuda-")
+        name, _, kind = precision.partition("-") if precision.startswith(("cuda-", "mps-")) else ("cpu", "", precision)
+        device = torch.device(name)
         ready: Any = copy.deepcopy(program).cpu().eval()  # releases of PyTorch differ in how they type a memory format
         backbone = ready.backbone
         with torch.no_grad():
@@ -45,25 +51,57 @@ class Torch(Runtime):
         ready = ready.to(device).to(memory_format=torch.channels_last)
         compiled = kind.endswith(COMPILED)
         dtype = _DTYPES[kind.removesuffix(COMPILED)]
-        if device.type == "cpu":
-            return _TorchEngine(ready, dtype)
+        if device.type != "cuda":
+            return _TorchEngine(ready, dtype, device)
         return _CudaEngine(torch.compile(ready) if compiled else ready, dtype, compiled)
 
 
+def _of_gpu() -> tuple[str, ...]:
+    """Precisions of the GPU, the fastest first as a rule; none where there is none."""
+    if torch.cuda.is_available():
+        half = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32")
+    return ("mps-fp16", "mps-float32") if torch.backends.mps.is_available() else ()
+
+
+def has_bf16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a processor of these capabilities multiplies bf16 itself, and PyTorch has kernels for it.
+
+    Args:
+        capabilities: As `torch.cpu.get_capabilities` names them: AVX-512 BF16 or AMX on x86, the bf16 extension on ARM.
+
+    Returns:
+        False also where nothing is known: emulated bf16 is slower than float32.
+    """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "bf16", "sve_bf16"))
+
+
+def _capabilities() -> Mapping[str, Any]:
+    ask = getattr(torch.cpu, "get_capabilities", None)  # of PyTorch since 2.10
+    if ask:
+        found: Mapping[str, Any] = ask()
+        return found
+    names = {"avx512_bf16": "_is_avx512_bf16_supported", "amx_tile": "_is_amx_tile_supported"}
+    return {name: getattr(torch.cpu, question, bool)() for name, question in names.items()}
+
+
 class _TorchEngine(Engine):
-    """On the CPU, one batch after the other."""
+    """On the CPU or a GPU of Apple, one batch after the other."""
 
     batch_rows = CPU_BATCH_ROWS
 
-    def __init__(self, ready: Callable[..., Any], dtype: torch.dtype | None) -> None:
+    def __init__(self, ready: Callable[..., Any], dtype: torch.dtype | None, device: torch.device) -> None:
         self.ready = ready
         self.dtype = dtype
+        self.device = device
 
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         for batch in batches:
-            with torch.inference_mode(), _precision("cpu", self.dtype):
-                outputs = self.ready(torch.from_numpy(batch))
-            yield tuple(output.float().numpy() for output in outputs)
+            with torch.inference_mode(), _precision(self.device.type, self.dtype):
+                outputs = self.ready(torch.from_numpy(batch).to(self.device))
+            yield tuple(output.float().cpu().numpy() for output in outputs)
 
 
 class _CudaEngine(Engine):

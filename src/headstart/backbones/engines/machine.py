@@ -1,0 +1,88 @@
+"""Machine: what engines and their speed depend on beside the network."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from headstart.backbones.engines.kept import RUNTIMES
+from headstart.core.records import Record
+
+PACKAGES = ("torch", "openvino", "onnxruntime")
+LIMIT = "ONEDNN_MAX_CPU_ISA"
+"""Environment variable that hides instructions of the processor from PyTorch's and OpenVINO's kernels."""
+
+
+class Machine(Record):
+    """The machine that engines were tried on.
+
+    Attributes:
+        processor: Its name.
+        num_cores: That this process may use.
+        gpu: The name of the first CUDA device; empty where there is none.
+        native: Engines whose arithmetic the hardware has.
+        limit: The instructions that `ONEDNN_MAX_CPU_ISA` allows; empty where it is not set.
+        versions: Of the libraries.
+    """
+
+    processor: str
+    num_cores: int
+    gpu: str
+    native: tuple[str, ...]
+    limit: str
+    versions: dict[str, str]
+
+
+def this_machine() -> Machine:
+    """The machine as it is now."""
+    import torch  # noqa: PLC0415  the record is read without it
+
+    return Machine(
+        processor=_processor(),
+        num_cores=num_cores(),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+        native=tuple(native_engine_names()),
+        limit=os.environ.get(LIMIT, ""),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+
+
+def engine_names() -> list[str]:
+    """What this machine can run, as `RUNTIME-PRECISION`, emulated arithmetic included."""
+    return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().precisions()]
+
+
+def native_engine_names() -> list[str]:
+    """Those of `engine_names` whose arithmetic the hardware has: all that are worth a trial."""
+    return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().native()]
+
+
+def num_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load() -> float:
+    """Processes that ran or waited for a core within the last minute, for each core; 0 where the system does not say."""
+    return os.getloadavg()[0] / num_cores() if hasattr(os, "getloadavg") else 0.0
+
+
+@cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
