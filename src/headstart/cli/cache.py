@@ -55,7 +55,10 @@ def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
         for row in contents["engines"]
     ]
     rates = table(("network", "engine", "promised", "reached"), engines, right=("promised", "reached"))
-    return [*([listed, ""] if rows else []), *([rates, ""] if engines else []), facts(totals)]
+    shown: list[RenderableType] = [listed, ""] if rows else []
+    if engines:
+        shown += [rates, ""]
+    return [*shown, facts(totals)]
 
 
 def _size(num_bytes: int) -> str:

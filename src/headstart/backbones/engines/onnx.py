@@ -103,7 +103,7 @@ def _exported(program: Program) -> bytes:
             torch.onnx.export(
                 copy.deepcopy(program).cpu().eval(),
                 (example,),
-                content,
+                content,  # type: ignore[arg-type]  the older exporter writes into it
                 dynamo=False,  # the newer exporter takes three times as long
                 input_names=[_INPUT],
                 dynamic_axes={_INPUT: {0: "sample"}},
