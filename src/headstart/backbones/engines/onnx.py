@@ -96,14 +96,14 @@ def _exported(program: Program) -> bytes:
 
     transform = program.backbone.transform
     example = torch.zeros(2, transform.pixels, transform.pixels, transform.channels, dtype=torch.uint8)
-    content = io.BytesIO()
+    content: Any = io.BytesIO()  # the older exporter writes into it
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is what is wanted
         try:
             torch.onnx.export(
                 copy.deepcopy(program).cpu().eval(),
                 (example,),
-                content,  # type: ignore[arg-type]  the older exporter writes into it
+                content,
                 dynamo=False,  # the newer exporter takes three times as long
                 input_names=[_INPUT],
                 dynamic_axes={_INPUT: {0: "sample"}},
@@ -111,4 +111,5 @@ def _exported(program: Program) -> bytes:
         except Exception as error:
             reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
             raise PretrainedError(f"PyTorch cannot export this network to ONNX ({reason}). Use another engine.") from error
-    return content.getvalue()
+    written: bytes = content.getvalue()
+    return written
