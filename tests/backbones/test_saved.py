@@ -62,7 +62,7 @@ def test_it_is_saved_again_as_it_is(folder, tmp_path):
 def test_the_hash_of_a_file_is_that_of_the_network_for_every_type(tmp_path):
     state = {
         "b.half": torch.arange(3).half(), "a.brain": torch.arange(6).bfloat16().view(2, 3), "c.count": torch.tensor(7),
-        "flag": torch.tensor([True]), "double": torch.zeros(0, dtype=torch.float64),
+        "is_on": torch.tensor([True]), "no_rows": torch.zeros(0, dtype=torch.float64),
     }  # fmt: skip
     module = torch.nn.Module()
     for name, tensor in state.items():
