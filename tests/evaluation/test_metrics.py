@@ -143,6 +143,13 @@ def test_values_do_not_depend_on_the_order_of_rows_or_the_names_of_classes(seed)
     )
 
 
+def test_some_metrics_are_what_they_are_among_all(make_predictions):
+    predictions = make_predictions(0, (31, 23, 5))
+    some = metrics_of_labeled(LabeledPredictions(predictions), ("log_loss", "accuracy", "balanced_accuracy"))
+    assert list(some) == ["log_loss", "accuracy", "balanced_accuracy"]
+    assert some.items() <= metrics_of(predictions).items()
+
+
 def test_same_predictions_give_the_same_intervals(make_predictions):
     assert metrics_of(make_predictions(0, (31, 23))) == metrics_of(make_predictions(0, (31, 23)))
 

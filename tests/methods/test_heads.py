@@ -8,7 +8,9 @@ import pytest
 from headstart.core.errors import DataError
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
+from headstart.heads.class_statistics import has_mates
 from headstart.heads.principal_components import PrincipalComponents
+from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods.heads import GraphHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
 
@@ -92,3 +94,46 @@ def test_an_unknown_kind_and_unknown_blocks_are_refused(graph_head):
     assert str(error.value) == (
         "model.json: blocks = 'sounds' is not one of penultimate, stages, stages+pixels, pixels. Fit the run again."
     )
+
+
+def explicit_ridge(rows, targets, penalty):
+    """Weight and bias of ridge on targets by its normal equations."""
+    mean, middle = rows.mean(axis=0), targets.mean(axis=0)
+    centered = rows - mean
+    weight = np.linalg.solve(centered.T @ centered + penalty * np.eye(rows.shape[1]), centered.T @ (targets - middle))
+    return weight, middle - mean @ weight
+
+
+@pytest.mark.parametrize("width", [5, 47])
+def test_ridge_on_folds_equals_explicit_refits_without_the_fold_and_without_each_group(width):
+    generator = np.random.default_rng(4)
+    num, num_classes = 43, 4
+    labels = generator.integers(0, 3, num)
+    groups = generator.integers(0, 19, num)
+    fold_of_group = generator.choice(3, 19, p=[0.15, 0.25, 0.6])
+    fold_of_group[groups[:1]] = 0
+    labels[fold_of_group[groups] == 0] = np.where(
+        np.arange((fold_of_group[groups] == 0).sum()) < 2, 3, 1
+    )  # 3 is met nowhere else
+    blocks = tuple(generator.normal(size=(num, size)) + 2 + labels[:, None] for size in (width, 3))
+    for fold in range(3):
+        fit, held_out = (np.flatnonzero(part) for part in (fold_of_group[groups] != fold, fold_of_group[groups] == fold))
+        made = FeatureSet(tuple(block.astype(np.float32) for block in blocks), None, None, ("one", "two"))
+        head, temperature = ridge_head(made.take(fit), labels[fit], num_classes, "stages", groups[fit])
+        moved = [block - block[fit].mean(axis=0) for block in blocks]
+        rows = np.concatenate([block / np.linalg.norm(block, axis=1, keepdims=True) for block in moved], axis=1)
+        targets = 2.0 * (labels[:, None] == np.arange(num_classes)) - 1.0
+        total = ((rows[fit] - rows[fit].mean(axis=0)) ** 2).sum()
+        found = []
+        for penalty in total / min(len(fit), rows.shape[1]) * 10.0 ** np.arange(-4, 5):
+            scores = np.empty((len(fit), num_classes))
+            for group in np.unique(groups[fit]):
+                weight, bias = explicit_ridge(rows[fit[groups[fit] != group]], targets[fit[groups[fit] != group]], penalty)
+                scores[groups[fit] == group] = rows[fit[groups[fit] == group]] @ weight + bias
+            fair = has_mates(labels[fit], groups[fit])
+            fitted = fit_temperature(scores[fair], labels[fit][fair])
+            found.append((row_losses(scores[fair], labels[fit][fair], fitted).mean(), penalty, fitted))
+        _, penalty, expected = min(found)
+        weight, bias = explicit_ridge(rows[fit], targets[fit], penalty)
+        np.testing.assert_allclose(head.scores(made.take(held_out)), rows[held_out] @ weight + bias, atol=2e-5)
+        assert temperature == pytest.approx(expected, rel=1e-3)

@@ -20,13 +20,17 @@ from headstart.core.types import Integers
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.evaluation.protocols import evaluation_of
+from headstart.evaluation.labeled_predictions import LabeledPredictions
+from headstart.evaluation.metrics import metrics_of
 from headstart.heads.temperature import fit_temperature, fit_weights
 from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
 from headstart.planning.plan import is_gradient
 from headstart.planning.results import CandidateResult
+
+RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
+"""Metrics of a candidate's result; the intervals of the others would be drawn for each candidate and never read."""
 
 
 class FoldRecord(Record):
@@ -163,8 +167,7 @@ def _calibrated(predictions: Predictions) -> tuple[Predictions, float]:
 
 
 def _result(candidate: Candidate, predictions: Predictions, num_folds: int, seconds: float) -> CandidateResult:
-    metrics = evaluation_of(predictions, "out of fold").metrics
-    scores = {name: metrics[name] for name in ("accuracy", "balanced_accuracy", "log_loss")}
+    scores = metrics_of(LabeledPredictions(predictions), RESULT_METRICS)
     return candidate.result(**scores, num_rows=len(predictions), num_folds=num_folds, seconds=seconds)
 
 

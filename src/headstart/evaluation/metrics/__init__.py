@@ -1,5 +1,7 @@
 """Metrics: the numbers of an evaluation, one class a file; the folder is the registry."""
 
+from collections.abc import Collection
+
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.estimate import Estimate
 from headstart.evaluation.labeled_predictions import LabeledPredictions
@@ -14,7 +16,11 @@ def all_metrics() -> dict[str, Metric]:
     return dict(sorted(found.items(), key=lambda entry: entry[1].position))
 
 
-def metrics_of(labeled: LabeledPredictions) -> dict[str, Estimate]:
-    """The value of every metric with its 95 % interval; metrics that are not defined for these rows are left out."""
-    found = {name: metric.estimate(labeled) for name, metric in all_metrics().items()}
+def metrics_of(labeled: LabeledPredictions, names: Collection[str] | None = None) -> dict[str, Estimate]:
+    """The value of every metric, or of those of the names, with its 95 % interval, where it is defined for these rows.
+
+    The random draws of a metric are its own, so that its interval does not depend on the others.
+    """
+    metrics = all_metrics() if names is None else {name: METRICS.get(name)() for name in names}
+    found = {name: metric.estimate(labeled) for name, metric in metrics.items()}
     return {name: estimate for name, estimate in found.items() if estimate is not None}
