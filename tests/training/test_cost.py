@@ -70,6 +70,7 @@ def test_rows_of_every_stream_are_read_and_batches_are_no_part_of_reading(
 def test_steps_are_timed_all_along_the_training(
     streams: dict[str, Stream], new_learner: Callable[[], Classifier], losses: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cost, "SECONDS_A_PLACE", 0.0)
     now, seen = [0.0], []
 
     def later(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
@@ -96,3 +97,19 @@ def test_a_pause_of_the_machine_is_not_counted(
     monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     seconds = cost_probe(new_learner(), streams, interrupted, Training(epochs=100, batch_size=7), {"train": 70})
     assert seconds == pytest.approx(1000 * 0.05)
+
+
+def test_short_steps_are_timed_more_often(
+    streams: dict[str, Stream], new_learner: Callable[[], Classifier], losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, steps = [0.0], [0]
+
+    def first_ones_slow(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        steps[0] += 1
+        now[0] += 0.03 if steps[0] < 4 else 0.01
+        return losses(learner, batch, progress)
+
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    seconds = cost_probe(new_learner(), streams, first_ones_slow, Training(epochs=100, batch_size=7), {"train": 70})
+    assert seconds == pytest.approx(1000 * 0.01)
+    assert steps[0] == 1 + 7 + 10 + 10

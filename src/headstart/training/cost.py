@@ -22,7 +22,11 @@ from headstart.training.settings import Training
 NUM_STEPS = 3
 """Steps, spread over the training, whose median time is the price of a step."""
 REPETITIONS = 2
-"""How often each of these steps is timed: what else the machine does lengthens it, so that the shortest time counts."""
+"""How often each of these steps is timed at least: what else the machine does lengthens it, so that the shortest time counts."""
+MOST_REPETITIONS = 10
+"""How often at most."""
+SECONDS_A_PLACE = 0.1
+"""Short steps are timed for so long: the first ones of a process are slower. Chosen, not measured."""
 
 
 def probe_rows(images: ImageSet, training: Training) -> Integers:
@@ -52,7 +56,7 @@ def cost_probe(
     Returns:
         Time to decode a row, or to compute its activations, times rows, stream by stream, plus the median time of three
         steps, after one to warm up, times steps. The three are spread over the training, as steps may change on the way, and
-        each is the shortest of two.
+        each is the shortest of several.
     """
     fit_for(learner, few, losses, training).prepare()  # what is made ready once is not to be multiplied by the rows
     fit = fit_for(learner, few, losses, training)
@@ -62,15 +66,18 @@ def cost_probe(
     with torch.random.fork_rng(), flushed_denormals():
         first, *places = np.linspace(0, fit.steps - 1, NUM_STEPS + 1).astype(int).tolist()
         fit.step(trained, first)
-        step = median([min(_seconds_of_step(fit, trained, place) for _ in range(REPETITIONS)) for place in places])
+        step = median([_seconds_of_step(fit, trained, place) for place in places])
     learner.cpu()
     return read + step * num_steps(training, next(iter(num_rows.values())), next(iter(few.values())).least_steps)
 
 
 def _seconds_of_step(fit: Fit, trained: Trained, step: int) -> float:
-    begun = time.perf_counter()
-    fit.step(trained, step)
-    return time.perf_counter() - begun
+    found: list[float] = []
+    while len(found) < REPETITIONS or (sum(found) < SECONDS_A_PLACE and len(found) < MOST_REPETITIONS):
+        begun = time.perf_counter()
+        fit.step(trained, step)
+        found.append(time.perf_counter() - begun)
+    return min(found)
 
 
 def _seconds_of_reading(batches: Batches) -> float:

@@ -1,0 +1,95 @@
+"""What fits take against what was predicted before them, each with nothing cached.
+
+Expected on an idle machine: every ratio between 0.75 and 1.25. Gradient fits have `--epochs`; "small_cnn" is trained from$
+scratch at the side of the pictures, with the epochs that such fits have.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.protocol import arguments, empty_cache, show
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
+from headstart.backbones.loading import load_backbone
+from headstart.core.steps import Steps
+from headstart.data.reading import read_task
+from headstart.data.task import Task
+from headstart.features.extract import seconds_an_image
+from headstart.methods import method_from
+from headstart.planning.costs import seconds_of_features
+from headstart.training.budget import scratch_training
+from headstart.training.settings import Training
+
+CELLS = ("digits:20", "emoji:20", "elpv:50")
+"""Set and labels of a class."""
+FITS: dict[str, tuple[str, dict[str, str]]] = {
+    "ridge": ("ridge", {}),
+    "lp_ft behind a cut": ("lp_ft", {}),
+    "lp_ft of everything": ("lp_ft", {"depth": "all"}),
+    "residual": ("residual", {}),
+    "fine_tune": ("fine_tune", {}),
+    "small_cnn from scratch": ("fine_tune", {}),
+}
+
+
+def network(name: str, task: Task) -> Backbone:
+    """What the fit starts from."""
+    if name.startswith("small_cnn"):
+        return load_backbone("small_cnn", "none", input_pixels_for(card_of("small_cnn"), task))
+    card = card_of("efficientnet_lite0")
+    return load_backbone(card.name, input_pixels=input_pixels_for(card, task))
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """What one call takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def priced(name: str, task: Task, epochs: int) -> dict[str, object]:
+    """One fit on one set."""
+    kind, settings = FITS[name]
+    method, backbone = method_from({"kind": kind, **settings}), network(name, task)
+    training = Training(epochs=epochs)
+    if backbone.weights == "none":
+        training = scratch_training(len(task.train), backbone.transform.pixels)
+    with empty_cache(), tempfile.TemporaryDirectory() as folder:
+        if backbone.weights != "none":
+            seconds_an_image(task.train, backbone)  # engines are tried once a network, whatever is fitted
+        begun = time.perf_counter()
+        if method.cost == "closed form":
+            predicted = seconds_of_features(backbone, task, Steps(Path(folder)))
+        else:
+            predicted = method.predicted_seconds(task, backbone, training)
+        probing = time.perf_counter() - begun
+    with empty_cache():
+        actual = seconds_of(lambda: method.fit(task, backbone, training))
+    return {
+        "rows": len(task.train),
+        "fit": name,
+        "predicted": predicted,
+        "actual": actual,
+        "ratio": predicted / actual,
+        "probing": probing,
+    }
+
+
+def main() -> None:
+    """Print a table a set."""
+    given = arguments(__doc__ or "", 1, sets=CELLS, fits=tuple(FITS), epochs=12)
+    for cell in given.sets:
+        name, per_class = cell.split(":")
+        for seed in range(given.seeds):
+            task = read_task(name, seed, int(per_class))
+            rows = [priced(fit, task, given.epochs) for fit in given.fits]
+            show(f"{cell}, seed {seed}: predicted and actual seconds", rows, (), ("ratio",))
+
+
+if __name__ == "__main__":
+    main()
