@@ -116,6 +116,12 @@ class Model:
         return mean_of([own, *(partner.predict(images) for partner in self.partners)], self.shares)
 
     @property
+    def backbones(self) -> tuple[Extractor, ...]:
+        """Its own and those of its parts, each once."""
+        parts = (*([self.base] if self.base else []), *self.partners)
+        return tuple(dict.fromkeys([self.backbone, *(one for part in parts for one in part.backbones)]))
+
+    @property
     def detector_model(self) -> Model | None:
         """The part with the novelty detector; None in a model that was saved without one."""
         members = (self, *([self.base] if self.base else []), *self.partners)

@@ -19,7 +19,7 @@ from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
-from headstart.features.extract import engine_name_of
+from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, Family
@@ -83,7 +83,8 @@ def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path
     model = _fitted(task, plan, steps, workspace)
     shown = task.labeled if len(task.labeled) else task.pool
     if not shown.images.embedded:
-        engine_name_of(shown, model.backbone)  # what has been trained has not been run yet
+        for backbone in model.backbones:
+            settle_prediction_engine(shown, backbone)
     try:
         shutil.rmtree(folder, ignore_errors=True)
         model.save(folder)
