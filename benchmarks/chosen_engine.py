@@ -1,8 +1,8 @@
 """The engine that headstart chooses against the fastest that the machine has: pictures a second, measured in turn.
 
-The choice is made as users meet it, with an empty cache. Then every engine that is quickly made runs the same pictures, one after
-the other and again, and its best of three counts. Engines whose features are too far from exact ones are rejected by design and
-count on neither side.
+The choice is made as users meet it, with an empty cache. Then every engine whose arithmetic the hardware has, and that is quickly
+made, runs the same pictures, one after the other and again, and its best of three counts. Engines whose features are too far
+from exact ones are rejected by design and count on neither side.
 
 Expected: the chosen one within a tenth of the fastest.
 """
@@ -16,7 +16,9 @@ import numpy as np
 from benchmarks.pictures import image_set_of, jpegs
 from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart.backbones.engines.base import Engine
-from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_named, engine_names, feature_error
+from headstart.backbones.engines.choice import LARGEST_ERROR, REFERENCE, engine_named
+from headstart.backbones.engines.machine import native_engine_names
+from headstart.backbones.engines.trial import feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 from headstart.core.types import Bytes
@@ -35,7 +37,7 @@ def rates(images: ImageSet, name: str, side: int) -> tuple[str, dict[str, float]
         chosen = engine_name_of(images, backbone)
         pictures = backbone.transform.decode(images.images, np.arange(min(NUM_PICTURES, len(images))))
         program = Describe(backbone)
-        quick = [one for one in engine_names() if not one.endswith(SLOW_TO_MAKE)]
+        quick = [one for one in native_engine_names() if not one.endswith(SLOW_TO_MAKE)]
         engines = {
             one: engine_named(one, program, lambda count: pictures[:count]) for one in dict.fromkeys([REFERENCE, chosen, *quick])
         }

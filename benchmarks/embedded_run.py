@@ -25,7 +25,6 @@ from headstart.backbones.engines.choice import REFERENCE
 from headstart.data.images import FileImages, ImageSet
 from headstart.runs.predicting import predict_files
 from headstart.runs.run import Run
-from headstart.workflows.fit import fit
 
 SET = "emoji"
 NUM_EMBEDDED = 1_408
@@ -67,8 +66,9 @@ def measured(out: Path, seed: int) -> dict[str, object]:
     with empty_cache():
         seconds, _ = command("run", SET, "--seed", str(seed), "--out", whole)
         one = [command("predict", whole, paths[0])[1] for _ in range(3)]
-        fitted = fit(SET, method="ridge", seed=seed, out=whole.with_name(f"{whole.name}-ridge"))
-        rate, engine = alone(thousand, fitted.folder, paths)
+        ridge = whole.with_name(f"{whole.name}-ridge")
+        command("fit", SET, "--method", "ridge", "--seed", str(seed), "--out", ridge)
+        rate, engine = alone(thousand, ridge, paths)
     run = Run.load(whole)
     fits = [one for one in run.decision.results if one.status == "fitted" and one.predicted_seconds] if run.decision else []
     promised, actual = sum(one.predicted_seconds for one in fits), sum(one.seconds for one in fits)
