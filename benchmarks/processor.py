@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from headstart.backbones.engines.machine import LIMIT, num_cores
+
 ARITHMETIC = (
     ("AVX2", ("avx2",)),
     ("AVX-512", ("avx512_f",)),
@@ -32,7 +34,6 @@ ARITHMETIC = (
 ALWAYS_SAID = ("AMX", "bf16")
 """They change the order of the engines, so that their absence is said, on x86 both and elsewhere bf16."""
 LIBRARIES = ("torch", "openvino", "onnxruntime", "pillow")
-LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 
 class Processor(NamedTuple):
@@ -61,7 +62,7 @@ class Processor(NamedTuple):
 def processor() -> Processor:
     """The processor of this machine."""
     limit = os.environ.get(LIMIT, "")
-    return processor_of(_capabilities(), _num_cores())._replace(limit=f", limited by {LIMIT}={limit}" if limit else "")
+    return processor_of(_capabilities(), num_cores())._replace(limit=f", limited by {LIMIT}={limit}" if limit else "")
 
 
 def processor_of(capabilities: Mapping[str, Any], num_cores: int) -> Processor:
@@ -91,10 +92,6 @@ def _capabilities_of_older_torch(widest: str) -> dict[str, Any]:
         "neon": machine.lower() in {"arm64", "aarch64"},
         "sve": widest.startswith("SVE"),
     }
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_line() -> str:
