@@ -76,9 +76,9 @@ def test_engines_are_shown_with_the_rates_promised_and_reached(filled, headstart
             network="efficientnet_lite0 at 160 pixels",
             reached=reached,
         )
-        write_atomically(filled / "engines" / f"choice-{place}.json", made.to_json())
+        write_atomically(filled / "engines" / f"network-{place}.json", made.to_json())
     untried = Choice(engine="torch-float32", images_per_second={"torch-float32": 12.0}, errors={})
-    write_atomically(filled / "engines" / "choice-2.json", untried.to_json())
+    write_atomically(filled / "engines" / "network-2.json", untried.to_json())
     row = {"network": "efficientnet_lite0 at 160 pixels", "engine": "openvino-float32"}
     assert _contents(headstart_command("cache", "--json"))["engines"] == [
         {**row, "promised": 301.0, "reached": None},

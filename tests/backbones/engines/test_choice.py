@@ -23,6 +23,7 @@ from headstart.backbones.engines.choice import (
     settle_engine,
 )
 from headstart.backbones.engines.chosen import Choice, choices
+from headstart.backbones.engines.machine import num_cores
 from headstart.backbones.engines.trial import ROUNDS, Trial, feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
@@ -42,6 +43,7 @@ class Simulated:
         rates: Pictures a second of the native engines.
         errors: Of features.
         slowdown: What the next seconds of work are multiplied by.
+        share: Of the cores, what its processes get.
         tried: What was made, in order.
         ran: What was timed, in order.
     """
@@ -49,9 +51,13 @@ class Simulated:
     rates: dict[str, float]
     errors: dict[str, float] = field(default_factory=dict)
     slowdown: Callable[[], float] = lambda: 1.0
+    share: float = 0.95
     now: float = 0.0
     tried: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
+
+    def worked(self) -> float:
+        return self.now * self.share * num_cores()
 
     def add(self, trial: Trial, program: Describe, pictures: object, name: str) -> None:
         self.tried.append(name)
@@ -80,7 +86,6 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HEADSTART_ENGINE")
     monkeypatch.setattr(choice, "_SETTLED", {})
-    monkeypatch.setattr(choice, "load", lambda: 0.3)
 
 
 @pytest.fixture
@@ -90,7 +95,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simulated]:
         monkeypatch.setattr(choice, "_added", machine.add)
         monkeypatch.setattr(choice, "native_engine_names", lambda: list(rates))
         monkeypatch.setattr(choice, "engine_names", lambda: list(rates))
-        monkeypatch.setattr(choice, "Trial", partial(Trial, clock=lambda: machine.now))
+        monkeypatch.setattr(choice, "Trial", partial(Trial, clock=lambda: machine.now, processor_clock=machine.worked))
         monkeypatch.setattr(choice.time, "perf_counter", lambda: machine.now)
         choice._SETTLED.clear()  # as a new process
         return machine
@@ -233,20 +238,16 @@ def test_other_weights_of_an_architecture_try_the_fastest_of_it_but_check_errors
     assert machine.tried == [REFERENCE, "openvino-bf16", "openvino-float32", "torch-bf16"]
 
 
-@pytest.mark.parametrize("seen", ["load", "rounds"])
-def test_a_choice_made_under_load_is_tried_again(
-    simulate: Callable[..., Simulated], monkeypatch: pytest.MonkeyPatch, seen: str
-) -> None:
-    if seen == "load":
-        monkeypatch.setattr(choice, "load", lambda: 2.5)
-        simulate({**BF16_LAPTOP, "openvino-bf16": 140.0})
+@pytest.mark.parametrize("seen", ["share", "rounds"])
+def test_a_choice_made_under_load_is_tried_again(simulate: Callable[..., Simulated], seen: str) -> None:
+    if seen == "share":
+        simulate({**BF16_LAPTOP, "openvino-bf16": 140.0}, share=0.67)
     else:
         factors = iter([*[1.0] * 35, *[3.0] * 500])
         simulate({**BF16_LAPTOP, "openvino-bf16": 140.0}, slowdown=lambda: next(factors))
     assert _settled(_network()) == "openvino-float32"
     (made,) = choices()
     assert made.under_load
-    monkeypatch.setattr(choice, "load", lambda: 0.3)
     machine = simulate(BF16_LAPTOP)
     assert _settled(_network(), 100) == "openvino-float32"  # a trial would cost more than it can save
     choice._SETTLED.clear()

@@ -125,11 +125,3 @@ def test_the_machine_changes_with_what_speed_depends_on(monkeypatch: pytest.Monk
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
     monkeypatch.setattr(machine, "_version", lambda package: "9.9")
     assert this_machine().content_fingerprint() != before.content_fingerprint()
-
-
-def test_load_is_told_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "num_cores", lambda: 4)
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (6.0, 1.0, 1.0), raising=False)
-    assert machine.load() == 1.5
-    monkeypatch.delattr(machine.os, "getloadavg")
-    assert machine.load() == 0.0

@@ -15,7 +15,7 @@ from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Engine, Pictures
 from headstart.backbones.engines.chosen import PREFIX, Choice, choices_folder
 from headstart.backbones.engines.kept import RUNTIMES, kept_engine
-from headstart.backbones.engines.machine import engine_names, load, native_engine_names, this_machine
+from headstart.backbones.engines.machine import engine_names, native_engine_names, this_machine
 from headstart.backbones.engines.trial import CONTENDER, Trial
 from headstart.backbones.extractor import Extractor
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
@@ -223,7 +223,7 @@ def machine_fingerprint() -> str:
 
 def _choice(program: Program, pictures: Pictures, num_images: int, before: str | None) -> Choice:
     """The choice by trial; `before` is the engine of an earlier one."""
-    begun, busy = time.perf_counter(), load()
+    begun = time.perf_counter()
     trial = Trial(pictures(SAMPLE_ROWS))
     make = partial(_added, trial, program, pictures)
     make(REFERENCE)
@@ -240,7 +240,7 @@ def _choice(program: Program, pictures: Pictures, num_images: int, before: str |
         network=f"{program.backbone.card.name} at {program.backbone.transform.pixels} pixels",
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         trial_seconds=time.perf_counter() - begun,
-        load=busy,
+        share=trial.share,
         unsteadiness=trial.unsteadiness,
         machine=this_machine(),
     )
@@ -301,7 +301,7 @@ def _rates_file(program: Program) -> Path:
     """Of the rates for networks of the same family (architectures that differ in the number they end with) and input size."""
     card = program.backbone.card
     family = [card.architecture.rstrip("0123456789"), program.backbone.transform.pixels, type(program).__name__]
-    return choices_folder() / f"rates-{fingerprint_of([family, machine_fingerprint()])}.json"
+    return choices_folder() / f"family-{fingerprint_of([family, machine_fingerprint()])}.json"
 
 
 def _making_seconds(name: str) -> float:

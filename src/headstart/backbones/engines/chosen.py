@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from headstart.backbones.engines.machine import Machine
-from headstart.backbones.engines.trial import UNSTEADY
+from headstart.backbones.engines.trial import ENOUGH, UNSTEADY
 from headstart.core.folders import cache_folder
 from headstart.core.records import Migration, Record, renamed
 
-PREFIX = "choice-"
+PREFIX = "network-"
 """What the names of choices begin with, in their folder of the cache."""
-LOADED = 1.5
-"""Processes a core above which a trial counts as made under load: headstart itself keeps every core busy, which makes 1."""
 FALLS_SHORT = 0.5
 """An engine that reaches less than this share of its promised rate is doubted. Readers beside it, which are accounted for, and
 other processes cost less on a machine like that of the trial."""
@@ -30,7 +28,7 @@ class Choice(Record):
         network: The network and its input size, for people.
         made: When, in UTC, as ISO 8601 writes it.
         trial_seconds: What the trial took, making engines included.
-        load: Processes a core in the minute before the trial.
+        share: Of the processor time of all cores, what the trial got at most.
         unsteadiness: The largest ratio between the rates of one engine in the trial.
         machine: Where it was made; None in records of earlier versions.
         reached: Pictures a second of the engine in the last extraction of many; None before.
@@ -44,7 +42,7 @@ class Choice(Record):
     network: str = ""
     made: str = ""
     trial_seconds: float = 0.0
-    load: float = 0.0
+    share: float = 1.0
     unsteadiness: float = 1.0
     machine: Machine | None = None
     reached: float | None = None
@@ -57,7 +55,7 @@ class Choice(Record):
     @property
     def under_load(self) -> bool:
         """Whether other processes may have decided which engine was fastest."""
-        return self.load > LOADED or self.unsteadiness > UNSTEADY
+        return self.share < ENOUGH or self.unsteadiness > UNSTEADY
 
     @property
     def in_doubt(self) -> bool:

@@ -65,11 +65,6 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def load() -> float:
-    """Processes that ran or waited for a core within the last minute, for each core; 0 where the system does not say."""
-    return os.getloadavg()[0] / num_cores() if hasattr(os, "getloadavg") else 0.0
-
-
 @cache
 def _processor() -> str:
     try:

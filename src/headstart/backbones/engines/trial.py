@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from headstart.backbones.engines.base import Engine, Outputs
+from headstart.backbones.engines.machine import num_cores
 from headstart.core.errors import PretrainedError
 from headstart.core.types import Bytes
 
@@ -16,6 +17,9 @@ ROUNDS = 3
 CONTENDER = 1.5
 """An engine that was this many times slower than the fastest one is not timed again. Rates of one engine differ by up to 1.2
 times from round to round on an idle machine; `benchmarks.engine_choice` prints them."""
+ENOUGH = 0.8
+"""A trial whose `share` stayed below this was made under load. Chosen between what one other process leaves of two cores, two
+thirds, and what engines use of idle ones; `benchmarks.engine_choice` prints the latter."""
 MOST_SECONDS = 1.0
 """Of timing contenders again; where one round takes longer, there is one."""
 WARM_ROWS = 4
@@ -33,20 +37,29 @@ class Trial:
         faults: Why an engine cannot run the network at all.
         engines: Those that can, by name.
         unsteadiness: The largest ratio of an engine's highest rate to its lowest, first runs aside.
+        share: Of the processor time of all cores, what this process got while the engine ran that got most.
 
     Args:
         sample: uint8 [sample, height, width, channel].
         clock: Gives the seconds since some moment.
+        processor_clock: Gives the seconds of processor time of this process.
     """
 
-    def __init__(self, sample: Bytes, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        sample: Bytes,
+        clock: Callable[[], float] = time.perf_counter,
+        processor_clock: Callable[[], float] = time.process_time,
+    ) -> None:
         self.sample = sample
         self.images_per_second: dict[str, float] = {}
         self.errors: dict[str, float] = {}
         self.faults: dict[str, str] = {}
         self.engines: dict[str, Engine] = {}
         self.unsteadiness = 1.0
+        self.share = 0.0
         self._clock = clock
+        self._processor_clock = processor_clock
         self._exact: Outputs = ()
 
     def add(self, name: str, make: Callable[[], Engine]) -> None:
@@ -87,11 +100,12 @@ class Trial:
 
     def _timed(self, engine: Engine, batches: list[Bytes]) -> tuple[Outputs, float]:
         """The outputs of the sample, and pictures a second."""
-        begun = self._clock()
+        begun, worked = self._clock(), self._processor_clock()
         found = list(engine.run(batches))
-        seconds = self._clock() - begun
+        seconds = max(self._clock() - begun, 1e-9)
+        self.share = max(self.share, (self._processor_clock() - worked) / seconds / num_cores())
         outputs = tuple(np.concatenate(part)[: len(self.sample)] for part in zip(*found, strict=True))
-        return outputs, sum(map(len, batches)) / max(seconds, 1e-9)
+        return outputs, sum(map(len, batches)) / seconds
 
 
 def feature_error(outputs: Outputs, exact: Outputs) -> float:
