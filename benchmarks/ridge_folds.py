@@ -112,9 +112,10 @@ def measured(num: int, width: int, num_classes: int, seed: int) -> dict[str, obj
 
 def main() -> None:
     """Print the table."""
-    options = arguments(__doc__ or "", seeds=1)
+    options = arguments(__doc__ or "", seeds=1, sizes=tuple(" ".join(map(str, size)) for size in SIZES))
+    sizes = [tuple(map(int, size.split())) for size in options.sizes]
     with threadpool_limits(1):
-        rows = [measured(*size, seed) for size in SIZES for seed in range(options.seeds)]
+        rows = [measured(*size, seed) for size in sizes for seed in range(options.seeds)]
     show("ridge on five folds: processor seconds of one thread", rows, [])
 
 
