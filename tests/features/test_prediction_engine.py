@@ -11,7 +11,7 @@ import pytest
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines import choice
-from headstart.backbones.engines.kept import kept_engine
+from headstart.backbones.engines.kept_engines import kept_engine
 from headstart.backbones.engines.machine import engine_names
 from headstart.backbones.loading import load_backbone
 from headstart.core.types import UNLABELED

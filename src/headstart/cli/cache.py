@@ -54,10 +54,10 @@ def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
         )
         for row in contents["engines"]
     ]
-    rates = table(("network", "engine", "promised", "reached"), engines, right=("promised", "reached"))
+    by_network = table(("network", "engine", "promised", "reached"), engines, right=("promised", "reached"))
     shown: list[RenderableType] = [listed, ""] if rows else []
     if engines:
-        shown += [rates, ""]
+        shown += [by_network, ""]
     return [*shown, facts(totals)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Runtime
 from headstart.backbones.engines.choice import SAMPLE_ROWS, engine_named, requested_engine
-from headstart.backbones.engines.kept import RUNTIMES, kept_engine
+from headstart.backbones.engines.kept_engines import RUNTIMES, kept_engine
 from headstart.backbones.engines.machine import native_engine_names
 from headstart.backbones.engines.trial import Trial
 from headstart.backbones.extractor import Extractor
@@ -54,4 +54,4 @@ def _of_same_arithmetic(name: str) -> list[str]:
 
 
 def _can_be_kept(name: str) -> bool:
-    return RUNTIMES.get(name.partition("-")[0]).kept is not Runtime.kept
+    return RUNTIMES.get(name.partition("-")[0]).kept_engine is not Runtime.kept_engine

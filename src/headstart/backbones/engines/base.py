@@ -99,7 +99,7 @@ class Runtime(ABC):
         `MissingExtraError` where a package is not installed, `PretrainedError` where the library cannot run this network.
         """
 
-    def kept(self, key: ProgramKey, precision: str) -> Engine | None:
+    def kept_engine(self, key: ProgramKey, precision: str) -> Engine | None:
         """The engine that an earlier call of `engine` kept in the cache, made without the network and without PyTorch.
 
         None where none is kept, it is damaged, or it was made by another version or on another processor. Its outputs are equal

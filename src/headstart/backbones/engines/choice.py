@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Engine, Pictures
 from headstart.backbones.engines.chosen import PREFIX, Choice, choices_folder
-from headstart.backbones.engines.kept import RUNTIMES, kept_engine
+from headstart.backbones.engines.kept_engines import RUNTIMES, kept_engine
 from headstart.backbones.engines.machine import engine_names, native_engine_names, this_machine
 from headstart.backbones.engines.trial import CONTENDER, Trial
 from headstart.backbones.extractor import Extractor

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from headstart.backbones.engines.kept import RUNTIMES
+from headstart.backbones.engines.kept_engines import RUNTIMES
 from headstart.core.records import Record
 
 PACKAGES = ("torch", "openvino", "onnxruntime")

@@ -54,14 +54,14 @@ class Onnx(Runtime):
 
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         key = program.content_key
-        kept = self.kept(key, precision)
-        if kept is not None:
-            return kept
+        ready = self.kept_engine(key, precision)
+        if ready is not None:
+            return ready
         content = _exported(program)
         keep_graph(key, _made_with(), content)
         return _OnnxEngine(content)
 
-    def kept(self, key: ProgramKey, precision: str) -> Engine | None:
+    def kept_engine(self, key: ProgramKey, precision: str) -> Engine | None:
         content = read_graph(key, _made_with()) if precision in self.precisions() else None
         return None if content is None else _OnnxEngine(content.tobytes())
 

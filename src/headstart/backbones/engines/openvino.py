@@ -69,9 +69,9 @@ class OpenVino(Runtime):
 
     def engine(self, program: Program, precision: str, pictures: Pictures, folder: Path) -> Engine:
         key = program.content_key
-        kept = self.kept(key, precision)
-        if kept is not None:
-            return kept
+        ready = self.kept_engine(key, precision)
+        if ready is not None:
+            return ready
         graph = _last_graph(key, program)
         if precision == "int8":
             graph = _quantized(graph, pictures)
@@ -81,7 +81,7 @@ class OpenVino(Runtime):
             keep_graph(key, _made_with(precision), compiled.export_model().getvalue())
         return _OpenVinoEngine(compiled)
 
-    def kept(self, key: ProgramKey, precision: str) -> Engine | None:
+    def kept_engine(self, key: ProgramKey, precision: str) -> Engine | None:
         if not self.precisions():
             return None
         if precision == "int8":  # what it was calibrated to is kept instead, as it goes along with saved models

@@ -82,14 +82,14 @@ class Trial:
         """Time those engines again that are not clearly slower than the fastest of them, in turn, round after round."""
         best = max((self.images_per_second[name] for name in names), default=0.0)
         contenders = [name for name in names if self.images_per_second[name] * CONTENDER > best]
-        rates: dict[str, list[float]] = {name: [] for name in contenders}
+        repeated: dict[str, list[float]] = {name: [] for name in contenders}
         begun = self._clock()
         for done in range(ROUNDS):
             if done and (self._clock() - begun) * (done + 1) / done > MOST_SECONDS:
                 break
             for name in contenders:
-                rates[name].append(self._timed(self.engines[name], self._batches(self.engines[name]))[1])
-        for name, found in rates.items():
+                repeated[name].append(self._timed(self.engines[name], self._batches(self.engines[name]))[1])
+        for name, found in repeated.items():
             self.images_per_second[name] = max(self.images_per_second[name], *found)
             self.unsteadiness = max(self.unsteadiness, max(found) / min(found))
 

@@ -14,7 +14,7 @@ from headstart.backbones.engines import choice, graphs, openvino
 from headstart.backbones.engines.base import Engine
 from headstart.backbones.engines.choice import engine_named, engine_names
 from headstart.backbones.engines.graphs import graphs_folder, keep_graph, read_graph
-from headstart.backbones.engines.kept import kept_engine
+from headstart.backbones.engines.kept_engines import kept_engine
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
 from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
@@ -71,7 +71,7 @@ def test_a_second_process_starts_an_engine_without_pytorch(tmp_path: Path) -> No
 import sys
 import numpy as np
 from headstart.backbones.engines.base import ProgramKey
-from headstart.backbones.engines.kept import kept_engine
+from headstart.backbones.engines.kept_engines import kept_engine
 engine = kept_engine("openvino-float32", ProgramKey{tuple(program.content_key)!r})
 pictures = np.load({str(tmp_path / "pictures.npy")!r})
 found = np.concatenate([outputs[0] for outputs in engine.run([pictures[:8], pictures[8:]])])

@@ -1,4 +1,4 @@
-"""Kept: engines by name, and those that an earlier process made, without the network and without PyTorch."""
+"""Kept engines: engines by name, and those that an earlier process made, without the network and without PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RUNTIMES: Catalog[type[Runtime]] = Catalog(
     "headstart.backbones.engines",
     "engine",
     is_final_class(Runtime),
-    frozenset({"base", "choice", "chosen", "graphs", "kept", "machine", "reached", "trial"}),
+    frozenset({"base", "choice", "chosen", "graphs", "kept_engines", "machine", "reached", "trial"}),
 )
 
 
@@ -19,4 +19,4 @@ def kept_engine(name: str, key: ProgramKey) -> Engine | None:
     Its outputs are equal to those of the engine that was kept.
     """
     runtime, _, precision = name.partition("-")
-    return RUNTIMES.get(runtime)().kept(key, precision) if runtime in RUNTIMES.names() else None
+    return RUNTIMES.get(runtime)().kept_engine(key, precision) if runtime in RUNTIMES.names() else None
