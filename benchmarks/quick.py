@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -150,19 +151,36 @@ def measured(part: Part, out: Path, seconds: float) -> list[tuple[str, bool]]:
     command = [sys.executable, "-m", f"benchmarks.{part.module}", *part.options, "--out", str(out)]
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "HEADSTART_CACHE": cache, "HEADSTART_QUIET": "1"}
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
-        except subprocess.TimeoutExpired:
-            return [(f"{part.module}: stopped after {seconds:.0f} seconds", False)]
+        done = finished(command, environment, seconds)
+    if done is None:
+        return [(f"{part.module}: stopped after {seconds:.0f} seconds", False)]
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         return [(f"{part.module}: failed ({reason})", False)]
     return lines_of(part, list(rows_of(done.stdout)))
 
 
+def finished(command: list[str], environment: dict[str, str], seconds: float) -> subprocess.CompletedProcess[str] | None:
+    """What the command gave; None where it took longer: then it is killed, with all processes that it has begun."""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except BaseException as reason:
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            if isinstance(reason, subprocess.TimeoutExpired):
+                return None
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 def main() -> None:
     """Print the machine, then a line a figure as soon as it is there."""
     options = arguments(__doc__ or "", seeds=1, parts=tuple(part.module for part in PARTS))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs is killed as well, then
     end = time.monotonic() + 60 * (options.minutes or MINUTES)
     _say(machine_line())
     results = []

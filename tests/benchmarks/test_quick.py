@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from benchmarks import protocol, quick
-from benchmarks.quick import PARTS, Figure, Part, lines_of, measured, met, rows_of, value_of
+from benchmarks.quick import PARTS, Figure, Part, finished, lines_of, measured, met, rows_of, value_of
 
 FAST = Figure("rate / loop", "a / b", "at least", 6.0)
 SHORT = Figure("seconds", "s", "at most", 2.0)
@@ -64,11 +66,11 @@ def test_a_value_is_held_against_its_aim() -> None:
 def _answers(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str) -> list[list[str]]:
     commands: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def finished(command: list[str], *_: object) -> subprocess.CompletedProcess[str]:
         commands.append(command)
         return subprocess.CompletedProcess(command, code, out, err)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(quick, "finished", finished)
     return commands
 
 
@@ -76,10 +78,7 @@ def test_a_part_that_fails_or_is_stopped_is_a_line(monkeypatch: pytest.MonkeyPat
     _answers(monkeypatch, 1, "", "Traceback\nValueError: nothing there\n")
     assert measured(PART, tmp_path, 5.0) == [("extraction: failed (ValueError: nothing there)", False)]
 
-    def slow(command: list[str], **_: object) -> object:
-        raise subprocess.TimeoutExpired(command, 5.0)
-
-    monkeypatch.setattr(subprocess, "run", slow)
+    monkeypatch.setattr(quick, "finished", lambda *_: None)
     assert measured(PART, tmp_path, 5.0) == [("extraction: stopped after 5 seconds", False)]
 
 
@@ -102,3 +101,23 @@ def test_the_table_names_the_machine_and_what_was_left_out(
         quick.main()
     assert exit_of.value.code == 1
     assert "extraction: left out, no time is left; --minutes gives more" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no process groups")
+def test_a_part_that_is_stopped_leaves_no_process_behind(tmp_path: Path) -> None:
+    child = tmp_path / "child.txt"
+    inner = f"import os, pathlib, time; pathlib.Path({str(child)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    assert finished([sys.executable, "-c", outer], dict(os.environ), 5.0) is None
+    state = Path(f"/proc/{child.read_text()}/status")
+    for _ in range(50):
+        if not state.exists() or "zombie" in state.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child lives on")
+
+
+def test_a_part_that_ends_in_time_gives_what_it_printed() -> None:
+    done = finished([sys.executable, "-c", "import sys; print('out'); sys.exit('err')"], dict(os.environ), 30.0)
+    assert done is not None
+    assert (done.returncode, done.stdout, done.stderr) == (1, "out\n", "err\n")
