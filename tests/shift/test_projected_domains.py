@@ -10,6 +10,7 @@ import pytest
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError
 from headstart.heads.kernel_map import KernelMap
+from headstart.heads.kernel_ridge import fit_kernel_ridge
 from headstart.shift.projected_domains import SharedProjections, projected_domains
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods" / "adapt"))
@@ -112,3 +113,18 @@ def test_the_source_model_is_fitted_once_and_not_kept_for_moved_rows():
     assert found.ridge() is found.ridge()
     moved = found.moved(2.0 * found.source)
     assert moved.ridge() is not found.ridge()
+
+
+def test_pseudo_labels_are_learned_from_rows_that_are_mapped_once(monkeypatch):
+    found = replace(projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0), width=0.3)
+    probs = np.eye(found.num_classes)[np.arange(83) % found.num_classes] * 0.9 + 0.01
+    alone = fit_kernel_ridge(found.target, probs.argmax(axis=1), found.num_classes, probs.max(axis=1), None, 0, 0.3)
+    first = found.target_ridge(probs)
+    np.testing.assert_array_equal(first.fit.weight, alone.fit.weight)
+    np.testing.assert_array_equal(found.target_scores(first), alone.scores(found.target))
+    monkeypatch.setattr(KernelMap, "of", None)
+    assert found.target_ridge(probs[:, ::-1]).kernel_map is first.kernel_map
+    source_model = fit_kernel_ridge(found.source, found.source_labels, found.num_classes, width=0.0)
+    np.testing.assert_array_equal(found.target_scores(source_model), source_model.scores(found.target))
+    few = np.arange(0, 83, 3)
+    np.testing.assert_array_equal(found.target_scores(source_model, few), source_model.scores(found.target[few]))

@@ -18,8 +18,9 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
-from headstart.heads.kernel_map import KernelMap
+from headstart.heads.kernel_map import KernelMap, median_square
 from headstart.heads.kernel_ridge import KernelRidge, fit_kernel_ridge
+from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.shift.projection import Projection
 
 NUM_AXES = 256
@@ -113,7 +114,31 @@ class ProjectedDomains:
         known = self.target_labels[every]
         labels = np.where(known != UNLABELED, known, probs.argmax(axis=1))
         weights = np.where(known != UNLABELED, 1.0, np.maximum(probs.max(axis=1), 1e-3))
-        return fit_kernel_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.width)
+        if not self.width:
+            return fit_kernel_ridge(self.target[every], labels, self.num_classes, weights, None, self.seed, self.width)
+        kernel_map, mapped = self._mapped_target(every)
+        return KernelRidge(kernel_map, fit_ridge(mapped, labels, self.num_classes, weights), self.width)
+
+    def target_scores(self, found: KernelRidge, rows: Integers | None = None) -> Floats:
+        """A fit's scores of the target rows `rows`, or of all, float64 [target, class]."""
+        every = np.arange(len(self.target)) if rows is None else rows
+        kernel_map, mapped = self._mapped.get(every.tobytes(), (None, self.target))
+        if kernel_map is None or found.kernel_map is not kernel_map:
+            return found.scores(self.target[every])
+        return np.asarray(mapped @ found.fit.weight + found.fit.bias)
+
+    def _mapped_target(self, rows: Integers) -> tuple[KernelMap, Floats]:
+        """The kernel map of those target rows, and the mapped rows; each choice of rows is mapped once."""
+        key = rows.tobytes()
+        if key not in self._mapped:
+            chosen = self.target[rows]
+            kernel_map = KernelMap.of(chosen, 1.0 / (self.width * median_square(chosen, self.seed)), self.seed)
+            self._mapped[key] = kernel_map, kernel_map.rows(chosen)
+        return self._mapped[key]
+
+    @cached_property
+    def _mapped(self) -> dict[bytes, tuple[KernelMap, Floats]]:
+        return {}
 
 
 class _Sides(NamedTuple):

@@ -48,7 +48,7 @@ class JDOT(FeatureAdaptation):
         found = domains.ridge()
         before = np.full(len(theirs), -1)
         for _ in range(self.rounds):
-            probs = softmax(found.scores(rows) / found.fit.temperature, axis=1)
+            probs = softmax(domains.target_scores(found, theirs) / found.fit.temperature, axis=1)
             apart = cdist(labels, probs, "sqeuclidean")
             arrived = plan_of(distances + apart, 0).T @ labels
             if (arrived.argmax(axis=1) == before).all():

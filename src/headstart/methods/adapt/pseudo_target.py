@@ -37,7 +37,7 @@ class PseudoTarget(FeatureAdaptation):
         shares = class_shares(domains.source_labels, domains.num_classes)
         before = np.full(len(domains.target), -1)
         for _ in range(self.rounds):
-            probs = softmax(found.scores(domains.target) / found.fit.temperature, axis=1)
+            probs = softmax(domains.target_scores(found) / found.fit.temperature, axis=1)
             scaled = probs * matching_factors(probs, shares)
             if (scaled.argmax(axis=1) == before).all():
                 break
