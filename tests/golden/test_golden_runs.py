@@ -28,8 +28,13 @@ MINUTES = 60
 
 @pytest.fixture(autouse=True)
 def _inside(data, monkeypatch):
-    """In the folder of the data, so that no path depends on where that lies; with a cache that no other test fills."""
+    """In the folder of the data, so that no path depends on where that lies; with a cache that no other test fills.
+
+    Training is in float32 as on processors without bf16.
+    """
     monkeypatch.chdir(data)
+    for module in ("loop", "held_out"):
+        monkeypatch.setattr(f"headstart.training.{module}.has_bf16", lambda: False)
     monkeypatch.setenv("HEADSTART_CACHE", str(data / "cache"))
 
 

@@ -198,8 +198,8 @@ def fit_for(
 
 
 def _passes(stream: Stream, training: Training, steps: int) -> int:
-    """How often a fit of so many steps draws every row; a last pass that ends early is not counted."""
-    return steps * stream.times * training.batch_size // max(1, len(stream.images))
+    """How often a fit of so many steps draws every row; a last pass that ends early counts."""
+    return -(-steps * stream.times * training.batch_size // max(1, len(stream.images)))
 
 
 def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Training) -> str:
