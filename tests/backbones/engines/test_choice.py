@@ -238,6 +238,23 @@ def test_other_weights_of_an_architecture_try_the_fastest_of_it_but_check_errors
     assert machine.tried == [REFERENCE, "openvino-bf16", "openvino-float32", "torch-bf16"]
 
 
+def test_the_order_found_under_load_counts_for_an_hour(
+    simulate: Callable[..., Simulated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(BF16_LAPTOP, share=0.67)
+    _chosen(_network())
+    machine = simulate(BF16_LAPTOP)
+    _chosen(_network(seed=1))
+    assert machine.tried == [REFERENCE, "openvino-bf16"]
+    monkeypatch.setattr(choice, "LOAD_SECONDS", -1.0)
+    machine = simulate(BF16_LAPTOP)
+    _chosen(_network(seed=2))
+    assert sorted(machine.tried) == sorted(BF16_LAPTOP)
+    machine = simulate(BF16_LAPTOP)
+    _chosen(_network(seed=3))
+    assert machine.tried == [REFERENCE, "openvino-bf16"]  # the second was not made under load
+
+
 @pytest.mark.parametrize("seen", ["share", "rounds"])
 def test_a_choice_made_under_load_is_tried_again(simulate: Callable[..., Simulated], seen: str) -> None:
     if seen == "share":

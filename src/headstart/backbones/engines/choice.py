@@ -39,6 +39,9 @@ EQUAL = 1.05
 command gives the same engine again. Rates of one trial repeat to about 4 % on an idle machine."""
 RETRY_SHARE = 0.1
 """An engine that is doubted is tried again where the trial takes no more than this share of the extraction that follows."""
+LOAD_SECONDS = 3600.0
+"""So long the order of engines found under load is used for networks of the same family: a run meets the same load. Chosen, not
+measured."""
 REACHED_ROWS = 256
 """A rate is compared with the promised one where so many pictures were extracted at once. Chosen, not measured."""
 MOST_ENGINES = 2
@@ -244,7 +247,7 @@ def _choice(program: Program, pictures: Pictures, num_images: int, before: str |
         unsteadiness=trial.unsteadiness,
         machine=this_machine(),
     )
-    if is_tried and not choice.under_load and (before or not _rates_file(program).exists()):
+    if is_tried and (before or _known_rates(program) is None):
         write_atomically(_rates_file(program), choice.to_json())
     if _is_worth_keeping(choice.engine):
         _last_used(_used_key(choice.engine, program), lambda: trial.engines[choice.engine])
@@ -253,7 +256,7 @@ def _choice(program: Program, pictures: Pictures, num_images: int, before: str |
 
 def _try_others(trial: Trial, make: Callable[[str], None], program: Program, num_images: int, before: str | None) -> None:
     """Try every native engine that is quickly made, and the others where there are many pictures."""
-    known = None if before else _tried(_rates_file(program))  # which may be what made the earlier choice a wrong one
+    known = None if before else _known_rates(program)  # which may be what made the earlier choice a wrong one
     _try_quick(trial, make, {} if known is None else known.images_per_second)
     for name in filter(_is_slow_to_make, native_engine_names()):
         fastest = _fastest(trial, before)
@@ -295,6 +298,15 @@ def _fastest(trial: Trial, before: str | None) -> str:
     best = max(trial.images_per_second[name] for name in close)
     equal = [name for name in close if trial.images_per_second[name] * EQUAL >= best]
     return min(equal, key=lambda name: (name != before, not name.endswith("float32"), name))
+
+
+def _known_rates(program: Program) -> Choice | None:
+    """The first choice for a network of the same family; one that was made under load counts for an hour."""
+    choice = _tried(_rates_file(program))
+    if choice is None or not choice.under_load:
+        return choice
+    age = datetime.now(UTC) - datetime.fromisoformat(choice.made)
+    return choice if age.total_seconds() < LOAD_SECONDS else None
 
 
 def _rates_file(program: Program) -> Path:
