@@ -118,8 +118,8 @@ def _core() -> Any:
 def _settings(precision: str) -> dict[str, str]:
     """Streams as OpenVINO chooses them for throughput, each bound to its cores.
 
-    EfficientNet-Lite0 at 160 pixels in bf16 on two cores (Zen 4), pictures a second, bound and not: alone 562 and 513, beside busy
-    work 459 and 368, and with threads that read JPEG files 350 and 299. One stream for latency: 562 where two give 611.
+    EfficientNet-Lite0 at 160 pixels in bf16 on two cores (Zen 4), pictures a second, bound or not: alone 562 and 513, beside
+    busy work 459 and 368, and with threads that read JPEG files 350 and 299. One stream for latency: 562 where two give 611.
     """
     rest = "bf16" if "BF16" in capabilities() else "float32"  # what is not computed in integers
     return {"INFERENCE_PRECISION_HINT": _HINTS[rest if precision == "int8" else precision], "PERFORMANCE_HINT": "THROUGHPUT"}
