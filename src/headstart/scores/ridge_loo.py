@@ -31,7 +31,7 @@ def ridge_loo(labeled: LabeledFeatures) -> float | None:
     Nats a row, at most 0; None with fewer than two rows or one class only.
 
     Reference: Rifkin & Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025, for the leave-one-out identity.
-    Differs: see `features.ridge_solver.fit_ridge`.
+    Differs: see `heads.ridge_leave_one_out.fit_ridge`.
     """
     labels = compact(labeled.labels)
     if len(labels) < 2 or labels.max() == 0:
