@@ -50,7 +50,7 @@ class Set(NamedTuple):
     flip: bool
 
 
-SETS = {"emoji": Set(None, True), "digits": Set(20, False), "elpv": Set(50, True), "fashion-mnist": Set(20, True)}
+SETS = {"emoji": Set(None, True), "digits": Set(100, False), "elpv": Set(100, True), "fashion-mnist": Set(20, True)}
 THREE = ("emoji", "digits", "elpv")
 
 
