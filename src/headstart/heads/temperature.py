@@ -37,10 +37,12 @@ def fit_temperature(scores: Floats, labels: Integers) -> float:
     aimed = (1.0 - smoothing) * picked + smoothing * float(values.mean())
     shifted = values - values.max(axis=1, keepdims=True)
     offset = float(values.max(axis=1).mean())
+    powers = np.empty_like(shifted)
 
     def loss(log_temperature: float) -> float:
         inverse = float(np.exp(-log_temperature))
-        normalizer = float(np.log(np.exp(shifted * inverse).sum(axis=1)).mean())
+        np.exp(np.multiply(shifted, inverse, out=powers), out=powers)
+        normalizer = float(np.log(powers.sum(axis=1)).mean())
         return normalizer + (offset - aimed) * inverse
 
     best = minimize_scalar(loss, bounds=LOG_RANGE, method="bounded", options={"xatol": 1e-5})
