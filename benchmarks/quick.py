@@ -90,6 +90,12 @@ PARTS = (
         240.0,
     ),
     Part(
+        "adapting_time",
+        ("--seeds", "1", "--pairs", "noto to twemoji"),
+        (Figure("adaptation of one pair of domains, features included: seconds", "whole", "at most", 120.0),),
+        150.0,
+    ),
+    Part(
         "cached_boundary",
         ("--seeds", "1", "--sets", "emoji", "--per-class", "10", "--epochs", "4"),
         (Figure("fine-tuning behind a cached boundary: seconds / full fine-tuning's", "ratio", "at most", 0.2),),
