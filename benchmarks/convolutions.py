@@ -1,6 +1,6 @@
 """One training step of a network, and of its part behind a cut, as torch runs it and as `fast_arithmetic` does.
 
-Expected on a processor with AVX-512 BF16: about half the time; in float32 alone, up to a quarter less. Then the gradient of the
+Expected on a processor with AVX-512 BF16: half the time or less; in float32 alone, up to a third less. Then the gradient of the
 weights of wide depthwise convolutions, in one piece and in pieces.
 """
 
