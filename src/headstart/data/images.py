@@ -16,7 +16,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
-from headstart.data.decoding import open_image
+from headstart.data.decoding import open_file, open_image
 from headstart.data.resizing import resized_to_square
 
 
@@ -79,7 +79,7 @@ class FileImages(Images):
         return open_image(self.paths[row], at_least)
 
     def content_key(self, row: int) -> str:
-        with self.paths[row].open("rb") as stream:
+        with open_file(self.paths[row]) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def take(self, rows: Integers) -> FileImages:

@@ -13,6 +13,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.types import UNLABELED
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages, Images, ImageSet
+from headstart.data.prefetch import prefetched
 from headstart.data.scan import scan
 from headstart.methods.model import NO_DETECTOR, Model
 
@@ -68,13 +69,26 @@ def predict_files(
         return [row for path in given for row in _rows_of_vectors(model, path, share, adapt)]
     files = image_files(paths)
     images = FileImages(tuple(files))
-    problems = scan(images).problems
+    try:
+        return _rows_of_files(model, files, images, share, adapt)
+    except (DataError, OSError):  # a file that cannot be read, or something else
+        problems = scan(images).problems
+        if not any(problems):
+            raise
     readable = np.flatnonzero([not problem for problem in problems])
     rows: list[dict[str, Any]] = [{"path": str(path), "error": problem} for path, problem in zip(files, problems, strict=True)]
     answers = _answers(model, images.take(readable), share, adapt)
     for row, answer in zip(readable.tolist(), answers, strict=True):
         rows[row] = {"path": str(files[row]), **answer}
     return rows
+
+
+def _rows_of_files(
+    model: Model, files: list[Path], images: FileImages, refuse: float, adapt: TestTime | None
+) -> list[dict[str, Any]]:
+    """The rows where every file can be read: each is decoded once, by the extraction."""
+    answers = _answers(model, images, refuse, adapt)
+    return [{"path": str(path), **answer} for path, answer in zip(files, answers, strict=True)]
 
 
 def _no_vectors(path: str) -> str:
@@ -102,6 +116,7 @@ def _answers(model: Model, images: Images, refuse: float, adapt: TestTime | None
     if not len(images):
         return
     shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))
+    shown = shown.with_content_keys(prefetched(images.content_key, range(len(images))))
     if adapt:
         from headstart.methods.test_time import adapted_at_test_time  # noqa: PLC0415
 
