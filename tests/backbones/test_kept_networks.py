@@ -18,7 +18,7 @@ from headstart.backbones.stages import anatomy_of
 
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch):
-    monkeypatch.setattr(kept_networks, "_KEPT", type(kept_networks._KEPT)())
+    monkeypatch.setattr(kept_networks, "_NETWORKS", type(kept_networks._NETWORKS)())
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_those_used_longest_ago_make_room(monkeypatch):
     monkeypatch.setattr(kept_networks, "MOST_BYTES", int(2.5 * one.num_bytes))
     for key in ("a", "b", "a", "c"):
         kept_network(key, small)
-    assert list(kept_networks._KEPT) == ["a", "c"]
+    assert list(kept_networks._NETWORKS) == ["a", "c"]
     large = kept_network("large", lambda: small(width=1_000))
-    assert list(kept_networks._KEPT) == ["large"]
+    assert list(kept_networks._NETWORKS) == ["large"]
     assert kept_network("large", small) is large
 
 

@@ -48,19 +48,19 @@ class Network:
         return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(self.module))
 
 
-_KEPT: OrderedDict[Hashable, Network] = OrderedDict()
+_NETWORKS: OrderedDict[Hashable, Network] = OrderedDict()
 _LOCK = RLock()
 
 
 def kept_network(key: Hashable, make: Callable[[], Network]) -> Network:
     """The network of that key, made unless it is kept and unchanged; one thread at a time."""
     with _LOCK:
-        network = _KEPT.pop(key, None)
+        network = _NETWORKS.pop(key, None)
         if network is None or not network.unchanged:
             network = make()
-        _KEPT[key] = network
-        while len(_KEPT) > 1 and sum(one.num_bytes for one in _KEPT.values()) > MOST_BYTES:
-            _KEPT.popitem(last=False)
+        _NETWORKS[key] = network
+        while len(_NETWORKS) > 1 and sum(one.num_bytes for one in _NETWORKS.values()) > MOST_BYTES:
+            _NETWORKS.popitem(last=False)
         return network
 
 
@@ -79,5 +79,5 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 def _state_of(module: nn.Module) -> tuple[Hashable, ...]:
     """Changes with every change in place of a weight, which raises its version, and with modules, their modes and hooks."""
     tensors = [(id(one), one.data_ptr(), one._version, one.dtype, one.requires_grad) for one in _tensors(module)]
-    parts = [(id(one), one.training, len(one._forward_hooks), len(one._forward_pre_hooks)) for one in module.modules()]
-    return (*tensors, *parts)
+    modules = [(id(one), one.training, len(one._forward_hooks), len(one._forward_pre_hooks)) for one in module.modules()]
+    return (*tensors, *modules)

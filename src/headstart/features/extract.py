@@ -164,7 +164,7 @@ def _described(images: Images, rows: Integers, backbone: Extractor) -> Iterator[
         return inputs, resized_to_square(inputs, PIXELS).reshape(len(inputs), -1)
 
     def inputs() -> Iterator[Bytes]:
-        with closing(prefetched(meter.reads(read), _parts(rows, engine.batch_rows))) as ready:
+        with closing(prefetched(meter.reads(read), _portions(rows, engine.batch_rows))) as ready:
             for start in range(0, len(rows), engine.batch_rows):
                 num_rows = min(engine.batch_rows, len(rows) - start)
                 batch, pixels = zip(*islice(ready, math.ceil(num_rows / READ_ROWS)), strict=True)
@@ -176,12 +176,12 @@ def _described(images: Images, rows: Integers, backbone: Extractor) -> Iterator[
     note_reached(backbone, len(rows), meter.rate(len(rows)))
 
 
-def _parts(rows: Integers, batch_rows: int) -> Iterator[Integers]:
+def _portions(rows: Integers, batch_rows: int) -> Iterator[Integers]:
     """The rows that a thread reads at a time, none across the border of two batches."""
     for start in range(0, len(rows), batch_rows):
         batch = rows[start : start + batch_rows]
         yield from (batch[first : first + READ_ROWS] for first in range(0, len(batch), READ_ROWS))
 
 
-def _joined(parts: Sequence[Bytes]) -> Bytes:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(portions: Sequence[Bytes]) -> Bytes:
+    return portions[0] if len(portions) == 1 else np.concatenate(portions)

@@ -117,9 +117,9 @@ class Model:
 
     @property
     def backbones(self) -> tuple[Extractor, ...]:
-        """Its own and those of its parts, each once."""
-        parts = (*([self.base] if self.base else []), *self.partners)
-        return tuple(dict.fromkeys([self.backbone, *(one for part in parts for one in part.backbones)]))
+        """Its own and those of its members, each once."""
+        members = (*([self.base] if self.base else []), *self.partners)
+        return tuple(dict.fromkeys([self.backbone, *(one for member in members for one in member.backbones)]))
 
     @property
     def detector_model(self) -> Model | None:
@@ -151,7 +151,7 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `detector.safetensors`, `base/`, `partners/` and, last, `model.json`.
 
-        A network that several parts look with is written once, by the first of them.
+        A network that several members use is written once, by the first of them.
 
         Args:
             folder: Where; made if absent.

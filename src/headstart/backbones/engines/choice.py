@@ -36,7 +36,7 @@ WORTH_MAKING = 2.0
 """An engine that takes long to make is tried where the best of the others would take so many times the seconds of its making."""
 EQUAL = 1.05
 """Engines whose rates differ by no more than this factor count as equally fast: the most exact of them is taken, so that the same
-command gives the same engine again. Rates of one trial repeat to about 4 % on an idle machine."""
+command gives the same engine again. Chosen, not measured; half of what the choice may lose."""
 RETRY_SHARE = 0.1
 """An engine that is doubted is tried again where the trial takes no more than this share of the extraction that follows."""
 LOAD_SECONDS = 3600.0

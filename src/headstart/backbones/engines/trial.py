@@ -15,8 +15,8 @@ from headstart.core.types import Bytes
 ROUNDS = 3
 """How often engines that may be the fastest are timed after the first time; the fastest time counts."""
 CONTENDER = 1.5
-"""An engine that was this many times slower than the fastest one is not timed again. Rates of one engine differ by up to 1.2
-times from round to round on an idle machine; `benchmarks.engine_choice` prints them."""
+"""An engine that was this many times slower than the fastest one is not timed again. Single rounds of one engine differ by
+up to 1.43 times, as `benchmarks.engine_choice` prints them on an idle machine."""
 ENOUGH = 0.8
 """A trial whose `share` stayed below this was made under load. Chosen between what one other process leaves of two cores, two
 thirds, and what engines use of idle ones; `benchmarks.engine_choice` prints the latter."""
