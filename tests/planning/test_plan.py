@@ -78,4 +78,6 @@ def test_a_saved_model_goes_on_seeing_pictures_in_the_range_of_its_plan(pictures
     fit_plan(pictures, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert (model.backbone.transform.mean, model.backbone.transform.std) == (MEAN, STD)
-    assert torch.equal(model.backbone.network.normalized(torch.ones(1, 3, 2, 2)), backbone_of(plan).normalized(torch.ones(1, 3, 2, 2)))
+    assert torch.equal(
+        model.backbone.network.normalized(torch.ones(1, 3, 2, 2)), backbone_of(plan).normalized(torch.ones(1, 3, 2, 2))
+    )
