@@ -114,3 +114,10 @@ def test_those_used_longest_ago_make_room(monkeypatch):
 def test_an_absent_file_has_no_stamp(tmp_path):
     assert stamps_of([tmp_path / "absent"]) is None
     assert stamps_of([]) == ()
+
+
+def test_a_network_can_be_loaded_in_inference_mode():
+    with torch.inference_mode():
+        first = load_backbone("small_cnn", "none", 32)
+    assert not any(tensor.is_inference() for tensor in first.module.state_dict().values())
+    assert load_backbone("small_cnn", "none", 32).module is first.module

@@ -52,6 +52,16 @@ def test_of_many_rows_some_are_taken(monkeypatch):
     assert first.num_rows == 23
 
 
+def test_the_engine_is_chosen_for_all_rows(monkeypatch):
+    asked = []
+    monkeypatch.setattr(first_model, "engine_name_of", lambda images, backbone: asked.append(len(images)))
+    candidate = first_candidate(task_of(vectors(23)), []).model_copy(
+        update={"pretrained": "pixels", "input_pixels": 8, "max_rows": 7}
+    )
+    _, first = fit_first(pictures(23), candidate)
+    assert (asked, first.num_rows) == ([23], 7)
+
+
 def test_it_is_the_model_that_a_fit_of_the_candidate_gives():
     task = task_of(vectors(41))
     candidate = first_candidate(task, [])

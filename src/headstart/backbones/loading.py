@@ -74,11 +74,12 @@ def _network(card: Pretrained, weights: Weights, pixels: int, seed: int, traced_
     """The card's network, kept in the process where it is known what decides it; traced on pictures of that side."""
 
     def make() -> Network:
-        with torch.random.fork_rng(devices=[]):
+        # A tensor made in inference mode does not count its changes, and kept networks are checked for changes.
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_for(seed, "initialization", card.architecture))
             sized = card.model_copy(update={"input_pixels": pixels}) if weights == "none" else card
             module = provider.build(sized, weights).eval()
-        return Network(module, anatomy_of(module, traced_pixels), hash_of(module))
+            return Network(module, anatomy_of(module, traced_pixels), hash_of(module))
 
     provider = provider_of(card)
     files = provider.files(card, weights)

@@ -75,10 +75,6 @@ def _size(num_bytes: int) -> str:
     return f"{scaled:.3g} {unit}"
 
 
-def _rate(images_per_second: float | None) -> str:
-    return "" if images_per_second is None else f"{images_per_second:,.0f} images/s"
-
-
 def _local(moment: str) -> str:
     """The moment on this machine's clock, to the minute."""
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"

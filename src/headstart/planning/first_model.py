@@ -18,7 +18,7 @@ from headstart.data.sources.task_with_sources import with_source_as_train
 from headstart.data.task import Task
 from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics.accuracy import Accuracy
-from headstart.features.extract import features_of
+from headstart.features.extract import engine_name_of, features_of
 from headstart.heads.ridge_leave_one_out import RidgeFit
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
@@ -74,6 +74,8 @@ def fit_first(task: Task, candidate: Candidate) -> tuple[Model, FirstModel]:
     shown = with_source_as_train(task)
     part = shown.restricted_to(rows_for(candidate, shown, np.arange(len(shown.labeled))))
     backbone = load_backbone(candidate.pretrained, candidate.weights, candidate.input_pixels, task.seed)
+    if not shown.labeled.images.embedded:
+        engine_name_of(shown.labeled, backbone)  # for all rows: for few of them, slow trials and new ones are not worth their time
     rows = part.train
     blocks = candidate.method["blocks"]
     head, fit = fitted_ridge(features_of(rows, backbone), rows.labels, task.num_classes, blocks, rows.groups)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import importlib.util
 import io
-import os
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from headstart.backbones.engines.base import Engine, Outputs, Pictures, ProgramKey, Runtime
-from headstart.backbones.engines.graphs import keep_graph, read_graph
+from headstart.backbones.engines.graphs import forget_graph, keep_graph, read_graph
+from headstart.backbones.engines.machine import num_cores
 from headstart.core.errors import PretrainedError
 from headstart.core.types import Bytes
 
@@ -58,12 +59,19 @@ class Onnx(Runtime):
         if ready is not None:
             return ready
         content = _exported(program)
+        made = _OnnxEngine(content)
         keep_graph(key, _made_with(), content)
-        return _OnnxEngine(content)
+        return made
 
     def kept_engine(self, key: ProgramKey, precision: str) -> Engine | None:
         content = read_graph(key, _made_with()) if precision in self.precisions() else None
-        return None if content is None else _OnnxEngine(content.tobytes())
+        if content is None:
+            return None
+        try:
+            return _OnnxEngine(content.tobytes())
+        except PretrainedError as error:
+            forget_graph(key, _made_with(), str(error))
+            return None
 
 
 class _OnnxEngine(Engine):
@@ -73,13 +81,26 @@ class _OnnxEngine(Engine):
         import onnxruntime  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
+        options.intra_op_num_threads = num_cores()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are also for reading pictures
-        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        with _refusals():
+            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         for batch in batches:
-            yield tuple(np.asarray(output, np.float32) for output in self.session.run(None, {_INPUT: batch}))
+            with _refusals():
+                outputs = self.session.run(None, {_INPUT: batch})
+            yield tuple(np.asarray(output, np.float32) for output in outputs)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turns what ONNX Runtime raises into `PretrainedError`: its errors have no class in common but `Exception`."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1].rstrip(".")
+        raise PretrainedError(f"ONNX Runtime cannot run this network ({reason}). Use another engine.") from error
 
 
 def _is_installed(package: str) -> bool:
