@@ -75,7 +75,9 @@ def fit_first(task: Task, candidate: Candidate) -> tuple[Model, FirstModel]:
     part = shown.restricted_to(rows_for(candidate, shown, np.arange(len(shown.labeled))))
     backbone = load_backbone(candidate.pretrained, candidate.weights, candidate.input_pixels, task.seed)
     if not shown.labeled.images.embedded:
-        engine_name_of(shown.labeled, backbone)  # for all rows: for few of them, slow trials and new ones are not worth their time
+        engine_name_of(
+            shown.labeled, backbone
+        )  # for all rows: for few of them, slow trials and new ones are not worth their time
     rows = part.train
     blocks = candidate.method["blocks"]
     head, fit = fitted_ridge(features_of(rows, backbone), rows.labels, task.num_classes, blocks, rows.groups)

@@ -22,7 +22,7 @@ PICTURES = np.zeros((5, 32, 32, 3), np.uint8)
 REFUSED = "ONNX Runtime cannot run this network (NOT_IMPLEMENTED : no kernel for Gelu(20)). Use another engine."
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """As `onnxruntime` declares its errors: below `Exception` alone."""
 
 
@@ -44,11 +44,11 @@ def library(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         def __init__(self, content: bytes, options: Options, providers: list[str]) -> None:
             noted.threads, self.content = options.intra_op_num_threads, content
             if b"bad" in content:
-                raise Refusal("[ONNXRuntimeError]\nNOT_IMPLEMENTED : no kernel for Gelu(20).")
+                raise RefusalError("[ONNXRuntimeError]\nNOT_IMPLEMENTED : no kernel for Gelu(20).")
 
         def run(self, names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
             if b"late" in self.content:
-                raise Refusal("NOT_IMPLEMENTED : no kernel for Gelu(20).")
+                raise RefusalError("NOT_IMPLEMENTED : no kernel for Gelu(20).")
             return [inputs["images"].mean(axis=(1, 2))]
 
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(SessionOptions=Options, InferenceSession=Session))
