@@ -47,7 +47,7 @@ gate: $(VENV)/.dev
 	$(BIN)/codespell
 
 bench: $(VENV)/.dev
-	@for script in $$(grep -l "^def main" benchmarks/*.py | grep -v quick); do name=$$(basename $$script .py); echo "== $$name"; \
+	@for script in $$(grep -l "^def main" benchmarks/[a-z]*.py | grep -v quick); do name=$$(basename $$script .py); echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 bench-quick: $(VENV)/.dev

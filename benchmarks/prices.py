@@ -1,6 +1,6 @@
 """What fits take against what was predicted before them, each with nothing cached.
 
-Expected on an idle machine: every ratio between 0.75 and 1.25. Gradient fits have `--epochs`; "small_cnn" is trained from$
+Expected on an idle machine: every ratio between 0.75 and 1.25. Gradient fits have `--epochs`; "small_cnn" is trained from
 scratch at the side of the pictures, with the epochs that such fits have.
 """
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.training import convolutions
-from headstart.training.convolutions import FastConvolutions
+from headstart.training.convolutions import FastConvolutions, has_bf16
 
 
 def _gradients(inputs: Tensor, conv: nn.Module) -> list[Tensor]:
@@ -43,16 +43,31 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         (3, 1, 1, []),
     ],
 )
+@pytest.mark.parametrize("sides", [(11, 13), (5, 6)])
 def test_wide_depthwise_gradients_are_the_same_in_pieces(
-    kernel: object, stride: object, padding: object, starts: list[int], pieces: list[int]
+    kernel: object, stride: object, padding: object, starts: list[int], sides: tuple[int, int], pieces: list[int]
 ) -> None:
+    _compare(nn.Conv2d(7, 7, kernel, stride, padding, groups=7), sides)  # type: ignore[arg-type]
+    assert pieces == starts
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(7, 1, 3), (7, 2, 3), (9, 1, 4), (5, 9, 4), (5, 1, 6)])
+@pytest.mark.parametrize("sides", [(1, 1), (2, 1), (1, 2), (3, 2)])
+def test_gradients_of_maps_that_are_narrower_than_the_kernel(
+    kernel: int, stride: int, padding: int, sides: tuple[int, int], pieces: list[int]
+) -> None:
+    _compare(nn.Conv2d(7, 7, kernel, stride, padding, groups=7), sides)
+    assert pieces
+
+
+def _compare(conv: nn.Conv2d, sides: tuple[int, int]) -> None:
+    """Gradients in pieces and in one piece are equal, with float64 inputs of these sides."""
     torch.manual_seed(1)
-    conv = nn.Conv2d(7, 7, kernel, stride, padding, groups=7).double()  # type: ignore[arg-type]
-    inputs = torch.randn(3, 7, 11, 13, dtype=torch.float64)
+    conv = conv.double()
+    inputs = torch.randn(3, 7, *sides, dtype=torch.float64)
     expected = _gradients(inputs, conv)
     with FastConvolutions():
         found = _gradients(inputs, conv)
-    assert pieces == starts
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -98,3 +113,17 @@ def test_second_derivatives_exist(pieces: list[int]) -> None:
     with FastConvolutions():
         assert torch.autograd.gradgradcheck(lambda kernel: functional.conv2d(inputs, kernel, padding=2, groups=3) ** 2, weight)
     assert pieces
+
+
+@pytest.mark.parametrize(
+    ("bf16", "amx", "found"), [(True, False, True), (False, True, True), (False, False, False), (None, None, False)]
+)
+def test_pytorch_is_asked_for_bf16_and_may_not_know(
+    bf16: bool | None, amx: bool | None, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, answer in (("_is_avx512_bf16_supported", bf16), ("_is_amx_tile_supported", amx)):
+        if answer is None:  # as in PyTorch 2.4
+            monkeypatch.delattr(torch.cpu, name)
+        else:
+            monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer)
+    assert has_bf16() is found

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -7,9 +9,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.loading import load_backbone
 from headstart.training import learner as module
-from headstart.training.learner import Classifier
+from headstart.training.learner import Classifier, Folding
 from headstart.training.optimizers import optimizer_for
 from headstart.training.settings import Training
+from headstart.training.stochastic_norm import make_stochastic
 
 
 def test_earlier_stages_take_smaller_steps() -> None:
@@ -91,8 +94,8 @@ def test_freezing_all_but_some_weights_leaves_them_and_the_head_and_thawing_undo
     assert frozen == {f"backbone.module.classifier.{name}" for name in ("weight", "bias")}
 
 
-def _shaken(frozen: bool = True) -> Classifier:
-    learner = Classifier(load_backbone("small_cnn", "none", 16, seed=1), 3, frozen_statistics=frozen)
+def _shaken(frozen: bool = True, name: str = "small_cnn", pixels: int = 16) -> Classifier:
+    learner = Classifier(load_backbone(name, "none", pixels, seed=1), 3, frozen_statistics=frozen)
     generator = torch.Generator().manual_seed(3)
     for part in learner.modules():
         if isinstance(part, _BatchNorm) and part.running_mean is not None and part.running_var is not None:
@@ -101,12 +104,21 @@ def _shaken(frozen: bool = True) -> Classifier:
     return learner.train()
 
 
-@pytest.mark.parametrize("cut", [False, True])
-def test_fast_arithmetic_only_rounds_otherwise(cut: bool) -> None:
-    learner, found = _shaken(), []
-    inputs = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize(
+    ("name", "pixels", "cut", "folds"),
+    [
+        ("small_cnn", 16, "", False),
+        ("small_cnn", 16, "blocks.0", False),
+        ("timm/test_efficientnet", 32, "", True),
+        ("timm/test_efficientnet", 32, "blocks.1.0", True),
+    ],
+)
+def test_fast_arithmetic_only_rounds_otherwise(name: str, pixels: int, cut: str, folds: bool) -> None:
+    learner, found = _shaken(name=name, pixels=pixels), []
+    assert bool(Folding.of(learner.backbone).pairs) == folds
+    inputs = torch.rand(5, 3, pixels, pixels, generator=torch.Generator().manual_seed(1))
     if cut:
-        inputs = learner.freeze_up_to("blocks.0").prefix(inputs.permute(0, 2, 3, 1))[0].detach()
+        inputs = learner.freeze_up_to(cut).prefix(inputs.permute(0, 2, 3, 1))[0].detach()
     for fast in (False, True):
         learner.zero_grad()
         if fast:
@@ -121,6 +133,22 @@ def test_fast_arithmetic_only_rounds_otherwise(cut: bool) -> None:
     assert found[0][1].keys() == found[1][1].keys()
     for name, gradient in found[0][1].items():
         torch.testing.assert_close(found[1][1][name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()), msg=name)
+
+
+def test_stochastic_normalization_is_not_folded() -> None:
+    inputs, found = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(1)), []
+    for fast in (False, True):
+        learner = _shaken(name="timm/test_efficientnet", pixels=32)
+        make_stochastic(learner.backbone.module, 0.5)
+        learner.train()
+        for step in range(2):  # the first one changes statistics, and the mode of the layers
+            torch.manual_seed(step)
+            with learner.fast_arithmetic(bf16=False) if fast else nullcontext():
+                features = learner.features(inputs).detach()
+        found.append((features, dict(learner.named_buffers())))
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-4, atol=1e-5)
+    for name, before in found[0][1].items():
+        torch.testing.assert_close(found[1][1][name], before, rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize(("frozen", "large", "bf16"), [(True, True, True), (True, False, False), (False, True, False)])

@@ -41,7 +41,7 @@ from headstart.training.settings import Training
 
 Need = Literal["pictures", "unlabeled", "target_labels", "source", "domains", "peft", "stages", "batch_norm", "source_classes"]
 """What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, labels of the target,
-a labeled source domain, labels of two domains, the peft package, POT, stages to cut behind, batch normalization, a classifier of
+a labeled source domain, labels of two domains, the peft package, stages to cut behind, batch normalization, a classifier of
 its own."""
 
 

@@ -29,8 +29,11 @@ class FastConvolutions(TorchFunctionMode):
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 numbers itself: AVX-512 BF16 or AMX. Elsewhere they are slower than float32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # there are no public names
+    """Whether the processor multiplies bf16 numbers itself: AVX-512 BF16 or AMX. Elsewhere they are slower than float32.
+
+    There are no public names for it in all versions of PyTorch; False where one has none, as 2.4.
+    """
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
 def _convolution(
@@ -104,8 +107,10 @@ def _of_columns(ctx: Any, gradient: Tensor, start: int) -> Tensor:
     images, weight = ctx.saved_tensors
     columns = weight[..., start : start + WIDEST_FAST]
     width = ctx.stride[1] * (gradient.shape[3] - 1) + columns.shape[3]
-    left = ctx.padding[1] - start
-    read = functional.pad(images, (left, width - images.shape[3] - left))  # negative widths cut off
+    begin = start - ctx.padding[1]  # of what these columns read, in the images, which may be narrower than what is left out
+    read = images[..., max(begin, 0) : max(begin + width, 0)]
+    left = min(max(-begin, 0), width)
+    read = functional.pad(read, (left, width - read.shape[3] - left))
     found: Tensor = _backward(gradient, read, columns, ctx.stride, (ctx.padding[0], 0), (False, True, False))[1]
     return found
 

@@ -16,7 +16,7 @@ from headstart.shift.transport import MOST_ROWS, class_plan, extended, scaled_co
 class ClassTransport(MovedSource):
     """Transports source rows to target rows at the least cost, each target row from few classes, and fits ridge to the result.
 
-    Needs: a labeled source, some target images without labels, and POT.
+    Needs: a labeled source, and some target images without labels.
     Helps: as `optimal_transport`, where classes lie close to each other.
     Hurts: where class shares differ.
 

@@ -16,7 +16,7 @@ from headstart.shift.transport import best_rotation
 class InvariantTransport(MovedSource):
     """Rotates or reflects all source rows together so that transport to target rows costs least, and fits ridge to the result.
 
-    Needs: a labeled source, some target images without labels, and POT.
+    Needs: a labeled source, and some target images without labels.
     Helps: where the target is rotated, reflected or sign-flipped against the source and has the same shape, as embeddings of
         two trainings have.
     Hurts: where nothing is rotated and several rotations fit about as well.

@@ -22,7 +22,7 @@ class JDOT(FeatureAdaptation):
 
     Transport and fit alternate, from the source model on.
 
-    Needs: a labeled source, some target images without labels, and POT.
+    Needs: a labeled source, and some target images without labels.
     Helps: where features and the decision rule shift together.
     Hurts: where class shares differ.
 

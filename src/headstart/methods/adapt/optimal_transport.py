@@ -16,7 +16,7 @@ from headstart.shift.transport import MOST_ROWS, extended, plan_of, scaled_costs
 class OptimalTransport(MovedSource):
     """Transports source rows to target rows at the least total cost, and fits ridge to the result.
 
-    Needs: a labeled source, some target images without labels, and POT.
+    Needs: a labeled source, and some target images without labels.
     Helps: where the domains differ by more than an affine map, and classes come in the same shares.
     Hurts: where class shares differ, as rows are then transported to other classes.
 

@@ -23,7 +23,7 @@ class MeasuredSource(Record):
         agreement: The share of common classes that look alike in both domains, see `class_agreement`; None without target labels.
         proxy_a: Proxy A-distance to the target's images, in [0, 2].
         mmd: Unbiased squared mean discrepancy to them.
-        otdd: Distance of the labeled data sets; None without target labels or without POT.
+        otdd: Distance of the labeled data sets; None without target labels.
         leep: LEEP of a probe trained on the source, on labeled target rows; None without target labels.
         nce: NCE of that probe.
         own_accuracy: Leave-one-out accuracy within the source: near chance where its labels do not fit its images.

@@ -123,10 +123,9 @@ def shift_kind(source: Floats, labels: Integers, target: Floats, num_classes: in
     """What changed between a labeled source and an unlabeled target.
 
     Explanations are tried, the simplest first: nothing changed; class shares did; an affine map moved the features; one rotation
-        or
-    mirror image moved all rows. The last is searched where POT is installed and no other explanation suffices, and accepted where
-    rotations found on halves of the rows agree about classes. Each explanation leaves a discrepancy of mean random features,
-    which is compared with a multiplier bootstrap of none.
+    or mirror image moved all rows. The last is searched where no other explanation suffices, and accepted where rotations found
+    on halves of the rows agree about classes. Each explanation leaves a discrepancy of mean random features, which is compared
+    with a multiplier bootstrap of none.
 
     Args:
         source: float [source, axis].
