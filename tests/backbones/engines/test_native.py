@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 import torch as pytorch
 
-from headstart.backbones.engines import machine, onnx, openvino, torch
+from headstart.backbones.engines import choice, machine, onnx, openvino, torch
 from headstart.backbones.engines.machine import engine_names, native_engine_names, this_machine
 
 
@@ -125,3 +125,18 @@ def test_the_machine_changes_with_what_speed_depends_on(monkeypatch: pytest.Monk
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
     monkeypatch.setattr(machine, "_version", lambda package: "9.9")
     assert this_machine().content_fingerprint() != before.content_fingerprint()
+    monkeypatch.undo()
+    monkeypatch.setattr(onnx.Onnx, "package", None)
+    assert "onnxruntime" not in this_machine().versions
+
+
+def test_the_version_of_every_runtime_is_part_of_the_machine() -> None:
+    assert set(this_machine().versions) == {"onnxruntime", "openvino", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("torch-float32", False), ("torch-cuda-bf16-compiled", True), ("openvino-bf16", True), ("onnx-float32", True)],
+)
+def test_engines_that_are_slow_to_make_stay_in_memory(name: str, expected: bool) -> None:
+    assert choice._is_worth_keeping(name) == expected

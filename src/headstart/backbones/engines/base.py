@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -73,7 +73,13 @@ class Engine(ABC):
 
 
 class Runtime(ABC):
-    """A library that runs networks; one final class a file, found by the file's name."""
+    """A library that runs networks; one final class a file, found by the file's name.
+
+    Attributes:
+        package: The distribution that it comes with: engines are tried again when its version changes. None where it has none.
+    """
+
+    package: ClassVar[str | None] = None
 
     @abstractmethod
     def precisions(self) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ LOAD_SECONDS = 3600.0
 measured."""
 REACHED_ROWS = 256
 """A rate is compared with the promised one where so many pictures were extracted at once. Chosen, not measured."""
+KEPT_SECONDS = 0.5
+"""An engine that takes longer to make stays in memory; others would take its place. Chosen, not measured."""
 MOST_ENGINES = 2
 """Engines kept in memory: each takes 50 MB or more, and making one takes a second or more."""
 
@@ -104,8 +106,7 @@ def engine_named(name: str, program: Program | Description, pictures: Pictures) 
 
 
 def _is_worth_keeping(name: str) -> bool:
-    """Whether the engine stays in memory: others are quickly made, and would take its place."""
-    return not name.startswith("torch-") or _is_slow_to_make(name)
+    return _making_seconds(name) > KEPT_SECONDS
 
 
 def _used_key(name: str, program: Program | Description) -> str:

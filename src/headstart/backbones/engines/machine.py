@@ -11,7 +11,6 @@ from pathlib import Path
 from headstart.backbones.engines.kept_engines import RUNTIMES
 from headstart.core.records import Record
 
-PACKAGES = ("torch", "openvino", "onnxruntime")
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 """Environment variable that hides instructions of the processor from PyTorch's and OpenVINO's kernels."""
 
@@ -46,8 +45,12 @@ def this_machine() -> Machine:
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
         native=tuple(native_engine_names()),
         limit=os.environ.get(LIMIT, ""),
-        versions={name: _version(name) for name in PACKAGES},
+        versions={package: _version(package) for package in _packages()},
     )
+
+
+def _packages() -> list[str]:
+    return [package for name in RUNTIMES.names() if (package := RUNTIMES.get(name).package)]
 
 
 def engine_names() -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Onnx(Runtime):
     float32. It was slower than OpenVINO wherever it was measured, and is tried only where OpenVINO is not installed. PyTorch
     needs the package onnx to export a network.
     """
+
+    package: ClassVar[str] = "onnxruntime"
 
     def precisions(self) -> tuple[str, ...]:
         return ("float32",) if _is_installed("onnxruntime") and _is_installed("onnx") else ()

@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class OpenVino(Runtime):
     8-bit integers are there for those who name them, and never tried: on EfficientNet-Lite they are no faster than bf16, and
     features lose more than `LARGEST_ERROR` of `choice` allows.
     """
+
+    package: ClassVar[str] = "openvino"
 
     def precisions(self) -> tuple[str, ...]:
         if importlib.util.find_spec("openvino") is None:

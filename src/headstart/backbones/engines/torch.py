@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import torch
 
@@ -28,6 +28,8 @@ _DTYPES = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 @final
 class Torch(Runtime):
     """Always there. `float32` on the CPU is what every other engine is measured against."""
+
+    package: ClassVar[str] = "torch"
 
     def precisions(self) -> tuple[str, ...]:
         return (*_of_gpu(), "bf16", "float32")
