@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -213,16 +214,16 @@ def test_a_damaged_model_is_one_sentence(finished, headstart_command, name):
 
 def writes_that_fail(monkeypatch: pytest.MonkeyPatch, code: int, after: int = 0) -> Callable[[], None]:
     """Let writing fail from that write on, as on a full or read-only disk; the superuser meets no permissions."""
-    real, count = Path.write_bytes, [0]
+    real, count = Path.open, [0]
 
-    def write_bytes(self: Path, data: bytes) -> int:
-        count[0] += 1
-        if count[0] > after:
+    def open_file(self: Path, mode: str = "r", *args: Any, **named: Any) -> Any:
+        count[0] += "w" in mode
+        if "w" in mode and count[0] > after:
             raise OSError(code, {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system"}[code])
-        return real(self, data)
+        return real(self, mode, *args, **named)
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
-    return lambda: monkeypatch.setattr(Path, "write_bytes", real)
+    monkeypatch.setattr(Path, "open", open_file)
+    return lambda: monkeypatch.setattr(Path, "open", real)
 
 
 @pytest.mark.parametrize("command", ["run vectors.npz --out", "fit plan.toml -o", "decide vectors.npz -o"])

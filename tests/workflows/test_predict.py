@@ -121,7 +121,7 @@ def test_a_fit_from_an_earlier_run_says_what_was_forgotten_of_its_task(source, h
 
 def test_a_network_that_shows_nothing_any_more_has_forgotten_everything(source, headstart_command):
     tuned = continued(headstart_command, "fine_tune", "tuned")
-    blank = tuned.model.backbone.copy()
+    blank = tuned.model.backbone.network.copy()
     with torch.no_grad():
         for weight in blank.parameters():
             weight.zero_()

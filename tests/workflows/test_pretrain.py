@@ -299,7 +299,7 @@ def test_imagenet_weights_go_on_with_the_target_s_own_unlabeled_pictures(unlabel
     assert lineage is not None
     assert card.source == "digits, 97 pictures (sim_clr, from efficientnet_lite0)"
     assert (card.input_pixels, card.mean) == (96, card_of("efficientnet_lite0").mean)
-    moved, before = dict(made.model.backbone.named_parameters()), dict(given.named_parameters())
+    moved, before = dict(made.model.backbone.network.named_parameters()), dict(given.named_parameters())
     trained = [key for key, weight in before.items() if key in moved and not np.array_equal(weight.detach(), moved[key].detach())]
     assert len(trained) > 100
     assert name in [one.name for one in pretrained(provider="own_runs")]

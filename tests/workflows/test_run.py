@@ -22,7 +22,7 @@ from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.runs import workspace
 from headstart.runs.run import Run, list_runs
-from headstart.training import loop
+from headstart.training import cost, loop
 from headstart.training.settings import Training
 from headstart.workflows import decide as deciding
 from headstart.workflows import fit as fitting_runs
@@ -241,6 +241,7 @@ def train_from_scratch_only(patch) -> None:
     # The network, not the pixels, so that the final fit is trained too.
     patch.setattr(decide, "best_without", lambda judged: next(one for one in judged if one.temperature))
     patch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)
+    patch.setattr(cost, "SECONDS_A_PLACE", 0.0)  # a price is then named after a fixed number of steps
 
 
 @pytest.fixture(scope="module")
