@@ -24,9 +24,11 @@ LARGEST_BLOCK = 512
 BATCH_VALUES = 20_000_000
 """Values of the basis or of the hat matrix at once: 160 MB."""
 MOST_PAIRED = 8
-"""Up to this size the products of every pair of a group's rows are multiplied with the strengths of all penalties at once."""
+"""Up to this size the products of every pair of a group's rows are multiplied with the strengths of all penalties at once.
+Chosen, not measured."""
 STACKED_COLUMNS = 256
-"""Columns that one product has at most, penalties times classes, unless there are more classes: it bounds the memory."""
+"""Columns that one product has at most, penalties times classes, unless there are more classes: it bounds the memory. Chosen, not
+measured."""
 JITTER = 1e-9
 """Added to the diagonal of I - H_gg, so that a group that alone decides its fit leaves a solvable system."""
 
