@@ -61,13 +61,15 @@ def test_another_normalization_shares_the_network_but_not_the_hash():
     assert plain.weights_hash != other.weights_hash
 
 
-@pytest.mark.parametrize("change", ["weights", "mode", "structure", "gradients"])
+@pytest.mark.parametrize("change", ["weights", "data", "mode", "structure", "gradients"])
 def test_whoever_changes_a_network_keeps_it_to_himself(change):
     changed = load_backbone("small_cnn", "none", 16)
     before = changed.weights_hash
     if change == "weights":
         with torch.no_grad():
             next(changed.module.parameters()).add_(1.0)
+    elif change == "data":
+        next(changed.module.parameters()).data.neg_()  # which raises no version
     elif change == "mode":
         changed.train()
     elif change == "structure":

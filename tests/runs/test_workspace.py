@@ -103,3 +103,19 @@ def test_a_folder_is_named_after_what_the_run_is_about(tmp_path):
     assert one.folder.parent == Path("runs")
     assert one.folder.name.startswith("flowers-")
     assert Workspace.named(str(tmp_path), Path("runs") / "flowers", [1]).folder == tmp_path
+
+
+def test_a_kill_while_a_first_model_is_deleted_leaves_none(tmp_path, monkeypatch):
+    folder = tmp_path / "first_model"
+    folder.mkdir()
+    (folder / "model.json").write_text("{}")
+    space = Workspace(tmp_path)
+    assert space.run.has_first_model
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        space.write_first_model(SimpleNamespace())
+    assert not space.run.has_first_model

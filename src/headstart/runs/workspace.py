@@ -181,14 +181,19 @@ class Workspace:
 
     def write_first_model(self, model: Model) -> None:
         """Write the first model; the folder can be predicted with once its last file is there."""
-        folder = self.path(FIRST_MODEL)
-        shutil.rmtree(folder, ignore_errors=True)  # what a kill has left
-        model.save(folder)
+        self._delete_first_model()  # what a kill has left
+        model.save(self.path(FIRST_MODEL))
 
     def drop_first_model(self) -> None:
         """Delete the first model where the final one is there, which `Run.model` reads from then on."""
         if self.run.finished:
-            shutil.rmtree(self.path(FIRST_MODEL), ignore_errors=True)
+            self._delete_first_model()
+
+    def _delete_first_model(self) -> None:
+        """The file without which it is none goes first: after a kill in between nobody takes the rest for a model."""
+        folder = self.path(FIRST_MODEL)
+        (folder / "model.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def write_statistics(self, statistics: RidgeStatistics) -> Path:
         """Write the sums of which a ridge head can be solved again; their file comes back."""
