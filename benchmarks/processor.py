@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from headstart.backbones.engines.machine import LIMIT, num_cores
+from headstart.backbones.engines.machine import LIMIT
+from headstart.core.cores import num_cores
 
 ARITHMETIC = (
     ("AVX2", ("avx2",)),

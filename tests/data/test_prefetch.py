@@ -19,7 +19,7 @@ def test_results_come_in_order_whatever_takes_longest() -> None:
 
 
 def test_items_are_read_no_faster_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module, "num_cores", lambda: 2)
     read: list[int] = []
 
     def items():

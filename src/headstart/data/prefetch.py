@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from headstart.core.cores import num_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,7 +22,7 @@ def prefetched(make: Callable[[T], R], items: Iterable[T]) -> Generator[R, None,
 
     An exception in a thread is raised here when its item's turn comes. Items are taken no faster than they are needed.
     """
-    num_threads = os.cpu_count() or 1
+    num_threads = num_cores()
     waiting = iter(items)
     with ThreadPoolExecutor(num_threads) as pool:
         begun: deque[Future[R]] = deque(pool.submit(make, item) for item in islice(waiting, PER_CORE * num_threads))

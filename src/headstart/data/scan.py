@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from headstart.core.cores import num_cores
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
 from headstart.core.types import Booleans, Bytes, Floats, Integers
@@ -71,7 +71,7 @@ def scan(images: Images) -> Scan:
         return _scan_files(images)
     if images.embedded:
         return _as_scan(Measured(images.content_key(row)) for row in range(len(images)))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(num_cores()) as pool:
         return _as_scan(pool.map(lambda row: _measured_row(images, row), range(len(images))))
 
 
@@ -108,7 +108,7 @@ def _scan_files(images: FileImages) -> Scan:
         num_known = len(images) - len(absent)
         # Means are products of matrices so small that threads of BLAS, beside a thread a core, only get in each other's way.
         blas = threadpool_limits(1, "blas")
-        with blas, ThreadPoolExecutor(os.cpu_count()) as pool, progress(len(absent), "Looking at pictures") as advance:
+        with blas, ThreadPoolExecutor(num_cores()) as pool, progress(len(absent), "Looking at pictures") as advance:
             for rows in _chunks(absent, num_known):
                 measured: dict[int, Measured] = {}
                 for row, one in zip(rows, pool.map(lambda row: _measured_file(images.paths[row]), rows), strict=True):

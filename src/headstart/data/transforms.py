@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 
+from headstart.core.cores import num_cores
 from headstart.core.records import Record
 from headstart.core.types import Bytes, Integers
 from headstart.data.images import Images
@@ -51,6 +51,6 @@ class Transform(Record):
             part = slice(start, start + PART_ROWS)
             out[part] = self.apply(images, rows[part])
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(num_cores()) as pool:
             list(pool.map(fill, range(0, len(rows), PART_ROWS)))
         return out

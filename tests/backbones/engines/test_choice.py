@@ -23,10 +23,10 @@ from headstart.backbones.engines.choice import (
     settle_engine,
 )
 from headstart.backbones.engines.chosen import Choice, choices
-from headstart.backbones.engines.machine import num_cores
 from headstart.backbones.engines.trial import ROUNDS, Trial, feature_error
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
+from headstart.core.cores import num_cores
 from headstart.core.errors import PretrainedError
 
 pytestmark = pytest.mark.slow

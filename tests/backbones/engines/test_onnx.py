@@ -12,9 +12,9 @@ import pytest
 from headstart.backbones.engines import onnx
 from headstart.backbones.engines.base import ProgramKey
 from headstart.backbones.engines.graphs import graphs_folder, keep_graph
-from headstart.backbones.engines.machine import num_cores
 from headstart.backbones.engines.onnx import Onnx
 from headstart.backbones.engines.trial import Trial
+from headstart.core.cores import num_cores
 
 KEY = ProgramKey("weights", 32, "inputs", "describe")
 PROGRAM = SimpleNamespace(content_key=KEY)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from headstart.backbones.engines.kept_engines import RUNTIMES
+from headstart.core.cores import num_cores
 from headstart.core.records import Record
 
 LIMIT = "ONEDNN_MAX_CPU_ISA"
@@ -61,11 +62,6 @@ def engine_names() -> list[str]:
 def native_engine_names() -> list[str]:
     """Those of `engine_names` whose arithmetic the hardware has: all that are worth a trial."""
     return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().native()]
-
-
-def num_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 
 from headstart.backbones.engines.base import Engine, Outputs, Pictures, ProgramKey, Runtime
 from headstart.backbones.engines.graphs import forget_graph, keep_graph, read_graph
-from headstart.backbones.engines.machine import num_cores
+from headstart.core.cores import num_cores
 from headstart.core.errors import PretrainedError
 from headstart.core.types import Bytes
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from headstart.backbones.engines.machine import num_cores
+from headstart.core.cores import num_cores
 
 T = TypeVar("T")
 R = TypeVar("R")

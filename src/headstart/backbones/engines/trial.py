@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from headstart.backbones.engines.base import Engine, Outputs
-from headstart.backbones.engines.machine import num_cores
+from headstart.core.cores import num_cores
 from headstart.core.errors import PretrainedError
 from headstart.core.types import Bytes
 
