@@ -39,7 +39,7 @@ def test_a_part_is_a_benchmark_that_takes_its_options(part: Part, monkeypatch: p
     assert "show(" in text or "json.dumps(" in text
 
 
-def test_all_parts_together_take_ten_minutes_at_most_on_the_machine_they_were_set_for() -> None:
+def test_the_limits_of_all_parts_are_at_most_twice_the_ten_minutes_after_which_the_table_ends() -> None:
     assert sum(part.seconds for part in PARTS) <= 2 * 60 * quick.MINUTES
 
 
