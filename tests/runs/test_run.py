@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from headstart.backbones.engines.machine import this_machine
 from headstart.core.errors import DataError, PlanError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
@@ -56,6 +57,8 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.task_summary.task_fingerprint == task.fingerprint
     assert set(again.seconds) == set(STAGES)
     assert again.environment["packages"]["numpy"] == np.__version__
+    assert again.environment["packages"].items() >= this_machine().installed.items()
+    assert again.environment["processor"]
 
 
 def test_judging_sources_and_adapting_count_as_deciding(tmp_path):

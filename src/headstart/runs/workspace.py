@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from headstart.backbones.engines.choice import machine_fingerprint, requested_engine
+from headstart.backbones.engines.machine import this_machine
 from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation
@@ -155,14 +156,15 @@ class Workspace:
 
     def write_environment(self) -> None:
         """Write the versions and hardware that the run runs on."""
-        packages = ("headstart", "torch", "timm", "numpy", "scikit-learn")
+        packages, machine = ("headstart", "torch", "timm", "numpy", "scikit-learn"), this_machine()
         values = {
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
+            "processor": machine.processor,
+            "cores": machine.num_cores,
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            "packages": {package: version(package) for package in packages},
+            "packages": {package: version(package) for package in packages} | machine.installed,
         }
         write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
 

@@ -17,6 +17,7 @@ from headstart.backbones.engines.graphs import graphs_folder, keep_graph, read_g
 from headstart.backbones.engines.kept_engines import kept_engine
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.programs import Describe
+from headstart.core.errors import PretrainedError
 from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
 
 pytestmark = [
@@ -147,3 +148,18 @@ def test_the_int8_graph_that_goes_with_a_model_is_used_without_the_network() -> 
         pytest.skip("nncf is not installed")
     program, fresh = _made("openvino-int8")
     assert _equal(_outputs(kept_engine("openvino-int8", program.content_key)), _outputs(fresh))
+
+
+def test_a_network_that_openvino_refuses_to_compile_is_named_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def get_property(self, device: str, name: str) -> object:
+            return core.get_property(device, name)
+
+        def compile_model(self, *arguments: object) -> None:
+            raise RuntimeError("Exception from cpu plugin:\nNo such primitive")
+
+    core = openvino._core()
+    monkeypatch.setattr(openvino, "_core", Refusing)
+    with pytest.raises(PretrainedError) as caught:
+        _made()
+    assert str(caught.value) == "OpenVINO cannot run this network (No such primitive). Use another engine."

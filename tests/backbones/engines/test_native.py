@@ -140,3 +140,8 @@ def test_the_version_of_every_runtime_is_part_of_the_machine() -> None:
 )
 def test_engines_that_are_slow_to_make_stay_in_memory(name: str, expected: bool) -> None:
     assert choice._is_worth_keeping(name) == expected
+
+
+def test_only_installed_libraries_have_a_version() -> None:
+    found = this_machine().model_copy(update={"versions": {"onnxruntime": "none", "openvino": "2026.4.1", "torch": "2.13"}})
+    assert found.installed == {"openvino": "2026.4.1", "torch": "2.13"}

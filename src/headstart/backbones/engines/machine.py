@@ -12,6 +12,8 @@ from headstart.backbones.engines.kept_engines import RUNTIMES
 from headstart.core.cores import num_cores
 from headstart.core.records import Record
 
+ABSENT = "none"
+"""The version of a library that is not installed."""
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 """Environment variable that hides instructions of the processor from PyTorch's and OpenVINO's kernels."""
 
@@ -34,6 +36,11 @@ class Machine(Record):
     native: tuple[str, ...]
     limit: str
     versions: dict[str, str]
+
+    @property
+    def installed(self) -> dict[str, str]:
+        """The versions of those libraries that are there."""
+        return {name: found for name, found in self.versions.items() if found != ABSENT}
 
 
 def this_machine() -> Machine:
@@ -79,4 +86,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "none"
+        return ABSENT

@@ -85,18 +85,18 @@ class _OnnxEngine(Engine):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_cores()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are also for reading pictures
-        with _refusals():
+        with _as_pretrained_errors():
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:
         for batch in batches:
-            with _refusals():
+            with _as_pretrained_errors():
                 outputs = self.session.run(None, {_INPUT: batch})
             yield tuple(np.asarray(output, np.float32) for output in outputs)
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _as_pretrained_errors() -> Iterator[None]:
     """Turns what ONNX Runtime raises into `PretrainedError`: its errors have no class in common but `Exception`."""
     try:
         yield

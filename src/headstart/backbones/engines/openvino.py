@@ -78,7 +78,10 @@ class OpenVino(Runtime):
         if precision == "int8":
             graph = _quantized(graph, pictures)
             _save(graph, _calibrated(folder, key))
-        compiled = _core().compile_model(graph, "CPU", _settings(precision))
+        try:
+            compiled = _core().compile_model(graph, "CPU", _settings(precision))
+        except RuntimeError as error:
+            raise _unsupported(error) from error
         if precision != "int8":
             keep_graph(key, _made_with(precision), compiled.export_model().getvalue())
         return _OpenVinoEngine(compiled)
@@ -208,11 +211,15 @@ def _graph_of(program: Program) -> Any:
             decoder = TorchScriptPythonDecoder(frozen, example_input=example, skip_freeze=True)  # must outlive the conversion
             graph = frontend.convert(frontend.load(decoder))
         except Exception as error:
-            reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
-            raise PretrainedError(f"OpenVINO cannot run this network ({reason}). Use another engine.") from error
+            raise _unsupported(error) from error
     graph.inputs[0].get_node().set_element_type(openvino.Type.u8)  # which freezing forgets
     graph.reshape([BATCH_ROWS, *example.shape[1:]])
     return graph
+
+
+def _unsupported(error: Exception) -> PretrainedError:
+    reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+    return PretrainedError(f"OpenVINO cannot run this network ({reason}). Use another engine.")
 
 
 def _quantized(graph: Any, pictures: Pictures) -> Any:
