@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headstart.training import convolutions
-from headstart.training.convolutions import FastConvolutions, has_bf16
+from headstart.training.convolutions import FastConvolutions
 
 
 def _gradients(inputs: Tensor, conv: nn.Module) -> list[Tensor]:
@@ -113,17 +113,3 @@ def test_second_derivatives_exist(pieces: list[int]) -> None:
     with FastConvolutions():
         assert torch.autograd.gradgradcheck(lambda kernel: functional.conv2d(inputs, kernel, padding=2, groups=3) ** 2, weight)
     assert pieces
-
-
-@pytest.mark.parametrize(
-    ("bf16", "amx", "found"), [(True, False, True), (False, True, True), (False, False, False), (None, None, False)]
-)
-def test_pytorch_is_asked_for_bf16_and_may_not_know(
-    bf16: bool | None, amx: bool | None, found: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, answer in (("_is_avx512_bf16_supported", bf16), ("_is_amx_tile_supported", amx)):
-        if answer is None:  # as in PyTorch 2.4
-            monkeypatch.delattr(torch.cpu, name)
-        else:
-            monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer)
-    assert has_bf16() is found

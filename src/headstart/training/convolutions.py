@@ -28,14 +28,6 @@ class FastConvolutions(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 numbers itself: AVX-512 BF16 or AMX. Elsewhere they are slower than float32.
-
-    There are no public names for it in all versions of PyTorch; False where one has none, as 2.4.
-    """
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
 def _convolution(
     input: Tensor,  # noqa: A002
     weight: Tensor,

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from headstart.backbones.processor import has_bf16
 from headstart.core.errors import TrainingError
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
@@ -23,7 +24,6 @@ from headstart.data.streams import Stream
 from headstart.training.average import WeightAverage
 from headstart.training.batches import Batch, Batches
 from headstart.training.checkpoint import Counters, Trained, read_checkpoint, write_checkpoint
-from headstart.training.convolutions import has_bf16
 from headstart.training.history import History
 from headstart.training.learner import Learner
 from headstart.training.optimizers import optimizer_for, set_learning_rates

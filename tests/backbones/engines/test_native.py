@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 import torch as pytorch
 
+from headstart.backbones import processor
 from headstart.backbones.engines import choice, machine, onnx, openvino, torch
 from headstart.backbones.engines.machine import engine_names, native_engine_names, this_machine
 
@@ -20,7 +21,8 @@ def hardware(monkeypatch: pytest.MonkeyPatch):
         found = {name: ModuleSpec(name, None) for name in installed}
         monkeypatch.setattr(importlib.util, "find_spec", found.get)
         monkeypatch.setattr(openvino, "capabilities", lambda: frozenset(for_openvino.split()))
-        monkeypatch.setattr(torch, "_capabilities", lambda: for_torch)
+        monkeypatch.setattr(processor, "processor_capabilities", lambda: for_torch)
+        monkeypatch.delenv(processor.LIMIT, raising=False)
         monkeypatch.setattr(pytorch.cuda, "is_available", lambda: devices.get("cuda", False))
         monkeypatch.setattr(pytorch.cuda, "is_bf16_supported", lambda: devices.get("cuda_bf16", False))
         monkeypatch.setattr(pytorch.backends.mps, "is_available", lambda: devices.get("mps", False))
@@ -107,13 +109,6 @@ def test_remedies(hardware) -> None:
     assert torch.Torch().remedy("cuda-float32") == "It needs a GPU."
     assert onnx.Onnx().remedy("float32") == 'Install ONNX Runtime with `pip install "headstart[onnx]"`.'
     assert onnx.Onnx().remedy("bf16") == "There is onnx-float32."
-
-
-def test_older_pytorch_is_asked_by_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(pytorch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr(pytorch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    monkeypatch.delattr(pytorch.cpu, "_is_amx_tile_supported", raising=False)
-    assert torch._capabilities() == {"avx512_bf16": True, "amx_tile": False}
 
 
 def test_the_machine_changes_with_what_speed_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,6 @@ from headstart.core.records import Record
 
 ABSENT = "none"
 """The version of a library that is not installed."""
-LIMIT = "ONEDNN_MAX_CPU_ISA"
-"""Environment variable that hides instructions of the processor from PyTorch's and OpenVINO's kernels."""
 
 
 class Machine(Record):
@@ -46,6 +44,8 @@ class Machine(Record):
 def this_machine() -> Machine:
     """The machine as it is now."""
     import torch  # noqa: PLC0415  the record is read without it
+
+    from headstart.backbones.processor import LIMIT  # noqa: PLC0415
 
     return Machine(
         processor=_processor(),

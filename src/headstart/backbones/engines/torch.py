@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, final
@@ -12,6 +12,7 @@ import torch
 
 from headstart.backbones.engines.base import Engine, Outputs, Pictures, Runtime, overlapped, padded
 from headstart.backbones.folding import fold_normalizations
+from headstart.backbones.processor import has_bf16
 from headstart.backbones.programs import Program
 from headstart.backbones.stages import probe_images
 from headstart.core.types import Bytes
@@ -35,7 +36,7 @@ class Torch(Runtime):
         return (*_of_gpu(), "bf16", "float32")
 
     def native(self) -> tuple[str, ...]:
-        return (*_of_gpu(), *(("bf16",) if has_bf16(_capabilities()) else ()), "float32")
+        return (*_of_gpu(), *(("bf16",) if has_bf16() else ()), "float32")
 
     def making_seconds(self, precision: str) -> float:
         return 30.0 if precision.endswith(COMPILED) else 0.2
@@ -64,29 +65,6 @@ def _of_gpu() -> tuple[str, ...]:
         half = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
         return (f"cuda-{half}{COMPILED}", f"cuda-{half}", "cuda-float32")
     return ("mps-fp16", "mps-float32") if torch.backends.mps.is_available() else ()
-
-
-def has_bf16(capabilities: Mapping[str, Any]) -> bool:
-    """Whether a processor of these capabilities multiplies bf16 itself, and PyTorch has kernels for it.
-
-    Args:
-        capabilities: As `torch.cpu.get_capabilities` names them: AVX-512 BF16 or AMX on x86, the bf16 extension on ARM.
-
-    Returns:
-        False also where nothing is known: emulated bf16 is slower than float32.
-    """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "bf16", "sve_bf16"))
-
-
-def _capabilities() -> Mapping[str, Any]:
-    ask = getattr(torch.cpu, "get_capabilities", None)  # of PyTorch since 2.10
-    if ask:
-        found: Mapping[str, Any] = ask()
-        return found
-    names = {"avx512_bf16": "_is_avx512_bf16_supported", "amx_tile": "_is_amx_tile_supported"}
-    return {name: getattr(torch.cpu, question, bool)() for name, question in names.items()}
 
 
 class _TorchEngine(Engine):
