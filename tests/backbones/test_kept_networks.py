@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -123,3 +124,12 @@ def test_a_network_can_be_loaded_in_inference_mode():
         first = load_backbone("small_cnn", "none", 32)
     assert not any(tensor.is_inference() for tensor in first.module.state_dict().values())
     assert load_backbone("small_cnn", "none", 32).module is first.module
+
+
+def test_threads_share_no_network():
+    own = load_backbone("small_cnn", "none", 16)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(load_backbone, "small_cnn", "none", 16).result()
+    assert other.module is not own.module
+    assert other.weights_hash == own.weights_hash
+    assert load_backbone("small_cnn", "none", 16).module is own.module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import get_ident
 
 import torch
 
@@ -29,7 +30,7 @@ def load_backbone(
 ) -> Backbone:
     """The backbone of that name, in evaluation mode on the CPU.
 
-    Its network is shared with other backbones of the same name, so that whoever changes it changes a `copy`.
+    Its network is shared with other backbones of the same name in the thread, so that whoever changes it changes a `copy`.
 
     Args:
         name: As `card_of` takes it.
@@ -87,7 +88,8 @@ def _network(card: Pretrained, weights: Weights, pixels: int, seed: int, traced_
     if stamps is None:
         return make()
     drawn = (pixels, seed) if weights == "none" else ()
-    return kept_network((card.to_json(), str(weights), stamps, traced_pixels, drawn), make)
+    # Each thread has its own: what reads the outputs of stages hangs on the modules while a network runs.
+    return kept_network((get_ident(), card.to_json(), str(weights), stamps, traced_pixels, drawn), make)
 
 
 def _check_runs(backbone: Backbone, name: str) -> None:
