@@ -18,7 +18,8 @@ from torch.nn import functional
 from benchmarks.protocol import arguments, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
-from headstart.training.convolutions import FastConvolutions, has_bf16
+from headstart.backbones.processor import has_bf16
+from headstart.training.convolutions import FastConvolutions
 from headstart.training.depth import SHARES, stages_behind
 from headstart.training.learner import Classifier
 
