@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from headstart.backbones.engines.machine import LIMIT
+from headstart.backbones.processor import LIMIT
 from headstart.core.cores import num_cores
 
 ARITHMETIC = (
