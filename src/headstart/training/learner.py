@@ -24,7 +24,7 @@ FEWEST_BF16_MULTIPLY_ADDS = 150_000_000
 """Multiply-adds a picture from which a network is computed in bf16 where the processor has it. A step of EfficientNet-Lite0 in
 bf16, whole and behind the middle, takes 0.64 and 0.58 of the time in float32 at 160 pixels (197 million multiply-adds), 0.82 and
 1.35 at 128 (126 million), 0.95 and 1.73 at 96 (71 million): one thread, Zen 4, the
-least of four; `python -m benchmarks.convolutions --pixels 128`."""
+least of four; `OMP_NUM_THREADS=1 python -m benchmarks.convolutions --pixels 128`."""
 
 
 @dataclass(frozen=True)
