@@ -166,11 +166,12 @@ def _decided(
     source_weights = source_weights or {}
 
     first = workspace.run.first
+    spent = first.spent_seconds if first and request.minutes else 0.0  # the default budget begins after the first model
 
     def make(_: Path) -> Decided:
         decision, plan = deciding.decide(
             task, ranking, request.options, steps, minutes=request.minutes, weights=request.weights, per_class=request.per_class,
-            source_weights=source_weights, spent_before=first.spent_seconds if first else 0.0,
+            source_weights=source_weights, spent_before=spent,
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 
