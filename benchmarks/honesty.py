@@ -23,7 +23,7 @@ from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import cross_validate
 from headstart.planning.deciding.decide import decide
-from headstart.planning.deciding.schedule import Options
+from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.verdict import Side, compared, wins
 from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training

@@ -39,7 +39,7 @@ from headstart.methods import METHODS, method_from
 from headstart.methods.base import unmet
 from headstart.methods.model import Model
 from headstart.planning.deciding.decide import decide
-from headstart.planning.deciding.schedule import Options
+from headstart.planning.deciding.options import Options
 from headstart.planning.fitting import fit_plan
 from headstart.planning.ranking.rank import rank
 from headstart.training.settings import Training

@@ -26,7 +26,9 @@ from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
-from headstart.planning.deciding.schedule import Options, closed_forms, default_candidate, trusts_unlabeled
+from headstart.planning.deciding.closed_forms import closed_forms, trusts_unlabeled
+from headstart.planning.deciding.options import Options
+from headstart.planning.deciding.schedule import default_candidate
 from headstart.planning.deciding.selection import best_closed
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.ranking.rank import rank

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from headstart.methods import METHODS
-from headstart.planning.deciding.schedule import WITH_UNLABELED
+from headstart.planning.deciding.closed_forms import WITH_UNLABELED
 
 
 def test_methods_are_listed_by_family_with_what_each_needs(headstart_command):

@@ -16,7 +16,7 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.data.reading import read_task
 from headstart.planning import cross_validation, fitting
-from headstart.planning.deciding import decide, schedule
+from headstart.planning.deciding import decide, trained
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
@@ -237,7 +237,7 @@ def train_from_scratch_only(patch) -> None:
     ranking = Ranking(candidates=(only,), chosen=(only.name,), distinguishable=True, sentence="One.", num_images=54)
     patch.setattr(deciding, "rank", lambda *_, **__: ranking)
     recipe = Training(epochs=2, batch_size=16, lr=1e-2, ema=0.5, checkpoint_seconds=1e-9)
-    patch.setattr(schedule, "scratch_training", lambda *_: recipe)
+    patch.setattr(trained, "scratch_training", lambda *_: recipe)
     # The network, not the pixels, so that the final fit is trained too.
     patch.setattr(decide, "best_without", lambda judged: next(one for one in judged if one.temperature))
     patch.setattr(loop, "CHECKPOINT_PAUSE", 0.0)

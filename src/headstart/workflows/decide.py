@@ -25,7 +25,8 @@ from headstart.novelty.open_set import open_set_finding
 from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.deciding import decide as deciding
-from headstart.planning.deciding.schedule import FEW_LABELS, Options
+from headstart.planning.deciding.closed_forms import FEW_LABELS
+from headstart.planning.deciding.options import Options
 from headstart.planning.plan import Partner, Plan, Rejected
 from headstart.planning.ranking.rank import check_candidates, rank
 from headstart.planning.ranking.ranking import Ranking

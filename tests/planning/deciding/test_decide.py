@@ -14,9 +14,10 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.planning import cross_validation
-from headstart.planning.deciding import schedule, trials
+from headstart.planning.deciding import schedule, trained, trials
+from headstart.planning.deciding.closed_forms import ClusterAssumptionStep
 from headstart.planning.deciding.decide import decide as decide_by
-from headstart.planning.deciding.schedule import ClusterAssumptionStep, Options
+from headstart.planning.deciding.options import Options
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.shift.tests.nearest_neighbor import NeighborTest
 from headstart.training.settings import Training
@@ -36,7 +37,7 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(trials, "load_backbone", load)
     recipe = Training(epochs=2, batch_size=16, lr=3e-3, ema=0.5)
-    monkeypatch.setattr(schedule, "scratch_training", lambda *_: recipe)
+    monkeypatch.setattr(trained, "scratch_training", lambda *_: recipe)
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(decide, pictures, ra
 
 @pytest.mark.slow
 def test_the_whole_schedule_compares_all_on_shared_rows(decide, pictures, ranking, quick, monkeypatch):
-    monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
+    monkeypatch.setattr(trained, "SMALLEST_GAIN", -1.0)
     decision, plan = decide(pictures, ranking("efficientnet_lite0"), minutes=5)
     families = [result.family for result in decision.results]
     assert families.count("baseline") == 2
@@ -256,7 +257,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictu
 
 @pytest.mark.slow
 def test_with_few_labels_nothing_is_fine_tuned(decide, pictures, ranking, steps, quick, monkeypatch):
-    monkeypatch.setattr(schedule, "SMALLEST_GAIN", -1.0)
+    monkeypatch.setattr(trained, "SMALLEST_GAIN", -1.0)
     few = replace(
         pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
     )

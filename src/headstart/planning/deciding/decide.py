@@ -15,8 +15,10 @@ from headstart.methods import method_from
 from headstart.methods.base import check_needs
 from headstart.planning.budget import default_minutes
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
+from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
-from headstart.planning.deciding.schedule import Options, best_so_far, default_candidate, run_schedule, trusts_unlabeled
+from headstart.planning.deciding.options import Options
+from headstart.planning.deciding.schedule import default_candidate, run_schedule
 from headstart.planning.deciding.selection import best_transfer, best_without, chosen_of, side_of
 from headstart.planning.deciding.trials import Only, Trials
 from headstart.planning.deciding.verdict import verdict_of

@@ -1,0 +1,84 @@
+"""Trained candidates: the network from scratch and the fine-tuned ones that are tried, and why one is not."""
+
+from __future__ import annotations
+
+from headstart.methods import method_from
+from headstart.methods.base import settings_of
+from headstart.planning.candidate import Candidate
+from headstart.planning.costs import seconds_of_features, seconds_per_image
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels
+from headstart.planning.deciding.flip_test import flip_test
+from headstart.planning.deciding.options import Options
+from headstart.planning.deciding.selection import accuracy_of
+from headstart.planning.deciding.trials import LAST_SHARE, Trials
+from headstart.planning.deciding.verdict import SMALLEST_GAIN
+from headstart.planning.plan import is_gradient
+from headstart.planning.ranking.ranking import Ranking
+from headstart.training.budget import scratch_training
+
+FEWEST_TO_TRAIN = 100
+"""Labeled rows from which on a network is fine-tuned. With 40 of solar cells a residual was ahead of ridge by 2 standard errors
+out of fold and 6 points behind on test images; with 100 it gains 2 points (EfficientNet-Lite0)."""
+FLIP_TEST_SHARE = 0.1
+"""Share of the remaining budget that the flip test may take. Chosen, not measured."""
+
+
+def from_scratch(trials: Trials, options: Options) -> None:
+    """Cross-validate the network that is trained from scratch."""
+    if options.only != "transfer":
+        trials.gradient(scratch_candidate(trials), LAST_SHARE if options.only else None)
+
+
+def scratch_candidate(trials: Trials) -> Candidate:
+    """The small network from random weights, with the training that suits the number of rows and their side."""
+    task = trials.task
+    probe = trials.candidate("scratch", "small_cnn", settings_of(method_from({"kind": "fine_tune"})))
+    num_rows = len(task.folds[0].fit) if task.folds else len(task.labeled)
+    return probe.model_copy(update={"training": scratch_training(num_rows, probe.input_pixels, task.seed)})
+
+
+def fine_tuned(trials: Trials, ranking: Ranking, options: Options) -> None:
+    """Cross-validate what the user asked for, or the residual on the network of the best closed form."""
+    chosen = options.chosen(options.method) if options.method else options.chosen("residual", shrinkage=1.0)
+    if options.only == "scratch" or not is_gradient(chosen):
+        return
+    recipe = options.recipe(trials.task.seed)
+    best = best_so_far(trials)
+    candidate = trials.candidate("transfer", best.candidate.pretrained if best else ranking.chosen[0], chosen, recipe)
+    if options.method is not None:
+        trials.gradient(_flip_tested(trials, candidate, options), LAST_SHARE)
+        return
+    hopeless = _why_not_fine_tuned(trials, best)
+    if hopeless:
+        trials.skip(candidate, hopeless)
+        return
+    candidate = _flip_tested(trials, candidate, options)
+    if trials.gradient(candidate, LAST_SHARE).predictions is not None:  # crops help on most sets, and hide defects of solar cells
+        trials.gradient(candidate.model_copy(update={"method": {**candidate.method, "view": "plain"}}), LAST_SHARE)
+
+
+def _why_not_fine_tuned(trials: Trials, best: CrossValidated | None) -> str:
+    """Why fine-tuning cannot be shown to help; empty where it may."""
+    if best and best.result.accuracy and 1 - accuracy_of(best) < SMALLEST_GAIN:
+        return f"{best.result.name} errs on {1 - accuracy_of(best):.1%} only: no point left to win"
+    if few_labels(trials):
+        return f"with {FEW_LABELS} labels a class or fewer it lost to ridge on every set that was measured"
+    if len(trials.task.labeled) < FEWEST_TO_TRAIN:
+        return f"with fewer than {FEWEST_TO_TRAIN} labels held-out rows cannot tell whether it helps"
+    return ""
+
+
+def _flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Candidate:
+    """The candidate, trained on flipped pictures too where the flip test says that this helps and the user did not set it."""
+    if "flip" not in candidate.method or "flip" in options.settings:
+        return candidate
+    backbone = trials.backbone(candidate)
+    cost = seconds_per_image(backbone, trials.task, trials.steps) * len(trials.task.labeled)
+    cost += seconds_of_features(backbone, trials.task, trials.steps)
+    if cost > FLIP_TEST_SHARE * trials.remaining_seconds:
+        return candidate
+    found = flip_test(trials.task, candidate, backbone, trials.steps)
+    trials.notes.append(str(found))
+    trials.test_seconds += found.seconds
+    return candidate.model_copy(update={"method": {**candidate.method, "flip": found.helps}})
