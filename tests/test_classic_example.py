@@ -82,4 +82,4 @@ def test_the_classic_example_runs_and_fits_what_it_says(tmp_path, monkeypatch, h
     Path("resnet18.pth").unlink()
     Image.new("RGB", (50, 40), "teal").save("new.png")
     (row,) = headstart_command("predict", "classic", "new.png", "--json").out.splitlines()
-    assert json.loads(row)["nearest"] in NAMES
+    assert json.loads(row)["label"] in NAMES

@@ -52,20 +52,27 @@ def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart
     rows = headstart_command("fewshot", "predict", gallery, patches["red"], patches["green"], "--json").out.splitlines()
     red, green = map(json.loads, rows)
     assert red["label"] == "red"
-    assert set(red) == {"path", "label", "nearest", "similarity", "threshold", "probability", "probs"}
-    assert ("unknown (nearest:" in " ".join(answer.out.split())) == (green["label"] is None)
+    assert set(red) == {"path", "label", "probability", "probs", "unknown"}
+    assert set(red["unknown"]) == {"similarity", "threshold", "flag"}
+    assert ("(perhaps unknown:" in " ".join(answer.out.split())) == green["unknown"]["flag"]
 
 
 @pytest.mark.slow
-def test_a_rejected_image_has_no_probability_in_the_table(gallery, tmp_path, headstart_command, monkeypatch) -> None:
+def test_an_image_unlike_every_class_is_flagged_and_refused_on_request(
+    gallery, tmp_path, headstart_command, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     draw, odd = np.random.default_rng(3), Path("o.png")
     Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(odd)
-    shown = headstart_command("fewshot", "predict", gallery, odd).out
     row = json.loads(headstart_command("fewshot", "predict", gallery, odd, "--json").out)
-    assert row["label"] is None
-    assert f"{row['probability']:.3f}" not in shown
-    assert f"similarity {row['similarity']:.2f}, threshold {row['threshold']:.2f})" in " ".join(shown.split())
+    unknown = row["unknown"]
+    near = f"similarity {unknown['similarity']:.2f}, threshold {unknown['threshold']:.2f})"
+    shown = " ".join(headstart_command("fewshot", "predict", gallery, odd).out.split())
+    assert f"{row['label']} (perhaps unknown: {near} {row['probability']:.3f}" in shown
+    refused = json.loads(headstart_command("fewshot", "predict", gallery, odd, "--refuse", "--json").out)
+    assert (refused["label"], refused["best_guess"]) == (None, row["label"])
+    shown = " ".join(headstart_command("fewshot", "predict", gallery, odd, "--refuse").out.split())
+    assert f"unknown (best guess: {row['label']}, {near}" in shown
 
 
 def test_a_file_that_is_not_there_makes_no_gallery(tmp_path, headstart_command) -> None:

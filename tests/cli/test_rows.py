@@ -14,7 +14,7 @@ from headstart.cli.predict import show_predictions
 from headstart.core.errors import ExportError
 
 ROWS = [
-    {"path": "a b.png", "label": "cat", "probability": 0.75, "probs": {"cat": 0.75, "dög": 0.25}},
+    {"path": "a b.png", "label": "cat", "probability": 0.75, "probs": {"cat": 0.75, "dög": 0.25}, "unknown": None},
     {"path": "[x].png", "error": "[x].png is empty, so no picture."},
 ]
 
@@ -39,27 +39,38 @@ def test_the_table_shows_labels_and_errors_and_takes_brackets_for_brackets(capsy
 
 
 TESTED = [
-    {**ROWS[0], "nearest": "cat", "p_value": 0.125, "refused": False},
-    {**ROWS[0], "path": "odd.png", "label": None, "nearest": "cat", "p_value": 0.01, "refused": True},
+    {**ROWS[0], "unknown": {"p_value": 0.125, "flag": False}},
+    {**ROWS[0], "path": "odd.png", "unknown": {"p_value": 0.01, "flag": True}},
     ROWS[1],
+]
+REFUSED = [
+    {**row, "best_guess": "cat", "label": None if row["unknown"]["flag"] else "cat"} if "probs" in row else row for row in TESTED
 ]
 
 
-def test_the_table_calls_refused_images_unknown(capsys):
+def test_the_table_flags_unusual_images_and_calls_refused_ones_unknown(capsys):
     show_predictions(TESTED, as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["path", "label", "probability", "p-value"]
     assert next(line for line in lines if "a b.png" in line).split()[-3:] == ["cat", "0.750", "0.125"]
-    assert "unknown (nearest: cat)" in next(line for line in lines if "odd.png" in line)
+    assert "cat (perhaps unknown)" in next(line for line in lines if "odd.png" in line)
+    show_predictions(REFUSED, as_json=False)
+    assert "unknown (best guess: cat)" in capsys.readouterr().out
 
 
-def test_files_carry_p_values_and_leave_the_label_of_refused_images_empty(tmp_path):
+def test_files_carry_p_values_and_flags_and_leave_the_label_of_refused_images_empty(tmp_path):
     write_rows(tmp_path / "out.csv", TESTED)
     first, second, third = csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline=""))
-    assert list(first)[:6] == ["path", "label", "nearest", "probability", "p_value", "refused"]
-    assert (first["label"], first["p_value"], first["refused"]) == ("cat", "0.125", "False")
-    assert (second["label"], second["nearest"], second["refused"]) == ("", "cat", "True")
-    assert third["refused"] == ""
+    assert list(first)[:5] == ["path", "label", "probability", "p_value", "unknown"]
+    assert (first["label"], first["p_value"], first["unknown"]) == ("cat", "0.125", "False")
+    assert (second["label"], second["unknown"]) == ("cat", "True")
+    assert (third["p_value"], third["unknown"]) == ("", "")
+    write_rows(tmp_path / "out.parquet", REFUSED)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["label"] for row in rows] == ["cat", None, None]
+    assert [row["best_guess"] for row in rows] == ["cat", "cat", None]
+    assert [row["p_value"] for row in rows] == [0.125, 0.01, None]
+    assert [row["unknown"] for row in rows] == [False, True, None]
 
 
 def test_csv_has_a_column_a_class(tmp_path):
@@ -69,6 +80,8 @@ def test_csv_has_a_column_a_class(tmp_path):
         "path": "a b.png",
         "label": "cat",
         "probability": "0.75",
+        "p_value": "",
+        "unknown": "",
         "prob_cat": "0.75",
         "prob_dög": "0.25",
         "error": "",
@@ -80,7 +93,8 @@ def test_csv_has_a_column_a_class(tmp_path):
 def test_parquet_holds_the_same(tmp_path):
     write_rows(tmp_path / "out.parquet", ROWS)
     rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
-    assert rows[0] == {"path": "a b.png", "label": "cat", "probability": 0.75, "prob_cat": 0.75, "prob_dög": 0.25, "error": None}
+    asked = {"path": "a b.png", "label": "cat", "probability": 0.75, "prob_cat": 0.75, "prob_dög": 0.25}
+    assert rows[0] == asked | {"p_value": None, "unknown": None, "error": None}
 
 
 def test_json_lines_hold_the_same(tmp_path):

@@ -162,7 +162,7 @@ def test_predict_labels_files_and_names_those_it_cannot_read(place, runs, tmp_pa
     rows = [json.loads(line) for line in answer.out.splitlines()]
     assert answer.code == 1
     assert [row["path"] for row in rows] == [str(image), str(tmp_path / "text.png"), str(tmp_path / "absent.png")]
-    assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs", "p_value", "refused"}
+    assert set(rows[0]) == {"path", "label", "probability", "probs", "unknown"}
     assert sum(rows[0]["probs"].values()) == pytest.approx(1)
     assert all(set(row) == {"path", "error"} and row["error"].endswith(".") for row in rows[1:])
 

@@ -35,19 +35,24 @@ def test_classes_come_from_one_image_each_and_are_recognized(gallery, pictures) 
     assert Gallery.open(gallery.folder).classes() == {"red": 1, "green": 1, "blue": 1}
     for name in ("red", "green", "blue"):
         rows = gallery.predict(pictures[name][1:])
-        assert [row["nearest"] for row in rows] == [name] * 3
+        assert [row["label"] for row in rows] == [name] * 3
         assert [row["path"] for row in rows] == [str(path) for path in pictures[name][1:]]
         assert all(row["probs"][name] == row["probability"] == max(row["probs"].values()) for row in rows)
-        assert all((row["label"] == name) == (row["similarity"] >= row["threshold"]) for row in rows)
+        for row in rows:
+            unknown = row["unknown"]
+            assert unknown["flag"] == (unknown["similarity"] < unknown["threshold"])
 
 
-def test_an_image_unlike_every_class_has_no_label(gallery, pictures, tmp_path) -> None:
+def test_an_image_unlike_every_class_is_flagged_and_loses_its_label_on_request(gallery, pictures, tmp_path) -> None:
     draw = np.random.default_rng(3)
     Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(tmp_path / "odd.png")
-    unknown, known = gallery.predict([tmp_path / "odd.png", pictures["red"][2]])
-    assert unknown["label"] is None
-    assert unknown["nearest"] in {"red", "green", "blue"}
-    assert known["label"] == "red"
+    shown = [tmp_path / "odd.png", pictures["red"][2]]
+    odd, known = gallery.predict(shown)
+    assert odd["label"] in {"red", "green", "blue"}
+    assert (odd["unknown"]["flag"], known["unknown"]["flag"]) == (True, False)
+    refused = gallery.predict(shown, refuse=True)
+    assert [row["label"] for row in refused] == [None, "red"]
+    assert [row["best_guess"] for row in refused] == [odd["label"], "red"]
 
 
 @pytest.mark.parametrize("shots", [1, 4])
@@ -82,7 +87,7 @@ def test_unreadable_files_are_rows_with_an_error(gallery, pictures, tmp_path) ->
     (tmp_path / "broken.png").write_bytes(b"no picture")
     broken, fine = gallery.predict([tmp_path / "broken.png", pictures["red"][1]])
     assert broken["error"].startswith(str(tmp_path / "broken.png"))
-    assert fine["nearest"] == "red"
+    assert fine["label"] == "red"
 
 
 def test_a_kill_while_writing_leaves_the_classes_as_they_were(gallery, pictures, monkeypatch) -> None:
@@ -237,7 +242,7 @@ def test_a_meta_learned_embedding_survives_the_file(kind, pictures, tmp_path) ->
     assert again.state.embedding.method == made.state.embedding.method
     assert again.state.card.sentence == f"{kind} was asked for."
     assert again.predict(shown) == made.predict(shown)
-    assert [row["nearest"] for row in again.predict(pictures["red"][2:])] == ["red", "red"]
+    assert [row["label"] for row in again.predict(pictures["red"][2:])] == ["red", "red"]
 
 
 def test_a_source_of_few_classes_leaves_plain_features(tmp_path) -> None:

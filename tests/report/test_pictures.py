@@ -53,7 +53,13 @@ def test_the_least_like_training_come_first_and_none_where_there_is_no_detector(
     assert "least like the training images" not in report_html(run, task)
     odd = replace(run.predictions, p_values=np.linspace(1.0, 0.1, len(run.predictions)))
     assert least_like_training(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
-    assert "<h3>Test images least like the training images</h3>" in report_html(replace(run, predictions=odd), task)
+    page = report_html(replace(run, predictions=odd), task)
+    assert "<h3>Test images least like the training images</h3>" in page
+    assert "perhaps unknown" not in page.replace("flagged as perhaps unknown", "")
+    unusual = replace(odd, p_values=odd.p_values / 20)
+    page, flagged = report_html(replace(run, predictions=unusual), task), int((unusual.p_values < 0.05).sum())
+    assert f"{flagged} of {len(odd)} images ({flagged / len(odd):.1%}) have a p-value below 0.05" in page
+    assert "<br>perhaps unknown, p = 0.005" in page
     assert "<h3>Unlabeled images least like the training images</h3>" in report_html(
         replace(run, unlabeled=odd.take(np.arange(5))), task
     )

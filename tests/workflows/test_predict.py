@@ -170,22 +170,29 @@ def shades(fitted, tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_images_that_look_like_no_class_get_no_label(shades):
-    run = Run.load("judging")
+def test_every_image_gets_its_best_guess_and_one_that_looks_like_no_class_is_flagged(shades):
     known = [str(shades / "train" / "train" / name / "3.png") for name in ("dark", "light")]
-    rows = predict(run, [*known, stamped(shades / "odd.png", 1), "gone.png"], refuse=0.05)
-    assert [row.get("label") for row in rows] == ["dark", "light", None, None]
-    assert rows[2]["refused"] is True
-    assert rows[2]["nearest"] == max(rows[2]["probs"], key=rows[2]["probs"].get)
-    assert rows[2]["p_value"] <= 0.05 < min(row["p_value"] for row in rows[:2])
+    rows = predict(Run.load("judging"), [*known, stamped(shades / "odd.png", 1), "gone.png"])
+    assert [row.get("label") for row in rows[:2]] == ["dark", "light"]
+    assert all(set(row) == {"path", "label", "probability", "probs", "unknown"} for row in rows[:3])
+    assert all(row["label"] == max(row["probs"], key=row["probs"].get) for row in rows[:3])
+    assert [row["unknown"]["flag"] for row in rows[:3]] == [False, False, True]
+    assert rows[2]["unknown"]["p_value"] < 0.05 <= min(row["unknown"]["p_value"] for row in rows[:2])
     assert set(rows[3]) == {"path", "error"}
-    assert predict(run, [*known[:1], str(shades / "odd.png")])[1] == rows[2]
 
 
-def test_nothing_is_refused_at_a_share_of_nothing(shades):
-    rows = predict(Run.load("judging"), [stamped(shades / "odd.png", 0)], refuse=0)
-    assert rows[0]["label"] == rows[0]["nearest"]
-    assert rows[0]["refused"] is False
+def test_only_refuse_takes_labels_away_and_the_best_guess_stays(shades):
+    run, known = Run.load("judging"), str(shades / "train" / "train" / "dark" / "3.png")
+    given = [known, stamped(shades / "odd.png", 1)]
+    plain, refused = predict(run, given), predict(run, given, refuse=0.05)
+    assert [row["label"] for row in refused] == ["dark", None]
+    assert [row["best_guess"] for row in refused] == [row["label"] for row in plain]
+    for one, other in zip(plain, refused, strict=True):
+        assert {**one, "label": 0, "best_guess": 0} == {**other, "label": 0, "best_guess": 0}
+    assert [row["label"] for row in predict(run, given, refuse=0)] == [row["label"] for row in plain]
+    least = refused[1]["unknown"]["p_value"]
+    assert predict(run, given, refuse=least)[1]["label"] == plain[1]["label"]  # below, not at
+    assert predict(run, given, refuse=np.nextafter(least, 1))[1]["label"] is None
 
 
 def test_an_old_run_predicts_and_refuses_to_refuse(shades, headstart_command):
@@ -193,15 +200,15 @@ def test_an_old_run_predicts_and_refuses_to_refuse(shades, headstart_command):
     card.write_text(card.read_text(encoding="utf-8").replace('"has_detector": true', '"has_detector": false'), encoding="utf-8")
     odd = stamped(shades / "odd.png", 2)
     answer = headstart_command("predict", "judging", odd, "--json")
-    assert (answer.code, set(json.loads(answer.out))) == (0, {"path", "label", "nearest", "probability", "probs"})
-    told = "Nothing was refused: the model was saved without a novelty detector.\n"
-    assert answer.err == told
+    row = json.loads(answer.out)
+    assert (answer.code, row["unknown"], row["label"] in ("dark", "light")) == (0, None, True)
+    assert answer.err == "No image can be flagged as unknown: the model was saved without a novelty detector.\n"
     assert headstart_command("predict", "judging", odd, "--refuse", "0").err == ""
     answer = headstart_command("predict", "judging", odd, "--refuse", "0.1")
     assert answer.code == 2
     assert answer.err == (
         "error: judging: This model was saved without a novelty detector: an earlier version fitted it, or it had too few "
-        "images. Fit the run again, or refuse nothing (--refuse 0).\n"
+        "images. Fit the run again, or leave out --refuse.\n"
     )
 
 
@@ -211,12 +218,16 @@ def test_a_share_that_is_none_is_told_and_one_too_fine_as_well(shades, headstart
     assert answer.code == 2
     assert answer.err == "error: refuse = 5 is not a share of images. Give 0 or more, and less than 1.\n"
     answer = headstart_command("predict", "judging", odd, "--refuse", "0.01")
-    assert answer.err == "Nothing was refused: with so few images no p-value is below 0.04, and the share is 0.01.\n"
+    assert answer.err == "No image can be refused at 0.01: the fit had so few images that no p-value is below 0.04.\n"
+    assert json.loads(headstart_command("predict", "judging", odd, "--refuse", "0.01", "--json").out)["label"] is not None
 
 
 def test_a_file_of_answers_counts_the_unknown_ones(shades, headstart_command):
-    answer = headstart_command("predict", "judging", stamped(shades / "odd.png", 1), "-o", "out.csv")
-    assert answer.err == "out.csv: 0 labeled, 1 unknown, 0 unreadable\n"
+    odd, known = stamped(shades / "odd.png", 1), shades / "train" / "train" / "dark" / "3.png"
+    answer = headstart_command("predict", "judging", odd, known, "-o", "out.csv")
+    assert answer.err == "out.csv: 2 labeled, 1 flagged as perhaps unknown\n"
+    answer = headstart_command("predict", "judging", odd, known, "gone.png", "--refuse", "0.05", "-o", "out.csv")
+    assert answer.err == "out.csv: 1 labeled, 1 without a label, 1 flagged as perhaps unknown, 1 unreadable\n"
 
 
 def test_a_run_predicts_paths_and_folders_as_promised(shades):
@@ -235,11 +246,6 @@ def test_a_model_without_batch_normalization_is_not_adapted_at_test_time(shades,
     assert "normaliz" in answer.err
     answer = headstart_command("predict", "judging", odd, "--adapt", "tnt")
     assert answer.err == 'error: "tnt" is nothing that is done at test time. Did you mean "tent"? Known: batch_norm, tent.\n'
-    answer = headstart_command("predict", "judging", odd, "--adapt", "tent", "--refuse", "0.1")
-    assert answer.err == (
-        "error: --refuse compares images with those that the network was fitted on, and --adapt changes the network. "
-        "Leave one out.\n"
-    )
 
 
 def test_images_are_predicted_by_a_model_adapted_to_them(source, headstart_command):
@@ -252,5 +258,9 @@ def test_images_are_predicted_by_a_model_adapted_to_them(source, headstart_comma
     images = ImageSet(FileImages(tuple(map(Path, places))), run.model.classes, np.full(len(places), -1), np.arange(len(places)))
     adapted = adapted_at_test_time(run.model, images, "batch_norm").predict(images)
     np.testing.assert_allclose([list(row["probs"].values()) for row in rows], adapted.probs)
-    assert set(rows[0]) == {"path", "label", "nearest", "probability", "probs"}
+    as_fitted = headstart.predict("source", "two")
+    assert [row["unknown"] for row in rows] == [row["unknown"] for row in as_fitted]
+    assert rows[0]["unknown"] is not None
     assert headstart.predict("source", "two", adapt="batch_norm") == rows
+    refused = headstart.predict("source", "two", adapt="batch_norm", refuse=0.5)
+    assert [row["label"] is None for row in refused] == [row["unknown"]["p_value"] < 0.5 for row in rows]

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 WIDEST_NAME = 32
 
@@ -77,7 +78,7 @@ def _rendered(value: RenderableType) -> RenderableType:
     return plain(value) if isinstance(value, str) else value
 
 
-def plain(text: object, style: str = "") -> RenderableType:
+def plain(text: object, style: str = "") -> Text:
     """A text in a style, in which square brackets are square brackets."""
     from rich.text import Text
 

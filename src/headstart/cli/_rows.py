@@ -62,17 +62,16 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The columns, and each row with one value a column: `p_value` and `unknown`, whether it is flagged, stand side by side."""
     classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
-    known = {name for row in rows for name in row}
-    optional = [name for name in ("nearest", "probability", "p_value", "refused") if name in known or name == "probability"]
-    columns = ["path", "label", *optional, *(f"prob_{name}" for name in classes), "error"]
-    flat = [
-        {
-            **{key: value for key, value in row.items() if key != "probs"},
-            **{f"prob_{name}": value for name, value in row.get("probs", {}).items()},
-        }
-        for row in rows
-    ]
+    guesses = ["best_guess"] if any("best_guess" in row for row in rows) else []
+    columns = ["path", "label", *guesses, "probability", "p_value", "unknown", *(f"prob_{name}" for name in classes), "error"]
+    flat = []
+    for row in rows:
+        unknown = row.get("unknown") or {}
+        shown = {name: value for name, value in row.items() if name not in ("probs", "unknown")}
+        shown |= {"p_value": unknown.get("p_value"), "unknown": unknown.get("flag")}
+        flat.append(shown | {f"prob_{name}": value for name, value in row.get("probs", {}).items()})
     return columns, flat
 
 

@@ -95,13 +95,14 @@ def predict(
         list[str],
         typer.Argument(metavar="PATH...", help="Images, folders of images, or - for paths on stdin.", show_default=False),
     ],
+    refuse: Annotated[bool, typer.Option("--refuse", help="Give no label to images that are unlike every class.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Predict the class of each image, or reject it; exit code 1 if files cannot be read."""
+    """Predict the class of each image, and flag images unlike every class; exit code 1 if files cannot be read."""
     from headstart.gallery import Gallery
     from headstart.runs.predicting import image_files
 
-    rows = Gallery.open(gallery).predict(image_files(paths_from(paths)))
+    rows = Gallery.open(gallery).predict(image_files(paths_from(paths)), refuse)
     print_rows(rows, as_json, ("label", "probability"), _cells)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
@@ -137,11 +138,14 @@ SUBCOMMANDS = {"enroll": enroll, "forget": forget, "list": list_classes, "predic
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    """The class and its probability; for a rejected image the nearest class with its similarity, and no probability."""
-    if row["label"] is not None:
-        return plain(row["label"], "bold"), f"{row['probability']:.3f}"
-    near = f"similarity {row['similarity']:.2f}, threshold {row['threshold']:.2f}"
-    return f"unknown (nearest: {row['nearest']}, {near})", ""
+    """The class and its probability, with similarity and threshold where the image is unlike every class."""
+    unknown = row["unknown"]
+    near = f"similarity {unknown['similarity']:.2f}, threshold {unknown['threshold']:.2f}"
+    if row["label"] is None:
+        label = plain(f"unknown (best guess: {row['best_guess']}, {near})")
+    else:
+        label = plain(row["label"], "bold").append(f" (perhaps unknown: {near})" if unknown["flag"] else "", "yellow")
+    return label, f"{row['probability']:.3f}"
 
 
 def _tell(*sentences: str) -> None:

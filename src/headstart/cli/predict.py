@@ -26,9 +26,8 @@ Paths = Annotated[
 Refuse = Annotated[
     float | None,
     typer.Option(
-        metavar="SHARE",
-        help="Give no label to images with a p-value of at most SHARE; 0 labels all. "
-        "[dim]\\[0.05, where the model has a novelty detector][/dim]",
+        metavar="P",
+        help="Give no label to images with a p-value below P: to about a share P of the known images, and to more of the others.",
         show_default=False,
     ),
 ]
@@ -55,10 +54,10 @@ def predict(
     adapt: Adapt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Label new images; an image unlike every class of the model is unknown.
+    """Label new images. Each gets the most probable class, and a p-value.
 
     The p-value tests whether an image is like the known ones: 0.2 means that a fifth of the known images are no more similar. It
-    does not depend on the other images.
+    does not depend on the other images. Below 0.05 the image is flagged as unknown: perhaps it shows no class of the model.
 
     A file that cannot be read gives a row with the error, and exit code 1.
     """
@@ -70,28 +69,40 @@ def predict(
     if finished.has_first_model:
         typer.echo(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.", err=True)
     rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
-    unread, refused = sum("error" in row for row in rows), sum(row.get("refused", False) for row in rows)
     if out:
         _write(out, rows, print_too=as_json)
-        typer.echo(f"{out}: {len(rows) - unread - refused:,} labeled, {refused:,} unknown, {unread:,} unreadable", err=True)
+        typer.echo(f"{out}: {_counts(rows)}", err=True)
     else:
         show_predictions(rows, as_json)
-    if not adapt:
-        tell_if_none_can_be_refused(finished.model, refuse)
-    if unread:
+    tell_if_none_can_be_flagged(finished.model, refuse)
+    if any("error" in row for row in rows):
         raise typer.Exit(1)
 
 
 def show_predictions(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     """Print the rows of `headstart.predict`."""
-    tested = any("p_value" in row for row in rows)
+    tested = any(row.get("unknown") for row in rows)
     columns = ("label", "probability", "p-value") if tested else ("label", "probability")
     print_rows(rows, as_json, columns, lambda row: _cells(row)[: len(columns)])
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    label = f"unknown (nearest: {row['nearest']})" if row.get("refused") else plain(row["label"], "bold")
-    return label, f"{row['probability']:.3f}", f"{row['p_value']:.3f}" if "p_value" in row else ""
+    unknown = row["unknown"]
+    if row["label"] is None:
+        label = plain(f"unknown (best guess: {row['best_guess']})")
+    else:
+        label = plain(row["label"], "bold").append(" (perhaps unknown)" if unknown and unknown["flag"] else "", "yellow")
+    return label, f"{row['probability']:.3f}", f"{unknown['p_value']:.3f}" if unknown else ""
+
+
+def _counts(rows: Sequence[dict[str, Any]]) -> str:
+    """How many images got a label, how many were flagged or refused and how many could not be read."""
+    read = [row for row in rows if "error" not in row]
+    labeled = sum(row["label"] is not None for row in read)
+    flagged = sum(bool(row["unknown"] and row["unknown"]["flag"]) for row in read)
+    counts = [(labeled, "labeled"), (len(read) - labeled, "without a label"), (flagged, "flagged as perhaps unknown")]
+    counts.append((len(rows) - len(read), "unreadable"))
+    return ", ".join(f"{number:,} {what}" for number, what in counts if number or what == "labeled")
 
 
 def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool) -> None:
@@ -106,15 +117,13 @@ def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool) -> None:
         raise
 
 
-def tell_if_none_can_be_refused(model: Model, refuse: float | None) -> None:
-    """Say on stderr why the model can refuse no image, where it was to."""
-    from headstart.runs.predicting import DEFAULT_REFUSE
+def tell_if_none_can_be_flagged(model: Model, refuse: float | None) -> None:
+    """Say on stderr why no image can be flagged as unknown, or refused where that was asked for."""
+    from headstart.novelty.detector import UNUSUAL
 
-    share = DEFAULT_REFUSE if refuse is None else refuse
-    if share and model.detector_model is None:
-        typer.echo("Nothing was refused: the model was saved without a novelty detector.", err=True)
-    elif share and share < model.least_p_value:
-        least = model.least_p_value
-        typer.echo(
-            f"Nothing was refused: with so few images no p-value is below {least:.2g}, and the share is {share:g}.", err=True
-        )
+    level, least = UNUSUAL if refuse is None else refuse, model.least_p_value
+    if level and model.detector_model is None:
+        typer.echo("No image can be flagged as unknown: the model was saved without a novelty detector.", err=True)
+    elif level and level <= least:
+        what = "flagged as unknown" if refuse is None else f"refused at {refuse:g}"
+        typer.echo(f"No image can be {what}: the fit had so few images that no p-value is below {least:.2g}.", err=True)

@@ -135,16 +135,18 @@ class Gallery:
             raise DataError(f'{self.folder} holds no class "{name}".{did_you_mean(name, known)}{listed}')
         path.unlink()
 
-    def predict(self, paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+    def predict(self, paths: Sequence[str | Path], refuse: bool = False) -> list[dict[str, Any]]:
         """One row a file.
 
         Args:
             paths: Image files.
+            refuse: Whether images that are flagged as unknown get no label.
 
         Returns:
-            `{"path", "label", "nearest", "similarity", "threshold", "probability", "probs"}`, or `{"path", "error"}`. `label` is
-            None where the image is rejected; `nearest` and its probability are given all the same. `probs` names the five
-            likeliest classes.
+            `{"path", "label", "probability", "probs", "unknown": {"similarity", "threshold", "flag"}}`, or `{"path", "error"}`.
+            `label` is the most probable class, and `probs` names the five likeliest ones. `flag` is true where the largest
+            similarity to a class is below the threshold. With `refuse` the label of such images is None, and `best_guess` names
+            the most probable class of every image.
 
         Raises:
             DataError: The gallery is empty.
@@ -158,18 +160,18 @@ class Gallery:
         rows: list[dict[str, Any]] = [{"path": str(path), "error": fault} for path, fault in zip(paths, problems, strict=True)]
         readable = [row for row, problem in enumerate(problems) if not problem]
         if readable:
-            found = self._matched(self._features(files, readable), enrolled)
+            found = self._matched(self._features(files, readable), enrolled, refuse)
             for row, values in zip(readable, found, strict=True):
                 rows[row] = {"path": str(paths[row]), **values}
         return rows
 
-    def _matched(self, features: FeatureSet, enrolled: list[Enrolled]) -> list[dict[str, Any]]:
+    def _matched(self, features: FeatureSet, enrolled: list[Enrolled], refuse: bool) -> list[dict[str, Any]]:
         names = [each.name for each in enrolled]
         labels = np.repeat(np.arange(len(names)), [len(each) for each in enrolled])
         known = joined([each.features for each in enrolled])
         found = match(features, known, labels, self.state.background, self.state.embedding, self.state.within_class)
         return [
-            _row(names, probs, float(similarity.max()), float(threshold))
+            _row(names, probs, float(similarity.max()), float(threshold), refuse)
             for probs, similarity, threshold in zip(found.probs, found.similarity, found.threshold, strict=True)
         ]
 
@@ -228,14 +230,13 @@ def scan_by_class(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str]
     return names, files, scanned
 
 
-def _row(names: list[str], probs: Any, similarity: float, threshold: float) -> dict[str, Any]:
+def _row(names: list[str], probs: Any, similarity: float, threshold: float, refuse: bool) -> dict[str, Any]:
     order = np.argsort(-probs, kind="stable")[:MOST_NAMED]
-    nearest = names[order[0]]
+    best, flag = names[order[0]], similarity < threshold
     return {
-        "label": nearest if similarity >= threshold else None,
-        "nearest": nearest,
-        "similarity": similarity,
-        "threshold": threshold,
+        "label": None if refuse and flag else best,
+        **({"best_guess": best} if refuse else {}),
         "probability": float(probs[order[0]]),
         "probs": {names[place]: float(probs[place]) for place in order},
+        "unknown": {"similarity": similarity, "threshold": threshold, "flag": flag},
     }

@@ -29,7 +29,7 @@ from headstart.novelty.detector import NoveltyDetector
 
 NO_DETECTOR = (
     "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
-    "or refuse nothing (--refuse 0)."
+    "or leave out --refuse."
 )
 DETECTOR_FILE = "detector.safetensors"
 OLD_DETECTOR_FILE = "acquaintance.safetensors"

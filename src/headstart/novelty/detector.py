@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # to predict takes neither
     from headstart.data.task import Task
     from headstart.heads.ridge_leave_one_out import RidgeFit
 
+UNUSUAL = 0.05
+"""P-value below which an image is flagged as unlike those learned from: the usual level of a test."""
 NUM_NEIGHBORS = 10
 """K of Conneau et al., ICLR 2018: the neighbors whose mean similarity corrects for hubs."""
 MOST_ROWS = 2_000

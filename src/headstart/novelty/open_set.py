@@ -22,7 +22,7 @@ section 3.2)."""
 LARGEST_P_VALUE = 0.01
 """Level of Fisher's test, below the usual 0.05 because the finding is not asked for. Chosen, not measured."""
 REJECTED = 0.05
-"""Conformal p-value up to which an image counts as unlike the source: the default threshold of `predict`."""
+"""Conformal p-value up to which an image counts as unlike the source: the usual level of a test."""
 FEWEST_IMAGES = 20
 """Of either domain; with fewer than 19 left-out images no conformal p-value is as low as `REJECTED`."""
 

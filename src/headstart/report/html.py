@@ -18,7 +18,14 @@ from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, top_confusions
 from headstart.report.domain_panels import domain_panels
 from headstart.report.pages import page_of
-from headstart.report.pictures import PictureBook, confident_mistakes, least_like_training, least_sure, pictures_of
+from headstart.report.pictures import (
+    PictureBook,
+    confident_mistakes,
+    flagged_share,
+    least_like_training,
+    least_sure,
+    pictures_of,
+)
 from headstart.runs.run import Run
 
 MOST_ROWS = 30
@@ -94,12 +101,12 @@ def _decision_values(decision: Decision | None) -> dict[str, Any]:
 
 
 def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "num_mistakes": 0}
+    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "flagged": ""}
     evaluation, predictions = run.evaluation, run.predictions
     book = PictureBook(task)
     odd = run.unlabeled or predictions
     if odd is not None:
-        values["novel"] = pictures_of(odd, least_like_training(odd), book)
+        values |= {"novel": pictures_of(odd, least_like_training(odd), book), "flagged": flagged_share(odd)}
     if predictions is not None and len(predictions):
         values["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
         values["unsure"] = pictures_of(predictions, least_sure(predictions), book)

@@ -16,6 +16,7 @@ from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import FileImages, Images
 from headstart.data.task import Task
+from headstart.novelty.detector import UNUSUAL
 
 MOST_PICTURES = 12
 SIDE_PIXELS = 128
@@ -34,6 +35,7 @@ class Picture:
         predicted: Most probable class.
         probability: Probability of the predicted class.
         truth_probability: Probability of the true class; 0 where that is unknown.
+        p_value: Of the novelty detector; None without one.
     """
 
     name: str
@@ -43,11 +45,17 @@ class Picture:
     predicted: str
     probability: float
     truth_probability: float
+    p_value: float | None = None
 
     @property
     def right(self) -> bool:
         """Whether the prediction is right."""
         return self.truth == self.predicted
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the picture is unlike those learned from."""
+        return self.p_value is not None and self.p_value < UNUSUAL
 
 
 class PictureBook:
@@ -113,6 +121,17 @@ def least_like_training(predictions: Predictions) -> Integers:
     return np.argsort(predictions.p_values, kind="stable")[:MOST_PICTURES]
 
 
+def flagged_share(predictions: Predictions) -> str:
+    """How many rows are flagged as unlike those learned from, as a sentence; empty without a detector."""
+    if predictions.p_values is None or not len(predictions):
+        return ""
+    flagged, total = int((predictions.p_values < UNUSUAL).sum()), len(predictions)
+    return (
+        f"{flagged:,} of {total:,} images ({flagged / total:.1%}) have a p-value below {UNUSUAL:g}, as at most {UNUSUAL:.0%} of images "
+        "like those learned from have. They keep their label, and are flagged as perhaps unknown."
+    )
+
+
 def pictures_of(predictions: Predictions, rows: Iterable[int], book: PictureBook) -> tuple[Picture, ...]:
     """Those rows with their thumbnails."""
     made = []
@@ -128,6 +147,7 @@ def pictures_of(predictions: Predictions, rows: Iterable[int], book: PictureBook
                 predicted=predictions.classes[predicted],
                 probability=float(predictions.probs[row, predicted]),
                 truth_probability=0.0 if truth == UNLABELED else float(predictions.probs[row, truth]),
+                p_value=None if predictions.p_values is None else float(predictions.p_values[row]),
             )
         )
     return tuple(made)
