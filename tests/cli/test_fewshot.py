@@ -58,9 +58,7 @@ def test_predict_prints_a_table_or_one_object_a_line(gallery, patches, headstart
 
 
 @pytest.mark.slow
-def test_an_image_unlike_every_class_is_flagged_and_refused_on_request(
-    gallery, tmp_path, headstart_command, monkeypatch
-) -> None:
+def test_an_image_unlike_every_class_is_flagged_and_refused_on_request(gallery, tmp_path, headstart_command, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     draw, odd = np.random.default_rng(3), Path("o.png")
     Image.fromarray(np.kron(draw.integers(0, 2, (8, 8, 3)), np.ones((4, 4, 1))).astype(np.uint8) * 255).save(odd)

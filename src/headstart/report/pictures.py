@@ -127,8 +127,8 @@ def flagged_share(predictions: Predictions) -> str:
         return ""
     flagged, total = int((predictions.p_values < UNUSUAL).sum()), len(predictions)
     return (
-        f"{flagged:,} of {total:,} images ({flagged / total:.1%}) have a p-value below {UNUSUAL:g}, as at most {UNUSUAL:.0%} of images "
-        "like those learned from have. They keep their label, and are flagged as perhaps unknown."
+        f"{flagged:,} of {total:,} images ({flagged / total:.1%}) have a p-value below {UNUSUAL:g}; of images like those learned "
+        f"from at most {UNUSUAL:.0%} have. They keep their label and are flagged as perhaps unknown."
     )
 
 
