@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from headstart.workflows.rank import rank
     from headstart.workflows.report import report
     from headstart.workflows.run import run
-    from headstart.workflows.runs import runs
+    from headstart.workflows.runs import audit_runs, runs
     from headstart.workflows.search import search
 
 __version__ = "0.1.0"
@@ -68,6 +68,7 @@ _MODULES = {
     "Predictions": "headstart.core.predictions",
     "Run": "headstart.runs.run",
     "Task": "headstart.data.task",
+    "audit_runs": "headstart.workflows.runs",
     "list_runs": "headstart.runs.run",
     "load_backbone": "headstart.backbones.loading",
     "pretrained": "headstart.backbones.catalog",
@@ -77,8 +78,8 @@ _MODULES = {
 """The module of each public name."""
 
 __all__ = [
-    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "cache",
-    "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
+    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust",
+    "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
     "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "report", "run", "runs",
     "search",
 ]  # fmt: skip

@@ -125,7 +125,7 @@ def first_result(place, runs, headstart_command) -> dict:
 
 
 def test_the_result_of_a_run_has_the_agreed_form(first_result, runs):
-    assert set(first_result) >= {"run", "verdict", "decision", "evaluation", "findings", "seconds"}
+    assert set(first_result) >= {"run", "verdict", "decision", "audit", "evaluation", "findings", "seconds"}
     assert first_result["verdict"] in {"transfer", "scratch", "no difference"}
     assert set(first_result["decision"]) >= {"pretrained", "method", "gain", "reasons", "rejected"}
     assert set(first_result["decision"]["gain"]) == {"value", "low", "high"}
@@ -144,7 +144,7 @@ def test_an_evaluation_has_the_agreed_form(first_result, runs):
 
 def test_a_ranking_has_the_agreed_form(place, runs, headstart_command):
     ranking = json.loads(headstart_command("rank", *arguments_of("rank", place, runs, runs), "--json").out)
-    assert set(ranking) >= {"candidates", "chosen"}
+    assert set(ranking) >= {"candidates", "chosen", "audit"}
     assert set(ranking["candidates"][0]) >= {"name", "scores", "rank", "estimate", "seconds"}
 
 

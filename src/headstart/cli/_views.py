@@ -137,6 +137,7 @@ def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableTy
         ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
         ("", sentence or (adaptation["reasons"][-1] if adaptation else "")),
         ("Sources", sources),
+        ("Ranking", (result.get("audit") or {}).get("sentence", "")),
         ("Estimate", _estimate_line(adaptation)),
         ("Accuracy", accuracy_line(result.get("evaluation"))),
         ("Findings", plain("" if findings is None else _findings_line(len(findings), grave), "yellow" if grave else "")),

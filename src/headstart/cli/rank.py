@@ -18,16 +18,23 @@ def rank(
     per_class: options.PerClass = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rank the models to transfer from, with intervals and baselines, and the sources if there are some."""
+    """Rank the models to transfer from, with intervals and baselines, and the sources if there are some.
+
+    Beside them stands how well earlier rankings did, by the fits of the runs in runs/. It does not change the ranking.
+    """
     from headstart.workflows.arguments import task_from
     from headstart.workflows.rank import rank_with_sources
+    from headstart.workflows.runs import audit_runs
 
     made = rank_with_sources(task_from(data, source, target_domain, seed, per_class), pretrained)
-    found = made.ranking.to_dict()
+    history = audit_runs()
+    found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
     if made.by_sources:
         blocks.append("The target has too few labels to rank by: the labels of the sources are used.")
     if made.sources:
         found["sources"] = made.sources.to_dict()
         blocks += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]
+    if history:
+        blocks += ["", history.sentence]
     answer(as_json, found, *blocks)

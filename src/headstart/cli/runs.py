@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._audit_views import history_view
 from headstart.cli._printing import answer, interval, plain, table
 
 POSITION = 53
@@ -15,13 +16,26 @@ POSITION = 53
 
 def runs(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder that contains the runs.")] = Path("runs"),
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Say instead how well the rankings of these runs did, by their fits.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List the runs of a folder with their verdicts."""
+    """List the runs of a folder with their verdicts.
+
+    With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the ranking's
+    first, or always taking one network, cost. No ranking reads this history, so that a command gives the same plan again.
+    """
     from headstart.runs.run import damaged_runs, list_runs
+    from headstart.workflows.runs import audit_runs
 
     for place, damage in damaged_runs(folder).items():
         typer.echo(f"warning: {place} is left out: {damage}", err=True)
+    if audit:
+        history = audit_runs(folder)
+        shown = history_view(history.to_dict()) if history else f"No run in {folder} fitted two ranked networks alike."
+        answer(as_json, history.to_dict() if history else None, shown)
+        return
     found = list_runs(folder)
     rows = []
     for run in found:

@@ -9,6 +9,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
 from headstart.planning.plan import Recipe, Rejected
+from headstart.planning.ranking.ranking_audit import RankingAudit
 from headstart.training.settings import Training
 
 Verdict = Literal["transfer", "scratch", "no difference"]
@@ -147,6 +148,7 @@ class Decision(Record):
         rejected: Everything else, each with its reason.
         budget_seconds: What the user gave.
         spent_seconds: What the candidates took.
+        audit: The ranking held against these results; None where fewer than two ranked networks were fitted alike.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("rungs", "results"),)
@@ -161,3 +163,4 @@ class Decision(Record):
     rejected: tuple[Rejected, ...]
     budget_seconds: float
     spent_seconds: float
+    audit: RankingAudit | None = None

@@ -260,6 +260,7 @@ class Run:
             "run": str(self.folder),
             "verdict": decision.verdict if decision else None,
             "decision": decided,
+            "audit": _plain(decision.audit) if decision else None,
             "sources": _plain(self.sources),
             "adaptation": _plain(self.adaptation),
             "evaluation": _plain(self.evaluation),

@@ -15,6 +15,7 @@ from headstart.methods import method_from
 from headstart.methods.base import check_needs
 from headstart.planning.budget import default_minutes
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
+from headstart.planning.deciding.audit import audited
 from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
 from headstart.planning.deciding.options import Options
@@ -151,6 +152,7 @@ def _decision(trials: Trials, ranking: Ranking, chosen: CrossValidated, reasons:
         rejected=rejected_from(trials.validated, ranking, chosen, facts["comparisons"]),
         budget_seconds=trials.budget_seconds,
         spent_seconds=trials.spent_seconds,
+        audit=audited(ranking, trials.validated, trials.task.seed),
         **facts,
     )
 
