@@ -121,4 +121,6 @@ def _sentence(first: str, best: str, regret: Estimate, num: int, tau: float | No
         return f"Real fits agree with the ranking's first: {first} is the best of {num} networks fitted{agreement}."
     points = f"{100 * regret.value:.1f} points [{100 * regret.low:.1f}, {100 * regret.high:.1f}]"
     doubt = "; these labels cannot tell the two apart" if regret.low <= 0 else ""
-    return f"By real fits {best} is the best of {num} networks; the ranking's first, {first}, is {points} below{agreement}{doubt}."
+    return (
+        f"By real fits {best} is the best of {num} networks; the ranking's first, {first}, is {points} below{agreement}{doubt}."
+    )
