@@ -1,17 +1,15 @@
 """Whole runs of two versions on folders of few labels, judged on pictures that neither has seen.
 
-Each cell is a built-in set and a number of labels a class. For each seed its labeled pictures are written as class folders without a
-test split, and up to 2,000 others as a second folder. `headstart run` and `headstart evaluate` of each version, a source tree put on
-PYTHONPATH, work in processes of their own with a cache folder of their own; every picture gets the best guess. A result that is
-there is not computed again, so that the table can be made while one version still works.
+Each cell is a built-in set and a number of labels a class. For each seed its labeled pictures are written as class folders
+without a test split, and up to 2,000 others as a second folder. `headstart run` and `headstart evaluate` of each version, a
+source tree put on PYTHONPATH, work in processes of their own with a cache folder of their own; every picture gets the best guess.
+A result that is there is not computed again, so that the table can be made while one version still works.
 
     python -m benchmarks.whole_runs --versions old=/path/of/old/src new=src --old-minutes 1.5
 
-"gain" is the paired difference new - old in points of accuracy. "best" is the accuracy, on the same pictures, of the best of the
-new version's cross-validated closed forms and ensembles, each fitted to all labels (`--regret`), and "regret" what the chosen model
-lacks to it.
+"gain" is the paired difference new - old in points of accuracy.
 
-Expected: a mean gain of at least 2.5 points, no cell worse by more than half a point, a mean regret of at most half a point.
+Expected: a mean gain of at least 2.5 points, no cell worse by more than half a point.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ _MODULES = {
 """The module of each public name."""
 
 __all__ = [
-    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust",
-    "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
+    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "audit_runs",
+    "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
     "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "report", "run", "runs",
     "search",
 ]  # fmt: skip

@@ -23,8 +23,8 @@ def runs(
 ) -> None:
     """List the runs of a folder with their verdicts.
 
-    With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the ranking's
-    first, or always taking one network, cost. No ranking reads this history, so that a command gives the same plan again.
+    With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the
+    ranking's first, or always taking one network, cost. No ranking reads this, so that a command gives the same plan again.
     """
     from headstart.runs.run import damaged_runs, list_runs
     from headstart.workflows.runs import audit_runs
