@@ -21,7 +21,7 @@ from headstart.training.settings import Training
 
 CANNOT = (
     "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
-    "or refuse nothing (--refuse 0)."
+    "or leave out --refuse."
 )
 
 
@@ -89,6 +89,9 @@ FAULTS = {
     '{"classes": ["a"], "temperature": 1, "head": {"kind": "graph", "blocks": "stages"}}': "'axes' is missing",
     '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': "'int' object is not iterable",
     f'{{"classes": ["a"], "temperature": 0, "head": {HEAD}}}': "model.json: temperature = 0: input should be greater than 0",
+    f'{{"classes": ["a"], "temperature": 1, "head": {HEAD}, "partners": 2, "shares": [1, 1]}}': (
+        "model.json: 2 shares for 3 members"
+    ),
 }
 
 
@@ -99,7 +102,7 @@ def test_a_card_that_was_damaged_is_one_sentence(text, plain, tmp_path):
     with pytest.raises(DataError) as caught:
         Model.load(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} holds no whole model ({FAULTS[text]}). Run the fit again; it goes on where it stopped."
+        f"{tmp_path} holds no whole model ({FAULTS[text]}). Give the command that made it again: it fits what is missing."
     )
     assert Model.whole_in(tmp_path) is None
 
@@ -109,7 +112,7 @@ def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, knowing, tmp_
     knowing.save(tmp_path)
     path = tmp_path / f"{name}.safetensors"
     save_file({key: array for key, array in load_file(path).items() if key != lacking}, path)
-    with pytest.raises(DataError, match=re.escape(f"{tmp_path} holds no whole model ('{lacking}' is missing). Run the fit")):
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path} holds no whole model ('{lacking}' is missing). Give the")):
         Model.load(tmp_path)
 
 
@@ -118,6 +121,52 @@ def test_a_model_is_whole_with_all_of_its_networks(task, plain, tmp_path):
     assert len(Model.whole_in(tmp_path).partners) == 1
     (tmp_path / "partners" / "0" / "backbone" / "weights.safetensors").unlink()
     assert Model.whole_in(tmp_path) is None
+
+
+@pytest.mark.parametrize(("name", "what"), [("partners/0", "member 2 of 3"), ("partners/1", "member 3 of 3")])
+@pytest.mark.parametrize("file", ["model.json", "head.safetensors"])
+def test_a_member_that_is_missing_is_named_with_its_file_and_what_to_do(plain, tmp_path, name, what, file):
+    replace(plain, partners=(plain, plain)).save(tmp_path)
+    path = tmp_path / name / file
+    path.unlink()
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    said = f"[Errno 2] No such file or directory: '{path}'" if file == "model.json" else f"No such file or directory: {path}"
+    assert str(caught.value) == (
+        f"{tmp_path} consists of several models, and {what} cannot be loaded: {path.parent} holds no whole model ({said}). "
+        "Give the command that made it again: it fits what is missing."
+    )
+    assert Model.whole_in(tmp_path) is None
+
+
+def test_a_network_of_a_member_that_is_missing_is_named(plain, tmp_path):
+    other = replace(plain, backbone=load_backbone("small_cnn", "none", 16, 0))
+    replace(plain, partners=(other,)).save(tmp_path)
+    (tmp_path / "partners" / "0" / "backbone" / "card.json").unlink()
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    network = tmp_path / "partners" / "0" / "backbone"
+    assert str(caught.value) == (
+        f"{tmp_path} consists of several models, and member 2 of 2 cannot be loaded: {network} holds no whole backbone "
+        f"([Errno 2] No such file or directory: '{network / 'card.json'}'). Fit the run again."
+    )
+
+
+def test_a_model_that_another_corrects_and_a_member_of_other_classes_are_named(plain, tmp_path):
+    replace(plain, base=plain, partners=(plain,)).save(tmp_path)
+    card = tmp_path / "partners" / "0" / "model.json"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(json.dumps(json.loads(text) | {"classes": ["x", "y"]}), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} consists of several models, and member 2 of 2, in {card.parent}, has other classes. "
+        "Give the command that made it again: it fits what is missing."
+    )
+    card.write_text(text, encoding="utf-8")
+    (tmp_path / "base" / "model.json").unlink()
+    with pytest.raises(DataError, match="and the model that it corrects cannot be loaded: "):
+        Model.load(tmp_path)
 
 
 def test_a_partner_or_the_model_that_is_corrected_gives_the_p_values(task, plain, knowing, tmp_path):

@@ -31,6 +31,7 @@ NO_DETECTOR = (
     "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
     "or leave out --refuse."
 )
+AGAIN = "Give the command that made it again: it fits what is missing."
 DETECTOR_FILE = "detector.safetensors"
 OLD_DETECTOR_FILE = "acquaintance.safetensors"
 """Where earlier versions wrote the detector."""
@@ -207,9 +208,24 @@ class Model:
         network = (folder / card.backbone).resolve()
         backbone = read[network] = read.get(network) or extractor_in(network)
         _carry(folder / "engine", calibration_folder(backbone))
-        partners = tuple(cls._load(folder / "partners" / str(place), read) for place in range(card.partners))
-        base = cls._load(folder / "base", read) if card.corrects else None
+        num = card.partners + 1
+        partners = tuple(
+            cls._load_member(folder, f"partners/{place}", f"member {place + 2} of {num}", card.classes, read)
+            for place in range(card.partners)
+        )
+        base = cls._load_member(folder, "base", "the model that it corrects", card.classes, read) if card.corrects else None
         return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, detector)
+
+    @classmethod
+    def _load_member(cls, folder: Path, name: str, what: str, classes: tuple[str, ...], read: dict[Path, Extractor]) -> Model:
+        """A model that is part of the one in a folder; the error names both, what the part is and the file that is missing."""
+        try:
+            member = cls._load(folder / name, read)
+        except (DataError, PretrainedError) as error:
+            raise DataError(f"{folder} consists of several models, and {what} cannot be loaded: {error}") from None
+        if member.classes != classes:
+            raise DataError(f"{folder} consists of several models, and {what}, in {folder / name}, has other classes. {AGAIN}")
+        return member
 
 
 def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
@@ -226,8 +242,10 @@ def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
         fault = str(error).rstrip(".")
     else:
-        return card, head, detector
-    raise DataError(f"{folder} holds no whole model ({fault}). Run the fit again; it goes on where it stopped.")
+        if len(card.shares) in (0, card.partners + 1):
+            return card, head, detector
+        fault = f"model.json: {len(card.shares)} shares for {card.partners + 1} members"
+    raise DataError(f"{folder} holds no whole model ({fault}). {AGAIN}")
 
 
 def _carry(source: Path, target: Path) -> None:
