@@ -4,8 +4,18 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Confusion, ReliabilityBin
+from headstart.planning.ranking.ranking import RankedCandidate, Ranking
+from headstart.planning.ranking.stage_scores import StageScore
 from headstart.planning.results import CurvePoint, LearningCurve
-from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, shortened, top_confusions
+from headstart.report.charts import (
+    curve_chart,
+    heatmap,
+    rate_chart,
+    reliability_dots,
+    shortened,
+    stages_chart,
+    top_confusions,
+)
 from headstart.training.learning_rate_finder import LearningRateCurve
 
 CONFUSION = Confusion(classes=("cup", "dog", "fish"), counts=((7, 0, 2), (1, 11, 0), (0, 3, 5)))
@@ -85,3 +95,33 @@ def test_dots_below_the_diagonal_are_overconfident():
 
 def test_long_names_are_shortened():
     assert (shortened("mushroom", 8), shortened("mushrooms", 8)) == ("mushroom", "mushroo…")
+
+
+def stages_of(*accuracies):
+    return tuple(
+        StageScore(
+            name=f"blocks.{place}", num_features=3, accuracy=Estimate(value=value, low=value - 0.1, high=value + 0.1),
+            scores={}, among_best=True,
+        )
+        for place, value in enumerate(accuracies)
+    )  # fmt: skip
+
+
+def ranked(name, weights, stages, baseline=False):
+    return RankedCandidate(
+        name=name, pretrained="net", weights=weights, baseline=baseline, scores={}, rank=1.0, first_probability=1.0,
+        estimate=Estimate(value=0.9, low=0.8, high=1.0), seconds=1.0, stages=stages,
+    )  # fmt: skip
+
+
+def test_stages_of_the_leader_are_drawn_over_those_of_random_weights():
+    leader, random = ranked("net", "pretrained", stages_of(0.5, 0.8, 0.7)), ranked("r", "none", stages_of(0.4, 0.45, 0.3), True)
+    ranking = Ranking(candidates=(random, leader), chosen=("net",), distinguishable=True, sentence="", num_images=9)
+    plot = stages_chart(ranking)
+    assert [(mark.label, mark.caption) for mark in plot.marks] == [("1", "blocks.0"), ("2", "blocks.1"), ("3", "blocks.2")]
+    assert plot.marks[1].y < plot.marks[2].y < plot.marks[0].y
+    assert all(mark.top < mark.y < mark.bottom for mark in plot.marks)
+    assert plot.dashed.count(" L") == plot.line.count(" L") == 2
+    alone = ranking.model_copy(update={"candidates": (leader,)})
+    assert stages_chart(alone).dashed == ""
+    assert stages_chart(ranking.model_copy(update={"candidates": (ranked("net", "pretrained", ()),)})) is None

@@ -1,4 +1,4 @@
-"""Tables of how well rankings did, each made from its JSON form."""
+"""Tables of how well rankings did, and of the stages of ranked networks, each made from its JSON form."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ def history_view(history: dict[str, Any]) -> RenderableType:
         "",
         plain(history["sentence"], "bold"),
     )
+
+
+def stages_view(ranking: dict[str, Any]) -> RenderableType:
+    """Each network's leave-one-out accuracy by each stage alone, in per cent; what is among its best is bold."""
+    known = [row for row in ranking["candidates"] if row["stages"]]
+    num = max(len(row["stages"]) for row in known)
+    rows = []
+    for row in known:
+        cells = [
+            plain(f"{100 * stage['accuracy']['value']:.0f}", "bold" if stage["among_best"] else "dim") for stage in row["stages"]
+        ]
+        rows.append((row["name"], *cells, *[""] * (num - len(cells))))
+    columns = [str(place) for place in range(1, num + 1)]
+    return table(("stage", *columns), rows, right=columns, title="Accuracy in per cent by each stage alone")
 
 
 def _points(mean: dict[str, float | None]) -> str:

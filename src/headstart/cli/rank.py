@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.cli import _options as options
+from headstart.cli._audit_views import stages_view
 from headstart.cli._printing import answer, plain
 from headstart.cli._views import ranking_view, sources_view
 
@@ -30,6 +31,8 @@ def rank(
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]
+    if made.ranking.depth:
+        blocks += ["", stages_view(found), "", made.ranking.depth]
     if made.by_sources:
         blocks.append("The target has too few labels to rank by: the labels of the sources are used.")
     if made.sources:

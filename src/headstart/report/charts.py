@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from headstart.core.evaluation import Confusion, ReliabilityBin
 from headstart.evaluation.episodes import EpisodeAccuracy
+from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import LearningCurve
 from headstart.report.axis import Axis
 from headstart.training.learning_rate_finder import LearningRateCurve
@@ -120,6 +121,28 @@ def shots_chart(points: Sequence[EpisodeAccuracy]) -> Plot:
     )
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
     return Plot(ticks, _path([(mark.x, mark.y) for mark in marks]), marks=marks)
+
+
+def stages_chart(ranking: Ranking) -> Plot | None:
+    """Leave-one-out accuracy by each stage of the leading network alone, with that of random weights dashed.
+
+    None where no stages are known.
+    """
+    leader = next((one for one in ranking.candidates if not one.baseline), None)
+    if leader is None or not leader.stages:
+        return None
+    random = next((one for one in ranking.candidates if one.weights == "none" and one.pretrained == leader.pretrained), leader)
+    lines = [[stage.accuracy for stage in one.stages] for one in (leader, random)]
+    axis = Axis.over([end for line in lines for one in line for end in (one.low, one.high)], least=0.0, most=1.0, num_ticks=4)
+    y, step = _height_on(axis), (RIGHT - LEFT) / len(leader.stages)
+    places = [round(LEFT + step * (place + 0.5), 2) for place in range(len(leader.stages))]
+    marks = tuple(
+        Mark(x, y(one.accuracy.value), y(one.accuracy.high), y(one.accuracy.low), str(place), shortened(one.name, 12))
+        for place, (x, one) in enumerate(zip(places, leader.stages, strict=True), start=1)
+    )
+    paths = [_path([(x, y(one.value)) for x, one in zip(places, line, strict=True)]) for line in lines]
+    ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
+    return Plot(ticks, paths[0], marks=marks, dashed=paths[1] if random is not leader else "")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudi
 from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
-from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, top_confusions
+from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
 from headstart.report.domain_panels import domain_panels
 from headstart.report.pages import page_of
 from headstart.report.pictures import (
@@ -49,6 +49,7 @@ def report_html(run: Run, task: Task | None = None) -> str:
         metrics=all_metrics(),
         unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
+        stages=stages_chart(run.ranking) if run.ranking else None,
         most_rows=MOST_ROWS,
         shares=_shares(run.pool_audit) if run.pool_audit else (),
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),

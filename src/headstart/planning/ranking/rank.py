@@ -28,6 +28,7 @@ from headstart.features.feature_set import FeatureSet, LabeledFeatures
 from headstart.features.representation import Representation
 from headstart.planning.ranking.rank_aggregation import NUM_SCORE_DRAWS, Aggregated, CandidateScores, aggregate, half_samples
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
+from headstart.planning.ranking.stage_scores import depth_sentence, stage_scores
 from headstart.scores import SCORES
 from headstart.scores.ridge_loo import ridge_head
 
@@ -129,7 +130,7 @@ def rows_to_rank(images: ImageSet, seed: int) -> Integers:
 def scores_of(features: FeatureSet, labels: Integers, halves: Booleans) -> CandidateScores:
     """Every score of one candidate on labeled rows, with what the half-samples, bool [draw, sample], need.
 
-    Scores are taken on all stages side by side, each centered and of unit length per row.
+    Scores are taken on all stages side by side, each centered and of unit length per row, then on each stage alone.
     """
     begun = time.perf_counter()
     matrix = Representation.fitted(features, "stages").matrix(features)
@@ -147,6 +148,7 @@ def scores_of(features: FeatureSet, labels: Integers, halves: Booleans) -> Candi
         by_draw={name: tuple(values.tolist()) for name, values in by_draw.items()},
         num_correct=int((head.loo_scores.argmax(axis=1) == labels[head.loo_rows]).sum()),
         seconds=time.perf_counter() - begun,
+        stages=stage_scores(features, labels),
     )
 
 
@@ -195,6 +197,7 @@ class _Scorer:
             "weights_hash": backbone.weights_hash,
             "pixels": pixels,
             "scores": SCORES.names(),
+            "alone": "each stage",
         }
 
 
@@ -227,13 +230,16 @@ def _ranking(found: Aggregated, entries: list[_Entry], scores: dict[str, Candida
             first_probability=found.first_probability[name],
             estimate=wilson(scores[name].num_correct, num_rows),
             seconds=scores[name].seconds,
+            stages=scores[name].stages,
         )
         for name in found.order
     ]
+    leader = next((one for one in candidates if not one.baseline), candidates[0])
     return Ranking(
         candidates=tuple(candidates),
         chosen=found.shortlist,
         distinguishable=found.distinguishable,
         sentence=found.sentence,
         num_images=num_rows,
+        depth=depth_sentence(leader.name, leader.stages, leader.estimate),
     )

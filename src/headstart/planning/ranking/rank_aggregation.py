@@ -12,6 +12,7 @@ from headstart.core.records import Migration, Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.evaluation.intervals import wilson
+from headstart.planning.ranking.stage_scores import StageScore
 
 NUM_DRAWS = 200
 """Half-samples: a share of 5 % then has a standard error of 1.5 points."""
@@ -41,6 +42,7 @@ class CandidateScores(Record):
         by_draw: Of other ranking scores, the value on each of the first half-samples; nan where it is not defined.
         num_correct: Rows that the ridge head gets right when they are left out.
         seconds: Time spent.
+        stages: Each stage alone; empty where there is one only.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (_by_score,)
@@ -49,6 +51,7 @@ class CandidateScores(Record):
     by_draw: dict[str, tuple[float, ...]]
     num_correct: int
     seconds: float
+    stages: tuple[StageScore, ...] = ()
 
 
 @dataclass(frozen=True)

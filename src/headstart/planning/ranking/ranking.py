@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
+from headstart.planning.ranking.stage_scores import StageScore
 
 
 class RankedCandidate(Record):
@@ -21,6 +22,7 @@ class RankedCandidate(Record):
         first_probability: Share of the half-samples in which it ranks first.
         estimate: Leave-one-out accuracy of the ridge head on it.
         seconds: Time spent on it.
+        stages: Each of its stages alone, first one first; empty where there is one only.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("canary", "baseline"),)
@@ -33,6 +35,7 @@ class RankedCandidate(Record):
     first_probability: float
     estimate: Estimate
     seconds: float
+    stages: tuple[StageScore, ...] = ()
 
 
 def _without_audit(values: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +52,7 @@ class Ranking(Record):
         distinguishable: False when the data cannot tell the leading candidates apart.
         sentence: What to tell a person.
         num_images: Labeled rows that the candidates were scored on.
+        depth: At which depth the knowledge of the leading network lies, in a sentence; empty where no stages are known.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (_without_audit,)
@@ -57,3 +61,4 @@ class Ranking(Record):
     distinguishable: bool
     sentence: str
     num_images: int
+    depth: str = ""
