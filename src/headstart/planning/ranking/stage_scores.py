@@ -82,6 +82,9 @@ def depth_sentence(name: str, stages: Sequence[StageScore], together: Estimate) 
         name: The network.
         stages: Its stages, first one first.
         together: Leave-one-out accuracy on all stages side by side.
+
+    Returns:
+        The sentence.
     """
     if not stages:
         return ""
