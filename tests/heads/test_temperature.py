@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from headstart.heads.temperature import fit_temperature, fit_weights, row_losses
+from headstart.heads.temperature import fit_temperature, row_losses
 
 
 def drawn(num, temperature, seed=0, num_classes=7):
@@ -56,29 +56,3 @@ def test_no_rows_give_one():
 def test_losses_of_a_hand_made_case():
     losses = row_losses(np.array([[np.log(9.0), 0.0]]), np.array([1]), 1.0)
     np.testing.assert_allclose(losses, [np.log(10)])
-
-
-def test_weights_are_those_that_made_the_labels():
-    generator = np.random.default_rng(3)
-    logs = log_softmax(generator.normal(size=(2, 20_000, 5)) * 2, axis=2)
-    probs = softmax(1.3 * logs[0] + 0.4 * logs[1], axis=1)
-    labels = (probs.cumsum(axis=1) > generator.random((20_000, 1))).argmax(axis=1)
-    assert fit_weights(logs, labels) == pytest.approx((1.3, 0.4), abs=0.05)
-
-
-def test_weights_of_one_model_are_its_inverse_temperature():
-    scores, labels = drawn(307, 2.5)
-    assert fit_weights(log_softmax(scores, axis=1)[None], labels)[0] == pytest.approx(
-        1 / fit_temperature(scores, labels), rel=1e-3
-    )
-
-
-def test_a_model_that_misleads_counts_nothing():
-    scores, labels = drawn(503, 1.0)
-    away = np.where(np.arange(7) == labels[:, None], -3.0, 0.0)
-    logs = np.stack([log_softmax(scores, axis=1), log_softmax(away, axis=1)])
-    assert fit_weights(logs, labels)[1] == 0.0
-
-
-def test_without_rows_all_count_alike():
-    assert fit_weights(np.zeros((4, 0, 3)), np.zeros(0, np.int64)) == (0.25, 0.25, 0.25, 0.25)

@@ -12,7 +12,8 @@ from headstart.heads.class_statistics import has_mates
 from headstart.heads.principal_components import PrincipalComponents
 from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.heads.unlabeled_pool import UnlabeledPool
-from headstart.methods.heads import GraphHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
+from headstart.methods.heads import GraphHead, KernelHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
+from headstart.methods.probe.kernel_ridge import KernelRidge
 
 NUM = 23
 
@@ -48,6 +49,16 @@ def test_a_row_of_the_graph_hears_itself_first(graph_head, features):
     np.testing.assert_allclose(alone.scores(features), np.log(0.999 * graph_head.probs + 0.001 / 3), atol=1e-5)
 
 
+def test_a_kernel_head_weighs_gaussian_similarities(features):
+    seen = Representation.fitted(features, "penultimate")
+    rows = seen.matrix(features)
+    weight, bias = np.random.default_rng(2).normal(size=(5, 3)), np.array([0.1, -0.2, 0.3])
+    head = KernelHead(seen, rows[:5], 0.7, weight, bias)
+    squares = ((rows[:, None].astype(float) - rows[None, :5]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(head.scores(features), np.exp(-0.7 * squares) @ weight + bias, atol=1e-5)
+    assert head.scores(features.take(np.arange(0))).shape == (0, 3)
+
+
 def test_mean_scores_are_the_logarithm_of_mean_probabilities_at_their_own_temperatures():
     first, second = np.log([[0.5, 0.5], [0.2, 0.8]]), np.log([[0.1, 0.9], [0.4, 0.6]])
     sharp = second[:] * 2  # temperature 0.5 squares the probabilities
@@ -67,7 +78,8 @@ def test_a_mean_head_averages_its_heads(graph_head, features):
 
 def test_heads_come_back_from_arrays_and_plain_settings(graph_head, features):
     linear, temperature = ridge_head(features, np.arange(NUM) % 3, 3, "stages")
-    for head in (graph_head, MeanHead((linear, MeanHead((graph_head, linear), (0.3, 2.0))), (temperature, 1.0))):
+    kernel, _ = KernelRidge(blocks="stages").head_of(features, np.arange(NUM) % 3, 3)
+    for head in (graph_head, kernel, MeanHead((linear, MeanHead((graph_head, linear), (0.3, 2.0))), (temperature, 1.0))):
         settings = json.loads(json.dumps(head.settings()))
         arrays = {name: np.array(array) for name, array in head.arrays().items()}
         again = head_from(arrays, settings)

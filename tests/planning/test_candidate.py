@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.planning.candidate import ensemble_of, partner_of
 from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
@@ -48,3 +49,29 @@ def test_the_result_carries_the_candidate_but_no_training_that_is_not_read(make_
     assert ("training" in result.to_dict()) == (kind == "lp_ft")
     assert CandidateResult.from_dict(result.to_dict()) == result
     assert (result.status, result.reason, result.accuracy) == ("skipped", "too costly", None)
+
+
+def test_members_keep_their_own_training_and_rows(make_candidate):
+    first = make_candidate(max_rows=50)
+    others = [
+        make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"}, training=Training(epochs=3), max_rows=50),
+        make_candidate("baseline", "pixels", max_rows=20, training=Training()),
+    ]
+    ensemble = ensemble_of(first, tuple(partner_of(one, first) for one in others))
+    assert ensemble.name == "mean of ridge on stages of net at 96 pixels, small_cnn from scratch and ridge on raw pixels"
+    assert [partner.max_rows for partner in ensemble.partners] == [None, 20]
+    assert [partner.training for partner in ensemble.partners] == [Training(epochs=3), None]
+    assert ensemble.members == (first, *others)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "family"),
+    [("baseline", "transfer", "transfer"), ("scratch", "baseline", "scratch"), ("baseline", "baseline", "baseline")],
+)
+def test_an_ensemble_transfers_where_one_of_its_members_does(make_candidate, first, other, family):
+    made = {
+        "transfer": make_candidate(),
+        "baseline": make_candidate("baseline", "pixels"),
+        "scratch": make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"}),
+    }
+    assert ensemble_of(made[first], (partner_of(made[other], made[first]),)).family == family

@@ -14,6 +14,7 @@ from headstart.core.steps import Steps
 from headstart.planning import cross_validation as module
 from headstart.planning.cross_validation import (
     FoldRecord,
+    combined,
     cross_validate,
     cross_validate_chance,
     fold_inputs,
@@ -187,7 +188,8 @@ def test_partners_are_fitted_alone_once_and_averaged_after_their_temperatures(pi
     sides = [one.predictions.log_losses.mean() for one in (alone, partner)]
     assert both.predictions.log_losses.mean() < min(sides) + 1e-3
     assert both.temperature == alone.temperature
-    assert both.calibration == {"temperature": alone.temperature, "shares": both.shares}
+    calibrated = {"temperature": alone.temperature, "shares": both.shares, "partners": together.partners}
+    assert both.calibration == calibrated
     assert both.result.name == "mean of small_cnn from scratch and ridge on raw pixels"
 
 
@@ -204,3 +206,16 @@ def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, ste
         "failed",
         "ridge on raw pixels: no fit",
     )
+
+
+def test_a_partner_that_is_trained_has_its_own_training_and_temperature(pictures, ridge, small_cnn, steps):
+    validated = [cross_validate(pictures, one, backbone_for(one), pictures.folds[:2], steps) for one in (ridge, small_cnn)]
+    both = combined(validated, (0.75, 0.5))
+    assert (both.candidate.family, both.result.name) == ("scratch", "mean of ridge on raw pixels and small_cnn from scratch")
+    partner = both.calibration["partners"][0]
+    assert (partner.training, partner.temperature) == (small_cnn.training, validated[1].temperature)
+    assert both.calibration["temperature"] is None
+    assert [member.essentials for member in both.candidate.members] == [ridge.essentials, small_cnn.essentials]
+    first, second = (one.predictions.probs for one in validated)
+    powered = first**0.75 * second**0.5
+    np.testing.assert_allclose(both.predictions.probs, powered / powered.sum(axis=1, keepdims=True), atol=1e-8)

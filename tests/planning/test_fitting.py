@@ -56,7 +56,8 @@ def refused(error, call) -> str:
     ],
 )
 def test_a_plan_is_fitted_as_its_candidate_was_cross_validated(make_plan, make_candidate, pretrained, weights, family):
-    plan = make_plan(pretrained=pretrained, weights=weights, max_rows=13)
+    method = {"kind": "fine_tune"} if family == "scratch" else {"kind": "ridge", "blocks": "penultimate"}
+    plan = make_plan(pretrained=pretrained, weights=weights, max_rows=13, method=method)
     candidate = make_candidate(
         family, pretrained, weights=weights, input_pixels=8, method=plan.method, training=plan.training, max_rows=13
     )
@@ -165,7 +166,34 @@ def test_partners_are_fitted_to_the_same_rows_and_predict_together(pictures, tun
 
 
 def candidate_plan(partner):
-    return Plan(data="squares", **partner.model_dump())
+    return Plan(data="squares", **partner.model_dump(exclude={"training"}))
+
+
+def test_a_partner_is_trained_in_its_own_way_to_its_own_rows_and_calibrated(pictures, make_plan, steps, tmp_path):
+    training = Training(epochs=1, batch_size=16, lr=3e-3)
+    about = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "method": {"kind": "fine_tune"}}
+    partner = Partner(**about, training=training, max_rows=30, temperature=2.5)
+    plan = make_plan(partners=(partner,), shares=(0.5, 0.5))
+    assert Plan.from_toml(plan.to_toml()) == plan
+    assert "[training]" not in plan.to_toml().replace("[partners.training]", "")
+    fit_plan(pictures, plan, tmp_path / "both", steps, tmp_path / "work")
+    own = Model.load(tmp_path / "both").partners[0]
+    assert own.temperature == 2.5
+    alone = make_plan(**about, training=training, max_rows=30, temperature=2.5)
+    fit_plan(pictures, alone, tmp_path / "alone", steps, tmp_path / "work alone")
+    expected = Model.load(tmp_path / "alone").predict(pictures.train).probs
+    np.testing.assert_allclose(own.predict(pictures.train).probs, expected, atol=1e-6)
+
+
+def test_out_of_fold_an_ensemble_has_the_shares_of_its_plan(pictures, make_plan, steps):
+    partner = Partner(
+        pretrained="pixels", weights="none", input_pixels=8, method={"kind": "nearest_mean", "blocks": "penultimate"}
+    )
+    plan = make_plan(partners=(partner,), shares=(1.5, 0.0))
+    alone = out_of_fold(pictures, make_plan(), steps)
+    powered = alone.probs**1.5
+    found = out_of_fold(pictures, plan, steps).probs
+    np.testing.assert_allclose(found, powered / powered.sum(axis=1, keepdims=True), atol=1e-8)
 
 
 def test_a_held_out_mean_takes_the_model_of_the_fold(pictures, tuned, steps, tmp_path, monkeypatch):

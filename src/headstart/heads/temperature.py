@@ -1,9 +1,9 @@
-"""Temperature scaling, and the weights of an ensemble."""
+"""Temperature scaling."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from headstart.core.types import Floats, Integers
@@ -47,31 +47,3 @@ def fit_temperature(scores: Floats, labels: Integers) -> float:
 
     best = minimize_scalar(loss, bounds=LOG_RANGE, method="bounded", options={"xatol": 1e-5})
     return float(np.exp(best.x))
-
-
-def fit_weights(logs: Floats, labels: Integers) -> tuple[float, ...]:
-    """The weights of several models in the weighted geometric mean that predicts the labels best.
-
-    `logs` are log probabilities [model, sample, class] of rows that no model was fitted to. Weights are at least zero; equal,
-    with sum 1, where there are no rows. The loss is convex in them.
-
-    Reference: Heskes, "Selecting weighting factors in logarithmic opinion pools", NeurIPS 1997, eq. 2; Wolpert, "Stacked
-        Generalization", Neural Networks 1992.
-    Differs: weights need not sum to 1, so that the mean is calibrated at once, with targets smoothed as in `fit_temperature`.
-    """
-    equal = np.full(len(logs), 1 / len(logs))
-    if not len(labels):
-        return tuple(equal.tolist())
-    values = np.asarray(logs, np.float64)
-    smoothing = 1.0 / (len(labels) + 1.0)
-    picked = values[:, np.arange(len(labels)), labels].mean(axis=1)
-    aimed = (1.0 - smoothing) * picked + smoothing * values.mean(axis=(1, 2))
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        scores = np.tensordot(weights, values, 1)
-        normalizers = logsumexp(scores, axis=1)
-        expected = (np.exp(scores - normalizers[:, None]) * values).sum(axis=2).mean(axis=1)
-        return float(normalizers.mean() - weights @ aimed), expected - aimed
-
-    best = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(values))
-    return tuple(best.x.tolist())

@@ -222,6 +222,51 @@ class ProjectedHead:
 
 
 @dataclass(frozen=True)
+class KernelHead:
+    """scores = exp(-gamma |row - landmark|^2) @ weight + bias.
+
+    Attributes:
+        representation: What the head sees.
+        landmarks: Training rows, float32 [landmark, feature].
+        gamma: One over the kernel's squared width.
+        weight: float64 [landmark, class].
+        bias: float64 [class].
+    """
+
+    representation: Representation
+    landmarks: Floats = field(repr=False)
+    gamma: float
+    weight: Floats = field(repr=False)
+    bias: Floats = field(repr=False)
+
+    def similarities(self, rows: Floats) -> Floats:
+        """Of rows [sample, feature] to the landmarks, float64 [sample, landmark]; rows that are centered lose no digits."""
+        lengths = [(np.asarray(side, np.float64) ** 2).sum(axis=1) for side in (rows, self.landmarks)]
+        squares = lengths[0][:, None] + lengths[1] - 2.0 * np.asarray(rows @ self.landmarks.T, np.float64)
+        return np.asarray(np.exp(-self.gamma * np.maximum(squares, 0.0)))
+
+    def scores(self, features: FeatureSet) -> Floats:
+        rows = self.representation.rows(features)
+        parts = row_slices(len(rows), max(1, MOST_COSINES // len(self.landmarks)))
+        return np.concatenate([np.empty((0, len(self.bias))), *(self._scores(rows[part]) for part in parts)])
+
+    def _scores(self, rows: Floats) -> Floats:
+        return np.asarray(self.similarities(rows) @ self.weight + self.bias)
+
+    def arrays(self) -> dict[str, Floats]:
+        return {"landmarks": self.landmarks, "weight": self.weight, "bias": self.bias, **_arrays_of(self.representation)}
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "kernel", "blocks": self.representation.blocks, "gamma": self.gamma}
+
+    @classmethod
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+        """See `head_from`."""
+        representation = _representation_from(arrays, settings["blocks"])
+        return cls(representation, arrays["landmarks"], settings["gamma"], arrays["weight"], arrays["bias"])
+
+
+@dataclass(frozen=True)
 class MeanHead:
     """scores = log of the mean of several heads' probabilities.
 
@@ -290,10 +335,11 @@ def head_from(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
 
 
 # The names on disk are those of the first version.
-_KINDS: dict[str, type[LinearHead | NeighborHead | GraphHead | ProjectedHead | MeanHead]] = {
+_KINDS: dict[str, type[LinearHead | NeighborHead | GraphHead | ProjectedHead | KernelHead | MeanHead]] = {
     "linear": LinearHead,
     "neighbors": NeighborHead,
     "graph": GraphHead,
     "chart": ProjectedHead,
+    "kernel": KernelHead,
     "mean": MeanHead,
 }

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from headstart.planning.plan import Partner, Recipe, is_gradient
+from headstart.planning.plan import Member, Partner, Recipe, is_gradient
 from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
 Family = Literal["chance", "baseline", "transfer", "scratch"]
+
+
+def family_of(member: Member) -> Family:
+    """What a network and a method on it count as: "transfer" unless the weights are random."""
+    if member.weights != "none":
+        return "transfer"
+    return "scratch" if is_gradient(member.method) else "baseline"
 
 
 class Candidate(Recipe):
@@ -23,23 +30,24 @@ class Candidate(Recipe):
     @property
     def name(self) -> str:
         """What a person calls it."""
-        names = [member.own_name for member in self.members]
-        return names[0] if len(names) == 1 else f"mean of {' and '.join(names)}"
+        *names, last = [member.own_name for member in self.members]
+        return f"mean of {', '.join(names)} and {last}" if names else last
 
     @property
     def members(self) -> tuple[Candidate, ...]:
-        """It and its partners as candidates of their own, on the same rows and, where they are trained, in the same way."""
+        """It and its partners as candidates of their own."""
         return self.alone, *map(self._partner, self.partners)
 
     @property
     def alone(self) -> Candidate:
         """The candidate without its partners."""
-        family = "scratch" if self.partners and self.weights == "none" else self.family
-        return self.model_copy(update={"partners": (), "family": family})
+        return self.model_copy(update={"partners": (), "family": family_of(self)}) if self.partners else self
 
     def _partner(self, partner: Partner) -> Candidate:
-        training = self.training if is_gradient(partner.method) else Training(seed=self.training.seed)
-        return Candidate(family="transfer", training=training, max_rows=self.max_rows, **partner.model_dump())
+        training = (partner.training or self.training) if is_gradient(partner.method) else Training(seed=self.training.seed)
+        rows = self.max_rows if partner.max_rows is None else partner.max_rows
+        shared = {name: getattr(partner, name) for name in Member.model_fields}
+        return Candidate(family=family_of(partner), training=training, max_rows=rows, **shared)
 
     @property
     def own_name(self) -> str:
@@ -68,3 +76,16 @@ class Candidate(Recipe):
         """The result that says what became of the candidate; a closed form's has no settings of training."""
         unread = {} if self.reads_training else {"training": Training()}
         return CandidateResult(name=self.name, family=self.family, **{**self.recipe, **unread}, **facts)
+
+
+def ensemble_of(first: Candidate, partners: tuple[Partner, ...]) -> Candidate:
+    """The candidate with those partners; without knowledge only where none of them has any."""
+    families = {first.family, *map(family_of, partners)}
+    return first.model_copy(update={"partners": partners, "family": min(families, key=("transfer", "scratch", "baseline").index)})
+
+
+def partner_of(candidate: Candidate, first: Candidate) -> Partner:
+    """A candidate as a partner of another one, without what it has in common with it."""
+    shared = {name: getattr(candidate, name) for name in Member.model_fields}
+    training = candidate.training if is_gradient(candidate.method) and candidate.training != first.training else None
+    return Partner(training=training, max_rows=None if candidate.max_rows == first.max_rows else candidate.max_rows, **shared)

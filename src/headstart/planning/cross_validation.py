@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
-from headstart.heads.temperature import fit_temperature, fit_weights
+from headstart.heads.opinion_pool import fit_weights
+from headstart.heads.temperature import fit_temperature
 from headstart.methods import method_from
 from headstart.methods.model import Model
-from headstart.planning.candidate import Candidate
-from headstart.planning.plan import is_gradient
+from headstart.planning.candidate import Candidate, ensemble_of, partner_of
+from headstart.planning.plan import Partner, is_gradient
 from headstart.planning.results import CandidateResult
 
 RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
@@ -51,6 +53,7 @@ class CrossValidated:
         temperature: What calibrates a gradient method's scores; None for methods that calibrate themselves.
         members: Calibrated predictions of each member of an ensemble; empty where it has no partners.
         shares: Exponent of each member in their geometric mean; empty where it has no partners.
+        partner_temperatures: As `temperature`, of each partner.
     """
 
     candidate: Candidate
@@ -59,11 +62,14 @@ class CrossValidated:
     temperature: float | None = None
     members: tuple[Predictions, ...] = ()
     shares: tuple[float, ...] = ()
+    partner_temperatures: tuple[float | None, ...] = ()
 
     @property
-    def calibration(self) -> dict[str, float | tuple[float, ...] | None]:
+    def calibration(self) -> dict[str, float | tuple[float, ...] | tuple[Partner, ...] | None]:
         """The fields of `Plan` that make its model predict as calibrated as the folds did."""
-        return {"temperature": self.temperature, "shares": self.shares}
+        pairs = zip(self.candidate.partners, self.partner_temperatures, strict=True)
+        partners = tuple(partner.model_copy(update={"temperature": temperature}) for partner, temperature in pairs)
+        return {"temperature": self.temperature, "shares": self.shares, "partners": partners}
 
 
 def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
@@ -80,14 +86,22 @@ def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbon
     return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
 
 
-def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> CrossValidated:
+def cross_validate(
+    task: Task,
+    candidate: Candidate,
+    backbone: Backbone,
+    folds: tuple[Fold, ...],
+    steps: Steps,
+    shares: tuple[float, ...] = (),
+) -> CrossValidated:
     """The candidate's predictions of the rows that some or all of `task.folds` hold out, and how good they are.
 
     Finished folds are read, not run again. A fit that breaks down gives a result that says so. The backbone is that of the
-    candidate itself; those of its partners are loaded.
+    candidate itself; those of its partners are loaded. The shares are those of an ensemble's members, fitted to their predictions
+    where none are given.
     """
     if candidate.partners:
-        return _ensemble(task, candidate, backbone, folds, steps)
+        return _ensemble(task, candidate, backbone, folds, steps, shares)
     held_out = []
     seconds = 0.0
     for index, fold in enumerate(folds):
@@ -102,8 +116,14 @@ def cross_validate(task: Task, candidate: Candidate, backbone: Backbone, folds: 
     return CrossValidated(candidate, _result(candidate, predictions, len(folds), seconds), predictions, temperature)
 
 
-def _ensemble(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple[Fold, ...], steps: Steps) -> CrossValidated:
-    """The geometric mean of its members' calibrated probabilities, with exponents that minimize its log loss."""
+def _ensemble(
+    task: Task,
+    candidate: Candidate,
+    backbone: Backbone,
+    folds: tuple[Fold, ...],
+    steps: Steps,
+    shares: tuple[float, ...],
+) -> CrossValidated:
     validated = []
     for place, member in enumerate(candidate.members):
         own = load_backbone(member.pretrained, member.weights, member.input_pixels, task.seed) if place else backbone
@@ -113,11 +133,28 @@ def _ensemble(task: Task, candidate: Candidate, backbone: Backbone, folds: tuple
     if failed is not None:
         reason = f"{failed.name}: {failed.reason}"
         return CrossValidated(candidate, candidate.result(status="failed", reason=reason, seconds=seconds))
+    return combined(validated, shares, seconds)
+
+
+def combined(validated: Sequence[CrossValidated], shares: tuple[float, ...] = (), seconds: float = 0.0) -> CrossValidated:
+    """The ensemble of candidates that predicted the same rows: the geometric mean of their calibrated probabilities.
+
+    Args:
+        validated: The members. The plan's own settings of training become those of the first.
+        shares: Exponents of the members; none given takes those of `fit_weights` on these rows.
+        seconds: What the fits took that did not exist before.
+
+    Returns:
+        The ensemble's result and predictions.
+    """
+    first, *others = validated
+    candidate = ensemble_of(first.candidate, tuple(partner_of(one.candidate, first.candidate) for one in others))
     members = tuple(one.predictions for one in validated if one.predictions is not None)
-    shares = fit_weights(np.stack([log_probs(member) for member in members]), members[0].labels)
+    shares = shares or fit_weights(np.stack([log_probs(member) for member in members]), members[0].labels)
     predictions = mean_of(members, shares)
-    result = _result(candidate, predictions, len(folds), seconds)
-    return CrossValidated(candidate, result, predictions, validated[0].temperature, members, shares)
+    result = _result(candidate, predictions, first.result.num_folds, seconds)
+    temperatures = tuple(one.temperature for one in others)
+    return CrossValidated(candidate, result, predictions, first.temperature, members, shares, temperatures)
 
 
 def _fold(

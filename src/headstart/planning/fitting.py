@@ -22,17 +22,15 @@ from headstart.data.task import Task
 from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
-from headstart.planning.candidate import Candidate, Family
+from headstart.planning.candidate import Candidate, ensemble_of, family_of
 from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_inputs, rows_for
 from headstart.planning.plan import Plan
 
 
 def candidate_of(plan: Plan) -> Candidate:
-    """The candidate that a plan describes."""
-    family: Family = "transfer"
-    if plan.weights == "none":
-        family = "baseline" if plan.pretrained == "pixels" else "scratch"
-    return Candidate(family=family, **plan.recipe)
+    """The candidate that a plan describes; the temperatures of its partners are no part of it."""
+    partners = tuple(partner.model_copy(update={"temperature": None}) for partner in plan.partners)
+    return ensemble_of(Candidate(family=family_of(plan), **{**plan.recipe, "partners": ()}), partners)
 
 
 def task_of_plan(plan: Plan) -> Task:
@@ -58,7 +56,7 @@ def fitted_rows(task: Task, plan: Plan) -> Integers:
 
 def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
     """How a plan does on the first folds, all of them for None; see `cross_validate`."""
-    return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps)
+    return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps, plan.shares)
 
 
 def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
@@ -103,19 +101,21 @@ def _check(plan: Plan) -> None:
 def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
     own, *others = candidate_of(plan).members
     backbone, rows = backbone_of(plan), rows_of_plan(task, plan)
-    fold = steps.folder / steps.stem("fold", fold_inputs(task, own, backbone, 0)) / "model"
-    model = Model.whole_in(fold) if plan.hold_out else None
-    if model is None:
-        model = fit_rows(task, rows, own, backbone, workspace)
-    if plan.temperature is not None:
-        model = replace(model, temperature=plan.temperature)
     backbones = {_network_of(own): backbone} if (plan.mean, plan.std) == (None, None) else {}
+
+    def fitted(member: Candidate, own: Backbone, temperature: float | None, place: Path) -> Model:
+        fold = steps.folder / steps.stem("fold", fold_inputs(task, member, own, 0)) / "model"
+        model = Model.whole_in(fold) if plan.hold_out else None
+        model = model or fit_rows(task, rows, member, own, place)
+        return model if temperature is None else replace(model, temperature=temperature)
+
+    model = fitted(own, backbone, plan.temperature, workspace)
     partners = []
-    for partner in others:
-        network = _network_of(partner)
+    for place, (member, partner) in enumerate(zip(others, plan.partners, strict=True)):
+        network = _network_of(member)
         if network not in backbones:
             backbones[network] = load_backbone(*network, plan.seed)
-        partners.append(fit_rows(task, rows, partner, backbones[network], None))
+        partners.append(fitted(member, backbones[network], partner.temperature, workspace / "partners" / str(place)))
     untouched = {backbone.weights_hash, *(one.weights_hash for one in backbones.values())}
     held_out = task.labeled.take(task.folds[0].held_out) if plan.hold_out else None
     model = replace(model, partners=tuple(partners), shares=plan.shares)

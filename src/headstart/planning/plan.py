@@ -45,7 +45,17 @@ class Member(Record):
 
 
 class Partner(Member):
-    """A further member of an ensemble, which predicts by the weighted geometric mean of its members' probabilities."""
+    """A further member of an ensemble, which predicts by the weighted geometric mean of its members' probabilities.
+
+    Attributes:
+        training: Budget and optimizer of its own; None for those of the plan.
+        max_rows: Labeled rows that it is fitted to; None for as many as the plan.
+        temperature: Divides its scores where it is trained by gradient, fitted out of fold; None keeps the model's own.
+    """
+
+    training: Training | None = None
+    max_rows: int | None = None
+    temperature: float | None = None
 
 
 class Recipe(Member):
@@ -54,7 +64,7 @@ class Recipe(Member):
     Attributes:
         training: Budget and optimizer. Closed forms read the seed alone.
         max_rows: Labeled rows to fit on; None for all.
-        partners: Further members of the ensemble, fitted to the same rows.
+        partners: Further members of the ensemble.
     """
 
     training: Training = Training()
@@ -63,8 +73,9 @@ class Recipe(Member):
 
     @property
     def reads_training(self) -> bool:
-        """Whether one of the members is trained by gradient."""
-        return any(is_gradient(member.method) for member in (self, *self.partners))
+        """Whether one of the members is trained by gradient, and not with a training of its own."""
+        partners = [one.method for one in self.partners if one.training is None]
+        return any(is_gradient(method) for method in (self.method, *partners))
 
     @property
     def recipe(self) -> dict[str, Any]:

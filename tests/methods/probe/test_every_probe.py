@@ -13,7 +13,7 @@ from headstart.methods import METHODS, method_from
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 
-KINDS = ("knn", "lda", "logistic", "nearest_mean", "ridge")
+KINDS = ("kernel_ridge", "knn", "lda", "logistic", "nearest_mean", "ridge")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,146 @@
+"""Ensemble: a few candidates that predict together, chosen and weighted by what they predicted out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+
+from headstart.core.errors import PlanError
+from headstart.core.predictions import Predictions, log_probs
+from headstart.core.types import Floats, Integers
+from headstart.heads.opinion_pool import fit_weights
+from headstart.planning.cross_validation import CrossValidated, combined
+
+MOST_MEMBERS = 6
+"""Members of an ensemble unless the user says otherwise: with more, accuracy is the same on digits, Fashion-MNIST, emoji and
+solar cells (`benchmarks.opinion_pools`)."""
+SMALLEST_SHARE = 0.03
+"""A member whose exponent is smaller changes next to nothing, and is left out. Chosen, not measured."""
+DEFAULT_HEAD = ("ridge", "stages+pixels")
+"""Kind and blocks of the head whose mean over all networks the weights' prior expects: on every set that was measured it was
+better than the best single network, before any label had a say in it (`benchmarks.opinion_pools`)."""
+
+
+class Choice(NamedTuple):
+    """Members of an ensemble.
+
+    Attributes:
+        places: Of the members among the candidates of a pool, the weightiest first.
+        shares: Exponent of each.
+    """
+
+    places: tuple[int, ...]
+    shares: tuple[float, ...]
+
+
+class Pool(NamedTuple):
+    """Candidates that predicted the same rows out of fold.
+
+    Attributes:
+        candidates: In the order tried.
+        logs: Log probabilities, float64 [candidate, sample, class].
+        labels: int64 [sample].
+        prior: Weight of each candidate that is expected before its predictions are seen, float64 [candidate]; sum 1.
+    """
+
+    candidates: tuple[CrossValidated, ...]
+    logs: Floats
+    labels: Integers
+    prior: Floats
+
+    @classmethod
+    def of(
+        cls, validated: Sequence[CrossValidated], families: tuple[str, ...] = ("transfer", "scratch", "baseline")
+    ) -> Pool | None:
+        """The candidates of those families that predicted every row that any of them did; None where there are none.
+
+        A candidate that was stopped after some folds cannot be weighed against others on the rows that it lacks.
+        """
+        fitted = [one for one in validated if one.predictions is not None and one.result.family in families and not one.members]
+        if not fitted:
+            return None
+        most = max(one.result.num_rows for one in fitted)
+        whole = tuple(one for one in fitted if one.result.num_rows == most)
+        names = _predictions(whole[0]).names
+        logs = np.stack([_in_order(one, names) for one in whole])
+        labels = _predictions(whole[0]).labels
+        return cls(whole, logs, labels, _prior(whole, logs, labels))
+
+    def losses(self, logs: Floats | None = None) -> Floats:
+        """Log loss of each row by each candidate [candidate, sample], or by other log probabilities [..., sample, class]."""
+        some = self.logs if logs is None else logs
+        return np.asarray(-some[..., np.arange(len(self.labels)), self.labels])
+
+    def chosen(self, most: int, row_weights: Floats | None = None) -> Choice:
+        """The members, at most so many, and their exponents.
+
+        Args:
+            most: Members at most.
+            row_weights: How often each row counts, float [sample], for the bootstrap; None counts all once.
+
+        Returns:
+            The choice; the best candidate alone where no mean of several has a lower log loss.
+        """
+        counts = np.ones(len(self.labels)) if row_weights is None else row_weights
+        losses = self.losses() @ counts
+        best = int(losses.argmin())
+        alone = Choice((best,), (1.0,))
+        if most == 1 or len(self.candidates) == 1:
+            return alone
+        weights: Floats = np.array(fit_weights(self.logs, self.labels, self.prior, row_weights), np.float64)
+        places = np.argsort(-weights, kind="stable")[:most]
+        places = places[weights[places] >= SMALLEST_SHARE]
+        if len(places) < 2:
+            return alone
+        shares = fit_weights(self.logs[places], self.labels, self.prior[places], row_weights)
+        choice = Choice(tuple(places.tolist()), shares)
+        return choice if float(self.losses(np.log(self.probs(choice))) @ counts) < losses[best] else alone
+
+    def probs(self, choice: Choice) -> Floats:
+        """What those members predict together, float64 [sample, class]."""
+        return np.asarray(softmax(np.tensordot(choice.shares, self.logs[list(choice.places)], 1), axis=1))
+
+
+def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
+    """The ensemble of a pool's candidates; None where no mean of several is better than the best alone.
+
+    Members that are trained by gradient come first, as the plan's settings of training are those of the first.
+    """
+    if pool is None:
+        return None
+    places, shares = pool.chosen(most)
+    if len(places) < 2:
+        return None
+    trained_first = sorted(range(len(places)), key=lambda place: pool.candidates[places[place]].temperature is None)
+    members = [pool.candidates[places[place]] for place in trained_first]
+    return combined(members, tuple(shares[place] for place in trained_first))
+
+
+def _prior(candidates: Sequence[CrossValidated], logs: Floats, labels: Integers) -> Floats:
+    """Equal weights of the default head on all networks; where it was not fitted, all weight on the best candidate."""
+    expected = np.array([one.result.family == "transfer" and _head(one) == DEFAULT_HEAD for one in candidates], np.float64)
+    if not expected.any():
+        expected[(-logs[:, np.arange(len(labels)), labels]).sum(axis=1).argmin()] = 1.0
+    return np.asarray(expected / expected.sum())
+
+
+def _head(one: CrossValidated) -> tuple[str, str]:
+    method = one.candidate.method
+    return str(method["kind"]), str(method.get("blocks", ""))
+
+
+def _in_order(one: CrossValidated, names: tuple[str, ...]) -> Floats:
+    predictions = _predictions(one)
+    if predictions.names == names:
+        return log_probs(predictions)
+    where = {name: row for row, name in enumerate(predictions.names)}
+    return log_probs(predictions.take(np.array([where[name] for name in names])))
+
+
+def _predictions(one: CrossValidated) -> Predictions:
+    if one.predictions is None:
+        raise PlanError(f"{one.result.name} was not fitted.")
+    return one.predictions
