@@ -57,7 +57,7 @@ def test_embedded_set_is_small_and_carries_its_licenses():
 
 @pytest.mark.slow
 def test_an_emoji_of_both_vendors_stays_on_one_side():
-    task = read_task("emoji", seed=3)
+    task = read_task("emoji", seed=3, test=0.2)
     assert set(task.train.domains) == set(task.test.domains) == {"noto", "twemoji"}
     assert not np.intersect1d(task.train.groups, task.test.groups).size
     assert len(task.train) + len(task.test) == 1408

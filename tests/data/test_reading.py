@@ -24,7 +24,12 @@ PICTURES = smooth(61, 33)
 
 
 def task_of(
-    monkeypatch: pytest.MonkeyPatch, raw: RawDataset, seed: int = 0, per_class: int | None = None, pool: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    raw: RawDataset,
+    seed: int = 0,
+    per_class: int | None = None,
+    pool: bool = False,
+    test: float | None = None,
 ) -> Task:
     class Given(Reader):
         precedence = 1000
@@ -37,7 +42,7 @@ def task_of(
             return raw
 
     monkeypatch.setattr(reading, "reader_for", lambda place: Given())
-    return read_task("here", seed=seed, per_class=per_class, pool=pool)
+    return read_task("here", seed=seed, per_class=per_class, pool=pool, test=test)
 
 
 def raw_of(labels, *, splits=(), groups=(), pixels=None) -> RawDataset:
@@ -74,11 +79,12 @@ def raw_datasets(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(raw_datasets(), st.integers(0, 3), st.sampled_from([None, 2, 3]))
-def test_parts_are_disjoint_and_share_no_copy_and_no_group(raw, seed, per_class):
+@given(raw_datasets(), st.integers(0, 3), st.sampled_from([(None, None), (None, 0.2), (None, 0.6), (2, None), (3, None)]))
+def test_parts_are_disjoint_and_share_no_copy_and_no_group(raw, seed, sizes):
+    per_class, test = sizes if "test" not in raw.splits else (sizes[0], None)
     with pytest.MonkeyPatch.context() as patch:
         try:
-            task = task_of(patch, raw, seed, per_class)
+            task = task_of(patch, raw, seed, per_class, test=test)
         except DataError:
             return
     parts = [task.train, task.validation, task.test, task.unlabeled]
@@ -94,14 +100,14 @@ def test_parts_are_disjoint_and_share_no_copy_and_no_group(raw, seed, per_class)
 
 
 def test_content_keys_handed_over_are_those_of_the_pictures(monkeypatch):
-    task = task_of(monkeypatch, raw_of(["a", "b"] * 15))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 15), test=0.2)
     for part in (task.train, task.test):
         assert part.content_keys == tuple(part.images.content_key(row) for row in range(len(part)))
 
 
 def test_split_is_decided_by_the_seed_alone(monkeypatch):
     raw = raw_of(["a", "b"] * 30)
-    first, again, other = (task_of(monkeypatch, raw, seed) for seed in (5, 5, 6))
+    first, again, other = (task_of(monkeypatch, raw, seed, test=0.2) for seed in (5, 5, 6))
     assert names_in(first.test) == names_in(again.test) != names_in(other.test)
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
@@ -116,20 +122,62 @@ def test_split_does_not_depend_on_the_order_of_the_file_system(tmp_path, monkeyp
         tuple(real.labels[row] for row in order),
         *[("",) * 24] * 3,
     )
-    assert names_in(task_of(monkeypatch, mixed).test) == names_in(task_of(monkeypatch, replace(real, name="data")).test)
+    first, second = (task_of(monkeypatch, rows, test=0.2) for rows in (mixed, replace(real, name="data")))
+    assert names_in(first.test) == names_in(second.test) != set()
 
 
-def test_test_set_is_sealed_and_a_fifth(tmp_path):
-    task = read_task(write_classes(tmp_path / "data", {"cat": 15, "dog": 20}))
+def test_a_test_set_that_is_asked_for_is_sealed_and_has_that_share_of_each_class(tmp_path):
+    task = read_task(write_classes(tmp_path / "data", {"cat": 15, "dog": 20}), test=0.2)
     assert task.test.sealed
     assert not task.train.sealed
     assert np.bincount(task.test.opened_for_evaluation().labels).tolist() == [3, 4]
     assert (task.name, task.classes, task.native_pixels, task.channels) == ("data", ("cat", "dog"), 40, 3)
 
 
+def test_without_a_test_split_few_labels_are_all_learned_from(monkeypatch):
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 30))
+    assert (task.test, len(task.train), task.test_by_default) == (None, 60, False)
+    assert codes(task) == []
+    assert sorted(np.concatenate([fold.held_out for fold in task.folds]).tolist()) == list(range(60))
+
+
+@pytest.mark.parametrize(("num_rows", "num_test"), [(4_999, 0), (5_000, 1_000), (20_000, 3_000)])
+def test_of_many_labels_as_many_are_set_aside_as_one_fold_holds_out(monkeypatch, num_rows, num_test):
+    vectors = Embeddings(np.random.default_rng(0).normal(size=(num_rows, 2)).astype(np.float32), "rows", np.arange(num_rows))
+    raw = RawDataset("rows", vectors, ("a", "b") * (num_rows // 2) + ("a",) * (num_rows % 2), *[("",) * num_rows] * 3)
+    task = task_of(monkeypatch, raw)
+    assert (0 if task.test is None else len(task.test), task.test_by_default) == (num_test, num_test > 0)
+    assert task_of(monkeypatch, raw, test=0).test is None
+    asked = task_of(monkeypatch, raw, test=0.1)
+    assert (len(asked.test), asked.test_by_default, asked.test_share) == (round(num_rows / 10), False, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "splits", "sentence"),
+    [
+        ({"test": 1.0}, (), "test = 1 is no share of the labeled images. Give 0 or more, and less than 1, such as 0.2."),
+        ({"test": -0.1}, (), "test = -0.1 is no share of the labeled images. Give 0 or more, and less than 1, such as 0.2."),
+        (
+            {"test": 0.2, "per_class": 5},
+            (),
+            "test = 0.2 has no effect beside per_class = 5, which tests on all other images. Leave one out.",
+        ),
+        (
+            {"test": 0.2},
+            ("train",) * 16 + ("test",) * 4,
+            "test = 0.2 has no effect: set has a test split of its own (4 images). Leave it out, or remove that split.",
+        ),
+    ],
+)
+def test_shares_of_the_test_that_mean_nothing_are_refused(monkeypatch, options, splits, sentence):
+    with pytest.raises(PlanError) as error:
+        task_of(monkeypatch, raw_of(["a", "b"] * 10, splits=splits), **options)
+    assert str(error.value) == sentence
+
+
 def test_copies_stay_on_one_side(monkeypatch):
     pixels = np.concatenate([PICTURES[:30], PICTURES[:30]])
-    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, pixels=pixels))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, pixels=pixels), test=0.2)
     assert not set(task.train.content_keys) & set(task.test.content_keys)
     found = next(finding for finding in task.findings if finding.code == "duplicate-images")
     assert found.title == (
@@ -146,7 +194,7 @@ def test_unreadable_files_are_left_out_and_named(tmp_path):
     found = next(finding for finding in task.findings if finding.code == "unreadable-images")
     assert found.title == "Images that cannot be read are left out (2 of 15)."
     assert found.evidence["paths"] == [str(root / "cat" / "000.png"), str(root / "dog" / "broken.jpg")]
-    assert len(task.train) + len(task.test) == 13
+    assert len(task.train) == 13
 
 
 def test_same_picture_under_two_labels_is_left_out(monkeypatch):
@@ -174,7 +222,7 @@ def test_training_copies_of_given_held_out_images_are_left_out(monkeypatch):
 
 def test_given_groups_never_straddle(monkeypatch):
     groups = [f"patient {row // 3}" for row in range(60)]
-    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, groups=groups))
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 30, groups=groups), test=0.2)
     assert len(task.test) >= 9
     for row in range(0, 60, 3):
         family = {f"set[{at}]" for at in range(row, row + 3)}
@@ -212,7 +260,7 @@ def test_per_class_drops_the_rest_where_a_test_split_is_given(monkeypatch):
 def test_a_pool_holds_what_is_neither_labeled_nor_tested_and_no_copy_of_either(raw, seed, per_class):
     with pytest.MonkeyPatch.context() as patch:
         try:
-            whole = task_of(patch, raw, seed)
+            whole = task_of(patch, raw, seed, test=None if "test" in raw.splits else 0.2)
             task = task_of(patch, raw, seed, per_class, pool=True)
         except DataError:
             return
@@ -287,7 +335,7 @@ def test_a_pool_of_copies_alone_is_no_pool(monkeypatch):
 
 def test_unlabeled_rows_of_a_tested_group_are_left_out(monkeypatch):
     groups = [f"g{row // 2}" for row in range(40)]
-    task = task_of(monkeypatch, raw_of(["a", None, "b", None] * 10, groups=groups))
+    task = task_of(monkeypatch, raw_of(["a", None, "b", None] * 10, groups=groups), test=0.2)
     held = {int(name[4:-1]) // 2 for name in names_in(task.test)}
     assert held
     assert not held & {int(name[4:-1]) // 2 for name in names_in(task.unlabeled)}
@@ -344,11 +392,11 @@ def test_what_cannot_be_learned_is_refused_in_one_sentence(monkeypatch):
     )
 
 
-def test_too_few_images_go_on_without_a_test(monkeypatch):
-    task = task_of(monkeypatch, raw_of(["a", "b"] * 3))
+def test_where_a_test_is_asked_for_too_few_images_go_on_without(monkeypatch):
+    task = task_of(monkeypatch, raw_of(["a", "b"] * 3), test=0.2)
     assert task.test is None
     assert "no-test" in codes(task)
-    mixed = task_of(monkeypatch, raw_of(["a", "b"] * 3 + ["a"] * 9))
+    mixed = task_of(monkeypatch, raw_of(["a", "b"] * 3 + ["a"] * 9), test=0.2)
     found = next(finding for finding in mixed.findings if finding.code == "class-without-test")
     assert found.title == 'Classes without a test image (1 of 2): "b".'
 
@@ -366,7 +414,7 @@ def test_feature_vectors_are_split_like_pictures(monkeypatch):
     features = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     features[21] = features[20]
     rows = raw_of(["a", "a", "b", "b"] * 10)
-    task = task_of(monkeypatch, replace(rows, images=Embeddings(features, "vectors", np.arange(40))))
+    task = task_of(monkeypatch, replace(rows, images=Embeddings(features, "vectors", np.arange(40))), test=0.2)
     assert (task.native_pixels, len(task.test)) == (0, 8)
     assert "blank-images" not in codes(task)
     assert not set(task.train.content_keys) & set(task.test.content_keys)

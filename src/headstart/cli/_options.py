@@ -41,6 +41,15 @@ PerClass: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Test: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--test",
+        metavar="SHARE",
+        help="Set a share of the labeled images aside as a sealed test; by default all are learned from up to 5,000.",
+        show_default=False,
+    ),
+]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -30,6 +30,7 @@ def decide(
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
+    test: options.Test = None,
     as_json: options.Json = False,
 ) -> None:
     """Decide whether to transfer, from which model and how, on shared folds, and write the plan to fit."""
@@ -40,7 +41,7 @@ def decide(
     with tempfile.TemporaryDirectory() as folder:
         plan = decide_plan(
             data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed,
-            per_class=per_class, evidence=folder,
+            per_class=per_class, test=test, evidence=folder,
         )  # fmt: skip
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}

@@ -24,6 +24,7 @@ def fit(
     target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
+    test: options.Test = None,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -33,6 +34,6 @@ def fit(
 
     finished = fit_data(
         plan_or_data, method=method, pretrained=pretrained, weights=weights, settings=options.settings_from(settings),
-        find_rate=find_rate, source=source, target_domain=target_domain, seed=seed, per_class=per_class, out=out,
+        find_rate=find_rate, source=source, target_domain=target_domain, seed=seed, per_class=per_class, test=test, out=out,
     )  # fmt: skip
     finish_run(finished, as_json)

@@ -16,6 +16,7 @@ def inspect(
     target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
+    test: options.Test = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
@@ -23,7 +24,7 @@ def inspect(
     from headstart.checks.inspection import inspection_of
     from headstart.workflows.arguments import task_from
 
-    task = task_from(data, source, target_domain, seed, per_class)
+    task = task_from(data, source, target_domain, seed, per_class, test)
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
     answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"]))

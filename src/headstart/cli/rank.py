@@ -17,6 +17,7 @@ def rank(
     target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
+    test: options.Test = None,
     as_json: options.Json = False,
 ) -> None:
     """Rank the models to transfer from, with intervals and baselines, and the sources if there are some.
@@ -27,7 +28,7 @@ def rank(
     from headstart.workflows.rank import rank_with_sources
     from headstart.workflows.runs import audit_runs
 
-    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class), pretrained)
+    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class, test), pretrained)
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]

@@ -18,6 +18,7 @@ def run(
     settings: options.Settings = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
+    test: options.Test = None,
     only: options.Only = None,
     out: options.Out = None,
     as_json: options.Json = False,
@@ -35,6 +36,6 @@ def run(
 
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
-        settings=options.settings_from(settings), only=only, seed=seed, per_class=per_class, out=out,
+        settings=options.settings_from(settings), only=only, seed=seed, per_class=per_class, test=test, out=out,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.readers import reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
-from headstart.data.split_assignment import check_pool, remove_used, report_untested, split_assignment, task_of
+from headstart.data.split_assignment import check_shares, remove_used, report_untested, split_assignment, task_of
 from headstart.data.task import Task
 
 
@@ -24,6 +25,7 @@ def read_task(
     per_class: int | None = None,
     pool: bool = False,
     *,
+    test: float | None = None,
     sources: Sequence[str | Path] = (),
     target: Sequence[str] = (),
 ) -> Task:
@@ -39,7 +41,10 @@ def read_task(
         per_class: Keep only this many labeled training rows a class; without a given test split, all others become
             the test set. 0 takes all labels but the test's off a target that has sources.
         pool: Keep the other training rows without their labels, as unlabeled ones, so that label budgets can be studied; the
-            test set is then the one that there is without `per_class`.
+            test set is then a fifth of all.
+        test: Share of the labeled rows to set aside as a sealed test where no test split is given; 0 sets none aside. By default
+            there is none with less than 5,000 labeled rows: each is learned from, and judges out of fold. With more, 3,000 rows
+            and at most a fifth are set aside.
         sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
         target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
 
@@ -48,20 +53,22 @@ def read_task(
 
     Raises:
         DataError: The place cannot be used; one sentence.
-        PlanError: `per_class` is too small, or `pool` is given without it.
+        PlanError: `per_class` is too small, `pool` is given without it, or `test` is no share or has no effect.
     """
+    check_shares(test, per_class, pool)
     if sources or target:
-        return task_with_sources(str(place), seed, per_class, pool, [str(source) for source in sources], tuple(target))
+        chosen = tuple(str(source) for source in sources), tuple(target)
+        return task_with_sources(str(place), seed, *chosen, per_class=per_class, pool=pool, test=test)
     if per_class is not None and per_class < 1:
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
-    check_pool(pool, per_class)
     place = str(place)
     rows = cleaned(reader_for(place).read(place).in_name_order())
     classes, labels = _labels(rows, place)
-    assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool)
+    assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, test)
     remove_used(rows, assignment)
-    report_untested(rows, classes, labels, assignment.test)
-    return task_of(rows, classes, labels, assignment, place, seed, assignment.train)
+    report_untested(rows, classes, labels, assignment.test, wanted=bool(per_class or test))
+    task = task_of(rows, classes, labels, assignment, place, seed, assignment.train)
+    return replace(task, test_share=test)
 
 
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:

@@ -12,8 +12,8 @@ from headstart.core.types import UNLABELED, Booleans, Integers
 from headstart.data.class_names import quoted
 from headstart.data.cleaning import Cleaned
 from headstart.data.images import ImageSet
-from headstart.data.splits import held_out, rows_per_class
-from headstart.data.task import Task
+from headstart.data.splits import TEST_SHARE, held_out, rows_per_class
+from headstart.data.task import HELD_OUT_ROWS, HOLDOUT_ROWS, Task
 
 
 @dataclass
@@ -25,35 +25,62 @@ class SplitAssignment:
         validation: Rows that the user set aside for choosing.
         test: Rows for the final evaluation.
         unlabeled: Rows to learn from without labels.
+        test_by_default: Whether the test rows were set aside because rows are many.
     """
 
     train: Booleans
     validation: Booleans
     test: Booleans
     unlabeled: Booleans
+    test_by_default: bool = False
 
 
-def check_pool(pool: bool, per_class: int | None) -> None:
-    """Refuse a pool of the training rows that are not among `per_class` where there is no such number."""
+def check_shares(test: float | None, per_class: int | None, pool: bool) -> None:
+    """Refuse shares and numbers of rows that contradict one another, before any image is read.
+
+    Raises `PlanError` where `test` is no share or is given beside `per_class`, or `pool` is given without that.
+    """
+    if test is not None and not 0 <= test < 1:
+        raise PlanError(f"test = {test:g} is no share of the labeled images. Give 0 or more, and less than 1, such as 0.2.")
     if pool and per_class is None:
         raise PlanError("pool takes the labels off all training images but per_class of each class. Set per_class, too.")
+    if test is not None and per_class and not pool:
+        raise PlanError(
+            f"test = {test:g} has no effect beside per_class = {per_class}, which tests on all other images. Leave one out."
+        )
 
 
 def split_assignment(
-    rows: Cleaned, labels: Integers, num_classes: int, seed: int, per_class: int | None, pool: bool
+    rows: Cleaned,
+    labels: Integers,
+    num_classes: int,
+    seed: int,
+    per_class: int | None = None,
+    pool: bool = False,
+    test: float | None = None,
 ) -> SplitAssignment:
     """The split of each row, as given or made here by the seed; unlabeled rows may still be copies of others, see `remove_used`.
 
     Labels are int64 [sample], -1 where unknown. `per_class` labeled training rows of each class are kept; with `pool`, the others
-    become unlabeled rows.
+    become unlabeled rows. `test` is the share of test rows where none are given.
+
+    Raises `PlanError` where a share is asked for and test rows are given.
     """
     train = rows.in_split("", "train") & rows.labeled
     unlabeled = rows.in_split("unlabeled") | (rows.in_split("", "train") & ~rows.labeled)
     assignment = SplitAssignment(train, rows.in_split("validation"), rows.in_split("test"), unlabeled)
     given_test = bool(assignment.test.any())
+    if given_test and test is not None:
+        count = int(assignment.test.sum())
+        raise PlanError(
+            f"test = {test:g} has no effect: {rows.raw.name} has a test split of its own ({count:,} images). Leave it out, or "
+            "remove that split."
+        )
     if not given_test and (pool or per_class is None):
         at = np.flatnonzero(train)
-        tested = held_out(labels[at], rows.groups[at], num_classes, seed)
+        share = _test_share(len(at), test, always=pool)
+        assignment.test_by_default = test is None and share > 0 and not pool
+        tested = held_out(labels[at], rows.groups[at], num_classes, seed, share) if share else np.zeros(len(at), bool)
         assignment.train, assignment.test = _mask(at[~tested], len(train)), _mask(at[tested], len(train))
     if per_class is not None:
         at = np.flatnonzero(assignment.train)
@@ -64,6 +91,19 @@ def split_assignment(
         elif not given_test:
             assignment.test = _mask(at[free], len(train))
     return assignment
+
+
+def _test_share(num_rows: int, asked: float | None, *, always: bool) -> float:
+    """The share of so many labeled rows that is set aside for a test.
+
+    Without one that was asked for, that is none of few rows, which judge out of fold and are all learned from, and of many rows
+    as many as one held-out fold has.
+    """
+    if asked is not None:
+        return asked
+    if always:
+        return TEST_SHARE
+    return min(TEST_SHARE, HELD_OUT_ROWS / num_rows) if num_rows >= HOLDOUT_ROWS else 0.0
 
 
 def _mask(rows: Integers, count: int) -> Booleans:
@@ -88,15 +128,15 @@ def remove_used(rows: Cleaned, assignment: SplitAssignment) -> None:
         rows.findings.append(Finding.info("unlabeled-copies", title, advice, **evidence))
 
 
-def report_untested(rows: Cleaned, classes: tuple[str, ...], labels: Integers, test: Booleans) -> None:
-    """Add a finding where there is no test set, or where classes have no test row."""
+def report_untested(rows: Cleaned, classes: tuple[str, ...], labels: Integers, test: Booleans, *, wanted: bool = True) -> None:
+    """Add a finding where there is no test set though one is wanted, or where classes have no test row."""
     tested = labels[test]
     counts = np.bincount(tested[tested != UNLABELED], minlength=len(classes))
     absent = [classes[label] for label in np.flatnonzero(counts == 0)]
-    if not test.any():
+    if not test.any() and wanted:
         title = "There are too few images to set any aside for a test."
         rows.findings.append(Finding.warning("no-test", title, "Add images until each class has at least five.", images=0))
-    elif absent:
+    elif test.any() and absent:
         title = f"Classes without a test image ({len(absent)} of {len(classes)}): {quoted(tuple(absent))}."
         advice = "Add images of these classes; the test says nothing about them."
         rows.findings.append(Finding.warning("class-without-test", title, advice, classes=absent))
@@ -131,6 +171,7 @@ def task_of(
         seed=seed,
         findings=tuple(rows.findings),
         place=place,
+        test_by_default=assignment.test_by_default and bool(assignment.test.any()),
         native_pixels=0 if rows.raw.images.embedded else int(np.median(rows.scan.shorter_sides[shown])),
         channels=1 if rows.scan.gray[shown].all() else 3,
     )

@@ -8,18 +8,18 @@ from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Integers
 
 TEST_SHARE = 0.2
-"""Of each class, as is usual."""
+"""Of each class where rows are set aside without a share that was asked for, as is usual."""
 FEWEST_IN_TRAIN = 3
 """Every class keeps this many training rows before any goes to the test set. Chosen, not measured."""
 
 
-def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int) -> Booleans:
-    """Which rows make the test set, bool [sample]: a fifth of each class, groups whole; none of a class in one large group.
+def held_out(labels: Integers, groups: Integers, num_classes: int, seed: int, share: float = TEST_SHARE) -> Booleans:
+    """Which rows make the test set, bool [sample]: a share of each class, groups whole; none of a class in one large group.
 
     Labels and groups are int64 [sample], no label unknown.
     """
     counts = np.bincount(labels, minlength=num_classes)
-    wanted = np.minimum(np.maximum(1, np.rint(TEST_SHARE * counts)), np.maximum(counts - FEWEST_IN_TRAIN, 0)).astype(np.int64)
+    wanted = np.minimum(np.maximum(1, np.rint(share * counts)), np.maximum(counts - FEWEST_IN_TRAIN, 0)).astype(np.int64)
     members = _members(labels, groups, num_classes, seed)
     room = wanted.copy()
     chosen = _fill(members, room)

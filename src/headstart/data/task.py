@@ -43,6 +43,9 @@ class Task:
         place: The path or built-in name it was read from.
         native_pixels: Median of the pictures' shorter sides; 0 for feature vectors.
         channels: 1 when every picture is gray, else 3.
+        test_share: The share of labeled rows that was asked for as a test; None for the default.
+        test_by_default: Whether the test rows were set aside because rows are many, and not because someone asked for it: the
+            model is then fitted to them, too, once it is judged.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Task:
     place: str = ""
     native_pixels: int = 0
     channels: int = 3
+    test_share: float | None = None
+    test_by_default: bool = False
 
     from_folder: ClassVar[Callable[..., Task]]
     """`headstart.read_task`. The package sets it where `headstart.Task` is asked for: this record imports no reader."""
@@ -96,7 +101,7 @@ class Task:
 
     def restricted_to(self, rows: Integers) -> Task:
         """The sub-task whose training rows are those rows of `labeled`; without validation and without test."""
-        return replace(self, train=self.labeled.take(rows), validation=None, test=None)
+        return replace(self, train=self.labeled.take(rows), validation=None, test=None, test_by_default=False)
 
     def summary(self) -> TaskSummary:
         """The task's numbers."""

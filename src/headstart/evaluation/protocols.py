@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from headstart.core.errors import DataError
@@ -9,6 +10,8 @@ from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
+from headstart.data.task import Task
 from headstart.evaluation.calibration import reliability
 from headstart.evaluation.intervals import has_clusters
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
@@ -30,6 +33,16 @@ def evaluate(model: Predicts, image_set: ImageSet, split: str = "test") -> tuple
     """
     predictions = model.predict(image_set.opened_for_evaluation())
     return evaluation_of(predictions, split), predictions
+
+
+def with_test_as_train(task: Task) -> Task:
+    """The task whose test rows are rows to learn from: for the model that is shipped once these rows have judged another.
+
+    A task without a test is returned as it is.
+    """
+    if task.test is None:
+        return task
+    return replace(task, train=concatenate(task.train, task.test.opened_for_evaluation()), test=None, test_by_default=False)
 
 
 def evaluation_of(predictions: Predictions, split: str) -> Evaluation:

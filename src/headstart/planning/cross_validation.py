@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,20 @@ def fold_inputs(task: Task, candidate: Candidate, backbone: Backbone, index: int
         "fold": index,
         "folds": len(task.folds),
     }
+
+
+def num_finished(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> int:
+    """The number of folds that the candidate, and each of its partners, have been fitted to."""
+    own, *partners = candidate.members
+    fitted = [(own, backbone)] + [
+        (partner, load_backbone(partner.pretrained, partner.weights, partner.input_pixels, task.seed)) for partner in partners
+    ]
+
+    def finished(index: int) -> bool:
+        stems = (steps.stem("fold", fold_inputs(task, one, own, index)) for one, own in fitted)
+        return all((steps.folder / f"{stem}.json").exists() for stem in stems)
+
+    return sum(1 for _ in takewhile(finished, range(len(task.folds))))
 
 
 def _calibrated(predictions: Predictions) -> tuple[Predictions, float]:

@@ -23,8 +23,11 @@ from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, ensemble_of, family_of
-from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_inputs, rows_for
+from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_inputs, num_finished, rows_for
 from headstart.planning.plan import Plan
+
+ENOUGH_HELD_OUT = 600
+"""Held-out rows that judge what is trained: the standard error of an accuracy is then 2 points at most."""
 
 
 def candidate_of(plan: Plan) -> Candidate:
@@ -35,7 +38,7 @@ def candidate_of(plan: Plan) -> Candidate:
 
 def task_of_plan(plan: Plan) -> Task:
     """The task that a plan is for, read from where it lies, with the sources that it uses."""
-    task = read_task(plan.data, plan.seed, plan.per_class, sources=plan.sources, target=plan.target_domains)
+    task = read_task(plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains)
     return task if plan.domains is None else only_sources(task, plan.domains)
 
 
@@ -54,6 +57,11 @@ def fitted_rows(task: Task, plan: Plan) -> Integers:
     return rows_for(candidate_of(plan), task, rows_of_plan(task, plan))
 
 
+def costs_little(plan: Plan) -> bool:
+    """Whether fitting a plan anew costs little beside its features: closed forms on all rows do."""
+    return not plan.reads_training and plan.max_rows is None
+
+
 def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
     """How a plan does on the first folds, all of them for None; see `cross_validate`."""
     return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps, plan.shares)
@@ -62,9 +70,16 @@ def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | 
 def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
     """Out-of-fold predictions of a plan, one row per held-out image: what stands for a test where the task has none.
 
+    Closed forms are fitted to every fold. What is trained is judged by the folds that it was fitted to where it was chosen, else
+    by as many as hold out ENOUGH_HELD_OUT rows.
+
     Raises `PlanError` where a fold broke down.
     """
-    validated = cross_validated_plan(task, plan, steps)
+    num_folds = None
+    if plan.reads_training:
+        enough = -(-ENOUGH_HELD_OUT // len(task.folds[0].held_out))
+        num_folds = num_finished(task, candidate_of(plan), backbone_of(plan), steps) or enough
+    validated = cross_validated_plan(task, plan, steps, num_folds)
     if validated.predictions is None:
         raise PlanError(f"{validated.result.name}: {validated.result.reason}")
     return validated.predictions

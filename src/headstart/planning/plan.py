@@ -93,6 +93,7 @@ class Plan(Recipe):
         domains: Names of the sources that are used; all where it is left out, none where it is empty.
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
+        test: Share of the labeled rows that is set aside as a test; None for the default of `read_task`.
         mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
         std: Per-channel standard deviation in place of the card's; None keeps the card's.
         hold_out: Leave the held-out rows of the first fold out of the fit, as is done with many rows, where refitting would cost
@@ -110,6 +111,7 @@ class Plan(Recipe):
     domains: tuple[str, ...] | None = None
     seed: int = 0
     per_class: int | None = None
+    test: float | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
     hold_out: bool = False

@@ -38,7 +38,7 @@ STAGES = {
     "inspect": ("inspect",),
     "rank": ("rank",),
     "decide": ("sources", "decide", "adapt"),
-    "fit": ("first", "fit"),
+    "fit": ("first", "fit", "refit"),
     "evaluate": ("evaluate",),
 }
 """The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide, and

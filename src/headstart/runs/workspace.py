@@ -223,7 +223,7 @@ class Workspace:
         """Where the model is no longer whole, let its fit be made again, and what the model predicted."""
         if self.whole_model is None:
             self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
-            self.steps.forget(("audit", "evaluate", "fit"), inputs)
+            self.steps.forget(("audit", "evaluate", "fit", "refit"), inputs)
 
     def write_result(self) -> Run:
         """Write what `--json` prints; the run comes back."""

@@ -2,7 +2,8 @@
 
 Arguments have the names of the command line's options, and mean the same for every verb:
 
-    data            a path, the name of a built-in set, or a `Task`, for which source, target_domain, seed, per_class say nothing
+    data            a path, the name of a built-in set, or a `Task`, for which source, target_domain, seed, per_class, test say
+                    nothing
     run             a finished run, or the path of its folder
     source          places of labeled images of other domains, one or many; whether they help is part of a decision
     target_domain   the target's names in the data's own column `domain`; labeled rows of its other domains are sources
@@ -14,6 +15,7 @@ Arguments have the names of the command line's options, and mean the same for ev
     only            "transfer" or "scratch": try this side only
     seed            decides split, folds, initialization and training
     per_class       labeled training rows to keep a class; 0 takes all labels off a target that has sources
+    test            share of the labeled rows to set aside as a sealed test where none is given; see `headstart.read_task`
     out             the folder or file that is written; a run's folder is `runs/NAME-FINGERPRINT` without it
 
 All raise DataError where data or a run cannot be used, PretrainedError where a model cannot be had, PlanError where an option

@@ -23,12 +23,19 @@ def many(names: Names) -> tuple[str, ...]:
     return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
 
 
-def task_from(data: Data, source: Names = (), target_domain: Names = (), seed: int = 0, per_class: int | None = None) -> Task:
+def task_from(
+    data: Data,
+    source: Names = (),
+    target_domain: Names = (),
+    seed: int = 0,
+    per_class: int | None = None,
+    test: float | None = None,
+) -> Task:
     """The task that was given, or that is read from a place; the other arguments are for a place."""
     if isinstance(data, Task):
         return data
     with stage("reading the data"):
-        return read_task(data, seed, per_class, sources=many(source), target=many(target_domain))
+        return read_task(data, seed, per_class, test=test, sources=many(source), target=many(target_domain))
 
 
 def split_settings(settings: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -58,6 +58,7 @@ class Request(Record):
     only: str | None = None
     seed: int = 0
     per_class: int | None = None
+    test: float | None = None
 
     @property
     def options(self) -> Options:
@@ -98,6 +99,7 @@ def decide(
     only: str | None = None,
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
     evidence: str | Path | None = None,
 ) -> Plan:
     """The plan to fit, with the verdict, its reasons and everything rejected in it.
@@ -108,10 +110,10 @@ def decide(
     """
     request = Request(
         place=data.place if isinstance(data, Task) else str(data), sources=many(source), target_domains=many(target_domain),
-        pretrained=many(pretrained), minutes=minutes, only=only, seed=seed, per_class=per_class,
+        pretrained=many(pretrained), minutes=minutes, only=only, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     request.check()
-    task = task_from(data, source, target_domain, seed, per_class)
+    task = task_from(data, source, target_domain, seed, per_class, test)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(evidence or folder))
         if ranking is None:
@@ -152,7 +154,7 @@ def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Reque
         weights = {one.name: one.weight for one in sources.sources if one.used}
         plan = _decided(used, ranking, request, workspace, steps, weights)
     origin = {"sources": request.sources, "target_domains": request.target_domains, "domains": sources.used}
-    return used, plan.model_copy(update={**origin, "per_class": request.per_class})
+    return used, plan.model_copy(update={**origin, "per_class": request.per_class, "test": task.test_share})
 
 
 def _decided(

@@ -15,10 +15,10 @@ from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting, forgetting
-from headstart.evaluation.protocols import evaluate, evaluation_of
+from headstart.evaluation.protocols import evaluate, evaluation_of, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods import METHODS
-from headstart.planning.fitting import fit_plan, out_of_fold
+from headstart.planning.fitting import costs_little, fit_plan, out_of_fold
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
@@ -30,6 +30,11 @@ from headstart.workflows.arguments import Data, Names
 from headstart.workflows.plans import plan_and_task
 
 CHOSEN_ON_THEM = "The method was chosen on these same images, so that the numbers are optimistic."
+LEARNED_LATER = (
+    "They are numbers of the model before its last fit: the model that is kept was then fitted to all {count:,} labeled images, "
+    "these included."
+)
+NOT_LEARNED = "The model has not learned from these images, as training it again would cost more than they bring."
 
 
 class Done(Record):
@@ -56,6 +61,7 @@ def fit(
     target_domain: Names = (),
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
 ) -> Run:
     """Fit a plan, or one method on data; evaluate it on the test set, inspect the data and write the report.
 
@@ -68,7 +74,7 @@ def fit(
     """
     task, chosen = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
-        target_domain=target_domain, seed=seed, per_class=per_class,
+        target_domain=target_domain, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     return fit_task(task, chosen, out, find_rate=find_rate)
 
@@ -126,15 +132,36 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> R
     with stage("fitting"):
         steps.run("fit", inputs, Done, fitted)
     workspace.drop_first_model()
-    workspace.write_learned(_learned(task, plan))
-    if task.unlabeled and task.classes and workspace.run.unlabeled is None:
-        with stage("predicting unlabeled images"):
-            workspace.write_predictions(workspace.run.model.predict_with_p_values(task.unlabeled), unlabeled=True)
     if task.classes and (task.test is not None or task.folds):
         with stage("evaluating"):
             workspace.write(steps.run("evaluate", inputs, Evaluation, lambda _: _evaluated(task, plan, workspace)))
+    workspace.write_learned(_learned(_with_test_learned(task, plan, workspace, inputs), plan))
+    if task.unlabeled and task.classes and workspace.run.unlabeled is None:
+        with stage("predicting unlabeled images"):
+            workspace.write_predictions(workspace.run.model.predict_with_p_values(task.unlabeled), unlabeled=True)
+    if workspace.run.evaluation is not None:
         _audit_pool(task, plan, workspace, inputs)
     return workspace.write_result()
+
+
+def _learns_test(task: Task, plan: Plan) -> bool:
+    """Whether the model is fitted to the test rows too, once they have judged it: where nobody asked for them, at little cost."""
+    return task.test_by_default and costs_little(plan)
+
+
+def _with_test_learned(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, Any]) -> Task:
+    """The task whose labeled rows the model has learned: the model is fitted anew where that are the test rows too."""
+    if not _learns_test(task, plan):
+        return task
+    whole = with_test_as_train(task)
+
+    def fitted(checkpoints: Path) -> Done:
+        fit_plan(whole, plan, workspace.model_folder, workspace.steps, checkpoints)
+        return Done()
+
+    with stage("fitting to the test images too"):
+        workspace.steps.run("refit", inputs, Done, fitted)
+    return whole
 
 
 def _learned(task: Task, plan: Plan) -> set[str]:
@@ -156,6 +183,10 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
     else:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)
+        if task.test_by_default:
+            count = len(task.labeled) + len(task.test)
+            then = LEARNED_LATER.format(count=count) if _learns_test(task, plan) else NOT_LEARNED
+            evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {then}"})
         if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)

@@ -8,7 +8,13 @@ from headstart.workflows.arguments import Data, Names, task_from
 
 
 def inspect(
-    data: Data, *, source: Names = (), target_domain: Names = (), seed: int = 0, per_class: int | None = None
+    data: Data,
+    *,
+    source: Names = (),
+    target_domain: Names = (),
+    seed: int = 0,
+    per_class: int | None = None,
+    test: float | None = None,
 ) -> list[Finding]:
     """The findings about a task, or about the data in a place, the worst first; test labels are not read."""
-    return inspection.inspect(task_from(data, source, target_domain, seed, per_class))
+    return inspection.inspect(task_from(data, source, target_domain, seed, per_class, test))

@@ -33,6 +33,7 @@ def plan_and_task(
     target_domain: Names = (),
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
 ) -> tuple[Task, Plan]:
     """The task and the plan that a plan, its file, or data with options describe; see `headstart.fit`."""
     settings = settings or {}
@@ -58,7 +59,7 @@ def plan_and_task(
     METHODS.get(method)
     unread = Plan(data=place, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
-    task = task_from(data, source, target_domain, seed, per_class)  # type: ignore[arg-type]
+    task = task_from(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
     origin = {"per_class": per_class, "sources": many(source), "target_domains": many(target_domain)}
     return task, plan_by_hand(task, method, pretrained, weights, settings, origin)
 
@@ -96,6 +97,7 @@ def plan_by_hand(
     plan = Plan(
         data=task.place,
         seed=task.seed,
+        test=task.test_share,
         pretrained=pretrained,
         weights=weights,
         input_pixels=pixels,

@@ -153,7 +153,7 @@ def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> 
     training = _training_with(request, training)
     plan = Plan(
         data=task.place, seed=task.seed, pretrained=card.name, weights=request.weights, input_pixels=pixels, mean=mean, std=std,
-        method=settings_of(method), training=training,
+        method=settings_of(method), training=training, test=task.test_share,
     )  # fmt: skip
     if request.minutes is None:
         return plan

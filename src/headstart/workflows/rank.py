@@ -41,13 +41,14 @@ def rank(
     target_domain: Names = (),
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
 ) -> Ranking:
     """Candidates by transferability, with spread and baselines; `pretrained` may be cards, too.
 
     Where the target has too few labels to rank by, those of the sources stand in. The arguments are those of all verbs; see
     `headstart.workflows`.
     """
-    task = task_from(data, source, target_domain, seed, per_class)
+    task = task_from(data, source, target_domain, seed, per_class, test)
     return rank_cards(with_source_as_train(task), cards_named(pretrained, task))
 
 

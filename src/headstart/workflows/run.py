@@ -35,6 +35,7 @@ def run(
     only: str | None = None,
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
     out: str | Path | None = None,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
@@ -47,12 +48,12 @@ def run(
     request = Request(
         place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),
         pretrained=many(pretrained), weights=weights, minutes=minutes,
-        method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class,
+        method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     request.check()
     for name in request.pretrained:
         card_of(name)  # a name that means nothing is refused before any image is read
-    task = task_from(request.place, source, target_domain, seed, per_class)
+    task = task_from(request.place, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
     workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])

@@ -29,6 +29,7 @@ def search(
     target_domain: Names = (),
     seed: int = 0,
     per_class: int | None = None,
+    test: float | None = None,
     runs: str | Path = "runs",
 ) -> Found:
     """The plan with better settings, if some were found, with all trials; see `planning.improving.search`.
@@ -39,7 +40,7 @@ def search(
     """
     task, default = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
-        target_domain=target_domain, seed=seed, per_class=per_class,
+        target_domain=target_domain, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
     fixed = [name if "." in name else f"method.{name}" for name in settings or {}]

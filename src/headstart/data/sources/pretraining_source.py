@@ -15,18 +15,20 @@ from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.readers.folders import Folders
 from headstart.data.reading import read_task
+from headstart.data.splits import TEST_SHARE
 from headstart.data.task import Task
 
 
 def source_task(place: str | Path, seed: int = 0) -> Task:
     """The task of a source domain, as `read_task` gives it, where two classes have images to learn from.
 
+    A fifth is set aside as a test where none is given: to judge a pretraining out of fold would cost several of them.
     Otherwise a task without classes. Its training rows are all pictures outside of given validation and test splits; of a folder
     without such pictures, those that lie in the folder itself.
     """
     raw = raw_source(str(place))
     if len(learnable_classes(raw)) >= 2:
-        return read_task(place, seed)
+        return read_task(place, seed, test=None if "test" in raw.splits else TEST_SHARE)
     return _without_classes(raw, str(place), seed)
 
 

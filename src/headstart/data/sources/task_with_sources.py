@@ -28,7 +28,6 @@ from headstart.data.sources.labeled_rows import (
 )
 from headstart.data.split_assignment import (
     SplitAssignment,
-    check_pool,
     image_set,
     remove_used,
     report_untested,
@@ -44,7 +43,14 @@ OF_COPIES = -1
 
 
 def task_with_sources(
-    place: str, seed: int, per_class: int | None, pool: bool, sources: list[str], target: tuple[str, ...]
+    place: str,
+    seed: int,
+    sources: tuple[str, ...],
+    target: tuple[str, ...],
+    *,
+    per_class: int | None = None,
+    pool: bool = False,
+    test: float | None = None,
 ) -> Task:
     """The task of a target with labeled source domains; see `read_task`.
 
@@ -56,7 +62,6 @@ def task_with_sources(
     """
     if per_class is not None and per_class < 0:
         raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
-    check_pool(pool, per_class)
     raw, others = target_and_others(place, target)
     places = [others, *map(raw_sources, sources)]
     if not any(places):
@@ -67,10 +72,11 @@ def task_with_sources(
         check_same_kind(raw.images, one.images, one.name)
     rows = cleaned(raw)
     found = _Joined(rows, cleaned_sources(places), place)
-    assignment = found.assignment(seed, per_class, pool)
+    assignment = found.assignment(seed, per_class, pool, test)
     usable = found.usable_sources(assignment)
     classes = found.classes(assignment, usable)
-    return _task(found, assignment, classes, usable, seed)
+    task = _task(found, assignment, classes, usable, seed, wanted=bool(per_class or test))
+    return replace(task, test_share=test)
 
 
 class _Joined:
@@ -93,13 +99,13 @@ class _Joined:
     def _note(self, code: str, evidence: dict[str, Any], **words: str) -> None:
         self.rows.findings.append(finding_of(code, evidence, **words))
 
-    def assignment(self, seed: int, per_class: int | None, pool: bool) -> SplitAssignment:
+    def assignment(self, seed: int, per_class: int | None, pool: bool, test: float | None) -> SplitAssignment:
         """The split of the target rows; validation rows become training rows where no others have labels."""
         if per_class != 0:
             self._leave_out_tiny()
         names = natural_order({name for name in self.labels if name is not None})
         labels = labels_of(self.labels, names)
-        assignment = split_assignment(self.rows, labels, len(names), seed, per_class, pool or per_class == 0)
+        assignment = split_assignment(self.rows, labels, len(names), seed, per_class, pool or per_class == 0, test)
         if per_class == 0:
             assignment.unlabeled, assignment.validation = (
                 assignment.unlabeled | assignment.validation,
@@ -234,10 +240,12 @@ class _Joined:
         return np.array([shared.get(int(group), int(group) + first_group) for group in groups[rows]], np.int64)
 
 
-def _task(found: _Joined, assignment: SplitAssignment, classes: tuple[str, ...], sources: list[SourceRows], seed: int) -> Task:
+def _task(
+    found: _Joined, assignment: SplitAssignment, classes: tuple[str, ...], sources: list[SourceRows], seed: int, *, wanted: bool
+) -> Task:
     rows, labels = found.rows, labels_of(found.labels, classes)
     if (assignment.test | assignment.train | assignment.validation).any():
-        report_untested(rows, classes, labels, assignment.test)
+        report_untested(rows, classes, labels, assignment.test, wanted=wanted)
     else:
         rows.findings.append(finding_of("no-test", {"images": 0, "target": int(assignment.unlabeled.sum())}))
     task = task_of(rows, classes, labels, assignment, found.place, seed, assignment.train | assignment.unlabeled)

@@ -186,6 +186,7 @@ def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class:
         data=trials.task.place,
         seed=trials.task.seed,
         per_class=per_class,
+        test=trials.task.test_share,
         hold_out=gradient and not trials.refits,
         **chosen.calibration,
         verdict=decision.verdict,
