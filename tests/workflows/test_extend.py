@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits(folder / "more", {"seven": (7, 29)})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        headstart.fit("two", method="ridge", pretrained="pixels", out="run")
+        headstart.fit("two", method="ridge", pretrained="pixels", test=0.2, out="run")
     return folder
 
 

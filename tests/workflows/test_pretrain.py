@@ -98,7 +98,7 @@ def killed(*_: Any) -> None:
 
 
 def test_with_classes_their_labels_are_learned_and_held_out_pictures_judge(supervised: Run, labeled: Path) -> None:
-    task = read_task(labeled)
+    task = read_task(labeled, test=0.2)
     assert supervised.plan.method["kind"] == "fine_tune"
     assert (supervised.plan.pretrained, supervised.plan.weights, supervised.plan.input_pixels) == ("small_cnn", "none", 8)
     assert supervised.evaluation is not None
@@ -129,7 +129,7 @@ def test_with_classes_a_method_without_labels_learns_from_the_unlabeled_folder_t
     for row in np.flatnonzero(load_digits().target == 4)[:11].tolist():
         picture(row).save(place / "unlabeled" / f"{row}.png")
     made = pretrain(place, method="vic_reg", settings=SHORT, out=tmp_path / "run")
-    task, lineage = read_task(place), lineage_of(made.folder)
+    task, lineage = read_task(place, test=0.2), lineage_of(made.folder)
     assert lineage is not None
     assert lineage.num_images == len(task.train) + 11
     assert made.evaluation is not None
@@ -216,7 +216,7 @@ def test_it_is_ranked_beside_others_and_fitted_from(
 
 
 def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labeled: Path, tmp_path: Path) -> None:
-    task, name = read_task(labeled), f"run:{supervised.folder}"
+    task, name = read_task(labeled, test=0.2), f"run:{supervised.folder}"
     assert labels_learned_by(name) == set(task.labeled.content_keys)
     plan = Plan(data=str(labeled), pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
     made = fit(task, plan, tmp_path / "run")
@@ -238,7 +238,7 @@ def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labe
 
 
 def test_what_has_learned_the_test_labels_is_not_fitted_from(supervised: Run, labeled: Path, tmp_path: Path) -> None:
-    task, name = read_task(labeled, seed=1), f"run:{supervised.folder}"
+    task, name = read_task(labeled, seed=1, test=0.2), f"run:{supervised.folder}"
     count = len(labels_learned_by(name).intersection(task.test.content_keys))
     assert 0 < count < len(task.test)
     plan = Plan(data=str(labeled), seed=1, pretrained=name, input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
@@ -252,11 +252,11 @@ def test_a_partner_that_has_learned_the_labels_is_refused_as_well(supervised: Ru
     name, ridge = f"run:{supervised.folder}", {"kind": "ridge", "blocks": "penultimate"}
     partner = Partner(pretrained=name, input_pixels=8, method=ridge)
     plan = Plan(data=str(labeled), pretrained="small_cnn", weights="none", input_pixels=8, method=ridge, partners=(partner,))
-    other = read_task(labeled, seed=1)
+    other = read_task(labeled, seed=1, test=0.2)
     about_test = f"{name} has learned the labels of {len(labels_learned_by(name).intersection(other.test.content_keys))} of the"
     assert refused(PlanError, lambda: fit(other, plan.model_copy(update={"seed": 1}), tmp_path / "run")).startswith(about_test)
     assert not (tmp_path / "run").exists()
-    task = read_task(labeled)
+    task = read_task(labeled, test=0.2)
     made = fit(task, plan, tmp_path / "run")
     about = f"{name} has learned the labels of {len(task.labeled)} of the {len(task.labeled)} labeled images of digits"
     for call in (lambda: search(task, plan, tmp_path / "study"), lambda: adjust(made)):

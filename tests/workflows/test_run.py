@@ -21,6 +21,7 @@ from headstart.planning.plan import Plan
 from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.runs import workspace
+from headstart.runs.origin import task_of
 from headstart.runs.run import Run, list_runs
 from headstart.training import cost, loop
 from headstart.training.settings import Training
@@ -93,7 +94,7 @@ def test_a_run_leaves_everything_it_promises(finished):
         "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps", "first_model.json",
     }  # fmt: skip
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
-    assert finished.evaluation.split == "test"
+    assert (finished.evaluation.split, finished.evaluation.num_images) == ("out of fold", 97)
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
 
 
@@ -181,7 +182,7 @@ KILLS = [
     (cross_validation, "fit_rows", 5),
     (decide, "learning_curve", 1),
     (fitting, "fit_rows", 1),
-    (fitting_runs, "evaluate", 1),
+    (fitting_runs, "evaluation_of", 1),
     (fitting_runs, "report_html", 1),
     *((workspace, "write_atomically", call) for call in range(1, 6)),
 ]
@@ -196,6 +197,40 @@ def test_a_kill_anywhere_changes_nothing_and_redoes_nothing(vectors, finished, t
         run(vectors, minutes=1, out=tmp_path / "killed")
     assert outcome(run(vectors, minutes=1, out=tmp_path / "killed").folder) == whole
     assert len(count) >= call
+
+
+@pytest.fixture(scope="module")
+def many_vectors(tmp_path_factory):
+    """So many rows that a test is set aside unasked."""
+    place, rng = tmp_path_factory.mktemp("many") / "vectors.npz", np.random.default_rng(7)
+    labels = np.arange(5_003) % 3 == 0
+    features = (rng.normal(size=(5_003, 3)) + 1.5 * labels[:, None]).astype(np.float32)
+    np.savez(place, features=features, labels=np.where(labels, "high", "low"))
+    return str(place)
+
+
+def test_of_many_labels_the_model_learns_the_test_images_once_they_have_judged_it(many_vectors, tmp_path, monkeypatch):
+    made = fitting_runs.fit(many_vectors, method="ridge", out=tmp_path / "run")
+    task = read_task(many_vectors)
+    assert (len(task.test), made.evaluation.split, made.evaluation.num_images) == (1_001, "test", 1_001)
+    assert made.evaluation.protocol.endswith(
+        "They are numbers of the model before its last fit: the model that is kept was then fitted to all 5,003 labeled images, "
+        "these included."
+    )
+    all_of_them, sealed = (
+        fitting_runs.fit(many_vectors, method="ridge", test=test, out=tmp_path / f"test-{test}") for test in (0, 0.2)
+    )
+    np.testing.assert_allclose(made.model.head.weight, all_of_them.model.head.weight, rtol=1e-4, atol=1e-6)
+    assert not np.allclose(made.model.head.weight, sealed.model.head.weight, rtol=1e-4, atol=1e-6)
+    assert sealed.evaluation.metrics == made.evaluation.metrics
+    assert "last fit" not in sealed.evaluation.protocol
+    assert task_of(sealed).fingerprint == read_task(many_vectors, test=0.2).fingerprint
+    count = kill_at(monkeypatch, fitting_runs, "fit_plan", 2)
+    with pytest.raises(KeyboardInterrupt):
+        fitting_runs.fit(many_vectors, method="ridge", out=tmp_path / "killed")
+    again = fitting_runs.fit(many_vectors, method="ridge", out=tmp_path / "killed")
+    np.testing.assert_array_equal(again.model.head.weight, made.model.head.weight)
+    assert (len(count), again.evaluation) == (3, made.evaluation)
 
 
 def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vectors, finished, tmp_path, monkeypatch):

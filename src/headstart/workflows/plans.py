@@ -52,7 +52,9 @@ def plan_and_task(
     elif plan is not None:
         plan = _given(plan, data, settings)
     if plan is not None:
-        return (data if isinstance(data, Task) else task_of_plan(plan)), plan
+        if isinstance(data, Task):
+            return data, plan.model_copy(update={"test": data.test_share})
+        return task_of_plan(plan), plan
     place = data.place if isinstance(data, Task) else str(data)
     if method is None:
         raise PlanError(f"{place} is data, so --method KIND is needed. `headstart run {place}` decides by itself.")
