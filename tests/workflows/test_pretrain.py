@@ -227,7 +227,7 @@ def test_what_has_learned_the_labels_is_not_judged_by_them(supervised: Run, labe
     )
     calls: tuple[Callable[[], Any], ...] = (
         lambda: rank(task, [card_of(name)]),
-        lambda: headstart_run(str(labeled), pretrained=[name], out=tmp_path / "whole"),
+        lambda: headstart_run(str(labeled), pretrained=[name], test=0.2, out=tmp_path / "whole"),
         lambda: search(task, plan, tmp_path / "study"),
         lambda: adjust(made),
     )
