@@ -151,8 +151,8 @@ def test_stochastic_normalization_is_not_folded() -> None:
         torch.testing.assert_close(found[1][1][name], before, rtol=1e-4, atol=1e-5, msg=name)
 
 
-@pytest.mark.parametrize(("frozen", "large", "bf16"), [(True, True, True), (True, False, False), (False, True, False)])
-def test_bf16_is_for_large_networks_that_keep_their_statistics(
+@pytest.mark.parametrize(("frozen", "large", "bf16"), [(True, True, True), (True, False, False), (False, False, True)])
+def test_bf16_is_for_large_networks_that_keep_their_statistics_and_for_dense_ones_that_learn_them(
     frozen: bool, large: bool, bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FEWEST_BF16_MULTIPLY_ADDS", 1 if large else 10**12)
@@ -163,3 +163,9 @@ def test_bf16_is_for_large_networks_that_keep_their_statistics(
     assert met[-1] == (torch.bfloat16 if bf16 else torch.float32)
     learner(torch.rand(5, 3, 16, 16))
     assert met[-1] == torch.float32
+
+
+@pytest.mark.parametrize(("name", "half"), [("small_cnn", True), ("timm/test_efficientnet", False), ("timm/test_vit", False)])
+def test_bf16_does_not_pay_where_convolutions_are_depthwise_or_nothing_is_normalized_by_batch(name: str, half: bool) -> None:
+    backbone = load_backbone(name, "none", 160 if "vit" in name else 32)
+    assert Folding.of_learned_statistics(backbone) == Folding((), half)

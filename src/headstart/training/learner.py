@@ -29,15 +29,15 @@ least of four; `OMP_NUM_THREADS=1 python -m benchmarks.convolutions --pixels 128
 
 @dataclass(frozen=True)
 class Folding:
-    """What can be folded in a network, and how large it is.
+    """What can be folded in a network that keeps its statistics, and whether bf16 pays.
 
     Attributes:
         pairs: Convolutions with the batch normalizations behind them.
-        multiply_adds: Of one picture.
+        half: Whether bf16 pays on a processor that has it.
     """
 
     pairs: tuple[Pair, ...] = ()
-    multiply_adds: int = 0
+    half: bool = False
 
     @classmethod
     def of(cls, backbone: Backbone) -> Folding:
@@ -49,7 +49,19 @@ class Folding:
         images = probe_images(backbone.transform.pixels, backbone.transform.channels).sigmoid()
         root = trace(backbone.module, backbone.normalized(images))
         pairs = tuple((conv, norm) for conv, norm in foldable_pairs(root) if conv not in shown and _beside(conv, norm))
-        return cls(pairs, multiply_adds(root) // len(images))
+        return cls(pairs, multiply_adds(root) // len(images) >= FEWEST_BF16_MULTIPLY_ADDS)
+
+    @classmethod
+    def of_learned_statistics(cls, backbone: Backbone) -> Folding:
+        """Nothing to fold, as statistics change with each batch; bf16 where a normalization follows convolutions without groups.
+
+        A step of such networks takes 0.5 to 0.7 of the time in float32 at sides of 8 to 64 (64 rows, one thread, Zen 4) with the
+        same test accuracy within 0.2 points; the gradients of depthwise convolutions in bf16 are slow. `python -m
+        benchmarks.from_scratch` prints both.
+        """
+        parts = list(backbone.module.modules())
+        dense = all(part.groups == 1 for part in parts if isinstance(part, nn.Conv2d))
+        return cls(half=dense and any(isinstance(part, _BatchNorm) for part in parts))
 
 
 def _beside(first: str, second: str) -> bool:
@@ -183,12 +195,13 @@ class Classifier(Learner):
     def fast_arithmetic(self, bf16: bool) -> Iterator[None]:
         """See `Learner.fast_arithmetic`.
 
-        Batch normalization that keeps its statistics is computed with the convolution before it. Where bf16 may be used and the
-        network is large enough for it to pay, the backbone is computed in bf16 as it is on GPUs; head and losses never are.
+        Batch normalization that keeps its statistics is computed with the convolution before it. Where bf16 may be used and pays,
+        the backbone is computed in bf16 as it is on GPUs; head and losses never are.
         """
         if self._folding is None:
-            self._folding = Folding.of(self.backbone) if self.frozen_statistics else Folding()
-        self._fast, self._bf16 = True, bf16 and self._folding.multiply_adds >= FEWEST_BF16_MULTIPLY_ADDS
+            make = Folding.of if self.frozen_statistics else Folding.of_learned_statistics
+            self._folding = make(self.backbone)
+        self._fast, self._bf16 = True, bf16 and self._folding.half
         try:
             with super().fast_arithmetic(bf16):
                 yield

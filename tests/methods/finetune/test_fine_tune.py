@@ -23,6 +23,7 @@ CLASSIC = Training(
     clip=0.0,
     label_smoothing=0.0,
     ema=0.0,
+    precision="float32",
     seed=4,
 )
 
