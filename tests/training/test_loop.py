@@ -239,7 +239,15 @@ def test_chance_is_that_of_the_labels_as_they_are_shown(
 
 def test_a_sharpness_aware_step_uses_the_gradient_from_uphill(streams: Streams, new_learner: New, losses: Any) -> None:
     settings = Training(
-        epochs=1, batch_size=31, lr=0.1, optimizer="sgd", momentum=0.0, weight_decay=0.0, clip=0.0, warmup=0.0, ema=0.0,
+        epochs=1,
+        batch_size=31,
+        lr=0.1,
+        optimizer="sgd",
+        momentum=0.0,
+        weight_decay=0.0,
+        clip=0.0,
+        warmup=0.0,
+        ema=0.0,
         precision="float32",
     )
     sharp = settings.model_copy(update={"sharpness": 0.05})
