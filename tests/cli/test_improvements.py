@@ -48,7 +48,7 @@ def test_an_adjustment_says_how_good_the_run_is_now():
     accuracy = {"value": 0.8125, "low": 0.6469, "high": 0.9111}
     evaluation = {"split": "test", "num_images": 32, "metrics": {"accuracy": accuracy}}
     shown_lines = shown(adjustment_view({"trials": [], "advice": []}, "It stands.", "a", evaluation)).splitlines()
-    assert shown_lines[1] == "Accuracy  0.812  (95 %: 0.647 to 0.911)  on 32 test images"
+    assert shown_lines[1] == "Accuracy  81.2% [64.7%, 91.1%] on 32 test images"
 
 
 def test_an_adjustment_that_tried_nothing_is_its_sentence():

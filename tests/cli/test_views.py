@@ -1,10 +1,10 @@
-"""How a run that came from sources is shown."""
+"""How tables are shown."""
 
 from __future__ import annotations
 
 from rich.console import Console
 
-from headstart.cli._views import evaluation_view, run_view
+from headstart.cli._views import decision_view, evaluation_view
 
 
 def shown(view) -> str:
@@ -14,21 +14,6 @@ def shown(view) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def test_a_run_that_adapted_gives_its_estimate_and_why():
-    estimate = {"value": 0.81, "low": 0.75, "high": 0.87}
-    adaptation = {
-        "chosen": ["coral"], "reasons": ["Looks different.", "coral passes the vote."], "accuracy": estimate,
-        "unadapted_accuracy": {"value": 0.6, "low": 0.5, "high": 0.7},
-    }  # fmt: skip
-    text = shown(run_view("runs/a", {"adaptation": adaptation, "sources": {"sentence": "near is used."}}, ""))
-    assert "Verdict   adapted" in text
-    assert "coral passes the vote." in text
-    assert "Sources   near is used." in text
-    assert "accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone" in text
-    kept = shown(run_view("runs/a", {"adaptation": {**adaptation, "chosen": ["source_only"]}}, ""))
-    assert "Verdict   not adapted" in kept
-
-
 def test_a_class_without_images_shows_no_number():
     known = {"class": "ant", "recall": 0.5, "precision": 1.0, "f1": 0.667, "support": 2}
     gone = {**known, "class": "bee", "recall": 0.0, "precision": 0.0, "f1": 0.0, "support": 0}
@@ -36,3 +21,20 @@ def test_a_class_without_images_shows_no_number():
     ant, bee = (line.split() for line in shown(evaluation_view(evaluation)).splitlines() if line.strip()[:3] in ("ant", "bee"))
     assert ant == ["ant", "1.000", "0.500", "0.667", "2"]
     assert bee == ["bee", "–", "–", "–", "0"]
+
+
+def result(name: str, accuracy: float | None, num_rows: int, num_folds: int = 5) -> dict:
+    shown = None if accuracy is None else {"value": accuracy, "low": accuracy - 0.1, "high": accuracy + 0.1}
+    return {
+        "family": "transfer", "name": name, "status": "skipped" if accuracy is None else "fitted", "accuracy": shown,
+        "num_rows": num_rows, "num_folds": num_folds, "seconds": 1.25,
+    }  # fmt: skip
+
+
+def test_candidates_that_were_judged_on_fewer_images_say_on_how_many():
+    results = [result("one", 0.8, 1132), result("two", 0.7, 228, 1), result("three", None, 0)]
+    decision = {"results": results, "chosen": "one", "verdict": "transfer", "sentence": "One.", "reasons": []}
+    text = shown(decision_view(decision))
+    assert "judged on" in text
+    assert next(line for line in text.splitlines() if "two" in line).split()[-2:] == ["228", "1.2"]
+    assert "judged on" not in shown(decision_view(decision | {"results": [results[0], results[2]]}))

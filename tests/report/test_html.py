@@ -230,7 +230,7 @@ def test_data_that_were_not_inspected_are_not_said_to_be_in_order(make_run):
 def test_out_of_fold_numbers_are_not_called_test_numbers(make_run):
     run, task = make_run()
     page = report_html(replace(run, evaluation=run.evaluation.model_copy(update={"split": "out of fold"})), task)
-    assert "Accuracy, out of fold" in page
+    assert "Out-of-fold accuracy" in page
     assert "Test accuracy" not in page
     assert "There is no test split" in page
 

@@ -113,7 +113,7 @@ def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(picture
     assert first.accuracy.value > 0.8
     picture = next(Path(pictures, "red").iterdir())
     answer = headstart_command("predict", tmp_path / "run", picture, "--json")
-    assert json.loads(answer.out)["nearest"] == "red"
+    assert json.loads(answer.out)["label"] == "red"
     assert f"{tmp_path / 'run'} is unfinished: its first model predicts. `headstart run` goes on with it." in answer.err
     assert refused(DataError, lambda: Run.load(tmp_path / "run")).startswith(f"{tmp_path / 'run'} holds no finished run.")
     assert list_runs(tmp_path) == [Run(tmp_path / "whole")]
@@ -160,7 +160,8 @@ def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, t
     assert codes == [finding.code for finding in inspect(read_task(pictures))]
     assert "tiny-class" in codes
     assert [finding["code"] for finding in json.loads((made.folder / "result.json").read_text())["findings"]] == codes
-    assert f"Findings  {len(codes)}; warnings" in answer.out
+    gravest = next(finding for finding in made.findings if finding.severity == "warning")
+    assert f"Findings  warning: {gravest.title[:20]}" in answer.out
     page = (made.folder / "report.html").read_text(encoding="utf-8")
     assert all(f"<code>{code}</code>" in page for code in codes)
     assert "Nothing to report about the data." not in page

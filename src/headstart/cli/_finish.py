@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from headstart.cli._printing import answer, facts
-from headstart.cli._views import run_view
+from headstart.cli._printing import answer
+from headstart.cli._summary import summary_view
 
 if TYPE_CHECKING:
     from headstart.core.findings import Finding
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
     """Print a run's result and exit with 1 when strict findings say so."""
-    sentence = finished.decision.sentence if finished.decision else ""
-    notes = {"Step size": finished.rate_curve, "Forgotten": finished.forgetting}
-    shown = [facts([(name, noted.sentence)]) for name, noted in notes.items() if noted]
-    answer(as_json, finished.result, run_view(str(finished.folder), finished.result, sentence), *shown)
+    answer(as_json, finished.result, summary_view(finished))
     if strict:
         exit_on_findings(finished.findings or ())
 

@@ -15,6 +15,7 @@ VERDICT_STYLES = {
     "transfer": "bold green",
     "scratch": "bold blue",
     "no difference": "bold yellow",
+    "not judged": "bold yellow",
     "adapted": "bold green",
     "not adapted": "bold yellow",
 }
@@ -75,18 +76,19 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     """Every result on the same folds, then the verdict with its reasons."""
     from rich.console import Group
 
+    fitted = [result for result in decision["results"] if result["accuracy"]]
+    differ = len({(result["num_rows"], result["num_folds"]) for result in fitted}) > 1
     rows = []
     for result in decision["results"]:
         style = "bold" if result["name"] == decision["chosen"] else "" if result["status"] == "fitted" else "dim"
         accuracy, cost = result["accuracy"], f"{result['seconds']:.1f}"
         shown = f"{accuracy['value']:.3f}" if accuracy else result["status"]
-        rows.append([plain(cell, style) for cell in (result["family"], result["name"], shown, interval(accuracy), cost)])
-    results = table(
-        ("family", "candidate", "accuracy", "95 % interval", "seconds"),
-        rows,
-        right=("accuracy", "seconds"),
-        title="Same folds for all",
-    )
+        counts = [f"{result['num_rows']:,}" if accuracy else ""] if differ else []
+        cells = (result["family"], result["name"], shown, interval(accuracy), *counts, cost)
+        rows.append([plain(cell, style) for cell in cells])
+    columns = ("family", "candidate", "accuracy", "95 % interval", *(["judged on"] if differ else []), "seconds")
+    title = "Same folds for all; judged on fewer images where the table says so" if differ else "Same folds for all"
+    results = table(columns, rows, right=("accuracy", "judged on", "seconds"), title=title)
     reasons = facts(("-", reason) for reason in decision["reasons"])
     return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
@@ -113,52 +115,16 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
-    """Accuracy, its interval and the number of images, in one line."""
+    """Accuracy, its 95 % interval and the number of images, in one line."""
     if evaluation is None:
         return "no labeled test images"
     accuracy = evaluation["metrics"]["accuracy"]
-    return f"{accuracy['value']:.3f}  (95 %: {interval(accuracy)})  on {_counted(evaluation)}"
+    return f"{accuracy['value']:.1%} [{accuracy['low']:.1%}, {accuracy['high']:.1%}] on {_counted(evaluation)}"
 
 
 def _counted(evaluation: dict[str, Any]) -> str:
     split = {"out of fold": "out-of-fold"}.get(evaluation["split"], evaluation["split"])
     return f"{evaluation['num_images']:,} {split} images"
-
-
-def run_view(folder: str, result: dict[str, Any], sentence: str) -> RenderableType:
-    """The verdict of a finished run, its accuracy, its folder and the next command."""
-    findings = result.get("findings")
-    grave = sum(finding["severity"] != "info" for finding in findings or ())
-    adaptation = result.get("adaptation")
-    adapted = {None: "", True: "adapted", False: "not adapted"}[adaptation and adaptation["chosen"] != ["source_only"]]
-    verdict = result.get("verdict") or adapted
-    sources = (result.get("sources") or {}).get("sentence", "")
-    rows: list[tuple[str, RenderableType]] = [
-        ("Verdict", plain(verdict or "none: fitted as planned", VERDICT_STYLES.get(verdict, ""))),
-        ("", sentence or (adaptation["reasons"][-1] if adaptation else "")),
-        ("Sources", sources),
-        ("Ranking", (result.get("audit") or {}).get("sentence", "")),
-        ("Estimate", _estimate_line(adaptation)),
-        ("Accuracy", accuracy_line(result.get("evaluation"))),
-        ("Findings", plain("" if findings is None else _findings_line(len(findings), grave), "yellow" if grave else "")),
-        ("Run", folder),
-        ("Report", f"{folder}/report.html"),
-        ("Next", f"headstart predict {folder} NEW_IMAGES"),
-    ]
-    return facts([row for row in rows if str(row[1])])
-
-
-def _estimate_line(adaptation: dict[str, Any] | None) -> str:
-    """The accuracy that an adapted model's confidence estimates; it is no measurement."""
-    if adaptation is None:
-        return ""
-    now, before = adaptation["accuracy"], adaptation["unadapted_accuracy"]
-    span = f"{now['low']:.2f} to {now['high']:.2f}"
-    return f"accuracy about {now['value']:.2f} ({span}), unadapted {before['value']:.2f}; from confidence alone"
-
-
-def _findings_line(count: int, grave: int) -> str:
-    return f"{count}; warnings or errors: {grave or 'none'}" if count else "none"
 
 
 def _span(least: int, most: int) -> str:

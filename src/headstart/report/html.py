@@ -17,6 +17,7 @@ from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
 from headstart.report.domain_panels import domain_panels
+from headstart.report.figures import figures_of, judged_differently, judged_on, name_of, on_fewer, reconciled, rule_of_choice
 from headstart.report.pages import page_of
 from headstart.report.pictures import (
     PictureBook,
@@ -42,6 +43,7 @@ def report_html(run: Run, task: Task | None = None) -> str:
         plan=run.plan,
         settings=method_settings(run.plan.method),
         headline=headline(run),
+        name_of=name_of,
         lineage=lineage_of(run.folder),
         folder=shlex.quote(str(run.folder)),
         run_name=shlex.quote(f"run:{run.folder}"),
@@ -55,6 +57,9 @@ def report_html(run: Run, task: Task | None = None) -> str:
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
         deciding=list(tolerances()),
         shown_validators=sorted(VALIDATORS.names(), key=lambda name: name not in tolerances()),
+        figures=figures_of(run),
+        reconciled=reconciled(run),
+        on_fewer=on_fewer(run),
         **_decision_values(run.decision),
         **_evaluation_values(run, task),
     )
@@ -90,7 +95,7 @@ def method_settings(method: dict[str, Any]) -> str:
 
 def _decision_values(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
-        return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None}
+        return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None, "rule": "", "judged": {}}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {
@@ -98,6 +103,8 @@ def _decision_values(decision: Decision | None) -> dict[str, Any]:
         "gain_axis": Axis.over([0.0, *_ends(gains)]),
         "gain_strip": Axis.over([0.0, *_ends([decision.gain])]),
         "curve": curve_chart(decision.curve) if decision.curve else None,
+        "rule": rule_of_choice(decision),
+        "judged": {one.name: judged_on(one) for one in decision.results} if judged_differently(decision) else {},
     }
 
 

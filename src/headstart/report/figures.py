@@ -1,0 +1,157 @@
+"""The figures of accuracy that one run gives: their names, why they differ, and what rests on fewer images than there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.core.estimate import Estimate
+from headstart.planning.results import CandidateResult, Decision
+from headstart.report.numbers import count, percent, plural
+from headstart.runs.run import Run
+
+BASES = {
+    "test": ("test image", "answered by the final model, which has not seen them"),
+    "out of fold": ("labeled image", "each answered by a model that did not learn from it"),
+}
+"""What was judged and by what, by split."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An accuracy, by the name that every text gives it.
+
+    Attributes:
+        name: "Test accuracy", "Out-of-fold accuracy" or "Learning curve, now".
+        accuracy: The share of right answers with its interval.
+        basis: What was judged, and by what.
+    """
+
+    name: str
+    accuracy: Estimate
+    basis: str
+
+
+def figures_of(run: Run) -> tuple[Figure, ...]:
+    """Every accuracy of the model that the run tells, the one to quote first."""
+    evaluation, decision = run.evaluation, run.decision
+    found = []
+    if evaluation is not None:
+        what = BASES.get(evaluation.split, ("image", f"of {evaluation.split}"))
+        found.append(
+            Figure(name_of(evaluation.split), evaluation.accuracy, f"{plural(evaluation.num_images, what[0])}, {what[1]}")
+        )
+    chosen = chosen_of(decision) if decision else None
+    if chosen is not None and chosen.accuracy is not None and not (evaluation and evaluation.accuracy == chosen.accuracy):
+        basis = f"{plural(chosen.num_rows, 'labeled image')} in {plural(chosen.num_folds, 'fold')}, when candidates were compared"
+        found.append(Figure("Accuracy in the comparison", chosen.accuracy, basis))
+    if decision and decision.curve:
+        error = decision.curve.now
+        now = Estimate(value=1 - error.value, low=1 - error.high, high=1 - error.low)
+        rows = decision.curve.points[-1].num_rows
+        found.append(Figure("Learning curve, now", now, f"the ridge head alone, leave-one-out on {plural(rows, 'labeled image')}"))
+    return tuple(found)
+
+
+def name_of(split: str) -> str:
+    """The name of the accuracy on a split."""
+    return {"test": "Test accuracy", "out of fold": "Out-of-fold accuracy"}.get(split, f"Accuracy, {split}")
+
+
+def chosen_of(decision: Decision) -> CandidateResult | None:
+    """The result of the candidate that was chosen; None where it was not tested."""
+    return next((one for one in decision.results if one.name == decision.chosen and one.accuracy is not None), None)
+
+
+def with_interval(estimate: Estimate) -> str:
+    """An accuracy with its interval.
+
+    >>> with_interval(Estimate(value=0.9, low=0.8256, high=0.9448))
+    '90.0% [82.6%, 94.5%]'
+    """
+    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
+def reconciled(run: Run) -> str:
+    """Why the figures of a run differ, in a sentence each; empty where there is one figure."""
+    evaluation, decision = run.evaluation, run.decision
+    chosen = chosen_of(decision) if decision else None
+    sentences = []
+    if evaluation is not None and chosen is not None and chosen.accuracy is not None:
+        sentences.append(_between(evaluation.split, evaluation.accuracy, chosen.accuracy, chosen))
+    if decision and decision.curve:
+        now = 1 - decision.curve.now.value
+        sentences.append(f"The learning curve's {percent(now)} is that of the ridge head alone, not of the model.")
+    return " ".join(filter(None, sentences))
+
+
+def _between(split: str, final: Estimate, compared: Estimate, chosen: CandidateResult) -> str:
+    """Why the final accuracy is not the one in the comparison."""
+    if final == compared:
+        return ""
+    if split == "out of fold":
+        lower = final.value < compared.value
+        return (
+            f"In the comparison the chosen candidate reached {percent(compared.value)}"
+            + (", which is optimistic: the best of several looks better than it is." if lower else ".")
+        )
+    apart = final.low > compared.high or compared.low > final.high
+    between = (
+        "the intervals do not overlap, so that there is more: perhaps these images differ from the labeled ones"
+        if apart
+        else "the intervals overlap, so that chance may explain the rest"
+    )
+    return (
+        f"Out of fold it was {with_interval(compared)} on {plural(chosen.num_rows, 'image')}: models of folds learn from fewer "
+        f"labels than the final one, and {between}."
+    )
+
+
+def rule_of_choice(decision: Decision) -> str:
+    """Why a candidate that is right more often was not taken; empty where there is none on as many images."""
+    chosen = chosen_of(decision)
+    if chosen is None or chosen.accuracy is None or chosen.log_loss is None:
+        return ""
+    rivals = [one for one in decision.results if one.accuracy and one.log_loss and one.num_rows == chosen.num_rows]
+    best = max(rivals, key=lambda one: one.accuracy.value if one.accuracy else 0.0)
+    if best.accuracy is None or best.log_loss is None or best.accuracy.value <= chosen.accuracy.value:
+        return ""
+    loss, own = best.log_loss.value, chosen.log_loss.value
+    noise = "" if loss > own else "; a difference within noise does not replace the simpler candidate"
+    return (
+        f"Log loss chooses, not accuracy, as it also counts how sure an answer is: {best.name} reaches "
+        f"{percent(best.accuracy.value)} against {percent(chosen.accuracy.value)}, with a log loss of {loss:.3f} against "
+        f"{own:.3f}{noise}."
+    )
+
+
+def judged_differently(decision: Decision) -> bool:
+    """Whether some candidate was fitted to, or judged on, fewer rows than another."""
+    fitted = [one for one in decision.results if one.accuracy is not None]
+    return len({one.num_rows for one in fitted}) > 1 or any(one.max_rows is not None for one in fitted)
+
+
+def judged_on(result: CandidateResult) -> str:
+    """In how many folds a candidate was judged, and to how many images at most it was fitted."""
+    fitted = "" if result.max_rows is None else f", fitted to {count(result.max_rows)}"
+    return f"{plural(result.num_folds, 'fold')}{fitted}"
+
+
+def on_fewer(run: Run) -> tuple[str, ...]:
+    """What was fitted, judged or drawn on fewer labeled images than there are, a sentence each."""
+    labeled = run.task_summary.num_train + run.task_summary.num_validation
+    decision, said = run.decision, []
+    if run.plan.max_rows is not None and run.plan.max_rows < labeled:
+        said.append(f"The model is fitted to {count(run.plan.max_rows)} of {count(labeled)} labeled images.")
+    chosen = chosen_of(decision) if decision else None
+    if decision is None or chosen is None:
+        return tuple(said)
+    if chosen.num_rows < labeled:
+        said.append(f"The chosen candidate was judged on {count(chosen.num_rows)} of {count(labeled)} labeled images.")
+    others = [one for one in decision.results if one.accuracy and one is not chosen and one.num_rows < labeled]
+    if others:
+        least, verb = min(one.num_rows for one in others), "was" if len(others) == 1 else "were"
+        said.append(f"{plural(len(others), 'other candidate')} {verb} judged on fewer, the least on {count(least)}.")
+    if decision.curve and decision.curve.points[-1].num_rows < labeled:
+        rows = decision.curve.points[-1].num_rows
+        said.append(f"The learning curve is drawn from {count(rows)} of {count(labeled)} labeled images.")
+    return tuple(said)

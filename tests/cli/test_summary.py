@@ -1,0 +1,122 @@
+"""The summary of a run on the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+
+from headstart.cli._summary import summary_view
+from headstart.core.estimate import Estimate
+from headstart.core.findings import Finding
+from headstart.planning.results import CandidateResult, Decision
+
+
+def shown(view, width: int = 80) -> list[str]:
+    console = Console(width=width, no_color=True)
+    with console.capture() as capture:
+        console.print(view)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+@dataclass
+class Finished:
+    """What a summary asks of a run."""
+
+    folder: Path = Path("runs/a")
+    decision: Any = None
+    adaptation: Any = None
+    sources: Any = None
+    evaluation: Any = None
+    rate_curve: Any = None
+    forgetting: Any = None
+    findings: Any = None
+    plan: Any = field(default_factory=lambda: SimpleNamespace(max_rows=None))
+    task_summary: Any = field(default_factory=lambda: SimpleNamespace(num_train=40, num_validation=0))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return {"verdict": self.decision and self.decision.verdict, "evaluation": self.evaluation and self.evaluation.as_json}
+
+
+def estimate(value: float) -> Estimate:
+    return Estimate(value=value, low=value - 0.05, high=value + 0.05)
+
+
+def evaluation(split: str, value: float) -> Any:
+    accuracy = estimate(value)
+    return SimpleNamespace(
+        split=split, accuracy=accuracy,
+        num_images=40, as_json={"split": split, "num_images": 40, "metrics": {"accuracy": accuracy.to_dict()}},
+    )  # fmt: skip
+
+
+def decision(chosen_loss: float = 0.5) -> Decision:
+    method = {"pretrained": "n", "input_pixels": 8, "method": {"kind": "ridge"}}
+    results = (
+        CandidateResult(
+            name="ridge on n", family="transfer", accuracy=estimate(0.8), log_loss=estimate(chosen_loss), num_rows=40, num_folds=5, **method
+        ),
+        CandidateResult(
+            name="lp_ft on n", family="transfer", accuracy=estimate(0.82), log_loss=estimate(0.6), num_rows=40, num_folds=5, **method
+        ),
+    )  # fmt: skip
+    return Decision(
+        verdict="transfer", chosen="ridge on n", gain=estimate(0.1), sentence="Transfer: ridge on n against pixels.",
+        results=results, comparisons=(), curve=None, reasons=(), rejected=(), budget_seconds=1.0, spent_seconds=1.0,
+    )  # fmt: skip
+
+
+def test_a_decided_run_says_all_on_one_screen() -> None:
+    warning = Finding(code="small-test", severity="warning", title="There are few images.", evidence={}, advice="Add some.")
+    note = warning.model_copy(update={"severity": "info", "title": "Something else."})
+    lines = shown(summary_view(Finished(decision=decision(), evaluation=evaluation("test", 0.85), findings=(note, warning))))
+    assert lines == [
+        "Verdict   transfer",
+        "          Transfer: ridge on n against pixels.",
+        "          Log loss chooses, not accuracy, as it also counts how sure an answer",
+        "          is: lp_ft on n reaches 82.0% against 80.0%, with a log loss of 0.600",
+        "          against 0.500.",
+        "Accuracy  85.0% [80.0%, 90.0%] on 40 test images",
+        "          Out of fold it was 80.0% [75.0%, 85.0%] on 40 images: models of",
+        "          folds learn from fewer labels than the final one, and the intervals",
+        "          overlap, so that chance may explain the rest.",
+        "Findings  warning: There are few images. (the report has 1 more)",
+        "Report    runs/a/report.html",
+        "Next      headstart predict runs/a NEW_IMAGES",
+    ]
+    assert len(lines) <= 24
+
+
+def test_a_fit_that_nothing_was_decided_for_is_short() -> None:
+    assert shown(summary_view(Finished(evaluation=evaluation("out of fold", 0.75), findings=()))) == [
+        "Verdict   none: fitted as planned",
+        "Accuracy  75.0% [70.0%, 80.0%] on 40 out-of-fold images",
+        "Findings  none",
+        "Report    runs/a/report.html",
+        "Next      headstart predict runs/a NEW_IMAGES",
+    ]
+
+
+def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
+    adaptation = SimpleNamespace(
+        adapted=True,
+        reasons=("Looks different.", "coral passes."),
+        accuracy=Estimate(value=0.81, low=0.75, high=0.87),
+        unadapted_accuracy=estimate(0.6),
+    )
+    run = Finished(adaptation=adaptation, sources=SimpleNamespace(sentence="near is used."))
+    lines = shown(summary_view(run), 120)
+    assert lines[:3] == ["Verdict   adapted", "          coral passes.", "Sources   near is used."]
+    assert lines[3] == "Estimate  accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone"
+    assert lines[4] == "Accuracy  no labeled test images"
+    adaptation.adapted = False
+    assert shown(summary_view(run))[0] == "Verdict   not adapted"
+
+
+def test_what_was_fitted_to_fewer_images_is_said() -> None:
+    run = Finished(plan=SimpleNamespace(max_rows=20), evaluation=evaluation("test", 0.75))
+    assert "          The model is fitted to 20 of 40 labeled images." in shown(summary_view(run))

@@ -1,0 +1,125 @@
+"""The figures of accuracy of a run, what reconciles them, and what rests on fewer images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from headstart.core.estimate import Estimate
+from headstart.report.figures import (
+    figures_of,
+    judged_differently,
+    judged_on,
+    on_fewer,
+    reconciled,
+    rule_of_choice,
+    with_interval,
+)
+from headstart.report.html import report_html
+
+pytestmark = pytest.mark.slow
+
+
+def estimate(value: float, half: float = 0.02) -> Estimate:
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def with_accuracy(run, split: str, accuracy: Estimate):
+    metrics = run.evaluation.metrics | {"accuracy": accuracy}
+    return replace(run, evaluation=run.evaluation.model_copy(update={"split": split, "num_images": 97, "metrics": metrics}))
+
+
+def with_result(run, name: str, **changes):
+    results = tuple(one.model_copy(update=changes) if one.name == name else one for one in run.decision.results)
+    return replace(run, decision=run.decision.model_copy(update={"results": results}))
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run(("a", "b"), per_class=5, pixels=16)[0]
+
+
+def test_each_figure_has_its_name_and_says_what_was_judged(run):
+    found = figures_of(with_accuracy(run, "test", estimate(0.95)))
+    assert [(one.name, round(one.accuracy.value, 3), one.basis) for one in found] == [
+        ("Test accuracy", 0.95, "97 test images, answered by the final model, which has not seen them"),
+        ("Accuracy in the comparison", 0.936, "812 labeled images in 5 folds, when candidates were compared"),
+        ("Learning curve, now", round(1 - run.decision.curve.now.value, 3), "the ridge head alone, leave-one-out on 812 labeled images"),
+    ]
+    assert found[2].accuracy.low == pytest.approx(1 - run.decision.curve.now.high)
+    other = with_accuracy(run, "DATA/other", estimate(0.9))
+    assert figures_of(other)[0].name == "Accuracy, DATA/other"
+    assert figures_of(replace(run, decision=None, evaluation=None)) == ()
+
+
+def test_the_comparison_s_figure_is_not_given_twice(run):
+    same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
+    assert [one.name for one in figures_of(with_accuracy(run, "out of fold", same))] == [
+        "Out-of-fold accuracy",
+        "Learning curve, now",
+    ]
+
+
+def test_test_and_out_of_fold_are_reconciled_by_their_intervals(run):
+    curve = f"The learning curve's {1 - run.decision.curve.now.value:.1%} is that of the ridge head alone, not of the model."
+    near = reconciled(with_accuracy(run, "test", estimate(0.95)))
+    assert near == (
+        "Out of fold it was 93.6% [91.7%, 95.5%] on 812 images: models of folds learn from fewer labels than the final one, "
+        f"and the intervals overlap, so that chance may explain the rest. {curve}"
+    )
+    far = reconciled(with_accuracy(run, "test", estimate(0.8)))
+    assert far == (
+        "Out of fold it was 93.6% [91.7%, 95.5%] on 812 images: models of folds learn from fewer labels than the final one, "
+        "and the intervals do not overlap, so that there is more: perhaps these images differ from the labeled ones. " + curve
+    )
+    assert reconciled(replace(run, decision=None)) == ""
+
+
+def test_a_corrected_figure_says_that_the_one_in_the_comparison_is_optimistic(run):
+    said = reconciled(with_accuracy(run, "out of fold", estimate(0.93)))
+    assert said.startswith(
+        "In the comparison the chosen candidate reached 93.6%, which is optimistic: the best of several looks better than it is. "
+    )
+    same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
+    assert reconciled(with_accuracy(run, "out of fold", same)).startswith("The learning curve's")
+
+
+def test_the_rule_is_said_where_another_is_right_more_often(run):
+    assert rule_of_choice(run.decision) == (
+        "Log loss chooses, not accuracy, as it also counts how sure an answer is: lp_ft on efficientnet_lite1 reaches 94.1% "
+        "against 93.6%, with a log loss of 0.112 against 0.122; a difference within noise does not replace the simpler candidate."
+    )
+    worse = with_result(run, "lp_ft on efficientnet_lite1", log_loss=estimate(0.2))
+    assert rule_of_choice(worse.decision).endswith("with a log loss of 0.200 against 0.122.")
+    lower = with_result(run, "lp_ft on efficientnet_lite1", accuracy=estimate(0.9))
+    assert rule_of_choice(lower.decision) == ""
+    elsewhere = with_result(run, "lp_ft on efficientnet_lite1", num_rows=163)
+    assert rule_of_choice(elsewhere.decision) == ""
+    assert rule_of_choice(run.decision.model_copy(update={"chosen": "nobody"})) == ""
+
+
+def test_what_was_judged_on_fewer_images_is_said_in_text_and_table(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    labeled = run.task_summary.num_train + run.task_summary.num_validation
+    assert not judged_differently(run.decision)
+    assert "Judged on" not in report_html(run, task)
+    fewer = with_result(run, "lp_ft on efficientnet_lite1", num_rows=163, num_folds=1, max_rows=440)
+    assert judged_differently(fewer.decision)
+    assert judged_on(next(one for one in fewer.decision.results if one.num_rows == 163)) == "1 fold, fitted to 440"
+    page = report_html(fewer, task)
+    assert '<th class="n">Judged on</th>' in page
+    assert '<td class="n opt">163<span class="sub">1 fold, fitted to 440</span></td>' in page
+    summary = run.task_summary.model_copy(update={"num_train": 1_132, "num_validation": 0})
+    plan = run.plan.model_copy(update={"max_rows": 440})
+    assert labeled != 1_132
+    assert on_fewer(replace(fewer, plan=plan, task_summary=summary)) == (
+        "The model is fitted to 440 of 1,132 labeled images.",
+        "The chosen candidate was judged on 812 of 1,132 labeled images.",
+        "7 other candidates were judged on fewer, the least on 163.",
+        "The learning curve is drawn from 812 of 1,132 labeled images.",
+    )
+
+
+def test_an_accuracy_is_written_with_its_interval():
+    assert with_interval(Estimate(value=0.9, low=0.8256, high=0.9448)) == "90.0% [82.6%, 94.5%]"
