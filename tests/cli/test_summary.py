@@ -54,16 +54,15 @@ def evaluation(split: str, value: float) -> Any:
     )  # fmt: skip
 
 
-def decision(chosen_loss: float = 0.5) -> Decision:
-    method = {"pretrained": "n", "input_pixels": 8, "method": {"kind": "ridge"}}
-    results = (
-        CandidateResult(
-            name="ridge on n", family="transfer", accuracy=estimate(0.8), log_loss=estimate(chosen_loss), num_rows=40, num_folds=5, **method
-        ),
-        CandidateResult(
-            name="lp_ft on n", family="transfer", accuracy=estimate(0.82), log_loss=estimate(0.6), num_rows=40, num_folds=5, **method
-        ),
+def fitted(name: str, accuracy: float, log_loss: float) -> CandidateResult:
+    return CandidateResult(
+        name=name, family="transfer", pretrained="n", input_pixels=8, method={"kind": "ridge"}, num_rows=40, num_folds=5,
+        accuracy=estimate(accuracy), log_loss=estimate(log_loss),
     )  # fmt: skip
+
+
+def decision() -> Decision:
+    results = (fitted("ridge on n", 0.8, 0.5), fitted("lp_ft on n", 0.82, 0.6))
     return Decision(
         verdict="transfer", chosen="ridge on n", gain=estimate(0.1), sentence="Transfer: ridge on n against pixels.",
         results=results, comparisons=(), curve=None, reasons=(), rejected=(), budget_seconds=1.0, spent_seconds=1.0,
@@ -81,9 +80,9 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
         "          is: lp_ft on n reaches 82.0% against 80.0%, with a log loss of 0.600",
         "          against 0.500.",
         "Accuracy  85.0% [80.0%, 90.0%] on 40 test images",
-        "          Out of fold it was 80.0% [75.0%, 85.0%] on 40 images: models of",
-        "          folds learn from fewer labels than the final one, and the intervals",
-        "          overlap, so that chance may explain the rest.",
+        "          Out of fold it was 80.0% [75.0%, 85.0%] on 40 images: models of folds",
+        "          learn from fewer labels than the final one, and the intervals overlap,",
+        "          so that chance may explain the rest.",
         "Findings  warning: There are few images. (the report has 1 more)",
         "Report    runs/a/report.html",
         "Next      headstart predict runs/a NEW_IMAGES",

@@ -45,7 +45,11 @@ def test_each_figure_has_its_name_and_says_what_was_judged(run):
     assert [(one.name, round(one.accuracy.value, 3), one.basis) for one in found] == [
         ("Test accuracy", 0.95, "97 test images, answered by the final model, which has not seen them"),
         ("Accuracy in the comparison", 0.936, "812 labeled images in 5 folds, when candidates were compared"),
-        ("Learning curve, now", round(1 - run.decision.curve.now.value, 3), "the ridge head alone, leave-one-out on 812 labeled images"),
+        (
+            "Learning curve, now",
+            round(1 - run.decision.curve.now.value, 3),
+            "the ridge head alone, leave-one-out on 812 labeled images",
+        ),
     ]
     assert found[2].accuracy.low == pytest.approx(1 - run.decision.curve.now.high)
     other = with_accuracy(run, "DATA/other", estimate(0.9))

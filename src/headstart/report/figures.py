@@ -48,7 +48,9 @@ def figures_of(run: Run) -> tuple[Figure, ...]:
         error = decision.curve.now
         now = Estimate(value=1 - error.value, low=1 - error.high, high=1 - error.low)
         rows = decision.curve.points[-1].num_rows
-        found.append(Figure("Learning curve, now", now, f"the ridge head alone, leave-one-out on {plural(rows, 'labeled image')}"))
+        found.append(
+            Figure("Learning curve, now", now, f"the ridge head alone, leave-one-out on {plural(rows, 'labeled image')}")
+        )
     return tuple(found)
 
 
@@ -90,9 +92,8 @@ def _between(split: str, final: Estimate, compared: Estimate, chosen: CandidateR
         return ""
     if split == "out of fold":
         lower = final.value < compared.value
-        return (
-            f"In the comparison the chosen candidate reached {percent(compared.value)}"
-            + (", which is optimistic: the best of several looks better than it is." if lower else ".")
+        return f"In the comparison the chosen candidate reached {percent(compared.value)}" + (
+            ", which is optimistic: the best of several looks better than it is." if lower else "."
         )
     apart = final.low > compared.high or compared.low > final.high
     between = (
