@@ -45,6 +45,9 @@ def test_rank_judges_the_sources(place, headstart_command):
     assert set(found) >= {"candidates", "chosen", "sources"}
     assert [one["name"] for one in found["sources"]["sources"]] == ["source"]
     assert found["sources"]["choice"] in {"none", "one"}
+    (row,) = found["sources"]["matrix"]
+    assert [cell["source"] for cell in row["cells"]] == ["source"]
+    assert "Points of accuracy that a source adds" in answer.out
     assert "sources" not in json.loads(headstart_command("rank", place / "target.npz", "--json").out)
 
 

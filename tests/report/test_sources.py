@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from headstart.core.estimate import Estimate
-from headstart.planning.sources.source_ranking import MeasuredSource, SourceRanking
+from headstart.planning.sources.source_ranking import MeasuredSource, NetworkSources, SourceCell, SourceRanking
 from headstart.report.html import report_html
 
 
@@ -58,3 +58,22 @@ def test_it_shows_each_source_with_its_reason_and_marks_those_in_use(make_run):
         assert f'<td class="n">{cell}</td>' in used
     assert unused.count('<td class="n">–</td>') == 5
     assert "A note.</p>" in section
+
+
+@pytest.mark.slow
+def test_the_matrix_has_a_row_for_each_network(make_run):
+    run, task = make_run(("a", "b"), per_class=5, pixels=16)
+    cell = SourceCell(source="<day>", gain=Estimate(value=0.05, low=-0.02, high=0.1), target_accuracy=0.6, proxy_a=1.2)
+    row = NetworkSources(network="net", alone=0.7, num_rows=31, cells=(cell,))
+    found = SourceRanking(
+        sources=(measured_source("<day>", 1.0, None, "it helps"),), choice="one", used=("<day>",), num_labeled=31,
+        sentence="Day.", matrix=(row,), pairs="net with day.",
+    )  # fmt: skip
+    page = report_html(replace(run, sources=found), task)
+    section = page[page.index("Each source by each network") :].split("</section>")[0]
+    assert "<p>net with day.</p>" in section
+    assert '<th class="n">&lt;day&gt;</th>' in section
+    assert '<td class="n">70.0%</td><td class="n">+5.0<span class="sub">−2.0 to +10.0</span></td>' in section
+    bare = row.model_copy(update={"alone": None, "num_rows": 0, "cells": (cell.model_copy(update={"gain": None}),)})
+    few = report_html(replace(run, sources=found.model_copy(update={"matrix": (bare,), "pairs": ""})), task)
+    assert '<td class="n">60.0%</td>' in few[few.index("Each source by each network") :].split("</section>")[0]

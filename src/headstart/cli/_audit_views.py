@@ -1,4 +1,4 @@
-"""Tables of how well rankings did, and of the stages of ranked networks, each made from its JSON form."""
+"""Tables beside a ranking: how well rankings did, the stages of networks, what sources add; each made from its JSON form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli._printing import plain, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
+
+MOST_SOURCES, MOST_LETTERS = 3, 11
+"""Sources a table, and letters of their names, that 80 columns hold."""
+MATRIX_TITLES = {
+    "gain": "Points of accuracy that a source adds to the target's labels",
+    "target_accuracy": "Accuracy of a probe on the source, on target labels, in per cent",
+    "proxy_a": "Proxy A-distance of the source from the target",
+}
 
 
 def history_view(history: dict[str, Any]) -> RenderableType:
@@ -41,6 +51,37 @@ def stages_view(ranking: dict[str, Any]) -> RenderableType:
         rows.append((row["name"], *cells, *[""] * (num - len(cells))))
     columns = [str(place) for place in range(1, num + 1)]
     return table(("stage", *columns), rows, right=columns, title="Accuracy in per cent by each stage alone")
+
+
+def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
+    """What each source adds by each network, in as many tables as 80 columns need."""
+    from rich.console import Group
+
+    kinds = {"gain": _gained, "target_accuracy": lambda value: f"{100 * value:.1f}", "proxy_a": lambda value: f"{value:.2f}"}
+    key = next(kind for kind in kinds if any(cell[kind] is not None for row in matrix for cell in row["cells"]))
+    blocks: list[RenderableType] = [plain(MATRIX_TITLES[key], "bold")]
+    for begin in range(0, len(matrix[0]["cells"]), MOST_SOURCES):
+        part = slice(begin, begin + MOST_SOURCES)
+        columns = [_shortened(cell["source"]) for cell in matrix[0]["cells"][part]]
+        rows = [
+            (
+                row["network"],
+                *([f"{100 * row['alone']:.1f}"] if key == "gain" else []),
+                *("-" if cell[key] is None else kinds[key](cell[key]) for cell in row["cells"][part]),
+            )
+            for row in matrix
+        ]
+        heads = ["alone", *columns] if key == "gain" else columns
+        blocks += [table(("network", *heads), rows, right=heads), ""]
+    return Group(*blocks[:-1])
+
+
+def _gained(gain: dict[str, float]) -> str:
+    return f"{100 * gain['value']:+.1f}"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
 
 def _points(mean: dict[str, float | None]) -> str:

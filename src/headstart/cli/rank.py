@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.cli import _options as options
-from headstart.cli._audit_views import stages_view
+from headstart.cli._audit_views import matrix_view, stages_view
 from headstart.cli._printing import answer, plain
 from headstart.cli._views import ranking_view, sources_view
 
@@ -39,6 +39,7 @@ def rank(
     if made.sources:
         found["sources"] = made.sources.to_dict()
         blocks += ["", sources_view(found["sources"]), "", plain(made.sources.sentence, "bold")]
+        blocks += ["", matrix_view(found["sources"]["matrix"]), "", made.sources.pairs]
     if history:
         blocks += ["", history.sentence]
     answer(as_json, found, *blocks)

@@ -13,7 +13,6 @@ from headstart.core.findings import Finding
 from headstart.data.additions import all_of
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.planning.sources import domain_features as domains_module
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
 from headstart.planning.sources.source_measures import few_shot_accuracy, measured_by_others
 from headstart.planning.sources.source_ranking import SourceRanking
@@ -191,10 +190,9 @@ def test_the_distance_by_transport_is_measured(backbone):
     assert 0 < found["good"].otdd < found["far"].otdd
 
 
-def test_large_classes_lose_rows_first(backbone, monkeypatch):
-    monkeypatch.setattr(domains_module, "MOST_SOURCE_ROWS", 40)
+def test_large_classes_lose_rows_first(backbone):
     lopsided = rows([0] * 100 + [1] * 5 + [2] * 5, "lopsided", seed=3)
-    domains = domain_features(task_of(10, lopsided, GOOD), backbone)
+    domains = domain_features(task_of(10, lopsided, GOOD), backbone, most_source_rows=40)
     assert np.bincount(domains.sources["lopsided"].labels).tolist() == [10, 5, 5]
     assert len(domains.sources["good"]) == 20
     assert (len(domains.target), len(domains.target_rows)) == (10, 83)

@@ -54,8 +54,10 @@ class DomainFeatures:
     seed: int
 
 
-def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
-    """At most 1,000 rows of the target and of each source, and 2,000 of all sources, in one feature space.
+def domain_features(
+    task: Task, backbone: Backbone, most_rows: int = MOST_ROWS, most_source_rows: int = MOST_SOURCE_ROWS
+) -> DomainFeatures:
+    """At most 1,000 rows of the target and of each source, and 2,000 of all sources unless told otherwise, in one feature space.
 
     Pictures are taken at all stages of the backbone, feature vectors as they are, each feature at unit standard deviation. Probes
     are fitted to a kernel map of vectors of up to 256 features, if leave-one-out prefers curved boundaries between the sources'
@@ -64,11 +66,11 @@ def domain_features(task: Task, backbone: Backbone) -> DomainFeatures:
     if not task.source:
         raise DataError(f"{task.name} has no source to measure. Name one with --source.")
     labeled, source = task.labeled, task.source
-    most = min(MOST_ROWS, MOST_SOURCE_ROWS // max(1, len(source.domain_names)))
-    target = labeled.take(_balanced_rows(labeled.labels, MOST_ROWS, task.seed))
+    most = min(most_rows, most_source_rows // max(1, len(source.domain_names)))
+    target = labeled.take(_balanced_rows(labeled.labels, most_rows, task.seed))
     target_sets = [target] if len(target) else []
     if task.unlabeled:
-        target_sets.append(task.unlabeled.take(_balanced_rows(np.zeros(len(task.unlabeled), np.int64), MOST_ROWS, task.seed)))
+        target_sets.append(task.unlabeled.take(_balanced_rows(np.zeros(len(task.unlabeled), np.int64), most_rows, task.seed)))
     num_target = sum(map(len, target_sets))
     if num_target < 2:
         raise DataError(

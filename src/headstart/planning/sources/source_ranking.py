@@ -76,6 +76,39 @@ class MeasuredSource(Record):
         return self.weight > 0
 
 
+class SourceCell(Record):
+    """What a source adds by one network.
+
+    Attributes:
+        source: The domain.
+        gain: Accuracy on left-out target rows with its rows, at the better of their weights, minus that without; None where too
+            few target rows are labeled.
+        target_accuracy: Accuracy of a probe trained on it alone, on labeled target rows; None without target labels.
+        proxy_a: Proxy A-distance to the target's images by this network, in [0, 2].
+    """
+
+    source: str
+    gain: Estimate | None
+    target_accuracy: float | None
+    proxy_a: float
+
+
+class NetworkSources(Record):
+    """A row of the matrix of networks and sources.
+
+    Attributes:
+        network: The ranked network.
+        alone: Accuracy on left-out target rows by the target's own labels; None where these are too few.
+        num_rows: Target rows that were left out; 0 where labels are too few.
+        cells: One for each source.
+    """
+
+    network: str
+    alone: float | None
+    num_rows: int
+    cells: tuple[SourceCell, ...]
+
+
 class SourceRanking(Record):
     """Sources, the ones in use first, then by their distance.
 
@@ -86,6 +119,8 @@ class SourceRanking(Record):
         num_labeled: Labeled target rows that decided; 0 where there are none.
         sentence: The choice and its reason.
         notes: Sources that were left out when the data were read, and absent packages.
+        matrix: What each source adds by each ranked network, on fewer rows; it is shown and decides nothing.
+        pairs: The best pair of network and source, in a sentence.
     """
 
     sources: tuple[MeasuredSource, ...]
@@ -94,3 +129,5 @@ class SourceRanking(Record):
     num_labeled: int
     sentence: str
     notes: tuple[str, ...] = ()
+    matrix: tuple[NetworkSources, ...] = ()
+    pairs: str = ""

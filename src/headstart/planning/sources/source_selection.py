@@ -21,15 +21,15 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
-from headstart.core.predictions import Predictions
 from headstart.core.types import Integers
 from headstart.data.task import Task
-from headstart.evaluation.compare import Paired, compare
-from headstart.heads.class_statistics import has_mates
+from headstart.evaluation.compare import Paired
 from headstart.heads.ridge_leave_one_out import RidgeFit
 from headstart.planning.deciding.multiple_comparisons import ERROR, level_of_best, significant_at
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.domain_features import DomainFeatures, domain_features
+from headstart.planning.sources.source_gain import WEIGHTS, accuracy_of, best_weight, gain_of, rows_that_decide
+from headstart.planning.sources.source_matrix import pairs_sentence, source_matrix
 from headstart.planning.sources.source_measures import (
     agreement_by_chance,
     few_shot_accuracy,
@@ -40,10 +40,6 @@ from headstart.planning.sources.source_measures import (
 from headstart.planning.sources.source_ranking import Choice, MeasuredSource, SourceRanking
 from headstart.shift.joint_ridge import Labeled, leave_target_out
 
-WEIGHTS = (1.0, 0.1)
-"""The weights of a source row that are compared, a target row weighing 1. Chosen, not measured."""
-FEWEST_LEFT_OUT = 10
-"""The least number of target rows of classes with two rows for which left-out rows decide. Chosen, not measured."""
 LARGEST_LOSS = 0.02
 """The largest fall of accuracy on the nearest source's rows for which a further source is used. Chosen, not measured."""
 CHANCE_LEVEL = 0.01
@@ -92,7 +88,9 @@ def select_sources_by(task: Task, ranking: Ranking) -> SourceRanking:
     """As `select_sources`, by the first candidate of a ranking's shortlist."""
     first = next(one for one in ranking.candidates if one.name == ranking.chosen[0])
     pixels = input_pixels_for(card_of(first.pretrained), task)
-    return select_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
+    found = select_sources(task, load_backbone(first.pretrained, first.weights, pixels, task.seed))
+    matrix = source_matrix(task, ranking)
+    return found.model_copy(update={"matrix": matrix, "pairs": pairs_sentence(matrix)})
 
 
 def _decision(domains: DomainFeatures, sound: dict[str, MeasuredSource]) -> _Decision:
@@ -107,8 +105,8 @@ def _decision(domains: DomainFeatures, sound: dict[str, MeasuredSource]) -> _Dec
         decision.num_labeled = num
         return decision
     compared = [one for one in common if (one.target_p_value or 0.0) < ERROR]
-    fair = np.flatnonzero(has_mates(labels, domains.target.groups))
-    if len(fair) >= FEWEST_LEFT_OUT and len(np.unique(labels[fair])) > 1:
+    fair = rows_that_decide(domains.target)
+    if len(fair):
         return _by_left_out_rows(domains, [one.name for one in compared], fair)
     return _by_few_shot_accuracy(domains, compared)
 
@@ -132,8 +130,8 @@ def _by_left_out_rows(domains: DomainFeatures, names: list[str], fair: Integers)
     rest = list(names)
     while rest:
         given = [(domains.sources[name], weight) for name, weight in decision.weights.items()]
-        trials = {name: _best_weight(domains, given, domains.sources[name], fair) for name in rest}
-        gains = {name: _gain(domains, trial, before, fair) for name, (_, trial) in trials.items()}
+        trials = {name: best_weight(domains, given, domains.sources[name], fair) for name in rest}
+        gains = {name: gain_of(domains, trial, before, fair) for name, (_, trial) in trials.items()}
         for name in rest:
             decision.gains[name] = gains[name]
             decision.reasons[name] = _gain_in_words(gains[name], trials[name][1], before, domains.target, fair)
@@ -146,32 +144,11 @@ def _by_left_out_rows(domains: DomainFeatures, names: list[str], fair: Integers)
     return decision
 
 
-def _best_weight(
-    domains: DomainFeatures, given: list[tuple[Labeled, float]], source: Labeled, fair: Integers
-) -> tuple[float, RidgeFit]:
-    found = [
-        (weight, leave_target_out(domains.target, [*given, (source, weight)], domains.num_classes, fair)) for weight in WEIGHTS
-    ]
-    return min(found, key=lambda one: one[1].loss)
-
-
-def _gain(domains: DomainFeatures, after: RidgeFit, before: RidgeFit, fair: Integers) -> Paired:
-    def predictions(left: RidgeFit) -> Predictions:
-        classes = tuple(str(label) for label in range(domains.num_classes))
-        names, probs, target = tuple(str(row) for row in fair), left.loo_probs[fair], domains.target
-        return Predictions(names, classes, target.labels[fair], probs, probs, target.groups[fair])
-
-    return compare(predictions(after), predictions(before), domains.seed)
-
-
-def _accuracy(left: RidgeFit, labels: Integers, rows: Integers | slice = slice(None)) -> float:
-    return float((left.loo_scores[rows].argmax(axis=1) == labels[rows]).mean())
-
-
 def _gain_in_words(gain: Paired, after: RidgeFit, before: RidgeFit, target: Labeled, fair: Integers) -> str:
+    right, right_without = (accuracy_of(one, target.labels, fair) for one in (after, before))
     return (
-        f"with it {_accuracy(after, target.labels, fair):.2f} of {gain.num_rows} left-out target images are predicted right, and "
-        f"{_accuracy(before, target.labels, fair):.2f} without (log loss lower by {gain.log_loss_gain.value:.2f}, at least "
+        f"with it {right:.2f} of {gain.num_rows} left-out target images are predicted right, and "
+        f"{right_without:.2f} without (log loss lower by {gain.log_loss_gain.value:.2f}, at least "
         f"{gain.lower_bound:.2f})"
     )
 
@@ -215,7 +192,7 @@ def _without_target_labels(domains: DomainFeatures, compared: Sequence[MeasuredS
     for one in remaining[1:]:
         nearest_source, other = domains.sources[remaining[0].name], domains.sources[one.name]
         alone, both = (leave_target_out(nearest_source, given, domains.num_classes) for given in ([], [(other, 1.0)]))
-        lost = _accuracy(alone, nearest_source.labels) - _accuracy(both, nearest_source.labels)
+        lost = accuracy_of(alone, nearest_source.labels) - accuracy_of(both, nearest_source.labels)
         decision.reasons[one.name] = (
             f"with it the accuracy on left-out images of {remaining[0].name}, the nearest, "
             f"{f'falls by {lost:.2f}' if lost > 0 else f'rises by {-lost:.2f}'}"
