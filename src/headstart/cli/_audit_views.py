@@ -57,8 +57,7 @@ def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
     """What each source adds by each network, in as many tables as 80 columns need."""
     from rich.console import Group
 
-    kinds = {"gain": _gained, "target_accuracy": lambda value: f"{100 * value:.1f}", "proxy_a": lambda value: f"{value:.2f}"}
-    key = next(kind for kind in kinds if any(cell[kind] is not None for row in matrix for cell in row["cells"]))
+    key = next(kind for kind in MATRIX_TITLES if any(cell[kind] is not None for row in matrix for cell in row["cells"]))
     blocks: list[RenderableType] = [plain(MATRIX_TITLES[key], "bold")]
     for begin in range(0, len(matrix[0]["cells"]), MOST_SOURCES):
         part = slice(begin, begin + MOST_SOURCES)
@@ -67,7 +66,7 @@ def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
             (
                 row["network"],
                 *([f"{100 * row['alone']:.1f}"] if key == "gain" else []),
-                *("-" if cell[key] is None else kinds[key](cell[key]) for cell in row["cells"][part]),
+                *(_cell(key, cell[key]) for cell in row["cells"][part]),
             )
             for row in matrix
         ]
@@ -76,8 +75,12 @@ def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
     return Group(*blocks[:-1])
 
 
-def _gained(gain: dict[str, float]) -> str:
-    return f"{100 * gain['value']:+.1f}"
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if key == "gain":
+        return f"{100 * value['value']:+.1f}"
+    return f"{100 * value:.1f}" if key == "target_accuracy" else f"{value:.2f}"
 
 
 def _shortened(name: str) -> str:
