@@ -182,13 +182,12 @@ def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class:
     gradient = chosen.temperature is not None
     rows = chosen.candidate.max_rows if gradient else trials.final_rows(chosen)
     return Plan(
-        **{**chosen.candidate.recipe, "max_rows": rows},
+        **{**chosen.candidate.recipe, "max_rows": rows, **chosen.calibration},
         data=trials.task.place,
         seed=trials.task.seed,
         per_class=per_class,
         test=trials.task.test_share,
         hold_out=gradient and not trials.refits,
-        **chosen.calibration,
         verdict=decision.verdict,
         reasons=decision.reasons,
         rejected=decision.rejected,
