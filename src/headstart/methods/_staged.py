@@ -22,8 +22,8 @@ class Staged(GradientMethod):
     Attributes:
         batch_statistics: Whether the losses compare the rows of a batch, so that a batch of one is refused.
         depth: How far training may reach down: "middle" trains what lies behind the middle of the network's work, "early" goes on
-            from there to what lies behind its first third (where rows can be held out, only if it helps on them), "late"
-            trains the last seventh; "all" trains everything at once.
+            from there to what lies behind its first third (where rows can be held out, only if it helps on them), "third" trains
+            that at once, "late" the last seventh, "all" everything.
         flip: Whether varied views mirror half of the pictures; off, as mirroring changes the class of digits and text.
     """
 

@@ -10,11 +10,11 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.boundary import Boundary, cuts_of
 from headstart.core.errors import PlanError
 
-Depth: TypeAlias = Literal["late", "middle", "early", "all"]
+Depth: TypeAlias = Literal["late", "middle", "early", "third", "all"]
 """What is trained: the last seventh of the network's work; what lies behind its middle; from there on what lies behind its first
-third; everything at once."""
+third; that at once; everything at once."""
 
-SHARES: dict[Depth, tuple[float, ...]] = {"late": (0.85,), "middle": (0.6,), "early": (0.6, 0.3), "all": ()}
+SHARES: dict[Depth, tuple[float, ...]] = {"late": (0.85,), "middle": (0.6,), "early": (0.6, 0.3), "third": (0.3,), "all": ()}
 """Shares of a network's work that are left as they are, in turn. EfficientNet-Lite0 is cut behind blocks 5, 4 and 2, as in the
 measurements."""
 

@@ -33,7 +33,7 @@ def test_feature_vectors_leave_no_choice_of_blocks():
 
 def test_a_gradient_method_is_searched_over_marked_fields_of_training_too():
     space = space_of(plan_of("lp_ft"))
-    assert space["method.depth"] == Choices(("late", "middle", "early", "all"))
+    assert space["method.depth"] == Choices(("late", "middle", "early", "third", "all"))
     assert space["training.lr"] == Interval(1e-4, 1e-2)
     assert "training.momentum" not in space
 

@@ -30,7 +30,7 @@ def test_a_head_that_sees_every_depth_leaves_training_alone_to_propose(make_evid
     assert [said.plan.method["kind"] for said in frozen_too_much(evidence)] == ["lp_ft"]
 
 
-@pytest.mark.parametrize(("depth", "deeper"), [("late", "middle"), ("middle", "early"), ("early", "all")])
+@pytest.mark.parametrize(("depth", "deeper"), [("late", "middle"), ("middle", "early"), ("early", "third"), ("third", "all")])
 def test_a_trained_part_too_small_for_its_own_rows_is_made_one_depth_larger(make_evidence, backbone, depth, deeper):
     method = {"kind": "lp_ft", "depth": depth}
     evidence = make_evidence(held_wrong=(6, 6, 6), fitted_wrong=(4, 4, 4), plan={"method": method}, backbone=backbone)
