@@ -40,7 +40,7 @@ from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.heads.temperature import fit_weights
+from headstart.heads.opinion_pool import fit_weights
 from headstart.methods import method_from
 from headstart.methods.base import Method
 from headstart.methods.heads import head_from
@@ -54,6 +54,8 @@ CELLS = ("digits:20", "emoji:20", "elpv:50", "fashion-mnist:20")
 MEMBERS = ("lp_ft", "residual:shrinkage=1.0")
 WHOLE, SOUP = "whole", "soup"
 SMALLEST = 1e-12
+THIRDS, HALVES = (1 / 3,) * 3, (1 / 6, 1 / 6, 1 / 6, 1 / 2)
+"""Weights that are expected before any row is seen, of the closed forms alone and of these with a member."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,9 @@ def judged(logs: Floats, labels: Integers) -> tuple[float, float, float]:
     return float(right.mean()), float(balanced), -float(logs[np.arange(len(labels)), labels].mean())
 
 
-def mixed(members: list[Floats], held_out: list[Floats], labels: Integers) -> Floats:
+def mixed(members: list[Floats], held_out: list[Floats], labels: Integers, prior: tuple[float, ...]) -> Floats:
     """Weighted sum of the members' log probabilities [sample, class], the weights fitted to held-out rows."""
-    return np.tensordot(fit_weights(np.stack(held_out), labels), np.stack(members), 1)
+    return np.tensordot(fit_weights(np.stack(held_out), labels, prior), np.stack(members), 1)
 
 
 def rows_of(cell: Cell, specs: list[str]) -> Iterator[dict[str, Any]]:
@@ -223,7 +225,7 @@ def rows_of(cell: Cell, specs: list[str]) -> Iterator[dict[str, Any]]:
                 continue
             known = [cell.tested(one, WHOLE if way == SOUP else way) for one in closed]
             own = cell.tested(spec, way)
-            three, both = mixed(known, held, labels), mixed([*known, own], both_held, labels)
+            three, both = mixed(known, held, labels, THIRDS), mixed([*known, own], both_held, labels, HALVES)
             gained = (both.argmax(axis=1) == test).astype(float) - (three.argmax(axis=1) == test)
             yield {
                 "cell": Path(cell.name).name,
@@ -231,7 +233,7 @@ def rows_of(cell: Cell, specs: list[str]) -> Iterator[dict[str, Any]]:
                 "member": spec,
                 "models": shown,
                 "closed": judged(three, test),
-                "alone": judged(mixed([own], [member], labels), test),
+                "alone": judged(mixed([own], [member], labels, (1.0,)), test),
                 "both": judged(both, test),
                 "gain": (float(gained.mean()), float(gained.std() / np.sqrt(len(gained)))),
                 "seconds": float(np.mean([read(cell.file(spec, fold)).seconds for fold in cell.folds])),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.training.budget import pretraining_training, scratch_training
+from headstart.core.errors import PlanError
+from headstart.training.budget import fine_tuning_training, pretraining_training, scratch_training
 from headstart.training.schedule import num_steps
 
 
@@ -19,3 +20,10 @@ def test_pretraining_takes_two_thousand_steps_and_twenty_epochs_at_least(num_row
     assert (training.batch_size, training.seed) == (batch_size, 7)
     assert training.epochs >= 20
     assert steps <= num_steps(training, num_rows) <= 1.05 * steps
+
+
+def test_fine_tuning_is_short_in_small_batches_and_the_user_s_fields_replace_its_own() -> None:
+    training = fine_tuning_training(7, {"epochs": 3})
+    assert (training.epochs, training.batch_size, training.lr, training.seed) == (3, 16, 2e-3, 7)
+    with pytest.raises(PlanError, match=r'^--set training: epoch is not a field\. Did you mean "epochs"\?$'):
+        fine_tuning_training(0, {"epoch": 3})

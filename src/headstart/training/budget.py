@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from headstart.training.settings import Training
 
@@ -27,6 +29,18 @@ def scratch_training(num_rows: int, side: int, seed: int = 0) -> Training:
     return Training(
         epochs=min(epochs, 10_000), batch_size=batch_size, lr=2e-3, weight_decay=0.05, ema=0.998 if many else 0.99, seed=seed
     )
+
+
+FINE_TUNING_EPOCHS = 6
+FINE_TUNING_BATCH = 16
+FINE_TUNING_LR = 2e-3
+"""Short training in small batches with large steps, which takes half of the time of the 12 epochs of 32 rows that are usual."""
+
+
+def fine_tuning_training(seed: int = 0, given: Mapping[str, Any] | None = None) -> Training:
+    """Settings to fine-tune a pretrained network with few labels; fields that are given replace them."""
+    usual = {"epochs": FINE_TUNING_EPOCHS, "batch_size": FINE_TUNING_BATCH, "lr": FINE_TUNING_LR}
+    return Training.from_dict({"seed": seed, **usual, **(given or {})}, "--set training")
 
 
 PRETRAINING_STEPS = 2_000

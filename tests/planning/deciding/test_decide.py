@@ -123,7 +123,7 @@ def test_one_side_alone_says_so_and_claims_no_gain(decide, pictures, ranking, qu
 def test_nothing_is_fine_tuned_where_nothing_is_left_to_win(decide, pictures, ranking, quick):
     decision, _ = decide(pictures, ranking("efficientnet_lite0"), minutes=5, only="transfer")
     tuned = decision.results[-1]
-    assert (tuned.method["kind"], tuned.status) == ("residual", "skipped")
+    assert (tuned.method["kind"], tuned.status) == ("lp_ft", "skipped")
     assert tuned.reason.endswith(" errs on 0.0% only: no point left to win")
     assert decision.sentence.endswith(" Only transfer was tried in full.")
     assert {one.candidate for one in decision.rejected} == {result.name for result in decision.results} - {decision.chosen}
@@ -139,7 +139,7 @@ def test_the_whole_schedule_compares_all_on_shared_rows(decide, pictures, rankin
     assert {result.num_rows for result in decision.results if result.status == "fitted"} == {43}
     assert decision.verdict != "transfer"
     assert plan.reasons == decision.reasons
-    assert [(result.status, result.reason) for result in decision.results if result.method["kind"] == "residual"] == [
+    assert [(result.status, result.reason) for result in decision.results if result.method["kind"] == "lp_ft"] == [
         ("skipped", "with fewer than 100 labels held-out rows cannot tell whether it helps")
     ]
 
@@ -262,7 +262,7 @@ def test_with_few_labels_nothing_is_fine_tuned(decide, pictures, ranking, steps,
         pictures, train=pictures.train.take(np.concatenate([np.flatnonzero(pictures.train.labels == c)[:4] for c in range(3)]))
     )
     decision, _ = decide(few, ranking("efficientnet_lite0"), only="transfer")
-    tuned = [result for result in decision.results if result.method["kind"] == "residual"]
+    tuned = [result for result in decision.results if result.method["kind"] == "lp_ft"]
     assert [(result.status, result.reason) for result in tuned] == [
         ("skipped", "with 5 labels a class or fewer it lost to ridge on every set that was measured")
     ]

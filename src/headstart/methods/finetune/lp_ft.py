@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
@@ -33,6 +33,8 @@ class LpFt(ScaledFineTuning):
         section 4 (LP-FT).
     Differs: the linear probe is ridge with its leave-one-out temperature, and earlier stages take smaller steps.
     """
+
+    tried_by_run: ClassVar[bool] = True
 
     body_scale: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.5
     stage_decay: Annotated[float, Field(gt=0, le=1), Searched(0.4, 1.0)] = 0.7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
@@ -68,11 +68,8 @@ class Residual(ScaledFineTuning):
     Attributes:
         shrinkage: What the network adds is multiplied by this when the training ends. With 20 labels a class, of 0.2 to 1, 0.2
             has the lowest test loss on emoji and Fashion-MNIST, and 1 on digits (EfficientNet-Lite0, two seeds each).
-            `headstart run` takes 1 and weighs the whole by held-out rows.
         blocks: What ridge sees.
     """
-
-    tried_by_run: ClassVar[bool] = True
 
     shrinkage: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.2
     blocks: Blocks = "stages+pixels"
