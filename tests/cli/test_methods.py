@@ -23,7 +23,7 @@ def test_the_mark_is_at_what_run_tries():
         if "source" in method.needs and "target_labels" not in method.needs and method.cost == "closed form"
     }
     budgeted = {kind for kind, method in METHODS.all().items() if method.trial_order}
-    tried = {"ridge", "logistic", "joint_ridge", "lp_ft", "fine_tune", *WITH_UNLABELED, *budgeted, *closed}
+    tried = {"ridge", "logistic", "joint_ridge", "kernel_ridge", "lp_ft", "fine_tune", *WITH_UNLABELED, *budgeted, *closed}
     assert {kind for kind, method in METHODS.all().items() if method.tried_by_run} == tried
 
 
