@@ -35,8 +35,8 @@ FINE_TUNING_EPOCHS = 6
 FINE_TUNING_BATCH = 16
 FINE_TUNING_LR = 2e-3
 """Short training in small batches with large steps. With 160 pictures of Fashion-MNIST and LP-FT behind the first third, 6
-epochs lower the log loss of its mean with ridge on three networks from 0.574 to 0.524, 12 to 0.553 in twice the time (one network,
-one fold of one seed; `python -m benchmarks.fine_tuning`)."""
+epochs lower the log loss of its mean with ridge on three networks from 0.574 to 0.524, 12 to 0.553 in twice the time (one
+fold of one seed, EfficientNet-Lite0; `python -m benchmarks.fine_tuning`)."""
 
 
 def fine_tuning_training(seed: int = 0, given: Mapping[str, Any] | None = None) -> Training:
