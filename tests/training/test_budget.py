@@ -7,7 +7,9 @@ from headstart.training.budget import fine_tuning_training, pretraining_training
 from headstart.training.schedule import num_steps
 
 
-@pytest.mark.parametrize(("num_rows", "side", "steps"), [(100, 8, 600), (20, 8, 602), (100, 64, 900), (60_000, 28, 3750)])
+@pytest.mark.parametrize(
+    ("num_rows", "side", "steps"), [(100, 8, 900), (20, 8, 900), (2_000, 64, 907), (5_000, 28, 938), (60_000, 28, 7500)]
+)
 def test_few_rows_get_enough_steps_and_many_rows_enough_epochs(num_rows: int, side: int, steps: int) -> None:
     assert num_steps(scratch_training(num_rows, side), num_rows) == pytest.approx(steps, abs=2)
 

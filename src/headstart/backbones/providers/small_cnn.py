@@ -1,4 +1,4 @@
-"""A small network without knowledge, to be trained from scratch."""
+"""Small networks without knowledge, to be trained from scratch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @final
 class SmallCnnProvider(Provider):
-    """One card, "small_cnn"; its depth follows the side of the input square that it is loaded with."""
+    """Two cards, "small_cnn" and "small_resnet"; their depth follows the side of the input square that they are loaded with."""
 
-    summary: ClassVar[str] = "a small network without weights, to train from scratch"
+    summary: ClassVar[str] = "small networks without weights, to train from scratch"
     precedence: ClassVar[int] = 70
     pretrained: ClassVar[bool] = False
     trainable_only: ClassVar[bool] = True
@@ -25,17 +25,8 @@ class SmallCnnProvider(Provider):
 
     def cards(self) -> list[Pretrained]:
         return [
-            Pretrained(
-                name="small_cnn",
-                provider="small_cnn",
-                architecture="small_cnn",
-                license="Apache-2.0",
-                source="nothing",
-                input_pixels=64,
-                smallest_pixels=4,
-                mean=(0.5, 0.5, 0.5),
-                std=(0.25, 0.25, 0.25),
-            )
+            _card("small_cnn", input_pixels=64, smallest_pixels=4),
+            _card("small_resnet", input_pixels=64, smallest_pixels=16),
         ]
 
     def files(self, card: Pretrained, weights: Weights) -> tuple[Path, ...]:
@@ -43,12 +34,28 @@ class SmallCnnProvider(Provider):
 
     def build(self, card: Pretrained, weights: Weights) -> nn.Module:
         from headstart.backbones.small_cnn import SmallCnn  # noqa: PLC0415
+        from headstart.backbones.small_resnet import SmallResNet  # noqa: PLC0415
 
         if weights != "none":
             raise PretrainedError(
-                f'small_cnn has no weights to transfer, and weights = "{weights}" was given. Set weights to "none".'
+                f'{card.architecture} has no weights to transfer, and weights = "{weights}" was given. Set weights to "none".'
             )
-        return SmallCnn(card.input_pixels)
+        networks: dict[str, type[nn.Module]] = {"small_cnn": SmallCnn, "small_resnet": SmallResNet}
+        return networks[card.architecture](card.input_pixels)
 
     def underlying(self, card: Pretrained, pixels: int) -> Pretrained:
         return card.model_copy(update={"input_pixels": pixels})
+
+
+def _card(name: str, input_pixels: int, smallest_pixels: int) -> Pretrained:
+    return Pretrained(
+        name=name,
+        provider="small_cnn",
+        architecture=name,
+        license="Apache-2.0",
+        source="nothing",
+        input_pixels=input_pixels,
+        smallest_pixels=smallest_pixels,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+    )
