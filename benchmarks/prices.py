@@ -6,20 +6,16 @@ scratch at the side of the pictures, with the epochs that such fits have.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from benchmarks.protocol import arguments, empty_cache, show
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
-from headstart.core.steps import Steps
 from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.features.extract import seconds_an_image
 from headstart.methods import method_from
 from headstart.planning.costs import seconds_of_features
 from headstart.training.budget import scratch_training
@@ -59,12 +55,10 @@ def priced(name: str, task: Task, epochs: int) -> dict[str, object]:
     training = Training(epochs=epochs)
     if backbone.weights == "none":
         training = scratch_training(len(task.train), backbone.transform.pixels)
-    with empty_cache(), tempfile.TemporaryDirectory() as folder:
-        if backbone.weights != "none":
-            seconds_an_image(task.train, backbone)  # engines are tried once a network, whatever is fitted
+    with empty_cache():
         begun = time.perf_counter()
         if method.cost == "closed form":
-            predicted = seconds_of_features(backbone, task, Steps(Path(folder)))
+            predicted = seconds_of_features(backbone, task)
         else:
             predicted = method.predicted_seconds(task, backbone, training)
         probing = time.perf_counter() - begun

@@ -93,8 +93,7 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
 def test_a_fit_that_nothing_was_decided_for_is_short() -> None:
     assert shown(summary_view(Finished(evaluation=evaluation("out of fold", 0.75), findings=()))) == [
         "Verdict   none: fitted as planned",
-        "Accuracy  75.0% [70.0%, 80.0%] on 40 labeled images, each answered by a model",
-        "          that did not learn from it",
+        "Accuracy  75.0% [70.0%, 80.0%] on 40 out-of-fold images",
         "Findings  none",
         "Report    runs/a/report.html",
         "Next      headstart predict runs/a NEW_IMAGES",

@@ -282,26 +282,12 @@ def test_many_classes_list_confusions_and_fold_the_strong_ones(make_run):
         ("transfer", "Transfer from efficientnet_lite1"),
         ("scratch", "Train from scratch"),
         ("no difference", "No difference that these labels can show"),
-        ("not judged", "Not judged: nothing was trained from scratch"),
     ],
 )
 def test_headline_says_the_verdict(make_run, verdict, text):
     run, _ = make_run()
     assert headline(replace(run, decision=run.decision.model_copy(update={"verdict": verdict}))) == text
     assert headline(replace(run, decision=None)) == "Fitted as planned"
-
-
-def test_the_headline_names_the_networks_that_bring_knowledge_along(make_run):
-    run, _ = make_run()
-    decided = replace(run, decision=run.decision.model_copy(update={"verdict": "transfer"}))
-
-    def of(*names, weights="pretrained"):
-        partners = tuple(Partner(pretrained=name, input_pixels=96, method={"kind": "ridge"}, weights=weights) for name in names)
-        return headline(replace(decided, plan=run.plan.model_copy(update={"partners": partners})))
-
-    assert of("small_cnn", weights="none") == "Transfer from efficientnet_lite1"
-    assert of("efficientnet_lite1", "efficientnet_lite0") == "Transfer from efficientnet_lite1 and efficientnet_lite0"
-    assert of("efficientnet_lite0", "efficientnet_lite2") == "Transfer from 3 networks together"
 
 
 def test_the_same_run_gives_the_same_text(make_run):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -167,9 +168,8 @@ def test_the_price_counts_held_out_rows_and_the_end_on_all_rows(
     monkeypatch.setattr(
         gradual_unfreezing, "cost_probe", lambda learner, few, losses, training, rows: priced.append(rows["train"]) or 3.0
     )
-    now = [0.0]
-    monkeypatch.setattr(gradual_unfreezing.HeldOut, "losses", lambda self: now.__setitem__(0, now[0] + 0.5))
-    monkeypatch.setattr(gradual_unfreezing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(gradual_unfreezing, "counted", lambda: nullcontext(SimpleNamespace(seconds=0.5)))
+    monkeypatch.setattr(gradual_unfreezing, "slowness", lambda: 1.0)
     seconds = GradualUnfreezing(new_frozen(), STAGES[:2], losses, training).predicted_seconds(streams, {"train": 310}, 31)
     assert priced == [279, 279]
     judging = len(SHARES) * 0.5 * 31 / len(streams["train"].images)

@@ -119,10 +119,7 @@ def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
     if evaluation is None:
         return "no labeled test images"
     accuracy = evaluation["metrics"]["accuracy"]
-    judged = f"on {_counted(evaluation)}"
-    if evaluation["split"] == "out of fold":
-        judged = f"on {evaluation['num_images']:,} labeled images, each answered by a model that did not learn from it"
-    return f"{accuracy['value']:.1%} [{accuracy['low']:.1%}, {accuracy['high']:.1%}] {judged}"
+    return f"{accuracy['value']:.1%} [{accuracy['low']:.1%}, {accuracy['high']:.1%}] on {_counted(evaluation)}"
 
 
 def _counted(evaluation: dict[str, Any]) -> str:

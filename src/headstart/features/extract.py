@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -13,13 +12,16 @@ import numpy as np
 
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Pictures
-from headstart.backbones.engines.choice import REFERENCE, SAMPLE_ROWS, engine_of, known_engine, note_reached, settle_engine
+from headstart.backbones.engines.choice import REFERENCE, engine_of, known_engine, note_reached, settle_engine
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
+from headstart.backbones.machine_speed import slowness
+from headstart.backbones.operations import seconds_of_extraction, seconds_of_reading
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
+from headstart.core.stopping import stop_if_asked
 from headstart.core.types import Bytes, Integers
 from headstart.data.images import Images, ImageSet
 from headstart.data.prefetch import prefetched
@@ -99,19 +101,12 @@ def num_missing(images: ImageSet, backbone: Extractor) -> int:
     return len(_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
 
 
-def seconds_an_image(images: ImageSet, backbone: Extractor) -> float:
-    """Seconds to read one picture and run the network on it, measured on some of them; both share the cores."""
-    engine_name_of(images, backbone)
-    rows = np.arange(min(SAMPLE_ROWS, len(images)))
-    begun = time.perf_counter()
-    inputs = backbone.transform.decode(images.images, rows)
-    reading = time.perf_counter() - begun
-    engine = engine_of(Description(backbone), _pictures(images.images, backbone))
-    batches = [inputs[start : start + engine.batch_rows] for start in range(0, len(rows), engine.batch_rows)]
-    list(engine.run(batches[:1]))
-    begun = time.perf_counter()
-    list(engine.run(batches))
-    return (reading + time.perf_counter() - begun) / len(rows)
+def seconds_an_image(backbone: Extractor) -> float:
+    """Predicted seconds to read one picture and run the network on it, by operations at the rates of this machine."""
+    if backbone.card.architecture == "identity":
+        return 0.0
+    program = Description(backbone).loaded()
+    return slowness() * (seconds_of_reading(backbone.transform) + seconds_of_extraction(program, backbone.transform))
 
 
 def _store(backbone: Extractor, engine: str) -> Store:
@@ -142,6 +137,7 @@ def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Extr
     begin = done = 0
     with progress(len(rows), f"extracting features with {backbone.card.name}") as advance:
         for arrays in _described(images, rows, backbone):
+            stop_if_asked()
             pending.append(arrays)
             done += len(arrays["pixels"])
             advance(len(arrays["pixels"]))

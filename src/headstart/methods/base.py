@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -163,7 +162,7 @@ class GradientMethod(Method):
         if not self.starts_from_features or backbone.weights == "none":
             return 0.0
         count = num_missing(task.train, backbone)
-        return count * seconds_an_image(task.train, backbone) if count else 0.0
+        return count * seconds_an_image(backbone) if count else 0.0
 
     def deploy(self, learner: Any, task: Task) -> Model:
         """The model made of the trained learner; see `deployed`."""
@@ -220,16 +219,14 @@ class GradientMethod(Method):
         rows = probe_rows(task.train, training)
         unlabeled = task.unlabeled.take(np.arange(min(len(task.unlabeled), len(rows)))) if task.unlabeled else None
         few = replace(task, train=task.train.take(rows), validation=None, test=None, unlabeled=unlabeled)
-        begun = time.perf_counter()
         learner = self._built(few, backbone, training)
-        building = time.perf_counter() - begun + extracting
         streams, num_rows = self._fed(few, backbone), {name: len(stream.images) for name, stream in self.streams(task).items()}
         stages = self.stages(backbone)
         if isinstance(learner, Classifier) and stages:
             fold = self._held_out_of(task, stages, training)
             unfreezing = GradualUnfreezing(learner, stages, self.losses, training)
-            return building + unfreezing.predicted_seconds(streams, num_rows, len(fold.held_out) if fold else 0)
-        return building + cost_probe(learner, streams, self.losses, training, num_rows)
+            return extracting + unfreezing.predicted_seconds(streams, num_rows, len(fold.held_out) if fold else 0)
+        return extracting + cost_probe(learner, streams, self.losses, training, num_rows)
 
     @final
     def rate_curve(self, task: Task, backbone: Backbone, training: Training) -> LearningRateCurve:

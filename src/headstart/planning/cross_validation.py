@@ -18,6 +18,7 @@ from headstart.core.predictions import Predictions, joined, log_probs, mean_of
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
+from headstart.core.stopping import stop_if_asked
 from headstart.core.types import Integers
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
@@ -165,6 +166,7 @@ def _fold(
     folder = steps.folder / steps.stem("fold", inputs)
 
     def make(workspace: Path) -> FoldRecord:
+        stop_if_asked()
         begun = time.perf_counter()
         try:
             model = fit_rows(task, fold.fit, candidate, backbone, workspace)

@@ -27,7 +27,7 @@ class CandidateResult(Recipe):
         name: What a person calls it: "ridge on stages+pixels of efficientnet_lite0".
         family: "chance" and "baseline" carry no knowledge; "transfer" and "scratch" are what is decided between.
         status: "fitted", "skipped" (too costly, or no gain expected) or "failed".
-        reason: Why it was skipped or failed; empty when fitted.
+        reason: Why it was skipped, failed, or fitted on some of its folds alone; empty where it was fitted on all of them.
         accuracy: Out-of-fold; None unless fitted.
         balanced_accuracy: Out-of-fold; None unless fitted.
         log_loss: Out-of-fold; None unless fitted.

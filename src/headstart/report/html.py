@@ -13,7 +13,6 @@ from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.evaluation.validators import VALIDATORS, tolerances
-from headstart.planning.plan import Plan
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
@@ -71,18 +70,12 @@ def headline(run: Run) -> str:
     decision = run.decision
     if decision is None:
         return _headline_of_a_fit(run)
+    chosen = run.plan.pretrained
     return {
-        "transfer": f"Transfer from {_transferred(run.plan)}",
+        "transfer": f"Transfer from {chosen}",
         "scratch": "Train from scratch",
         "no difference": "No difference that these labels can show",
-        "not judged": "Not judged: nothing was trained from scratch",
     }[decision.verdict]
-
-
-def _transferred(plan: Plan) -> str:
-    """The networks of a plan that bring knowledge along: by name where they are few."""
-    names = list(dict.fromkeys(member.pretrained for member in (plan, *plan.partners) if member.weights != "none"))
-    return " and ".join(names) if len(names) < 3 else f"{len(names)} networks together"
 
 
 def _headline_of_a_fit(run: Run) -> str:

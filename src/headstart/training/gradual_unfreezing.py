@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.backbones.machine_speed import slowness
+from headstart.backbones.operations import counted
 from headstart.core.types import Floats
 from headstart.data.folds import Fold
 from headstart.data.streams import Stream
@@ -144,9 +145,9 @@ class GradualUnfreezing:
         """What choosing a share takes on those rows."""
         held_out = HeldOut(few.images, self.learner, few.margins)
         held_out.losses()  # what is made ready once is not counted
-        begun = time.perf_counter()
-        held_out.losses()
-        return len(SHARES) * (time.perf_counter() - begun)
+        with counted() as found:
+            held_out.losses()
+        return slowness() * len(SHARES) * found.seconds
 
     def _train_behind(self, stage: str, streams: dict[str, Stream], folder: str, training: Training) -> None:
         self.learner.freeze_up_to(stage)

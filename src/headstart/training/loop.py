@@ -20,6 +20,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
+from headstart.core.stopping import stop_if_asked
 from headstart.data.streams import Stream
 from headstart.training.average import WeightAverage
 from headstart.training.batches import Batch, Batches
@@ -235,6 +236,7 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
     with progress(fit.steps, "training") as advance:
         advance(counters.step)
         for step in range(counters.step, fit.steps):
+            stop_if_asked()
             losses = fit.step(trained, step)
             watchdog.see(step, losses)
             now = time.perf_counter()

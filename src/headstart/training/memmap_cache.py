@@ -13,6 +13,7 @@ import numpy as np
 
 from headstart.core.errors import ExportError
 from headstart.core.records import write_atomically
+from headstart.core.stopping import stop_if_asked
 
 Make = Callable[[int, int], Any]
 """(first row, row behind the last) to those rows."""
@@ -47,6 +48,7 @@ def cached_rows(
     done = int(json.loads(marker.read_text())["rows"]) if marker and marker.exists() else 0
     advance(done)
     for start in range(done, len(array), chunk_rows):
+        stop_if_asked()
         stop = min(start + chunk_rows, len(array))
         array[start:stop] = make(start, stop)
         if marker:

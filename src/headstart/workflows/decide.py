@@ -168,13 +168,10 @@ def _decided(
     """The plan that folds of the target's labels decide for; the decision is written."""
     source_weights = source_weights or {}
 
-    first = workspace.run.first
-    spent = first.spent_seconds if first and request.minutes else 0.0  # the default budget begins after the first model
-
     def make(_: Path) -> Decided:
         decision, plan = deciding.decide(
             task, ranking, request.options, steps, minutes=request.minutes, weights=request.weights, per_class=request.per_class,
-            source_weights=source_weights, spent_before=spent,
+            source_weights=source_weights,
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 

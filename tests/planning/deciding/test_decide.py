@@ -14,8 +14,8 @@ from headstart.core.steps import Steps
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.planning import cross_validation
+from headstart.planning.budget import STARTING_SECONDS
 from headstart.planning.deciding import schedule, trained, trials
-from headstart.planning.deciding.closed_forms import ClusterAssumptionStep
 from headstart.planning.deciding.decide import decide as decide_by
 from headstart.planning.deciding.options import Options
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
@@ -72,8 +72,8 @@ def test_vectors_that_tell_the_classes_apart_are_transferred(decide, vectors, ra
     )
     assert decision.chosen in decision.sentence
     assert [result.family for result in decision.results] == ["chance", "transfer"]
-    assert decision.budget_seconds == 60
-    assert decision.spent_seconds >= 2
+    assert decision.budget_seconds == 60 - STARTING_SECONDS
+    assert decision.spent_seconds == 0  # vectors need no features
     assert decision.curve is not None
     assert {result.method["kind"] for result in decision.results} == {"ridge"}  # nothing that needs unlabeled rows
 
@@ -136,7 +136,11 @@ def test_the_whole_schedule_compares_all_on_shared_rows(decide, pictures, rankin
     families = [result.family for result in decision.results]
     assert families.count("baseline") == 2
     assert {"transfer", "scratch", "chance"} <= set(families)
-    assert {result.num_rows for result in decision.results if result.status == "fitted"} == {43}
+    assert {result.num_rows for result in decision.results if result.status == "fitted" and not result.reason} == {43}
+    (scratch,) = (result for result in decision.results if result.family == "scratch")
+    assert scratch.reason.startswith("stopped after 1 of 5 folds: behind ")
+    (scratch,) = (result for result in decision.results if result.family == "scratch")
+    assert scratch.reason.startswith("stopped after 1 of 5 folds: behind ")
     assert decision.verdict != "transfer"
     assert plan.reasons == decision.reasons
     assert [(result.status, result.reason) for result in decision.results if result.method["kind"] == "lp_ft"] == [
@@ -187,7 +191,7 @@ def test_when_everything_breaks_down_the_reasons_are_told(decide, vectors, ranki
 
     monkeypatch.setattr(cross_validation, "fit_rows", breaks_down)
     assert refused(lambda: decide(vectors(), ranking(), minutes=1.5)) == (
-        "Nothing could be fitted within 1.5 minutes. ridge on the given features: no fit."
+        "Nothing could be fitted. ridge on the given features: no fit."
     )
 
 
@@ -200,18 +204,13 @@ def with_unlabeled(task, num=40):
 
 
 @pytest.mark.slow
-def test_unlabeled_rows_are_learned_from_and_their_test_is_off_the_budget_once(decide, vectors, ranking, steps):
+def test_unlabeled_rows_are_learned_from(decide, vectors, ranking, steps):
     task = with_unlabeled(vectors(shift=1.2, num=300), 260)
     decision, plan = decide(task, ranking(), steps=steps)
     kinds = [result.method["kind"] for result in decision.results if result.family == "transfer"]
     assert kinds == ["ridge", "self_training", "label_mean"]
     assert all(result.status == "fitted" and result.num_rows == 40 for result in decision.results)
     assert plan.method["kind"] in kinds
-    step = ClusterAssumptionStep.from_json(next(steps.folder.glob("pool-*.json")).read_text(encoding="utf-8"))
-    assert step.seconds > 0
-    assert decision.spent_seconds == pytest.approx(2.0 + sum(result.seconds for result in decision.results) + step.seconds)
-    again, _ = decide(task, ranking(), steps=steps)
-    assert again.spent_seconds == decision.spent_seconds
 
 
 def test_unlabeled_rows_of_another_kind_are_not_learned_from(decide, vectors, ranking, steps):

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from headstart.core.estimate import Estimate
+from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
+from headstart.core.stopping import StoppedError, Stopper, stop_if_asked, trying
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding import trials as module
 from headstart.planning.deciding.trials import Trials
+from headstart.training.settings import Training
 
 
 def blank_task(num_train: int, num_validation: int = 0) -> Task:
@@ -27,19 +30,33 @@ def blank_task(num_train: int, num_validation: int = 0) -> Task:
     return Task("blank", ("a", "b", "c"), rows(num_train), validation, native_pixels=1)
 
 
+def predictions(task, rows, right: float = 0.5) -> Predictions:
+    """Of those rows: the right class has that probability."""
+    labels = task.labeled.labels[rows]
+    probs = np.full((len(rows), 3), (1 - right) / 2)
+    probs[np.arange(len(rows)), labels] = right
+    probs += np.random.default_rng(0).uniform(0, 0.02, probs.shape)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return Predictions(tuple(map(str, rows)), task.classes, labels, probs, probs, rows)
+
+
 @pytest.fixture
 def calls(monkeypatch):
-    """Replaces measuring and cross-validation; holds what was fitted and to which folds."""
+    """Replaces cross-validation; holds what was fitted and to which folds. How good it is follows from its step size."""
     made = []
 
     def cross_validate(task, candidate, backbone, folds, steps):
+        stop_if_asked()
         made.append((candidate, folds))
-        facts = {"accuracy": Estimate(value=0.5, low=0.4, high=0.6), "num_folds": len(folds), "seconds": 10.0}
-        return CrossValidated(candidate, candidate.result(**facts))
+        rows = np.concatenate([fold.held_out for fold in folds])
+        facts = {"num_rows": len(rows), "num_folds": len(folds), "seconds": 10.0}
+        found = predictions(task, rows, right=min(0.9, 1000 * candidate.training.lr))
+        loss = float(found.log_losses.mean())
+        loss = Estimate(value=loss, low=loss - 0.1, high=loss + 0.1)
+        return CrossValidated(candidate, candidate.result(log_loss=loss, **facts), found)
 
     monkeypatch.setattr(module, "cross_validate", cross_validate)
     monkeypatch.setattr(module, "load_backbone", lambda *key, seed: object())
-    monkeypatch.setattr(module, "MARGIN", 1.0)
     return made
 
 
@@ -48,8 +65,7 @@ def trials_at(calls, monkeypatch, tmp_path):
     """A trials over some rows, with the price of an image and of a fit in seconds."""
 
     def make(num_rows: int, budget: float, image: float = 0.0, fit: float = 0.0, validation: int = 0) -> Trials:
-        monkeypatch.setattr(module, "seconds_per_image", lambda *_: image)
-        monkeypatch.setattr(module, "seconds_of_features", lambda backbone, task, steps, method: image * len(task.labeled))
+        monkeypatch.setattr(module, "seconds_an_image", lambda _: image)
         monkeypatch.setattr(module, "seconds_of_fit", lambda *_: fit)
         return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget)
 
@@ -63,98 +79,133 @@ def rows_read(candidate, folds) -> int:
     return len(rows) + (fitted if len(folds) == 1 else 0)
 
 
-def test_features_within_their_share_are_cross_validated_on_all_rows_and_folds(trials_at, calls, make_candidate):
-    validated = trials_at(100, 100, image=0.25).closed_form(make_candidate(), 0.25, must=False)
+def tuned(make_candidate, quality: float, **about):
+    """A gradient candidate whose out-of-fold probability of the right class is that."""
+    return make_candidate(method={"kind": "lp_ft"}, training=Training(lr=quality / 1000), **about)
+
+
+def test_features_that_the_budget_has_room_for_are_cross_validated_on_all_rows_and_folds(trials_at, calls, make_candidate):
+    trials = trials_at(100, 50, image=0.25)
+    validated = trials.closed_form(make_candidate())
     assert calls[0][0].max_rows is None
     assert len(calls[0][1]) == 5
-    assert validated.result.predicted_seconds == 25
+    assert validated.result.predicted_seconds == trials.spent_seconds == 25
 
 
-def test_features_over_their_share_are_left_out(trials_at, calls, make_candidate):
-    trials = trials_at(101, 100, image=0.25)
-    validated = trials.closed_form(make_candidate(), 0.25, must=False)
+def test_features_are_paid_for_once(trials_at, make_candidate):
+    trials = trials_at(100, 50, image=0.25)
+    trials.closed_form(make_candidate())
+    trials.closed_form(make_candidate(method={"kind": "knn"}))
+    assert trials.spent_seconds == 25
+    assert trials.price_of_features(make_candidate(input_pixels=128)) == 25
+
+
+def test_features_that_the_budget_has_no_room_for_are_left_out_with_their_price(trials_at, calls, make_candidate):
+    trials = trials_at(101, 50, image=0.25)
+    validated = trials.closed_form(make_candidate())
     assert not calls
     assert (validated.result.status, validated.result.predicted_seconds) == ("skipped", 25.25)
-    assert validated.result.reason == "features of all rows would take 25 s of its 25 s"
+    assert validated.result.reason == "would take about 25 s; give --minutes 2"
     assert trials.validated == [validated]
 
 
 @pytest.mark.parametrize(("num_rows", "validation"), [(1000, 0), (5003, 0), (900, 101)], ids=["folds", "held out", "given"])
-def test_what_must_be_tried_reads_no_more_rows_than_its_share_pays_for(trials_at, calls, make_candidate, num_rows, validation):
+def test_what_must_be_tried_reads_no_more_rows_than_there_is_room_for(trials_at, calls, make_candidate, num_rows, validation):
     trials = trials_at(num_rows, num_rows, image=1.0, validation=validation)
-    validated = trials.closed_form(make_candidate(), 0.7, must=True)
+    validated = trials.closed_form(make_candidate(), must=True)
     candidate, folds = calls[0]
-    assert rows_read(candidate, folds) <= 0.7 * num_rows
+    assert rows_read(candidate, folds) <= 0.5 * num_rows
     assert candidate.max_rows >= 60
-    assert validated.result.predicted_seconds == rows_read(candidate, folds)
+    assert validated.result.predicted_seconds == pytest.approx(rows_read(candidate, folds))
 
 
 def test_what_must_be_cross_validated_keeps_twenty_rows_a_class_at_any_price(trials_at, calls, make_candidate):
-    trials_at(1000, 1, image=1.0).closed_form(make_candidate(), 0.5, must=True)
+    trials_at(1000, 1, image=1.0).closed_form(make_candidate(), must=True)
     assert calls[0][0].max_rows == 60
 
 
 def test_there_are_never_more_rows_asked_for_than_there_are(trials_at, calls, make_candidate):
-    trials_at(50, 1, image=1.0).closed_form(make_candidate(), 0.5, must=True)
+    trials_at(50, 1, image=1.0).closed_form(make_candidate(), must=True)
     candidate, folds = calls[0]
     assert candidate.max_rows == len(folds[0].fit)
 
 
-def test_many_rows_leave_more_for_training_from_scratch(trials_at):
-    assert trials_at(4999, 1).shares == module.USUAL_SHARES
-    assert trials_at(5000, 1).shares == module.MANY_SHARES
+def test_what_is_trained_goes_on_fold_by_fold_in_turn(trials_at, calls, make_candidate):
+    trials = trials_at(100, 1000, fit=1.0)
+    first, second = tuned(make_candidate, 0.5), tuned(make_candidate, 0.5, input_pixels=128)
+    trials.race([first, second])
+    assert [(candidate.input_pixels, len(folds)) for candidate, folds in calls[:4]] == [(96, 1), (128, 1), (96, 2), (128, 2)]
+    assert [one.result.num_folds for one in trials.validated] == [5, 5]
+    assert [one.result.reason for one in trials.validated] == ["", ""]
+    assert trials.spent_seconds == sum(one.result.predicted_seconds for one in trials.validated) == 10
 
 
-def test_what_was_cross_validated_and_ranked_is_off_the_budget(trials_at, make_candidate):
-    trials = trials_at(100, 100)
-    trials.spent_before = 7.0
-    trials.closed_form(make_candidate(), 0.25, must=True)
-    assert (trials.spent_seconds, trials.remaining_seconds) == (17.0, 83.0)
+def test_what_is_behind_beyond_noise_stops_and_says_so(trials_at, make_candidate):
+    trials = trials_at(200, 1000, fit=1.0)
+    trials.race([tuned(make_candidate, 0.9), tuned(make_candidate, 0.2)])
+    best, stopped = (one.result for one in trials.validated)
+    assert (best.num_folds, stopped.num_folds, stopped.num_rows, stopped.status) == (5, 1, 40, "fitted")
+    assert stopped.reason.startswith(f"stopped after 1 of 5 folds: behind {best.name} by 100.0 points, ")
+    assert stopped.reason.endswith(" standard errors of log loss")
+    assert trials.spent_seconds == 6
 
 
-@pytest.mark.parametrize(
-    ("fit", "epochs", "num_folds"),
-    [(9.9, 8, 5), (10.0, 8, 5), (10.1, 8, 4), (19.0, 8, 2), (30.0, 8, 1), (31.0, 6, 1), (41.0, 4, 1), (60.0, 4, 1)],
-)
-def test_folds_then_epochs_are_cut_to_pay_for_all_fits(trials_at, calls, make_candidate, fit, epochs, num_folds):
-    validated = trials_at(100, 100, fit=fit).gradient(make_candidate(method={"kind": "lp_ft"}), share=0.6)
-    candidate, folds = calls[0]
-    assert (candidate.training.epochs, len(folds), candidate.max_rows) == (epochs, num_folds, None)
-    assert validated.result.predicted_seconds == pytest.approx(fit * epochs / 8 * num_folds)
-    assert validated.result.predicted_seconds + fit * epochs / 8 <= 60 + 1e-9
+def test_a_fold_that_the_budget_has_no_room_for_is_not_begun(trials_at, make_candidate):
+    trials = trials_at(100, 100, fit=40.0)
+    trials.race([tuned(make_candidate, 0.5)])
+    (validated,) = trials.validated
+    assert validated.result.num_folds == 2
+    assert validated.result.reason == "stopped after 2 of 5 folds: would take about 120 s; give --minutes 4"
 
 
-def test_then_rows_are_halved_to_a_quarter(trials_at, calls, make_candidate):
-    trials_at(100, 100, fit=120.0).gradient(make_candidate(method={"kind": "lp_ft"}), share=0.6)
-    candidate, folds = calls[0]
-    assert (candidate.training.epochs, candidate.max_rows, len(folds)) == (4, 39, 1)
-
-
-def test_a_fit_that_cannot_be_paid_for_is_skipped_and_says_so(trials_at, calls, make_candidate):
-    validated = trials_at(100, 100, fit=250.0).gradient(make_candidate(method={"kind": "lp_ft"}), share=0.6)
+def test_a_fit_that_the_budget_has_no_room_for_is_skipped_with_its_price(trials_at, calls, make_candidate):
+    trials = trials_at(100, 100, fit=110.0)
+    trials.race([tuned(make_candidate, 0.5)])
+    (validated,) = trials.validated
     assert not calls
-    assert validated.result.status == "skipped"
-    assert validated.result.reason == "one fit would take about 250 s, and 60 s are left for it; give --minutes more"
+    assert (validated.result.status, validated.result.predicted_seconds) == ("skipped", 550)
+    assert validated.result.reason == "would take about 550 s; give --minutes 10"
 
 
-def test_an_overdrawn_budget_pays_for_nothing(trials_at, calls, make_candidate):
-    trials = trials_at(100, 100, fit=0.001)
-    trials.spent_before = 120.0
-    validated = trials.gradient(make_candidate(method={"kind": "lp_ft"}))
-    assert validated.result.reason == "too little time is left for it; give --minutes more"
-
-
-def test_one_held_out_fold_of_many_rows_needs_no_second_fit(trials_at, calls, make_candidate):
-    trials = trials_at(5003, 100, fit=60.0)
-    assert not trials.refits
-    trials.gradient(make_candidate(method={"kind": "lp_ft"}), share=0.6)
-    assert calls[0][0].training.epochs == 8
+def test_one_held_out_fold_of_many_rows_needs_no_second_fit(trials_at):
+    assert not trials_at(5003, 100).refits
     assert trials_at(500, 100, validation=31).refits
 
 
 def test_no_more_folds_are_cross_validated_than_make_an_error_bar_small(trials_at, calls, make_candidate):
-    trials_at(2000, 1000, fit=0.1).gradient(make_candidate(method={"kind": "lp_ft"}))
-    assert sum(len(fold.held_out) for fold in calls[0][1]) == 800
+    trials_at(2000, 1000, fit=0.1).race([tuned(make_candidate, 0.5)])
+    assert sum(len(fold.held_out) for fold in calls[-1][1]) == 800
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [("interrupted", "Ctrl-C ended the trying before"), ("over", "the time was over: would take about 10 s; give --minutes 2")],
+)
+def test_where_trying_has_to_end_nothing_more_is_fitted(trials_at, calls, make_candidate, asked, why):
+    trials = trials_at(100, 100, image=0.1, fit=7.0)
+    with trying(Stopper(interrupted=asked == "interrupted", deadline=0.0)):
+        closed = trials.closed_form(make_candidate())
+        trials.race([tuned(make_candidate, 0.5)])
+    assert not calls
+    assert trials.stopped == asked
+    assert closed.result.reason == why
+    assert [one.result.status for one in trials.validated] == ["skipped", "skipped"]
+
+
+def test_a_fold_that_was_cut_leaves_those_before_it_as_evidence(trials_at, calls, monkeypatch, make_candidate):
+    trials = trials_at(100, 1000, fit=7.0)
+    fit = module.cross_validate
+
+    def cut(task, candidate, backbone, folds, steps):
+        if len(folds) == 3:
+            raise StoppedError("interrupted")
+        return fit(task, candidate, backbone, folds, steps)
+
+    monkeypatch.setattr(module, "cross_validate", cut)
+    trials.race([tuned(make_candidate, 0.5)])
+    (validated,) = trials.validated
+    assert (validated.result.status, validated.result.num_folds) == ("fitted", 2)
+    assert validated.result.reason == "stopped after 2 of 5 folds: Ctrl-C ended the trying before"
 
 
 @pytest.mark.parametrize(("rows", "most", "kept", "expected"), [(100, 200, 5, 100), (100, 70, 5, 70), (100, 200, 1, 100)])
@@ -196,7 +247,7 @@ def test_the_class_shares_are_cross_validated_without_a_network(tmp_path):
     assert len(trials.validated) == 2
 
 
-@pytest.mark.parametrize(("budget", "rows"), [(15, 3000), (70, 8000), (1000, None)])
+@pytest.mark.parametrize(("budget", "rows"), [(0, 3000), (25, 8000), (1000, None)])
 def test_time_left_buys_rows_for_the_final_fit_of_a_closed_form(trials_at, make_candidate, budget, rows):
     trials = trials_at(17_000, budget, image=0.005)
     candidate = make_candidate(max_rows=3000)

@@ -73,7 +73,7 @@ class AdaBN(Method):
     def predicted_seconds(self, task: Task, backbone: Backbone, training: Training) -> float:
         """See `Method.predicted_seconds`: looking at all pictures again, which no cache spares, and twice at some."""
         num = len(task.pool) + len(task.source or ())
-        return (num + 2 * min(num, MOST_ROWS)) * seconds_an_image(task.pool, backbone)
+        return (num + 2 * min(num, MOST_ROWS)) * seconds_an_image(backbone)
 
     def _normalized_by(self, images: ImageSet, backbone: Backbone, seed: int) -> Backbone:
         few = random_rows(len(images), MOST_ROWS, generator_for(seed, "ada_bn"))

@@ -77,7 +77,7 @@ class Distillation(SelfSupervised):
     def extraction_seconds(self, task: Task, backbone: Backbone) -> float:
         teacher = self._loaded_teacher()
         count = num_missing(task.pool, teacher)
-        return count * seconds_an_image(task.pool, teacher) if count else 0.0
+        return count * seconds_an_image(teacher) if count else 0.0
 
     def _loaded_teacher(self) -> Backbone:
         return load_backbone(self.teacher, input_pixels=min(self.teacher_pixels, card_of(self.teacher).input_pixels))

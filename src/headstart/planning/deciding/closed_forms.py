@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from headstart.backbones.catalog import card_of
 from headstart.core.records import Migration, Record, renamed
+from headstart.core.stopping import StoppedError
 from headstart.heads.unlabeled_pool import unlabeled_pool
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import seconds_of_features
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.selection import best_closed
@@ -62,35 +62,34 @@ def closed_forms(trials: Trials, ranking: Ranking, options: Options) -> None:
 
 
 def _supervised(trials: Trials, ranking: Ranking, options: Options) -> None:
-    task, shares = trials.task, trials.shares
+    task = trials.task
     if options.method is not None:
         chosen = options.chosen(options.method)
         for name in () if is_gradient(chosen) else ranking.chosen:
-            trials.closed_form(trials.candidate("transfer", name, chosen), shares.first, must=True)
+            trials.closed_form(trials.candidate("transfer", name, chosen), must=True)
         return
     names, embedded = trial_order(trials, ranking), task.train.images.embedded
     for index, name in enumerate(names):
-        share = shares.first if index == 0 else shares.other
         for blocks in ("penultimate",) if embedded else ("penultimate", "stages+pixels"):
-            trials.closed_form(trials.candidate("transfer", name, ridge_on(blocks)), share, must=index == 0)
+            trials.closed_form(trials.candidate("transfer", name, ridge_on(blocks)), must=index == 0)
     if embedded:
         return
     baseline = trials.candidate("baseline", names[0], ridge_on("stages"))
     if trials.many:
         trials.skip(baseline, "with this many rows its features cost more than they tell; the ranking has it on fewer")
     else:
-        trials.closed_form(baseline, shares.baseline, must=True)
+        trials.closed_form(baseline, must=True)
     best = best_so_far(trials)
     if best is None:
         return
     pretrained = best.candidate.pretrained
     if len(task.labeled) * task.num_classes <= CHEAP_LOGISTIC:
         logistic = settings_of(method_from({"kind": "logistic", "blocks": "stages+pixels"}))
-        trials.closed_form(trials.candidate("transfer", pretrained, logistic), shares.other, must=False)
+        trials.closed_form(trials.candidate("transfer", pretrained, logistic))
     own = card_of(pretrained).input_pixels
     if own > best.candidate.input_pixels:
         finer = trials.candidate("transfer", pretrained, ridge_on("stages+pixels"), pixels=own)
-        trials.closed_form(finer, shares.first, must=False)
+        trials.closed_form(finer)
 
 
 def trial_order(trials: Trials, ranking: Ranking) -> list[str]:
@@ -112,7 +111,7 @@ def _with_sources(trials: Trials, options: Options) -> None:
     if options.method is not None or not trials.source_weights or best is None:
         return
     candidate = _like(trials, best, kind="joint_ridge", source_weights=trials.source_weights)
-    trials.closed_form(candidate, trials.shares.first, must=False)
+    trials.closed_form(candidate)
 
 
 def _with_unlabeled(trials: Trials, options: Options) -> None:
@@ -126,14 +125,13 @@ def _with_unlabeled(trials: Trials, options: Options) -> None:
         if found and found.neighbor_test.differs:
             trials.skip(candidate, found.reason)
         else:
-            trials.closed_form(candidate, trials.shares.first, must=False)
+            trials.closed_form(candidate)
 
 
 def cluster_assumption_of(trials: Trials, candidate: Candidate) -> ClusterAssumptionTest | None:
     """Whether unlabeled rows may be learned from, by a candidate's features; None without such rows or the time for them."""
     task, backbone = trials.task, trials.backbone(candidate)
-    cost = seconds_of_features(backbone, task, trials.steps, candidate.method)
-    if task.unlabeled is None or cost > trials.shares.first * trials.budget_seconds:
+    if task.unlabeled is None or trials.price_of_features(candidate) > trials.remaining_seconds:
         return None
 
     def make(_: Path) -> ClusterAssumptionStep:
@@ -142,9 +140,10 @@ def cluster_assumption_of(trials: Trials, candidate: Candidate) -> ClusterAssump
         return ClusterAssumptionStep(test=test, seconds=time.perf_counter() - begun)
 
     inputs = {"task": task.fingerprint, "backbone": backbone.weights_hash, "blocks": candidate.method["blocks"]}
-    step = trials.steps.run("pool", inputs, ClusterAssumptionStep, make)
-    trials.test_seconds += step.seconds
-    return step.test
+    try:
+        return trials.steps.run("pool", inputs, ClusterAssumptionStep, make).test
+    except StoppedError:
+        return None
 
 
 def ridge_on(blocks: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from headstart.data.task import Task
 from headstart.features.representation import Representation
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
-from headstart.planning.budget import default_minutes
+from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
 from headstart.planning.deciding.audit import audited
 from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
@@ -43,7 +43,6 @@ def decide(
     weights: str = "pretrained",
     per_class: int | None = None,
     source_weights: dict[str, float] | None = None,
-    spent_before: float = 0.0,
 ) -> tuple[Decision, Plan]:
     """Whether to transfer, from what and how, within a budget, and the plan to fit.
 
@@ -54,11 +53,10 @@ def decide(
         ranking: The candidates to transfer from, as `rank` gives them.
         options: What the user asked for.
         steps: Where finished work is kept and found.
-        minutes: Budget for everything, ranking included; None for `default_minutes`.
+        minutes: Budget for everything, ranking included; None for `DEFAULT_SECONDS` for the candidates alone.
         weights: A file of weights for the one candidate ranked, or "pretrained".
         per_class: Goes into the plan.
         source_weights: Weight of a row of each source that was found to help.
-        spent_before: Seconds of the budget that were spent before the ranking.
 
     Returns:
         The decision and its plan.
@@ -70,10 +68,9 @@ def decide(
     """
     check_options(options, minutes)
     check_options_for(task, options)
-    spent = spent_before + sum(candidate.seconds for candidate in ranking.candidates)
-    restricted = bool(options.method or options.only)
-    budget = 60 * (default_minutes(task, restricted) if minutes is None else minutes)
-    trials = Trials(task, steps, budget, spent, weights, options.only, source_weights=source_weights or {})
+    trials = Trials(task, steps, budget_of(minutes), weights, options.only, source_weights=source_weights or {})
+    if task.train.images.embedded or (options.method is not None and not is_gradient({"kind": options.method})):
+        trials.closed_share = 1.0
     if not task.folds:
         return _by_default(trials, ranking, options, per_class)
     run_schedule(trials, ranking, options)
@@ -123,7 +120,7 @@ def _concluded(trials: Trials, ranking: Ranking, only: Only | None, per_class: i
         chosen = transfer if only == "transfer" else chosen_of(verdict, transfer, without, made[0], chance)
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
-        raise PlanError(f"Nothing could be fitted within {trials.budget_seconds / 60:g} minutes. {why}")
+        raise PlanError(f"Nothing could be fitted. {why}")
     curve = _curve(trials) if transfer is not None else None
     sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
     reasons = reasons_for(trials.validated, chosen, comparisons, curve, ranking)

@@ -12,14 +12,10 @@ from headstart.planning.deciding.closed_forms import (
     trial_order,
 )
 from headstart.planning.deciding.options import Options
-from headstart.planning.deciding.selection import best_accuracy, loss_of
-from headstart.planning.deciding.trained import fine_tuned, from_scratch, scratch_candidate
+from headstart.planning.deciding.selection import loss_of
+from headstart.planning.deciding.trained import scratch_candidate, trained_candidates
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.ranking.ranking import Ranking
-
-SMALL_GAP = 0.03
-"""Baseline gap in accuracy under which training from scratch goes before fine-tuning. It was -4.0 points on digits with 10 labels
-a class, where frozen features lose to pixels, and +3.6 on solar cells with 50 (penultimate features)."""
 
 
 def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
@@ -27,18 +23,12 @@ def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
     trials.chance()
     embedded = trials.task.train.images.embedded
     if not embedded:
-        trials.closed_form(trials.candidate("baseline", "pixels", ridge_on("penultimate")), trials.shares.baseline, must=True)
+        trials.closed_form(trials.candidate("baseline", "pixels", ridge_on("penultimate")), must=True)
     if options.only != "scratch":
         closed_forms(trials, ranking, options)
     if embedded:
         return
-    gap = best_accuracy(trials.validated, "transfer") - best_accuracy(trials.validated, "baseline")
-    if trials.many or gap < SMALL_GAP or options.method is not None:
-        from_scratch(trials, options)
-        fine_tuned(trials, ranking, options)
-    else:
-        fine_tuned(trials, ranking, options)
-        from_scratch(trials, options)
+    trials.race(trained_candidates(trials, ranking, options))
     if options.method is None and options.only is None:
         _ensemble(trials)
 
@@ -49,7 +39,7 @@ def _ensemble(trials: Trials) -> None:
     It weighs both by their out-of-fold predictions, so that what a residual adds to ridge has the size that helps.
     """
     closed = best_so_far(trials)
-    trained = [one for one in trials.validated if one.temperature is not None and one.predictions is not None]
+    trained = [one for one in trials.validated if one.temperature is not None and one.predictions and not one.result.reason]
     if closed is None or not trained or closed.candidate.max_rows is not None:
         return
     trials.ensemble(min(trained, key=lambda one: (-one.result.num_rows, loss_of(one))), closed)

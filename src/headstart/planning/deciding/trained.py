@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from headstart.backbones.catalog import card_of
+from headstart.core.stopping import StoppedError
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import seconds_of_features, seconds_per_image
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels
 from headstart.planning.deciding.flip_test import flip_test
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.selection import accuracy_of
-from headstart.planning.deciding.trials import LAST_SHARE, Trials
+from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import SMALLEST_GAIN
 from headstart.planning.plan import is_gradient
 from headstart.planning.ranking.ranking import Ranking
@@ -30,18 +30,16 @@ LP-FT behind the middle -0.9 and -0.02 on Fashion-MNIST (EfficientNet-Lite0, one
 FEWEST_TO_TRAIN = 100
 """Labeled rows from which on a network is fine-tuned. With 40 of solar cells a residual was ahead of ridge by 2 standard errors
 out of fold and 6 points behind on test images; with 100 it gains 2 points (EfficientNet-Lite0)."""
-FLIP_TEST_SHARE = 0.1
-"""Share of the remaining budget that the flip test may take. Chosen, not measured."""
 
 LARGE_PIXELS = 48
 """Side from which on the network from scratch is residual with a small stem: at 64 pixels a step takes a third of the time of one
 of the plain network, at 28 pixels it would see maps of 7 pixels alone. `python -m benchmarks.from_scratch`."""
 
 
-def from_scratch(trials: Trials, options: Options) -> None:
-    """Cross-validate the network that is trained from scratch."""
-    if options.only != "transfer":
-        trials.gradient(scratch_candidate(trials), LAST_SHARE if options.only else None)
+def trained_candidates(trials: Trials, ranking: Ranking, options: Options) -> list[Candidate]:
+    """The network from scratch, then what is fine-tuned, in the order of their turns; what is not tried says why."""
+    scratch = [scratch_candidate(trials)] if options.only != "transfer" else []
+    return scratch + ([] if options.only == "scratch" else fine_tuned(trials, ranking, options))
 
 
 def scratch_network(task: Task) -> str:
@@ -57,24 +55,23 @@ def scratch_candidate(trials: Trials) -> Candidate:
     return probe.model_copy(update={"training": scratch_training(num_rows, probe.input_pixels, task.seed)})
 
 
-def fine_tuned(trials: Trials, ranking: Ranking, options: Options) -> None:
-    """Cross-validate what the user asked for on the network of the best closed form, or LP-FT on the cheapest network."""
+def fine_tuned(trials: Trials, ranking: Ranking, options: Options) -> list[Candidate]:
+    """What the user asked for on the network of the best closed form, or LP-FT on the cheapest network."""
     chosen = options.chosen(options.method or FINE_TUNING, **({} if options.method else {"depth": DEPTH}))
-    if options.only == "scratch" or not is_gradient(chosen):
-        return
+    if not is_gradient(chosen):
+        return []
     best, seed = best_so_far(trials), trials.task.seed
     if options.method is not None:
         network = best.candidate.pretrained if best else ranking.chosen[0]
         candidate = trials.candidate("transfer", network, chosen, options.recipe(seed))
-        trials.gradient(_flip_tested(trials, candidate, options), LAST_SHARE)
-        return
+        return [_flip_tested(trials, candidate, options)]
     network = min(ranking.chosen, key=lambda name: card_of(name).num_parameters or 0)
     candidate = trials.candidate("transfer", network, chosen, fine_tuning_training(seed, options.training))
     hopeless = _why_not_fine_tuned(trials, best)
     if hopeless:
         trials.skip(candidate, hopeless)
-    else:
-        trials.gradient(_flip_tested(trials, candidate, options), LAST_SHARE)
+        return []
+    return [_flip_tested(trials, candidate, options)]
 
 
 def _why_not_fine_tuned(trials: Trials, best: CrossValidated | None) -> str:
@@ -92,12 +89,9 @@ def _flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Cand
     """The candidate, trained on flipped pictures too where the flip test says that this helps and the user did not set it."""
     if "flip" not in candidate.method or "flip" in options.settings:
         return candidate
-    backbone = trials.backbone(candidate)
-    cost = seconds_per_image(backbone, trials.task, trials.steps) * len(trials.task.labeled)
-    cost += seconds_of_features(backbone, trials.task, trials.steps)
-    if cost > FLIP_TEST_SHARE * trials.remaining_seconds:
+    try:
+        found = flip_test(trials.task, candidate, trials.backbone(candidate), trials.steps)
+    except StoppedError:
         return candidate
-    found = flip_test(trials.task, candidate, backbone, trials.steps)
     trials.notes.append(str(found))
-    trials.test_seconds += found.seconds
     return candidate.model_copy(update={"method": {**candidate.method, "flip": found.helps}})

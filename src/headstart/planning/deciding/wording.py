@@ -119,4 +119,7 @@ def _why(one: CrossValidated, chosen: CrossValidated, comparisons: Sequence[Comp
     best = chosen.result.log_loss.value if chosen.result.log_loss else float("nan")
     names = (one.result.name, chosen.result.name)
     noise = "; within noise" if any((made.better, made.worse) == names and not made.significant for made in comparisons) else ""
-    return f"accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {names[1]}{noise}"
+    early = f"{one.result.reason}; " if one.result.reason else ""
+    return (
+        f"{early}accuracy {_accuracy(one)}, log loss {loss:.3f}, against {_accuracy(chosen)} and {best:.3f} of {names[1]}{noise}"
+    )

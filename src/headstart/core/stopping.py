@@ -1,0 +1,97 @@
+"""Stopping: trying ends early, at a user's interrupt or where the time given is over; what was finished stays."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import FrameType
+from typing import Literal
+
+from headstart.core.progress import note
+
+Reason = Literal["interrupted", "over"]
+
+WHILE_TRYING = "Ctrl-C: nothing more is tried; what is best so far is fitted, evaluated and reported. Ctrl-C again stops at once."
+WHILE_FITTING = (
+    "Ctrl-C: nothing is tried any more; the fit, its evaluation and the report are finished. Ctrl-C again stops at once."
+)
+
+
+class StoppedError(Exception):
+    """Trying ends here; `reason` says why. Whoever tries catches it and goes on with what there is."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+@dataclass
+class Stopper:
+    """When trying has to end.
+
+    Attributes:
+        deadline: On the clock of `time.monotonic`; None for none.
+        interrupted: Whether the user pressed Ctrl-C once.
+    """
+
+    deadline: float | None = None
+    interrupted: bool = False
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why trying has to end now; None where it may go on."""
+        if self.interrupted:
+            return "interrupted"
+        return "over" if self.deadline is not None and time.monotonic() >= self.deadline else None
+
+
+_TRYING: ContextVar[Stopper | None] = ContextVar("trying", default=None)
+
+
+def stop_if_asked(only: Reason | None = None) -> None:
+    """Raise `StoppedError` where trying has to end; loops that take long call it at each turn. Does nothing outside `trying`.
+
+    Args:
+        only: The reason that counts; None where all do.
+    """
+    stopper = _TRYING.get()
+    if stopper is not None and stopper.reason is not None and only in (None, stopper.reason):
+        raise StoppedError(stopper.reason)
+
+
+@contextmanager
+def trying(stopper: Stopper) -> Iterator[None]:
+    """Inside, `stop_if_asked` listens to the stopper."""
+    token = _TRYING.set(stopper)
+    try:
+        yield
+    finally:
+        _TRYING.reset(token)
+
+
+@contextmanager
+def interruptible(stopper: Stopper) -> Iterator[None]:
+    """Inside, the first Ctrl-C only tells the stopper, and the second one raises `KeyboardInterrupt`.
+
+    Signals reach the main thread alone: elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    main = _TRYING
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        stopper.interrupted = True
+        note(WHILE_TRYING if main.get() is not None else WHILE_FITTING)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,102 @@
+"""Racing: gradient candidates are fitted fold by fold, and one that is behind beyond noise goes no further."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.core.predictions import Predictions, log_probs, mean_of
+from headstart.data.folds import Fold
+from headstart.data.task import Task
+from headstart.heads.opinion_pool import fit_weights
+from headstart.planning.candidate import Candidate
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.selection import loss_of, side_of
+from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage
+
+ENOUGH_HELD_OUT = 600
+"""Held-out rows after which no more folds are fitted: the standard error of an accuracy is then 2 points at most."""
+HOPE = 1.0
+"""Standard errors by which the mean of a candidate and the best has to be ahead of the best alone, so that the candidate goes on
+although it is behind. Chosen, not measured."""
+
+
+def folds_to_race(task: Task) -> tuple[Fold, ...]:
+    """The first folds, until enough rows were held out, each row once at most."""
+    wanted = min(ENOUGH_HELD_OUT, len(task.labeled))
+    folds: list[Fold] = []
+    for fold in task.folds:
+        if folds and sum(len(one.held_out) for one in folds) >= wanted:
+            break
+        folds.append(fold)
+    return tuple(folds)
+
+
+@dataclass
+class Race:
+    """A candidate that is fitted fold by fold.
+
+    Attributes:
+        candidate: What is fitted.
+        folds: Those that it is fitted to unless it falls behind.
+        price: Predicted seconds of a fold.
+        validated: How it did so far; None before the first fold.
+        reason: Why it goes no further; empty while it does.
+    """
+
+    candidate: Candidate
+    folds: tuple[Fold, ...]
+    price: float
+    validated: CrossValidated | None = None
+    reason: str = ""
+
+    @property
+    def num_fitted(self) -> int:
+        """Folds done."""
+        return self.validated.result.num_folds if self.validated else 0
+
+    def why_behind(self, others: Sequence[CrossValidated]) -> str:
+        """Why the candidate goes no further after this fold: it is behind the best beyond noise, and so is a mean with the best.
+
+        Empty where it may still win, alone or as a member of an ensemble, or has no fold left; its failure where a fit broke.
+        """
+        own = self.validated
+        if own is None or own.predictions is None:
+            return own.result.reason if own else ""
+        fitted = [one for one in others if one.predictions is not None and one.result.family != "chance"]
+        if not fitted or self.num_fitted == len(self.folds):
+            return ""
+        most = max(one.result.num_rows for one in fitted)
+        best = min((one for one in fitted if one.result.num_rows == most), key=loss_of)
+        behind = -advantage(side_of(own), side_of(best))
+        first, second = _shared(own.predictions, side_of(best).predictions)
+        if behind <= ONE_SIDED_95 or advantage(_mean(first, second), _mean(second)) > HOPE:
+            return ""
+        points = 100 * (second.correct.mean() - first.correct.mean())
+        return f"behind {best.result.name} by {points:.1f} points, {behind:.1f} standard errors of log loss"
+
+    def concluded(self) -> CrossValidated:
+        """The result, which says after how many folds it ended where that was early; what was never fitted is skipped."""
+        if self.validated is None:
+            result = self.candidate.result(status="skipped", reason=self.reason, predicted_seconds=self.price * len(self.folds))
+            return CrossValidated(self.candidate, result)
+        early = self.reason and self.validated.predictions is not None
+        reason = f"stopped after {self.num_fitted} of {len(self.folds)} folds: {self.reason}" if early else self.reason
+        facts = {"reason": reason, "predicted_seconds": self.price * self.num_fitted}
+        return replace(self.validated, result=self.validated.result.model_copy(update=facts))
+
+
+def _shared(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """Both on the rows that both predicted, in one order."""
+    places = {name: place for place, name in enumerate(second.names)}
+    rows = [row for row, name in enumerate(first.names) if name in places]
+    own = first.take(np.array(rows, np.int64))
+    return own, second.take(np.array([places[name] for name in own.names], np.int64))
+
+
+def _mean(*members: Predictions) -> Side:
+    """Their geometric mean with the exponents that suit the rows; that of one alone, as a fair rival, has its exponent too."""
+    shares = fit_weights(np.stack([log_probs(member) for member in members]), members[0].labels)
+    return Side("mean", mean_of(members, shares))
