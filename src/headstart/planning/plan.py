@@ -100,7 +100,7 @@ class Plan(Recipe):
             more than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
         shares: Exponent of each member, the plan's own first, in the geometric mean; none given counts all alike.
-        verdict: "transfer", "scratch", "no difference", or "" for a plan written by hand.
+        verdict: "transfer", "scratch", "no difference", "not judged", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
         rejected: All other candidates, each with its reason.
     """

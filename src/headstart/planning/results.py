@@ -12,7 +12,7 @@ from headstart.planning.plan import Recipe, Rejected
 from headstart.planning.ranking.ranking_audit import RankingAudit
 from headstart.training.settings import Training
 
-Verdict = Literal["transfer", "scratch", "no difference"]
+Verdict = Literal["transfer", "scratch", "no difference", "not judged"]
 
 
 def _baseline(values: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +104,37 @@ class Comparison(Record):
     num_rows: int
 
 
+class EnsembleGain(Record):
+    """What an ensemble gains over the best of the models that were tried alone, and what that costs.
+
+    Attributes:
+        members: Names of what predicts together, in the order of the plan.
+        shares: Exponent of each in the geometric mean.
+        comparison: The ensemble against the best model alone.
+        relative_cost: Operations to predict an image, as a multiple of those of the best model alone; None where that has none.
+        megabytes: Of the weights of its networks.
+    """
+
+    members: tuple[str, ...]
+    shares: tuple[float, ...]
+    comparison: Comparison
+    relative_cost: float | None
+    megabytes: float
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        gain = self.comparison.accuracy_gain
+        points = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+        cost = f"{self.relative_cost:.1f} times its operations an image and " if self.relative_cost else ""
+        return (
+            f"{len(self.members)} models predict together: {points} of accuracy against the best model alone "
+            f"({self.comparison.worse}), and a log loss that is {self.comparison.log_loss_gain.value:.3f} lower, for "
+            f"{cost}{self.megabytes:.0f} MB of weights. "
+            "--members 1 asks for one model."
+        )
+
+
 class CurvePoint(Record):
     """Error at a number of labeled rows: mean over draws, and the draws' standard deviation."""
 
@@ -137,7 +168,7 @@ class Decision(Record):
     """What was decided, and everything that speaks for and against it.
 
     Attributes:
-        verdict: "transfer", "scratch" or "no difference".
+        verdict: "transfer", "scratch", "no difference", or "not judged" where one of the two sides could not be tried.
         chosen: Name of the candidate to fit.
         gain: Accuracy of the best candidate that transfers minus that of the best one without transferred knowledge.
         sentence: The sentence to quote.
@@ -148,6 +179,7 @@ class Decision(Record):
         rejected: Everything else, each with its reason.
         budget_seconds: What the user gave.
         spent_seconds: What the candidates took.
+        ensemble: What several models together gain; None where one alone is fitted.
         audit: The ranking held against these results; None where fewer than two ranked networks were fitted alike.
     """
 
@@ -163,4 +195,5 @@ class Decision(Record):
     rejected: tuple[Rejected, ...]
     budget_seconds: float
     spent_seconds: float
+    ensemble: EnsembleGain | None = None
     audit: RankingAudit | None = None

@@ -75,6 +75,7 @@ def headline(run: Run) -> str:
         "transfer": f"Transfer from {chosen}",
         "scratch": "Train from scratch",
         "no difference": "No difference that these labels can show",
+        "not judged": "Not judged: one side was not tried",
     }[decision.verdict]
 
 

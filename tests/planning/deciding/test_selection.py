@@ -16,28 +16,29 @@ def one(family: str) -> SimpleNamespace:
     return SimpleNamespace(result=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
 
 
-def gaining(points: float) -> SimpleNamespace:
-    return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100))
+def gaining(points: float, significant: bool) -> SimpleNamespace:
+    return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100), significant=significant)
 
 
 TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scratch"), one("chance")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "without", "points", "chosen"),
+    ("verdict", "without", "points", "significant", "chosen"),
     [
-        ("transfer", BASELINE, 5, TRANSFER),
-        ("scratch", BASELINE, -5, BASELINE),
-        ("scratch", SCRATCH, -5, SCRATCH),
-        ("no difference", BASELINE, -3, TRANSFER),
-        ("no difference", SCRATCH, 0.5, SCRATCH),
-        ("no difference", SCRATCH, 1.5, TRANSFER),
-        ("no difference", CHANCE, -3, TRANSFER),
+        ("transfer", BASELINE, 5, True, TRANSFER),
+        ("scratch", BASELINE, -5, False, BASELINE),
+        ("scratch", SCRATCH, -5, False, SCRATCH),
+        ("no difference", BASELINE, -3, False, TRANSFER),
+        ("no difference", SCRATCH, 0.5, False, SCRATCH),
+        ("no difference", SCRATCH, 0.5, True, TRANSFER),
+        ("no difference", SCRATCH, 1.5, False, TRANSFER),
+        ("no difference", CHANCE, -3, False, TRANSFER),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_on_a_tie_only_a_small_network_replaces_transfer(verdict, without, points, chosen):
-    assert chosen_of(verdict, TRANSFER, without, gaining(points), CHANCE) is chosen
+def test_on_a_tie_only_a_small_network_replaces_transfer(verdict, without, points, significant, chosen):
+    assert chosen_of(verdict, TRANSFER, without, gaining(points, significant)) is chosen
 
 
 @pytest.mark.parametrize(("num", "chosen"), [(1, "challenger 0"), (3, "closed")])

@@ -16,6 +16,11 @@ def margins(num: int, wrong: int, size: float = 2.0) -> np.ndarray:
     return np.where(np.arange(num) < wrong, -size, size)
 
 
+def judged(transfer: Side, without: Side, chance: Side, seed: int = 0):
+    """The verdict where nothing was combined."""
+    return verdict_of(transfer, transfer, without, chance, seed)
+
+
 @pytest.fixture
 def side(make_predictions):
     return lambda name, *rest: Side(name, make_predictions(*rest))
@@ -27,7 +32,7 @@ def chance(side):
 
 
 def test_transfer_when_it_is_better_beyond_noise(side, chance):
-    verdict, made = verdict_of(side("net", margins(200, 12)), side("pixels", margins(200, 60)), chance, 0)
+    verdict, made = judged(side("net", margins(200, 12)), side("pixels", margins(200, 60)), chance)
     assert verdict == "transfer"
     assert [(one.better, one.worse) for one in made] == [("net", "pixels"), ("net", "chance")]
     assert made[0].accuracy_gain.value == pytest.approx(0.24)
@@ -35,14 +40,14 @@ def test_transfer_when_it_is_better_beyond_noise(side, chance):
 
 @pytest.mark.slow
 def test_scratch_when_the_other_is_and_the_first_comparison_stays_transfer_first(side, chance):
-    verdict, made = verdict_of(side("net", margins(200, 60)), side("small", margins(200, 12)), chance, 0)
+    verdict, made = judged(side("net", margins(200, 60)), side("small", margins(200, 12)), chance)
     assert verdict == "scratch"
     assert [(one.better, one.worse) for one in made] == [("net", "small"), ("small", "net"), ("small", "chance")]
     assert made[0].accuracy_gain.value == pytest.approx(-0.24)
 
 
 def test_no_difference_between_equals(side, chance):
-    verdict, made = verdict_of(side("net", margins(200, 12)), side("small", margins(200, 12)), chance, 0)
+    verdict, made = judged(side("net", margins(200, 12)), side("small", margins(200, 12)), chance)
     assert verdict == "no difference"
     assert not made[0].significant
     assert made[0].p_value == 1
@@ -54,13 +59,13 @@ def test_less_than_a_point_is_no_difference_however_sure(side, chance):
     assert forth.significant
     assert forth.accuracy_gain.value == pytest.approx(0.005)
     assert not wins(forth)
-    assert verdict_of(side("net", sharp), side("small", flat), chance, 0)[0] == "no difference"
+    assert judged(side("net", sharp), side("small", flat), chance)[0] == "no difference"
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_beating_a_worse_one_at_chance_is_no_success(side, chance, swapped):
     timid, bold = side("timid", margins(200, 96, 0.1)), side("bold", margins(200, 110, 4.0))
-    verdict, made = verdict_of(*((bold, timid) if swapped else (timid, bold)), chance, 0)
+    verdict, made = judged(*((bold, timid) if swapped else (timid, bold)), chance)
     assert wins(made[-2])
     assert not wins(made[-1])
     assert verdict == "no difference"
@@ -94,7 +99,7 @@ def test_equal_models_and_noise_win_in_at_most_six_of_a_hundred(monkeypatch):
             sides.append(Side(name, Predictions(names, ("yes", "no"), labels, probs, probs, np.arange(100))))
         half = np.full((100, 2), 0.5)
         chance = Side("chance", Predictions(names, ("yes", "no"), labels, half, half, np.arange(100)))
-        verdict, made = verdict_of(*sides, chance, seed)
+        verdict, made = judged(*sides, chance, seed)
         forth += wins(made[0])
         verdicts += verdict != "no difference"
     assert forth <= 60
@@ -110,3 +115,12 @@ def test_advantage_counts_standard_errors_and_takes_a_group_as_one_row(make_pred
     twice = [joined([side, replace(side, names=tuple(f"{name}+" for name in side.names))]) for side in (first, second)]
     assert advantage(Side("a", twice[0]), Side("b", twice[1])) == pytest.approx(alone)
     assert advantage(Side("a", first), Side("b", first)) == 0.0
+
+
+def test_scratch_has_to_beat_what_transfers_alone_and_not_the_ensemble_that_it_is_part_of(side, chance):
+    transfer, without, both = (side(name, margins(200, wrong)) for name, wrong in (("net", 60), ("small", 12), ("both", 11)))
+    verdict, made = verdict_of(both, transfer, without, chance, 0)
+    assert verdict == "scratch"
+    assert [(one.better, one.worse) for one in made] == [("both", "small"), ("small", "net"), ("small", "chance")]
+    better = side("both", margins(200, 2, 3.0))
+    assert verdict_of(better, transfer, without, chance, 0)[0] == "transfer"

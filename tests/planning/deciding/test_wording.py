@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.wording import in_points, reasons_for, rejected_from, sentence_for
+from headstart.planning.deciding.wording import (
+    in_points,
+    log_loss_decides,
+    reasons_for,
+    rejected_from,
+    sentence_for,
+    untried_side,
+    what_was_compared,
+)
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.planning.results import Comparison, LearningCurve
 
@@ -66,43 +76,77 @@ PAIR = (
 )
 
 
+NO_SCRATCH = "there are no pictures to train a network on from scratch"
+SO_FAR = PAIR.replace("the best without", "the best of what was tried without")
+
+
 @pytest.mark.parametrize(
-    ("verdict", "only", "sentence"),
+    ("verdict", "untried", "sentence"),
     [
-        ("transfer", None, f"Transfer: {PAIR}."),
-        ("transfer", "transfer", f"Transfer: {PAIR}. Only transfer was tried in full."),
-        ("scratch", None, f"Train without transfer: {PAIR}."),
-        ("no difference", None, f"No difference that these labels can show: {PAIR}; ridge on raw pixels is kept."),
+        ("transfer", "", f"Transfer: {PAIR}."),
+        ("not judged", NO_SCRATCH, f"Not judged, as {NO_SCRATCH}: {SO_FAR}. ridge on raw pixels is fitted."),
+        ("scratch", "", f"Train without transfer: {PAIR}."),
+        ("no difference", "", f"No difference that these labels can show: {PAIR}; ridge on raw pixels is kept."),
     ],
 )
-def test_each_verdict_has_its_sentence(net, pixels, verdict, only, sentence):
-    made = [compared(net, pixels)]
-    assert sentence_for(verdict, net, pixels, pixels, GAIN, made, only) == sentence
+def test_each_verdict_has_its_sentence(net, pixels, verdict, untried, sentence):
+    assert sentence_for(verdict, net, pixels, pixels, [compared(net, pixels)], untried) == sentence
 
 
 def test_the_shared_images_are_those_of_the_pair_and_not_of_another_comparison(net, pixels, make_validated, make_candidate):
     tuned = make_validated(make_candidate(method={"kind": "lp_ft"}), 0.92, 0.25)
     made = [compared(tuned, net, num_rows=600), compared(tuned, pixels, num_rows=307)]
     for order in (made, made[::-1]):
-        assert "on 307 shared held-out images" in sentence_for("transfer", tuned, pixels, tuned, GAIN, order, None)
+        assert "on 307 shared held-out images" in sentence_for("transfer", tuned, pixels, tuned, order, "")
 
 
-@pytest.mark.parametrize(
-    ("only", "begin"),
-    [("scratch", "Only training without transferred knowledge was tried"), (None, "Nothing that transfers was fitted")],
-)
-def test_without_a_transfer_side_the_sentence_says_why(pixels, only, begin):
-    sentence = sentence_for("scratch", None, pixels, pixels, GAIN, [], only)
-    assert sentence == f"{begin}: ridge on raw pixels reaches 85.0% out of fold."
+@pytest.mark.parametrize(("untried", "why"), [("--only scratch leaves out what transfers", True), ("", False)])
+def test_without_a_transfer_side_the_sentence_says_why(pixels, untried, why):
+    sentence = sentence_for("not judged", None, pixels, pixels, [], untried)
+    because = f" ({untried})" if why else ""
+    assert sentence == f"Not judged: nothing that transfers was fitted{because}. ridge on raw pixels reaches 85.0% out of fold."
+
+
+def test_why_a_side_is_missing(net, pixels, make_candidate, make_validated):
+    scratch = make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"})
+    skipped = CrossValidated(scratch, scratch.result(status="skipped", reason="one fit would take about 99 s"))
+    fitted = make_validated(scratch, predictions=object())
+    assert untried_side([net, pixels, fitted], None) == ""
+    assert untried_side([net, pixels, fitted], "scratch") == "--only scratch leaves out what transfers"
+    assert untried_side([net, pixels], "transfer") == "--only transfer leaves out training from scratch"
+    assert untried_side([net, pixels], None) == NO_SCRATCH
+    assert untried_side([net, skipped], None) == "small_cnn from scratch was not fitted (one fit would take about 99 s)"
+
+
+def test_what_was_compared_names_each_network_that_was_trained_and_why_others_were_not(net, make_candidate, make_validated):
+    scratch = make_validated(make_candidate("scratch", "small_cnn", method={"kind": "fine_tune"}), predictions=object())
+    late = make_candidate(method={"kind": "lp_ft"})
+    skipped = CrossValidated(late, late.result(status="skipped", reason="one fit would take about 99 s"))
+    closed = make_validated(make_candidate(), predictions=object())
+    assert what_was_compared([closed, scratch, skipped]) == (
+        "Compared out of fold: 1 closed form, small_cnn from scratch. Not fitted: lp_ft of net at 96 pixels (one fit would take "
+        "about 99 s)."
+    )
+
+
+def test_the_rule_is_told_where_the_winner_is_not_the_most_accurate(net, pixels, make_validated, make_candidate):
+    tuned = make_validated(make_candidate(method={"kind": "lp_ft"}), 0.92, 0.35)
+    assert log_loss_decides([net, pixels], net) == ""
+    assert log_loss_decides([net, pixels, tuned], net) == (
+        "Candidates are chosen by log loss, which counts how sure an answer is, and not by accuracy: lp_ft of net at 96 pixels "
+        "is more accurate (92.0% against 90.0%) and has a log loss of 0.350 against 0.300."
+    )
 
 
 def test_reasons_name_the_choice_every_comparison_the_baseline_the_ranking_and_the_curve(net, pixels, ranking):
     curve = LearningCurve(points=(), asymptote=0, slope=1, now=GAIN, four_times=GAIN, sentence="More labels help.")
+    net, pixels = (replace(one, predictions=object()) for one in (net, pixels))
     made = [compared(net, pixels), compared(pixels, net, significant=False)]
     name = "ridge on stages of net at 96 pixels"
     numbers = "+5.1 points [+3.1, +7.1] of accuracy, log loss lower by +0.200 [+0.150, +0.250]"
     assert reasons_for([net, pixels], net, made, curve, ranking) == (
         f"{name}: accuracy 90.0% [88.0%, 92.0%] out of fold on 1,500 images.",
+        "Compared out of fold: 2 closed forms.",
         f"{name} against ridge on raw pixels: {numbers}, beyond noise (McNemar p = 0.0012, 1,203 images).",
         f"ridge on raw pixels against {name}: {numbers}, within noise (McNemar p = 0.0012, 1,203 images).",
         "Baseline gap: the best transfer candidate is +5.0 points from the best one without knowledge.",
@@ -112,7 +156,7 @@ def test_reasons_name_the_choice_every_comparison_the_baseline_the_ranking_and_t
 
 
 def test_reasons_without_a_baseline_or_a_curve_leave_them_out(net, ranking):
-    assert len(reasons_for([net], net, [], None, ranking)) == 2
+    assert len(reasons_for([net], net, [], None, ranking)) == 3
 
 
 def test_everything_that_was_not_chosen_has_its_reason(net, pixels, ranking, make_candidate, make_validated):

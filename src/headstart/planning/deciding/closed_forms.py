@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,9 +22,9 @@ from headstart.planning.plan import is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest, cluster_assumption_test
 
-CHEAP_LOGISTIC = 2_000
-"""Rows times classes up to which logistic regression takes a second a fold. On solar cells with 50 labels a class it is 0.9
-points above ridge, on digits with 10 it is 2 below (EfficientNet-Lite0, 10 seeds): the folds decide."""
+HEADS = ("ridge", "kernel_ridge")
+"""Heads on a network's stages and pixels. The mean over the networks gains 1.3 points on the first network's ridge alone with the
+first, and 0.1 more with both, most of that on emoji (`benchmarks.opinion_pools`)."""
 WITH_UNLABELED = ("self_training", "label_mean")
 """Closed forms that learn from unlabeled rows, the one that gains most with one label a class first."""
 FEW_LABELS = 5
@@ -61,42 +62,51 @@ def closed_forms(trials: Trials, ranking: Ranking, options: Options) -> None:
     _with_unlabeled(trials, options)
 
 
-def _supervised(trials: Trials, ranking: Ranking, options: Options) -> None:
-    task = trials.task
+def baselines(trials: Trials) -> list[Candidate]:
+    """Closed forms without a network, which cost nothing but their fit; none on feature vectors."""
+    if trials.task.train.images.embedded:
+        return []
+    return [trials.candidate("baseline", "pixels", head_of(kind, "penultimate")) for kind in ("ridge", "kernel_ridge")]
+
+
+def on_labeled_rows(trials: Trials, ranking: Ranking, options: Options) -> list[Candidate]:
+    """Closed forms that transfer and learn from labeled rows alone, in order of value for cost.
+
+    Heads on the same features stand side by side, as only the features cost time. The first is the default. Each network follows
+    in turn, as ranked; then what random weights would reach, and the heads on pictures at the networks' own input side.
+    """
     if options.method is not None:
         chosen = options.chosen(options.method)
-        for name in () if is_gradient(chosen) else ranking.chosen:
-            trials.closed_form(trials.candidate("transfer", name, chosen), must=True)
-        return
-    names, embedded = trial_order(trials, ranking), task.train.images.embedded
-    for index, name in enumerate(names):
-        for blocks in ("penultimate",) if embedded else ("penultimate", "stages+pixels"):
-            trials.closed_form(trials.candidate("transfer", name, ridge_on(blocks)), must=index == 0)
-    if embedded:
-        return
-    baseline = trials.candidate("baseline", names[0], ridge_on("stages"))
-    if trials.many:
-        trials.skip(baseline, "with this many rows its features cost more than they tell; the ranking has it on fewer")
-    else:
-        trials.closed_form(baseline, must=True)
-    best = best_so_far(trials)
-    if best is None:
-        return
-    pretrained = best.candidate.pretrained
-    if len(task.labeled) * task.num_classes <= CHEAP_LOGISTIC:
-        logistic = settings_of(method_from({"kind": "logistic", "blocks": "stages+pixels"}))
-        trials.closed_form(trials.candidate("transfer", pretrained, logistic))
-    own = card_of(pretrained).input_pixels
-    if own > best.candidate.input_pixels:
-        finer = trials.candidate("transfer", pretrained, ridge_on("stages+pixels"), pixels=own)
-        trials.closed_form(finer)
+        return [] if is_gradient(chosen) else [trials.candidate("transfer", name, chosen) for name in ranking.chosen]
+    names = trial_order(trials, ranking)
+    if trials.task.train.images.embedded:
+        return [trials.candidate("transfer", name, head_of(kind, "penultimate")) for name in names for kind in HEADS]
+    at_once = [trials.candidate("transfer", name, head_of(kind, "stages+pixels")) for name in names for kind in HEADS]
+    random = [] if trials.many else [trials.candidate("baseline", names[0], head_of("ridge", "stages"))]
+    return [*at_once, *random, *_finer(trials, names)]
+
+
+def _finer(trials: Trials, names: Sequence[str]) -> list[Candidate]:
+    """The default head on pictures at each network's own input side, where that is larger than the side taken before."""
+    usual = [trials.candidate("transfer", name, head_of("ridge", "stages+pixels")) for name in names]
+    own = [one.model_copy(update={"input_pixels": card_of(one.pretrained).input_pixels}) for one in usual]
+    return [finer for finer, one in zip(own, usual, strict=True) if finer.input_pixels > one.input_pixels]
+
+
+def _supervised(trials: Trials, ranking: Ranking, options: Options) -> None:
+    for place, candidate in enumerate(on_labeled_rows(trials, ranking, options)):
+        trials.closed_form(candidate, must=place == 0)
 
 
 def trial_order(trials: Trials, ranking: Ranking) -> list[str]:
-    """The shortlist in the order of trial: as ranked; the cheapest first where the ranking cannot tell."""
+    """All ranked networks in the order of trial: the shortlist, then the others as ranked.
+
+    The shortlist is as ranked, too; the cheapest comes first where the ranking cannot tell.
+    """
+    shortlist = list(ranking.chosen)
     if not ranking.distinguishable:
-        return sorted(ranking.chosen, key=lambda name: card_of(name).num_parameters or 0)
-    return list(ranking.chosen)
+        shortlist.sort(key=lambda name: card_of(name).num_parameters or 0)
+    return shortlist + [one.name for one in ranking.candidates if not one.baseline and one.name not in ranking.chosen]
 
 
 def _like(trials: Trials, best: CrossValidated, **method: Any) -> Candidate:
@@ -146,6 +156,6 @@ def cluster_assumption_of(trials: Trials, candidate: Candidate) -> ClusterAssump
         return None
 
 
-def ridge_on(blocks: str) -> dict[str, Any]:
-    """The settings of ridge on those blocks."""
-    return settings_of(method_from({"kind": "ridge", "blocks": blocks}))
+def head_of(kind: str, blocks: str) -> dict[str, Any]:
+    """The settings of a head on those blocks."""
+    return settings_of(method_from({"kind": kind, "blocks": blocks}))

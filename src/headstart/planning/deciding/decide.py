@@ -17,13 +17,14 @@ from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
 from headstart.planning.deciding.audit import audited
 from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
+from headstart.planning.deciding.ensemble import MOST_MEMBERS, ensemble_gain
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.schedule import default_candidate, run_schedule
-from headstart.planning.deciding.selection import best_transfer, best_without, chosen_of, side_of
-from headstart.planning.deciding.trials import Only, Trials
+from headstart.planning.deciding.selection import chosen_of, contenders_of, side_of
+from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import verdict_of
-from headstart.planning.deciding.wording import reasons_for, rejected_from, sentence_for
+from headstart.planning.deciding.wording import reasons_for, rejected_from, sentence_for, untried_side
 from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Decision, LearningCurve, Verdict
@@ -74,7 +75,7 @@ def decide(
     if not task.folds:
         return _by_default(trials, ranking, options, per_class)
     run_schedule(trials, ranking, options)
-    return _concluded(trials, ranking, options.only, per_class)
+    return _concluded(trials, ranking, options, per_class)
 
 
 def check_options(options: Options, minutes: float | None) -> None:
@@ -82,9 +83,11 @@ def check_options(options: Options, minutes: float | None) -> None:
 
     Raises `PlanError` where the budget is not positive, or a method or setting does not exist or has no effect.
     """
-    method, settings, training, _ = options
+    method, settings, training, _, members = options
     if minutes is not None and not minutes > 0:
         raise PlanError(f"minutes = {minutes:g} is no budget. Give a positive number.")
+    if members is not None and members < 1:
+        raise PlanError(f"--members {members}: a model has at least 1 member. Give a positive number.")
     if settings and method is None:
         raise PlanError(f"--set {next(iter(settings))} needs --method KIND: the method that it belongs to.")
     if method is not None and method_from({"kind": method, **settings}, "--set").cost == "closed form" and training:
@@ -98,7 +101,7 @@ def check_options_for(task: Task, options: Options) -> None:
     Raises `DataError` where the task lacks what the method needs, `PlanError` where it holds no pictures, and `MissingExtraError`
     where a package is not installed.
     """
-    method, settings, _, only = options
+    method, settings, _, only, _ = options
     if task.train.images.embedded and (only == "scratch" or (method and is_gradient({"kind": method}))):
         asked = f"method {method}" if only != "scratch" else "training from scratch"
         raise PlanError(f"{task.name} holds feature vectors, and {asked} needs pictures. Choose ridge or another closed form.")
@@ -106,26 +109,32 @@ def check_options_for(task: Task, options: Options) -> None:
         check_needs(method_from({"kind": method, **settings}, "--set"), task)
 
 
-def _concluded(trials: Trials, ranking: Ranking, only: Only | None, per_class: int | None) -> tuple[Decision, Plan]:
-    seed = trials.task.seed
-    transfer, comparisons = best_transfer(trials.validated, trusts_unlabeled(trials), seed)
+def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: int | None) -> tuple[Decision, Plan]:
+    """The decision that what was cross-validated leads to."""
+    seed, only = trials.task.seed, options.only
     chance = trials.validated[0]
-    without = best_without(trials.validated) or chance
-    verdict: Verdict = "scratch"
+    most = MOST_MEMBERS if options.members is None else options.members
+    best, transfer, without, made, comparisons = contenders_of(trials.validated, trusts_unlabeled(trials), most, seed)
+    untried = untried_side(trials.validated, only)
+    verdict: Verdict = "not judged"
     chosen, gain = without, UNKNOWN_GAIN
-    if transfer is not None:
-        verdict, made = verdict_of(side_of(transfer), side_of(without), side_of(chance), seed)
-        comparisons += made
-        gain = made[0].accuracy_gain
-        chosen = transfer if only == "transfer" else chosen_of(verdict, transfer, without, made[0], chance)
+    if best is not None and transfer is not None:
+        verdict, compared = verdict_of(side_of(best), side_of(transfer), side_of(without), side_of(chance), seed)
+        comparisons += compared
+        gain = compared[0].accuracy_gain
+        chosen = best if only == "transfer" else chosen_of(verdict, best, without, compared[0])
+        verdict = "not judged" if untried else verdict
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
         raise PlanError(f"Nothing could be fitted. {why}")
+    trials.validated.extend(made)
     curve = _curve(trials) if transfer is not None else None
-    sentence = sentence_for(verdict, transfer, without, chosen, gain, comparisons, only)
+    ensemble = ensemble_gain(chosen, trials.validated, seed)
+    sentence = sentence_for(verdict, best, without, chosen, comparisons, untried)
     reasons = reasons_for(trials.validated, chosen, comparisons, curve, ranking)
+    reasons = (*reasons[:1], *([ensemble.sentence] if ensemble else []), *reasons[1:])
     facts = {"verdict": verdict, "gain": gain, "sentence": sentence, "comparisons": tuple(comparisons), "curve": curve}
-    decision = _decision(trials, ranking, chosen, reasons, **facts)
+    decision = _decision(trials, ranking, chosen, reasons, ensemble=ensemble, **facts)
     return decision, _plan(trials, chosen, decision, per_class)
 
 
@@ -177,7 +186,7 @@ def _curve(trials: Trials) -> LearningCurve | None:
 
 def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:
     gradient = chosen.temperature is not None
-    rows = chosen.candidate.max_rows if gradient else trials.final_rows(chosen)
+    rows = chosen.candidate.max_rows if gradient or chosen.members else trials.final_rows(chosen)
     return Plan(
         **{**chosen.candidate.recipe, "max_rows": rows, **chosen.calibration},
         data=trials.task.place,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 
+from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
 from headstart.core.predictions import Predictions, log_probs
 from headstart.core.types import Floats, Integers
 from headstart.heads.opinion_pool import fit_weights
+from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, combined
+from headstart.planning.deciding.verdict import Side, compared
+from headstart.planning.plan import is_gradient
+from headstart.planning.results import EnsembleGain
 
 MOST_MEMBERS = 6
 """Members of an ensemble unless the user says otherwise: with more, accuracy is the same on digits, Fashion-MNIST, emoji and
@@ -117,6 +123,44 @@ def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
     trained_first = sorted(range(len(places)), key=lambda place: pool.candidates[places[place]].temperature is None)
     members = [pool.candidates[places[place]] for place in trained_first]
     return combined(members, tuple(shares[place] for place in trained_first))
+
+
+def ensemble_gain(chosen: CrossValidated, validated: Sequence[CrossValidated], seed: int) -> EnsembleGain | None:
+    """What the chosen ensemble gains over the best candidate alone on the same rows; None where one alone was chosen."""
+    if not chosen.members:
+        return None
+    rows = chosen.result.num_rows
+    singles = [one for one in validated if one.predictions is not None and not one.members and one.result.num_rows == rows]
+    alone = min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
+    members, cost = chosen.candidate.members, cost_of(alone.candidate)
+    sides = [Side(one.result.name, _predictions(one)) for one in (chosen, alone)]
+    return EnsembleGain(
+        members=tuple(member.own_name for member in members),
+        shares=chosen.shares,
+        comparison=compared(sides[0], sides[1], seed),
+        relative_cost=sum({_passes(member): cost_of(member) for member in members}.values()) / cost if cost else None,
+        megabytes=sum({_weights(member): 4e-6 * _num_parameters(member) for member in members}.values()),
+    )
+
+
+def cost_of(candidate: Candidate) -> float:
+    """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
+    return _num_parameters(candidate) * candidate.input_pixels**2
+
+
+def _num_parameters(candidate: Candidate) -> int:
+    return card_of(candidate.pretrained).num_parameters or 0
+
+
+def _weights(candidate: Candidate) -> tuple[str, str]:
+    """What tells networks apart: those that were trained are networks of their own."""
+    trained = json.dumps(candidate.essentials, sort_keys=True) if is_gradient(candidate.method) else candidate.weights
+    return candidate.pretrained, trained
+
+
+def _passes(candidate: Candidate) -> tuple[str, str, int]:
+    """What tells passes of an image through networks apart: heads on the same features share one."""
+    return *_weights(candidate), candidate.input_pixels
 
 
 def _prior(candidates: Sequence[CrossValidated], logs: Floats, labels: Integers) -> Floats:

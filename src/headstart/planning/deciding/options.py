@@ -18,12 +18,14 @@ class Options(NamedTuple):
         settings: Hyper-parameters of that method.
         training: Fields of `Training` to set for gradient methods.
         only: The one side that is tried; None tries both.
+        members: Models that may predict together, at most; 1 for a single model, None for as many as is usual.
     """
 
     method: str | None = None
     settings: dict[str, Any] = {}
     training: dict[str, Any] = {}
     only: Only | None = None
+    members: int | None = None
 
     def recipe(self, seed: int) -> Training:
         """The usual training with the user's fields."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.closed_forms import (
     WITH_UNLABELED,
-    best_so_far,
+    baselines,
     closed_forms,
     cluster_assumption_of,
-    ridge_on,
     trial_order,
 )
 from headstart.planning.deciding.options import Options
-from headstart.planning.deciding.selection import loss_of
 from headstart.planning.deciding.trained import scratch_candidate, trained_candidates
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.ranking.ranking import Ranking
@@ -22,27 +20,13 @@ def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
     """Cross-validate what is worth it, each on the shared folds, within the budget of the trials."""
     trials.chance()
     embedded = trials.task.train.images.embedded
-    if not embedded:
-        trials.closed_form(trials.candidate("baseline", "pixels", ridge_on("penultimate")), must=True)
+    for candidate in baselines(trials):
+        trials.closed_form(candidate, must=True)
     if options.only != "scratch":
         closed_forms(trials, ranking, options)
     if embedded:
         return
     trials.race(trained_candidates(trials, ranking, options))
-    if options.method is None and options.only is None:
-        _ensemble(trials)
-
-
-def _ensemble(trials: Trials) -> None:
-    """The ensemble of the best trained candidate and the best closed form, which are wrong on different rows.
-
-    It weighs both by their out-of-fold predictions, so that what a residual adds to ridge has the size that helps.
-    """
-    closed = best_so_far(trials)
-    trained = [one for one in trials.validated if one.temperature is not None and one.predictions and not one.result.reason]
-    if closed is None or not trained or closed.candidate.max_rows is not None:
-        return
-    trials.ensemble(min(trained, key=lambda one: (-one.result.num_rows, loss_of(one))), closed)
 
 
 def default_candidate(trials: Trials, ranking: Ranking, options: Options) -> CrossValidated:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from scipy.special import ndtri
 
-from headstart.backbones.catalog import card_of
 from headstart.core.errors import PlanError
 from headstart.planning.costs import needs_unlabeled
 from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.ensemble import Pool, cost_of, ensemble_of
 from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
 from headstart.planning.deciding.verdict import ONE_SIDED_95, SMALLEST_GAIN, Side, advantage, compared, wins
 from headstart.planning.results import Comparison
@@ -41,11 +42,11 @@ def best_closed(validated: Sequence[CrossValidated], trusts_unlabeled: bool) -> 
     supervised = [one for one in closed if not needs_unlabeled(one.candidate.method)]
     best: CrossValidated | None = None
     bound = float(-ndtri(level_of_best(len(supervised) - 1)))
-    for one in sorted(supervised, key=lambda one: (_cost(one), not _is_default(one))):
+    for one in sorted(supervised, key=lambda one: (cost_of(one.candidate), not _is_default(one))):
         if best is None:
             best = one
             continue
-        worth = _cost(one) == _cost(best) or accuracy_of(one) - accuracy_of(best) >= SMALLEST_GAIN
+        worth = cost_of(one.candidate) == cost_of(best.candidate) or accuracy_of(one) - accuracy_of(best) >= SMALLEST_GAIN
         best = one if worth and advantage(side_of(one), side_of(best)) > bound else best
     pooled = min((one for one in closed if needs_unlabeled(one.candidate.method)), key=loss_of, default=None)
     if best is None or pooled is None:
@@ -72,30 +73,68 @@ def best_transfer(
     return best, made
 
 
-def chosen_of(
-    verdict: str, transfer: CrossValidated, without: CrossValidated, comparison: Comparison, chance: CrossValidated
-) -> CrossValidated:
-    """The winner; on a tie a small network from scratch, which is cheaper to use, unless it may be a point less accurate.
+class Contenders(NamedTuple):
+    """What a verdict compares.
 
-    On a tie with raw pixels or random weights the transfer candidate stays: its head sees the pixels too, so that with few labels
-    only chance tells them apart. On solar cells with 5 labels a class raw pixels tied, and were 6 points worse on test images.
+    Attributes:
+        best: The best that has transferred knowledge, alone or in an ensemble, which may have members without; None where
+            nothing that transfers was fitted.
+        transfer: The best of transferred knowledge alone; None as before.
+        without: The best without transferred knowledge; the class shares where nothing was fitted.
+        made: The ensembles among them.
+        comparisons: Those that chose among single candidates that transfer.
     """
-    if verdict == "scratch" and without is not chance:
+
+    best: CrossValidated | None
+    transfer: CrossValidated | None
+    without: CrossValidated
+    made: tuple[CrossValidated, ...]
+    comparisons: list[Comparison]
+
+
+def contenders_of(validated: Sequence[CrossValidated], trusts_unlabeled: bool, most: int, seed: int) -> Contenders:
+    """The best of each side, the first of `validated` being the class shares; ensembles have at most so many members.
+
+    An ensemble stands for its side where its log loss is lower than that of the side's best candidate; where what learns from
+    unlabeled rows is trusted without proof, only beyond noise.
+    """
+    bound = ONE_SIDED_95 if trusts_unlabeled else 0.0
+    single, comparisons = best_transfer(validated, trusts_unlabeled, seed)
+    alone = best_without(validated)
+    mixed = ensemble_of(Pool.of(validated), most) if single else None
+    pure = ensemble_of(Pool.of(validated, ("transfer",)), most) if single else None
+    own = ensemble_of(Pool.of(validated, ("scratch", "baseline")), most) if alone else None
+    transfer = _better(pure, single, bound) if single else None
+    without = _better(own, alone, 0.0) if alone else validated[0]
+    if mixed is not None and {member.family == "transfer" for member in mixed.candidate.members} != {True, False}:
+        mixed = None
+    best = _better(mixed, transfer, bound) if transfer else None
+    made = tuple(one for one in (mixed, pure, own) if one is not None)
+    return Contenders(best, transfer, without, made, comparisons)
+
+
+def _better(ensemble: CrossValidated | None, alone: CrossValidated, bound: float) -> CrossValidated:
+    """The ensemble where its log loss is lower by more than so many standard errors."""
+    return ensemble if ensemble is not None and advantage(side_of(ensemble), side_of(alone)) > bound else alone
+
+
+def chosen_of(verdict: str, best: CrossValidated, without: CrossValidated, comparison: Comparison) -> CrossValidated:
+    """What is fitted: the winner; on a tie a network from scratch, unless what transfers is a point or beyond noise better.
+
+    A small network from scratch is cheaper to use. On a tie with raw pixels or random weights what transfers stays: its heads see
+    the pixels too, so that with few labels only chance tells them apart. On solar cells with 5 labels a class raw pixels tied,
+    and were 6 points worse on test images.
+    """
+    if verdict == "scratch" and without.result.family != "chance":
         return without
-    if verdict == "transfer" or without is chance or without.result.family == "baseline":
-        return transfer
-    return transfer if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
+    if verdict == "transfer" or without.result.family != "scratch" or comparison.significant:
+        return best
+    return best if comparison.accuracy_gain.value >= SMALLEST_GAIN else without
 
 
 def _is_default(one: CrossValidated) -> bool:
     method = one.candidate.method
     return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels")
-
-
-def _cost(one: CrossValidated) -> float:
-    """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
-    card = card_of(one.candidate.pretrained)
-    return (card.num_parameters or 0) * one.candidate.input_pixels**2
 
 
 def loss_of(one: CrossValidated) -> float:

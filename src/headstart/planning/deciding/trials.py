@@ -25,7 +25,6 @@ from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
 from headstart.planning.deciding.racing import Race, folds_to_race
-from headstart.planning.plan import Partner
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
 
@@ -213,15 +212,6 @@ class Trials:
     def _minutes_for(self, price: float, share: float = 1.0) -> int:
         """Whole minutes that have room for it."""
         return math.ceil((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
-
-    def ensemble(self, trained: CrossValidated, closed: CrossValidated) -> CrossValidated:
-        """Cross-validate the ensemble of a trained candidate and a closed form, on the folds of the first; all fits exist."""
-        own = closed.candidate
-        partner = Partner(pretrained=own.pretrained, weights=own.weights, input_pixels=own.input_pixels, method=own.method)
-        candidate = trained.candidate.model_copy(update={"family": "transfer", "partners": (partner,)})
-        folds = self.task.folds[: trained.result.num_folds]
-        validated = cross_validate(self.task, candidate, self.backbone(trained.candidate), folds, self.steps)
-        return self._keep(replace(validated, result=validated.result.model_copy(update={"seconds": 0.0})))
 
     def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate where no row can be held out."""

@@ -50,19 +50,29 @@ def advantage(first: Side, second: Side) -> float:
     return float(sums.sum()) / error if error > 0 else 0.0
 
 
-def verdict_of(transfer: Side, without: Side, chance: Side, seed: int) -> tuple[Verdict, tuple[Comparison, ...]]:
-    """Transfer, scratch or no difference, and the comparisons it rests on; the first is always transfer against without.
+def verdict_of(best: Side, transfer: Side, without: Side, chance: Side, seed: int) -> tuple[Verdict, tuple[Comparison, ...]]:
+    """Transfer, scratch or no difference, and the comparisons it rests on.
 
     A side wins when its log loss is lower beyond noise (one-sided 95 % bound of the paired bootstrap), its accuracy is higher
     by at least a point, and it beats the class shares alone beyond noise. The last condition keeps noise labels from being
     called a success: there all candidates are at chance, and they differ only in how confident their wrong answers are.
+
+    Args:
+        best: The best with transferred knowledge; members of an ensemble may be without.
+        transfer: The best of transferred knowledge alone, which scratch has to beat; `best` itself where that has none else.
+        without: The best without transferred knowledge.
+        chance: The class shares.
+        seed: Of the bootstrap.
+
+    Returns:
+        The verdict; the first comparison is always the best with against the best without.
     """
-    transfer_gain = compared(transfer, without, seed)
+    transfer_gain = compared(best, without, seed)
     if wins(transfer_gain):
-        over_chance = compared(transfer, chance, seed)
+        over_chance = compared(best, chance, seed)
         return ("transfer" if wins(over_chance) else "no difference"), (transfer_gain, over_chance)
     scratch_gain = compared(without, transfer, seed)
     if wins(scratch_gain):
         over_chance = compared(without, chance, seed)
         return ("scratch" if wins(over_chance) else "no difference"), (transfer_gain, scratch_gain, over_chance)
-    return "no difference", (transfer_gain, compared(transfer, chance, seed))
+    return "no difference", (transfer_gain, compared(best, chance, seed))

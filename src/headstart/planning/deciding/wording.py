@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.selection import best_accuracy
-from headstart.planning.plan import Rejected
+from headstart.planning.deciding.selection import accuracy_of, best_accuracy
+from headstart.planning.plan import Rejected, is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Comparison, LearningCurve, Verdict
 
@@ -21,35 +21,87 @@ def _accuracy(one: CrossValidated) -> str:
     return f"{one.result.accuracy.value:.1%}" if one.result.accuracy else "not measured"
 
 
+def untried_side(validated: Sequence[CrossValidated], only: str | None) -> str:
+    """Why one of the two sides is missing, so that no verdict is possible; empty where both were fitted."""
+    if only == "scratch":
+        return "--only scratch leaves out what transfers"
+    scratch = [one for one in validated if one.result.family == "scratch" and not one.members]
+    if any(one.predictions is not None for one in scratch):
+        return ""
+    if only == "transfer":
+        return "--only transfer leaves out training from scratch"
+    if scratch:
+        return f"{scratch[0].result.name} was not fitted ({scratch[0].result.reason})"
+    return "there are no pictures to train a network on from scratch"
+
+
 def sentence_for(
     verdict: Verdict,
-    transfer: CrossValidated | None,
+    best: CrossValidated | None,
     without: CrossValidated,
     chosen: CrossValidated,
-    gain: Estimate,
     comparisons: Sequence[Comparison],
-    only: str | None,
+    untried: str,
 ) -> str:
-    """The sentence to quote."""
-    if transfer is None:
-        tried = (
-            "Only training without transferred knowledge was tried" if only == "scratch" else "Nothing that transfers was fitted"
+    """The sentence to quote.
+
+    Args:
+        verdict: As decided.
+        best: The best that has transferred knowledge; None where nothing was fitted.
+        without: The best that has none.
+        chosen: What is fitted.
+        comparisons: Among them that of the two.
+        untried: Why one side is missing; empty where both were fitted.
+
+    Returns:
+        The verdict, both names with their accuracies, and the difference with its interval and the number of images.
+    """
+    if best is None:
+        why = f" ({untried})" if untried else ""
+        return (
+            f"Not judged: nothing that transfers was fitted{why}. {chosen.result.name} reaches {_accuracy(chosen)} out of fold."
         )
-        return f"{tried}: {chosen.result.name} reaches {_accuracy(chosen)} out of fold."
-    pairs = {(made.better, made.worse): made.num_rows for made in comparisons}
-    rows = pairs.get((transfer.result.name, without.result.name), transfer.result.num_rows)
-    first, second = _shared_accuracies(transfer, without)
+    pairs = {(made.better, made.worse): made for made in comparisons}
+    compared = pairs[best.result.name, without.result.name]
+    first, second = _shared_accuracies(best, without)
+    tried = " of what was tried" if untried else ""
     pair = (
-        f"{transfer.result.name} ({first}) against {without.result.name} ({second}), the best without "
-        f"transferred knowledge: {in_points(gain)} on {rows:,} shared held-out images"
+        f"{best.result.name} ({first}) against {without.result.name} ({second}), the best{tried} without "
+        f"transferred knowledge: {in_points(compared.accuracy_gain)} on {compared.num_rows:,} shared held-out images"
     )
-    partly = f" Only {only} was tried in full." if only else ""
+    if verdict == "not judged":
+        return f"Not judged, as {untried}: {pair}. {chosen.result.name} is fitted."
     if verdict == "transfer":
-        return f"Transfer: {pair}.{partly}"
+        return f"Transfer: {pair}."
     if verdict == "scratch":
-        fitted = f" {chosen.result.name} is fitted all the same." if chosen is transfer else ""
-        return f"Train without transfer: {pair}.{partly}{fitted}"
-    return f"No difference that these labels can show: {pair}; {chosen.result.name} is kept.{partly}"
+        fitted = "" if chosen is without else f" {chosen.result.name} is fitted all the same."
+        return f"Train without transfer: {pair}.{fitted}"
+    return f"No difference that these labels can show: {pair}; {chosen.result.name} is kept."
+
+
+def what_was_compared(validated: Sequence[CrossValidated]) -> str:
+    """Which closed forms, networks from scratch and fine-tunings were fitted, and which were not, with the reason."""
+    alone = [one for one in validated if not one.members and one.result.family != "chance"]
+    closed = [one for one in alone if not is_gradient(one.candidate.method) and one.predictions is not None]
+    trained = [one.result.name for one in alone if is_gradient(one.candidate.method) and one.predictions is not None]
+    left = [f"{one.result.name} ({one.result.reason})" for one in alone if one.predictions is None]
+    counted = f"{len(closed)} closed form{'' if len(closed) == 1 else 's'}"
+    untried = f" Not fitted: {'; '.join(left)}." if left else ""
+    return f"Compared out of fold: {', '.join([counted, *trained])}.{untried}"
+
+
+def log_loss_decides(validated: Sequence[CrossValidated], chosen: CrossValidated) -> str:
+    """The rule that chooses, where another candidate is more accurate on the same number of rows; empty elsewhere."""
+    rows = chosen.result.num_rows
+    rivals = [one for one in validated if one.result.accuracy and one.result.num_rows == rows]
+    top = max(rivals, key=accuracy_of, default=chosen)
+    if not chosen.result.accuracy or accuracy_of(top) <= accuracy_of(chosen):
+        return ""
+    losses = [one.result.log_loss.value if one.result.log_loss else float("nan") for one in (top, chosen)]
+    return (
+        f"Candidates are chosen by log loss, which counts how sure an answer is, and not by accuracy: {top.result.name} is more "
+        f"accurate ({_accuracy(top)} against {_accuracy(chosen)}) and has a log loss of {losses[0]:.3f} against {losses[1]:.3f}."
+    )
 
 
 def _shared_accuracies(first: CrossValidated, second: CrossValidated) -> tuple[str, str]:
@@ -71,6 +123,7 @@ def reasons_for(
 ) -> tuple[str, ...]:
     """Sentences with numbers that speak for the choice."""
     reasons = [f"{chosen.result.name}: accuracy {_interval(chosen)} out of fold on {chosen.result.num_rows:,} images."]
+    reasons += [text for text in (log_loss_decides(validated, chosen), what_was_compared(validated)) if text]
     reasons += [_compared(made) for made in comparisons]
     transfer, baseline = (best_accuracy(validated, family) for family in ("transfer", "baseline"))
     if transfer and baseline:
@@ -101,12 +154,13 @@ def rejected_from(
 ) -> tuple[Rejected, ...]:
     """Every candidate that was not chosen, with its reason."""
     rejected = []
+    tried = {member.pretrained for one in validated for member in one.candidate.members} | set(ranking.chosen)
     for one in validated:
         if one is not chosen:
             reason = _why(one, chosen, comparisons) if one.result.status == "fitted" else one.result.reason
             rejected.append(Rejected(candidate=one.result.name, reason=reason))
     for candidate in ranking.candidates:
-        if candidate.name not in ranking.chosen and not candidate.baseline:
+        if candidate.name not in tried and not candidate.baseline:
             reason = (
                 f"ranked {candidate.rank:.1f} on average and outside the shortlist; probe accuracy {candidate.estimate.value:.1%}"
             )
