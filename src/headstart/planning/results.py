@@ -177,9 +177,11 @@ class Decision(Record):
         curve: None when there are too few rows.
         reasons: Sentences with numbers.
         rejected: Everything else, each with its reason.
-        budget_seconds: What the user gave.
-        spent_seconds: What the candidates took.
+        budget_seconds: Predicted seconds that candidates could take.
+        spent_seconds: Predicted seconds of those that were tried.
         ensemble: What several models together gain; None where one alone is fitted.
+        stopped: "interrupted" or "over" where trying was ended by Ctrl-C or by the clock; empty elsewhere.
+        unfinished: What was left out for its price or its time, and how to go on; empty where nothing was.
         audit: The ranking held against these results; None where fewer than two ranked networks were fitted alike.
     """
 
@@ -196,4 +198,6 @@ class Decision(Record):
     budget_seconds: float
     spent_seconds: float
     ensemble: EnsembleGain | None = None
+    stopped: Literal["", "interrupted", "over"] = ""
+    unfinished: str = ""
     audit: RankingAudit | None = None

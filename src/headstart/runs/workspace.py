@@ -108,6 +108,20 @@ class Workspace:
         if any(path.stem != stem for path in (self.folder / "steps").glob("fit-*.json")):
             self._refuse("the fit of another plan, of data that changed since, or of an earlier version of headstart")
 
+    def reopen(self) -> None:
+        """Let a finished run go on: without its report it counts as unfinished; its model stays until another takes its place."""
+        self.path(REPORT).unlink(missing_ok=True)
+
+    def forget_other_fits(self, inputs: dict[str, Any]) -> None:
+        """Delete what was made of a fit with other inputs, but for its model, which stays until the next one is saved."""
+        stem = self.steps.stem("fit", inputs)
+        others = [path for path in (self.folder / "steps").glob("fit-*.json") if path.stem != stem]
+        for path in others:
+            path.unlink()
+        if others:
+            for name in (file_of(Evaluation), TEST_PREDICTIONS, POOL_PREDICTIONS, RESULT, REPORT):
+                self.path(name).unlink(missing_ok=True)
+
     def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
         """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left."""
         self._check_writable()

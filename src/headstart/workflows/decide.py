@@ -177,6 +177,8 @@ def _decided(
 
     inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
     inputs["sources"] = source_weights
+    if workspace.run.decision and workspace.run.decision.stopped == "interrupted":
+        steps.forget(("decide",), inputs)
     with stage("deciding"):
         decided = steps.run("decide", inputs, Decided, make)
     workspace.write(decided.decision)

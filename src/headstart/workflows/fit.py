@@ -79,10 +79,10 @@ def fit(
     return fit_task(task, chosen, out, find_rate=find_rate)
 
 
-def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False) -> Run:
-    """The run of a plan on its task; see `fit`."""
+def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False, anew: bool = False) -> Run:
+    """The run of a plan on its task; see `fit`. With `anew` it takes the place of another fit in the folder."""
     plan, curve = with_found_learning_rate(task, plan) if find_rate else (plan, None)
-    workspace = Workspace(fit_and_evaluate(task, plan, out).folder)
+    workspace = Workspace(fit_and_evaluate(task, plan, out, anew=anew).folder)
     write_findings(workspace, task)
     if curve is not None:
         workspace.write(curve)
@@ -109,11 +109,13 @@ def write_findings(workspace: Workspace, task: Task) -> None:
     workspace.write(workspace.steps.run("inspect", {"task": task.fingerprint}, Findings, make))
 
 
-def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None) -> Run:
-    """The run with its model, evaluation and predictions, but without findings and report; see `fit`."""
+def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, anew: bool = False) -> Run:
+    """The run with its model, evaluation and predictions, but without findings and report; see `fit_task`."""
     check_contamination(task, plan.networks, cross_validated=False)
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
     workspace = Workspace.named(out, Path("runs") / task.name, [inputs["plan"], inputs["task"]])
+    if anew:
+        workspace.forget_other_fits(inputs)
     workspace.claim_fit(inputs)
     workspace.write(plan, task.summary())
     if workspace.run.evaluation is None:

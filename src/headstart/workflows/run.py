@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from headstart.backbones.catalog import card_of
 from headstart.backbones.pretrained import Pretrained
+from headstart.core.errors import PlanError
 from headstart.core.progress import command_begun, note, stage
+from headstart.core.stopping import StoppedError, Stopper, interruptible, trying
 from headstart.data.task import Task
+from headstart.planning.budget import budget_of
+from headstart.planning.deciding.stopped import decision_for_first
 from headstart.planning.first_model import first_candidate, fit_first
-from headstart.planning.results import FirstModel
+from headstart.planning.plan import Plan
+from headstart.planning.results import Decision, FirstModel
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Names, many, task_from
@@ -40,7 +46,8 @@ def run(
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
-    Started again with the same request, a run that was killed goes on, and a finished one is read. Without data it runs on the
+    Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
+    too, where something was left out. Ctrl-C once ends the trying, and what is best so far is fitted. Without data it runs on the
     embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the
     final one replaces. The arguments are those of all verbs; see `headstart.workflows`.
     """
@@ -56,16 +63,44 @@ def run(
     task = task_from(request.place, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
-    workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
-    workspace.claim_request("request", request, task)
+    identity = request.model_copy(update={"minutes": None})  # more minutes go on with the same run
+    workspace = Workspace.named(out, Path("runs") / task.name, [identity.to_dict(), task.fingerprint])
+    workspace.claim_request("request", identity, task)
     if workspace.is_evaluated:
-        return workspace.run
+        if not _goes_on(workspace.run.decision, minutes):
+            return workspace.run
+        workspace.reopen()
     _write_first_model(workspace, task, cards, request, begun)
-    write_findings(workspace, task)
-    ranking = ranked(task, cards, request, workspace.sharing_steps)
-    workspace.write(ranking)
-    used, plan = decide_in(workspace, task, ranking, request, workspace.sharing_steps)
-    return fit_task(used, plan, workspace.folder)
+    stopper = Stopper(None if minutes is None else begun + 60 * minutes)
+    with interruptible(stopper) if task.source is None else nullcontext():
+        write_findings(workspace, task)
+        used, plan = _chosen(workspace, task, cards, request, stopper)
+        return fit_task(used, plan, workspace.folder, anew=True)
+
+
+def _goes_on(decision: Decision | None, minutes: float | None) -> bool:
+    """Whether a finished run has something left to try, and this call the time for it."""
+    if decision is None or not decision.unfinished:
+        return False
+    return decision.stopped == "interrupted" or budget_of(minutes) > decision.budget_seconds
+
+
+def _chosen(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, stopper: Stopper) -> tuple[Task, Plan]:
+    """The task without the sources that do not help, and the plan: that of the first model where trying ended before another."""
+    try:
+        with trying(stopper) if task.source is None else nullcontext():
+            ranking = ranked(task, cards, request, workspace.sharing_steps)
+            workspace.write(ranking)
+            return decide_in(workspace, task, ranking, request, workspace.sharing_steps)
+    except StoppedError as stopped:
+        first, candidate = workspace.run.first, first_candidate(task, cards, request.weights)
+        if first is None or candidate is None:
+            if stopped.reason == "interrupted":
+                raise KeyboardInterrupt from stopped
+            raise PlanError("The time was over before anything was fitted. Give more --minutes.") from stopped
+        decision, plan = decision_for_first(task, candidate, first, stopped.reason, budget_of(request.minutes))
+        workspace.write(decision)
+        return task, plan.model_copy(update={"per_class": request.per_class})
 
 
 def _write_first_model(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> None:

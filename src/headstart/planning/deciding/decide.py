@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import PlanError
-from headstart.core.estimate import Estimate
 from headstart.core.records import Record
 from headstart.core.steps import Steps
+from headstart.core.stopping import StoppedError
 from headstart.data.task import Task
 from headstart.features.representation import Representation
 from headstart.methods import method_from
@@ -22,6 +22,7 @@ from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.schedule import default_candidate, run_schedule
 from headstart.planning.deciding.selection import chosen_of, contenders_of, side_of
+from headstart.planning.deciding.stopped import UNKNOWN_GAIN
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import verdict_of
 from headstart.planning.deciding.wording import reasons_for, rejected_from, sentence_for, untried_side
@@ -29,9 +30,6 @@ from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Decision, LearningCurve, Verdict
 from headstart.training.settings import Training
-
-UNKNOWN_GAIN = Estimate(value=0.0, low=-1.0, high=1.0)
-"""Where nothing was compared."""
 
 
 def decide(
@@ -64,6 +62,7 @@ def decide(
 
     Raises:
         DataError: The task lacks what the method needs.
+        StoppedError: Trying had to end before anything to transfer with was fitted.
         PlanError: The method or a setting does not exist, or nothing could be fitted within the budget.
         MissingExtraError: The method needs a package that is not installed.
     """
@@ -124,6 +123,8 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
         gain = compared[0].accuracy_gain
         chosen = best if only == "transfer" else chosen_of(verdict, best, without, compared[0])
         verdict = "not judged" if untried else verdict
+    elif trials.stopped and only != "scratch":
+        raise StoppedError(trials.stopped)
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
         raise PlanError(f"Nothing could be fitted. {why}")
@@ -154,8 +155,10 @@ def _decision(trials: Trials, ranking: Ranking, chosen: CrossValidated, reasons:
     return Decision(
         chosen=chosen.result.name,
         results=tuple(one.result for one in trials.validated),
-        reasons=(*reasons, *trials.notes),
+        reasons=(*reasons, *trials.notes, *([trials.unfinished] if trials.unfinished else [])),
         rejected=rejected_from(trials.validated, ranking, chosen, facts["comparisons"]),
+        stopped=trials.stopped or "",
+        unfinished=trials.unfinished,
         budget_seconds=trials.budget_seconds,
         spent_seconds=trials.spent_seconds,
         audit=audited(ranking, trials.validated, trials.task.seed),

@@ -22,6 +22,8 @@ def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
     embedded = trials.task.train.images.embedded
     for candidate in baselines(trials):
         trials.closed_form(candidate, must=True)
+    if options.only is None and not embedded:
+        trials.reserve(scratch_candidate(trials))
     if options.only != "scratch":
         closed_forms(trials, ranking, options)
     if embedded:

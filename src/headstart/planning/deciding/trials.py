@@ -33,6 +33,8 @@ Only = Literal["transfer", "scratch"]
 CLOSED_SHARE = 0.5
 """Share of the budget for closed forms where something is trained too. Chosen, not measured: features of the three packaged
 networks for 1,132 pictures take 15 seconds, a tenth of the usual budget."""
+MOST_RESERVED = 0.75
+"""Share of the budget that is kept for the network from scratch at most. Chosen, not measured."""
 ROWS_STEP = 1_000
 """The rows of a final fit are rounded down to a multiple of this. Chosen, not measured."""
 FEWEST_A_CLASS = 20
@@ -55,6 +57,9 @@ class Trials:
         cluster_assumption: Whether the unlabeled rows may be learned from; None where that was not tested.
         spent_seconds: Predicted seconds of what was tried.
         stopped: Why trying ended before its end; None where it did not.
+        wanted_minutes: Minutes that each candidate asks for that was left out.
+        left_out_seconds: Predicted seconds of all of these.
+        reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
         notes: What tests found, in sentences.
         backbones: Loaded ones, by name, weights and side.
         paid: Networks and rows whose features are on the account already.
@@ -71,6 +76,9 @@ class Trials:
     cluster_assumption: ClusterAssumptionTest | None = None
     spent_seconds: float = 0.0
     stopped: Reason | None = None
+    wanted_minutes: list[int] = field(default_factory=list)
+    left_out_seconds: float = 0.0
+    reserved_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     backbones: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
     paid: set[tuple[tuple[str, str, int], str]] = field(default_factory=set)
@@ -127,7 +135,8 @@ class Trials:
         """
         backbone, folds = self.backbone(candidate), self.task.folds
         price = self.price_of_features(candidate)
-        room = max(0.0, self.closed_share * self.budget_seconds - self.spent_seconds)
+        most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
+        room = max(0.0, most - self.spent_seconds)
         if price > room and not must:
             return self.skip(candidate, self._too_costly(price, self.closed_share), price)
         if price > room:
@@ -143,6 +152,12 @@ class Trials:
             return self._cut(candidate, stopped.reason, price)
         self._pay(candidate, price)
         return self._keep(validated, price)
+
+    def reserve(self, candidate: Candidate) -> None:
+        """Let closed forms leave as much of the budget as one fold of a candidate takes, where that is not most of it."""
+        first = self.task.restricted_to(self.task.folds[0].fit)
+        price = seconds_of_fit(candidate, first, self.backbone(candidate), self.steps)
+        self.reserved_seconds = price if price <= MOST_RESERVED * self.budget_seconds else 0.0
 
     def race(self, candidates: list[Candidate]) -> None:
         """Cross-validate gradient candidates fold by fold, in turn; what is behind beyond noise goes no further.
@@ -211,7 +226,24 @@ class Trials:
 
     def _minutes_for(self, price: float, share: float = 1.0) -> int:
         """Whole minutes that have room for it."""
-        return math.ceil((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
+        minutes = math.ceil((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
+        self.left_out_seconds += price
+        self.wanted_minutes.append(minutes)
+        return minutes
+
+    @property
+    def unfinished(self) -> str:
+        """What was left out for its price or its time, and how to go on; empty where nothing was."""
+        if self.stopped == "interrupted":
+            return "Ctrl-C ended the trying. The same command goes on from here."
+        if not self.wanted_minutes:
+            return ""
+        all_of_it = math.ceil((STARTING_SECONDS + self.spent_seconds + self.left_out_seconds) / 60)
+        why = "The time was over" if self.stopped == "over" else "The budget was spent"
+        return (
+            f"{why} before everything was tried. The same command with --minutes {max(all_of_it, *self.wanted_minutes)} goes on "
+            "from here."
+        )
 
     def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate where no row can be held out."""

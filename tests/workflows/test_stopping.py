@@ -1,0 +1,139 @@
+"""Trying that ends early, by Ctrl-C or by the clock: a whole run all the same, which the same command goes on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headstart.core.stopping import WHILE_FITTING, WHILE_TRYING
+from headstart.planning import cross_validation
+from headstart.runs.run import Run
+from headstart.workflows import decide as deciding
+from headstart.workflows import fit as fitting_runs
+from headstart.workflows import run as running
+from headstart.workflows.run import run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory) -> str:
+    """A file of feature vectors in two classes."""
+    place, rng = tmp_path_factory.mktemp("data") / "vectors.npz", np.random.default_rng(3)
+    labels = np.arange(97) % 3 == 0
+    features = (rng.normal(size=(97, 7)) + 1.5 * labels[:, None]).astype(np.float32)
+    np.savez(place, features=features, labels=np.where(labels, "high", "low"))
+    return str(place)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+
+
+def press_at(monkeypatch, owner, name: str, times: int = 1) -> None:
+    """Press Ctrl-C where a function is called first."""
+    real, calls = getattr(owner, name), []
+
+    def pressing(*args, **named):
+        calls.append(1)
+        for _ in range(times if len(calls) == 1 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return real(*args, **named)
+
+    monkeypatch.setattr(owner, name, pressing)
+
+
+def whole(folder: Path) -> Run:
+    """The run, with its model, evaluation and report."""
+    assert (folder / "report.html").exists()
+    found = Run.load(folder)
+    assert found.evaluation.num_images == 97
+    return found
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(fitting_runs, "inspect"), (deciding, "rank"), (cross_validation, "fit_rows")], ids=lambda one: str(one)[-12:]
+)
+def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_goes_on(
+    vectors, tmp_path, monkeypatch, capsys, owner, name
+):
+    with monkeypatch.context() as patch:
+        press_at(patch, owner, name)
+        stopped = run(vectors, out=tmp_path / "run")
+    assert WHILE_TRYING in capsys.readouterr().err or owner is fitting_runs
+    assert whole(stopped.folder).decision == stopped.decision
+    assert (stopped.decision.stopped, stopped.decision.verdict) == ("interrupted", "not judged")
+    assert stopped.decision.sentence == (
+        "Not judged: Ctrl-C ended the trying before candidates could be compared; the first model is kept, "
+        "ridge on the given features."
+    )
+    assert stopped.decision.unfinished == (
+        "Ctrl-C ended the trying before everything was tried. The same command goes on from here."
+    )
+    resumed = run(vectors, out=tmp_path / "run")
+    assert (resumed.decision.stopped, resumed.decision.unfinished) == ("", "")
+    assert [result.status for result in resumed.decision.results] == ["fitted", "fitted"]
+    assert whole(resumed.folder).plan.reasons == resumed.decision.reasons
+    monkeypatch.setattr(deciding, "rank", None)
+    monkeypatch.setattr(fitting_runs, "fit_plan", None)
+    assert run(vectors, out=tmp_path / "run").decision == resumed.decision
+
+
+@pytest.mark.parametrize("name", ["fit_plan", "_evaluated", "report_html"])
+def test_one_interrupt_behind_the_decision_ends_nothing(vectors, tmp_path, monkeypatch, capsys, name):
+    press_at(monkeypatch, fitting_runs, name)
+    finished = run(vectors, out=tmp_path / "run")
+    assert WHILE_FITTING in capsys.readouterr().err
+    assert (whole(finished.folder).decision.stopped, finished.decision.unfinished) == ("", "")
+
+
+@pytest.mark.parametrize(("owner", "name"), [(deciding, "rank"), (fitting_runs, "fit_plan")], ids=["rank", "fit"])
+def test_two_interrupts_stop_at_once(vectors, tmp_path, monkeypatch, owner, name):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        press_at(patch, owner, name, times=2)
+        run(vectors, out=tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert whole(run(vectors, out=tmp_path / "run").folder).decision.unfinished == ""
+
+
+def test_before_the_first_model_one_interrupt_stops(vectors, tmp_path, monkeypatch):
+    press_at(monkeypatch, running, "fit_first")
+    with pytest.raises(KeyboardInterrupt):
+        run(vectors, out=tmp_path / "run")
+
+
+def test_a_budget_of_no_time_gives_the_first_model_and_more_minutes_go_on_in_the_same_folder(vectors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = run(vectors, minutes=1e-6)
+    assert whole(short.folder).decision.sentence == (
+        "Not judged: the time was over before candidates could be compared; the first model is kept, ridge on the given features."
+    )
+    assert run(vectors, minutes=1e-6).decision == short.decision
+    longer = run(vectors, minutes=30)
+    assert longer.folder == short.folder
+    assert longer.decision.results[1].status == "fitted"
+    assert run(vectors, minutes=2).decision == longer.decision
+
+
+def test_a_signal_to_the_command_gives_a_run_and_exit_code_0(vectors, tmp_path):
+    command = [sys.executable, "-m", "headstart", "run", vectors, "--out", str(tmp_path / "run")]
+    environment = os.environ | {"HEADSTART_QUIET": "0"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.startswith("First model after"):
+            time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+    process.wait()
+    assert process.returncode == 0, "".join(seen)
+    assert whole(tmp_path / "run").evaluation
