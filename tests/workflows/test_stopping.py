@@ -61,7 +61,9 @@ def whole(folder: Path) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(fitting_runs, "inspect"), (deciding, "rank"), (cross_validation, "fit_rows")], ids=lambda one: str(one)[-12:]
+    ("owner", "name"),
+    [(fitting_runs, "inspect"), (deciding, "rank"), (cross_validation, "fit_rows")],
+    ids=lambda one: str(one)[-12:],
 )
 def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_goes_on(
     vectors, tmp_path, monkeypatch, capsys, owner, name
@@ -98,9 +100,10 @@ def test_one_interrupt_behind_the_decision_ends_nothing(vectors, tmp_path, monke
 
 @pytest.mark.parametrize(("owner", "name"), [(deciding, "rank"), (fitting_runs, "fit_plan")], ids=["rank", "fit"])
 def test_two_interrupts_stop_at_once(vectors, tmp_path, monkeypatch, owner, name):
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         press_at(patch, owner, name, times=2)
-        run(vectors, out=tmp_path / "run")
+        with pytest.raises(KeyboardInterrupt):
+            run(vectors, out=tmp_path / "run")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert whole(run(vectors, out=tmp_path / "run").folder).decision.unfinished == ""
 
