@@ -66,6 +66,15 @@ class CrossValidated:
     shares: tuple[float, ...] = ()
     partner_temperatures: tuple[float | None, ...] = ()
 
+    def on_rows(self, names: Sequence[str]) -> CrossValidated | None:
+        """The candidate with its predictions of those rows alone, its metrics as they were; None where it lacks one of them."""
+        predictions = self.predictions
+        where = {} if predictions is None else {name: row for row, name in enumerate(predictions.names)}
+        if predictions is None or any(name not in where for name in names):
+            return None
+        taken = predictions.take(np.array([where[name] for name in names], np.int64))
+        return replace(self, predictions=taken, result=self.result.model_copy(update={"num_rows": len(names)}))
+
     @property
     def calibration(self) -> dict[str, float | tuple[float, ...] | tuple[Partner, ...] | None]:
         """The fields of `Plan` that make its model predict as calibrated as the folds did."""

@@ -16,7 +16,7 @@ from headstart.core.types import Floats, Integers
 from headstart.heads.opinion_pool import fit_weights
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, combined
-from headstart.planning.deciding.verdict import Side, compared
+from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, compared
 from headstart.planning.plan import is_gradient
 from headstart.planning.results import EnsembleGain
 
@@ -63,7 +63,8 @@ class Pool(NamedTuple):
     ) -> Pool | None:
         """The candidates of those families that predicted every row that any of them did; None where there are none.
 
-        A candidate that was stopped after some folds cannot be weighed against others on the rows that it lacks.
+        A candidate that was stopped after some folds cannot be weighed against others on the rows that it lacks; see
+        `best_ensemble`.
         """
         fitted = [one for one in validated if one.predictions is not None and one.result.family in families and not one.members]
         if not fitted:
@@ -125,19 +126,42 @@ def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
     return combined(members, tuple(shares[place] for place in trained_first))
 
 
+def best_ensemble(
+    validated: Sequence[CrossValidated], most: int, families: tuple[str, ...] = ("transfer", "scratch", "baseline")
+) -> CrossValidated | None:
+    """The best ensemble of candidates of those families, with at most so many members; None where one alone is as good.
+
+    Candidates trained by gradient may have predicted the rows of the first folds alone. An ensemble with such members is made,
+    and judged, on these rows, and has to be better there beyond noise than what more rows speak for.
+    """
+    pool = Pool.of(validated, families)
+    best = ensemble_of(pool, most)
+    if pool is None:
+        return None
+    standing = best or pool.candidates[pool.chosen(1).places[0]]
+    most_rows = pool.candidates[0].result.num_rows
+    partly = [one for one in validated if one.predictions is not None and one.result.num_rows < most_rows and not one.members]
+    for one in sorted(partly, key=lambda one: -one.result.num_rows):
+        names = _predictions(one).names
+        shared = [found for other in validated if not other.members and (found := other.on_rows(names)) is not None]
+        found = ensemble_of(Pool.of(shared, families), most)
+        if found is not None and advantage(_side(found), _side(standing)) > ONE_SIDED_95:
+            best = standing = found
+    return best
+
+
 def ensemble_gain(chosen: CrossValidated, validated: Sequence[CrossValidated], seed: int) -> EnsembleGain | None:
     """What the chosen ensemble gains over the best candidate alone on the same rows; None where one alone was chosen."""
     if not chosen.members:
         return None
-    rows = chosen.result.num_rows
-    singles = [one for one in validated if one.predictions is not None and not one.members and one.result.num_rows == rows]
+    names = _predictions(chosen).names
+    singles = [found for one in validated if not one.members and (found := one.on_rows(names)) is not None]
     alone = min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
     members, cost = chosen.candidate.members, cost_of(alone.candidate)
-    sides = [Side(one.result.name, _predictions(one)) for one in (chosen, alone)]
     return EnsembleGain(
         members=tuple(member.own_name for member in members),
         shares=chosen.shares,
-        comparison=compared(sides[0], sides[1], seed),
+        comparison=compared(_side(chosen), _side(alone), seed),
         relative_cost=sum({_passes(member): cost_of(member) for member in members}.values()) / cost if cost else None,
         megabytes=sum({_weights(member): 4e-6 * _num_parameters(member) for member in members}.values()),
     )
@@ -182,6 +206,10 @@ def _in_order(one: CrossValidated, names: tuple[str, ...]) -> Floats:
         return log_probs(predictions)
     where = {name: row for row, name in enumerate(predictions.names)}
     return log_probs(predictions.take(np.array([where[name] for name in names])))
+
+
+def _side(one: CrossValidated) -> Side:
+    return Side(one.result.name, _predictions(one))
 
 
 def _predictions(one: CrossValidated) -> Predictions:

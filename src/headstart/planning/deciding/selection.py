@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from headstart.core.errors import PlanError
 from headstart.planning.costs import needs_unlabeled
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.ensemble import Pool, cost_of, ensemble_of
+from headstart.planning.deciding.ensemble import best_ensemble, cost_of
 from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
 from headstart.planning.deciding.verdict import ONE_SIDED_95, SMALLEST_GAIN, Side, advantage, compared, wins
 from headstart.planning.results import Comparison
@@ -101,9 +101,9 @@ def contenders_of(validated: Sequence[CrossValidated], trusts_unlabeled: bool, m
     bound = ONE_SIDED_95 if trusts_unlabeled else 0.0
     single, comparisons = best_transfer(validated, trusts_unlabeled, seed)
     alone = best_without(validated)
-    mixed = ensemble_of(Pool.of(validated), most) if single else None
-    pure = ensemble_of(Pool.of(validated, ("transfer",)), most) if single else None
-    own = ensemble_of(Pool.of(validated, ("scratch", "baseline")), most) if alone else None
+    mixed = best_ensemble(validated, most) if single else None
+    pure = best_ensemble(validated, most, ("transfer",)) if single else None
+    own = best_ensemble(validated, most, ("scratch", "baseline")) if alone else None
     transfer = _better(pure, single, bound) if single else None
     without = _better(own, alone, 0.0) if alone else validated[0]
     if mixed is not None and {member.family == "transfer" for member in mixed.candidate.members} != {True, False}:
