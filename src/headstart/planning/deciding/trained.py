@@ -35,7 +35,7 @@ LARGE_PIXELS = 48
 """Side from which on the network from scratch is residual with a small stem: at 64 pixels a step takes a third of the time of one
 of the plain network, at 28 pixels it would see maps of 7 pixels alone. `python -m benchmarks.from_scratch`."""
 SCRATCH_SHARE = 0.6
-"""Share of the budget that one fit from scratch may take. Ten minutes have room for 16 epochs of 57,000 rows of Fashion-MNIST, and
+"""Share of the budget that one fit from scratch may take. Ten minutes have room for 16 epochs of 57,000 rows of Fashion-MNIST and
 for the features of three networks."""
 EPOCHS_DIVISOR = 4
 """The epochs from scratch are cut to this fraction at most: a quarter. Four of Fashion-MNIST reached 90.5 %, eight 92.2 %."""
