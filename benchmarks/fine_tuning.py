@@ -16,6 +16,7 @@ Everything finished is kept in OUT/fine_tuning, so that a run that ends early go
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -35,6 +36,7 @@ from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import HeadstartError
+from headstart.core.records import write_atomically
 from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
@@ -94,6 +96,19 @@ class Part:
     test: Floats
     seconds: float
 
+    def write(self, file: Path) -> None:
+        """Keep it in a file, whole or not at all."""
+        written = io.BytesIO()
+        np.savez_compressed(written, held_out=self.held_out, test=self.test, seconds=self.seconds)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, written.getvalue())
+
+    @classmethod
+    def read(cls, file: Path) -> Part:
+        """The part in a file."""
+        with np.load(file) as arrays:
+            return cls(arrays["held_out"], arrays["test"], float(arrays["seconds"]))
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -131,10 +146,9 @@ class Cell:
         file = self.file(member.spec, name)
         if not file.exists():
             part = self._averaged(member) if name == SOUP else self._fitted(member, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(file, held_out=part.held_out, test=part.test, seconds=part.seconds)
+            part.write(file)
             print(f"{self.name} {self.seed} {member.spec} {name}: {part.seconds:.1f} s", file=sys.stderr, flush=True)
-        return read(file)
+        return Part.read(file)
 
     def file(self, spec: str, name: str) -> Path:
         """Where a part lies."""
@@ -170,18 +184,12 @@ class Cell:
 
     def held_out(self, spec: str) -> Floats:
         """Log probabilities of these rows by the models that left them out."""
-        return np.concatenate([read(self.file(spec, fold)).held_out for fold in self.folds])
+        return np.concatenate([Part.read(self.file(spec, fold)).held_out for fold in self.folds])
 
     def tested(self, spec: str, way: str) -> Floats:
         """Log probabilities of the test rows: by the model of all rows, or the mean of those of the fold models."""
-        parts = [read(self.file(spec, name)) for name in (self.folds if way == "folds" else (way,))]
+        parts = [Part.read(self.file(spec, name)) for name in (self.folds if way == "folds" else (way,))]
         return np.asarray(np.mean([part.test for part in parts], axis=0))
-
-
-def read(file: Path) -> Part:
-    """The part in a file."""
-    with np.load(file) as arrays:
-        return Part(arrays["held_out"], arrays["test"], float(arrays["seconds"]))
 
 
 def mean_of_weights(models: list[Model]) -> Model:
@@ -236,7 +244,7 @@ def rows_of(cell: Cell, specs: list[str]) -> Iterator[dict[str, Any]]:
                 "alone": judged(mixed([own], [member], labels, (1.0,)), test),
                 "both": judged(both, test),
                 "gain": (float(gained.mean()), float(gained.std() / np.sqrt(len(gained)))),
-                "seconds": float(np.mean([read(cell.file(spec, fold)).seconds for fold in cell.folds])),
+                "seconds": float(np.mean([Part.read(cell.file(spec, fold)).seconds for fold in cell.folds])),
             }
 
 
