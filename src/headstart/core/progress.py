@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+_STATUS: ContextVar[str] = ContextVar("status", default="")
 _BEGUN: ContextVar[float | None] = ContextVar("begun", default=None)
 
 SECONDS_BETWEEN_LINES = 20.0
@@ -17,6 +18,7 @@ SECONDS_BETWEEN_LINES = 20.0
 @contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of items just done, out of a total."""
+    description = " · ".join(filter(None, (_STATUS.get(), description)))
     if os.environ.get("HEADSTART_QUIET") == "1":
         yield lambda done: None
     elif sys.stderr.isatty():
@@ -55,6 +57,16 @@ class _Lines:
         left = (now - self.begun) / max(self.done, 1) * max(self.total - self.done, 0)
         sys.stderr.write(f"{self.description}: {self.done} of {self.total}, {left:.0f} s left\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def status(sentence: str) -> Iterator[None]:
+    """Inside, bars and lines begin with that sentence: what is best so far, what is tried and how much time is left."""
+    token = _STATUS.set(sentence)
+    try:
+        yield
+    finally:
+        _STATUS.reset(token)
 
 
 @contextmanager

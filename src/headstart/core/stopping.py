@@ -64,6 +64,12 @@ def stop_if_asked(only: Reason | None = None) -> None:
         raise StoppedError(stopper.reason)
 
 
+def seconds_until_over() -> float | None:
+    """Seconds until the time is over that trying has; None where it has no end."""
+    stopper = _TRYING.get()
+    return None if stopper is None or stopper.deadline is None else max(0.0, stopper.deadline - time.monotonic())
+
+
 @contextmanager
 def trying(stopper: Stopper) -> Iterator[None]:
     """Inside, `stop_if_asked` listens to the stopper."""

@@ -9,7 +9,7 @@ Arguments have the names of the command line's options, and mean the same for ev
     target_domain   the target's names in the data's own column `domain`; labeled rows of its other domains are sources
     pretrained      names of models to transfer from; without any, all whose weights are here and that did not learn these labels
     weights         "pretrained", "none" (random) or a file of weights for the one model named
-    minutes         a budget in minutes; without it, as long as the data need
+    minutes         a budget in minutes, by the clock; without it, every side is tried
     method          a method's kind: `headstart methods` lists all
     settings        `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method
     only            "transfer" or "scratch": try this side only

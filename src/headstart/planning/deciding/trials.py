@@ -13,9 +13,10 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
-from headstart.core.progress import stage
+from headstart.core.estimate import Estimate
+from headstart.core.progress import note, stage, status
 from headstart.core.steps import Steps
-from headstart.core.stopping import Reason, StoppedError
+from headstart.core.stopping import Reason, StoppedError, seconds_until_over
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of, seconds_an_image
@@ -58,6 +59,7 @@ class Trials:
         spent_seconds: Predicted seconds of what was tried.
         stopped: Why trying ended before its end; None where it did not.
         wanted_minutes: Minutes that each candidate asks for that was left out.
+        best: The highest accuracy so far.
         left_out_seconds: Predicted seconds of all of these.
         reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
         notes: What tests found, in sentences.
@@ -78,6 +80,7 @@ class Trials:
     stopped: Reason | None = None
     wanted_minutes: list[int] = field(default_factory=list)
     left_out_seconds: float = 0.0
+    best: Estimate | None = None
     reserved_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     backbones: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
@@ -146,7 +149,7 @@ class Trials:
             candidate = candidate.model_copy(update={"max_rows": rows})
             price *= (rows + num_held_out) / len(self.task.labeled)
         try:
-            with stage(candidate.name):
+            with stage(candidate.name), status(self._standing(candidate.name)):
                 validated = cross_validate(self.task, candidate, backbone, folds, self.steps)
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
@@ -187,13 +190,15 @@ class Trials:
             entry.reason = self._too_costly(entry.price * (len(entry.folds) - entry.num_fitted))
             return
         try:
-            with stage(f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"):
+            what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
+            with stage(what), status(self._standing(what)):
                 folds = entry.folds[: entry.num_fitted + 1]
                 entry.validated = cross_validate(self.task, entry.candidate, self.backbone(entry.candidate), folds, self.steps)
         except StoppedError as stopped:
             entry.reason = self._why_cut(stopped.reason, entry.price * (len(entry.folds) - entry.num_fitted))
             return
         self.spent_seconds += entry.price
+        self._note_best(entry.validated)
         others = [one.validated for one in entries if one is not entry and one.validated is not None]
         entry.reason = entry.why_behind([*self.validated, *others])
 
@@ -269,10 +274,33 @@ class Trials:
     def _keep(self, validated: CrossValidated, predicted: float = 0.0) -> CrossValidated:
         noted = replace(validated, result=validated.result.model_copy(update={"predicted_seconds": predicted}))
         self.validated.append(noted)
+        self._note_best(validated)
         return noted
+
+    def _note_best(self, validated: CrossValidated) -> None:
+        """Tell a person where this is the most accurate so far."""
+        accuracy = validated.result.accuracy
+        if accuracy and validated.result.family != "chance" and (self.best is None or accuracy.value > self.best.value):
+            self.best = accuracy
+            note(f"Best so far: {validated.result.name}, {_percent(accuracy)}; about {self._left_seconds:.0f} s left at most.")
+
+    def _standing(self, what: str) -> str:
+        """What a person sees while something is tried: the best so far, what it is, and the time left."""
+        best = f"best {_percent(self.best)}" if self.best else "nothing yet"
+        return f"{best} · {what} · {self._left_seconds:.0f} s left at most"
+
+    @property
+    def _left_seconds(self) -> float:
+        """Predicted seconds that may still be spent, or those until the time is over."""
+        until = seconds_until_over()
+        return self.remaining_seconds if until is None else min(self.remaining_seconds, until)
 
     def skip(self, candidate: Candidate, reason: str, predicted: float = 0.0) -> CrossValidated:
         """Note that a candidate was not tried, and why."""
         result = candidate.result(status="skipped", reason=reason, predicted_seconds=predicted)
         self.validated.append(CrossValidated(candidate, result))
         return self.validated[-1]
+
+
+def _percent(accuracy: Estimate) -> str:
+    return f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]"
