@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data.folds import stratified_folds
+from headstart.data.folds import folds_with_two_classes, stratified_folds
 
 
 @st.composite
@@ -44,10 +44,42 @@ def test_class_with_two_groups_is_never_held_out_whole():
             assert set(labels[fold.fit]) == {0, 1}
 
 
-def test_number_of_folds_is_lowered_to_the_rarest_class():
+def test_a_rare_class_does_not_lower_the_number_of_folds_and_groups_do():
     labels = np.repeat([0, 1], [11, 3])
-    assert len(stratified_folds(labels, np.arange(14), 5, 0)) == 3
-    assert len(stratified_folds(np.repeat([0, 1], [11, 1]), np.arange(12), 5, 0)) == 2
+    folds = stratified_folds(labels, np.arange(14), 5, 0)
+    assert [int((labels[fold.held_out] == 1).sum()) for fold in folds].count(1) == 3
+    assert len(folds) == 5
+    assert len(stratified_folds(labels, np.repeat([0, 1, 2], [5, 5, 4]), 5, 0)) == 3
+
+
+@given(grouped_labels(), st.integers(2, 5), st.integers(0, 3))
+def test_folds_of_a_task_are_fitted_to_two_classes_or_there_are_none(data, num_folds, seed):
+    labels, groups = data
+    folds = folds_with_two_classes(labels, groups, num_folds, seed)
+    if not folds:
+        in_two_groups = [label for label in np.unique(labels) if len(np.unique(groups[labels == label])) > 1]
+        assert len(in_two_groups) < 2
+        return
+    held_out = np.concatenate([fold.held_out for fold in folds])
+    assert len(np.unique(held_out)) == len(held_out)
+    for fold in folds:
+        assert np.array_equal(np.sort(np.concatenate([fold.fit, fold.held_out])), np.arange(len(labels)))
+        assert not np.intersect1d(groups[fold.fit], groups[fold.held_out]).size
+        assert len(fold.held_out) > 0
+
+
+def test_a_class_in_one_group_is_held_out_whole_unless_one_other_class_is_left():
+    labels, groups = np.repeat([0, 1, 2], [8, 7, 4]), np.array([*range(15), *[20] * 4])
+    assert {18} <= set(np.concatenate([fold.held_out for fold in folds_with_two_classes(labels, groups, 5, 0)]).tolist())
+    two = folds_with_two_classes(labels[7:], groups[7:] - 7, 5, 0)
+    assert len(two) == 5
+    first = np.flatnonzero(labels[7:] == 2)
+    assert all(set(first) <= set(fold.fit) for fold in two)
+
+
+def test_one_group_a_class_leaves_no_folds():
+    assert folds_with_two_classes(np.repeat([0, 1], 5), np.repeat([3, 7], 5), 5, 0) == ()
+    assert folds_with_two_classes(np.arange(4), np.arange(4), 5, 0) == ()
 
 
 def test_seed_decides_who_is_held_out_and_nothing_else_does():

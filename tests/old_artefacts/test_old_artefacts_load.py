@@ -159,12 +159,12 @@ def test_features_in_the_cache_are_taken(old, headstart_command, monkeypatch):
     assert sorted(path.name for path in (old / "cache" / "features").rglob("*")) == before
 
 
-def test_a_finished_study_is_read(old, headstart_command):
+def test_a_study_that_held_a_fifth_out_is_kept_and_its_folder_refused(old, headstart_command):
     kept = folds_of(old / "study")
     words = ("search", "data/pictures", "--method", "ridge", "--pretrained", "pixels", "--trials", "3", "-o", "study", "--json")
     answer = headstart_command(*words)
-    assert answer.code == 0, answer.err
-    assert len(json.loads(answer.out)["trials"]) == 3
+    assert answer.code == 2
+    assert answer.err.startswith("error: study holds a study of another task or plan, or of data that changed since.")
     assert folds_of(old / "study") == kept
 
 
@@ -175,10 +175,10 @@ def test_a_pretrained_network_is_transferred_from(old, headstart_command, tmp_pa
     assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] > 0.8
 
 
-def test_a_finished_run_started_again_is_read(old, headstart_command):
+def test_a_finished_run_that_held_a_fifth_out_is_kept_and_its_folder_refused(old, headstart_command):
     assert headstart_command("report", "runs/embeddings").code == 0  # the report is not among the artefacts
     before = {path.name: path.read_bytes() for path in Path("runs/embeddings").iterdir() if path.is_file()}
     answer = headstart_command("run", "data/vectors.npz", "--minutes", "1", "-o", "runs/embeddings", "--json")
-    assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] == EXPECTED["evaluate"]["embeddings"]["accuracy"]
+    assert answer.code == 2
+    assert answer.err.startswith("error: runs/embeddings holds a run of another request or of data that changed since.")
     assert {path.name: path.read_bytes() for path in Path("runs/embeddings").iterdir() if path.is_file()} == before

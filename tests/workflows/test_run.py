@@ -16,7 +16,7 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.data.reading import read_task
 from headstart.planning import cross_validation, fitting
-from headstart.planning.deciding import decide, trained
+from headstart.planning.deciding import chosen, decide, trained
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
@@ -183,7 +183,8 @@ KILLS = [
     (cross_validation, "fit_rows", 5),
     (decide, "learning_curve", 1),
     (fitting, "fit_rows", 1),
-    (fitting_runs, "evaluation_of", 1),
+    (chosen, "evaluation_out_of_fold", 1),
+    (fitting_runs, "evaluation_of_chosen", 1),
     (fitting_runs, "report_html", 1),
     *((workspace, "write_atomically", call) for call in range(1, 6)),
 ]
@@ -241,7 +242,7 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vect
     monkeypatch.setattr(ranking_module, "scores_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
-    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "fit": 1, "evaluate": 1}
+    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "chosen": 1, "fit": 1, "evaluate": 1}
 
 
 def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, finished, tmp_path, monkeypatch):

@@ -23,13 +23,30 @@ def stratified_folds(labels: Integers, groups: Integers, num_folds: int, seed: i
 
     Groups are dealt in random order, large ones first, each to the fold that has the smallest share of its classes so far. A
     class with two groups or more of its own is thus never held out whole, and without groups the folds' class counts differ by
-    one at most. There are fewer folds where the rarest class or the groups allow no more, but at least 2.
+    one at most; a class with fewer rows than there are folds is absent from some of these parts. There are fewer folds where the
+    groups allow no more, but at least 2.
     """
-    present = np.bincount(labels)
-    num_groups = len(np.unique(groups))
-    wanted = max(2, min(num_folds, int(present[present > 0].min()), num_groups))
+    wanted = max(2, min(num_folds, len(np.unique(groups))))
     fold_of = _dealt(labels, groups, wanted, seed)
     return tuple(Fold(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(wanted))
+
+
+def folds_with_two_classes(labels: Integers, groups: Integers, num_folds: int, seed: int) -> tuple[Fold, ...]:
+    """The same, where every fold is fitted to two classes at least; none where that cannot be.
+
+    A class whose rows are all in one group is held out whole, and its rows are then predicted wrong. Where fewer than two others
+    are left, such groups are in `fit` of every fold instead.
+    """
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    num_groups = np.bincount(pairs[0])
+    if (num_groups > 1).sum() >= 2:
+        return stratified_folds(labels, groups, num_folds, seed)
+    whole_classes = pairs[1][num_groups[pairs[0]] == 1]
+    rows = np.flatnonzero(~np.isin(groups, whole_classes))
+    if len(np.unique(groups[rows])) < 2 or len(num_groups) < 2:
+        return ()
+    folds = stratified_folds(labels[rows], groups[rows], num_folds, seed)
+    return tuple(Fold(np.setdiff1d(np.arange(len(labels)), rows[fold.held_out]), rows[fold.held_out]) for fold in folds)
 
 
 def _dealt(labels: Integers, groups: Integers, num_folds: int, seed: int) -> Integers:

@@ -93,6 +93,11 @@ def calibration_error(probs: Floats, labels: Integers, groups: Integers, draws: 
     return Estimate(value=clipped, low=min(clipped, max(0.0, float(low))), high=max(clipped, min(1.0, float(high))))
 
 
+def calibration_errors(probs: Floats, labels: Integers, weights: Floats) -> Floats:
+    """The same error, without its interval, where rows count as often as each line of weights [draw, sample] says [draw]."""
+    return _debiased(Binned.of(probs, labels), weights)
+
+
 def _plain(binned: Binned, weights: Floats) -> Floats:
     count, confidence, correct = binned.sums(weights)
     return np.asarray(np.abs(confidence - correct).sum(axis=1) / count.sum(axis=1))

@@ -57,14 +57,14 @@ class LabeledPredictions:
     @cached_property
     def counts(self) -> ClassCounts:
         """Counts over all rows, float64 [1, class]."""
-        return self._counts(np.ones((1, len(self.predictions))))
+        return self.counts_of(np.ones((1, len(self.predictions))))
 
     @cached_property
     def drawn_counts(self) -> ClassCounts:
         """Counts of each bootstrap draw, float64 [draw, class]."""
 
         def stacked(weights: Floats) -> Floats:
-            counts = self._counts(weights)
+            counts = self.counts_of(weights)
             return np.stack([counts.right, counts.support, counts.predicted], axis=1)
 
         drawn = self.bootstrap(stacked, "classes")
@@ -137,7 +137,8 @@ class LabeledPredictions:
         highs = {f"{key}_high": end.high for key, end in ends.items()}
         return ClassRow.model_validate({"class": name, "support": round(support), **values, **lows, **highs})
 
-    def _counts(self, weights: Floats) -> ClassCounts:
+    def counts_of(self, weights: Floats) -> ClassCounts:
+        """Counts where rows count as often as each line of weights [draw, sample] says, float64 [draw, class]."""
         labels, predicted = self.predictions.labels, self.predictions.predicted
         width, hits = len(self.predictions.classes), np.flatnonzero(self.predictions.correct)
         return ClassCounts(

@@ -11,13 +11,16 @@ from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
+from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting, forgetting
-from headstart.evaluation.protocols import evaluate, evaluation_of, with_test_as_train
+from headstart.evaluation.out_of_fold import evaluation_out_of_fold
+from headstart.evaluation.protocols import evaluate, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods import METHODS
+from headstart.planning.deciding.chosen import evaluation_of_chosen
 from headstart.planning.fitting import costs_little, fit_plan, out_of_fold
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
@@ -29,7 +32,7 @@ from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Data, Names
 from headstart.workflows.plans import plan_and_task
 
-CHOSEN_ON_THEM = "The method was chosen on these same images, so that the numbers are optimistic."
+CHOSEN_ON_THEM = "The plan was chosen before, by these same images: the numbers may be optimistic."
 LEARNED_LATER = (
     "They are numbers of the model before its last fit: the model that is kept was then fitted to all {count:,} labeled images, "
     "these included."
@@ -179,9 +182,7 @@ def _learned(task: Task, plan: Plan) -> set[str]:
 def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
     """Write the predictions of the test images, with their conformal p-values, or out of fold where there are none."""
     if task.test is None:
-        predictions = out_of_fold(task, plan, workspace.steps)
-        evaluation = evaluation_of(predictions, "out of fold")
-        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
+        evaluation, predictions = evaluation_of_chosen(task, plan, workspace.steps) or _out_of_fold(task, plan, workspace)
     else:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)
@@ -193,6 +194,15 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)
     return evaluation
+
+
+def _out_of_fold(task: Task, plan: Plan, workspace: Workspace) -> tuple[Evaluation, Predictions]:
+    """The evaluation where nothing was chosen in this run; of what was chosen elsewhere it says so."""
+    predictions = out_of_fold(task, plan, workspace.steps)
+    evaluation = evaluation_out_of_fold(predictions)
+    if plan.verdict or plan.rejected:
+        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
+    return evaluation, predictions
 
 
 def _audit_pool(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, Any]) -> None:

@@ -41,19 +41,15 @@ def plan_and_task(
         plan = data
     from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
     if plan is not None or from_file:
-        named = str(data) if from_file else "The plan"
-        if method or pretrained:
-            raise PlanError(f"{named} names its own method and model. Change them with --set method.kind=... instead.")
-        if many(source) or many(target_domain):
-            given = "--source" if many(source) else "--target-domain"
-            raise PlanError(f"{named} names its own data, method and model. Leave out {given}.")
+        how_read = {"source": source, "target-domain": target_domain, "per-class": per_class, "test": test}
+        _check_nothing_beside(str(data) if from_file else "The plan", bool(method or pretrained), how_read)
     if from_file:
         plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
     elif plan is not None:
         plan = _given(plan, data, settings)
+    if plan is not None and isinstance(data, Task):
+        return data, plan.model_copy(update={"test": data.test_share})
     if plan is not None:
-        if isinstance(data, Task):
-            return data, plan.model_copy(update={"test": data.test_share})
         return task_of_plan(plan), plan
     place = data.place if isinstance(data, Task) else str(data)
     if method is None:
@@ -64,6 +60,15 @@ def plan_and_task(
     task = task_from(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
     origin = {"per_class": per_class, "sources": many(source), "target_domains": many(target_domain)}
     return task, plan_by_hand(task, method, pretrained, weights, settings, origin)
+
+
+def _check_nothing_beside(named: str, chosen: bool, how_read: dict[str, Any]) -> None:
+    """Refuse options beside a plan that it answers itself: the method or model, or how its data are read."""
+    if chosen:
+        raise PlanError(f"{named} names its own method and model. Change them with --set method.kind=... instead.")
+    given = next((name for name, value in how_read.items() if value is not None and value != ()), None)
+    if given:
+        raise PlanError(f"{named} names its own data, method and model. Leave out --{given}.")
 
 
 def _given(plan: Plan | str | Path, data: Data | Plan, settings: dict[str, Any]) -> Plan:

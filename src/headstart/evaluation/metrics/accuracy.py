@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.estimate import Estimate
+from headstart.core.types import Floats
 from headstart.evaluation.intervals import has_clusters, percentile_interval, wilson
 from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics.base import Metric
@@ -18,6 +19,9 @@ class Accuracy(Metric):
     title: ClassVar[str] = "Accuracy"
     meaning: ClassVar[str] = "share of images labeled right"
     position: ClassVar[int] = 10
+
+    def values(self, labeled: LabeledPredictions, weights: Floats) -> Floats:
+        return np.asarray(weights @ labeled.predictions.correct / weights.sum(axis=1))
 
     def estimate(self, labeled: LabeledPredictions) -> Estimate:
         correct, groups = labeled.predictions.correct, labeled.predictions.groups

@@ -27,6 +27,15 @@ class AUROC(Metric):
     is_share: ClassVar[bool] = False
     position: ClassVar[int] = 90
 
+    def values(self, labeled: LabeledPredictions, weights: Floats) -> Floats:
+        predictions = labeled.predictions
+        areas = np.stack([
+            _areas(predictions.probs[:, label], predictions.labels == label, weights)
+            for label in range(len(predictions.classes))
+        ])  # fmt: skip
+        known = ~np.isnan(areas)
+        return np.asarray(np.where(known, areas, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
+
     def estimate(self, labeled: LabeledPredictions) -> Estimate | None:
         predictions = labeled.predictions
         areas, shares = [], np.zeros(len(predictions))
@@ -44,6 +53,19 @@ class AUROC(Metric):
         value, shares = float(np.mean(areas)), shares / len(areas)
         draws = value + labeled.bootstrap_mean(shares, "auroc")
         return percentile_interval(value, np.clip(draws, 0, 1))
+
+
+def _areas(scores: Floats, positive: Booleans, weights: Floats) -> Floats:
+    """The area under one class's curve for each line of weights [draw, sample], float64 [draw]; ties count half."""
+    order = np.argsort(scores, kind="stable")
+    own = (weights * positive)[:, order]
+    others = (weights * ~positive)[:, order]
+    below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(others, axis=1)], axis=1)
+    ranked = scores[order]
+    first, last = np.searchsorted(ranked, ranked, side="left"), np.searchsorted(ranked, ranked, side="right")
+    pairs = own.sum(axis=1) * others.sum(axis=1)
+    wins = (own * (below[:, first] + below[:, last]) / 2).sum(axis=1)
+    return np.where(pairs > 0, wins / np.where(pairs > 0, pairs, 1), np.nan)
 
 
 def _components(scores: Floats, positive: Booleans) -> Floats:

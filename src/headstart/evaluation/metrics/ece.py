@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from headstart.core.estimate import Estimate
 from headstart.core.seeds import generator_for
-from headstart.evaluation.calibration import calibration_error
+from headstart.core.types import Floats
+from headstart.evaluation.calibration import calibration_error, calibration_errors
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics.base import Metric
 
@@ -18,6 +19,9 @@ class ECE(Metric):
     meaning: ClassVar[str] = "after temperature; lower is better"
     position: ClassVar[int] = 70
     before_temperature: ClassVar[bool] = False
+
+    def values(self, labeled: LabeledPredictions, weights: Floats) -> Floats | None:
+        return calibration_errors(labeled.predictions.probs, labeled.predictions.labels, weights)
 
     def estimate(self, labeled: LabeledPredictions) -> Estimate:
         rows = labeled.predictions

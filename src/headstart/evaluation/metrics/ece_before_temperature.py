@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from headstart.core.types import Floats
+from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics.ece import ECE
 
 
@@ -13,3 +15,6 @@ class ECEBeforeTemperature(ECE):
     meaning: ClassVar[str] = "before temperature"
     position: ClassVar[int] = 80
     before_temperature: ClassVar[bool] = True
+
+    def values(self, labeled: LabeledPredictions, weights: Floats) -> None:
+        """Candidates are chosen by what they predict after temperature."""

@@ -16,6 +16,7 @@ from headstart.methods.base import check_needs
 from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated, fold_inputs
 from headstart.planning.deciding.audit import audited
+from headstart.planning.deciding.chosen import evaluate_chosen
 from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
 from headstart.planning.deciding.ensemble import MOST_MEMBERS, ensemble_gain
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
@@ -136,7 +137,9 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
     reasons = (*reasons[:1], *([ensemble.sentence] if ensemble else []), *reasons[1:])
     facts = {"verdict": verdict, "gain": gain, "sentence": sentence, "comparisons": tuple(comparisons), "curve": curve}
     decision = _decision(trials, ranking, chosen, reasons, ensemble=ensemble, **facts)
-    return decision, _plan(trials, chosen, decision, per_class)
+    plan = _plan(trials, chosen, decision, per_class)
+    evaluate_chosen(trials.task, trials.validated, chosen, plan, trials.steps, most)
+    return decision, plan
 
 
 def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: int | None) -> tuple[Decision, Plan]:

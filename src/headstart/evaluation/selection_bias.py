@@ -1,0 +1,77 @@
+"""Selection bias: what the choice among candidates adds to its own out-of-fold numbers, measured by a bootstrap.
+
+The best of many candidates is the best partly by luck. The choice is made again on each bootstrap draw of the out-of-fold
+predictions, and judged on the rows that the draw left out; how much worse it is there than the choice made on all rows is what
+luck added. Nothing is fitted again.
+
+A rule of choice is a plain function `select(weights) -> probs`: how often each row counts, float [sample], to what the chosen
+candidate, or ensemble of some, predicts for every row, float [sample, class].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from headstart.core.predictions import Predictions
+from headstart.core.seeds import generator_for
+from headstart.core.types import Floats
+from headstart.evaluation.intervals import bootstrap_weights
+from headstart.evaluation.labeled_predictions import LabeledPredictions
+from headstart.evaluation.metrics import all_metrics
+
+Select: TypeAlias = Callable[[Floats], Floats]
+"""Row weights, float [sample], to the probabilities that the choice by them predicts, float [sample, class]."""
+DRAWS = 200
+"""Choices that are made again. The bias is a mean of differences on the same rows: its standard error is a tenth of a point of
+accuracy with 100 rows, where two draws in three choose otherwise."""
+FEWEST_DRAWS = 40
+"""Choices that are made again where each is costly."""
+MOST_NUMBERS = 80_000_000
+"""Bounds candidates times rows times classes times draws: so many are weighed in some seconds."""
+
+
+def draws_for(num_numbers: int) -> int:
+    """The draws where all candidates together predicted so many numbers."""
+    return max(FEWEST_DRAWS, min(DRAWS, MOST_NUMBERS // max(num_numbers, 1)))
+
+
+def selection_bias(predictions: Predictions, select: Select, draws: int = DRAWS) -> dict[str, float]:
+    """By how much each metric of the choice made on all rows is above that of choices judged on rows that had no say in them.
+
+    Metrics that are not counted by row weights are absent.
+
+    Args:
+        predictions: Of any candidate out of fold, for the labels, the classes and the groups, which are drawn whole.
+        select: The rule of choice, on these rows in this order.
+        draws: Choices that are made again.
+
+    Returns:
+        The bias by the metric's name; positive where the choice looks better than it is, for losses negative.
+
+    Reference: Tsamardinos, Greasidou & Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate
+        cross-validation", Machine Learning 2018, algorithm 2 (BBC-CV).
+    Differs: the choice on all rows is judged on the rows left out by each draw, too, and the difference is taken. It has the same
+        expectation and a fraction of the variance, and holds for metrics that are no means of rows as well.
+    """
+    metrics = all_metrics()
+    everything = _predicting(predictions, select(np.ones(len(predictions))))
+    differences: dict[str, list[float]] = {name: [] for name in metrics}
+    for block in bootstrap_weights(predictions.groups, predictions.labels, draws, generator_for(0, "selection bias")):
+        for weights in block:
+            left_out = np.asarray(weights == 0, np.float64)[None]
+            if not left_out.any():
+                continue
+            chosen = _predicting(predictions, select(weights))
+            for name, metric in metrics.items():
+                first, second = metric.values(everything, left_out), metric.values(chosen, left_out)
+                if first is not None and second is not None and np.isfinite(first[0] - second[0]):
+                    differences[name].append(float(first[0] - second[0]))
+    return {name: float(np.mean(values)) for name, values in differences.items() if values}
+
+
+def _predicting(predictions: Predictions, probs: Floats) -> LabeledPredictions:
+    return LabeledPredictions(replace(predictions, probs=probs, raw_probs=probs))

@@ -1,0 +1,96 @@
+"""Chosen: how good the chosen candidate is, by out-of-fold predictions, without what the choice itself added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.core.evaluation import Evaluation
+from headstart.core.predictions import Predictions
+from headstart.core.records import Record
+from headstart.core.steps import Steps
+from headstart.core.types import Floats
+from headstart.data.task import Task
+from headstart.evaluation.out_of_fold import evaluation_out_of_fold
+from headstart.evaluation.selection_bias import draws_for
+from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.ensemble import MOST_MEMBERS, Pool
+from headstart.planning.plan import Plan
+
+STEP = "chosen"
+PREDICTIONS = "predictions.parquet"
+READ_BY_FIT = ("pretrained", "weights", "input_pixels", "method", "training", "max_rows", "partners", "temperature", "shares")
+"""The fields of a plan that its out-of-fold predictions depend on."""
+
+
+class ChosenStep(Record):
+    """The evaluation of what a plan makes; the out-of-fold predictions lie beside it."""
+
+    evaluation: Evaluation
+
+
+def evaluate_chosen(
+    task: Task,
+    validated: Sequence[CrossValidated],
+    chosen: CrossValidated,
+    plan: Plan,
+    steps: Steps,
+    most_members: int = MOST_MEMBERS,
+) -> None:
+    """Keep the evaluation of the chosen candidate, by the predictions of all that it was chosen among, as a step.
+
+    The choice that is made again is the one by log loss: of an ensemble, at most so many members and their weights, else of the
+    best candidate. Nothing is kept where a sealed test judges, or no row could be held out.
+    """
+    predictions = chosen.predictions
+    if task.test is not None or predictions is None:
+        return
+
+    def make(folder: Path) -> ChosenStep:
+        pool = pool_on(validated, predictions)
+        draws = draws_for(0 if pool is None else pool.logs.size)
+        most = most_members if chosen.members else 1
+
+        def select(weights: Floats) -> Floats:
+            """What the members chosen by these row weights predict together."""
+            return pool.probs(pool.chosen(most, weights)) if pool else predictions.probs
+
+        folder.mkdir(parents=True, exist_ok=True)
+        predictions.write(folder / PREDICTIONS)
+        return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select if pool else None, draws))
+
+    steps.run(STEP, _inputs(task, plan), ChosenStep, make)
+
+
+def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluation, Predictions] | None:
+    """What `evaluate_chosen` kept for a plan; None where its candidate was not chosen among others in these steps."""
+    path = steps.folder / f"{steps.stem(STEP, _inputs(task, plan))}.json"
+    if not path.exists():
+        return None
+    found = ChosenStep.from_json(path.read_text(encoding="utf-8"), str(path))
+    return found.evaluation, Predictions.read(path.with_suffix("") / PREDICTIONS)
+
+
+def pool_on(validated: Sequence[CrossValidated], predictions: Predictions) -> Pool | None:
+    """The candidates that predicted all of these rows, in their order; None where fewer than two did."""
+    shared = [one for one in validated if one.predictions is not None and not one.members]
+    on_rows = [_on_rows(one, one.predictions, predictions.names) for one in shared if one.predictions is not None]
+    pool = Pool.of([one for one in on_rows if one is not None])
+    return pool if pool is not None and len(pool.candidates) > 1 else None
+
+
+def _on_rows(one: CrossValidated, predictions: Predictions, names: tuple[str, ...]) -> CrossValidated | None:
+    """The candidate with its predictions of those rows alone; None where it lacks one."""
+    where = {name: row for row, name in enumerate(predictions.names)}
+    if any(name not in where for name in names):
+        return None
+    taken = predictions.take(np.array([where[name] for name in names], np.int64))
+    return replace(one, predictions=taken, result=one.result.model_copy(update={"num_rows": len(names)}))
+
+
+def _inputs(task: Task, plan: Plan) -> dict[str, Any]:
+    return {"task": task.fingerprint, "plan": plan.model_dump(mode="json", include=set(READ_BY_FIT))}
