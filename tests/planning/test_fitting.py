@@ -86,7 +86,7 @@ def test_a_held_out_model_is_that_of_the_fold(pictures, tuned, steps, tmp_path, 
     held = replace(pictures, train=pictures.train.take(range(30)), validation=pictures.train.take(range(30, 43)))
     backbone = load_backbone("small_cnn", "none", 8)
     validated = cross_validation.cross_validate(held, candidate_of(tuned), backbone, held.folds, steps)
-    monkeypatch.setattr(fitting, "fit_rows", None)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
     fit_plan(held, tuned, tmp_path / "model", steps, tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert model.temperature == 1.5
@@ -95,10 +95,8 @@ def test_a_held_out_model_is_that_of_the_fold(pictures, tuned, steps, tmp_path, 
 
 
 def test_a_held_out_plan_without_a_fold_model_is_fitted_on_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
-    met = []
-    monkeypatch.setattr(
-        fitting, "fit_rows", lambda task, rows, *rest: met.append(rows) or cross_validation.fit_rows(task, rows, *rest)
-    )
+    met, fit_rows = [], cross_validation.fit_rows
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda task, rows, *rest: met.append(rows) or fit_rows(task, rows, *rest))
     fit_plan(pictures, tuned, tmp_path / "model", steps, tmp_path / "work")
     np.testing.assert_array_equal(met[0], pictures.folds[0].fit)
 
@@ -202,13 +200,42 @@ def test_a_held_out_mean_takes_the_model_of_the_fold(pictures, tuned, steps, tmp
     one_fold = replace(pictures)
     one_fold.__dict__["folds"] = pictures.folds[:1]
     cross_validation.cross_validate(one_fold, candidate_of(plan), fitting.backbone_of(plan), one_fold.folds, steps)
-    met = []
-    monkeypatch.setattr(fitting, "fit_rows", lambda *given: met.append(given[2].pretrained) or cross_validation.fit_rows(*given))
+    met, fit_rows = [], cross_validation.fit_rows
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda *given: met.append(given[2].pretrained) or fit_rows(*given))
     fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
     assert met == ["pixels"]
     next(steps.folder.glob("fold-*/model/head.safetensors")).unlink()
     fit_plan(one_fold, plan, tmp_path / "model", steps, tmp_path / "work")
     assert met == ["pixels", "small_cnn", "pixels"]
+
+
+def test_models_of_folds_stand_for_a_trained_member(pictures, tuned, steps, tmp_path, monkeypatch):
+    partner = Partner(pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"})
+    plan = tuned.model_copy(update={"partners": (partner,), "shares": (0.8, 0.4), "hold_out": False, "fold_models": 2})
+    assert Plan.from_toml(plan.to_toml()) == plan
+    trained = candidate_of(plan).alone
+    backbone = load_backbone("small_cnn", "none", 8)
+    cross_validation.cross_validate(pictures, trained, backbone, pictures.folds[:2], steps, keep_models=True)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)  # nothing is trained again
+    fit_plan(pictures, plan, tmp_path / "model", steps, tmp_path / "work")
+    model = Model.load(tmp_path / "model")
+    assert model.shares == (0.4, 0.4, 0.4)
+    assert [one.backbone.card.name for one in (model, *model.partners)] == ["small_cnn", "small_cnn", "pixels"]
+    assert [one.temperature for one in (model, *model.partners[:1])] == [1.5, 1.5]
+    for place, one in enumerate((model, *model.partners[:1])):
+        rows = pictures.labeled.take(pictures.folds[place].held_out)
+        kept = steps.folder / steps.stem("fold", cross_validation.fold_inputs(pictures, trained, backbone, place)) / "model"
+        np.testing.assert_allclose(replace(one, partners=(), shares=()).predict(rows).raw_probs,
+                                   Model.load(kept).predict(rows).raw_probs, atol=1e-6)  # fmt: skip
+
+
+def test_models_of_folds_that_were_not_kept_are_fitted_to_the_same_rows(pictures, tuned, steps, tmp_path, monkeypatch):
+    met, fit_rows = [], cross_validation.fit_rows
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda task, rows, *rest: met.append(rows) or fit_rows(task, rows, *rest))
+    plan = tuned.model_copy(update={"hold_out": False, "fold_models": 3})
+    fit_plan(pictures, plan, tmp_path / "model", steps, tmp_path / "work")
+    assert [rows.tolist() for rows in met] == [fold.fit.tolist() for fold in pictures.folds[:3]]
+    np.testing.assert_allclose(Model.load(tmp_path / "model").shares, [1 / 3] * 3)
 
 
 CLASSES = ("red", "green", "blue")

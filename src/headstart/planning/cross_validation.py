@@ -30,11 +30,15 @@ from headstart.heads.temperature import fit_temperature
 from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, ensemble_of, partner_of
-from headstart.planning.plan import Partner, is_gradient
+from headstart.planning.plan import Member, Partner, is_gradient
 from headstart.planning.results import CandidateResult
 
 RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 """Metrics of a candidate's result; the intervals of the others would be drawn for each candidate and never read."""
+
+
+MODEL = "model"
+"""The folder of a fold's model, where it is kept."""
 
 
 class FoldRecord(Record):
@@ -77,10 +81,22 @@ class CrossValidated:
 
     @property
     def calibration(self) -> dict[str, float | tuple[float, ...] | tuple[Partner, ...] | None]:
-        """The fields of `Plan` that make its model predict as calibrated as the folds did."""
-        pairs = zip(self.candidate.partners, self.partner_temperatures, strict=True)
-        partners = tuple(partner.model_copy(update={"temperature": temperature}) for partner, temperature in pairs)
-        return {"temperature": self.temperature, "shares": self.shares, "partners": partners}
+        """The fields of `Plan` that make its model predict as calibrated as the folds did.
+
+        The models of the folds stay as members of an ensemble where they were trained by gradient: their mean is as good as one
+        model trained on all rows, whose training it saves. With 200 pictures of Fashion-MNIST the ensemble has an accuracy of
+        84.5 % and a log loss of 0.490 with the five models of LP-FT, 84.2 % and 0.497 with one trained anew (one seed;
+        `python -m benchmarks.fine_tuning`).
+        """
+        partners = tuple(
+            partner.model_copy(update={"temperature": temperature, "fold_models": self._fold_models(partner)})
+            for partner, temperature in zip(self.candidate.partners, self.partner_temperatures, strict=True)
+        )
+        fold_models = self._fold_models(self.candidate) if partners else None
+        return {"temperature": self.temperature, "shares": self.shares, "partners": partners, "fold_models": fold_models}
+
+    def _fold_models(self, member: Member) -> int | None:
+        return self.result.num_folds if is_gradient(member.method) else None
 
 
 def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
@@ -104,19 +120,22 @@ def cross_validate(
     folds: tuple[Fold, ...],
     steps: Steps,
     shares: tuple[float, ...] = (),
+    *,
+    keep_models: bool = False,
 ) -> CrossValidated:
     """The candidate's predictions of the rows that some or all of `task.folds` hold out, and how good they are.
 
     Finished folds are read, not run again. A fit that breaks down gives a result that says so. The backbone is that of the
     candidate itself; those of its partners are loaded. The shares are those of an ensemble's members, fitted to their predictions
-    where none are given.
+    where none are given. `keep_models` keeps the models of a gradient method, for `fold_model`; that of an only fold
+    is always kept.
     """
     if candidate.partners:
         return _ensemble(task, candidate, backbone, folds, steps, shares)
     held_out = []
     seconds = 0.0
     for index, fold in enumerate(folds):
-        record, predictions = _fold(task, candidate, backbone, fold, index, steps)
+        record, predictions = _fold(task, candidate, backbone, fold, index, steps, keep_models)
         seconds += record.seconds
         if predictions is None:
             return CrossValidated(candidate, candidate.result(status="failed", reason=record.failure, seconds=seconds))
@@ -169,7 +188,7 @@ def combined(validated: Sequence[CrossValidated], shares: tuple[float, ...] = ()
 
 
 def _fold(
-    task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps
+    task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps, keep_model: bool
 ) -> tuple[FoldRecord, Predictions | None]:
     inputs = fold_inputs(task, candidate, backbone, index)
     folder = steps.folder / steps.stem("fold", inputs)
@@ -181,8 +200,8 @@ def _fold(
             model = fit_rows(task, fold.fit, candidate, backbone, workspace)
         except TrainingError as error:
             return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-        if is_gradient(candidate.method) and len(task.folds) == 1:
-            model.save(workspace / "model")
+        if is_gradient(candidate.method) and (keep_model or len(task.folds) == 1):
+            model.save(workspace / MODEL)
         model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
         return FoldRecord(seconds=time.perf_counter() - begun)
 
@@ -192,6 +211,12 @@ def _fold(
     # Another run may have left the fold under other paths.
     names = _names(task.labeled.take(fold.held_out))
     return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
+
+
+def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps, workspace: Path) -> Model:
+    """The model that `cross_validate` fitted to one of `task.folds` and kept, or that of a fit to its rows now."""
+    kept = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, index)) / MODEL
+    return Model.whole_in(kept) or fit_rows(task, task.folds[index].fit, candidate, backbone, workspace / f"fold-{index}")
 
 
 def _names(rows: ImageSet) -> tuple[str, ...]:

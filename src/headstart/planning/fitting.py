@@ -23,8 +23,8 @@ from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, ensemble_of, family_of
-from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_inputs, num_finished, rows_for
-from headstart.planning.plan import Plan
+from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_model, num_finished, rows_for
+from headstart.planning.plan import Partner, Plan
 
 ENOUGH_HELD_OUT = 600
 """Held-out rows that judge what is trained: the standard error of an accuracy is then 2 points at most."""
@@ -88,7 +88,7 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
 def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:
     """Fit the plan and save the model into a folder; checkpoints go into the workspace.
 
-    A held-out plan's fold model is taken from the steps when it exists. Raises `PlanError` where the plan's temperature is not
+    Models of folds are taken from the steps where they exist. Raises `PlanError` where the plan's temperature is not
     above zero or its shares are not as many as there are models, `TrainingError` where the fit breaks down, and `ExportError`
     where the folder cannot be written.
     """
@@ -118,23 +118,30 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
     backbone, rows = backbone_of(plan), rows_of_plan(task, plan)
     backbones = {_network_of(own): backbone} if (plan.mean, plan.std) == (None, None) else {}
 
-    def fitted(member: Candidate, own: Backbone, temperature: float | None, place: Path) -> Model:
-        fold = steps.folder / steps.stem("fold", fold_inputs(task, member, own, 0)) / "model"
-        model = Model.whole_in(fold) if plan.hold_out else None
-        model = model or fit_rows(task, rows, member, own, place)
-        return model if temperature is None else replace(model, temperature=temperature)
+    def fitted(member: Candidate, own: Backbone, said: Plan | Partner, place: Path) -> list[Model]:
+        count = 1 if plan.hold_out else min(said.fold_models or 0, len(task.folds))
+        models = [fold_model(task, member, own, index, steps, place) for index in range(count)]
+        models = models or [fit_rows(task, rows, member, own, place)]
+        return models if said.temperature is None else [replace(one, temperature=said.temperature) for one in models]
 
-    model = fitted(own, backbone, plan.temperature, workspace)
-    partners = []
+    members = [fitted(own, backbone, plan, workspace)]
     for place, (member, partner) in enumerate(zip(others, plan.partners, strict=True)):
         network = _network_of(member)
         if network not in backbones:
             backbones[network] = load_backbone(*network, plan.seed)
-        partners.append(fitted(member, backbones[network], partner.temperature, workspace / "partners" / str(place)))
+        members.append(fitted(member, backbones[network], partner, workspace / "partners" / str(place)))
     untouched = {backbone.weights_hash, *(one.weights_hash for one in backbones.values())}
     held_out = task.labeled.take(task.folds[0].held_out) if plan.hold_out else None
-    model = replace(model, partners=tuple(partners), shares=plan.shares)
-    return with_detector(model, task.restricted_to(rows), untouched, held_out)
+    return with_detector(_together(members, plan.shares), task.restricted_to(rows), untouched, held_out)
+
+
+def _together(members: list[list[Model]], shares: tuple[float, ...]) -> Model:
+    """One model of those of all members, which share what counts of their member's alike."""
+    first, *others = (model for models in members for model in models)
+    if len(others) >= len(members):
+        shares = shares or (1 / len(members),) * len(members)
+        shares = tuple(share / len(models) for share, models in zip(shares, members, strict=True) for _ in models)
+    return replace(first, partners=tuple(others), shares=shares)
 
 
 def _network_of(candidate: Candidate) -> tuple[str, str, int | None]:

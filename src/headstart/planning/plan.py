@@ -12,6 +12,7 @@ from headstart.training.settings import Training
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+FoldModels = Annotated[int | None, Field(ge=1)]
 
 
 def is_gradient(method: dict[str, Any]) -> bool:
@@ -51,11 +52,13 @@ class Partner(Member):
         training: Budget and optimizer of its own; None for those of the plan.
         max_rows: Labeled rows that it is fitted to; None for as many as the plan.
         temperature: Divides its scores where it is trained by gradient, fitted out of fold; None keeps the model's own.
+        fold_models: As that of a plan.
     """
 
     training: Training | None = None
     max_rows: int | None = None
     temperature: float | None = None
+    fold_models: FoldModels = None
 
 
 class Recipe(Member):
@@ -99,6 +102,8 @@ class Plan(Recipe):
         hold_out: Leave the held-out rows of the first fold out of the fit, as is done with many rows, where refitting would cost
             more than they bring.
         temperature: Divides the scores of a gradient method's model, fitted out of fold; None keeps the model's own.
+        fold_models: How many models, each fitted without one of the first folds, predict together in place of one model fitted to
+            all rows, which then is not fitted; None for that one.
         shares: Exponent of each member, the plan's own first, in the geometric mean; none given counts all alike.
         verdict: "transfer", "scratch", "no difference", "not judged", or "" for a plan written by hand.
         reasons: Sentences with numbers that speak for the choice.
@@ -116,6 +121,7 @@ class Plan(Recipe):
     std: tuple[Positive, Positive, Positive] | None = None
     hold_out: bool = False
     temperature: float | None = None
+    fold_models: FoldModels = None
     shares: tuple[NotNegative, ...] = ()
     verdict: str = ""
     reasons: tuple[str, ...] = ()

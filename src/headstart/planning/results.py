@@ -113,6 +113,7 @@ class EnsembleGain(Record):
         comparison: The ensemble against the best model alone.
         relative_cost: Operations to predict an image, as a multiple of those of the best model alone; None where that has none.
         megabytes: Of the weights of its networks.
+        fold_models: How many models of folds each trained member consists of; 0 where none is trained.
     """
 
     members: tuple[str, ...]
@@ -120,6 +121,7 @@ class EnsembleGain(Record):
     comparison: Comparison
     relative_cost: float | None
     megabytes: float
+    fold_models: int = 0
 
     @property
     def sentence(self) -> str:
@@ -130,9 +132,15 @@ class EnsembleGain(Record):
         return (
             f"{len(self.members)} models predict together: {points} of accuracy against the best model alone "
             f"({self.comparison.worse}), and a log loss that is {self.comparison.log_loss_gain.value:.3f} lower, for "
-            f"{cost}{self.megabytes:.0f} MB of weights. "
-            "--members 1 asks for one model."
+            f"{cost}{self.megabytes:.0f} MB of weights. {self._trained}--members 1 asks for one model."
         )
+
+    @property
+    def _trained(self) -> str:
+        if not self.fold_models:
+            return ""
+        models = f"{self.fold_models} models, each trained" if self.fold_models > 1 else "one model, trained"
+        return f"What is trained predicts by {models} without the images of one fold. "
 
 
 class CurvePoint(Record):

@@ -158,12 +158,20 @@ def ensemble_gain(chosen: CrossValidated, validated: Sequence[CrossValidated], s
     singles = [found for one in validated if not one.members and (found := one.on_rows(names)) is not None]
     alone = min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
     members, cost = chosen.candidate.members, cost_of(alone.candidate)
+
+    def times(member: Candidate) -> int:
+        """Of a trained member, the models of all folds predict."""
+        return chosen.result.num_folds if is_gradient(member.method) else 1
+
     return EnsembleGain(
         members=tuple(member.own_name for member in members),
         shares=chosen.shares,
         comparison=compared(_side(chosen), _side(alone), seed),
-        relative_cost=sum({_passes(member): cost_of(member) for member in members}.values()) / cost if cost else None,
-        megabytes=sum({_weights(member): 4e-6 * _num_parameters(member) for member in members}.values()),
+        relative_cost=sum({_passes(member): times(member) * cost_of(member) for member in members}.values()) / cost
+        if cost
+        else None,
+        megabytes=sum({_weights(member): times(member) * 4e-6 * _num_parameters(member) for member in members}.values()),
+        fold_models=max(map(times, members)) if any(is_gradient(member.method) for member in members) else 0,
     )
 
 

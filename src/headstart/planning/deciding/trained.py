@@ -10,7 +10,7 @@ from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import seconds_of_fit
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels
+from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels, trial_order
 from headstart.planning.deciding.flip_test import flip_test
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.selection import accuracy_of
@@ -82,7 +82,7 @@ def fine_tuned(trials: Trials, ranking: Ranking, options: Options) -> list[Candi
         network = best.candidate.pretrained if best else ranking.chosen[0]
         candidate = trials.candidate("transfer", network, chosen, options.recipe(seed))
         return [_flip_tested(trials, candidate, options)]
-    network = min(ranking.chosen, key=lambda name: card_of(name).num_parameters or 0)
+    network = min(trial_order(trials, ranking), key=lambda name: card_of(name).num_parameters or 0)
     candidate = trials.candidate("transfer", network, chosen, fine_tuning_training(seed, options.training))
     hopeless = _why_not_fine_tuned(trials, best)
     if hopeless:

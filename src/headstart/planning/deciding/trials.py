@@ -193,7 +193,9 @@ class Trials:
             what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
             with stage(what), status(self._standing(what)):
                 folds = entry.folds[: entry.num_fitted + 1]
-                entry.validated = cross_validate(self.task, entry.candidate, self.backbone(entry.candidate), folds, self.steps)
+                entry.validated = cross_validate(
+                    self.task, entry.candidate, self.backbone(entry.candidate), folds, self.steps, keep_models=True
+                )
         except StoppedError as stopped:
             entry.reason = self._why_cut(stopped.reason, entry.price * (len(entry.folds) - entry.num_fitted))
             return
