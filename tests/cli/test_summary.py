@@ -66,6 +66,7 @@ def decision() -> Decision:
     return Decision(
         verdict="transfer", chosen="ridge on n", gain=estimate(0.1), sentence="Transfer: ridge on n against pixels.",
         results=results, comparisons=(), curve=None, reasons=(), rejected=(), budget_seconds=1.0, spent_seconds=1.0,
+        unfinished="The budget was spent. The same command with --minutes 9 goes on.",
     )  # fmt: skip
 
 
@@ -76,13 +77,14 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
     assert lines == [
         "Verdict   transfer",
         "          Transfer: ridge on n against pixels.",
-        "          Log loss chooses, not accuracy, as it also counts how sure an answer",
-        "          is: lp_ft on n reaches 82.0% against 80.0%, with a log loss of 0.600",
-        "          against 0.500.",
+        "          Candidates are chosen by log loss, which counts how sure an answer is,",
+        "          and not by accuracy: lp_ft on n is more accurate (82.0% against 80.0%)",
+        "          and has a log loss of 0.600 against 0.500.",
         "Accuracy  85.0% [80.0%, 90.0%] on 40 test images",
         "          Out of fold it was 80.0% [75.0%, 85.0%] on 40 images: models of folds",
         "          learn from fewer labels than the final one, and the intervals overlap,",
         "          so that chance may explain the rest.",
+        "Left out  The budget was spent. The same command with --minutes 9 goes on.",
         "Findings  warning: There are few images. (the report has 1 more)",
         "Report    runs/a/report.html",
         "Next      headstart predict runs/a NEW_IMAGES",

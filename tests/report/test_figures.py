@@ -11,14 +11,15 @@ from headstart.report.figures import (
     figures_of,
     judged_differently,
     judged_on,
+    not_tried,
     on_fewer,
     reconciled,
-    rule_of_choice,
     with_interval,
 )
 from headstart.report.html import report_html
 
 pytestmark = pytest.mark.slow
+SCRATCH = "small_cnn from scratch, 64 px"
 
 
 def estimate(value: float, half: float = 0.02) -> Estimate:
@@ -89,18 +90,21 @@ def test_a_corrected_figure_says_that_the_one_in_the_comparison_is_optimistic(ru
     assert reconciled(with_accuracy(run, "out of fold", same)).startswith("The learning curve's")
 
 
-def test_the_rule_is_said_where_another_is_right_more_often(run):
-    assert rule_of_choice(run.decision) == (
-        "Log loss chooses, not accuracy, as it also counts how sure an answer is: lp_ft on efficientnet_lite1 reaches 94.1% "
-        "against 93.6%, with a log loss of 0.112 against 0.122; a difference within noise does not replace the simpler candidate."
+def test_what_was_left_out_is_named_with_its_price_and_how_to_go_on(run):
+    assert not_tried(run.decision) == ""
+    stopped = "The budget was spent before everything was tried. The same command with --minutes 9 goes on from here."
+    decision = run.decision.model_copy(update={"unfinished": stopped})
+    assert not_tried(decision) == f"lp_ft on efficientnet_lite2 (6 min 30 s). {stopped}"
+    partly = with_result(replace(run, decision=decision), SCRATCH, num_folds=2, reason="would take about 52 s; give --minutes 9")
+    assert not_tried(partly.decision) == (
+        f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds. {stopped}"
     )
-    worse = with_result(run, "lp_ft on efficientnet_lite1", log_loss=estimate(0.2))
-    assert rule_of_choice(worse.decision).endswith("with a log loss of 0.200 against 0.122.")
-    lower = with_result(run, "lp_ft on efficientnet_lite1", accuracy=estimate(0.9))
-    assert rule_of_choice(lower.decision) == ""
-    elsewhere = with_result(run, "lp_ft on efficientnet_lite1", num_rows=163)
-    assert rule_of_choice(elsewhere.decision) == ""
-    assert rule_of_choice(run.decision.model_copy(update={"chosen": "nobody"})) == ""
+    assert "<strong>Left out:</strong> lp_ft on efficientnet_lite2 (6 min 30 s)" in report_html(partly)
+    many = decision.model_copy(update={"results": tuple(
+        one.model_copy(update={"status": "skipped", "predicted_seconds": 5.0}) for one in decision.results[:5]
+    )})  # fmt: skip
+    assert not_tried(many).split(". ")[0].endswith("; 2 more")
+    assert not_tried(many.model_copy(update={"results": ()})) == stopped
 
 
 def test_what_was_judged_on_fewer_images_is_said_in_text_and_table(make_run):

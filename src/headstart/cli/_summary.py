@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 def summary_view(run: Run) -> RenderableType:
     """The verdict, the accuracy with what judged it, what was left out and how to go on, and where everything lies."""
-    from headstart.report.figures import on_fewer, reconciled, rule_of_choice
+    from headstart.planning.deciding.wording import log_loss_decides
+    from headstart.report.figures import not_tried, on_fewer, reconciled
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, RenderableType]] = [
         ("Verdict", _verdict(result, adaptation)),
         ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
-        ("", rule_of_choice(decision) if decision else ""),
+        ("", log_loss_decides(decision.results, decision.chosen) if decision else ""),
+        ("Members", decision.ensemble.sentence if decision and decision.ensemble else ""),
         ("Sources", run.sources.sentence if run.sources else ""),
         ("Estimate", _estimate_line(adaptation)),
         ("Accuracy", accuracy_line(result["evaluation"])),
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
+        ("Left out", not_tried(decision) if decision else ""),
         ("Findings", _findings_line(run.findings)),
         ("Step size", run.rate_curve.sentence if run.rate_curve else ""),
         ("Forgotten", run.forgetting.sentence if run.forgetting else ""),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headstart.core.estimate import Estimate
 from headstart.planning.results import CandidateResult, Decision
-from headstart.report.numbers import count, percent, plural
+from headstart.report.numbers import count, duration, percent, plural
 from headstart.runs.run import Run
 
 BASES = {
@@ -14,6 +14,8 @@ BASES = {
     "out of fold": ("labeled image", "each answered by a model that did not learn from it"),
 }
 """What was judged and by what, by split."""
+MOST_LEFT_OUT = 3
+"""Candidates that were left out that are named; the report's table has all of them."""
 
 
 @dataclass(frozen=True)
@@ -107,22 +109,22 @@ def _between(split: str, final: Estimate, compared: Estimate, chosen: CandidateR
     )
 
 
-def rule_of_choice(decision: Decision) -> str:
-    """Why a candidate that is right more often was not taken; empty where there is none on as many images."""
-    chosen = chosen_of(decision)
-    if chosen is None or chosen.accuracy is None or chosen.log_loss is None:
+def not_tried(decision: Decision) -> str:
+    """What was left out for its price, and how to go on; empty where everything was tried."""
+    if not decision.unfinished:
         return ""
-    rivals = [one for one in decision.results if one.accuracy and one.log_loss and one.num_rows == chosen.num_rows]
-    best = max(rivals, key=lambda one: one.accuracy.value if one.accuracy else 0.0)
-    if best.accuracy is None or best.log_loss is None or best.accuracy.value <= chosen.accuracy.value:
-        return ""
-    loss, own = best.log_loss.value, chosen.log_loss.value
-    noise = "" if loss > own else "; a difference within noise does not replace the simpler candidate"
-    return (
-        f"Log loss chooses, not accuracy, as it also counts how sure an answer is: {best.name} reaches "
-        f"{percent(best.accuracy.value)} against {percent(chosen.accuracy.value)}, with a log loss of {loss:.3f} against "
-        f"{own:.3f}{noise}."
-    )
+    left = [one for one in decision.results if one.status == "skipped" and one.predicted_seconds]
+    left += [one for one in decision.results if one.status == "fitted" and "--minutes" in one.reason]
+    shown = [_with_price(one) for one in left[:MOST_LEFT_OUT]]
+    if len(left) > MOST_LEFT_OUT:
+        shown.append(f"{len(left) - MOST_LEFT_OUT} more")
+    return f"{'; '.join(shown)}. {decision.unfinished}" if shown else decision.unfinished
+
+
+def _with_price(result: CandidateResult) -> str:
+    if result.status == "fitted":
+        return f"{result.name}, further than {plural(result.num_folds, 'fold')}"
+    return f"{result.name} ({duration(result.predicted_seconds)})"
 
 
 def judged_differently(decision: Decision) -> bool:

@@ -13,11 +13,13 @@ from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.evaluation.validators import VALIDATORS, tolerances
+from headstart.planning.deciding.wording import log_loss_decides
+from headstart.planning.plan import Plan
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
 from headstart.report.domain_panels import domain_panels
-from headstart.report.figures import figures_of, judged_differently, judged_on, name_of, on_fewer, reconciled, rule_of_choice
+from headstart.report.figures import figures_of, judged_differently, judged_on, name_of, not_tried, on_fewer, reconciled
 from headstart.report.pages import page_of
 from headstart.report.pictures import (
     PictureBook,
@@ -70,13 +72,18 @@ def headline(run: Run) -> str:
     decision = run.decision
     if decision is None:
         return _headline_of_a_fit(run)
-    chosen = run.plan.pretrained
     return {
-        "transfer": f"Transfer from {chosen}",
+        "transfer": f"Transfer from {_transferred(run.plan)}",
         "scratch": "Train from scratch",
         "no difference": "No difference that these labels can show",
         "not judged": "Not judged: one side was not tried",
     }[decision.verdict]
+
+
+def _transferred(plan: Plan) -> str:
+    """The networks of a plan that bring knowledge along: by name where they are few."""
+    names = list(dict.fromkeys(member.pretrained for member in (plan, *plan.partners) if member.weights != "none"))
+    return " and ".join(names) if len(names) < 3 else f"{len(names)} networks together"
 
 
 def _headline_of_a_fit(run: Run) -> str:
@@ -96,7 +103,8 @@ def method_settings(method: dict[str, Any]) -> str:
 
 def _decision_values(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
-        return {"accuracy_axis": None, "gain_axis": None, "gain_strip": None, "curve": None, "rule": "", "judged": {}}
+        absent = dict.fromkeys(("accuracy_axis", "gain_axis", "gain_strip", "curve"))
+        return absent | {"rule": "", "not_tried": "", "judged": {}}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {
@@ -104,7 +112,8 @@ def _decision_values(decision: Decision | None) -> dict[str, Any]:
         "gain_axis": Axis.over([0.0, *_ends(gains)]),
         "gain_strip": Axis.over([0.0, *_ends([decision.gain])]),
         "curve": curve_chart(decision.curve) if decision.curve else None,
-        "rule": rule_of_choice(decision),
+        "rule": log_loss_decides(decision.results, decision.chosen),
+        "not_tried": not_tried(decision),
         "judged": {one.name: judged_on(one) for one in decision.results} if judged_differently(decision) else {},
     }
 

@@ -131,11 +131,20 @@ def test_what_was_compared_names_each_network_that_was_trained_and_why_others_we
 
 def test_the_rule_is_told_where_the_winner_is_not_the_most_accurate(net, pixels, make_validated, make_candidate):
     tuned = make_validated(make_candidate(method={"kind": "lp_ft"}), 0.92, 0.35)
-    assert log_loss_decides([net, pixels], net) == ""
-    assert log_loss_decides([net, pixels, tuned], net) == (
+    chosen, others = net.result.name, [pixels.result, net.result]
+    assert log_loss_decides(others, chosen) == ""
+    assert log_loss_decides(others, "nobody") == ""
+    told = (
         "Candidates are chosen by log loss, which counts how sure an answer is, and not by accuracy: lp_ft of net at 96 pixels "
-        "is more accurate (92.0% against 90.0%) and has a log loss of 0.350 against 0.300."
+        "is more accurate (92.0% against 90.0%) and has a log loss of "
     )
+    assert log_loss_decides([*others, tuned.result], chosen) == told + "0.350 against 0.300."
+    surer = tuned.result.model_copy(update={"log_loss": tuned.result.log_loss.model_copy(update={"value": 0.25})})
+    assert log_loss_decides([*others, surer], chosen) == (
+        told + "0.250 against 0.300, a difference that the rule counts as noise."
+    )
+    elsewhere = tuned.result.model_copy(update={"num_rows": tuned.result.num_rows - 1})
+    assert log_loss_decides([*others, elsewhere], chosen) == ""
 
 
 def test_reasons_name_the_choice_every_comparison_the_baseline_the_ranking_and_the_curve(net, pixels, ranking):

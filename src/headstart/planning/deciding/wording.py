@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.selection import accuracy_of, best_accuracy
+from headstart.planning.deciding.selection import best_accuracy
 from headstart.planning.plan import Rejected, is_gradient
 from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import Comparison, LearningCurve, Verdict
+from headstart.planning.results import CandidateResult, Comparison, LearningCurve, Verdict
 
 
 def in_points(gain: Estimate) -> str:
@@ -90,17 +90,19 @@ def what_was_compared(validated: Sequence[CrossValidated]) -> str:
     return f"Compared out of fold: {', '.join([counted, *trained])}.{untried}"
 
 
-def log_loss_decides(validated: Sequence[CrossValidated], chosen: CrossValidated) -> str:
+def log_loss_decides(results: Sequence[CandidateResult], chosen: str) -> str:
     """The rule that chooses, where another candidate is more accurate on the same number of rows; empty elsewhere."""
-    rows = chosen.result.num_rows
-    rivals = [one for one in validated if one.result.accuracy and one.result.num_rows == rows]
-    top = max(rivals, key=accuracy_of, default=chosen)
-    if not chosen.result.accuracy or accuracy_of(top) <= accuracy_of(chosen):
+    known = [(one, one.accuracy.value, one.log_loss.value) for one in results if one.accuracy and one.log_loss]
+    own = next((entry for entry in known if entry[0].name == chosen), None)
+    if own is None:
         return ""
-    losses = [one.result.log_loss.value if one.result.log_loss else float("nan") for one in (top, chosen)]
+    top = max((entry for entry in known if entry[0].num_rows == own[0].num_rows), key=lambda entry: entry[1])
+    if top[1] <= own[1]:
+        return ""
+    noise = "" if top[2] >= own[2] else ", a difference that the rule counts as noise"
     return (
-        f"Candidates are chosen by log loss, which counts how sure an answer is, and not by accuracy: {top.result.name} is more "
-        f"accurate ({_accuracy(top)} against {_accuracy(chosen)}) and has a log loss of {losses[0]:.3f} against {losses[1]:.3f}."
+        f"Candidates are chosen by log loss, which counts how sure an answer is, and not by accuracy: {top[0].name} is more "
+        f"accurate ({top[1]:.1%} against {own[1]:.1%}) and has a log loss of {top[2]:.3f} against {own[2]:.3f}{noise}."
     )
 
 
@@ -123,7 +125,8 @@ def reasons_for(
 ) -> tuple[str, ...]:
     """Sentences with numbers that speak for the choice."""
     reasons = [f"{chosen.result.name}: accuracy {_interval(chosen)} out of fold on {chosen.result.num_rows:,} images."]
-    reasons += [text for text in (log_loss_decides(validated, chosen), what_was_compared(validated)) if text]
+    rule = log_loss_decides([one.result for one in validated], chosen.result.name)
+    reasons += [text for text in (rule, what_was_compared(validated)) if text]
     reasons += [_compared(made) for made in comparisons]
     transfer, baseline = (best_accuracy(validated, family) for family in ("transfer", "baseline"))
     if transfer and baseline:
