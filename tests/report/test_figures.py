@@ -96,9 +96,7 @@ def test_what_was_left_out_is_named_with_its_price_and_how_to_go_on(run):
     decision = run.decision.model_copy(update={"unfinished": stopped})
     assert not_tried(decision) == f"lp_ft on efficientnet_lite2 (6 min 30 s). {stopped}"
     partly = with_result(replace(run, decision=decision), SCRATCH, num_folds=2, reason="would take about 52 s; give --minutes 9")
-    assert not_tried(partly.decision) == (
-        f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds. {stopped}"
-    )
+    assert not_tried(partly.decision) == (f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds. {stopped}")
     assert "<strong>Left out:</strong> lp_ft on efficientnet_lite2 (6 min 30 s)" in report_html(partly)
     many = decision.model_copy(update={"results": tuple(
         one.model_copy(update={"status": "skipped", "predicted_seconds": 5.0}) for one in decision.results[:5]
