@@ -61,6 +61,12 @@ DataOrEmbedded: TypeAlias = Annotated[
 Only: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SIDE", help="Try one side only: transfer or scratch.", show_default=False)
 ]
+Members: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Models that may predict together, at most: 6; 1 for a single model.", show_default=False
+    ),
+]
 Sources: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

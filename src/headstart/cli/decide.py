@@ -28,6 +28,7 @@ def decide(
     ] = None,
     pretrained: options.PretrainedNames = None,
     minutes: options.Minutes = None,
+    members: options.Members = None,
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     test: options.Test = None,
@@ -40,7 +41,7 @@ def decide(
 
     with tempfile.TemporaryDirectory() as folder:
         plan = decide_plan(
-            data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, seed=seed,
+            data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, members=members, seed=seed,
             per_class=per_class, test=test, evidence=folder,
         )  # fmt: skip
         made = Run(Path(folder))

@@ -20,6 +20,7 @@ def run(
     per_class: options.PerClass = None,
     test: options.Test = None,
     only: options.Only = None,
+    members: options.Members = None,
     out: options.Out = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
@@ -36,6 +37,6 @@ def run(
 
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
-        settings=options.settings_from(settings), only=only, seed=seed, per_class=per_class, test=test, out=out,
+        settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -56,6 +56,7 @@ class Request(Record):
     method: str | None = None
     settings: dict[str, Any] = {}
     only: str | None = None
+    members: int | None = None
     seed: int = 0
     per_class: int | None = None
     test: float | None = None
@@ -63,7 +64,7 @@ class Request(Record):
     @property
     def options(self) -> Options:
         """The options of the decision."""
-        return Options(self.method, *split_settings(self.settings), self.only)  # type: ignore[arg-type]
+        return Options(self.method, *split_settings(self.settings), self.only, self.members)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Refuse what no data could fulfil."""
@@ -97,6 +98,7 @@ def decide(
     pretrained: Names = (),
     minutes: float | None = None,
     only: str | None = None,
+    members: int | None = None,
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
@@ -110,7 +112,7 @@ def decide(
     """
     request = Request(
         place=data.place if isinstance(data, Task) else str(data), sources=many(source), target_domains=many(target_domain),
-        pretrained=many(pretrained), minutes=minutes, only=only, seed=seed, per_class=per_class, test=test,
+        pretrained=many(pretrained), minutes=minutes, only=only, members=members, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     request.check()
     task = task_from(data, source, target_domain, seed, per_class, test)

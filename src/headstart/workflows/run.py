@@ -39,6 +39,7 @@ def run(
     method: str | None = None,
     settings: dict[str, Any] | None = None,
     only: str | None = None,
+    members: int | None = None,
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
@@ -55,7 +56,7 @@ def run(
     request = Request(
         place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),
         pretrained=many(pretrained), weights=weights, minutes=minutes,
-        method=method, settings=settings or {}, only=only, seed=seed, per_class=per_class, test=test,
+        method=method, settings=settings or {}, only=only, members=members, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     request.check()
     for name in request.pretrained:
