@@ -1,7 +1,7 @@
 """What fits take against what was predicted before them, each with nothing cached.
 
-Expected on an idle machine: every ratio between 0.75 and 1.25. Gradient fits have `--epochs`; "small_cnn" is trained from
-scratch at the side of the pictures, with the epochs that such fits have.
+Predicted from operations, without a clock. Expected on an idle machine like that of the rates: ratios between 0.5 and 2, but for
+fits of a second. "fine-tuned" and "from scratch" are what a run tries; others have `--epochs`.
 """
 
 from __future__ import annotations
@@ -18,27 +18,33 @@ from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.planning.costs import seconds_of_features
-from headstart.training.budget import scratch_training
+from headstart.planning.deciding.trained import DEPTH, FINE_TUNING, scratch_network
+from headstart.training.budget import fine_tuning_training, scratch_training
 from headstart.training.settings import Training
 
 CELLS = ("digits:20", "emoji:20", "elpv:50")
 """Set and labels of a class."""
 FITS: dict[str, tuple[str, dict[str, str]]] = {
     "ridge": ("ridge", {}),
-    "lp_ft behind a cut": ("lp_ft", {}),
+    "fine-tuned": (FINE_TUNING, {"depth": DEPTH}),
+    "from scratch": ("fine_tune", {}),
     "lp_ft of everything": ("lp_ft", {"depth": "all"}),
     "residual": ("residual", {}),
-    "fine_tune": ("fine_tune", {}),
-    "small_cnn from scratch": ("fine_tune", {}),
 }
 
 
 def network(name: str, task: Task) -> Backbone:
     """What the fit starts from."""
-    if name.startswith("small_cnn"):
-        return load_backbone("small_cnn", "none", input_pixels_for(card_of("small_cnn"), task))
-    card = card_of("efficientnet_lite0")
-    return load_backbone(card.name, input_pixels=input_pixels_for(card, task))
+    card = card_of(scratch_network(task) if name == "from scratch" else "efficientnet_lite0")
+    weights = "none" if name == "from scratch" else "pretrained"
+    return load_backbone(card.name, weights, input_pixels_for(card, task))
+
+
+def training_of(name: str, task: Task, backbone: Backbone, epochs: int) -> Training:
+    """What a run trains with; others have those epochs."""
+    if name == "from scratch":
+        return scratch_training(len(task.train), backbone.transform.pixels)
+    return fine_tuning_training() if name == "fine-tuned" else Training(epochs=epochs)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -52,9 +58,7 @@ def priced(name: str, task: Task, epochs: int) -> dict[str, object]:
     """One fit on one set."""
     kind, settings = FITS[name]
     method, backbone = method_from({"kind": kind, **settings}), network(name, task)
-    training = Training(epochs=epochs)
-    if backbone.weights == "none":
-        training = scratch_training(len(task.train), backbone.transform.pixels)
+    training = training_of(name, task, backbone, epochs)
     with empty_cache():
         begun = time.perf_counter()
         if method.cost == "closed form":

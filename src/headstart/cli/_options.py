@@ -27,7 +27,7 @@ Minutes: TypeAlias = Annotated[
     typer.Option(
         min=0.01,
         metavar="M",
-        help="Budget in minutes for ranking, deciding and fitting; by default it follows from the number of images.",
+        help="Minutes by the clock for all but the final fit; without them no clock ends anything. More go on with a run.",
         show_default=False,
     ),
 ]

@@ -67,7 +67,7 @@ def trials_at(calls, monkeypatch, tmp_path):
     def make(num_rows: int, budget: float, image: float = 0.0, fit: float = 0.0, validation: int = 0) -> Trials:
         monkeypatch.setattr(module, "seconds_an_image", lambda _: image)
         monkeypatch.setattr(module, "seconds_of_fit", lambda *_: fit)
-        return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget)
+        return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget, closed_share=0.5)
 
     return make
 

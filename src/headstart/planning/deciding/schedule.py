@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.core.stopping import StoppedError
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.closed_forms import (
     WITH_UNLABELED,
@@ -17,7 +18,14 @@ from headstart.planning.ranking.ranking import Ranking
 
 
 def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
-    """Cross-validate what is worth it, each on the shared folds, within the budget of the trials."""
+    """Cross-validate what is worth it, each on the shared folds, within the budget of the trials, until trying has to end."""
+    try:
+        _try_all(trials, ranking, options)
+    except StoppedError as stopped:
+        trials.stopped = stopped.reason
+
+
+def _try_all(trials: Trials, ranking: Ranking, options: Options) -> None:
     trials.chance()
     embedded = trials.task.train.images.embedded
     for candidate in baselines(trials):
