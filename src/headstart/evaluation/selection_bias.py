@@ -10,7 +10,7 @@ candidate, or ensemble of some, predicts for every row, float [sample, class].
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -58,19 +58,33 @@ def selection_bias(predictions: Predictions, select: Select, draws: int = DRAWS)
         expectation and a fraction of the variance, and holds for metrics that are no means of rows as well.
     """
     metrics = all_metrics()
-    everything = _predicting(predictions, select(np.ones(len(predictions))))
-    differences: dict[str, list[float]] = {name: [] for name in metrics}
+    on_all = select(np.ones(len(predictions)))
+    everything = _predicting(predictions, on_all)
+    sums, counts = dict.fromkeys(metrics, 0.0), dict.fromkeys(metrics, 0)
+    for probs, left_out in _choices(predictions, select, draws):
+        chosen = None if np.array_equal(probs, on_all) else _predicting(predictions, probs)
+        for name, metric in metrics.items():
+            first = metric.values(everything, left_out)
+            second = metric.values(chosen, left_out) if chosen else first
+            if first is not None and second is not None:
+                known = np.isfinite(first) & np.isfinite(second)
+                sums[name] += float((first - second)[known].sum())
+                counts[name] += int(known.sum())
+    return {name: sums[name] / count for name, count in counts.items() if count}
+
+
+def _choices(predictions: Predictions, select: Select, draws: int) -> Iterator[tuple[Floats, Floats]]:
+    """Every different choice, as its probabilities, with the rows left out [draw, sample] of the draws that led to it, 1 or 0."""
+    probs: dict[bytes, Floats] = {}
+    left_out: dict[bytes, list[Floats]] = {}
     for block in bootstrap_weights(predictions.groups, predictions.labels, draws, generator_for(0, "selection bias")):
         for weights in block:
-            left_out = np.asarray(weights == 0, np.float64)[None]
-            if not left_out.any():
-                continue
-            chosen = _predicting(predictions, select(weights))
-            for name, metric in metrics.items():
-                first, second = metric.values(everything, left_out), metric.values(chosen, left_out)
-                if first is not None and second is not None and np.isfinite(first[0] - second[0]):
-                    differences[name].append(float(first[0] - second[0]))
-    return {name: float(np.mean(values)) for name, values in differences.items() if values}
+            if (weights == 0).any():
+                chosen = select(weights)
+                key = chosen.tobytes()
+                probs[key] = chosen
+                left_out.setdefault(key, []).append(np.asarray(weights == 0, np.float64))
+    yield from ((probs[key], np.stack(rows)) for key, rows in left_out.items())
 
 
 def _predicting(predictions: Predictions, probs: Floats) -> LabeledPredictions:
