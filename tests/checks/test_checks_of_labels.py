@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.checks.class_imbalance import class_imbalance
+from headstart.checks.class_in_one_group import class_in_one_group
 from headstart.checks.few_labels import few_labels
 from headstart.checks.gray_images import gray_images
 from headstart.checks.inspection import inspect
@@ -84,3 +85,14 @@ def test_inspection_puts_the_worst_first():
     own = (Finding(code="x", severity="info", title="X."), Finding(code="y", severity="error", title="Y."))
     found = inspect(task_of(31, 11, 3, findings=own))
     assert [finding.code for finding in found] == ["y", "class-imbalance", "few-labels", "x"]
+
+
+def test_a_class_of_one_group_is_noted_and_one_label_is_not():
+    task = task_of(4, 5, 1)
+    assert class_in_one_group(task) is None
+    grouped = replace(task, train=replace(task.train, groups=np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 3])))
+    noted = class_in_one_group(grouped)
+    assert (noted.code, noted.severity) == ("class-in-one-group", "warning")
+    assert noted.title == 'All labeled images of these classes are of one group each (1 of 3): "a".'
+    assert noted.evidence == {"classes": ["a"], "images": 4}
+    assert isinstance(class_in_one_group(replace(grouped, validation=part(1, 1, 1))), NotApplicable)

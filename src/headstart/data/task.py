@@ -100,6 +100,11 @@ class Task:
         folds = folds_with_two_classes(self.train.labels, self.train.groups, num_folds, self.seed)
         return folds[:1] if many else folds
 
+    @property
+    def why_no_folds(self) -> str:
+        """Why there can be no folds, the first words of a sentence; for a task that has none."""
+        return "No class has two labels" if self.train.class_counts.max(initial=0) < 2 else "No class has labels in two groups"
+
     def restricted_to(self, rows: Integers) -> Task:
         """The sub-task whose training rows are those rows of `labeled`; without validation and without test."""
         return replace(self, train=self.labeled.take(rows), validation=None, test=None, test_by_default=False)

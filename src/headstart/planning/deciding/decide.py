@@ -146,7 +146,7 @@ def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: i
     """Where nothing can be held out."""
     chosen = default_candidate(trials, ranking, options)
     sentence = (
-        f"No class has two labels, so that nothing can be held out and no comparison made: {chosen.result.name} is fitted, "
+        f"{trials.task.why_no_folds}, so that nothing can be held out and no comparison made: {chosen.result.name} is fitted, "
         "untested. Label one more image a class."
     )
     facts = {"verdict": "no difference", "gain": UNKNOWN_GAIN, "sentence": sentence, "comparisons": (), "curve": None}

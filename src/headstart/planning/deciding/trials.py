@@ -254,7 +254,7 @@ class Trials:
 
     def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate where no row can be held out."""
-        return self.skip(candidate, "no class has two labels, so that nothing can be held out to test it")
+        return self.skip(candidate, "nothing can be held out to test it")
 
     def final_rows(self, validated: CrossValidated) -> int | None:
         """Rows for the final fit of a closed form that was fitted to fewer than all: as many more as the budget has room for."""

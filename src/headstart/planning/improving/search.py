@@ -258,11 +258,10 @@ def check_budget(minutes: float | None, trials: int | None = None) -> None:
 
 
 def check_folds(task: Task) -> None:
-    """Refuse a task of which no class has two labels, with a `DataError`: nothing can be held out and compared."""
+    """Refuse a task without folds, with a `DataError`: nothing can be held out and compared."""
     if not task.folds:
         raise DataError(
-            "No class has two labels, so that nothing can be held out and no comparison made. "
-            "Label at least two images of a class."
+            f"{task.why_no_folds}, so that nothing can be held out and no comparison made. Label at least two images of a class."
         )
 
 
