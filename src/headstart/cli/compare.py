@@ -23,7 +23,7 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Seed of the bootstrap.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Compare the first run with each of the others, on the test images that both predicted."""
+    """Compare the first run with each of the others, on the images that judged both: of the test, or out of fold."""
     from headstart.workflows.compare import compare as compare_runs
 
     pairs = [
