@@ -83,7 +83,7 @@ def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_g
     )
     resumed = run(vectors, out=tmp_path / "run")
     assert (resumed.decision.stopped, resumed.decision.unfinished) == ("", "")
-    assert [result.status for result in resumed.decision.results] == ["fitted", "fitted"]
+    assert {result.status for result in resumed.decision.results} == {"fitted"}
     assert whole(resumed.folder).plan.reasons == resumed.decision.reasons
     monkeypatch.setattr(deciding, "rank", None)
     monkeypatch.setattr(fitting_runs, "fit_plan", None)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.machine_speed import slowness
+from headstart.backbones.operations import FULL_RATE
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import stop_if_asked
@@ -18,6 +20,12 @@ from headstart.planning.plan import is_gradient
 
 MARGIN = 1.2
 """Factor on a predicted cost before it is compared with a budget that a clock cuts."""
+
+HEAD_WIDTH = 2_500
+"""Features of a row that a head is fitted to, about: EfficientNet-Lite0 has 1,792 on its stages, and the pixels are 972."""
+HEAD_PASSES = 8
+"""Multiply-adds that solving for a head takes, as a multiple of rows times features times the smaller of both. Of 1,126 and 8,000
+rows ridge takes 22 and 14 with one thread of the machine that the rates are of, and kernel ridge 84 and 31."""
 
 
 class Cost(Record):
@@ -42,6 +50,12 @@ def seconds_of_features(backbone: Backbone, task: Task, method: dict[str, Any] |
     """Predicted seconds for the features that are not in the store yet, of the rows that a method reads, or of the labeled."""
     read = rows_read(method, task) if method else [task.labeled]
     return seconds_an_image(backbone) * sum(num_missing(rows, backbone) for rows in read)
+
+
+def seconds_of_head(method: dict[str, Any], num_rows: int) -> float:
+    """Predicted seconds to fit a closed form to features that exist."""
+    passes = HEAD_PASSES * METHODS.get(method["kind"]).num_solutions
+    return slowness() * passes * num_rows * HEAD_WIDTH * min(num_rows, HEAD_WIDTH) / FULL_RATE
 
 
 def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps) -> float:

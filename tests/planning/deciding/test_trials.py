@@ -45,7 +45,7 @@ def calls(monkeypatch):
     """Replaces cross-validation; holds what was fitted and to which folds. How good it is follows from its step size."""
     made = []
 
-    def cross_validate(task, candidate, backbone, folds, steps):
+    def cross_validate(task, candidate, backbone, folds, steps, keep_models=False):
         stop_if_asked()
         made.append((candidate, folds))
         rows = np.concatenate([fold.held_out for fold in folds])
@@ -66,6 +66,7 @@ def trials_at(calls, monkeypatch, tmp_path):
 
     def make(num_rows: int, budget: float, image: float = 0.0, fit: float = 0.0, validation: int = 0) -> Trials:
         monkeypatch.setattr(module, "seconds_an_image", lambda _: image)
+        monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: 0.0)
         monkeypatch.setattr(module, "seconds_of_fit", lambda *_: fit)
         return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget, closed_share=0.5)
 
@@ -196,7 +197,7 @@ def test_a_fold_that_was_cut_leaves_those_before_it_as_evidence(trials_at, calls
     trials = trials_at(100, 1000, fit=7.0)
     fit = module.cross_validate
 
-    def cut(task, candidate, backbone, folds, steps):
+    def cut(task, candidate, backbone, folds, steps, keep_models=False):
         if len(folds) == 3:
             raise StoppedError("interrupted")
         return fit(task, candidate, backbone, folds, steps)

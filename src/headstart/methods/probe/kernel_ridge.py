@@ -44,6 +44,7 @@ class KernelRidge(Probe):
     """
 
     tried_by_run: ClassVar[bool] = True
+    num_solutions: ClassVar[int] = 4
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0

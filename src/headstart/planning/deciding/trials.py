@@ -23,7 +23,7 @@ from headstart.features.extract import features_of, seconds_an_image
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.budget import STARTING_SECONDS
 from headstart.planning.candidate import Candidate
-from headstart.planning.costs import rows_read, seconds_of_fit
+from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
 from headstart.planning.deciding.racing import Race, folds_to_race
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
@@ -137,7 +137,8 @@ class Trials:
         If it must be tried, it is fitted to as many rows of one fold as there is room for instead.
         """
         backbone, folds = self.backbone(candidate), self.task.folds
-        price = self.price_of_features(candidate)
+        heads = sum(seconds_of_head(candidate.method, len(fold.fit)) for fold in folds)
+        price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads)
         most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
         room = max(0.0, most - self.spent_seconds)
         if price > room and not must:
