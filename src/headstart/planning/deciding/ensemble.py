@@ -89,7 +89,8 @@ class Pool(NamedTuple):
             row_weights: How often each row counts, float [sample], for the bootstrap; None counts all once.
 
         Returns:
-            The choice; the best candidate alone where no mean of several has a lower log loss.
+            The choice; the best candidate alone where only one has a weight, or one member is asked for. Whether several are
+            better than the one that would be taken instead is for `selection` to judge: the luckiest of many seldom is that one.
         """
         counts = np.ones(len(self.labels)) if row_weights is None else row_weights
         losses = self.losses() @ counts
@@ -103,8 +104,7 @@ class Pool(NamedTuple):
         if len(places) < 2:
             return alone
         shares = fit_weights(self.logs[places], self.labels, self.prior[places], row_weights)
-        choice = Choice(tuple(places.tolist()), shares)
-        return choice if float(self.losses(np.log(self.probs(choice))) @ counts) < losses[best] else alone
+        return Choice(tuple(places.tolist()), shares)
 
     def probs(self, choice: Choice) -> Floats:
         """What those members predict together, float64 [sample, class]."""
@@ -112,7 +112,7 @@ class Pool(NamedTuple):
 
 
 def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
-    """The ensemble of a pool's candidates; None where no mean of several is better than the best alone.
+    """The ensemble of a pool's candidates; None where one alone has all the weight.
 
     Members that are trained by gradient come first, as the plan's settings of training are those of the first.
     """
@@ -129,7 +129,7 @@ def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
 def best_ensemble(
     validated: Sequence[CrossValidated], most: int, families: tuple[str, ...] = ("transfer", "scratch", "baseline")
 ) -> CrossValidated | None:
-    """The best ensemble of candidates of those families, with at most so many members; None where one alone is as good.
+    """The best ensemble of candidates of those families, with at most so many members; None where one alone has all the weight.
 
     Candidates trained by gradient may have predicted the rows of the first folds alone. An ensemble with such members is made,
     and judged, on these rows, and has to be better there beyond noise than what more rows speak for.
