@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,14 +10,21 @@ from scipy.special import logsumexp
 
 from headstart.core.types import Floats, Integers
 
-PRIOR_STD = 0.2
-"""Standard deviation of the normal prior of each weight. On digits, Fashion-MNIST, emoji and solar cells with 5 to 50 labels a
-class, 0.2 gains most over the best single model; weights without a prior gain half of that, and fixed ones a third less
-(`benchmarks.opinion_pools`)."""
+
+class Prior(NamedTuple):
+    """What is expected of the weights before any row is seen: independent normal densities.
+
+    Attributes:
+        mean: float64 [model].
+        std: Standard deviations, float64 [model].
+    """
+
+    mean: Floats
+    std: Floats
 
 
 def fit_weights(
-    logs: Floats, labels: Integers, prior: Floats | Sequence[float] | None = None, row_weights: Floats | None = None
+    logs: Floats, labels: Integers, prior: Prior | None = None, row_weights: Floats | None = None
 ) -> tuple[float, ...]:
     """The weights of several models in the weighted geometric mean that predicts the labels best.
 
@@ -26,8 +33,7 @@ def fit_weights(
     Args:
         logs: Log probabilities [model, sample, class] of rows that no model was fitted to.
         labels: int64 [sample].
-        prior: Mean of the weights' normal prior [model], whose standard deviation is `PRIOR_STD`. Few rows leave the weights
-            there. None takes no prior.
+        prior: Few rows leave the weights at its mean. None takes no prior.
         row_weights: How often each row counts, float [sample]; None counts all once.
 
     Returns:
@@ -37,7 +43,7 @@ def fit_weights(
         Generalization", Neural Networks 1992.
     Differs: weights need not sum to 1, targets are smoothed as in `fit_temperature`, and there may be a prior.
     """
-    start = np.full(len(logs), 1 / len(logs)) if prior is None else np.asarray(prior, np.float64)
+    start = np.full(len(logs), 1 / len(logs)) if prior is None else np.asarray(prior.mean, np.float64)
     if not len(labels):
         return tuple(start.tolist())
     values = np.asarray(logs, np.float64)
@@ -46,14 +52,14 @@ def fit_weights(
     smoothing = 1.0 / (total + 1.0)
     picked = values[:, np.arange(len(labels)), labels] @ counts / total
     aimed = (1.0 - smoothing) * picked + smoothing * (values.mean(axis=2) @ counts / total)
-    pull = 0.0 if prior is None else 1.0 / (PRIOR_STD**2 * total)
+    pull = np.zeros(len(logs)) if prior is None else 1.0 / (np.asarray(prior.std, np.float64) ** 2 * total)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = np.tensordot(weights, values, 1)
         normalizers = logsumexp(scores, axis=1)
         probs = np.exp(scores - normalizers[:, None]) * (counts / total)[:, None]
         away = weights - start
-        value = float(normalizers @ counts / total - weights @ aimed + pull / 2 * (away @ away))
+        value = float(normalizers @ counts / total - weights @ aimed + pull @ away**2 / 2)
         return value, np.einsum("mrc,rc->m", values, probs) - aimed + pull * away
 
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(values))
