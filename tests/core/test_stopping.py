@@ -1,0 +1,59 @@
+"""Trying ends at one Ctrl-C or at its deadline, and nothing else does."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+
+from headstart.core.stopping import StoppedError, Stopper, interruptible, seconds_until_over, stop_if_asked, trying
+
+
+def test_outside_of_trying_nothing_stops():
+    stop_if_asked()
+    assert seconds_until_over() is None
+
+
+@pytest.mark.parametrize(("stopper", "reason"), [(Stopper(interrupted=True), "interrupted"), (Stopper(deadline=0.0), "over")])
+def test_inside_it_does_for_that_reason(stopper, reason):
+    with trying(stopper), pytest.raises(StoppedError) as caught:
+        stop_if_asked()
+    assert caught.value.reason == reason
+
+
+def test_reasons_that_do_not_count_are_passed_over():
+    with trying(Stopper(deadline=0.0)):
+        stop_if_asked("interrupted")
+
+
+def test_the_time_left_is_that_to_the_deadline():
+    with trying(Stopper(deadline=time.monotonic() + 60)):
+        stop_if_asked()
+        assert 59 < seconds_until_over() <= 60
+    with trying(Stopper()):
+        assert seconds_until_over() is None
+
+
+def test_the_first_interrupt_is_noted_and_the_second_raises():
+    before, stopper = signal.getsignal(signal.SIGINT), Stopper()
+    with interruptible(stopper):
+        signal.raise_signal(signal.SIGINT)
+        assert stopper.interrupted
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_signals_stay_as_they_are():
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def work():
+        with interruptible(Stopper()):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
