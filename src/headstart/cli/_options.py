@@ -64,7 +64,7 @@ Only: TypeAlias = Annotated[
 Members: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="Models that may predict together, at most: 6; 1 for a single model.", show_default=False
+        min=1, metavar="N", help="Models that may predict together, at most: 5; 1 for a single model.", show_default=False
     ),
 ]
 Sources: TypeAlias = Annotated[

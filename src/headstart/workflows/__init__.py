@@ -13,7 +13,7 @@ Arguments have the names of the command line's options, and mean the same for ev
     method          a method's kind: `headstart methods` lists all
     settings        `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method
     only            "transfer" or "scratch": try this side only
-    members         models that may predict together, at most; 1 for a single model, six where it is left out
+    members         models that may predict together, at most; 1 for a single model, five where it is left out
     seed            decides split, folds, initialization and training
     per_class       labeled training rows to keep a class; 0 takes all labels off a target that has sources
     test            share of the labeled rows to set aside as a sealed test where none is given; see `headstart.read_task`
