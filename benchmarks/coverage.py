@@ -2,7 +2,7 @@
 
 Each draw takes some groups of a set as the labeled images, decides among the closed forms as a run on feature vectors does, fits
 the chosen one to all of them, and predicts every other image of the set. The features, EfficientNet-Lite0's last layer, are
-extracted once a set. Beside it stands what a run that sets a fifth aside would say: Wilson's interval of so many images.
+extracted once a set. Beside it stands what a run that sets a fifth aside would say: the interval of the first fold, as of a test.
 
 Expected: 92 to 98 % of the intervals hold the accuracy on the other images, whose own noise is part of the miss; the mean bias
 is below 1 point; the width is at most 0.6 of that of a fifth held out.
@@ -28,7 +28,7 @@ from headstart.core.types import Integers
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
-from headstart.evaluation.intervals import wilson
+from headstart.evaluation.protocols import evaluation_of
 from headstart.features.extract import features_of
 from headstart.methods.model import Model
 from headstart.planning.deciding.chosen import evaluation_of_chosen
@@ -95,7 +95,7 @@ def draw_of(rows: ImageSet, place: str, size: int, seed: int, ranking: Ranking) 
     said = found[0].accuracy
     names = np.array(rows.classes)[rows.labels[others]]
     true = float(np.mean(np.array(predicted.classes)[predicted.predicted] == names))
-    fifth = wilson(true * (len(labeled) / 5), len(labeled) / 5)
+    fifth = evaluation_of(found[1].take(np.arange(len(task.folds[0].held_out))), "test").accuracy
     plain = next(one.accuracy for one in decision.results if one.name == decision.chosen)
     return {
         "set": place,
