@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.planning.candidate import ensemble_of, partner_of
+from headstart.planning.plan import Partner
 from headstart.planning.results import CandidateResult
 from headstart.training.settings import Training
 
@@ -58,6 +59,9 @@ def test_members_keep_their_own_training_and_rows(make_candidate):
         make_candidate("baseline", "pixels", max_rows=20, training=Training()),
     ]
     ensemble = ensemble_of(first, tuple(partner_of(one, first) for one in others))
+    nets = [Partner(pretrained=name, input_pixels=96, method=ensemble.method) for name in ("other", "third")]
+    alike = ensemble.model_copy(update={"partners": (*nets, ensemble.partners[-1])})
+    assert alike.name == "mean of ridge on stages of net, other and third at 96 pixels and ridge on raw pixels"
     assert ensemble.name == "mean of ridge on stages of net at 96 pixels, small_cnn from scratch and ridge on raw pixels"
     assert [partner.max_rows for partner in ensemble.partners] == [None, 20]
     assert [partner.training for partner in ensemble.partners] == [Training(epochs=3), None]

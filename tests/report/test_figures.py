@@ -84,7 +84,7 @@ def test_test_and_out_of_fold_are_reconciled_by_their_intervals(run):
 def test_a_corrected_figure_says_that_the_one_in_the_comparison_is_optimistic(run):
     said = reconciled(with_accuracy(run, "out of fold", estimate(0.93)))
     assert said.startswith(
-        "In the comparison the chosen candidate reached 93.6%, which is optimistic: the best of several looks better than it is. "
+        "In the comparison it was 93.6%; this one is corrected for the choice: the best of several looks better than it is. "
     )
     same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
     assert reconciled(with_accuracy(run, "out of fold", same)).startswith("The learning curve's")

@@ -29,9 +29,14 @@ class Candidate(Recipe):
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
-        *names, last = [member.own_name for member in self.members]
-        return f"mean of {', '.join(names)} and {last}" if names else last
+        """What a person calls it; members that differ in the network alone are named together."""
+        if not self.partners:
+            return self.own_name
+        networks: dict[tuple[str, str], list[str]] = {}
+        for member in self.members:
+            before, network, after = member._parts_of_name
+            networks.setdefault((before, after), []).append(network)
+        return f"mean of {_listed([before + _listed(names) + after for (before, after), names in networks.items()])}"
 
     @property
     def members(self) -> tuple[Candidate, ...]:
@@ -52,20 +57,24 @@ class Candidate(Recipe):
     @property
     def own_name(self) -> str:
         """What a person calls it, its partners left out."""
+        return "".join(self._parts_of_name)
+
+    @property
+    def _parts_of_name(self) -> tuple[str, str, str]:
+        """What comes before the network, the network, and what comes after it."""
         kind = self.method["kind"]
         if self.family == "chance":
-            return "majority class"
+            return "", "majority class", ""
         if self.pretrained == "pixels":
-            return f"{kind} on raw pixels"
+            return f"{kind} on ", "raw pixels", ""
         if self.family == "scratch":
-            return f"{self.pretrained} from scratch"
-        random = "random " if self.weights == "none" else ""
+            return "", self.pretrained, " from scratch"
         if self.pretrained == "embeddings":
-            return f"{kind} on the given features"
-        network = f"{random}{self.pretrained} at {self.input_pixels} pixels"
+            return f"{kind} on ", "the given features", ""
+        random = "random " if self.weights == "none" else ""
         plain = " with plain pictures" if self.method.get("view") == "plain" else ""
         depth = f" on {self.method['blocks']}" if "blocks" in self.method else ""
-        return f"{kind}{depth} of {network}{plain}"
+        return f"{kind}{depth} of ", f"{random}{self.pretrained}", f" at {self.input_pixels} pixels{plain}"
 
     @property
     def essentials(self) -> dict[str, Any]:
@@ -76,6 +85,12 @@ class Candidate(Recipe):
         """The result that says what became of the candidate; a closed form's has no settings of training."""
         unread = {} if self.reads_training else {"training": Training()}
         return CandidateResult(name=self.name, family=self.family, **{**self.recipe, **unread}, **facts)
+
+
+def _listed(names: list[str]) -> str:
+    """Several names in a sentence."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def ensemble_of(first: Candidate, partners: tuple[Partner, ...]) -> Candidate:

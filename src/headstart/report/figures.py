@@ -93,9 +93,11 @@ def _between(split: str, final: Estimate, compared: Estimate, chosen: CandidateR
     if final == compared:
         return ""
     if split == "out of fold":
-        lower = final.value < compared.value
-        return f"In the comparison the chosen candidate reached {percent(compared.value)}" + (
-            ", which is optimistic: the best of several looks better than it is." if lower else "."
+        if percent(final.value) == percent(compared.value):
+            return ""
+        return (
+            f"In the comparison it was {percent(compared.value)}; this one is corrected for the choice: the best of several "
+            "looks better than it is."
         )
     apart = final.low > compared.high or compared.low > final.high
     between = (

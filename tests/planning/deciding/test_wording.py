@@ -84,9 +84,9 @@ SO_FAR = PAIR.replace("the best without", "the best of what was tried without")
     ("verdict", "untried", "sentence"),
     [
         ("transfer", "", f"Transfer: {PAIR}."),
-        ("not judged", NO_SCRATCH, f"Not judged, as {NO_SCRATCH}: {SO_FAR}. ridge on raw pixels is fitted."),
+        ("not judged", NO_SCRATCH, f"Not judged, as {NO_SCRATCH}: {SO_FAR}. The second is fitted."),
         ("scratch", "", f"Train without transfer: {PAIR}."),
-        ("no difference", "", f"No difference that these labels can show: {PAIR}; ridge on raw pixels is kept."),
+        ("no difference", "", f"No difference that these labels can show: {PAIR}; the second is kept."),
     ],
 )
 def test_each_verdict_has_its_sentence(net, pixels, verdict, untried, sentence):

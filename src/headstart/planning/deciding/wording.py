@@ -70,13 +70,16 @@ def sentence_for(
         f"transferred knowledge: {in_points(compared.accuracy_gain)} on {compared.num_rows:,} shared held-out images"
     )
     if verdict == "not judged":
-        return f"Not judged, as {untried}: {pair}. {chosen.result.name} is fitted."
+        fitted = "The first" if chosen is best else "The second" if chosen is without else chosen.result.name
+        return f"Not judged, as {untried}: {pair}. {fitted} is fitted."
     if verdict == "transfer":
         return f"Transfer: {pair}."
     if verdict == "scratch":
-        fitted = "" if chosen is without else f" {chosen.result.name} is fitted all the same."
+        kept = "The first" if chosen is best else chosen.result.name
+        fitted = "" if chosen is without else f" {kept} is fitted all the same."
         return f"Train without transfer: {pair}.{fitted}"
-    return f"No difference that these labels can show: {pair}; {chosen.result.name} is kept."
+    kept = "the first" if chosen is best else "the second" if chosen is without else chosen.result.name
+    return f"No difference that these labels can show: {pair}; {kept} is kept."
 
 
 def what_was_compared(validated: Sequence[CrossValidated]) -> str:
