@@ -59,9 +59,9 @@ class Folding:
         same test accuracy within 0.2 points; the gradients of depthwise convolutions in bf16 are slow. `python -m
         benchmarks.from_scratch` prints both.
         """
-        parts = list(backbone.module.modules())
-        dense = all(part.groups == 1 for part in parts if isinstance(part, nn.Conv2d))
-        return cls(half=dense and any(isinstance(part, _BatchNorm) for part in parts))
+        modules = list(backbone.module.modules())
+        dense = all(module.groups == 1 for module in modules if isinstance(module, nn.Conv2d))
+        return cls(half=dense and any(isinstance(module, _BatchNorm) for module in modules))
 
 
 def _beside(first: str, second: str) -> bool:
