@@ -110,7 +110,7 @@ class EnsembleGain(Record):
     Attributes:
         members: Names of what predicts together, in the order of the plan.
         shares: Exponent of each in the geometric mean.
-        comparison: The ensemble against the best model alone.
+        comparison: The ensemble against the model that would be taken alone.
         relative_cost: Operations to predict an image, as a multiple of those of the best model alone; None where that has none.
         megabytes: Of the weights of its networks.
         fold_models: How many models of folds each trained member consists of; 0 where none is trained.
@@ -131,7 +131,7 @@ class EnsembleGain(Record):
         points = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
         cost = f"{self.relative_cost:.1f} times its operations an image and " if self.relative_cost else ""
         return (
-            f"{len(self.members)} models predict together: {points} of accuracy against the best model alone "
+            f"{len(self.members)} models predict together: {points} of accuracy against the model that would be taken alone "
             f"({self.comparison.worse}), and a log loss that is {abs(loss):.3f} {'lower' if loss >= 0 else 'higher'}, for "
             f"{cost}{self.megabytes:.0f} MB of weights. {self._trained}--members 1 asks for one model."
         )

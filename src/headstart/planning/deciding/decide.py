@@ -22,7 +22,7 @@ from headstart.planning.deciding.ensemble import MOST_MEMBERS, ensemble_gain
 from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.schedule import default_candidate, run_schedule
-from headstart.planning.deciding.selection import chosen_of, contenders_of, side_of
+from headstart.planning.deciding.selection import best_transfer, best_without, chosen_of, contenders_of, side_of
 from headstart.planning.deciding.stopped import UNKNOWN_GAIN
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import verdict_of
@@ -131,7 +131,9 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
         raise PlanError(f"Nothing could be fitted. {why}")
     trials.validated.extend(made)
     curve = _curve(trials) if transfer is not None else None
-    ensemble = ensemble_gain(chosen, trials.validated, seed)
+    alone = [one for one in trials.validated if not one.members]
+    instead = best_transfer(alone, trusts_unlabeled(trials), seed)[0] if transfer is not None else best_without(alone)
+    ensemble = ensemble_gain(chosen, trials.validated, seed, instead)
     sentence = sentence_for(verdict, best, without, chosen, comparisons, untried)
     reasons = reasons_for(trials.validated, chosen, comparisons, curve, ranking)
     reasons = (*reasons[:1], *([ensemble.sentence] if ensemble else []), *reasons[1:])

@@ -158,13 +158,19 @@ def best_ensemble(
     return best
 
 
-def ensemble_gain(chosen: CrossValidated, validated: Sequence[CrossValidated], seed: int) -> EnsembleGain | None:
-    """What the chosen ensemble gains over the best candidate alone on the same rows; None where one alone was chosen."""
+def ensemble_gain(
+    chosen: CrossValidated, validated: Sequence[CrossValidated], seed: int, instead: CrossValidated | None = None
+) -> EnsembleGain | None:
+    """What the chosen ensemble gains over the candidate that would be taken alone, on the same rows.
+
+    That is `instead` where it predicted these rows, else the one with the lowest log loss. None where one alone was chosen.
+    """
     if not chosen.members:
         return None
     names = _predictions(chosen).names
     singles = [found for one in validated if not one.members and (found := one.on_rows(names)) is not None]
-    alone = min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
+    own = None if instead is None else instead.on_rows(names)
+    alone = own or min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
     members, cost = chosen.candidate.members, cost_of(alone.candidate)
 
     def times(member: Candidate) -> int:

@@ -96,6 +96,7 @@ def what_was_compared(validated: Sequence[CrossValidated]) -> str:
 def log_loss_decides(results: Sequence[CandidateResult], chosen: str) -> str:
     """The rule that chooses, where another candidate is more accurate on the same number of rows; empty elsewhere."""
     known = [(one, one.accuracy.value, one.log_loss.value) for one in results if one.accuracy and one.log_loss]
+    known = [entry for entry in known if entry[0].name == chosen or not entry[0].partners]  # other means say nothing new
     own = next((entry for entry in known if entry[0].name == chosen), None)
     if own is None:
         return ""
