@@ -247,8 +247,8 @@ class KernelHead:
 
     def scores(self, features: FeatureSet) -> Floats:
         rows = self.representation.rows(features)
-        parts = row_slices(len(rows), max(1, MOST_COSINES // len(self.landmarks)))
-        return np.concatenate([np.empty((0, len(self.bias))), *(self._scores(rows[part]) for part in parts)])
+        slices = row_slices(len(rows), max(1, MOST_COSINES // len(self.landmarks)))
+        return np.concatenate([np.empty((0, len(self.bias))), *(self._scores(rows[part]) for part in slices)])
 
     def _scores(self, rows: Floats) -> Floats:
         return np.asarray(self.similarities(rows) @ self.weight + self.bias)

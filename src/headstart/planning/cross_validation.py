@@ -215,8 +215,8 @@ def _fold(
 
 def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps, workspace: Path) -> Model:
     """The model that `cross_validate` fitted to one of `task.folds` and kept, or that of a fit to its rows now."""
-    kept = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, index)) / MODEL
-    return Model.whole_in(kept) or fit_rows(task, task.folds[index].fit, candidate, backbone, workspace / f"fold-{index}")
+    folder = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, index)) / MODEL
+    return Model.whole_in(folder) or fit_rows(task, task.folds[index].fit, candidate, backbone, workspace / f"fold-{index}")
 
 
 def _names(rows: ImageSet) -> tuple[str, ...]:

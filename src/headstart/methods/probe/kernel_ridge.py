@@ -66,8 +66,8 @@ class KernelRidge(Probe):
 def _directions(kernel: KernelHead) -> Floats:
     """The inverse root of the landmarks' kernel, float64 [landmark, direction]."""
     values, vectors = symmetric_eigen(kernel.similarities(kernel.landmarks))
-    kept = values > SMALLEST * values[-1]
-    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
+    used = values > SMALLEST * values[-1]
+    return np.asarray(vectors[:, used] / np.sqrt(values[used]))
 
 
 def _mapping(kernel: KernelHead, rows: Rows, directions: Floats) -> Callable[[Index], Floats]:

@@ -75,11 +75,11 @@ def sentence_for(
     if verdict == "transfer":
         return f"Transfer: {pair}."
     if verdict == "scratch":
-        kept = "The first" if chosen is best else chosen.result.name
-        fitted = "" if chosen is without else f" {kept} is fitted all the same."
+        named = "The first" if chosen is best else chosen.result.name
+        fitted = "" if chosen is without else f" {named} is fitted all the same."
         return f"Train without transfer: {pair}.{fitted}"
-    kept = "the first" if chosen is best else "the second" if chosen is without else chosen.result.name
-    return f"No difference that these labels can show: {pair}; {kept} is kept."
+    named = "the first" if chosen is best else "the second" if chosen is without else chosen.result.name
+    return f"No difference that these labels can show: {pair}; {named} is kept."
 
 
 def what_was_compared(validated: Sequence[CrossValidated]) -> str:
