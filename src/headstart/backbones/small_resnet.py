@@ -54,8 +54,9 @@ class Residual(nn.Module):
 class SmallResNet(nn.Module):
     """A convolution 5x5 and a maximum that quarter the side, one residual block a stage, mean pooling and a classifier.
 
-    Most of the time of a convolutional network goes into its first maps. At 64 pixels a step takes a third of the time of
-    `SmallCnn`'s (50 against 163 ms for 64 rows in bf16, one thread of a busy Zen 4) and learns as much.
+    Most of the time of a convolutional network goes into its first maps. At 64 pixels a step of 64 rows takes 32 ms where that of
+    `SmallCnn` takes 90 (bf16, two threads, Zen 4). In 35 processor seconds the one reaches 52.6 % in 500 steps with 20 emoji a
+    class, the other 53.6 % in 200 (one seed, within noise).
 
     Args:
         pixels: Side of the input square that it is built for.
