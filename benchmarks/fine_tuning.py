@@ -42,7 +42,7 @@ from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.features.extract import features_of
-from headstart.heads.opinion_pool import fit_weights
+from headstart.heads.opinion_pool import Prior, fit_weights
 from headstart.methods import method_from
 from headstart.methods.base import Method
 from headstart.methods.heads import head_from
@@ -58,6 +58,8 @@ WHOLE, SOUP = "whole", "soup"
 SMALLEST = 1e-12
 THIRDS, HALVES = (1 / 3,) * 3, (1 / 6, 1 / 6, 1 / 6, 1 / 2)
 """Weights that are expected before any row is seen, of the closed forms alone and of these with a member."""
+PRIOR_STD = 0.2
+"""Standard deviation of that expectation. It was the one of `headstart run` when the table was made."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ def judged(logs: Floats, labels: Integers) -> tuple[float, float, float]:
 
 def mixed(members: list[Floats], held_out: list[Floats], labels: Integers, prior: tuple[float, ...]) -> Floats:
     """Weighted sum of the members' log probabilities [sample, class], the weights fitted to held-out rows."""
-    return np.tensordot(fit_weights(np.stack(held_out), labels, prior), np.stack(members), 1)
+    expected = Prior(np.array(prior), np.full(len(prior), PRIOR_STD))
+    return np.tensordot(fit_weights(np.stack(held_out), labels, expected), np.stack(members), 1)
 
 
 def rows_of(cell: Cell, specs: list[str]) -> Iterator[dict[str, Any]]:
