@@ -50,8 +50,8 @@ def _widening(num_groups: int) -> float:
     """How much wider the percentiles over bootstrap draws of a mean of the rows left out are than those of all rows.
 
     A draw leaves out a share h = (1 - 1/n)^n of the groups, and a mean of these has 1 / h - 1 times the variance. With 0.37 that
-    is 1.31, between the 1.34 that Nadeau & Bengio's correction gives for five folds and the 1.1 to 1.25 that was measured
-    (`benchmarks.coverage`).
+    is 1.31; a correlation of 1/5 between the errors of five folds, as Nadeau & Bengio assume, gives 1.34. Of 54 intervals on five
+    sets 96 % held the accuracy on the other images, and 91 % would without it (`benchmarks.coverage`).
 
     Reference: Nadeau & Bengio, "Inference for the Generalization Error", Machine Learning 2003, section 3.
     """
