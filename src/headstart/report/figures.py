@@ -117,6 +117,7 @@ def not_tried(decision: Decision) -> str:
         return ""
     left = [one for one in decision.results if one.status == "skipped" and one.predicted_seconds]
     left += [one for one in decision.results if one.status == "fitted" and "--minutes" in one.reason]
+    left.sort(key=lambda one: -one.predicted_seconds)
     shown = [_with_price(one) for one in left[:MOST_LEFT_OUT]]
     if len(left) > MOST_LEFT_OUT:
         shown.append(f"{len(left) - MOST_LEFT_OUT} more")
