@@ -7,13 +7,14 @@ those of the other sets are far. Shares of each that are flagged at 0.05, and th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import typer
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.protocol import arguments
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.types import Integers
@@ -39,14 +40,15 @@ CELLS = (
 MOST_IMAGES = 700
 
 
-def main(seeds: int = 10, pretrained: str = "efficientnet_lite0", pixels: int = 96) -> None:
+def main() -> None:
     """Print one line a cell and detector: mean shares over the seeds."""
-    backbone = load_backbone(pretrained, input_pixels=pixels)
+    options = arguments(__doc__ or "", seeds=10, pretrained="efficientnet_lite0", pixels=96)
+    backbone = load_backbone(options.pretrained, input_pixels=options.pixels)
     pools = {name: drawn(name) for name in SETS}
     features = {name: features_of(pool, backbone) for name, pool in pools.items()}
     for name, num_classes, per_class in CELLS:
         found: dict[str, list[tuple[float, ...]]] = {"directions": [], "and lengths": []}
-        for seed in range(seeds):
+        for seed in range(options.seeds):
             rows, known, near = draw(pools[name], num_classes, per_class, seed)
             detector = detector_of(name, pools[name], rows, backbone)
             for kind, one in (("directions", detector.without_norms()), ("and lengths", detector)):
@@ -54,7 +56,7 @@ def main(seeds: int = 10, pretrained: str = "efficientnet_lite0", pixels: int = 
         for kind, values in found.items():
             cells = "  ".join(f"{value:.3f}" for value in np.mean(values, axis=0))
             far = ", ".join(other for other in SETS if other != name)
-            typer.echo(f"{name} {num_classes * per_class} labels, {kind}: known, near, AUROC, {far}: {cells}")
+            sys.stdout.write(f"{name} {num_classes * per_class} labels, {kind}: known, near, AUROC, {far}: {cells}\n")
 
 
 def drawn(name: str) -> ImageSet:
@@ -96,4 +98,4 @@ def shares(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

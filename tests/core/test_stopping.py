@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from headstart.core.stopping import StoppedError, Stopper, interruptible, seconds_until_over, stop_if_asked, trying
+from headstart.core.stopping import StoppedError, Stopper, interruptible, seconds_until_over, stop_if_asked, stoppable
 
 
 def test_outside_of_trying_nothing_stops():
@@ -18,21 +18,21 @@ def test_outside_of_trying_nothing_stops():
 
 @pytest.mark.parametrize(("stopper", "reason"), [(Stopper(interrupted=True), "interrupted"), (Stopper(deadline=0.0), "over")])
 def test_inside_it_does_for_that_reason(stopper, reason):
-    with trying(stopper), pytest.raises(StoppedError) as caught:
+    with stoppable(stopper), pytest.raises(StoppedError) as caught:
         stop_if_asked()
     assert caught.value.reason == reason
 
 
 def test_reasons_that_do_not_count_are_passed_over():
-    with trying(Stopper(deadline=0.0)):
+    with stoppable(Stopper(deadline=0.0)):
         stop_if_asked("interrupted")
 
 
 def test_the_time_left_is_that_to_the_deadline():
-    with trying(Stopper(deadline=time.monotonic() + 60)):
+    with stoppable(Stopper(deadline=time.monotonic() + 60)):
         stop_if_asked()
         assert 59 < seconds_until_over() <= 60
-    with trying(Stopper()):
+    with stoppable(Stopper()):
         assert seconds_until_over() is None
 
 

@@ -26,7 +26,9 @@ def test_one_row_a_class_has_no_folds():
 
 
 def test_a_class_of_one_row_is_no_obstacle():
-    assert len(inner_folds(np.array([0, 0, 0, 1, 2, 2, 2]), None, 0)) == 2
+    folds = inner_folds(np.array([0, 0, 0, 1, 2, 2, 2]), None, 0)
+    assert len(folds) == 5
+    assert sorted(row for fold in folds for row in fold.held_out) == list(range(7))
 
 
 def test_many_rows_have_one_fold(monkeypatch):

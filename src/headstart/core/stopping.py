@@ -16,7 +16,9 @@ from headstart.core.progress import note
 
 Reason = Literal["interrupted", "over"]
 
-WHILE_TRYING = "Ctrl-C: nothing more is tried; what is best so far is fitted, evaluated and reported. Ctrl-C again stops at once."
+WHILE_STOPPER = (
+    "Ctrl-C: nothing more is tried; what is best so far is fitted, evaluated and reported. Ctrl-C again stops at once."
+)
 WHILE_FITTING = (
     "Ctrl-C: nothing is tried any more; the fit, its evaluation and the report are finished. Ctrl-C again stops at once."
 )
@@ -50,34 +52,34 @@ class Stopper:
         return "over" if self.deadline is not None and time.monotonic() >= self.deadline else None
 
 
-_TRYING: ContextVar[Stopper | None] = ContextVar("trying", default=None)
+_STOPPER: ContextVar[Stopper | None] = ContextVar("stopper", default=None)
 
 
 def stop_if_asked(only: Reason | None = None) -> None:
-    """Raise `StoppedError` where trying has to end; loops that take long call it at each turn. Does nothing outside `trying`.
+    """Raise `StoppedError` where trying has to end; loops that take long call it at each turn. Does nothing outside `stoppable`.
 
     Args:
         only: The reason that counts; None where all do.
     """
-    stopper = _TRYING.get()
+    stopper = _STOPPER.get()
     if stopper is not None and stopper.reason is not None and only in (None, stopper.reason):
         raise StoppedError(stopper.reason)
 
 
 def seconds_until_over() -> float | None:
     """Seconds until the time is over that trying has; None where it has no end."""
-    stopper = _TRYING.get()
+    stopper = _STOPPER.get()
     return None if stopper is None or stopper.deadline is None else max(0.0, stopper.deadline - time.monotonic())
 
 
 @contextmanager
-def trying(stopper: Stopper) -> Iterator[None]:
+def stoppable(stopper: Stopper) -> Iterator[None]:
     """Inside, `stop_if_asked` listens to the stopper."""
-    token = _TRYING.set(stopper)
+    token = _STOPPER.set(stopper)
     try:
         yield
     finally:
-        _TRYING.reset(token)
+        _STOPPER.reset(token)
 
 
 @contextmanager
@@ -89,12 +91,12 @@ def interruptible(stopper: Stopper) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    main = _TRYING
+    main = _STOPPER
 
     def first(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         stopper.interrupted = True
-        note(WHILE_TRYING if main.get() is not None else WHILE_FITTING)
+        note(WHILE_STOPPER if main.get() is not None else WHILE_FITTING)
 
     before = signal.signal(signal.SIGINT, first)
     try:

@@ -11,7 +11,7 @@ from headstart.backbones.catalog import card_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
 from headstart.core.progress import command_begun, note, stage
-from headstart.core.stopping import StoppedError, Stopper, interruptible, trying
+from headstart.core.stopping import StoppedError, Stopper, interruptible, stoppable
 from headstart.data.task import Task
 from headstart.planning.budget import budget_of
 from headstart.planning.deciding.stopped import decision_for_first
@@ -64,9 +64,7 @@ def run(
     task = task_from(request.place, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
-    identity = request.model_copy(update={"minutes": None})  # more minutes go on with the same run
-    workspace = Workspace.named(out, Path("runs") / task.name, [identity.to_dict(), task.fingerprint])
-    workspace.claim_request("request", identity, task)
+    workspace = _claimed(request, task, out)
     if workspace.is_evaluated:
         if not _goes_on(workspace.run.decision, minutes):
             return workspace.run
@@ -79,6 +77,14 @@ def run(
         return fit_task(used, plan, workspace.folder, anew=True)
 
 
+def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:
+    """The folder of the request, whose minutes do not count: more of them go on with the same run."""
+    identity = request.model_copy(update={"minutes": None})
+    workspace = Workspace.named(out, Path("runs") / task.name, [identity.to_dict(), task.fingerprint])
+    workspace.claim_request("request", identity, task)
+    return workspace
+
+
 def _goes_on(decision: Decision | None, minutes: float | None) -> bool:
     """Whether a finished run has something left to try, and this call the time for it."""
     if decision is None or not decision.unfinished:
@@ -89,7 +95,7 @@ def _goes_on(decision: Decision | None, minutes: float | None) -> bool:
 def _chosen(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, stopper: Stopper) -> tuple[Task, Plan]:
     """The task without the sources that do not help, and the plan: that of the first model where trying ended before another."""
     try:
-        with trying(stopper) if task.source is None else nullcontext():
+        with stoppable(stopper) if task.source is None else nullcontext():
             ranking = ranked(task, cards, request, workspace.sharing_steps)
             workspace.write(ranking)
             return decide_in(workspace, task, ranking, request, workspace.sharing_steps)

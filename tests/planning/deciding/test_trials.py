@@ -10,7 +10,7 @@ import pytest
 from headstart.core.estimate import Estimate
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
-from headstart.core.stopping import StoppedError, Stopper, stop_if_asked, trying
+from headstart.core.stopping import StoppedError, Stopper, stop_if_asked, stoppable
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.planning.cross_validation import CrossValidated
@@ -184,7 +184,7 @@ def test_no_more_folds_are_cross_validated_than_make_an_error_bar_small(trials_a
 )
 def test_where_trying_has_to_end_nothing_more_is_fitted(trials_at, calls, make_candidate, asked, why):
     trials = trials_at(100, 100, image=0.1, fit=7.0)
-    with trying(Stopper(interrupted=asked == "interrupted", deadline=0.0)):
+    with stoppable(Stopper(interrupted=asked == "interrupted", deadline=0.0)):
         closed = trials.closed_form(make_candidate())
         trials.race([tuned(make_candidate, 0.5)])
     assert not calls
