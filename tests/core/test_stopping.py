@@ -57,3 +57,13 @@ def test_in_another_thread_signals_stay_as_they_are():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_process_that_ignores_interrupts_goes_on_ignoring_them():
+    before, stopper = signal.signal(signal.SIGINT, signal.SIG_IGN), Stopper()
+    try:
+        with interruptible(stopper):
+            signal.raise_signal(signal.SIGINT)
+        assert not stopper.interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

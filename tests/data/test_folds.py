@@ -82,6 +82,11 @@ def test_one_group_a_class_leaves_no_folds():
     assert folds_with_two_classes(np.arange(4), np.arange(4), 5, 0) == ()
 
 
+@pytest.mark.parametrize("label", [0, 1, 3])
+def test_rows_of_one_class_leave_no_folds_whichever_it_is(label):
+    assert folds_with_two_classes(np.full(7, label), np.arange(7), 5, 0) == ()
+
+
 def test_seed_decides_who_is_held_out_and_nothing_else_does():
     labels = np.repeat([0, 1], [29, 31])
     first, again, other = (stratified_folds(labels, np.arange(60), 5, seed)[0].held_out for seed in (1, 1, 2))

@@ -35,3 +35,12 @@ def test_old_classes_are_told_before_and_after() -> None:
 
 def test_of_many_classes_the_first_are_named() -> None:
     assert "with 7 new classes (a, b, c, d, e ...), to" in extension(added=tuple("abcdefg")).sentence
+
+
+def test_models_that_are_no_part_any_more_are_told() -> None:
+    assert extension(num_left_out=1).sentence.endswith(
+        " The other model of runs/one is left out: only its first one, with its own head, was extended and predicts."
+    )
+    assert extension(num_left_out=4).sentence.endswith(
+        " The other 4 models of runs/one are left out: only its first one, with its own head, was extended and predicts."
+    )

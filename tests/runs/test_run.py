@@ -14,9 +14,12 @@ from headstart.core.errors import DataError, PlanError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning import cross_validation, fitting
-from headstart.planning.plan import Plan
+from headstart.planning.improving.adjustment import Adjustment
+from headstart.planning.plan import Plan, Rejected
 from headstart.runs.run import STAGES, Run, damaged_runs, list_runs
+from headstart.runs.workspace import Workspace
 from headstart.workflows import fit as workflow
+from headstart.workflows.fit import CHOSEN_ON_THEM
 from headstart.workflows.fit import fit_and_evaluate as fit
 
 pytestmark = pytest.mark.slow
@@ -94,7 +97,21 @@ def test_without_a_test_set_the_evaluation_is_out_of_fold_and_says_so(task, tmp_
     made = fit(replace(task, test=None), plan_of(), tmp_path / "run")
     assert made.evaluation.split == "out of fold"
     assert made.evaluation.num_images == 61
-    assert "out of fold" in made.evaluation.protocol
+    assert "was predicted by a model that was fitted without it" in made.evaluation.protocol
+
+
+@pytest.mark.parametrize(
+    ("how", "chosen"), [({"verdict": "not judged"}, False), ({"rejected": (Rejected(candidate="other", reason="worse"),)}, True)]
+)
+def test_a_plan_that_was_chosen_among_others_on_the_same_images_says_so(task, tmp_path, how, chosen):
+    made = fit(replace(task, test=None), plan_of().model_copy(update=how), tmp_path / "run")
+    assert (CHOSEN_ON_THEM in made.evaluation.protocol) is chosen
+
+
+def test_an_adjusted_plan_was_chosen_on_the_same_images(task, tmp_path):
+    adjustment = Adjustment(parent="before", minutes=None, plan=plan_of(), trials=(), advice=())
+    Workspace(tmp_path / "run").write(adjustment)
+    assert CHOSEN_ON_THEM in fit(replace(task, test=None), plan_of(), tmp_path / "run").evaluation.protocol
 
 
 def test_a_second_start_reads_what_the_first_one_made(task, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from headstart.core.errors import ExportError, PlanError
 from headstart.planning.plan import Plan
 from headstart.runs import workspace as module
 from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, file_of
-from headstart.runs.workspace import LEARNED, REPORT, REQUEST, RESULT, Workspace
+from headstart.runs.workspace import LEARNED, MADE_OF_FIT, REPORT, REQUEST, RESULT, Workspace
 
 SOURCE = Path(headstart.__file__).parent
 PLAN = Plan(data="flowers", pretrained="pixels", input_pixels=8, method={"kind": "ridge"})
@@ -119,3 +119,16 @@ def test_a_kill_while_a_first_model_is_deleted_leaves_none(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         space.write_first_model(SimpleNamespace())
     assert not space.run.has_first_model
+
+
+def test_another_fit_leaves_nothing_that_was_made_of_the_one_before(tmp_path):
+    space, inputs = Workspace(tmp_path), [{"plan": number} for number in (1, 2)]
+    (tmp_path / "steps").mkdir()
+    stems = [space.steps.stem(name, inputs[0]) for name in ("fit", *MADE_OF_FIT)]
+    made = ["evaluation.json", "pool_audit.json", "forgetting.json", TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED]
+    for name in [*made, "decision.json", *(f"steps/{stem}.json" for stem in stems)]:
+        (tmp_path / name).write_text("{}")
+    space.forget_other_fits(inputs[0])
+    assert all((tmp_path / name).exists() for name in made)
+    space.forget_other_fits(inputs[1])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["decision.json", "steps"]

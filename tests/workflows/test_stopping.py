@@ -81,6 +81,7 @@ def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_g
     assert stopped.decision.unfinished == (
         "Ctrl-C ended the trying before everything was tried. The same command goes on from here."
     )
+    assert "The plan was chosen before" not in stopped.evaluation.protocol
     resumed = run(vectors, out=tmp_path / "run")
     assert (resumed.decision.stopped, resumed.decision.unfinished) == ("", "")
     assert {result.status for result in resumed.decision.results} == {"fitted"}

@@ -86,9 +86,10 @@ def stoppable(stopper: Stopper) -> Iterator[None]:
 def interruptible(stopper: Stopper) -> Iterator[None]:
     """Inside, the first Ctrl-C only tells the stopper, and the second one raises `KeyboardInterrupt`.
 
-    Signals reach the main thread alone: elsewhere nothing changes.
+    Signals reach the main thread alone: elsewhere nothing changes, nor where the process ignores Ctrl-C, as one in the background
+    does, or another language handles it.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
         yield
         return
     main = _STOPPER

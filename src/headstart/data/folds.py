@@ -43,7 +43,7 @@ def folds_with_two_classes(labels: Integers, groups: Integers, num_folds: int, s
         return stratified_folds(labels, groups, num_folds, seed)
     whole_classes = pairs[1][num_groups[pairs[0]] == 1]
     rows = np.flatnonzero(~np.isin(groups, whole_classes))
-    if len(np.unique(groups[rows])) < 2 or len(num_groups) < 2:
+    if len(np.unique(groups[rows])) < 2 or (num_groups > 0).sum() < 2:
         return ()
     folds = stratified_folds(labels[rows], groups[rows], num_folds, seed)
     return tuple(Fold(np.setdiff1d(np.arange(len(labels)), rows[fold.held_out]), rows[fold.held_out]) for fold in folds)

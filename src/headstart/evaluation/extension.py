@@ -24,6 +24,7 @@ class Extension(Record):
         with_old_images: Whether the run's own images were read again; else sums over them were enough.
         old: Accuracy on the run's test images, before among the old classes, after among all; None where none are at hand.
         new: Accuracy on the held-out images.
+        num_left_out: Models that predicted together with the run's own, or that it corrected, and that are no part any more.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("num_held", "num_held_out"),)
@@ -36,6 +37,7 @@ class Extension(Record):
     with_old_images: bool
     old: Forgetting | None
     new: Estimate
+    num_left_out: int = 0
 
     @property
     def sentence(self) -> str:
@@ -48,5 +50,13 @@ class Extension(Record):
         return (
             f"{self.num_learned:,} images of {self.place} were added, with {what}, to {source}. "
             f"Accuracy on {self.num_held_out:,} held-out images of {self.place}: {self.new.value:.1%} "
-            f"(95%: {self.new.low:.1%} to {self.new.high:.1%}). {old}"
+            f"(95%: {self.new.low:.1%} to {self.new.high:.1%}). {old}{self._left_out}"
         )
+
+    @property
+    def _left_out(self) -> str:
+        if not self.num_left_out:
+            return ""
+        what = "The other model" if self.num_left_out == 1 else f"The other {self.num_left_out} models"
+        verb = "is" if self.num_left_out == 1 else "are"
+        return f" {what} of {self.parent} {verb} left out: only its first one, with its own head, was extended and predicts."

@@ -24,6 +24,8 @@ from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.data.task import Task
+from headstart.evaluation.forgetting import Forgetting
+from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
@@ -43,6 +45,8 @@ from headstart.runs.run import (
 REQUEST = "request.json"
 REPORT = "report.html"
 RESULT = "result.json"
+MADE_OF_FIT = ("refit", "evaluate", "audit")
+"""Steps with the inputs of a fit that come after it."""
 
 
 def shared_steps() -> Path:
@@ -116,11 +120,15 @@ class Workspace:
         """Delete what was made of a fit with other inputs, but for its model, which stays until the next one is saved."""
         stem = self.steps.stem("fit", inputs)
         others = [path for path in (self.folder / "steps").glob("fit-*.json") if path.stem != stem]
+        if not others:
+            return
+        for path in [path for name in MADE_OF_FIT for path in (self.folder / "steps").glob(f"{name}-*.json")]:
+            path.unlink()
+        records = (file_of(Evaluation), file_of(PseudoLabelAudit), file_of(Forgetting))
+        for name in (*records, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT):
+            self.path(name).unlink(missing_ok=True)
         for path in others:
             path.unlink()
-        if others:
-            for name in (file_of(Evaluation), TEST_PREDICTIONS, POOL_PREDICTIONS, RESULT, REPORT):
-                self.path(name).unlink(missing_ok=True)
 
     def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
         """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left."""
@@ -237,7 +245,7 @@ class Workspace:
         """Where the model is no longer whole, let its fit be made again, and what the model predicted."""
         if self.whole_model is None:
             self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
-            self.steps.forget(("audit", "evaluate", "fit", "refit"), inputs)
+            self.steps.forget((*MADE_OF_FIT, "fit"), inputs)
 
     def write_result(self) -> Run:
         """Write what `--json` prints; the run comes back."""

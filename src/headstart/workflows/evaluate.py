@@ -26,7 +26,8 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None) -> Evaluatio
         return _evaluation_on(run, str(data))
     if run.evaluation is None:
         raise DataError(
-            f"{run.folder} was fitted without test images. Name labeled images: headstart evaluate {run.folder} DATA."
+            f"{run.folder} was not evaluated: no labeled image could be held out. Name labeled images: headstart evaluate "
+            f"{run.folder} DATA."
         )
     return run.evaluation
 

@@ -39,7 +39,7 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
     has learned from, or is tested on, are left out where the data hold them too. Models that predict together with the run's
-    own are left out, and so is one that it corrects. One class suffices. The new run lies beside the old one unless `out` is
+    own are left out, and so is one that it corrects; the `extension` says so. One class suffices. The new run lies beside the old one unless `out` is
     given; its `extension` says how accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
@@ -63,7 +63,8 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     with stage("evaluating"):
         evaluation, predictions = evaluate(extended, all_of([*tests, addition.held_out], extended.classes))
         extension = _extension(run, addition, extended, tests, with_old_images=task is not None)
-    plan = run.plan.model_copy(update={"reasons": (*run.plan.reasons, extension.sentence)})
+    alone = {"partners": (), "shares": (), "fold_models": None}
+    plan = run.plan.model_copy(update={**alone, "reasons": (*run.plan.reasons, extension.sentence)})
     workspace.write_predictions(predictions)
     workspace.write(evaluation, extension, plan, _summary(run, addition, tests))
     if run.findings is not None or addition.findings:
@@ -109,6 +110,7 @@ def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet]
         with_old_images=with_old_images,
         old=forgetting(widened, model, "old classes", all_of(tests, model.classes)) if tests else None,
         new=on_new.metrics["accuracy"],
+        num_left_out=len(run.model.partners) + (run.model.base is not None),
     )
 
 

@@ -61,6 +61,16 @@ def test_an_ensemble_is_chosen_again_as_an_ensemble(task, tmp_path):
     assert abs(evaluation.accuracy.value - both.predictions.correct.mean()) < 0.05
 
 
+def test_a_later_choice_of_the_same_plan_among_more_is_judged_anew(task, tmp_path):
+    chosen = validated("seven", 1.1)
+    evaluate_chosen(task, [chosen], chosen, plan_of(chosen), Steps(tmp_path))
+    alone, _ = evaluation_of_chosen(task, plan_of(chosen), Steps(tmp_path))
+    evaluate_chosen(task, [validated("one", 1.0), chosen], chosen, plan_of(chosen), Steps(tmp_path))
+    among, _ = evaluation_of_chosen(task, plan_of(chosen), Steps(tmp_path))
+    assert "BBC-CV" not in alone.protocol
+    assert "BBC-CV" in among.protocol
+
+
 def test_where_a_test_judges_nothing_is_kept(task, tmp_path):
     chosen = validated("one", 1.0)
     tested = replace(task, test=replace(task.train, sealed=True))

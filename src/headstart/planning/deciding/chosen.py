@@ -44,7 +44,8 @@ def evaluate_chosen(
     """Keep the evaluation of the chosen candidate, by the predictions of all that it was chosen among, as a step.
 
     The choice that is made again is the one by log loss: of an ensemble, at most so many members and their weights, else of the
-    best candidate. Nothing is kept where a sealed test judges, or no row could be held out.
+    best candidate. Nothing is kept where a sealed test judges, or no row could be held out. What an earlier decision kept for the
+    same plan is replaced: it was chosen among others.
     """
     predictions = chosen.predictions
     if task.test is not None or predictions is None:
@@ -63,6 +64,7 @@ def evaluate_chosen(
         predictions.write(folder / PREDICTIONS)
         return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select if pool else None, draws))
 
+    steps.forget((STEP,), _inputs(task, plan))
     steps.run(STEP, _inputs(task, plan), ChosenStep, make)
 
 
