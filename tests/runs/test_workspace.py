@@ -125,7 +125,16 @@ def test_another_fit_leaves_nothing_that_was_made_of_the_one_before(tmp_path):
     space, inputs = Workspace(tmp_path), [{"plan": number} for number in (1, 2)]
     (tmp_path / "steps").mkdir()
     stems = [space.steps.stem(name, inputs[0]) for name in ("fit", *MADE_OF_FIT)]
-    made = ["evaluation.json", "pool_audit.json", "forgetting.json", TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED]
+    made = [
+        "evaluation.json",
+        "pool_audit.json",
+        "forgetting.json",
+        TEST_PREDICTIONS,
+        POOL_PREDICTIONS,
+        STATISTICS,
+        KNOWN,
+        LEARNED,
+    ]
     for name in [*made, "decision.json", *(f"steps/{stem}.json" for stem in stems)]:
         (tmp_path / name).write_text("{}")
     space.forget_other_fits(inputs[0])

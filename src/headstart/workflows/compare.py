@@ -50,5 +50,7 @@ def _compared(first: Predictions, other: Run | str | Path, seed: int) -> Compari
 def _predictions(run: Run | str | Path) -> Predictions:
     loaded = Run.load(run)
     if loaded.predictions is None:
-        raise DataError(f"{loaded.folder} has no predictions to compare: no labeled image could be held out. Add labels and fit again.")
+        raise DataError(
+            f"{loaded.folder} has no predictions to compare: no labeled image could be held out. Add labels and fit again."
+        )
     return loaded.predictions
