@@ -39,8 +39,8 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
     has learned from, or is tested on, are left out where the data hold them too. Models that predict together with the run's
-    own are left out, and so is one that it corrects; the `extension` says so. One class suffices. The new run lies beside the old one unless `out` is
-    given; its `extension` says how accuracy on old classes changed, and what it is on the new images.
+    own are left out, and so is one that it corrects; the `extension` says so. One class suffices. The new run lies beside the old
+    one unless `out` is given; its `extension` says how accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
     model, head = _model_of(run)
