@@ -16,7 +16,7 @@ from headstart.methods.model import Model
 from headstart.planning import cross_validation, unlabeled_audit
 from headstart.planning.cross_validation import cross_validate
 from headstart.planning.fitting import backbone_of, candidate_of, fit_plan, out_of_fold
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Partner, Plan
 from headstart.planning.unlabeled_audit import audited
 from headstart.training.settings import Training
 
@@ -64,6 +64,17 @@ def test_a_closed_form_is_audited_on_every_labeled_row(task: Task, ridge: Plan, 
     assert (audit.num_held_out, audit.num_pool) == (43, 71)
     assert audit.p_value < 0.01
     assert '"blue" makes up 30% of the labeled images' in audit.sentence
+
+
+def test_an_ensemble_is_audited_with_the_shares_of_its_plan(task: Task, ridge: Plan, steps: Steps) -> None:
+    partner = Partner(
+        pretrained="pixels", weights="none", input_pixels=8, method={"kind": "kernel_ridge", "blocks": "penultimate"}
+    )
+    plan = ridge.model_copy(update={"partners": (partner,), "shares": (0.2, 0.1)})
+    model = fitted(task, plan, steps)
+    held, pool = out_of_fold(task, plan, steps), model.predict(task.unlabeled)
+    expected = pseudo_label_audit(pool.probs, held.probs, held.labels, task.classes, task.seed)
+    assert audited(task, plan, model, steps) == expected
 
 
 @pytest.mark.slow

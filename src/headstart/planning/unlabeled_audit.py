@@ -25,7 +25,7 @@ def audited(task: Task, plan: Plan, model: Model, steps: Steps) -> PseudoLabelAu
         return None
     candidate, backbone = candidate_of(plan), backbone_of(plan)
     folds = task.folds[: num_finished(task, candidate, backbone, steps)] if is_gradient(plan.method) else task.folds
-    held_out = cross_validate(task, candidate, backbone, folds, steps).predictions if folds else None
+    held_out = cross_validate(task, candidate, backbone, folds, steps, plan.shares).predictions if folds else None
     if held_out is None:
         return None
     rows = evenly_spaced(len(task.unlabeled), MOST_UNLABELED)

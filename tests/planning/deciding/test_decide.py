@@ -15,6 +15,7 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.planning import cross_validation
 from headstart.planning.budget import STARTING_SECONDS
+from headstart.planning.deciding import decide as module
 from headstart.planning.deciding import schedule, trained, trials
 from headstart.planning.deciding.decide import decide as decide_by
 from headstart.planning.deciding.options import Options
@@ -123,6 +124,17 @@ def test_one_side_alone_says_so_and_claims_no_gain(decide, pictures, ranking, qu
     )
     assert decision.verdict == "not judged"
     assert plan.weights == "none"
+
+
+@pytest.mark.slow
+def test_an_ensemble_without_transfer_is_held_against_the_best_single_model_without(
+    decide, pictures, ranking, quick, monkeypatch
+):
+    held_against = []
+    monkeypatch.setattr(module, "chosen_of", lambda verdict, best, without, comparison: without)
+    monkeypatch.setattr(module, "ensemble_gain", lambda chosen, validated, seed, instead: held_against.append(instead))
+    decide(pictures, ranking("efficientnet_lite0"), minutes=5)
+    assert held_against[0].result.family in ("baseline", "scratch")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from headstart.core.predictions import Predictions
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding import ensemble
-from headstart.planning.deciding.ensemble import Pool, ensemble_gain, ensemble_of
+from headstart.planning.deciding.ensemble import Pool, best_ensemble, ensemble_gain, ensemble_of
 from headstart.training.settings import Training
 
 NETWORKS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -45,6 +45,21 @@ def test_few_rows_leave_the_mean_of_the_default_head_on_all_networks():
     choice = Pool.of(tried).chosen(3)
     assert sorted(choice.places) == [0, 1, 2]
     assert choice.shares == pytest.approx((1 / 3, 1 / 3, 1 / 3), abs=0.05)
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+def test_few_of_many_networks_are_as_sure_as_all_of_them(most):
+    labels, truth, noise = made(11)
+    networks = [candidate(name, RIDGE).model_copy(update={"input_pixels": side}) for side in (64, 96, 128) for name in NETWORKS]
+    tried = [validated(one, truth + noise[place % 4] + place / 99, labels) for place, one in enumerate(networks)]
+    assert sum(Pool.of(tried).chosen(most).shares) == pytest.approx(1, abs=0.05)
+
+
+def test_without_the_default_head_among_them_members_are_expected_to_count_alike():
+    labels, truth, noise = made(11)
+    tried = [validated(candidate(name, KERNEL), truth + noise[place], labels) for place, name in enumerate(NETWORKS)]
+    pool = Pool.of([*tried, validated(candidate(NETWORKS[0], RIDGE), truth, labels)])
+    assert pool._weights(np.array([0, 1, 2]), None) == pytest.approx((1 / 3, 1 / 3, 1 / 3), abs=0.05)
 
 
 def test_many_rows_weigh_what_helps_and_drop_what_misleads():
@@ -98,6 +113,29 @@ def test_trained_members_come_first_then_the_default_head_and_the_cost_counts_ea
     assert gain.relative_cost == pytest.approx((6 * sizes[0] + sizes[1]) / alone)  # of what is trained, the models of five folds
     assert gain.sentence.startswith("4 models predict together: ")
     assert ensemble_gain(tried[0], tried, 0) is None
+
+
+def test_members_on_all_rows_come_before_those_on_some_and_keep_all_rows():
+    labels, truth, noise = made()
+    some = candidate(NETWORKS[0], RIDGE).model_copy(update={"max_rows": 40})
+    tried = [
+        validated(some, truth + noise[0], labels),
+        validated(candidate("pixels", RIDGE, "baseline"), truth + noise[1], labels),
+    ]
+    found = ensemble_of(Pool.of(tried), 2)
+    assert [(one.pretrained, one.max_rows) for one in found.candidate.members] == [("pixels", None), (NETWORKS[0], 40)]
+
+
+def test_what_another_side_predicted_in_part_leaves_an_ensemble_all_rows():
+    labels, truth, noise = made(1201)
+    misled = np.where(np.arange(1201) < 400, truth + noise[1], -2 * truth)
+    tried = [
+        validated(candidate(NETWORKS[0], RIDGE), truth + noise[0], labels),
+        validated(candidate(NETWORKS[1], KERNEL), misled, labels),
+    ]
+    part = validated(candidate("small_cnn", TUNED, "scratch"), (truth + noise[2])[:400], labels[:400])
+    assert best_ensemble(tried, 5, ("transfer",)) is None
+    assert best_ensemble([*tried, part], 5, ("transfer",)) is None
 
 
 def test_equal_models_gain_nothing_by_predicting_together():

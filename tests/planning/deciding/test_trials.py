@@ -13,6 +13,7 @@ from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError, Stopper, stop_if_asked, stoppable
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
+from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding import trials as module
 from headstart.planning.deciding.trials import Trials
@@ -191,6 +192,16 @@ def test_where_trying_has_to_end_nothing_more_is_fitted(trials_at, calls, make_c
     assert trials.stopped == asked
     assert closed.result.reason == why
     assert [one.result.status for one in trials.validated] == ["skipped", "skipped"]
+
+
+@pytest.mark.parametrize("minutes", [1, 3])
+def test_more_minutes_are_asked_for_than_those_that_are_over(trials_at, make_candidate, minutes):
+    trials = trials_at(100, budget_of(minutes), image=0.1)
+    with stoppable(Stopper(deadline=0.0)):
+        trials.closed_form(make_candidate())
+    assert trials.unfinished == (
+        f"The time was over before everything was tried. The same command with --minutes {minutes + 1} goes on from here."
+    )
 
 
 def test_a_fold_that_was_cut_leaves_those_before_it_as_evidence(trials_at, calls, monkeypatch, make_candidate):

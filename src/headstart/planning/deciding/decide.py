@@ -132,7 +132,7 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
     trials.validated.extend(made)
     curve = _curve(trials) if transfer is not None else None
     alone = [one for one in trials.validated if not one.members]
-    instead = best_transfer(alone, trusts_unlabeled(trials), seed)[0] if transfer is not None else best_without(alone)
+    instead = best_without(alone) if chosen is without else best_transfer(alone, trusts_unlabeled(trials), seed)[0]
     ensemble = ensemble_gain(chosen, trials.validated, seed, instead)
     sentence = sentence_for(verdict, best, without, chosen, comparisons, untried)
     reasons = reasons_for(trials.validated, chosen, comparisons, curve, ranking)

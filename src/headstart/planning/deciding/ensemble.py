@@ -111,7 +111,9 @@ class Pool(NamedTuple):
 
     def _weights(self, places: Integers, row_weights: Floats | None) -> Floats:
         """The weights of those candidates in their common mean, float64 [candidate]."""
-        prior = Prior(self.prior.mean[places], self.prior.std[places])
+        mean = self.prior.mean[places]  # of some alone it sums to 1 again: few rows would leave them unsure of everything
+        mean = mean / mean.sum() if mean.any() else np.full(len(places), 1 / len(places))
+        prior = Prior(mean, self.prior.std[places])
         return np.array(fit_weights(self.logs[places], self.labels, prior, row_weights), np.float64)
 
     def probs(self, choice: Choice) -> Floats:
@@ -122,8 +124,8 @@ class Pool(NamedTuple):
 def ensemble_of(pool: Pool | None, most: int) -> CrossValidated | None:
     """The ensemble of a pool's candidates; None where the weights leave fewer than two.
 
-    Members that are trained by gradient come first, as the plan's settings of training are those of the first; then the default
-    heads, which later images can be added to.
+    Members that are trained by gradient come first, as the plan's settings of training are those of the first; then those on all
+    rows, as a partner without a number of rows has that of the plan; then the default heads, which later images can be added to.
     """
     if pool is None:
         return None
@@ -148,7 +150,8 @@ def best_ensemble(
         return None
     standing = best or pool.candidates[pool.chosen(1).places[0]]
     most_rows = pool.candidates[0].result.num_rows
-    partly = [one for one in validated if one.predictions is not None and one.result.num_rows < most_rows and not one.members]
+    fitted = [one for one in validated if one.predictions is not None and one.result.family in families and not one.members]
+    partly = [one for one in fitted if one.result.num_rows < most_rows]
     for one in sorted(partly, key=lambda one: -one.result.num_rows):
         names = _predictions(one).names
         shared = [found for other in validated if not other.members and (found := other.on_rows(names)) is not None]
@@ -209,8 +212,8 @@ def _passes(candidate: Candidate) -> tuple[str, str, int]:
     return *_weights(candidate), candidate.input_pixels
 
 
-def _precedence(one: CrossValidated) -> tuple[bool, bool]:
-    return one.temperature is None, _head(one) != DEFAULT_HEAD
+def _precedence(one: CrossValidated) -> tuple[bool, bool, bool]:
+    return one.temperature is None, one.candidate.max_rows is not None, _head(one) != DEFAULT_HEAD
 
 
 def _prior(candidates: Sequence[CrossValidated], logs: Floats, labels: Integers) -> Prior:

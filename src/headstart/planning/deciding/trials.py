@@ -233,8 +233,8 @@ class Trials:
         return f"the time was over: {takes}give --minutes {self._minutes_for(max(price, 1.0))}"
 
     def _minutes_for(self, price: float, share: float = 1.0) -> int:
-        """Whole minutes that have room for it."""
-        minutes = math.ceil((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
+        """Whole minutes that have room for it, and are more than those of this budget: with as many nothing would go on."""
+        minutes = 1 + math.floor((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
         self.left_out_seconds += price
         self.wanted_minutes.append(minutes)
         return minutes
