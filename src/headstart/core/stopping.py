@@ -16,7 +16,7 @@ from headstart.core.progress import note
 
 Reason = Literal["interrupted", "over"]
 
-WHILE_STOPPER = (
+WHILE_COMPARING = (
     "Ctrl-C: nothing more is tried; what is best so far is fitted, evaluated and reported. Ctrl-C again stops at once."
 )
 WHILE_FITTING = (
@@ -97,7 +97,7 @@ def interruptible(stopper: Stopper) -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         stopper.interrupted = True
-        note(WHILE_STOPPER if main.get() is not None else WHILE_FITTING)
+        note(WHILE_COMPARING if main.get() is not None else WHILE_FITTING)
 
     before = signal.signal(signal.SIGINT, first)
     try:
