@@ -15,7 +15,7 @@ from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.training import cost
 from headstart.training.batches import Batch
-from headstart.training.cost import cost_probe, probe_rows
+from headstart.training.cost import WHOLE_FITS, cost_probe, probe_rows
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 
@@ -70,7 +70,7 @@ def test_the_median_of_steps_all_along_the_training_counts(
     priced[:] = [1.0, 9.0, 5.0]
     seconds = cost_probe(new_learner(), streams, seeing, Training(epochs=5, batch_size=7), {"train": 70})
     assert seen == [0, 11 / 23, 22 / 23]
-    assert seconds == pytest.approx(2 * (50 * 5.0 + 0.7))
+    assert seconds == pytest.approx(2 * WHOLE_FITS * (50 * 5.0 + 0.7))
 
 
 def test_no_clock_is_read(
