@@ -46,6 +46,25 @@ def test_a_file_with_every_field_is_read_as_well():
     assert Plan.from_toml(tomli_w.dumps(plan.model_dump(mode="json", exclude_none=True))) == plan
 
 
+FOLD_MODELS = Partner(pretrained="a", input_pixels=8, method={"kind": "lp_ft"}, fold_models=5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "was fitted to all labels"),
+        ({"max_rows": 4000}, "was fitted to 4,000 labels"),
+        ({"hold_out": True, "fold_models": 1}, "was fitted to the other labels alone"),
+        (
+            {"partners": (FOLD_MODELS,)},
+            "was fitted to all labels, but for what is trained in it, which is the mean of models without one fold each",
+        ),
+    ],
+)
+def test_a_plan_says_what_its_model_was_fitted_to(fields, text):
+    assert plan_of(**fields).fitted_to == text
+
+
 @pytest.mark.parametrize("std", [(0.5, 0.0, 0.5), (0.5, -1.0, 0.5), (0.5, 0.5)])
 def test_a_deviation_that_cannot_be_divided_by_is_refused(std):
     with pytest.raises(PlanError, match="std"):

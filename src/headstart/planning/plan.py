@@ -132,6 +132,15 @@ class Plan(Recipe):
         """Name and weights of each network that predicts: its own, then those of its partners."""
         return (self.pretrained, self.weights), *((partner.pretrained, partner.weights) for partner in self.partners)
 
+    @property
+    def fitted_to(self) -> str:
+        """What its model was fitted to, after "the model that is kept"."""
+        if self.hold_out:
+            return "was fitted to the other labels alone"
+        if self.fold_models or any(partner.fold_models for partner in self.partners):
+            return "was fitted to all labels, but for what is trained in it, which is the mean of models without one fold each"
+        return "was fitted to all labels" if self.max_rows is None else f"was fitted to {self.max_rows:,} labels"
+
     def to_toml(self) -> str:
         """The plan as TOML text, the data first. Fields at their default are left out, and fields that no member reads."""
         values = {"data": self.data, **self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)}

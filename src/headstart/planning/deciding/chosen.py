@@ -62,7 +62,7 @@ def evaluate_chosen(
 
         folder.mkdir(parents=True, exist_ok=True)
         predictions.write(folder / PREDICTIONS)
-        return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select if pool else None, draws))
+        return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select if pool else None, draws, plan.fitted_to))
 
     steps.forget((STEP,), _inputs(task, plan))
     steps.run(STEP, _inputs(task, plan), ChosenStep, make)
