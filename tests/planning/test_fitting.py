@@ -14,7 +14,7 @@ from headstart.data.task import Task
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.planning import cross_validation, fitting
-from headstart.planning.fitting import candidate_of, fit_plan, out_of_fold, with_detector
+from headstart.planning.fitting import candidate_of, costs_little, fit_plan, out_of_fold, with_detector
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
@@ -181,6 +181,16 @@ def test_a_partner_is_trained_in_its_own_way_to_its_own_rows_and_calibrated(pict
     fit_plan(pictures, alone, tmp_path / "alone", steps, tmp_path / "work alone")
     expected = Model.load(tmp_path / "alone").predict(pictures.train).probs
     np.testing.assert_allclose(own.predict(pictures.train).probs, expected, atol=1e-6)
+
+
+def test_what_has_a_trained_partner_costs_much_and_is_judged_by_the_folds_that_exist(pictures, make_plan, steps, monkeypatch):
+    about = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "method": {"kind": "fine_tune"}}
+    plan = make_plan(partners=(Partner(**about, training=Training(epochs=1, batch_size=16)),), shares=(0.5, 0.5))
+    assert (costs_little(make_plan()), costs_little(plan)) == (True, False)
+    candidate, backbone = candidate_of(plan), fitting.backbone_of(plan)
+    cross_validation.cross_validate(pictures, candidate, backbone, pictures.folds[:1], steps)
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    assert len(out_of_fold(pictures, plan, steps)) == len(pictures.folds[0].held_out)
 
 
 def test_out_of_fold_an_ensemble_has_the_shares_of_its_plan(pictures, make_plan, steps):

@@ -59,7 +59,7 @@ def fitted_rows(task: Task, plan: Plan) -> Integers:
 
 def costs_little(plan: Plan) -> bool:
     """Whether fitting a plan anew costs little beside its features: closed forms on all rows do."""
-    return not plan.reads_training and plan.max_rows is None
+    return not plan.is_trained and plan.max_rows is None
 
 
 def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
@@ -76,7 +76,7 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
     Raises `PlanError` where a fold broke down.
     """
     num_folds = None
-    if plan.reads_training:
+    if plan.is_trained:
         enough = -(-ENOUGH_HELD_OUT // len(task.folds[0].held_out))
         num_folds = num_finished(task, candidate_of(plan), backbone_of(plan), steps) or enough
     validated = cross_validated_plan(task, plan, steps, num_folds)

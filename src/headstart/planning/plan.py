@@ -81,6 +81,11 @@ class Recipe(Member):
         return any(is_gradient(method) for method in (self.method, *partners))
 
     @property
+    def is_trained(self) -> bool:
+        """Whether one of the members is trained by gradient, in whatever way."""
+        return any(is_gradient(one.method) for one in (self, *self.partners))
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """The fields of this class, for another record that has them."""
         return {name: getattr(self, name) for name in Recipe.model_fields}

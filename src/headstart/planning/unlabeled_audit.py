@@ -9,7 +9,7 @@ from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit, pseudo_lab
 from headstart.methods.model import Model
 from headstart.planning.cross_validation import cross_validate, num_finished
 from headstart.planning.fitting import backbone_of, candidate_of
-from headstart.planning.plan import Plan, is_gradient
+from headstart.planning.plan import Plan
 
 MOST_UNLABELED = 2_000
 """Unlabeled images that are predicted: a share among so many has a standard error of 1.1 points at most."""
@@ -24,7 +24,7 @@ def audited(task: Task, plan: Plan, model: Model, steps: Steps) -> PseudoLabelAu
     if not task.unlabeled or not task.classes:
         return None
     candidate, backbone = candidate_of(plan), backbone_of(plan)
-    folds = task.folds[: num_finished(task, candidate, backbone, steps)] if is_gradient(plan.method) else task.folds
+    folds = task.folds[: num_finished(task, candidate, backbone, steps)] if plan.is_trained else task.folds
     held_out = cross_validate(task, candidate, backbone, folds, steps, plan.shares).predictions if folds else None
     if held_out is None:
         return None
