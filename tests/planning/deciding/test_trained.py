@@ -25,5 +25,7 @@ def test_epochs_from_scratch_are_cut_to_the_share_of_the_budget(
 ) -> None:
     task = read_task("digits", per_class=10)
     monkeypatch.setattr(trained, "seconds_of_fit", lambda *_: price)
+    monkeypatch.setattr(trained, "folds_to_race", lambda task: task.folds[:1])
+    monkeypatch.setattr(trained, "SCRATCH_SHARE", 0.6)
     candidate = scratch_candidate(Trials(task, Steps(tmp_path), budget_seconds=100.0))
     assert candidate.training.epochs == 720 * share
