@@ -182,7 +182,7 @@ def combined(validated: Sequence[CrossValidated], shares: tuple[float, ...] = ()
     members = tuple(one.predictions for one in validated if one.predictions is not None)
     shares = shares or fit_weights(np.stack([log_probs(member) for member in members]), members[0].labels)
     predictions = mean_of(members, shares)
-    result = _result(candidate, predictions, first.result.num_folds, seconds)
+    result = _result(candidate, predictions, min(one.result.num_folds for one in validated), seconds)
     temperatures = tuple(one.temperature for one in others)
     return CrossValidated(candidate, result, predictions, first.temperature, members, shares, temperatures)
 

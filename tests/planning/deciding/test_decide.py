@@ -131,7 +131,7 @@ def test_an_ensemble_without_transfer_is_held_against_the_best_single_model_with
     decide, pictures, ranking, quick, monkeypatch
 ):
     held_against = []
-    monkeypatch.setattr(module, "chosen_of", lambda verdict, best, without, comparison: without)
+    monkeypatch.setattr(module, "chosen_of", lambda verdict, best, without, *_: without)
     monkeypatch.setattr(module, "ensemble_gain", lambda chosen, validated, seed, instead: held_against.append(instead))
     decide(pictures, ranking("efficientnet_lite0"), minutes=5)
     assert held_against[0].result.family in ("baseline", "scratch")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from headstart.core.predictions import Predictions
 from headstart.planning.candidate import Candidate
-from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.cross_validation import CrossValidated, combined
 from headstart.planning.deciding import ensemble
 from headstart.planning.deciding.ensemble import Pool, best_ensemble, ensemble_gain, ensemble_of
 from headstart.training.settings import Training
@@ -124,6 +126,15 @@ def test_members_on_all_rows_come_before_those_on_some_and_keep_all_rows():
     ]
     found = ensemble_of(Pool.of(tried), 2)
     assert [(one.pretrained, one.max_rows) for one in found.candidate.members] == [("pixels", None), (NETWORKS[0], 40)]
+
+
+def test_no_more_models_of_folds_predict_than_each_trained_member_has():
+    labels, truth, noise = made()
+    sure = validated(candidate("small_cnn", TUNED, "scratch"), truth + noise[0], labels)
+    part = validated(candidate(NETWORKS[0], TUNED), truth + noise[1], labels)
+    found = combined([sure, replace(part, result=part.result.model_copy(update={"num_folds": 2}))])
+    assert (found.result.num_folds, found.calibration["fold_models"]) == (2, 2)
+    assert [partner.fold_models for partner in found.calibration["partners"]] == [2]
 
 
 def test_what_another_side_predicted_in_part_leaves_an_ensemble_all_rows():

@@ -16,8 +16,8 @@ def one(family: str) -> SimpleNamespace:
     return SimpleNamespace(result=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
 
 
-def gaining(points: float, significant: bool) -> SimpleNamespace:
-    return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100), significant=significant)
+def gaining(points: float, significant: bool, num_rows: int = 600) -> SimpleNamespace:
+    return SimpleNamespace(accuracy_gain=SimpleNamespace(value=points / 100), significant=significant, num_rows=num_rows)
 
 
 TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scratch"), one("chance")
@@ -38,7 +38,12 @@ TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scr
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_on_a_tie_only_a_small_network_replaces_transfer(verdict, without, points, significant, chosen):
-    assert chosen_of(verdict, TRANSFER, without, gaining(points, significant)) is chosen
+    assert chosen_of(verdict, TRANSFER, without, gaining(points, significant), 1500) is chosen
+
+
+@pytest.mark.parametrize(("num_shared", "num_rows", "chosen"), [(24, 120, TRANSFER), (120, 120, SCRATCH), (599, 1500, TRANSFER)])
+def test_a_tie_on_the_rows_of_a_few_folds_does_not_replace_transfer(num_shared, num_rows, chosen):
+    assert chosen_of("no difference", TRANSFER, SCRATCH, gaining(0.0, False, num_shared), num_rows) is chosen
 
 
 @pytest.mark.parametrize(("num", "chosen"), [(1, "challenger 0"), (3, "closed")])

@@ -122,7 +122,7 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
         verdict, compared = verdict_of(side_of(best), side_of(transfer), side_of(without), side_of(chance), seed)
         comparisons += compared
         gain = compared[0].accuracy_gain
-        chosen = best if only == "transfer" else chosen_of(verdict, best, without, compared[0])
+        chosen = best if only == "transfer" else chosen_of(verdict, best, without, compared[0], chance.result.num_rows)
         verdict = "not judged" if untried else verdict
     elif trials.stopped and only != "scratch":
         raise StoppedError(trials.stopped)
