@@ -15,8 +15,6 @@ from headstart.backbones.engines.base import Pictures
 from headstart.backbones.engines.choice import REFERENCE, engine_of, known_engine, note_reached, settle_engine
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
-from headstart.backbones.machine_speed import slowness
-from headstart.backbones.operations import seconds_of_extraction, seconds_of_reading
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
@@ -105,6 +103,9 @@ def seconds_an_image(backbone: Extractor) -> float:
     """Predicted seconds to read one picture and run the network on it, by operations at the rates of this machine."""
     if backbone.card.architecture == "identity":
         return 0.0
+    from headstart.backbones.machine_speed import slowness  # noqa: PLC0415 - to predict takes no torch
+    from headstart.backbones.operations import seconds_of_extraction, seconds_of_reading  # noqa: PLC0415
+
     program = Description(backbone).loaded()
     return slowness() * (seconds_of_reading(backbone.transform) + seconds_of_extraction(program, backbone.transform))
 
