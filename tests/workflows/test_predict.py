@@ -140,6 +140,16 @@ def test_nothing_is_forgotten_by_what_leaves_the_network_or_does_not_start_from_
     assert 'id="forgetting"' not in (source / "head" / "report.html").read_text(encoding="utf-8")
 
 
+def test_test_images_that_the_earlier_model_has_learned_since_measure_nothing(source, headstart_command, monkeypatch):
+    tuned = continued(headstart_command, "fine_tune", "tuned")
+    assert forgotten_by(tuned) is not None
+    earlier = task_of(Run.load("source"))
+    monkeypatch.setitem(forgotten_by.__globals__, "task_of", lambda run: replace(earlier, test_by_default=True))
+    assert forgotten_by(tuned) is not None  # what is trained is not fitted again
+    monkeypatch.setitem(forgotten_by.__globals__, "costs_little", lambda plan: True)
+    assert forgotten_by(tuned) is None
+
+
 def test_without_the_source_s_data_a_fit_goes_through_unmeasured(source, headstart_command):
     shutil.rmtree("two")
     assert continued(headstart_command, "fine_tune", "tuned").forgetting is None

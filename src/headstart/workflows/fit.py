@@ -223,7 +223,7 @@ def forgotten_by(run: Run) -> Forgetting | None:
     """What a run's training cost on the task of the run that it started from, by that one's head on its test images.
 
     None where it started from no run with classes, or from one of two networks, left that one's network as it was, or the test
-    images are gone.
+    images are gone or were learned by that run's model once they had judged it.
     """
     folder = run_of(run.plan.pretrained)
     if folder is None or run.plan.weights != "pretrained" or not Run(folder).finished:
@@ -233,6 +233,6 @@ def forgotten_by(run: Run) -> Forgetting | None:
     if not source.classes or source.base is not None or source.backbone.weights_hash == after.weights_hash:
         return None
     task = task_of(earlier)
-    if task is None or task.test is None:
+    if task is None or task.test is None or _learns_test(task, earlier.plan):
         return None
     return forgetting(source, replace(source, backbone=after), task.name, task.test)
