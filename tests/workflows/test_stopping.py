@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.core.stopping import WHILE_FITTING, WHILE_TRYING
+from headstart.core.stopping import WHILE_FITTING, WHILE_COMPARING
 from headstart.planning import cross_validation
 from headstart.runs.run import Run
 from headstart.workflows import decide as deciding
@@ -71,7 +71,7 @@ def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_g
     with monkeypatch.context() as patch:
         press_at(patch, owner, name)
         stopped = run(vectors, out=tmp_path / "run")
-    assert WHILE_TRYING in capsys.readouterr().err or owner is fitting_runs
+    assert WHILE_COMPARING in capsys.readouterr().err or owner is fitting_runs
     assert whole(stopped.folder).decision == stopped.decision
     assert (stopped.decision.stopped, stopped.decision.verdict) == ("interrupted", "not judged")
     assert stopped.decision.sentence == (

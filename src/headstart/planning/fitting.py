@@ -119,7 +119,7 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
     backbones = {_network_of(own): backbone} if (plan.mean, plan.std) == (None, None) else {}
 
     def fitted(member: Candidate, own: Backbone, said: Plan | Partner, place: Path) -> list[Model]:
-        count = 1 if plan.hold_out else min(said.fold_models or 0, len(task.folds))
+        count = 1 if plan.hold_out else min(said.fold_models, len(task.folds)) if said.fold_models else 0
         models = [fold_model(task, member, own, index, steps, place) for index in range(count)]
         models = models or [fit_rows(task, rows, member, own, place)]
         return models if said.temperature is None else [replace(one, temperature=said.temperature) for one in models]
