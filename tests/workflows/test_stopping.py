@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.core.stopping import WHILE_FITTING, WHILE_COMPARING
+from headstart.core.stopping import WHILE_COMPARING, WHILE_FITTING
 from headstart.planning import cross_validation
 from headstart.runs.run import Run
 from headstart.workflows import decide as deciding
