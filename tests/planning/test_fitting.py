@@ -304,3 +304,13 @@ def test_rows_that_were_left_out_of_the_fit_calibrate(pictures, tmp_path):
     fit_plan(held, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
     model = Model.load(tmp_path / "model")
     assert (len(model.novelty_detector.rows), len(model.novelty_detector.calibration)) == (30, 13)
+
+
+def test_where_all_members_are_trained_the_first_fold_calibrates(pictures, tmp_path):
+    training = Training(epochs=1, batch_size=16, lr=3e-3)
+    about = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8, "method": {"kind": "fine_tune"}}
+    plan = Plan(data="squares", **about, training=training, temperature=1.0, fold_models=2)
+    fit_plan(pictures, plan, tmp_path / "model", Steps(tmp_path / "steps"), tmp_path / "work")
+    detector = Model.load(tmp_path / "model").novelty_detector
+    fold = pictures.folds[0]
+    assert (len(detector.rows), len(detector.calibration)) == (len(fold.fit), len(fold.held_out))

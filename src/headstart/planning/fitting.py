@@ -131,8 +131,12 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
             backbones[network] = load_backbone(*network, plan.seed)
         members.append(fitted(member, backbones[network], partner, workspace / "partners" / str(place)))
     untouched = {backbone.weights_hash, *(one.weights_hash for one in backbones.values())}
-    held_out = task.labeled.take(task.folds[0].held_out) if plan.hold_out else None
-    return with_detector(_together(members, plan.shares), task.restricted_to(rows), untouched, held_out)
+    model = _together(members, plan.shares)
+    all_trained = not untouched & {one.weights_hash for one in model.backbones}
+    if not plan.hold_out and not (all_trained and plan.fold_models):
+        return with_detector(model, task.restricted_to(rows), untouched)
+    fold = task.folds[0]  # the first model has not learned from what it holds out
+    return with_detector(model, task.restricted_to(fold.fit), untouched, task.labeled.take(fold.held_out))
 
 
 def _together(members: list[list[Model]], shares: tuple[float, ...]) -> Model:

@@ -253,7 +253,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictu
     pool = replace(task.train.take(rest), hidden_labels=np.full(58, UNLABELED))
     bare = replace(task, train=task.train.take(one_each))
     decision, plan = decide(bare, ranking(), steps=steps)
-    assert (decision.verdict, plan.method["kind"]) == ("no difference", "ridge")
+    assert (decision.verdict, plan.method["kind"]) == ("not judged", "ridge")
     assert decision.sentence == (
         "No class has two labels, so that nothing can be held out and no comparison made: ridge on penultimate of embeddings "
         "is fitted, untested. Label one more image a class."

@@ -129,8 +129,8 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
         raise PlanError(f"Nothing could be fitted. {why}")
+    curve = _curve(trials) if transfer is not None else None  # of a head alone: the ensembles are not among them yet
     trials.validated.extend(made)
-    curve = _curve(trials) if transfer is not None else None
     alone = [one for one in trials.validated if not one.members]
     instead = best_without(alone) if chosen is without else best_transfer(alone, trusts_unlabeled(trials), seed)[0]
     ensemble = ensemble_gain(chosen, trials.validated, seed, instead)
@@ -151,7 +151,7 @@ def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: i
         f"{trials.task.why_no_folds}, so that nothing can be held out and no comparison made: {chosen.result.name} is fitted, "
         "untested. Label one more image a class."
     )
-    facts = {"verdict": "no difference", "gain": UNKNOWN_GAIN, "sentence": sentence, "comparisons": (), "curve": None}
+    facts = {"verdict": "not judged", "gain": UNKNOWN_GAIN, "sentence": sentence, "comparisons": (), "curve": None}
     decision = _decision(trials, ranking, chosen, (sentence, ranking.sentence), **facts)
     return decision, _plan(trials, chosen, decision, per_class)
 
