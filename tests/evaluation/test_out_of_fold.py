@@ -48,7 +48,7 @@ def test_plain_numbers_say_how_they_were_made(make_predictions):
         "Every one of 30 labeled images was predicted by a model that was fitted without it; the model that is kept was fitted "
         "to all labels, so that the 95% intervals are wider than those of a test of as many images."
     )
-    assert evaluation_out_of_fold(make_predictions(0, (13, 17)), kept="was fitted to 40 labels").protocol == (
+    assert evaluation_out_of_fold(make_predictions(0, (13, 17)), fitted_to="was fitted to 40 labels").protocol == (
         "Every one of 30 labeled images was predicted by a model that was fitted without it; the model that is kept was fitted "
         "to 40 labels, so that the 95% intervals are wider than those of a test of as many images."
     )

@@ -18,7 +18,7 @@ SPLIT = "out of fold"
 
 
 def evaluation_out_of_fold(
-    predictions: Predictions, select: Select | None = None, draws: int = DRAWS, kept: str = "was fitted to all labels"
+    predictions: Predictions, select: Select | None = None, draws: int = DRAWS, fitted_to: str = "was fitted to all labels"
 ) -> Evaluation:
     """The evaluation of a model by out-of-fold predictions of the same recipe.
 
@@ -30,7 +30,7 @@ def evaluation_out_of_fold(
         predictions: One row per held-out image; every row has a label.
         select: The rule by which the recipe was chosen, on the same rows in the same order; None where nothing was chosen.
         draws: Choices that are made again to measure what the choice added.
-        kept: What the model was fitted to, after "the model that is kept".
+        fitted_to: What the model was fitted to, after "the model that is kept".
 
     Returns:
         The evaluation.
@@ -47,7 +47,7 @@ def evaluation_out_of_fold(
         name: _corrected(one, bias.get(name, 0.0), wider, METRICS.get(name).most) for name, one in evaluation.metrics.items()
     }
     return evaluation.model_copy(
-        update={"metrics": metrics, "protocol": _protocol(evaluation, bias.get("accuracy"), draws, kept)}
+        update={"metrics": metrics, "protocol": _protocol(evaluation, bias.get("accuracy"), draws, fitted_to)}
     )
 
 
@@ -73,11 +73,11 @@ def _corrected(estimate: Estimate, bias: float, wider: float, most: float | None
     return Estimate(value=within(value), low=within(low), high=within(high))
 
 
-def _protocol(evaluation: Evaluation, bias: float | None, draws: int, kept: str) -> str:
+def _protocol(evaluation: Evaluation, bias: float | None, draws: int, fitted_to: str) -> str:
     count = f"{evaluation.num_images:,}"
     made = (
         f"Every one of {count} labeled images was predicted by a model that was fitted without it; the model that is kept "
-        f"{kept}, so that the 95% intervals are wider than those of a test of as many images"
+        f"{fitted_to}, so that the 95% intervals are wider than those of a test of as many images"
     )
     if bias is None:
         return f"{made}."

@@ -85,8 +85,8 @@ class _Depthwise(torch.autograd.Function):
         images, weight = ctx.saved_tensors
         to_images = of_bias = None
         if ctx.needs_input_grad[0]:
-            strided = ctx.stride != (1, 1)  # in bf16, oneDNN takes fifty times as long for it
-            slopes, read, kernel = (each.float() if strided else each for each in (gradient, images, weight))
+            slow = ctx.stride != (1, 1) and images.dtype == torch.bfloat16  # oneDNN takes fifty times as long for it
+            slopes, read, kernel = (each.float() if slow else each for each in (gradient, images, weight))
             to_images = _backward(slopes, read, kernel, ctx.stride, ctx.padding, (True, False, False))[0].to(images.dtype)
         if ctx.has_bias and ctx.needs_input_grad[2]:
             of_bias = gradient.sum(dim=(0, 2, 3))

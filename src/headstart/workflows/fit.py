@@ -199,7 +199,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
 def _out_of_fold(task: Task, plan: Plan, workspace: Workspace) -> tuple[Evaluation, Predictions]:
     """The evaluation where nothing was chosen in this run; of what was chosen elsewhere it says so."""
     predictions = out_of_fold(task, plan, workspace.steps)
-    evaluation = evaluation_out_of_fold(predictions, kept=plan.fitted_to)
+    evaluation = evaluation_out_of_fold(predictions, fitted_to=plan.fitted_to)
     if plan.rejected or workspace.run.adjustment:
         evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
     return evaluation, predictions
