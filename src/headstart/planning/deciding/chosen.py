@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
@@ -79,19 +76,9 @@ def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluati
 
 def pool_on(validated: Sequence[CrossValidated], predictions: Predictions) -> Pool | None:
     """The candidates that predicted all of these rows, in their order; None where fewer than two did."""
-    shared = [one for one in validated if one.predictions is not None and not one.members]
-    on_rows = [_on_rows(one, one.predictions, predictions.names) for one in shared if one.predictions is not None]
-    pool = Pool.of([one for one in on_rows if one is not None])
+    names = predictions.names
+    pool = Pool.of([found for one in validated if not one.members and (found := one.on_rows(names)) is not None])
     return pool if pool is not None and len(pool.candidates) > 1 else None
-
-
-def _on_rows(one: CrossValidated, predictions: Predictions, names: tuple[str, ...]) -> CrossValidated | None:
-    """The candidate with its predictions of those rows alone; None where it lacks one."""
-    where = {name: row for row, name in enumerate(predictions.names)}
-    if any(name not in where for name in names):
-        return None
-    taken = predictions.take(np.array([where[name] for name in names], np.int64))
-    return replace(one, predictions=taken, result=one.result.model_copy(update={"num_rows": len(names)}))
 
 
 def _inputs(task: Task, plan: Plan) -> dict[str, Any]:

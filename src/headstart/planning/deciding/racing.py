@@ -15,9 +15,8 @@ from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.selection import loss_of, side_of
 from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage
+from headstart.planning.fitting import ENOUGH_HELD_OUT
 
-ENOUGH_HELD_OUT = 600
-"""Held-out rows after which no more folds are fitted: the standard error of an accuracy is then 2 points at most."""
 HOPE = 0.5
 """Standard errors by which the mean of a candidate and the best has to be ahead of the best alone, so that the candidate goes
 on although it is behind. As its weight is fitted to the same rows, the mean of a useless one is ahead by half of a standard
