@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,6 +87,7 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HEADSTART_ENGINE")
     monkeypatch.setattr(choice, "_SETTLED", {})
+    monkeypatch.setattr(choice, "_LAST_USED", OrderedDict())  # simulated engines are no other test's
 
 
 @pytest.fixture
