@@ -129,7 +129,8 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "one class": (folders(cat=5), "'cat' is the only class".replace("'", '"')),
     "one image of each class": (folders(cat=1, dog=1, emu=1), "at least two each"),
-    "folder around the set": (folders(set__cat=3, set__dog=3), "holds one folder only, 'set'."),
+    "folder around the set": (folders(set__cat=3, set__dog=3), "holds one folder only, 'set', and no class in it alone."),
+    "splits without classes": (folders(train=5, val=5, test=5), "test/ and train/ and val/ hold pictures and no class folders."),
     "classes that differ in case": (folders(Cat=3, cat=3), "the classes 'Cat' and 'cat' have the same name but for case"),
     "classes that differ in Unicode form": (
         lambda root: folders(**{"caf\u00e9": 3})(root) and folders(**{"cafe\u0301": 3})(root),
@@ -148,8 +149,8 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "unlabeled pictures only": (folders(unlabeled=5), "no readable image has a label to learn from"),
     "manifest: empty": (manifest(""), "is empty. Write a header line"),
     "manifest: header only": (manifest("path,label"), "has columns and no rows."),
-    "manifest: no path": (manifest("image,label", "..."), 'has no column "path".'),
-    "manifest: typo in label": (manifest("path,lable", "..."), 'has no column "label". Did you mean "lable"?'),
+    "manifest: no path": (manifest("label,split", "c,train", "d,train"), 'has no column "path".'),
+    "manifest: typo in label": (manifest("path,lable", "c0.png,c", "c1.png,d"), 'has no column "label". Did you mean "lable"?'),
     "manifest: column twice": (manifest("path,label,labels", "c0.png,c,c"), 'has two columns called "label".'),
     "manifest: split of no meaning": (manifest("path,label,split", "c0.png,c,tset"), 'line 2: split = "tset" is not a split.'),
     "manifest: too many cells": (manifest("path,label", "c0.png,c,c"), "line 2: has 3 cells where the header has 2."),
@@ -233,7 +234,6 @@ WORKED_AROUND: dict[str, tuple[Build, str]] = {
         "ignored-columns",
     ),
     "embeddings: unknown array": (embeddings(weather=np.zeros(3)), "ignored-columns"),
-    "class folders called train, val and test": (folders(train=5, val=5, test=5), ""),
     "spreadsheet's semicolons": (
         manifest("path;label", *(f"{kind}{number}.png;{kind}" for kind in "cd" for number in range(5))),
         "",

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError
-from headstart.data.tables import ignored_columns, known_name, read_table, text_of
+from headstart.data.column_names import known_name
+from headstart.data.tables import ignored_columns, read_table, text_of
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cc"]), max_size=9)
 

@@ -15,7 +15,14 @@ from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.readers import reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
-from headstart.data.split_assignment import check_shares, remove_used, report_untested, split_assignment, task_of
+from headstart.data.split_assignment import (
+    check_shares,
+    remove_used,
+    report_untested,
+    report_what_judges,
+    split_assignment,
+    task_of,
+)
 from headstart.data.task import Task
 
 
@@ -66,6 +73,7 @@ def read_task(
     classes, labels = _labels(rows, place)
     assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, test)
     remove_used(rows, assignment)
+    report_what_judges(rows, assignment)
     report_untested(rows, classes, labels, assignment.test, wanted=bool(per_class or test))
     task = task_of(rows, classes, labels, assignment, place, seed, assignment.train)
     return replace(task, test_share=test)

@@ -142,6 +142,20 @@ def report_untested(rows: Cleaned, classes: tuple[str, ...], labels: Integers, t
         rows.findings.append(Finding.warning("class-without-test", title, advice, classes=absent))
 
 
+def report_what_judges(rows: Cleaned, assignment: SplitAssignment) -> None:
+    """Add a finding that says what judges the model where a validation split is given and no test split."""
+    num_validation, num_test = int(assignment.validation.sum()), int(assignment.test.sum())
+    if not num_validation or rows.in_split("test").any():
+        return
+    chooses = f"the {num_validation:,} validation images choose among the candidates"
+    if num_test:
+        title = f"No test split is given: {num_test:,} images of train are set aside as the test, and {chooses}."
+    else:
+        title = f"No test split is given: {chooses} and judge the model, which then learns from them, too."
+    advice = "Add a folder test/, or rows with split = test, for a number from images that chose nothing."
+    rows.findings.append(Finding.info("no-test-split", title, advice, validation=num_validation, test=num_test))
+
+
 def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
     """The rows of one part as a set; `labels` are int64 [sample] of all rows, -1 where unknown."""
     index = np.flatnonzero(mask)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from headstart.core.errors import DataError, did_you_mean
 from headstart.data.class_names import canonical
 
@@ -17,6 +19,18 @@ SPLIT_NAMES = {
     "unlabelled": "unlabeled",
 }
 """Usual name, in lower case, to the name in `headstart.data.raw_dataset.SPLITS`."""
+
+
+OF_PICTURES = re.compile(
+    r"(?=.*[a-z])(train|training|val|valid|validation|test|testing|all|raw|image|img|picture|pic|photo|jpe?g|png|data|[\W_\d]|s)+",
+    re.IGNORECASE,
+)
+"""Names such as `images`, `train_images` or `test-jpg`, of folders that hold the pictures of all classes."""
+
+
+def holds_all_classes(folder: str) -> bool:
+    """Whether a folder of that name holds the pictures of all classes, and not those of one."""
+    return OF_PICTURES.fullmatch(folder) is not None
 
 
 def split_named(name: str, where: str) -> str:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
+from headstart.data.column_names import columns_meant
 
 DELIMITERS = ",;\t"
 
@@ -28,12 +29,14 @@ class Table:
         columns: The cells of each known column; empty text where a cell is empty.
         unknown: The names of the other columns.
         rows: What messages call each row: its line in a CSV file, its index in a Parquet file.
+        meant: The known column that each heading means.
     """
 
     place: str
     columns: dict[str, list[str]]
     unknown: tuple[str, ...]
     rows: list[str]
+    meant: dict[str, str]
 
     def where(self, row: int) -> str:
         """File and row, for messages."""
@@ -47,34 +50,28 @@ class Table:
 def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...]) -> Table:
     """The known columns of a CSV file (comma, semicolon or tab) or a Parquet file.
 
-    Names of columns are taken without regard to case, outer white space and a plural s. Raises `DataError` where the file
-    cannot be read, or required columns or all rows are missing.
+    Columns may have the headings of `headstart.data.column_names`; one required column may have any heading, if it is the only
+    one left. Raises `DataError` where the file cannot be read, or required columns or all rows are missing.
     """
     place = str(path)
     names, cells, rows = _parquet_cells(path) if path.suffix.lower() == ".parquet" else _csv_cells(path)
-    columns: dict[str, list[str]] = {}
-    unknown: list[str] = []
-    for name, column in zip(names, cells, strict=True):
-        meaning = known_name(name, known)
-        if meaning in columns:
-            raise DataError(f'{place}: has two columns called "{meaning}". Rename or remove one.')
-        if meaning is None:
-            unknown.append(name)
-        else:
-            columns[meaning] = column
-    for name in required:
-        if name not in columns:
-            near = did_you_mean(name, unknown)
-            raise DataError(f'{place}: has no column "{name}".{near} Its columns are {", ".join(names)}; rename or add one.')
+    by_name = dict(zip(names, cells, strict=True))
+    meant = columns_meant(names, known, place, by_name.__getitem__)
+    missing = [name for name in required if name not in meant.values()]
+    unknown = [name for name in names if name not in meant]
+    if len(missing) == len(unknown) == 1 and rows and (missing[0] != "label" or _repeats(by_name[unknown[0]])):
+        meant[unknown.pop()] = missing.pop()
+    for name in missing:
+        near = did_you_mean(name, unknown)
+        raise DataError(f'{place}: has no column "{name}".{near} Its columns are {", ".join(names)}; rename or add one.')
     if not rows:
         raise DataError(f"{place}: has columns and no rows. Add a row for each picture.")
-    return Table(place, columns, tuple(unknown), rows)
+    return Table(place, {word: by_name[name] for name, word in meant.items()}, tuple(unknown), rows, meant)
 
 
-def known_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a column's name means, or None."""
-    plain = name.strip().casefold()
-    return next((word for word in known if plain in {word, f"{word}s", word.removesuffix("s")}), None)
+def _repeats(cells: list[str]) -> bool:
+    """Whether the values can be classes: at least two images of each on average."""
+    return len(set(cells)) <= len(cells) / 2
 
 
 def ignored_columns(place: str, unknown: Iterable[str], known: Iterable[str]) -> tuple[Finding, ...]:

@@ -106,7 +106,7 @@ BROKEN[1, 2], BROKEN[3, 0] = np.nan, np.inf
             {"features": FEATURES, "lables": NAMES},
             'ROOT/embeddings.npz: has no "labels". Did you mean "lables"? It holds: features, lables. Add or rename it.',
         ),
-        ({"x": FEATURES, "labels": NAMES}, 'ROOT/embeddings.npz: has no "features". It holds: labels, x. Add or rename it.'),
+        ({"w": FEATURES, "labels": NAMES}, 'ROOT/embeddings.npz: has no "features". It holds: labels, w. Add or rename it.'),
         ({}, 'ROOT/embeddings.npz: has no "features". It holds: none. Add or rename it.'),
         (
             {"features": FEATURES.ravel(), "labels": NAMES},

@@ -154,7 +154,7 @@ def test_names_that_are_not_unicode_are_found_or_refused(tmp_path):
         ),
         (
             ["flowers/rose/1.png", "flowers/lily/2.png"],
-            "ROOT: holds one folder only, 'flowers'. If its sub-folders are the classes, use ROOT/flowers.",
+            "ROOT: holds one folder only, 'flowers', and no class in it alone. Did you mean ROOT/flowers?",
         ),
     ],
 )

@@ -144,8 +144,8 @@ def test_what_is_worked_around_is_found(folder):
     ("lines", "expected"),
     [
         (
-            ["file,label", "pictures/1.png,a"],
-            'ROOT/manifest.csv: has no column "path". Its columns are file, label; rename or add one.',
+            ["where,when,label", "pictures/1.png,1999,a"],
+            'ROOT/manifest.csv: has no column "path". Its columns are where, when, label; rename or add one.',
         ),
         (
             ["path,lable", "pictures/1.png,a"],

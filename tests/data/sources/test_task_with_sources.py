@@ -255,13 +255,13 @@ def test_sources_that_cannot_teach_are_left_out_and_named(tmp_path):
             "onlytest",
             {"sources": ["source"]},
             "ROOT/onlytest: has no image outside of its test split, and a source is compared with two at least. Add images, with "
-            "labels or without.",
+            "labels or without. Copies of the test images in unlabeled/ will do.",
         ),
         (
             "lonely",
             {"sources": ["source"]},
             "ROOT/lonely: has one image outside of its test split, and a source is compared with two at least. Add images, with "
-            "labels or without.",
+            "labels or without. Copies of the test images in unlabeled/ will do.",
         ),
         (
             "loose",

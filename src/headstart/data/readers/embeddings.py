@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +17,12 @@ from pyarrow import compute
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import Floats
 from headstart.data.class_names import canonical, check_distinct
+from headstart.data.column_names import columns_meant, known_name, renamed_columns
 from headstart.data.images import Embeddings as EmbeddedRows
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
-from headstart.data.tables import ignored_columns, known_name, read_parquet, text_of
+from headstart.data.tables import ignored_columns, read_parquet, text_of
 
 ARRAYS = ("features", "labels", "split", "group", "domain")
 NUMBERED = re.compile(r"f(\d+)")
@@ -47,7 +49,7 @@ class Embeddings(Reader):
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
         where = str(files[0])
-        arrays, unknown = _from_npz(files[0]) if files[0].suffix.lower() == ".npz" else _from_parquet(files[0])
+        arrays, unknown, meant = _from_npz(files[0]) if files[0].suffix.lower() == ".npz" else _from_parquet(files[0])
         for name in required:
             if name not in arrays:
                 listed = ", ".join([*arrays, *unknown]) or "none"
@@ -69,7 +71,7 @@ class Embeddings(Reader):
             splits=tuple(split for split, _ in known),
             groups=tuple(cells.get("group", ())),
             domains=tuple(cells.get("domain", ())),
-            findings=ignored_columns(where, unknown, ARRAYS),
+            findings=(*renamed_columns(where, meant), *ignored_columns(where, unknown, ARRAYS)),
         )
 
 
@@ -84,18 +86,34 @@ def _is_parquet_of_features(place: str) -> bool:
     if not place.lower().endswith(".parquet"):
         return False
     try:
-        names = pq.read_schema(place).names
+        schema = pq.read_schema(place)
     except (pa.ArrowException, OSError, ValueError):
         return False
-    return any(known_name(name, ("features",)) or NUMBERED.fullmatch(name) for name in names)
+    return "features" in _meant(schema, place).values() or any(map(NUMBERED.fullmatch, schema.names))
 
 
-def _from_npz(path: Path) -> tuple[dict[str, Any], list[str]]:
+def _meant(schema: pa.Schema, place: str, cells_of: Callable[[str], list[Any]] = lambda name: [None]) -> dict[str, str]:
+    """The known name of each column; features by another heading are a column of lists, so that `x` may be a number."""
+    meant = columns_meant(schema.names, ARRAYS, place, cells_of)
+    scalar = {name for name in meant if not known_name(name, ARRAYS) and not _is_list(schema.field(name).type)}
+    return {name: word for name, word in meant.items() if word != "features" or name not in scalar}
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+Read = tuple[dict[str, Any], list[str], dict[str, str]]
+"""The arrays by their known names, the names that mean nothing, and the known name that each other one means."""
+
+
+def _from_npz(path: Path) -> Read:
     try:
         _check_unpacked_size(path)
         with np.load(path, allow_pickle=False) as content:
-            found = {name: known_name(name, ARRAYS) for name in content.files}
-            return {meaning: content[name] for name, meaning in found.items() if meaning}, [n for n, m in found.items() if not m]
+            meant = columns_meant(content.files, ARRAYS, str(path), lambda name: content[name].ravel().tolist())
+            arrays = {meaning: content[name] for name, meaning in meant.items()}
+            return arrays, [name for name in content.files if name not in meant], meant
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, MemoryError, NotImplementedError) as error:
@@ -114,13 +132,14 @@ def _check_unpacked_size(path: Path) -> None:
         raise DataError(f"{path}: unpacks to {num_bytes:,} bytes, more than the {MAX_BYTES:,} allowed. Split or shrink it.")
 
 
-def _from_parquet(path: Path) -> tuple[dict[str, Any], list[str]]:
+def _from_parquet(path: Path) -> Read:
     table = read_parquet(path)
     arrays: dict[str, Any] = {}
     unknown: list[str] = []
     numbered = {int(match[1]): match[0] for match in map(NUMBERED.fullmatch, table.column_names) if match}
+    meant = _meant(table.schema, str(path), lambda name: table.column(name).to_pylist())
     for name in table.column_names:
-        meaning = known_name(name, ARRAYS)
+        meaning = meant.get(name)
         if meaning == "features":
             arrays[meaning] = _stacked(table.column(name), str(path))
         elif meaning:
@@ -133,11 +152,11 @@ def _from_parquet(path: Path) -> tuple[dict[str, Any], list[str]]:
             raise DataError(f"{path}: its feature columns lack f{absent}. Number them f0, f1, ... without a gap.")
         columns = [table.column(numbered[number]) for number in range(len(numbered))]
         arrays["features"] = np.stack([_numbers(column, str(path)) for column in columns], axis=1)
-    return arrays, unknown
+    return arrays, unknown, meant
 
 
 def _stacked(column: pa.ChunkedArray, place: str) -> np.ndarray[Any, Any]:
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)):
+    if not _is_list(column.type):
         raise DataError(f"{place}: features is a column of {column.type}, and must be one of lists of numbers. Write it again.")
     lengths = np.asarray(compute.fill_null(compute.list_value_length(column), 0).to_numpy())
     uneven = np.flatnonzero(lengths != lengths[:1])

@@ -15,7 +15,7 @@ from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import FileImages
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
-from headstart.data.split_names import SPLIT_NAMES
+from headstart.data.split_names import SPLIT_NAMES, holds_all_classes
 
 JUNK = frozenset({"__macosx", "@eadir", "thumbs.db", "desktop.ini"})
 """What operating systems leave behind; ignored as hidden files are."""
@@ -31,16 +31,16 @@ class Folders(Reader):
         return os.path.isdir(place)  # noqa: PTH112  never raises, as Path.is_dir may
 
     def read(self, place: str) -> RawDataset:
-        return self._found(Path(place)).raw()
+        return self._found(Path(place), needs_labels=True).raw()
 
     def read_unsorted(self, place: str) -> RawDataset:
         # pictures that lie in the folder itself are unlabeled ones where there are no others
-        found = self._found(Path(place))
+        found = self._found(Path(place), needs_labels=False)
         if not found.paths:
             found.add_loose()
         return found.raw()
 
-    def _found(self, root: Path) -> _Found:
+    def _found(self, root: Path, *, needs_labels: bool) -> _Found:
         found = _Found(root)
         tops = found.folders_in(root)
         unlabeled = [folder for folder in tops if SPLIT_NAMES.get(folder.name.casefold()) == "unlabeled"]
@@ -48,7 +48,16 @@ class Folders(Reader):
         splits = _split_folders(root, labeled, found)
         if splits:
             for split, folder in splits.items():
+                if split == "train" and not needs_labels and not found.folders_in(folder):
+                    found.add_pictures(folder, None, "unlabeled")
+                    continue
+                _check_classes_not_wrapped(folder, found.folders_in(folder), found)
                 found.add_classes(folder, split)
+        elif _without_classes(labeled, found):
+            if needs_labels:
+                raise DataError(_why_no_classes(root, labeled))
+            for folder in labeled:
+                found.add_pictures(folder, None, "unlabeled")
         else:
             _check_classes_not_wrapped(root, labeled, found)
             found.add_classes(root, "", labeled)
@@ -82,13 +91,36 @@ def _split_folders(root: Path, folders: list[Path], found: _Found) -> dict[str, 
 
 
 def _check_classes_not_wrapped(root: Path, folders: list[Path], found: _Found) -> None:
-    if len(folders) != 1:
-        return
-    inner = found.folders_in(folders[0])
-    if len(inner) > 1 and not any(_is_picture(entry) for entry in found.entries(folders[0])):
-        raise DataError(
-            f"{root}: holds one folder only, {folders[0].name!r}. If its sub-folders are the classes, use {folders[0]}."
-        )
+    inner = _where_classes_lie(folders, found)
+    if inner is not None:
+        raise DataError(f"{root}: holds one folder only, {folders[0].name!r}, and no class in it alone. Did you mean {inner}?")
+
+
+def _where_classes_lie(folders: list[Path], found: _Found) -> Path | None:
+    """The folder that holds several folders, where only one folder lies in each above it and no picture; else None."""
+    deepest = None
+    while len(folders) == 1 and not found.has_pictures(folders[0]):
+        deepest = folders[0]
+        folders = found.folders_in(deepest)
+    return deepest if len(folders) > 1 else None
+
+
+def _why_no_classes(root: Path, folders: list[Path]) -> str:
+    names = " and ".join(f"{folder.name}/" for folder in folders)
+    return (
+        f"{root}: {names} {'holds' if len(folders) == 1 else 'hold'} pictures and no class folders. Sort them into one folder a "
+        "class, or name them with their labels in a manifest.csv."
+    )
+
+
+def _without_classes(folders: list[Path], found: _Found) -> bool:
+    """Whether the folders hold pictures of all classes by their names, and are not classes themselves.
+
+    Several names without the word of a split, such as `photo` and `picture`, may be classes.
+    """
+    names = [folder.name for folder in folders]
+    several = len(names) > 1 and not any(part in name.casefold() for name in names for part in SPLIT_NAMES)
+    return bool(names) and not several and all(map(holds_all_classes, names)) and any(map(found.has_pictures, folders))
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
@@ -121,6 +153,10 @@ class _Found:
     def folders_in(self, folder: Path) -> list[Path]:
         """The folders directly inside, links to folders included."""
         return [Path(entry.path) for entry in self.entries(folder) if os.path.isdir(entry.path)]  # noqa: PTH112
+
+    def has_pictures(self, folder: Path) -> bool:
+        """Whether pictures lie directly in the folder."""
+        return any(_is_picture(entry) for entry in self.entries(folder))
 
     def add_classes(self, folder: Path, split: str, classes: list[Path] | None = None) -> None:
         """List every class folder inside, and note pictures that lie beside them."""

@@ -10,14 +10,19 @@ from typing import ClassVar, NamedTuple
 from headstart.core.errors import DataError
 from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.data.class_names import canonical, check_distinct
+from headstart.data.column_names import renamed_columns
 from headstart.data.images import FileImages
+from headstart.data.manifest_files import manifest_files, splits_of
+from headstart.data.manifest_pictures import Located, located
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
 from headstart.data.tables import Table, ignored_columns, read_table
 
 COLUMNS = ("path", "label", "split", "group", "domain")
-SUFFIXES = (".csv", ".tsv", ".parquet")
+IS_VALID = "is_valid"
+"""A column of fastai's tables: whether a row is one of the validation split, the others being for training."""
+FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 class _Row(NamedTuple):
@@ -29,13 +34,13 @@ class _Row(NamedTuple):
 
 
 class Manifest(Reader):
-    """A .csv, .tsv or .parquet file, or a folder that holds a manifest with one of these endings."""
+    """A .csv, .tsv or .parquet file, a folder that holds a manifest with one of these endings, or a table beside pictures."""
 
     precedence = 20
     summary: ClassVar[str] = "manifest.csv or .parquet with the columns path,label[,split][,group][,domain]"
 
     def recognizes(self, place: str) -> bool:
-        return bool(_files(place))
+        return bool(manifest_files(place))
 
     def read(self, place: str) -> RawDataset:
         return self._read(place, ("path", "label"))
@@ -44,45 +49,60 @@ class Manifest(Reader):
         return self._read(place, ("path",))
 
     def _read(self, place: str, required: tuple[str, ...]) -> RawDataset:
-        files = _files(place)
-        if len(files) > 1:
+        files = manifest_files(place)
+        splits = splits_of(files)
+        if len(files) > 1 and not splits:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
-        table = read_table(files[0], COLUMNS, required)
-        rows = _rows(table)
-        check_distinct((row.label for row in rows if row.label is not None), table.place)
+        rows: list[_Row] = []
+        findings: list[Finding] = []
+        for file, split in zip(files, splits or [""], strict=True):
+            table = read_table(file, (*COLUMNS, IS_VALID), required)
+            pictures, found = located(file, table.columns["path"])
+            rows += _rows(table, pictures, split)
+            findings += [*renamed_columns(table.place, table.meant), *found]
+            findings += ignored_columns(table.place, table.unknown, COLUMNS)
+        where = str(files[0]) if len(files) == 1 else place
+        check_distinct((row.label for row in rows if row.label is not None), where)
         rows, repeated = _without_repeats(rows)
-        rows, missing = _without_missing(rows, table.place)
+        rows, missing = _without_missing(rows, where)
         return RawDataset(
-            name=canonical(files[0].stem if files[0].stem.casefold() != "manifest" else files[0].resolve().parent.name) or "data",
+            name=_name_of(files),
             images=FileImages(tuple(row.path for row in rows)),
             labels=tuple(row.label for row in rows),
             splits=tuple(row.split for row in rows),
             groups=tuple(row.group for row in rows),
             domains=tuple(row.domain for row in rows),
-            findings=(*ignored_columns(table.place, table.unknown, COLUMNS), *repeated, *missing),
+            findings=(*findings, *repeated, *missing),
         )
 
 
-def _files(place: str) -> list[Path]:
-    if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
-        return [Path(place)] if place.lower().endswith(SUFFIXES) else []
-    candidates = [os.path.join(place, f"manifest{suffix}") for suffix in SUFFIXES]  # noqa: PTH118
-    return [Path(candidate) for candidate in candidates if os.path.isfile(candidate)]  # noqa: PTH113
+def _name_of(files: list[Path]) -> str:
+    alone = len(files) == 1 and files[0].stem.casefold() != "manifest"
+    return canonical(files[0].stem if alone else files[0].resolve().parent.name) or "data"
 
 
-def _rows(table: Table) -> list[_Row]:
+def _rows(table: Table, pictures: Located, split: str) -> list[_Row]:
     """The rows as written; a row to learn from that has no label is unlabeled, and an unlabeled row has no label."""
-    folder = Path(table.place).parent
     rows: list[_Row] = []
+    splits = table.columns.get("split") or _validation_flags(table) or [split] * len(table.rows)
     for row, (path, label) in enumerate(zip(table.columns["path"], table.column("label"), strict=True)):
         if not path:
             raise DataError(f"{table.where(row)}: has no path. Name the picture, relative to the manifest.")
         if "\0" in path:
             raise DataError(f"{table.where(row)}: path = {path!r} is not a file name. Correct it.")
-        split, known = split_and_label(table.column("split")[row], label, table.where(row))
-        place = Path(os.path.normpath(folder / path))
-        rows.append(_Row(place, known, split, table.column("group")[row], table.column("domain")[row]))
+        named, known = split_and_label(splits[row], label, table.where(row))
+        rows.append(_Row(pictures.path(path), known, named, table.column("group")[row], table.column("domain")[row]))
     return rows
+
+
+def _validation_flags(table: Table) -> list[str]:
+    """The splits by fastai's column `is_valid`; empty where there is none."""
+    splits = []
+    for row, cell in enumerate(table.columns.get(IS_VALID, [])):
+        if cell.casefold() not in FLAGS:
+            raise DataError(f'{table.where(row)}: {IS_VALID} = "{cell}" is neither True nor False. Correct it.')
+        splits.append("validation" if FLAGS[cell.casefold()] else "train")
+    return splits
 
 
 def _without_repeats(rows: list[_Row]) -> tuple[list[_Row], tuple[Finding, ...]]:

@@ -49,6 +49,12 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
         "final evaluation alone.",
         "",
     ),
+    "transductive": (
+        "info",
+        "{shared} of {unlabeled} unlabeled target images are test images, too: the model adapts to the pictures that it is "
+        "tested on, without their labels (transductive). Its accuracy is that on these images, and not on new ones.",
+        "For an accuracy on new images, put other pictures into unlabeled/.",
+    ),
     "unknown-classes": (
         "warning",
         "Test images of classes that neither a source nor a target label shows ({images}): {names}. No accuracy counts them.",

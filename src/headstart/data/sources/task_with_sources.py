@@ -115,15 +115,28 @@ class _Joined:
             self._note("target-labels-hidden", {"hidden": int(hidden.sum()), "sealed": int(assignment.test.sum())})
         if not assignment.train.any():
             assignment.train, assignment.validation = assignment.validation, assignment.train
-        remove_used(self.rows, assignment)
+        if (assignment.train | assignment.validation).any():
+            remove_used(self.rows, assignment)
+        else:
+            self._note_test_images_learned_from(assignment)
         number = int((assignment.train | assignment.validation | assignment.unlabeled).sum())
         if number < LEAST_TARGET:
             met = "one image" if number else "no image"
+            copies = " Copies of the test images in unlabeled/ will do." if assignment.test.any() else ""
             raise DataError(
                 f"{self.place}: has {met} outside of its test split, and a source is compared with two at least. Add images, "
-                "with labels or without."
+                f"with labels or without.{copies}"
             )
         return assignment
+
+    def _note_test_images_learned_from(self, assignment: SplitAssignment) -> None:
+        """Keep unlabeled images that are test images, too: no target label is read, and adapting to them is a usual protocol."""
+        shared = assignment.unlabeled & np.isin(self.rows.groups, self.rows.groups[assignment.test])
+        if not shared.any():
+            return
+        self.rows.findings = [one for one in self.rows.findings if one.code != "duplicate-images"]
+        evidence = {"shared": int(shared.sum()), "unlabeled": int(assignment.unlabeled.sum())}
+        self._note("transductive", {**evidence, "paths": self.rows.names(np.flatnonzero(shared))})
 
     def _leave_out_tiny(self) -> None:
         """Leave out classes that one target row shows and no source: they cannot be both learned and checked."""
