@@ -35,12 +35,20 @@ def test_what_the_choice_added_is_taken_off_value_and_interval(make_predictions)
     same = evaluation_out_of_fold(first, lambda weights: both[int((losses @ weights).argmin())], 20)
     assert same.metrics == plain.metrics
     assert same.protocol.startswith("Every one of 101 labeled images was predicted by a model that was fitted without it;")
-    assert "what it added to the numbers, nothing, was measured by choosing again on 20 bootstrap draws" in same.protocol
+    assert same.protocol.endswith(
+        "The choice among the candidates was made on the same images: as choosing again on 20 bootstrap draws and judging on the "
+        "images left out shows (BBC-CV), it changed the accuracy by nothing."
+    )
     odd = evaluation_out_of_fold(first, lambda weights: both[0 if weights[0] == 1 else 1], 20)
     assert odd.accuracy.value < plain.accuracy.value - 0.2
     assert odd.accuracy.high - odd.accuracy.low == pytest.approx(plain.accuracy.high - plain.accuracy.low)
     assert odd.metrics["log_loss"].value > plain.metrics["log_loss"].value
-    assert "points of accuracy, was measured" in odd.protocol
+    assert odd.protocol.endswith(" points of accuracy, which are taken off.")
+    assert "shows (BBC-CV), it added " in odd.protocol
+    unlucky = evaluation_out_of_fold(first, lambda weights: both[1 if weights[0] == 1 else 0], 20)
+    assert unlucky.accuracy.value > evaluation_out_of_fold(second).accuracy.value - 0.5
+    assert "shows (BBC-CV), it cost " in unlucky.protocol
+    assert unlucky.protocol.endswith(" points of accuracy, which are given back.")
 
 
 def test_plain_numbers_say_how_they_were_made(make_predictions):

@@ -61,11 +61,46 @@ def test_members_keep_their_own_training_and_rows(make_candidate):
     ensemble = ensemble_of(first, tuple(partner_of(one, first) for one in others))
     nets = [Partner(pretrained=name, input_pixels=96, method=ensemble.method) for name in ("other", "third")]
     alike = ensemble.model_copy(update={"partners": (*nets, ensemble.partners[-1])})
-    assert alike.name == "mean of ridge on stages of net, other and third at 96 pixels and ridge on raw pixels"
-    assert ensemble.name == "mean of ridge on stages of net at 96 pixels, small_cnn from scratch and ridge on raw pixels"
+    assert alike.name == "mean of 4: ridge on stages of net, other and third at 96 pixels and ridge on raw pixels"
+    assert ensemble.name == "mean of 3: ridge on stages of net at 96 pixels, small_cnn from scratch and ridge on raw pixels"
     assert [partner.max_rows for partner in ensemble.partners] == [None, 20]
     assert [partner.training for partner in ensemble.partners] == [Training(epochs=3), None]
     assert ensemble.members == (first, *others)
+
+
+@pytest.mark.parametrize(
+    ("others", "name"),
+    [
+        (
+            [{"pretrained": f"efficientnet_lite{last}", "input_pixels": side} for last, side in ((1, 240), (0, 160), (2, 260))],
+            "mean of 4: ridge on stages of efficientnet_lite0/1/2 at 96 to 260 pixels",
+        ),
+        (
+            [{"pretrained": "efficientnet_lite0", "input_pixels": 224}],
+            "mean of 2: ridge on stages of efficientnet_lite0 at 96 and 224 pixels",
+        ),
+        (
+            [{"method": {"kind": "knn", "blocks": "stages"}, "pretrained": "efficientnet_lite0"}, {"pretrained": "resnet18"}],
+            "mean of 3: ridge on stages of efficientnet_lite0 and resnet18 at 96 pixels and knn on stages of efficientnet_lite0 "
+            "at 96 pixels",
+        ),
+        (
+            [
+                {"family": "baseline", "pretrained": "pixels", "method": {"kind": kind}, "weights": "none"}
+                for kind in ("ridge", "kernel_ridge")
+            ],
+            "mean of 3: ridge on stages of efficientnet_lite0 at 96 pixels and ridge and kernel_ridge on raw pixels",
+        ),
+        (
+            [{"method": {"kind": "ridge", "blocks": "stages", "view": "plain"}}, {"weights": "none"}],
+            "mean of 3: ridge on stages of efficientnet_lite0 at 96 pixels, ridge on stages of net at 96 pixels with plain "
+            "pictures and ridge on stages of random net at 96 pixels",
+        ),
+    ],
+)
+def test_members_of_one_kind_are_named_together(make_candidate, others, name):
+    first = make_candidate(pretrained="efficientnet_lite0")
+    assert ensemble_of(first, tuple(partner_of(make_candidate(**one), first) for one in others)).name == name
 
 
 @pytest.mark.parametrize(

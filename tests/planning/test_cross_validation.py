@@ -190,7 +190,7 @@ def test_partners_are_fitted_alone_once_and_averaged_after_their_temperatures(pi
     assert both.temperature == alone.temperature
     calibrated = {"temperature": alone.temperature, "shares": both.shares, "partners": together.partners}
     assert both.calibration == calibrated | {"fold_models": len(pictures.folds)}
-    assert both.result.name == "mean of small_cnn from scratch and ridge on raw pixels"
+    assert both.result.name == "mean of 2: small_cnn from scratch and ridge on raw pixels"
 
 
 def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, steps, monkeypatch):
@@ -211,7 +211,7 @@ def test_a_mean_of_which_one_side_breaks_down_says_which(pictures, together, ste
 def test_a_partner_that_is_trained_has_its_own_training_and_temperature(pictures, ridge, small_cnn, steps):
     validated = [cross_validate(pictures, one, backbone_for(one), pictures.folds[:2], steps) for one in (ridge, small_cnn)]
     both = combined(validated, (0.75, 0.5))
-    assert (both.candidate.family, both.result.name) == ("scratch", "mean of ridge on raw pixels and small_cnn from scratch")
+    assert (both.candidate.family, both.result.name) == ("scratch", "mean of 2: ridge on raw pixels and small_cnn from scratch")
     partner = both.calibration["partners"][0]
     assert (partner.training, partner.temperature) == (small_cnn.training, validated[1].temperature)
     assert both.calibration["temperature"] is None

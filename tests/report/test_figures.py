@@ -86,6 +86,11 @@ def test_a_corrected_figure_says_that_the_one_in_the_comparison_is_optimistic(ru
     assert said.startswith(
         "In the comparison it was 93.6%; this one is corrected for the choice: the best of several looks better than it is. "
     )
+    raised = reconciled(with_accuracy(run, "out of fold", estimate(0.94)))
+    assert raised.startswith(
+        "In the comparison it was 93.6%; this one is corrected for the choice: choices made again on parts of the images were "
+        "right more often on the rest. "
+    )
     same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
     assert reconciled(with_accuracy(run, "out of fold", same)).startswith("The learning curve's")
 
@@ -95,8 +100,13 @@ def test_what_was_left_out_is_named_with_its_price_and_how_to_go_on(run):
     stopped = "The budget was spent before everything was tried. The same command with --minutes 9 goes on from here."
     decision = run.decision.model_copy(update={"unfinished": stopped})
     assert not_tried(decision) == f"lp_ft on efficientnet_lite2 (6 min 30 s). {stopped}"
-    partly = with_result(replace(run, decision=decision), SCRATCH, num_folds=2, reason="would take about 52 s; give --minutes 9")
-    assert not_tried(partly.decision) == (f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds. {stopped}")
+    facts = {"num_folds": 2, "reason": "would take about 52 s; give --minutes 9"}
+    before = with_result(replace(run, decision=decision), SCRATCH, **facts)  # as runs were written that kept no price
+    assert not_tried(before.decision) == (f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds. {stopped}")
+    partly = with_result(before, SCRATCH, seconds_left_out=52.0)
+    assert not_tried(partly.decision) == (
+        f"lp_ft on efficientnet_lite2 (6 min 30 s); {SCRATCH}, further than 2 folds (52 s). {stopped}"
+    )
     assert "<strong>Left out:</strong> lp_ft on efficientnet_lite2 (6 min 30 s)" in report_html(partly)
     many = decision.model_copy(update={"results": tuple(
         one.model_copy(update={"status": "skipped", "predicted_seconds": 5.0}) for one in decision.results[:5]
@@ -122,9 +132,22 @@ def test_what_was_judged_on_fewer_images_is_said_in_text_and_table(make_run):
     assert on_fewer(replace(fewer, plan=plan, task_summary=summary)) == (
         "The model is fitted to 440 of 1,132 labeled images.",
         "The chosen candidate was judged on 812 of 1,132 labeled images.",
-        "7 other candidates were judged on fewer, the least on 163.",
+        "7 other candidates were judged on 163 to 812 of 1,132.",
         "The learning curve is drawn from 812 of 1,132 labeled images.",
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1 other candidate was judged on 280 of 812."), (3, "3 other candidates were judged on 280 of 812 each.")],
+)
+def test_candidates_that_were_judged_on_as_many_images_are_counted_together(run, number, said):
+    summary = run.task_summary.model_copy(update={"num_train": 812, "num_validation": 0})
+    others = [one.name for one in run.decision.results if one.accuracy and one.name != run.decision.chosen][:number]
+    fewer = replace(run, task_summary=summary)
+    for name in others:
+        fewer = with_result(fewer, name, num_rows=280)
+    assert on_fewer(fewer) == (said,)
 
 
 def test_an_accuracy_is_written_with_its_interval():

@@ -16,6 +16,9 @@ from headstart.evaluation.selection_bias import DRAWS, Select, selection_bias
 SPLIT = "out of fold"
 """The `split` of such an evaluation."""
 
+SMALLEST_BIAS = 0.0005
+"""A change of the accuracy that is shown as none: half of the last digit."""
+
 
 def evaluation_out_of_fold(
     predictions: Predictions, select: Select | None = None, draws: int = DRAWS, fitted_to: str = "was fitted to all labels"
@@ -81,8 +84,10 @@ def _protocol(evaluation: Evaluation, bias: float | None, draws: int, fitted_to:
     )
     if bias is None:
         return f"{made}."
-    moved = "nothing" if abs(bias) < 0.0005 else f"{100 * bias:.1f} points of accuracy"
+    points = f"{100 * abs(bias):.1f} points of accuracy"
+    moved = f"it added {points}, which are taken off" if bias > 0 else f"it cost {points}, which are given back"
+    moved = "it changed the accuracy by nothing" if abs(bias) < SMALLEST_BIAS else moved
     return (
-        f"{made}. The choice among the candidates was made on the same images: what it added to the numbers, {moved}, was "
-        f"measured by choosing again on {draws:,} bootstrap draws and judging on the images left out (BBC-CV), and is taken off."
+        f"{made}. The choice among the candidates was made on the same images: as choosing again on {draws:,} bootstrap draws "
+        f"and judging on the images left out shows (BBC-CV), {moved}."
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from headstart.planning.plan import Member, Partner, Recipe, is_gradient
 from headstart.planning.results import CandidateResult
@@ -18,6 +19,16 @@ def family_of(member: Member) -> Family:
     return "scratch" if is_gradient(member.method) else "baseline"
 
 
+class _NameParts(NamedTuple):
+    """A candidate's name: the head, the network and the side of its input, None where it has no choice of it."""
+
+    head: str
+    before: str
+    network: str
+    side: int | None = None
+    after: str = ""
+
+
 class Candidate(Recipe):
     """What would be fitted.
 
@@ -29,14 +40,16 @@ class Candidate(Recipe):
 
     @property
     def name(self) -> str:
-        """What a person calls it; members that differ in the network alone are named together."""
+        """What a person calls it; members that differ in the network, its input side or the head alone are named together."""
         if not self.partners:
             return self.own_name
-        networks: dict[tuple[str, str], list[str]] = {}
-        for member in self.members:
-            before, network, after = member._parts_of_name
-            networks.setdefault((before, after), []).append(network)
-        return f"mean of {_listed([before + _listed(names) + after for (before, after), names in networks.items()])}"
+        kinds: dict[tuple[str, str, str], list[_NameParts]] = {}
+        for parts in (member._name_parts for member in self.members):
+            kinds.setdefault((parts.head, parts.before, parts.after), []).append(parts)
+        heads: dict[str, list[str]] = {}
+        for (head, before, after), alike in kinds.items():
+            heads.setdefault(before + _networks(alike) + _sides(alike) + after, []).append(head)
+        return f"mean of {len(self.members)}: {_listed([_listed(own) + rest for rest, own in heads.items()])}"
 
     @property
     def members(self) -> tuple[Candidate, ...]:
@@ -57,24 +70,24 @@ class Candidate(Recipe):
     @property
     def own_name(self) -> str:
         """What a person calls it, its partners left out."""
-        return "".join(self._parts_of_name)
+        parts = self._name_parts
+        return parts.head + parts.before + parts.network + _sides([parts]) + parts.after
 
     @property
-    def _parts_of_name(self) -> tuple[str, str, str]:
-        """What comes before the network, the network, and what comes after it."""
-        kind = self.method["kind"]
+    def _name_parts(self) -> _NameParts:
+        kind = str(self.method["kind"])
         if self.family == "chance":
-            return "", "majority class", ""
+            return _NameParts("", "", "majority class")
         if self.pretrained == "pixels":
-            return f"{kind} on ", "raw pixels", ""
+            return _NameParts(kind, " on ", "raw pixels")
         if self.family == "scratch":
-            return "", self.pretrained, " from scratch"
+            return _NameParts("", "", self.pretrained, after=" from scratch")
         if self.pretrained == "embeddings":
-            return f"{kind} on ", "the given features", ""
-        random = "random " if self.weights == "none" else ""
-        plain = " with plain pictures" if self.method.get("view") == "plain" else ""
-        depth = f" on {self.method['blocks']}" if "blocks" in self.method else ""
-        return f"{kind}{depth} of ", f"{random}{self.pretrained}", f" at {self.input_pixels} pixels{plain}"
+            return _NameParts(kind, " on ", "the given features")
+        blocks = f" on {self.method['blocks']}" if "blocks" in self.method else ""
+        before = f"{blocks} of {'random ' if self.weights == 'none' else ''}"
+        after = " with plain pictures" if self.method.get("view") == "plain" else ""
+        return _NameParts(kind, before, self.pretrained, self.input_pixels, after)
 
     @property
     def essentials(self) -> dict[str, Any]:
@@ -85,6 +98,22 @@ class Candidate(Recipe):
         """The result that says what became of the candidate; a closed form's has no settings of training."""
         unread = {} if self.reads_training else {"training": Training()}
         return CandidateResult(name=self.name, family=self.family, **{**self.recipe, **unread}, **facts)
+
+
+def _networks(alike: Sequence[_NameParts]) -> str:
+    """Each network once; those that differ in their last digits alone share the rest of their name."""
+    stems: dict[str, set[str]] = {}
+    for parts in alike:
+        stem = parts.network.rstrip("0123456789")
+        stems.setdefault(stem, set()).add(parts.network.removeprefix(stem))
+    return _listed([stem + "/".join(sorted(ends, key=lambda end: (len(end), end))) for stem, ends in stems.items()])
+
+
+def _sides(alike: Sequence[_NameParts]) -> str:
+    sides = sorted({parts.side for parts in alike if parts.side is not None})
+    if len(sides) < 2:
+        return "".join(f" at {side} pixels" for side in sides)
+    return f" at {sides[0]} {'and' if len(sides) == 2 else 'to'} {sides[-1]} pixels"
 
 
 def _listed(names: list[str]) -> str:

@@ -35,6 +35,7 @@ class CandidateResult(Recipe):
         num_folds: Folds that it was fitted on.
         predicted_seconds: Cost as foreseen.
         seconds: Cost as spent.
+        seconds_left_out: Predicted seconds of the folds that there was no room or no time for, where it was fitted on others.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (_baseline,)
@@ -49,6 +50,7 @@ class CandidateResult(Recipe):
     num_folds: int = 0
     predicted_seconds: float = 0.0
     seconds: float = 0.0
+    seconds_left_out: float = 0.0
 
     @model_serializer(mode="wrap")
     def _without_usual_training(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -14,6 +14,8 @@ BASES = {
     "out of fold": ("labeled image", "each answered by a model that did not learn from it"),
 }
 """What was judged and by what, by split."""
+CHOICE_LOWERED = "choices made again on parts of the images were right more often on the rest"
+"""Why a correction raises an accuracy."""
 MOST_LEFT_OUT = 3
 """Candidates that were left out that are named; the report's table has all of them."""
 
@@ -95,10 +97,8 @@ def _between(split: str, final: Estimate, compared: Estimate, chosen: CandidateR
     if split == "out of fold":
         if percent(final.value) == percent(compared.value):
             return ""
-        return (
-            f"In the comparison it was {percent(compared.value)}; this one is corrected for the choice: the best of several "
-            "looks better than it is."
-        )
+        why = "the best of several looks better than it is" if final.value < compared.value else CHOICE_LOWERED
+        return f"In the comparison it was {percent(compared.value)}; this one is corrected for the choice: {why}."
     apart = final.low > compared.high or compared.low > final.high
     between = (
         "the intervals do not overlap, so that there is more: perhaps these images differ from the labeled ones"
@@ -116,8 +116,8 @@ def not_tried(decision: Decision) -> str:
     if not decision.unfinished:
         return ""
     left = [one for one in decision.results if one.status == "skipped" and one.predicted_seconds]
-    left += [one for one in decision.results if one.status == "fitted" and "--minutes" in one.reason]
-    left.sort(key=lambda one: -one.predicted_seconds)
+    left += [one for one in decision.results if one.seconds_left_out or (one.status == "fitted" and "--minutes" in one.reason)]
+    left.sort(key=lambda one: -(one.seconds_left_out or one.predicted_seconds))
     shown = [_with_price(one) for one in left[:MOST_LEFT_OUT]]
     if len(left) > MOST_LEFT_OUT:
         shown.append(f"{len(left) - MOST_LEFT_OUT} more")
@@ -125,9 +125,11 @@ def not_tried(decision: Decision) -> str:
 
 
 def _with_price(result: CandidateResult) -> str:
+    price = f"({duration(result.seconds_left_out or result.predicted_seconds)})"
     if result.status == "fitted":
-        return f"{result.name}, further than {plural(result.num_folds, 'fold')}"
-    return f"{result.name} ({duration(result.predicted_seconds)})"
+        further = f"{result.name}, further than {plural(result.num_folds, 'fold')}"
+        return f"{further} {price}" if result.seconds_left_out else further
+    return f"{result.name} {price}"
 
 
 def judged_differently(decision: Decision) -> bool:
@@ -155,8 +157,10 @@ def on_fewer(run: Run) -> tuple[str, ...]:
         said.append(f"The chosen candidate was judged on {count(chosen.num_rows)} of {count(labeled)} labeled images.")
     others = [one for one in decision.results if one.accuracy and one is not chosen and one.num_rows < labeled]
     if others:
-        least, verb = min(one.num_rows for one in others), "was" if len(others) == 1 else "were"
-        said.append(f"{plural(len(others), 'other candidate')} {verb} judged on fewer, the least on {count(least)}.")
+        counts, verb = sorted({one.num_rows for one in others}), "was" if len(others) == 1 else "were"
+        on = count(counts[0]) if len(counts) == 1 else f"{count(counts[0])} to {count(counts[-1])}"
+        each = " each" if len(others) > len(counts) == 1 else ""
+        said.append(f"{plural(len(others), 'other candidate')} {verb} judged on {on} of {count(labeled)}{each}.")
     if decision.curve and decision.curve.points[-1].num_rows < labeled:
         rows = decision.curve.points[-1].num_rows
         said.append(f"The learning curve is drawn from {count(rows)} of {count(labeled)} labeled images.")

@@ -27,5 +27,7 @@ def test_epochs_from_scratch_are_cut_to_the_share_of_the_budget(
     monkeypatch.setattr(trained, "seconds_of_fit", lambda *_: price)
     monkeypatch.setattr(trained, "folds_to_race", lambda task: task.folds[:1])
     monkeypatch.setattr(trained, "SCRATCH_SHARE", 0.6)
-    candidate = scratch_candidate(Trials(task, Steps(tmp_path), budget_seconds=100.0))
+    trials = Trials(task, Steps(tmp_path), budget_seconds=100.0)
+    candidate = scratch_candidate(trials)
     assert candidate.training.epochs == 720 * share
+    assert trials.wholes == ({} if share == 1 else {candidate.name: (price, pytest.approx(price / 0.6))})

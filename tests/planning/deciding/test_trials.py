@@ -16,6 +16,7 @@ from headstart.data.task import Task
 from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding import trials as module
+from headstart.planning.deciding.racing import Whole
 from headstart.planning.deciding.trials import Trials
 from headstart.training.settings import Training
 
@@ -136,7 +137,8 @@ def test_what_is_trained_goes_on_fold_by_fold_in_turn(trials_at, calls, make_can
     trials = trials_at(100, 1000, fit=1.0)
     first, second = tuned(make_candidate, 0.5), tuned(make_candidate, 0.5, input_pixels=128)
     trials.race([first, second])
-    assert [(candidate.input_pixels, len(folds)) for candidate, folds in calls[:4]] == [(96, 1), (128, 1), (96, 2), (128, 2)]
+    turns = [(candidate.input_pixels, len(folds)) for candidate, folds in calls]
+    assert turns[:4] == [(96, 1), (128, 1), (96, 2), (128, 2)]
     assert [one.result.num_folds for one in trials.validated] == [5, 5]
     assert [one.result.reason for one in trials.validated] == ["", ""]
     assert trials.spent_seconds == sum(one.result.predicted_seconds for one in trials.validated) == 10
@@ -150,6 +152,46 @@ def test_what_is_behind_beyond_noise_stops_and_says_so(trials_at, make_candidate
     assert stopped.reason.startswith(f"stopped after 1 of 5 folds: behind {best.name} by 100.0 points, ")
     assert stopped.reason.endswith(" standard errors of log loss")
     assert trials.spent_seconds == 6
+
+
+def test_what_falls_behind_another_s_fold_has_no_further_one(trials_at, calls, make_candidate):
+    trials = trials_at(200, 1000, fit=1.0)
+    trials.race([tuned(make_candidate, 0.2), tuned(make_candidate, 0.9)])
+    assert [one.result.num_folds for one in trials.validated] == [1, 5]
+    assert [len(folds) for _, folds in calls] == [1, 1, 2, 3, 4, 5]
+
+
+def test_the_minutes_asked_for_have_room_for_everything(trials_at, monkeypatch, make_candidate):
+    def raced(budget: float, wholes: dict[str, Whole]) -> Trials:
+        trials = trials_at(100, budget, image=0.4)
+        trials.wholes = wholes
+        candidates = [tuned(make_candidate, 0.5), tuned(make_candidate, 0.5, input_pixels=128)]
+        prices = {96: 30.0, 128: 8.0 if wholes else 20.0}
+        monkeypatch.setattr(module, "seconds_of_fit", lambda candidate, *_: prices[candidate.input_pixels])
+        trials.closed_form(make_candidate(training=Training(lr=0.0005)))
+        trials.race(candidates)
+        return trials
+
+    short = raced(81.0, {tuned(make_candidate, 0.5, input_pixels=128).name: Whole(20.0, 200.0)})
+    assert [one.result.num_folds for one in short.validated] == [5, 1, 1]
+    assert [one.result.seconds_left_out for one in short.validated] == [0.0, 120.0, 100.0]
+    assert [one.result.reason.split(": ")[-1] for one in short.validated[1:]] == [
+        "would take about 120 s; give --minutes 4",
+        "would take about 100 s; give --minutes 4",
+    ]
+    assert short.unfinished == "The budget had no room for everything. The same command with --minutes 6 goes on from here."
+    whole = raced(budget_of(6), {})
+    assert [one.result.num_folds for one in whole.validated] == [5, 5, 5]
+    assert whole.unfinished == ""
+
+
+def test_the_usual_budget_says_that_it_counts_predicted_work(trials_at, make_candidate):
+    trials = replace(trials_at(100, 100, fit=110.0), usual=True)
+    trials.race([tuned(make_candidate, 0.5)])
+    assert trials.unfinished == (
+        "The usual budget, 100 s of predicted work, had no room for everything. The same command with --minutes 10 goes on from "
+        "here."
+    )
 
 
 def test_a_fold_that_the_budget_has_no_room_for_is_not_begun(trials_at, make_candidate):

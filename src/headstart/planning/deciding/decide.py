@@ -69,7 +69,9 @@ def decide(
     """
     check_options(options, minutes)
     check_options_for(task, options)
-    trials = Trials(task, steps, budget_of(minutes), weights, options.only, source_weights=source_weights or {})
+    trials = Trials(
+        task, steps, budget_of(minutes), weights, options.only, source_weights=source_weights or {}, usual=minutes is None
+    )
     if task.train.images.embedded or (options.method is not None and not is_gradient({"kind": options.method})):
         trials.closed_share = 1.0
     if not task.folds:
@@ -124,7 +126,7 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
         gain = compared[0].accuracy_gain
         chosen = best if only == "transfer" else chosen_of(verdict, best, without, compared[0], chance.result.num_rows)
         verdict = "not judged" if untried else verdict
-    elif trials.stopped and only != "scratch":
+    elif trials.stopped and (only != "scratch" or without is chance):
         raise StoppedError(trials.stopped)
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)

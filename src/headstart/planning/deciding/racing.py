@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from headstart.heads.opinion_pool import fit_weights
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.selection import loss_of, side_of
-from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage
+from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, paired_gain
 from headstart.planning.fitting import ENOUGH_HELD_OUT
 
 HOPE = 0.5
@@ -36,6 +37,32 @@ def folds_to_race(task: Task) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
+class Whole(NamedTuple):
+    """The training of a candidate before the budget shortened it.
+
+    Attributes:
+        price: Predicted seconds of a fold.
+        budget: Predicted seconds of a budget that does not shorten it.
+    """
+
+    price: float
+    budget: float
+
+
+class LeftOut(NamedTuple):
+    """What there is no room or no time for.
+
+    Attributes:
+        seconds: Predicted seconds that it takes.
+        budget: Predicted seconds of a budget at least, whatever else is tried.
+        in_vain: Predicted seconds that were spent on it and that a larger budget would not take over.
+    """
+
+    seconds: float
+    budget: float = 0.0
+    in_vain: float = 0.0
+
+
 @dataclass
 class Race:
     """A candidate that is fitted fold by fold.
@@ -44,20 +71,43 @@ class Race:
         candidate: What is fitted.
         folds: Those that it is fitted to unless it falls behind.
         price: Predicted seconds of a fold.
+        whole: What it takes where its training is not shortened, as a larger budget would have it; None where it is not.
         validated: How it did so far; None before the first fold.
         reason: Why it goes no further; empty while it does.
+        left_out: Whether that is for want of room or time.
     """
 
     candidate: Candidate
     folds: tuple[Fold, ...]
     price: float
+    whole: Whole | None = None
     validated: CrossValidated | None = None
     reason: str = ""
+    left_out: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has a fold left and no reason to stop."""
+        return not self.reason and self.num_fitted < len(self.folds)
+
+    @property
+    def left(self) -> LeftOut:
+        """Its folds that are left; all of them where a larger budget would train it longer."""
+        if self.whole is None:
+            return LeftOut(self.price * (len(self.folds) - self.num_fitted))
+        return LeftOut(self.whole.price * len(self.folds), self.whole.budget, self.price * self.num_fitted)
 
     @property
     def num_fitted(self) -> int:
         """Folds done."""
         return self.validated.result.num_folds if self.validated else 0
+
+    def take(self, validated: CrossValidated) -> None:
+        """Note how the candidate did with a further fold; where that broke down, the folds before it stay as evidence."""
+        if validated.predictions is None and self.validated is not None:
+            self.reason = f"fold {self.num_fitted + 1} broke down: {validated.result.reason.rstrip('.')}"
+        else:
+            self.validated = validated
 
     def why_behind(self, others: Sequence[CrossValidated]) -> str:
         """Why the candidate goes no further after this fold: it is behind the best beyond noise, and so is a mean with the best.
@@ -67,11 +117,9 @@ class Race:
         own = self.validated
         if own is None or own.predictions is None:
             return own.result.reason if own else ""
-        fitted = [one for one in others if one.predictions is not None and one.result.family != "chance"]
-        if not fitted or self.num_fitted == len(self.folds):
+        best = _best_of(others)
+        if best is None or self.num_fitted == len(self.folds):
             return ""
-        most = max(one.result.num_rows for one in fitted)
-        best = min((one for one in fitted if one.result.num_rows == most), key=loss_of)
         behind = -advantage(side_of(own), side_of(best))
         first, second = _shared(own.predictions, side_of(best).predictions)
         if behind <= ONE_SIDED_95 or advantage(_mean(first, second), _mean(second)) > HOPE:
@@ -79,15 +127,52 @@ class Race:
         points = 100 * (second.correct.mean() - first.correct.mean())
         return f"behind {best.result.name} by {points:.1f} points, {behind:.1f} standard errors of log loss"
 
+    def most_gained(self, others: Sequence[CrossValidated]) -> float:
+        """By how much its log loss may be lower than that of the best: the upper end of a one-sided 95 % interval.
+
+        Infinite before its first fold, and where nothing else was fitted.
+        """
+        best = _best_of(others)
+        if self.validated is None or self.validated.predictions is None or best is None:
+            return float("inf")
+        gain, error = paired_gain(side_of(self.validated), side_of(best))
+        return gain + ONE_SIDED_95 * error
+
     def concluded(self) -> CrossValidated:
         """The result, which says after how many folds it ended where that was early; what was never fitted is skipped."""
         if self.validated is None:
-            result = self.candidate.result(status="skipped", reason=self.reason, predicted_seconds=self.price * len(self.folds))
+            result = self.candidate.result(status="skipped", reason=self.reason, predicted_seconds=self.left.seconds)
             return CrossValidated(self.candidate, result)
         early = self.reason and self.validated.predictions is not None
         reason = f"stopped after {self.num_fitted} of {len(self.folds)} folds: {self.reason}" if early else self.reason
-        facts = {"reason": reason, "predicted_seconds": self.price * self.num_fitted}
+        facts: dict[str, object] = {"reason": reason, "predicted_seconds": self.price * self.num_fitted}
+        facts["seconds_left_out"] = self.left.seconds if self.left_out else 0.0
         return replace(self.validated, result=self.validated.result.model_copy(update=facts))
+
+
+def next_in_turn(entries: Sequence[Race], others: Sequence[CrossValidated]) -> Race | None:
+    """Which candidate the next fold goes to: the one that may gain most on the best; None where none goes on.
+
+    Each has its first fold, in their order, before one has its second. Of equals the one with fewer folds comes first.
+    """
+    going = [entry for entry in entries if entry.goes_on]
+
+    def turn(entry: Race) -> tuple[bool, float, int]:
+        return entry.num_fitted > 0, -entry.most_gained(rivals_of(entry, entries, others)), entry.num_fitted
+
+    return min(going, key=turn, default=None)
+
+
+def rivals_of(entry: Race, entries: Sequence[Race], others: Sequence[CrossValidated]) -> list[CrossValidated]:
+    """Whatever else was fitted so far."""
+    return [*others, *(one.validated for one in entries if one is not entry and one.validated is not None)]
+
+
+def _best_of(fitted: Sequence[CrossValidated]) -> CrossValidated | None:
+    """The one with the lowest log loss of those with the most rows; None where nothing was fitted."""
+    known = [one for one in fitted if one.predictions is not None and one.result.family != "chance"]
+    most = max((one.result.num_rows for one in known), default=0)
+    return min((one for one in known if one.result.num_rows == most), key=loss_of, default=None)
 
 
 def _shared(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:

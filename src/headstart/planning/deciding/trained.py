@@ -13,7 +13,7 @@ from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels, trial_order
 from headstart.planning.deciding.flip_test import flip_test
 from headstart.planning.deciding.options import Options
-from headstart.planning.deciding.racing import folds_to_race
+from headstart.planning.deciding.racing import Whole, folds_to_race
 from headstart.planning.deciding.selection import accuracy_of
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import SMALLEST_GAIN
@@ -74,6 +74,7 @@ def _shortened(trials: Trials, candidate: Candidate, share: float) -> Candidate:
     epochs, allowed = candidate.training.epochs, share * trials.budget_seconds
     if price <= allowed:
         return candidate
+    trials.wholes[candidate.name] = Whole(price, price / share)
     fewer = max(-(-epochs // EPOCHS_DIVISOR), int(epochs * allowed / price))
     return candidate.model_copy(update={"training": candidate.training.model_copy(update={"epochs": fewer})})
 

@@ -25,7 +25,7 @@ from headstart.planning.budget import STARTING_SECONDS
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
-from headstart.planning.deciding.racing import Race, folds_to_race
+from headstart.planning.deciding.racing import LeftOut, Race, Whole, folds_to_race, next_in_turn, rivals_of
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
 
@@ -62,6 +62,8 @@ class Trials:
         best: The highest accuracy so far.
         left_out_seconds: Predicted seconds of all of these.
         reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
+        usual: Whether the user gave no minutes, and no clock ends anything.
+        wholes: By name, what candidates take whose training the budget shortened.
         notes: What tests found, in sentences.
         backbones: Loaded ones, by name, weights and side.
         paid: Networks and rows whose features are on the account already.
@@ -82,6 +84,8 @@ class Trials:
     left_out_seconds: float = 0.0
     best: Estimate | None = None
     reserved_seconds: float = 0.0
+    usual: bool = False
+    wholes: dict[str, Whole] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     backbones: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
     paid: set[tuple[tuple[str, str, int], str]] = field(default_factory=set)
@@ -142,7 +146,9 @@ class Trials:
         most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
         room = max(0.0, most - self.spent_seconds)
         if price > room and not must:
-            return self.skip(candidate, self._too_costly(price, self.closed_share), price)
+            needed = self.spent_seconds + price
+            left = LeftOut(price, max(needed / self.closed_share, needed + self.reserved_seconds))
+            return self.skip(candidate, self._leave_out(left), price)
         if price > room:
             folds, num_held_out = folds[:1], len(folds[0].held_out)
             rows = int(room / price * len(self.task.labeled)) - num_held_out
@@ -164,15 +170,17 @@ class Trials:
         self.reserved_seconds = price if price <= MOST_RESERVED * self.budget_seconds else 0.0
 
     def race(self, candidates: list[Candidate]) -> None:
-        """Cross-validate gradient candidates fold by fold, in turn; what is behind beyond noise goes no further.
+        """Cross-validate gradient candidates fold by fold, the most promising next; what is behind beyond noise goes no further.
 
-        One whose next fold does not fit into the budget goes no further either, and says what it would take.
+        One whose next fold does not fit into the budget goes no further either, and says what it would take. Whose turn it is
+        follows from predictions and predicted costs, so that it is the same on every run.
         """
         entries = list(self._entered(candidates))
-        for turn in range(max((len(entry.folds) for entry in entries), default=0)):
-            for entry in entries:
-                if not entry.reason and turn < len(entry.folds):
-                    self._race_on(entry, entries)
+        while (entry := next_in_turn(entries, self.validated)) is not None:
+            self._race_on(entry)
+            for one in entries:
+                if one.goes_on:
+                    one.reason = one.why_behind(rivals_of(one, entries, self.validated))
         self.validated += [entry.concluded() for entry in entries]
 
     def _entered(self, candidates: list[Candidate]) -> Iterator[Race]:
@@ -181,29 +189,31 @@ class Trials:
         for candidate in candidates:
             try:
                 first = self.task.restricted_to(folds[0].fit)
-                yield Race(candidate, folds, seconds_of_fit(candidate, first, self.backbone(candidate), self.steps))
+                price = seconds_of_fit(candidate, first, self.backbone(candidate), self.steps)
+                yield Race(candidate, folds, price, self.wholes.get(candidate.name))
             except StoppedError as stopped:
                 self._cut(candidate, stopped.reason)
 
-    def _race_on(self, entry: Race, entries: list[Race]) -> None:
-        """Fit the next fold of a candidate, and say why it goes no further where it does not."""
+    def _race_on(self, entry: Race) -> None:
+        """Fit the next fold of a candidate, or say why there is no room or no time for it."""
         if entry.price > self.remaining_seconds:
-            entry.reason = self._too_costly(entry.price * (len(entry.folds) - entry.num_fitted))
+            entry.reason, entry.left_out = self._leave_out(entry.left), True
             return
         try:
             what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
             with stage(what), status(self._standing(what)):
                 folds = entry.folds[: entry.num_fitted + 1]
-                entry.validated = cross_validate(
-                    self.task, entry.candidate, self.backbone(entry.candidate), folds, self.steps, keep_models=True
+                entry.take(
+                    cross_validate(
+                        self.task, entry.candidate, self.backbone(entry.candidate), folds, self.steps, keep_models=True
+                    )
                 )
         except StoppedError as stopped:
-            entry.reason = self._why_cut(stopped.reason, entry.price * (len(entry.folds) - entry.num_fitted))
+            entry.reason, entry.left_out = self._why_cut(stopped.reason, entry.left), True
             return
         self.spent_seconds += entry.price
-        self._note_best(entry.validated)
-        others = [one.validated for one in entries if one is not entry and one.validated is not None]
-        entry.reason = entry.why_behind([*self.validated, *others])
+        if entry.validated:
+            self._note_best(entry.validated)
 
     def price_of_features(self, candidate: Candidate) -> float:
         """Predicted seconds for the features of all rows that a method reads, but for those that are on the account already."""
@@ -216,28 +226,25 @@ class Trials:
         if candidate.max_rows is None:
             self.paid |= {(self._key(candidate), one.fingerprint) for one in rows_read(candidate.method, self.task)}
 
-    def _too_costly(self, price: float, share: float = 1.0) -> str:
-        """What a candidate would take that the budget has no room for, and the minutes that it asks for."""
-        return f"would take about {price:.0f} s; give --minutes {self._minutes_for(price, share)}"
-
     def _cut(self, candidate: Candidate, reason: Reason, price: float = 0.0) -> CrossValidated:
         """Note that trying had to end before a candidate."""
-        return self.skip(candidate, self._why_cut(reason, price), price)
+        return self.skip(candidate, self._why_cut(reason, LeftOut(price)), price)
 
-    def _why_cut(self, reason: Reason, price: float) -> str:
+    def _why_cut(self, reason: Reason, left: LeftOut) -> str:
         """Why a candidate was not tried, or no further."""
         self.stopped = reason
-        if reason == "interrupted":
-            return "Ctrl-C ended the trying before"
-        takes = f"would take about {price:.0f} s; " if price >= 1 else ""
-        return f"the time was over: {takes}give --minutes {self._minutes_for(max(price, 1.0))}"
+        return "Ctrl-C ended the trying before" if reason == "interrupted" else f"the time was over: {self._leave_out(left)}"
 
-    def _minutes_for(self, price: float, share: float = 1.0) -> int:
-        """Whole minutes that have room for it, and are more than those of this budget: with as many nothing would go on."""
-        minutes = 1 + math.floor((STARTING_SECONDS + max((self.spent_seconds + price) / share, self.budget_seconds)) / 60)
-        self.left_out_seconds += price
-        self.wanted_minutes.append(minutes)
-        return minutes
+    def _leave_out(self, left: LeftOut) -> str:
+        """What it would take, and whole minutes that have room for it.
+
+        They are more than those of this budget, as with as many nothing would go on.
+        """
+        self.left_out_seconds += left.seconds - left.in_vain
+        needed = max(self.spent_seconds + left.seconds - left.in_vain, left.budget, self.budget_seconds)
+        self.wanted_minutes.append(1 + math.floor((STARTING_SECONDS + needed) / 60))
+        takes = f"would take about {left.seconds:.0f} s; " if left.seconds >= 1 else ""
+        return f"{takes}give --minutes {self.wanted_minutes[-1]}"
 
     @property
     def unfinished(self) -> str:
@@ -247,11 +254,14 @@ class Trials:
         if not self.wanted_minutes:
             return ""
         all_of_it = math.ceil((STARTING_SECONDS + self.spent_seconds + self.left_out_seconds) / 60)
-        why = "The time was over" if self.stopped == "over" else "The budget was spent"
-        return (
-            f"{why} before everything was tried. The same command with --minutes {max(all_of_it, *self.wanted_minutes)} goes on "
-            "from here."
-        )
+        return f"{self._what_ended_it} The same command with --minutes {max(all_of_it, *self.wanted_minutes)} goes on from here."
+
+    @property
+    def _what_ended_it(self) -> str:
+        if self.stopped == "over":
+            return "The time was over before everything was tried."
+        whose = f"The usual budget, {self.budget_seconds:.0f} s of predicted work," if self.usual else "The budget"
+        return f"{whose} had no room for everything."
 
     def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate where no row can be held out."""

@@ -40,14 +40,22 @@ def advantage(first: Side, second: Side) -> float:
 
     Rows of one group count as one observation. Zero where the two do not differ anywhere.
     """
+    gain, error = paired_gain(first, second)
+    return gain / error if error > 0 else 0.0
+
+
+def paired_gain(first: Side, second: Side) -> tuple[float, float]:
+    """By how much the first side's log loss is lower, a mean over the rows that both predicted, and the standard error of that.
+
+    Rows of one group count as one observation.
+    """
     second_losses = dict(zip(second.predictions.names, second.predictions.log_losses.tolist(), strict=True))
     rows = [row for row, name in enumerate(first.predictions.names) if name in second_losses]
     own = first.predictions.take(np.array(rows, np.int64))
     differences = np.array([second_losses[name] for name in own.names]) - own.log_losses
     _, inverse = np.unique(own.groups, return_inverse=True)
     sums = np.bincount(inverse, weights=differences)
-    error = float(np.sqrt(np.sum((sums - sums.mean()) ** 2)))
-    return float(sums.sum()) / error if error > 0 else 0.0
+    return float(sums.sum()) / len(own), float(np.sqrt(np.sum((sums - sums.mean()) ** 2))) / len(own)
 
 
 def verdict_of(best: Side, transfer: Side, without: Side, chance: Side, seed: int) -> tuple[Verdict, tuple[Comparison, ...]]:
