@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from headstart.backbones.engines.chosen import Choice
+from headstart.cli.cache import by_network, rates_by_network
 from headstart.core.records import write_atomically
 from headstart.data.scan_cache import Measured, ScanCache
 from headstart.features.store.store import Store
@@ -62,7 +63,7 @@ def test_json_names_every_network_and_the_scan(filled, headstart_command):
 def test_a_person_sees_a_table_in_80_columns(filled, headstart_command):
     answer = headstart_command("cache")
     assert answer.code == 0, answer.err
-    assert "newer at 96 pixels" in answer.out
+    assert answer.out.splitlines()[2].split()[:4] == ["newer", "features", "96", "7"]
     assert "features are kept up to 5 MB" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
 
@@ -73,20 +74,21 @@ def test_engines_are_shown_with_the_rates_promised_and_reached(filled, headstart
             engine="openvino-float32",
             images_per_second={"openvino-float32": 301.0 + place},
             errors={"openvino-float32": 0.0},
-            network="efficientnet_lite0 at 160 pixels",
+            network="efficientnet_lite0 at 96 pixels",
             reached=reached,
         )
         write_atomically(filled / "engines" / f"network-{place}.json", made.to_json())
     untried = Choice(engine="torch-float32", images_per_second={"torch-float32": 12.0}, errors={})
     write_atomically(filled / "engines" / "network-2.json", untried.to_json())
-    row = {"network": "efficientnet_lite0 at 160 pixels", "engine": "openvino-float32"}
+    row = {"network": "efficientnet_lite0 at 96 pixels", "engine": "openvino-float32"}
     assert _contents(headstart_command("cache", "--json"))["engines"] == [
         {**row, "promised": 301.0, "reached": None},
         {**row, "promised": 302.0, "reached": 212.4},
     ]
     answer = headstart_command("cache")
-    assert "302" in answer.out
-    assert "212" in answer.out
+    assert [line.split() for line in answer.out.splitlines() if "openvino" in line] == [
+        ["efficientnet_lite0", "96", "openvino-float32", "302", "212"]
+    ]
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
@@ -125,3 +127,23 @@ def test_clearing_and_keeping_exclude_each_other(filled, headstart_command):
     answer = headstart_command("cache", "--clear", "--keep", "1GB")
     assert answer.code == 2
     assert answer.err == "error: --clear deletes all of the cache, and --keep leaves some. Choose one of them.\n"
+
+
+def test_a_network_has_one_row_whatever_its_input_sides_and_engines():
+    def entry(name: str, num_rows: int, used: str) -> dict:
+        return {"kind": "features", "name": name, "num_rows": num_rows, "size_bytes": 10, "last_used": used}
+
+    entries = [
+        entry("net at 224 pixels, openvino-bf16", 7, "2026-01-02T00:00:00+00:00"),
+        entry("net at 96 pixels, torch-float32", 9, "2026-01-01T00:00:00+00:00"),
+        entry("other", 3, "2026-01-01T00:00:00+00:00"),
+    ]
+    assert by_network(entries) == [
+        ("net", "features", "96, 224", 9, 20, "2026-01-02T00:00:00+00:00"),
+        ("other", "features", "", 3, 10, "2026-01-01T00:00:00+00:00"),
+    ]
+    engines = [
+        {"network": "net at 224 pixels", "engine": "e", "promised": 1_300.0, "reached": None},
+        {"network": "net at 96 pixels", "engine": "e", "promised": 5_000.0, "reached": 4_900.0},
+    ]
+    assert rates_by_network(engines) == [("net", "96, 224", "e", "5,000, 1,300", "4,900, -")]

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from headstart.cli._summary import summary_view
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.planning.results import CandidateResult, Decision
+from headstart.report.plain_words import in_plain_words
 
 
 def shown(view, width: int = 80) -> list[str]:
@@ -35,7 +37,7 @@ class Finished:
     forgetting: Any = None
     findings: Any = None
     plan: Any = field(default_factory=lambda: SimpleNamespace(max_rows=None))
-    task_summary: Any = field(default_factory=lambda: SimpleNamespace(num_train=40, num_validation=0))
+    task_summary: Any = field(default_factory=lambda: SimpleNamespace(num_train=40, num_validation=0, place="d", native_pixels=8))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
     note = warning.model_copy(update={"severity": "info", "title": "Something else."})
     lines = shown(summary_view(Finished(decision=decision(), evaluation=evaluation("test", 0.85), findings=(note, warning))))
     assert lines == [
+        "Result    Transfer helps: 34 of 40 new images right, against about 30 without.",
         "Verdict   transfer",
         "          Transfer: ridge on n against pixels.",
         "          Candidates are chosen by log loss, which counts how sure an answer is,",
@@ -85,7 +88,8 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
         "          learn from fewer labels than the final one, and the intervals overlap,",
         "          so that chance may explain the rest.",
         "Left out  The budget was spent. The same command with --minutes 9 goes on.",
-        "Findings  warning: There are few images. (the report has 1 more)",
+        "Findings  warning: There are few images.",
+        "          info: Something else.",
         "Report    runs/a/report.html",
         "Next      headstart predict runs/a NEW_IMAGES",
     ]
@@ -94,6 +98,7 @@ def test_a_decided_run_says_all_on_one_screen() -> None:
 
 def test_a_fit_that_nothing_was_decided_for_is_short() -> None:
     assert shown(summary_view(Finished(evaluation=evaluation("out of fold", 0.75), findings=()))) == [
+        "Result    30 of 40 new images right.",
         "Verdict   none: fitted as planned",
         "Accuracy  75.0% [70.0%, 80.0%] on 40 out-of-fold images",
         "Findings  none",
@@ -111,11 +116,56 @@ def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     )
     run = Finished(adaptation=adaptation, sources=SimpleNamespace(sentence="near is used."))
     lines = shown(summary_view(run), 120)
-    assert lines[:3] == ["Verdict   adapted", "          coral passes.", "Sources   near is used."]
-    assert lines[3] == "Estimate  accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone"
-    assert lines[4] == "Accuracy  no labeled test images"
+    assert lines[:4] == [
+        "Result    Adapted to the target: by its own confidence about 81 of 100 images get the right label.",
+        "Verdict   adapted",
+        "          coral passes.",
+        "Sources   near is used.",
+    ]
+    assert lines[4] == "Estimate  accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone"
+    assert lines[5] == "Accuracy  no labeled test images"
     adaptation.adapted = False
-    assert shown(summary_view(run))[0] == "Verdict   not adapted"
+    assert shown(summary_view(run))[:3] == [
+        "Result    Not adapted: by its own confidence about 81 of 100 images get the",
+        "          right label.",
+        "Verdict   not adapted",
+    ]
+
+
+def test_findings_are_named_by_title_with_three_files_and_a_count() -> None:
+    files = [f"d/{name}.png" for name in "abcde"]
+    unreadable = Finding(
+        code="unreadable-images", severity="warning", title="Images that cannot be read are left out (7 of 90).",
+        evidence={"count": 7, "paths": files},
+    )  # fmt: skip
+    others = [Finding(code=f"note-{number}", severity="info", title=f"Note {number}.") for number in range(4)]
+    lines = shown(summary_view(Finished(evaluation=evaluation("test", 0.75), findings=(*others, unreadable))), 120)
+    assert lines[3:7] == [
+        "Findings  warning: Images that cannot be read are left out (7 of 90). a.png, b.png, c.png and 4 more.",
+        "          info: Note 0.",
+        "          info: Note 1.",
+        "          2 more in the report",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "gain", "expected"),
+    [
+        ("transfer", 0.44, "Transfer helps: 85 of 100 new images right, against about 41 without."),
+        ("scratch", -0.05, "Transfer does not help: 85 of 100 new images right without it, against about 80 with it."),
+        (
+            "no difference",
+            0.01,
+            "Whether transfer helps, these labels cannot show: 85 of 100 new images right, and about as many without.",
+        ),
+        ("not judged", 0.0, "Whether transfer helps was not judged: 85 of 100 new images right."),
+    ],
+)
+def test_the_outcome_is_said_in_plain_words(verdict: str, gain: float, expected: str) -> None:
+    judged = evaluation("test", 0.85)
+    judged.num_images = 1_408
+    decided = decision().model_copy(update={"verdict": verdict, "gain": estimate(gain)})
+    assert in_plain_words(Finished(decision=decided, evaluation=judged)) == expected
 
 
 def test_what_was_fitted_to_fewer_images_is_said() -> None:

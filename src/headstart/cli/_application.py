@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import headstart
 from headstart.core.catalog import Catalog
@@ -36,7 +36,36 @@ def _place_in_help(name: str) -> tuple[int, str]:
     return int(getattr(sys.modules[COMMANDS.get(name).__module__], "POSITION", 100)), name
 
 
-class Commands(TyperGroup):
+class PlainHelp:
+    """For a command or a group: help without the types of Python, and usage with each argument as its metavar words it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters; a flag and an argument show no type."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if param.param_type_name == "argument":
+                param.display_type_rich = lambda ctx: None
+            elif getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the command in the first line of its help."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        words = iter([param.metavar for param in arguments])
+        return [piece if piece in {"[OPTIONS]", "COMMAND [ARGS]..."} else next(words, None) or piece for piece in pieces]
+
+
+class PlainCommand(PlainHelp, TyperCommand):
+    """A command with plain help."""
+
+
+class PlainGroup(PlainHelp, TyperGroup):
+    """A group of subcommands with plain help."""
+
+
+class Commands(PlainGroup):
     """A group whose commands are the files of this folder and those of plug-ins."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -67,13 +96,15 @@ def _built(name: str) -> Any:
     listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
     panel = "Lists" if listed else "Commands"
     subcommands: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
-    single = typer.Typer(name=name, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(subcommands))
+    single = typer.Typer(
+        name=name, cls=PlainGroup, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(subcommands)
+    )
     if not subcommands:
-        single.command(name=name, rich_help_panel=panel)(function)
+        single.command(name=name, cls=PlainCommand, rich_help_panel=panel)(function)
         return typer.main.get_command(single)
     single.callback(rich_help_panel=panel)(function)
     for subcommand, own in subcommands.items():
-        single.command(name=subcommand)(own)
+        single.command(name=subcommand, cls=PlainCommand)(own)
     return typer.main.get_command(single)
 
 

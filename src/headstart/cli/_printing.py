@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDEST_NAME = 32
+WHOLE_WORDS = 13
+"""Columns up to this width, such as verdicts, are not folded."""
+LEAST_WORDS = 12
+"""Letters of a line that a folded column keeps at least."""
+BETWEEN = 2
+"""Blanks between two columns."""
+UNITS = re.compile(r"\b(to|[kMGT]?B|M|h|min|m?s|e)\b")
+"""What stands beside numbers in a cell, in letters."""
 
 
 def answer(as_json: bool, value: Any, *blocks: RenderableType, soft_wrap: bool = False) -> None:
@@ -36,7 +45,10 @@ def show(*blocks: RenderableType, soft_wrap: bool = False) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], right: Sequence[str] = (), title: str = "") -> Table:
-    """A table with a rule under its head; the first column wraps last, and cells of the columns in `right` stand to the right."""
+    """A table with a rule under its head; cells of the columns in `right` stand to the right.
+
+    Numbers are never cut or broken. Names are folded where the terminal is narrow; those of the first column last.
+    """
     from rich import box
     from rich.table import Table
 
@@ -50,15 +62,40 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], righ
         padding=(0, 1, 0, 0),
     )
     shown = list(rows)
-    longest = max((len(str(row[0])) for row in shown), default=0)
+    cells = [[name, *(str(row[index]) for row in shown)] for index, name in enumerate(columns)]
+    widths = [max(map(_width, column)) for column in cells]
+    whole = [name in right or widths[at] <= WHOLE_WORDS or all(map(_is_number, cells[at][1:])) for at, name in enumerate(columns)]
+    whole[:1] = [False][: len(whole)]
+    first = _first_width(widths, whole)
     for index, name in enumerate(columns):
-        least = min(longest, WIDEST_NAME) if index == 0 else None
-        made.add_column(
-            name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold", min_width=least
-        )
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        made.add_column(name, justify=justify, no_wrap=whole[index], overflow="fold", width=first if index == 0 else None)
     for row in shown:
         made.add_row(*map(_rendered, row))
     return made
+
+
+def _width(text: str) -> int:
+    """Columns of the terminal that the longest line of a text takes."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, text.splitlines()), default=0)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a cell is made of numbers, units and signs."""
+    return not re.search(r"[^\W\d_]", UNITS.sub("", text))
+
+
+def _first_width(widths: list[int], whole: list[bool]) -> int | None:
+    """The width of the first column of a table that is wider than the terminal: what others leave, whole names if possible."""
+    from rich.console import Console
+
+    left = Console().width - BETWEEN * (len(widths) - 1) - sum(widths[1:])
+    if left >= widths[0]:
+        return None
+    could_fold = sum(max(0, width - LEAST_WORDS) for width, fixed in zip(widths[1:], whole[1:], strict=True) if not fixed)
+    return max(LEAST_WORDS, left, min(widths[0], WIDEST_NAME, left + could_fold))
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:

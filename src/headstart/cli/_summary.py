@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, plain
-from headstart.cli._views import VERDICT_STYLES, accuracy_line
+from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, gravest_first, named_files
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from headstart.planning.adapting.adaptation import Adaptation
     from headstart.runs.run import Run
 
+MOST_FINDINGS = 3
+"""Findings that the summary names, the gravest first."""
+
 
 def summary_view(run: Run) -> RenderableType:
-    """The verdict, the accuracy with what judged it, what was left out and how to go on, and where everything lies."""
+    """The outcome in plain words, the verdict, the accuracy with what judged it, what was left out, and where everything lies."""
     from headstart.planning.deciding.wording import log_loss_decides
     from headstart.report.figures import not_tried, on_fewer, reconciled
+    from headstart.report.plain_words import in_plain_words
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, RenderableType]] = [
+        ("Result", plain(in_plain_words(run), "bold")),
         ("Verdict", _verdict(result, adaptation)),
         ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
         ("", log_loss_decides(decision.results, decision.chosen) if decision else ""),
@@ -32,7 +37,7 @@ def summary_view(run: Run) -> RenderableType:
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
         ("Left out", not_tried(decision) if decision else ""),
-        ("Findings", _findings_line(run.findings)),
+        *_findings(run.findings, run.task_summary.place),
         ("Step size", run.rate_curve.sentence if run.rate_curve else ""),
         ("Forgotten", run.forgetting.sentence if run.forgetting else ""),
         ("Report", f"{run.folder}/report.html"),
@@ -58,12 +63,14 @@ def _estimate_line(adaptation: Adaptation | None) -> str:
     return f"accuracy about {now.value:.2f} ({span}), unadapted {before.value:.2f}; from confidence alone"
 
 
-def _findings_line(findings: tuple[Finding, ...] | None) -> RenderableType:
-    """How many there are, and the gravest."""
-    if findings is None:
-        return ""
-    grave = [finding for severity in ("error", "warning") for finding in findings if finding.severity == severity]
-    if not grave:
-        return f"{len(findings):,}, none of them a warning" if findings else "none"
-    more = f" (the report has {len(findings) - 1:,} more)" if len(findings) > 1 else ""
-    return plain(f"{grave[0].severity}: {grave[0].title}{more}", "yellow")
+def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[str, RenderableType]]:
+    """The gravest by their titles, with files that they are about, and how many more there are."""
+    if not findings:
+        return [] if findings is None else [("Findings", "none")]
+    rows: list[tuple[str, RenderableType]] = []
+    for one in gravest_first([finding.to_dict() for finding in findings])[:MOST_FINDINGS]:
+        files = named_files(one, place)
+        said = f"{one['severity']}: {one['title']}{f' {files}.' if files else ''}"
+        rows.append(("" if rows else "Findings", plain(said, SEVERITY_STYLES[one["severity"]])))
+    more = len(findings) - MOST_FINDINGS
+    return [*rows, ("", f"{more:,} more in the report")] if more > 0 else rows

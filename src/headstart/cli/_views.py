@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +20,41 @@ VERDICT_STYLES = {
     "adapted": "bold green",
     "not adapted": "bold yellow",
 }
+MOST_FILES = 3
+"""Files that are named of one finding; the report names more."""
 MOST_CLASSES = 40
 """A longer table of classes is left to the report."""
 
 
-def findings_view(findings: Sequence[dict[str, Any]]) -> RenderableType:
-    """Every finding with its advice, gravest first."""
+def findings_view(findings: Sequence[dict[str, Any]], place: str = "") -> RenderableType:
+    """Every finding with its advice, gravest first; files are named relative to the place of the data."""
     if not findings:
         return plain("Nothing to report about the data.", "green")
-    gravest_first = sorted(findings, key=lambda finding: -list(SEVERITY_STYLES).index(finding["severity"]))
-    return table(
-        ("", "finding", "what to do"),
-        [
-            (plain(row["severity"], SEVERITY_STYLES[row["severity"]]), f"{row['title']} ({row['code']})", row["advice"])
-            for row in gravest_first
-        ],
-    )
+    rows = []
+    for row in gravest_first(findings):
+        files = named_files(row, place)
+        shown = f"{row['title']} ({row['code']}){f': {files}' if files else ''}"
+        rows.append((plain(row["severity"], SEVERITY_STYLES[row["severity"]]), shown, row["advice"]))
+    return table(("", "finding", "what to do"), rows)
+
+
+def gravest_first(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The findings, errors before warnings before others."""
+    return sorted(findings, key=lambda finding: -list(SEVERITY_STYLES).index(finding["severity"]))
+
+
+def named_files(finding: dict[str, Any], place: str = "") -> str:
+    """The first three files that a warning or an error is about, relative to a place, and how many more there are.
+
+    >>> named_files({"severity": "warning", "evidence": {"count": 5, "paths": ["d/a.png", "d/b.png", "d/c.png", "d/e.png"]}}, "d")
+    'a.png, b.png, c.png and 2 more'
+    """
+    paths = finding["evidence"].get("paths") if finding["severity"] != "info" else None
+    if not paths:
+        return ""
+    shown = [os.path.relpath(path, place) if place and path.startswith(f"{place.rstrip('/')}/") else path for path in paths]
+    more = int(finding["evidence"].get("count", len(paths))) - MOST_FILES
+    return f"{', '.join(shown[:MOST_FILES])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def ranking_view(ranking: dict[str, Any]) -> RenderableType:
@@ -82,7 +102,7 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     for result in decision["results"]:
         style = "bold" if result["name"] == decision["chosen"] else "" if result["status"] == "fitted" else "dim"
         accuracy, cost = result["accuracy"], f"{result['seconds']:.1f}"
-        shown = f"{accuracy['value']:.3f}" if accuracy else result["status"]
+        shown = f"{accuracy['value']:.3f}" if accuracy else _with_price(result)
         counts = [f"{result['num_rows']:,}" if accuracy else ""] if differ else []
         cells = (result["family"], result["name"], shown, interval(accuracy), *counts, cost)
         rows.append([plain(cell, style) for cell in cells])
@@ -91,6 +111,14 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     results = table(columns, rows, right=("accuracy", "judged on", "seconds"), title=title)
     reasons = facts(("-", reason) for reason in decision["reasons"])
     return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+
+
+def _with_price(result: dict[str, Any]) -> str:
+    """What became of a candidate without a result; of a skipped one with the time that it was predicted to take."""
+    from headstart.report.numbers import duration
+
+    price = result.get("seconds_left_out") or result.get("predicted_seconds")
+    return f"{result['status']} ({duration(price)})" if result["status"] == "skipped" and price else str(result["status"])
 
 
 def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:

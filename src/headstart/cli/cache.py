@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,31 +36,84 @@ def cache(
 
 
 def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
-    rows = [
-        (plain(row["name"], "bold"), row["kind"], f"{row['num_rows']:,}", _size(row["size_bytes"]), _local(row["last_used"]))
-        for row in contents["entries"]
-    ]
-    listed = table(("name", "kind", "images", "size", "last used"), rows, right=("images", "size", "last used"))
+    listed = table(
+        ("name", "kind", "pixels", "images", "size", "last used"),
+        [
+            (plain(name, "bold"), kind, pixels, f"{images:,}", _size(num_bytes), _local(used))
+            for name, kind, pixels, images, num_bytes, used in by_network(contents["entries"])
+        ],
+        right=("images", "size", "last used"),
+    )
     totals = [
         ("Folder", contents["folder"]),
         ("Size", f"{_size(contents['size_bytes'])}; features are kept up to {_size(contents['limit_bytes'])}"),
     ]
     if changed:
         totals.append(("Freed", _size(contents["freed_bytes"])))
-    engines = [
-        (
-            plain(row["network"], "bold"),
-            row["engine"],
-            f"{row['promised']:,.0f}",
-            f"{row['reached']:,.0f}" if row["reached"] else "",
-        )
-        for row in contents["engines"]
-    ]
-    by_network = table(("network", "engine", "promised", "reached"), engines, right=("promised", "reached"))
-    shown: list[RenderableType] = [listed, ""] if rows else []
-    if engines:
-        shown += [by_network, ""]
+    shown: list[RenderableType] = [listed, ""] if contents["entries"] else []
+    if contents["engines"]:
+        columns = ("network", "pixels", "engine", "promised", "reached")
+        rows = [(plain(row[0], "bold"), *row[1:]) for row in rates_by_network(contents["engines"])]
+        shown += [table(columns, rows, right=("promised", "reached"), title="Images a second, by input side"), ""]
     return [*shown, facts(totals)]
+
+
+def by_network(entries: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, int, int, str]]:
+    """One row a network, of all its input sides and engines; then what else is kept.
+
+    Args:
+        entries: As the cache's JSON has them; a name of features reads "NETWORK at N pixels, ENGINE".
+
+    Returns:
+        Name, kind, input sides in pixels, images that were seen at most, bytes, and when it was last used.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in entries:
+        groups.setdefault((_network_of(entry["name"])[0], entry["kind"]), []).append(entry)
+    return [
+        (
+            name,
+            kind,
+            _joined(_network_of(one["name"])[1] for one in group),
+            max(one["num_rows"] for one in group),
+            sum(one["size_bytes"] for one in group),
+            max(one["last_used"] for one in group),
+        )
+        for (name, kind), group in groups.items()
+    ]
+
+
+def rates_by_network(engines: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str, str]]:
+    """One row a network and engine: input sides, and the rates at each that were promised and reached."""
+    groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in engines:
+        network, pixels = _network_of(row["network"])
+        groups.setdefault((network, row["engine"]), {})[pixels] = row  # of two choices the later one
+    made = []
+    for (network, engine), sides in groups.items():
+        rows = [sides[pixels] for pixels in sorted(sides, key=_as_number)]
+        promised = ", ".join(f"{row['promised']:,.0f}" for row in rows)
+        reached = ", ".join(f"{row['reached']:,.0f}" if row["reached"] else "-" for row in rows)
+        made.append((network, _joined(sides), engine, promised, reached))
+    return made
+
+
+def _network_of(name: str) -> tuple[str, str]:
+    """A network's name and its input side.
+
+    >>> _network_of("efficientnet_lite0 at 160 pixels, openvino-bf16"), _network_of("scans of files")
+    (('efficientnet_lite0', '160'), ('scans of files', ''))
+    """
+    found = re.fullmatch(r"(.+) at (\d+) pixels(?:, .*)?", name)
+    return (found[1], found[2]) if found else (name, "")
+
+
+def _joined(sides: Iterable[str]) -> str:
+    return ", ".join(sorted({side for side in sides if side}, key=_as_number))
+
+
+def _as_number(side: str) -> int:
+    return int(side or 0)
 
 
 def _size(num_bytes: int) -> str:

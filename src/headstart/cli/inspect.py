@@ -27,6 +27,6 @@ def inspect(
     task = task_from(data, source, target_domain, seed, per_class, test)
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
-    answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"]))
+    answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"], found["task"]["place"]))
     if strict:
         exit_on_findings(inspection.findings)

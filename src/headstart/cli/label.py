@@ -22,7 +22,10 @@ def label(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.01, metavar="M", help="Budget for gradient methods; without it, only closed forms.", show_default=False
+            min=0.01,
+            metavar="M",
+            help="Budget for all ways to adapt; without it quick closed forms alone, within about a minute.",
+            show_default=False,
         ),
     ] = None,
     seed: options.Seed = 0,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 POSITION = 51
+FURTHER = frozenset({"source", "unlabeled", "target_labels"})
+"""Needs that a folder of labeled images alone does not meet."""
 
 
 def methods(
@@ -39,7 +41,8 @@ def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for card in cards:
         groups.setdefault((*family_of(METHODS.get(card["name"])), card["cost"]), []).append(card)
-    for (family, meaning, cost), members in sorted(groups.items()):
+    yield from ("Methods by family; those with * are tried by `headstart run` by itself.", "")
+    for (family, meaning, cost), members in sorted(groups.items(), key=_place):
         shared = [need for need in members[0]["needs"] if all(need in card["needs"] for card in members)]
         rows = []
         for card in members:
@@ -47,7 +50,13 @@ def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
             name = f"{card['name']} *" if card["tried_by_run"] else card["name"]
             rows.append((plain(name, "bold"), f"{card['summary']}; {more}" if more else card["summary"]))
         yield from (_title(family, cost, shared), meaning, table(("name", "what it does"), rows), "")
-    yield "* `headstart run` may try this method by itself."
+
+
+def _place(group: tuple[tuple[str, str, str], list[dict[str, Any]]]) -> tuple[object, ...]:
+    """Families that need nothing but labeled images come first, and closed forms before what is trained."""
+    (family, _, cost), members = group
+    most = max(len(set(card["needs"]) & FURTHER) for card in members)
+    return bool(most), not any(card["tried_by_run"] for card in members), cost, family
 
 
 def _title(name: str, cost: str, needs: list[str]) -> RenderableType:

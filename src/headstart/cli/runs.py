@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import _options as options
 from headstart.cli._audit_views import history_view
 from headstart.cli._printing import answer, interval, plain, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from headstart.runs.run import Run
+    from headstart.runs.unfinished import UnfinishedRun
 
 POSITION = 53
 
@@ -21,12 +28,13 @@ def runs(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List the runs of a folder with their verdicts.
+    """List the runs of a folder with their verdicts, and those that are not finished.
 
     With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the
     ranking's first, or always taking one network, cost. No ranking reads this, so that a command gives the same plan again.
     """
     from headstart.runs.run import damaged_runs, list_runs
+    from headstart.runs.unfinished import unfinished_runs
     from headstart.workflows.runs import audit_runs
 
     for place, damage in damaged_runs(folder).items():
@@ -36,13 +44,56 @@ def runs(
         shown = history_view(history.to_dict()) if history else f"No run in {folder} fitted two ranked networks alike."
         answer(as_json, history.to_dict() if history else None, shown)
         return
-    found = list_runs(folder)
+    found, unfinished = list_runs(folder), unfinished_runs(folder)
+    results = [{"folder": str(run.folder), **run.result} for run in found]
+    if not found and not unfinished:
+        answer(as_json, results, f"No runs in {folder}. `headstart run DATA` makes one.")
+        return
+    answer(as_json, results, *_listed(folder, found), *_unfinished(unfinished))
+
+
+def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:
+    """One line a run, with the settings in which runs of the same plan differ."""
+    if not found:
+        return
     rows = []
-    for run in found:
+    for run, differs in zip(found, differences([facts_of(run) for run in found]), strict=True):
         accuracy = (run.result["evaluation"] or {}).get("metrics", {}).get("accuracy")
         shown = f"{accuracy['value']:.3f}" if accuracy else "-"
-        adapted = f"{run.plan.method['kind']} of {run.plan.pretrained}"
-        rows.append((plain(run.folder, "bold"), run.result["verdict"] or "-", adapted, shown, interval(accuracy)))
-    listed = table(("run", "verdict", "plan", "accuracy", "95 % interval"), rows, right=("accuracy",))
-    results = [{"folder": str(run.folder), **run.result} for run in found]
-    answer(as_json, results, listed if rows else f"No runs in {folder}. `headstart run DATA` makes one.")
+        plan = ", ".join([f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs])
+        rows.append((plain(run.folder.name, "bold"), run.result["verdict"] or "-", plan, shown, interval(accuracy)))
+    columns = ("run", "verdict", "plan", "accuracy", "95 % interval")
+    yield table(columns, rows, right=("accuracy",), title=f"Runs in {folder}")
+
+
+def _unfinished(runs: Sequence[UnfinishedRun]) -> Iterator[RenderableType]:
+    """One line a run that was interrupted or broke down, with what goes on with it."""
+    if runs:
+        rows = [(plain(run.folder.name, "bold"), run.state, run.advice) for run in runs]
+        yield from ("", table(("run", "state", "to go on"), rows, title="Not finished"))
+
+
+def facts_of(run: Run) -> dict[str, str]:
+    """What may tell runs of one plan apart, as words, by what it is about."""
+    plan, task = run.plan, run.task_summary
+    models = 1 + len(plan.partners)
+    return {
+        "data": task.name,
+        "labels": f"{task.num_train + task.num_validation:,} labels",
+        "sources": f"source {' and '.join(task.source_domains)}" if task.source_domains else "",
+        "models": f"{models} models" if models > 1 else "one model",
+        "pixels": f"{plan.input_pixels} pixels",
+        "weights": "from scratch" if plan.weights == "none" else "",
+        "settings": ", ".join(f"{key} = {value}" for key, value in plan.method.items() if key != "kind"),
+        "seed": f"seed {task.seed}",
+    }
+
+
+def differences(facts: Sequence[dict[str, str]]) -> list[list[str]]:
+    """The facts of each run that not all runs share.
+
+    >>> differences([{"seed": "seed 0", "data": "a"}, {"seed": "seed 1", "data": "a"}])
+    [['seed 0'], ['seed 1']]
+    """
+    vary = [key for key in (facts[0] if facts else ()) if len({one[key] for one in facts}) > 1]
+    return [[one[key] for key in vary if one[key]] for one in facts]

@@ -91,6 +91,20 @@ def note(sentence: str) -> None:
         sys.stderr.flush()
 
 
+def about(seconds: float) -> str:
+    """A predicted time as a person is told it before the work begins.
+
+    >>> about(20), about(200), about(70), about(7_000)
+    ('less than a minute', 'about 3 minutes', 'about a minute', 'about 2 hours')
+    """
+    if seconds < 50:
+        return "less than a minute"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"about {'a minute' if minutes <= 1 else f'{minutes} minutes'}"
+    return f"about {round(minutes / 60)} hours"
+
+
 @contextmanager
 def timed_command() -> Iterator[None]:
     """Inside, `command_begun` says when it was entered."""

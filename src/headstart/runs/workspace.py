@@ -41,8 +41,8 @@ from headstart.runs.run import (
     Run,
     file_of,
 )
+from headstart.runs.unfinished import REQUEST
 
-REQUEST = "request.json"
 REPORT = "report.html"
 RESULT = "result.json"
 MADE_OF_FIT = ("refit", "evaluate", "audit")

@@ -11,7 +11,7 @@ from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.own_runs import register_run, run_of
 from headstart.core.errors import DataError, PlanError
-from headstart.core.progress import stage
+from headstart.core.progress import about, note, stage
 from headstart.core.records import Record
 from headstart.data.channel_statistics import channel_statistics
 from headstart.data.sources.pretraining_source import raw_source, source_task
@@ -94,10 +94,23 @@ def pretrain(
     with stage("planning"):
         plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
     workspace.write(Findings(findings=task.findings))
+    if workspace.run.evaluation is None:
+        note(_announcement(task, plan))
     fit_and_evaluate(task, plan, workspace.folder)
     workspace.write(_lineage(task, plan))
     register_run(workspace.folder)
     return finish(workspace, task)
+
+
+def _announcement(task: Task, plan: Plan) -> str:
+    """What the training will take, said before it begins."""
+    method = method_from(plan.method)
+    pictures = task.pool if method.label_free else task.labeled
+    seconds = method.predicted_seconds(task, backbone_of(plan), plan.training)
+    return (
+        f"Training {plan.pretrained} by {method.kind()} on {len(pictures):,} pictures for {plan.training.epochs} epochs: "
+        f"{about(seconds)}. After Ctrl-C the same command goes on; --minutes M bounds it."
+    )
 
 
 def _method_of(request: Request, kind: str) -> Method:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headstart.backbones.label_contamination import check_contamination
 from headstart.core.errors import DataError, PlanError, TrainingError
-from headstart.core.progress import stage
+from headstart.core.progress import about, note, stage
 from headstart.core.ranges import Range
 from headstart.core.records import write_atomically
 from headstart.core.seeds import seed_for
@@ -75,6 +75,16 @@ class Search:
     def left_seconds(self) -> float:
         """What is left of the budget."""
         return float("inf") if self.minutes is None else 60 * self.minutes - sum(trial.seconds for trial in self.trials)
+
+    def announcement(self) -> str:
+        """What the search will take, said before it begins."""
+        goes_on = "Ctrl-C keeps what is finished, and the same command goes on."
+        if self.minutes is not None:
+            return f"Searching {', '.join(self.space)} for {about(60 * self.minutes)}. {goes_on}"
+        plan = self.study.plan
+        one = seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
+        trials = f"{self.most_trials:.0f} trial{'' if self.most_trials == 1 else 's'}"
+        return f"Searching {', '.join(self.space)} in {trials}: {about(one * self.most_trials)}. {goes_on}"
 
     def run(self) -> None:
         """Try until the budget is spent, the trials are made, or nothing new is suggested."""
@@ -241,6 +251,7 @@ def search(
     )
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
     searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
+    note(searching.announcement())
     searching.run()
     searching.recall()
     found = searching.found()

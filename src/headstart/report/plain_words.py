@@ -1,0 +1,49 @@
+"""The outcome of a run in one sentence, for readers who know no statistics."""
+
+from __future__ import annotations
+
+from headstart.planning.results import Decision
+from headstart.runs.run import Run
+
+
+def in_plain_words(run: Run) -> str:
+    """What came out, as counts of images; empty where nothing was measured.
+
+    The first number is that of the model that is kept, by the images that judged it. The number of the other side is that
+    number less the gain that the comparison of the two sides measured, which may be on other images.
+    """
+    evaluation, adaptation = run.evaluation, run.adaptation
+    if evaluation is None:
+        if adaptation is None:
+            return ""
+        known = f"by its own confidence about {_of(adaptation.accuracy.value, 100)} {_things(run)} get the right label"
+        return f"{'Adapted to the target' if adaptation.adapted else 'Not adapted'}: {known}."
+    right = f"{_of(evaluation.accuracy.value, evaluation.num_images)} new {_things(run)} right"
+    if run.decision is None:
+        return f"{right[0].upper()}{right[1:]}."
+    return _of_decision(run.decision, right, evaluation.accuracy.value, evaluation.num_images)
+
+
+def _of_decision(decision: Decision, right: str, accuracy: float, num_images: int) -> str:
+    base = min(num_images, 100)
+    if decision.verdict == "transfer":
+        return f"Transfer helps: {right}, against about {_count(accuracy - decision.gain.value, base)} without."
+    if decision.verdict == "scratch":
+        other = _count(accuracy + decision.gain.value, base)
+        return f"Transfer does not help: {right} without it, against about {other} with it."
+    if decision.verdict == "no difference":
+        return f"Whether transfer helps, these labels cannot show: {right}, and about as many without."
+    return f"Whether transfer helps was not judged: {right}."
+
+
+def _things(run: Run) -> str:
+    return "images" if run.task_summary.native_pixels else "feature vectors"
+
+
+def _of(share: float, total: int) -> str:
+    base = min(total, 100)
+    return f"{_count(share, base)} of {base}"
+
+
+def _count(share: float, base: int) -> int:
+    return round(min(max(share, 0.0), 1.0) * base)

@@ -1,0 +1,84 @@
+"""Runs that were interrupted or broke down: what is known of each, and the command that goes on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL
+
+REQUEST = "request.json"
+OPTIONS = {
+    "sources": "--source",
+    "target_domains": "--target-domain",
+    "pretrained": "--pretrained",
+    "weights": "--weights",
+    "minutes": "--minutes",
+    "method": "--method",
+    "only": "--only",
+    "members": "--members",
+    "seed": "--seed",
+    "per_class": "--per-class",
+    "test": "--test",
+}
+"""The option of each field of a request."""
+DEFAULTS = {"weights": "pretrained", "seed": 0}
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A run folder without a final model.
+
+    Attributes:
+        folder: Where it lies.
+        state: "interrupted", with a first model or without, or "broke down".
+        advice: The command that goes on with it, or why it broke down.
+    """
+
+    folder: Path
+    state: str
+    advice: str
+
+
+def unfinished_runs(folder: str | Path = "runs") -> list[UnfinishedRun]:
+    """The runs in a folder that have steps or a request and no final model, oldest first."""
+    places = {path.parent for name in ("steps", REQUEST, FAILURE) for path in Path(folder).glob(f"*/{name}")}
+    waiting = [place for place in places if not (place / MODEL / "model.json").exists()]
+    return [_described(place) for place in sorted(waiting, key=lambda place: (place.stat().st_mtime, place.name))]
+
+
+def command_of(request: dict[str, Any], folder: Path) -> str:
+    """The command line that goes on with a request.
+
+    Args:
+        request: As `request.json` keeps it, under "request" or "pretraining".
+        folder: The run's folder.
+
+    Returns:
+        The command, with options that have their default left out.
+    """
+    kind = "request" if "request" in request else "pretraining"
+    asked = dict(request[kind])
+    words = ["headstart", "run" if kind == "request" else "pretrain", asked["place"]]
+    for field, option in OPTIONS.items():
+        value = asked.get(field)
+        if value is not None and value != DEFAULTS.get(field):
+            words += [word for one in (value if isinstance(value, list) else [value]) for word in (option, str(one))]
+    words += [word for key, value in asked.get("settings", {}).items() for word in ("--set", f"{key}={value}")]
+    return shlex.join([*words, "-o", str(folder)])
+
+
+def _described(place: Path) -> UnfinishedRun:
+    failure = place / FAILURE
+    if failure.exists():
+        return UnfinishedRun(place, "broke down", failure.read_text(encoding="utf-8").strip())
+    first = (place / FIRST_MODEL / "model.json").exists()
+    state = "interrupted; its first model predicts" if first else "interrupted"
+    try:
+        request = json.loads((place / REQUEST).read_text(encoding="utf-8"))
+        return UnfinishedRun(place, state, command_of(request, place))
+    except (OSError, ValueError, KeyError, TypeError):
+        return UnfinishedRun(place, state, "the same command as before")
