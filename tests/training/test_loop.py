@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from headstart.core.errors import TrainingError
+from headstart.core.stopping import StoppedError, Stopper, stoppable
 from headstart.data.augmentation.views import view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
@@ -109,6 +111,39 @@ def test_a_killed_fit_goes_on_to_bit_identical_weights(
     steps_left = 23 - sum(kills)
     resumed = train(new_learner(), streams, _killing(losses, steps_left), training, tmp_path)
     assert _same(resumed, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_fit_that_time_ends_says_how_far_it_came_and_loses_no_step(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    training = settings.model_copy(update={"checkpoint_seconds": 1e6})
+    undisturbed = train(new_learner(), streams, losses, training)
+    stopper = Stopper()
+
+    def ending(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        stopper.deadline = 0.0 if progress >= 8 / 23 else None
+        return losses(learner, batch, progress)
+
+    with stoppable(stopper), pytest.raises(StoppedError) as stopped:
+        train(new_learner(), streams, ending, training, tmp_path)
+    assert (stopped.value.reason, stopped.value.steps_done, stopped.value.steps) == ("over", 9, 23)
+    shutil.copytree(tmp_path, tmp_path / "short")
+    short = training.model_copy(update={"stop_after": 9})
+    assert _same(
+        train(new_learner(), streams, _killing(losses, 0), short, tmp_path / "short"),
+        train(new_learner(), streams, losses, short),
+    )
+    assert _same(train(new_learner(), streams, _killing(losses, 14), training, tmp_path), undisturbed)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_behind_the_last_step_is_not_used(
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+) -> None:
+    train(new_learner(), streams, losses, settings, tmp_path)
+    short = settings.model_copy(update={"stop_after": 4})
+    assert _same(train(new_learner(), streams, losses, short, tmp_path), train(new_learner(), streams, losses, short))
 
 
 @pytest.mark.slow

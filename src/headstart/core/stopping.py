@@ -25,11 +25,19 @@ WHILE_FITTING = (
 
 
 class StoppedError(Exception):
-    """Trying ends here; `reason` says why. Whoever tries catches it and goes on with what there is."""
+    """Trying ends here; `reason` says why. Whoever tries catches it and goes on with what there is.
 
-    def __init__(self, reason: Reason) -> None:
+    Args:
+        reason: Why.
+        steps_done: Steps of the training that was ended, which its checkpoint holds; 0 where none was.
+        steps: Those that it was to take.
+    """
+
+    def __init__(self, reason: Reason, steps_done: int = 0, steps: int = 0) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
+        self.steps_done = steps_done
+        self.steps = steps
 
 
 @dataclass

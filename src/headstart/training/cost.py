@@ -16,7 +16,7 @@ from headstart.data.streams import Stream
 from headstart.training.batches import Batches
 from headstart.training.learner import Learner
 from headstart.training.loop import Losses, fit_for, flushed_denormals
-from headstart.training.schedule import num_steps
+from headstart.training.schedule import last_step, num_steps
 from headstart.training.settings import Training
 
 NUM_STEPS = 3
@@ -59,7 +59,7 @@ def cost_probe(
     """
     fit = fit_for(learner, few, losses, training)
     fit.prepare()
-    steps = num_steps(training, next(iter(num_rows.values())), next(iter(few.values())).least_steps)
+    steps = last_step(training, num_steps(training, next(iter(num_rows.values())), next(iter(few.values())).least_steps))
     read = sum(_seconds_to_prepare(batches, num_rows[name], training, steps) for name, batches in fit.streams.items())
     trained = fit.attempt_state(0)
     learner.train()

@@ -20,7 +20,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.seeds import seed_for
-from headstart.core.stopping import stop_if_asked
+from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.data.streams import Stream
 from headstart.training.average import WeightAverage
 from headstart.training.batches import Batch, Batches
@@ -28,7 +28,7 @@ from headstart.training.checkpoint import Counters, Trained, read_checkpoint, wr
 from headstart.training.history import History
 from headstart.training.learner import Learner
 from headstart.training.optimizers import optimizer_for, set_learning_rates
-from headstart.training.schedule import num_steps, rate_factor, side_share
+from headstart.training.schedule import last_step, num_steps, rate_factor, side_share
 from headstart.training.settings import Training
 from headstart.training.sharpness import memory_of, recall, uphill
 from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
@@ -69,6 +69,11 @@ class Fit:
     fingerprint: str
     steps: int
     initial_state: dict[str, Tensor] = field(repr=False, default_factory=dict)
+
+    @property
+    def last_step(self) -> int:
+        """Steps that are taken of the schedule's."""
+        return last_step(self.training, self.steps)
 
     def prepare(self) -> None:
         """Decode the pictures of all streams, or compute their activations behind the frozen part."""
@@ -212,14 +217,15 @@ def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Trainin
     } | {f"{name} margins": float(np.abs(stream.margins).sum()) for name, stream in streams.items() if stream.margins is not None}
     scales = [[group.name, group.scale] for group in learner.rate_groups()]
     frozen = learner.boundary.stage if learner.boundary else None
-    return fingerprint_of([training.to_dict(), drawn, weights, scales, str(learner.transform()), frozen])
+    schedule = training.model_copy(update={"stop_after": 0})  # a fit that stops early is the beginning of the whole one
+    return fingerprint_of([schedule.to_dict(), drawn, weights, scales, str(learner.transform()), frozen])
 
 
 def _taken_up(fit: Fit) -> tuple[Trained, Counters]:
     trained = fit.attempt_state(0)
     counters = read_checkpoint(fit.workspace, trained, fit.fingerprint) if fit.workspace else None
-    if counters is None:
-        return trained, Counters()
+    if counters is None or counters.step > fit.last_step:
+        return fit.attempt_state(0), Counters()
     if counters.attempt:
         trained = fit.attempt_state(counters.attempt)
         counters = read_checkpoint(fit.workspace, trained, fit.fingerprint) or Counters()  # type: ignore[arg-type]
@@ -231,24 +237,35 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
     history = History(fit.workspace / "history.jsonl" if fit.workspace else None, fit.steps, counters.attempt, counters.step)
     begun = saved = time.perf_counter()
     pause = 0.0
-    if counters.step < fit.steps:
+    if counters.step < fit.last_step:
         fit.prepare()
-    with progress(fit.steps, "training") as advance:
+    with progress(fit.last_step, "training") as advance:
         advance(counters.step)
-        for step in range(counters.step, fit.steps):
-            stop_if_asked()
+        for step in range(counters.step, fit.last_step):
+            seconds = counters.seconds + time.perf_counter() - begun
+            _stop_if_asked(fit, trained, Counters(step, counters.attempt, seconds, tuple(watchdog.recent)))
             losses = fit.step(trained, step)
             watchdog.see(step, losses)
             now = time.perf_counter()
             seconds = counters.seconds + now - begun
             history.add(step, counters.attempt, trained.optimizer.param_groups[-1]["lr"], seconds, losses)
             advance(1)
-            last = step + 1 == fit.steps
+            last = step + 1 == fit.last_step
             if fit.workspace and (last or now - saved >= max(fit.training.checkpoint_seconds, pause)):
                 done = Counters(step + 1, counters.attempt, seconds, tuple(watchdog.recent))
                 write_checkpoint(fit.workspace, trained, done, fit.fingerprint)
                 saved = time.perf_counter()
                 pause = CHECKPOINT_PAUSE * (saved - now)
+
+
+def _stop_if_asked(fit: Fit, trained: Trained, done: Counters) -> None:
+    """Let the fit be stopped between steps; its checkpoint then holds every step done."""
+    try:
+        stop_if_asked()
+    except StoppedError as stopped:
+        if fit.workspace and done.step:
+            write_checkpoint(fit.workspace, trained, done, fit.fingerprint)
+        raise StoppedError(stopped.reason, done.step, fit.steps) from stopped
 
 
 def _next_attempt(counters: Counters, training: Training, what: str) -> Counters:

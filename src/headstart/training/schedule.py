@@ -12,6 +12,11 @@ def num_steps(training: Training, num_rows: int, least_steps: int = 0) -> int:
     return max(1, training.epochs * least_steps, math.ceil(training.epochs * num_rows / training.batch_size))
 
 
+def last_step(training: Training, steps: int) -> int:
+    """The steps that are taken of a schedule of so many: all, or those before training is to stop."""
+    return min(steps, training.stop_after or steps)
+
+
 def num_warmup_steps(training: Training, steps: int) -> int:
     """The number of steps over which the step size ramps up."""
     return int(training.warmup * steps)

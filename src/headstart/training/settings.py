@@ -44,6 +44,8 @@ class Training(Record):
         precision: "auto" for bf16 where the GPU, or the processor, has arithmetic for it, and float32 elsewhere; or "float32"
             everywhere. A processor takes half the time then (`python -m benchmarks.convolutions`). It uses bf16 for large nets
             that keep the statistics they came with, and never for heads and losses.
+        stop_after: Steps after which training ends although its schedule would go on, as where the time of a run was over; 0 for
+            none. The averaged weights are deployed, so that what was learned is not lost.
         seed: Of batches, augmentation and initialization.
         checkpoint_seconds: Time between checkpoints, at least; large ones are written less often.
     """
@@ -65,5 +67,6 @@ class Training(Record):
     views: Annotated[int, Field(ge=1, le=64)] = 8
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     precision: Literal["float32", "auto"] = "auto"
+    stop_after: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
