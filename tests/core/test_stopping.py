@@ -8,7 +8,16 @@ import time
 
 import pytest
 
-from headstart.core.stopping import StoppedError, Stopper, interruptible, seconds_until_over, stop_if_asked, stoppable
+from headstart.core.stopping import (
+    StoppedError,
+    Stopper,
+    interruptible,
+    keep_seconds,
+    seconds_until_over,
+    stop_if_asked,
+    stoppable,
+    unstoppable,
+)
 
 
 def test_outside_of_trying_nothing_stops():
@@ -67,3 +76,18 @@ def test_a_process_that_ignores_interrupts_goes_on_ignoring_them():
         assert not stopper.interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_trying_leaves_time_for_what_follows_it() -> None:
+    stopper = Stopper(deadline=time.monotonic() + 60)
+    with stoppable(stopper):
+        keep_seconds(20)
+        keep_seconds(30)
+        assert 9 < (seconds_until_over() or 0) <= 10
+        keep_seconds(30)
+        with pytest.raises(StoppedError) as caught:
+            stop_if_asked()
+        with unstoppable():
+            stop_if_asked()
+    assert caught.value.reason == "over"
+    keep_seconds(30)  # outside there is nothing to end

@@ -47,17 +47,24 @@ class Stopper:
     Attributes:
         deadline: On the clock of `time.monotonic`; None for none.
         interrupted: Whether the user pressed Ctrl-C once.
+        kept_seconds: What follows trying takes so long before the deadline.
     """
 
     deadline: float | None = None
     interrupted: bool = False
+    kept_seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds that trying may still take; None where it has no end."""
+        return None if self.deadline is None else max(0.0, self.deadline - self.kept_seconds - time.monotonic())
 
     @property
     def reason(self) -> Reason | None:
         """Why trying has to end now; None where it may go on."""
         if self.interrupted:
             return "interrupted"
-        return "over" if self.deadline is not None and time.monotonic() >= self.deadline else None
+        return "over" if self.seconds_left == 0.0 else None
 
 
 _STOPPER: ContextVar[Stopper | None] = ContextVar("stopper", default=None)
@@ -77,13 +84,30 @@ def stop_if_asked(only: Reason | None = None) -> None:
 def seconds_until_over() -> float | None:
     """Seconds until the time is over that trying has; None where it has no end."""
     stopper = _STOPPER.get()
-    return None if stopper is None or stopper.deadline is None else max(0.0, stopper.deadline - time.monotonic())
+    return None if stopper is None else stopper.seconds_left
+
+
+def keep_seconds(seconds: float) -> None:
+    """Let trying end so much earlier, as what follows it takes so much longer. Does nothing outside `stoppable`."""
+    stopper = _STOPPER.get()
+    if stopper is not None:
+        stopper.kept_seconds += seconds
 
 
 @contextmanager
 def stoppable(stopper: Stopper) -> Iterator[None]:
     """Inside, `stop_if_asked` listens to the stopper."""
     token = _STOPPER.set(stopper)
+    try:
+        yield
+    finally:
+        _STOPPER.reset(token)
+
+
+@contextmanager
+def unstoppable() -> Iterator[None]:
+    """Inside, `stop_if_asked` does nothing: what leads from results to a choice is finished once it has begun."""
+    token = _STOPPER.set(None)
     try:
         yield
     finally:

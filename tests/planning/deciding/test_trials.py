@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +74,19 @@ def trials_at(calls, monkeypatch, tmp_path):
         return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget, closed_share=0.5)
 
     return make
+
+
+def test_closed_forms_leave_time_for_their_final_fit_and_the_test(trials_at, monkeypatch, make_candidate):
+    trials = trials_at(100, 1000, image=0.1)
+    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: 2.0 if num_rows == 100 else 0.5)
+    trials.task = replace(trials.task, test=trials.task.train.take(np.arange(30)))
+    stopper = Stopper(deadline=time.monotonic() + 900)
+    with stoppable(stopper):
+        first = trials.closed_form(make_candidate())
+        second = trials.closed_form(make_candidate(method={"kind": "ridge", "blocks": "penultimate"}))
+    prices = [one.result.predicted_seconds for one in (first, second)]
+    assert prices == pytest.approx([100 * 0.1 + 5 * 0.5 + 30 * 0.1 + 2.0, 5 * 0.5 + 2.0])
+    assert stopper.kept_seconds == pytest.approx(30 * 0.1 + 2.0 + 2.0)
 
 
 def rows_read(candidate, folds) -> int:

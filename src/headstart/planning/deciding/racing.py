@@ -75,6 +75,7 @@ class Race:
         validated: How it did so far; None before the first fold.
         reason: Why it goes no further; empty while it does.
         left_out: Whether that is for want of room or time.
+        steps_left_seconds: Predicted seconds of the steps that are left of a fold that time ended.
     """
 
     candidate: Candidate
@@ -84,6 +85,7 @@ class Race:
     validated: CrossValidated | None = None
     reason: str = ""
     left_out: bool = False
+    steps_left_seconds: float = 0.0
 
     @property
     def goes_on(self) -> bool:
@@ -94,7 +96,7 @@ class Race:
     def left(self) -> LeftOut:
         """Its folds that are left; all of them where a larger budget would train it longer."""
         if self.whole is None:
-            return LeftOut(self.price * (len(self.folds) - self.num_fitted))
+            return LeftOut(self.price * (len(self.folds) - self.num_fitted) + self.steps_left_seconds)
         return LeftOut(self.whole.price * len(self.folds), self.whole.budget, self.price * self.num_fitted)
 
     @property

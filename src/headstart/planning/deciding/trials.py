@@ -16,7 +16,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.estimate import Estimate
 from headstart.core.progress import note, stage, status
 from headstart.core.steps import Steps
-from headstart.core.stopping import Reason, StoppedError, seconds_until_over
+from headstart.core.stopping import Reason, StoppedError, keep_seconds, seconds_until_over, unstoppable
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of, seconds_an_image
@@ -25,6 +25,7 @@ from headstart.planning.budget import STARTING_SECONDS
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
+from headstart.planning.deciding.ended_early import ended_early
 from headstart.planning.deciding.racing import LeftOut, Race, Whole, folds_to_race, next_in_turn, rivals_of
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
@@ -38,6 +39,8 @@ MOST_RESERVED = 0.75
 """Share of the budget that is kept for the network from scratch at most. Chosen, not measured."""
 ROWS_STEP = 1_000
 """The rows of a final fit are rounded down to a multiple of this. Chosen, not measured."""
+TEST = "test"
+"""Stands for the rows of the test in the account."""
 FEWEST_A_CLASS = 20
 """Rows a class that what has to be tried is fitted to, whatever it costs. Chosen, not measured."""
 
@@ -142,7 +145,8 @@ class Trials:
         """
         backbone, folds = self.backbone(candidate), self.task.folds
         heads = sum(seconds_of_head(candidate.method, len(fold.fit)) for fold in folds)
-        price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads)
+        ending = self._seconds_of_ending(candidate)
+        price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + ending
         most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
         room = max(0.0, most - self.spent_seconds)
         if price > room and not must:
@@ -161,6 +165,7 @@ class Trials:
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
         self._pay(candidate, price)
+        keep_seconds(ending)
         return self._keep(validated, price)
 
     def reserve(self, candidate: Candidate) -> None:
@@ -209,11 +214,25 @@ class Trials:
                     )
                 )
         except StoppedError as stopped:
-            entry.reason, entry.left_out = self._why_cut(stopped.reason, entry.left), True
+            self._judge_early(entry, stopped)
+            done = f" after {stopped.steps_done:,} of {stopped.steps:,} steps of its training" if stopped.steps_done else ""
+            entry.reason, entry.left_out = self._why_cut(stopped.reason, entry.left, done), True
             return
         self.spent_seconds += entry.price
         if entry.validated:
             self._note_best(entry.validated)
+
+    def _judge_early(self, entry: Race, stopped: StoppedError) -> None:
+        """Judge the first fold of a candidate as it was when time ended its training, where it was far enough by then."""
+        backbone = self.backbone(entry.candidate)
+        shorter = None if entry.num_fitted else ended_early(self.task, entry.candidate, backbone, self.steps, stopped)
+        if shorter is not None:
+            entry.candidate = shorter
+            with unstoppable():
+                entry.take(cross_validate(self.task, shorter, backbone, entry.folds[:1], self.steps, keep_models=True))
+            share = stopped.steps_done / stopped.steps
+            entry.steps_left_seconds = entry.price * (1 - share)
+            self.spent_seconds += entry.price * share
 
     def price_of_features(self, candidate: Candidate) -> float:
         """Predicted seconds for the features of all rows that a method reads, but for those that are on the account already."""
@@ -221,19 +240,30 @@ class Trials:
         rows = [one for one in rows_read(candidate.method, self.task) if (key, one.fingerprint) not in self.paid]
         return seconds_an_image(self.backbone(candidate)) * sum(len(one) for one in rows)
 
+    def _seconds_of_ending(self, candidate: Candidate) -> float:
+        """Predicted seconds of a closed form's final fit and test, which trying has to leave time for."""
+        if self.task.train.images.embedded:
+            return 0.0
+        test = 0 if self.task.test is None or (self._key(candidate), TEST) in self.paid else len(self.task.test)
+        head = seconds_of_head(candidate.method, len(self.task.labeled))
+        return seconds_an_image(self.backbone(candidate)) * test + head
+
     def _pay(self, candidate: Candidate, price: float) -> None:
         self.spent_seconds += price
         if candidate.max_rows is None:
             self.paid |= {(self._key(candidate), one.fingerprint) for one in rows_read(candidate.method, self.task)}
+        self.paid.add((self._key(candidate), TEST))
 
     def _cut(self, candidate: Candidate, reason: Reason, price: float = 0.0) -> CrossValidated:
         """Note that trying had to end before a candidate."""
         return self.skip(candidate, self._why_cut(reason, LeftOut(price)), price)
 
-    def _why_cut(self, reason: Reason, left: LeftOut) -> str:
-        """Why a candidate was not tried, or no further."""
+    def _why_cut(self, reason: Reason, left: LeftOut, done: str = "") -> str:
+        """Why a candidate was not tried, or no further, after what was done of it."""
         self.stopped = reason
-        return "Ctrl-C ended the trying before" if reason == "interrupted" else f"the time was over: {self._leave_out(left)}"
+        if reason == "interrupted":
+            return f"Ctrl-C ended the trying{done or ' before'}"
+        return f"the time was over{done}: {self._leave_out(left)}"
 
     def _leave_out(self, left: LeftOut) -> str:
         """What it would take, and whole minutes that have room for it.
