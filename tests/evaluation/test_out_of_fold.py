@@ -18,7 +18,7 @@ def test_intervals_are_wider_than_those_of_a_test_and_values_the_same_where_noth
         assert wide.low <= plain.low
         assert wide.high >= plain.high
     accuracy = judged.accuracy
-    assert accuracy.value - accuracy.low == pytest.approx(1.275 * (test.accuracy.value - test.accuracy.low), rel=2e-3)
+    assert accuracy.value - accuracy.low == pytest.approx(1.262 * (test.accuracy.value - test.accuracy.low), rel=2e-3)
 
 
 def test_a_perfect_score_keeps_its_width(make_predictions):

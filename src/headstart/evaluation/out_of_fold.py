@@ -19,9 +19,9 @@ SPLIT = "out of fold"
 SMALLEST_BIAS = 0.0005
 """A change of the accuracy that is shown as none: half of the last digit."""
 
-MEASURED = 0.97
-"""Share of the widening in theory that suffices. Of 204 draws of 50 to 1,000 labels of five sets so many intervals hold the
-accuracy on the other images: COVERAGE (`benchmarks.coverage`)."""
+MEASURED = 0.96
+"""Share of that widening which suffices. Of the intervals of 216 draws of 50 to 1,000 labels of five sets 95 % then hold the
+accuracy on the other images, as they do with the whole of it, and 84 % without any (`python -m benchmarks.coverage`)."""
 
 
 def evaluation_out_of_fold(
