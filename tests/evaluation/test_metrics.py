@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,29 @@ def test_classes_without_images_are_left_out_of_averages(make_predictions):
 def test_accuracy_without_groups_is_wilson(make_predictions):
     predictions = make_predictions(0, (13, 16))
     assert estimate("accuracy", predictions) == wilson(int(predictions.correct.sum()), 29)
+
+
+def test_a_class_that_is_all_right_keeps_an_interval_beside_duplicates(make_predictions):
+    predictions = make_predictions(0, (4, 4), skill=50.0, group_size=1)
+    grouped = replace(predictions, groups=np.array([0, 0, 1, 2, 3, 4, 5, 6]))
+    assert grouped.correct.all()
+    for row in LabeledPredictions(grouped).per_class:
+        num_groups = len(np.unique(grouped.groups[grouped.labels == grouped.classes.index(row.name)]))
+        expected = wilson(num_groups, num_groups)
+        for low, high in ((row.recall_low, row.recall_high), (row.precision_low, row.precision_high)):
+            assert (low, high) == pytest.approx((expected.low, 1.0))
+        assert row.f1_low == pytest.approx(2 * expected.low / (1 + expected.low))
+    assert estimate("balanced_accuracy", grouped).low < 0.9
+    assert estimate("accuracy", grouped).low == pytest.approx(wilson(7, 7).low)
+
+
+def test_a_class_that_is_never_predicted_has_no_measured_precision_beside_duplicates(make_predictions):
+    predictions = make_predictions(0, (4, 4), skill=50.0)
+    probs = np.tile([0.9, 0.1], (8, 1))
+    never = replace(predictions, probs=probs, groups=np.array([0, 0, 1, 2, 3, 4, 5, 6]))
+    second = LabeledPredictions(never).per_class[1]
+    assert (second.precision, second.precision_low, second.precision_high) == (0.0, 0.0, 1.0)
+    assert second.recall_high > 0.3
 
 
 def test_accuracy_with_groups_is_wider(make_predictions):

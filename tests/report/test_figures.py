@@ -14,6 +14,7 @@ from headstart.report.figures import (
     not_tried,
     on_fewer,
     reconciled,
+    why_no_curve,
     with_interval,
 )
 from headstart.report.html import report_html
@@ -152,3 +153,35 @@ def test_candidates_that_were_judged_on_as_many_images_are_counted_together(run,
 
 def test_an_accuracy_is_written_with_its_interval():
     assert with_interval(Estimate(value=0.9, low=0.8256, high=0.9448)) == "90.0% [82.6%, 94.5%]"
+
+
+@pytest.mark.parametrize(
+    ("num_train", "num_classes", "sentence"),
+    [
+        (8, 2, "No learning curve: it needs 40 labeled images, and there are 8."),
+        (1_132, 200, "No learning curve: it needs 12 labeled images a class, and there are 1,132 of 200 classes."),
+        (
+            9_000,
+            200,
+            "No learning curve: it needs 12 labeled images a class, and there are 9,000 of 200 classes. It is drawn from 2,000 at "
+            "most.",
+        ),
+        (1_132, 2, "No learning curve was measured."),
+    ],
+)
+def test_a_missing_learning_curve_has_its_reason(run, num_train, num_classes, sentence):
+    classes = tuple(f"class {index}" for index in range(num_classes))
+    summary = run.task_summary.model_copy(update={"num_train": num_train, "num_validation": 0, "classes": classes})
+    without = run.decision.model_copy(update={"curve": None})
+    assert why_no_curve(replace(run, task_summary=summary, decision=without)) == sentence
+
+
+def test_no_learning_curve_is_drawn_where_nothing_transfers_or_nothing_was_decided(run):
+    summary = run.task_summary.model_copy(update={"num_train": 1_132})
+    scratch = tuple(one for one in run.decision.results if one.family != "transfer")
+    without = run.decision.model_copy(update={"curve": None, "results": scratch})
+    assert why_no_curve(replace(run, task_summary=summary, decision=without)) == (
+        "No learning curve: it is that of a head on a pretrained network, and none was fitted."
+    )
+    assert why_no_curve(replace(run, decision=None)) == "No learning curve: nothing was decided in this run."
+    assert why_no_curve(run) == ""

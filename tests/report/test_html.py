@@ -42,6 +42,10 @@ class Balance(HTMLParser):
         super().__init__()
         self.open, self.ids, self.references, self.unlabeled = [], [], [], []
 
+    @property
+    def sections(self):
+        return [one for one in self.ids if not one.startswith(("term-", "finding-"))]
+
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         self.references += [value for key, value in found.items() if key in ("src", "href", "xlink:href")]
@@ -70,7 +74,7 @@ def test_page_is_well_formed_whole_and_needs_nothing_else(make_run, num_classes)
     run, task = make_run(tuple(f"class {index}" for index in range(num_classes)), per_class=5, pixels=16)
     page = report_html(run, task)
     found = parsed(page)
-    assert found.ids == SECTIONS
+    assert found.sections == SECTIONS
     assert all(reference.startswith(("#", "data:image/")) for reference in found.references)
     assert {reference[1:] for reference in found.references if reference.startswith("#")} <= set(SECTIONS)
     assert "<script" not in page
@@ -104,12 +108,12 @@ def test_missing_parts_are_said_in_words(make_run):
     run, _ = make_run()
     bare = replace(run, ranking=None, decision=None, evaluation=None, predictions=None, findings=(), seconds={}, environment={})
     page = report_html(bare)
-    assert parsed(page).ids == SECTIONS
+    assert parsed(page).sections == SECTIONS
     for sentence in (
         "Nothing to report about the data.",
         "No ranking was made: the plan names the model to transfer from.",
         "Nothing was tried against this plan: it was written by hand.",
-        "No learning curve: there are too few labeled images to draw one, or nothing was decided.",
+        "No learning curve: nothing was decided in this run.",
         "There are no labeled test images, so the accuracy on new images is not known.",
         "No image was evaluated.",
         "No times were kept.",
@@ -196,7 +200,7 @@ def test_contents_name_every_section_in_order(make_run):
     )
     page = report_html(replace(run, rate_curve=learning_rate_curve, adjustment=adjustment_of(run), pool_audit=audit), task)
     contents = page[page.index("<nav") : page.index("</nav>")]
-    assert re.findall(r'href="#([^"]+)"', contents) == parsed(page).ids
+    assert re.findall(r'href="#([^"]+)"', contents) == parsed(page).sections
     for name, title in (("rate", "Learning rate"), ("unlabeled", "Unlabeled images"), ("adjustment", "Adjustment")):
         assert f'<a href="#{name}">{title}</a>' in contents
 
@@ -248,7 +252,7 @@ def test_every_candidate_is_shown_with_its_reason(make_run):
         assert result.name in page
         assert result.reason in page
     assert page.count(">chosen<") == 1
-    assert page.count(">baseline<") == 4
+    assert page.count(">baseline<") == 6  # twice in the ranking, whose scores are a table of their own
 
 
 def test_findings_keep_their_evidence(make_run):
@@ -287,6 +291,90 @@ def test_headline_says_the_verdict(make_run, verdict, text):
     run, _ = make_run()
     assert headline(replace(run, decision=run.decision.model_copy(update={"verdict": verdict}))) == text
     assert headline(replace(run, decision=None)) == "Fitted as planned"
+
+
+def test_every_term_opens_an_explanation(make_run):
+    run, task = make_run()
+    page = report_html(run, task)
+    opened = set(re.findall(r'popovertarget="([^"]+)"', page))
+    explained = dict(re.findall(r'<div popover id="([^"]+)" class="meaning"><b>[^<]+</b> ([^<]+)</div>', page))
+    assert opened == set(explained)
+    assert {"term-interval", "term-log_loss", "term-mean_rank", "term-baseline", "term-logme", "term-recall"} <= opened
+    assert all(text.endswith(".") for text in explained.values())
+
+
+def test_scores_that_do_not_answer_are_folded_away(make_run):
+    run, task = make_run()
+    section = section_of(report_html(run, task), "ranking")
+    assert "logme" not in section[: section.index("<details>")]
+    assert "All 7 transferability scores" in section
+    headers = re.sub("<[^>]+>", " ", section[: section.index("</thead>")]).split()
+    assert headers[-8:] == "Candidate Mean rank Ranks first Probe accuracy Time".split()
+
+
+def test_a_finding_s_code_opens_its_page(make_run):
+    run, task = make_run()
+    finding = Finding(code="few-labels", severity="warning", title="Few labels.", evidence={"least": 3})
+    section = section_of(report_html(replace(run, findings=(finding,)), task), "data")
+    opened = section[section.index('<details id="finding-few-labels">') :]
+    opened = re.sub("<[^>]+>", " ", opened[: opened.index("</details>")])
+    assert " ".join(opened.split()).startswith(
+        "few-labels : what it means Some classes have fewer than ten training images; below five it is a warning. Why it matters "
+        "With so few labels the order of candidate models is mostly chance, and the ranking says so."
+    )
+    assert "Evidence least 3" in " ".join(opened.split())
+    unknown = report_html(replace(run, findings=(finding.model_copy(update={"code": "of-a-plug-in", "evidence": {}}),)), task)
+    assert "<br><code>of-a-plug-in</code>" in unknown
+
+
+def test_sides_that_were_not_compared_have_no_gain(make_run):
+    run, task = make_run()
+    nothing = Estimate(value=0.0, low=-1.0, high=1.0)
+    decision = run.decision.model_copy(update={"verdict": "not judged", "gain": nothing, "comparisons": ()})
+    page = report_html(replace(run, decision=decision), task)
+    assert "The two sides were not compared." in page
+    assert "−100.0" not in page
+
+
+def test_test_images_are_mentioned_only_where_there_are_some(make_run):
+    run, task = make_run()
+    assert "; the test images were not touched." in section_of(report_html(run, task), "trials")
+    without = replace(run, task_summary=run.task_summary.model_copy(update={"num_test": 0}))
+    assert "test images" not in section_of(report_html(without, task), "trials")
+
+
+def test_same_images_are_claimed_only_where_they_are_the_same(make_run):
+    run, task = make_run()
+    same = "Every fitted candidate on the same held-out images."
+    assert same in section_of(report_html(run, task), "trials")
+    fewer = tuple(one.model_copy(update={"num_rows": 97}) if one.family == "scratch" else one for one in run.decision.results)
+    other = report_html(replace(run, decision=run.decision.model_copy(update={"results": fewer})), task)
+    assert same not in other
+    assert "Candidates on the same folds; some on fewer images than others." in section_of(other, "trials")
+    alone = run.decision.model_copy(update={"results": run.decision.results[:1], "comparisons": ()})
+    assert "same" not in re.sub("<[^>]+>", "", section_of(report_html(replace(run, decision=alone), task), "trials")).split("Comparisons")[0]
+
+
+def test_portrait_pictures_stay_whole_in_their_frame(make_run):
+    page = report_html(*make_run())
+    assert ".gallery img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }" in page
+    assert ".gallery .frame { position: relative;" in page
+
+
+def test_the_axis_stays_with_its_table_in_print(make_run):
+    page = report_html(*make_run())
+    assert page.count('<tfoot><tr class="axis">') == 2
+    printed = page[page.index("@media print") :]
+    assert "tfoot { display: table-footer-group; break-before: avoid; }" in printed
+    assert "tfoot, svg, .columns { break-inside: avoid; }" in printed
+
+
+def test_every_wide_table_scrolls_or_stacks_on_a_phone(make_run):
+    page = report_html(*make_run())
+    wide = re.sub(r'<section class="part" id="cost">.*?</section>', "", page, flags=re.DOTALL)
+    tables = re.findall(r'(class="scroll"[^>]*>)?\s*<table( class="[^"]*")?>', wide)
+    assert len(tables) > 8
+    assert all(scrolls or re.search("candidates|stack", kind) for scrolls, kind in tables)
 
 
 def test_the_same_run_gives_the_same_text(make_run):

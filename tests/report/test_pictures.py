@@ -54,7 +54,7 @@ def test_the_least_like_training_come_first_and_none_where_there_is_no_detector(
     odd = replace(run.predictions, p_values=np.linspace(1.0, 0.1, len(run.predictions)))
     assert least_like_training(odd).tolist() == list(range(len(odd) - 1, len(odd) - 13, -1))
     page = report_html(replace(run, predictions=odd), task)
-    assert "<h3>Test images least like the training images</h3>" in page
+    assert "<h3>Judged images least like the training images</h3>" in page
     assert "perhaps unknown" not in page.replace("flagged as perhaps unknown", "")
     unusual = replace(odd, p_values=odd.p_values / 20)
     page, flagged = report_html(replace(run, predictions=unusual), task), int((unusual.p_values < 0.05).sum())

@@ -37,5 +37,5 @@ def test_the_page_holds_the_drawing_and_the_numbers_and_loads_nothing(tmp_path) 
     assert page.count("<circle") == 2
     assert "&lt;flowers&gt;" in page
     assert "<flowers>" not in page
-    assert re.search(r"80\.0%</td>.*60\.0% to 100\.0%", page)
+    assert re.search(r"80\.0%</td>.*60\.0%–100\.0%", page)
     assert not re.search(r'(src|href)="http', page)

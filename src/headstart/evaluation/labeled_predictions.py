@@ -76,7 +76,7 @@ class LabeledPredictions:
 
         F1 is 2 J / (1 + J) with J the right predictions over all rows that are of the class or predicted as it, a proportion; its
         interval is Wilson's interval of J, so transformed. Where groups have several rows all intervals are bootstrapped over
-        groups.
+        groups; a share of 0 or 1, which no draw changes, has Wilson's interval with groups for rows.
         """
         return tuple(self._row(label, name) for label, name in enumerate(self.predictions.classes))
 
@@ -127,15 +127,26 @@ class LabeledPredictions:
         ends = {
             "precision": _proportion(right, predicted),
             "recall": _proportion(right, support),
-            "f1": Estimate(**{end: 2 * share / (1 + share) for end, share in union.to_dict().items()}),
+            "f1": _f1_of(union),
         }
         if has_clusters(self.predictions.groups):
-            drawn = self.drawn_counts
-            ends = {key: percentile_interval(end.value, getattr(drawn, key)[:, label]) for key, end in ends.items()}
+            ends = {key: self._over_groups(label, key, end) for key, end in ends.items()}
         values = {key: end.value for key, end in ends.items()}
         lows = {f"{key}_low": end.low for key, end in ends.items()}
         highs = {f"{key}_high": end.high for key, end in ends.items()}
         return ClassRow.model_validate({"class": name, "support": round(support), **values, **lows, **highs})
+
+    def _over_groups(self, label: int, key: str, plain: Estimate) -> Estimate:
+        """A number of a class with the interval of a bootstrap over groups; Wilson's over groups where no draw would change it."""
+        true, predicted = self.predictions.labels == label, self.predictions.predicted == label
+        rows = {"precision": predicted, "recall": true, "f1": true | predicted}[key]
+        num_groups = len(np.unique(self.predictions.groups[rows]))
+        if not num_groups:
+            return plain
+        if plain.value not in (0.0, 1.0):
+            return percentile_interval(plain.value, getattr(self.drawn_counts, key)[:, label])
+        share = wilson(plain.value * num_groups, num_groups)
+        return _f1_of(share) if key == "f1" else share
 
     def counts_of(self, weights: Floats) -> ClassCounts:
         """Counts where rows count as often as each line of weights [draw, sample] says, float64 [draw, class]."""
@@ -154,6 +165,11 @@ def _sums(weights: Floats, keys: Integers, width: int) -> Floats:
     if len(present):
         sums[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
     return sums
+
+
+def _f1_of(union: Estimate) -> Estimate:
+    """F1 of the share of right predictions among the rows that are of a class or predicted as it."""
+    return Estimate(**{end: 2 * share / (1 + share) for end, share in union.to_dict().items()})
 
 
 def _proportion(successes: float, total: float) -> Estimate:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.core.estimate import Estimate
-from headstart.planning.results import CandidateResult, Decision
+from headstart.planning.deciding.learning_curve import FEWEST_A_CLASS, FEWEST_ROWS, MOST_ROWS
+from headstart.planning.results import CandidateResult, Comparison, Decision
 from headstart.report.numbers import count, duration, percent, plural
 from headstart.runs.run import Run
 
@@ -16,6 +17,8 @@ BASES = {
 """What was judged and by what, by split."""
 CHOICE_LOWERED = "choices made again on parts of the images were right more often on the rest"
 """Why a correction raises an accuracy."""
+LONG_NAME = 60
+"""Characters up to which a name stands in every row of a table; a single model has fewer."""
 MOST_LEFT_OUT = 3
 """Candidates that were left out that are named; the report's table has all of them."""
 
@@ -66,6 +69,18 @@ def name_of(split: str) -> str:
 def chosen_of(decision: Decision) -> CandidateResult | None:
     """The result of the candidate that was chosen; None where it was not tested."""
     return next((one for one in decision.results if one.name == decision.chosen and one.accuracy is not None), None)
+
+
+def of_both_sides(decision: Decision) -> Comparison | None:
+    """The comparison that the gain over no transfer is of; None where the two sides were not compared."""
+    return next((made for made in decision.comparisons if made.accuracy_gain == decision.gain), None)
+
+
+def briefly(text: str, decision: Decision | None) -> str:
+    """A text that names the chosen ensemble as "the chosen one", where the names of its members would fill a table."""
+    if decision is None or len(decision.chosen) <= LONG_NAME:
+        return text
+    return text.replace(decision.chosen, "the chosen one")
 
 
 def with_interval(estimate: Estimate) -> str:
@@ -165,3 +180,24 @@ def on_fewer(run: Run) -> tuple[str, ...]:
         rows = decision.curve.points[-1].num_rows
         said.append(f"The learning curve is drawn from {count(rows)} of {count(labeled)} labeled images.")
     return tuple(said)
+
+
+def why_no_curve(run: Run) -> str:
+    """Why a run has no learning curve; empty where it has one."""
+    task, decision = run.task_summary, run.decision
+    if decision is None:
+        return "No learning curve: nothing was decided in this run."
+    if decision.curve is not None:
+        return ""
+    labeled, needed = task.num_train + task.num_validation, 4 * FEWEST_A_CLASS
+    if labeled < FEWEST_ROWS:
+        return f"No learning curve: it needs {FEWEST_ROWS} labeled images, and there are {count(labeled)}."
+    if min(labeled, MOST_ROWS) < needed * len(task.classes):
+        most = f" It is drawn from {count(MOST_ROWS)} at most." if labeled > MOST_ROWS else ""
+        return (
+            f"No learning curve: it needs {needed} labeled images a class, and there are {count(labeled)} of "
+            f"{count(len(task.classes))} classes.{most}"
+        )
+    if not any(one.family == "transfer" and one.accuracy for one in decision.results):
+        return "No learning curve: it is that of a head on a pretrained network, and none was fitted."
+    return "No learning curve was measured."

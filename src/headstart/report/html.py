@@ -9,6 +9,7 @@ from typing import Any
 from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
+from headstart.core.language import ENGLISH
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
@@ -17,9 +18,21 @@ from headstart.planning.deciding.wording import log_loss_decides
 from headstart.planning.plan import Plan
 from headstart.planning.results import Decision
 from headstart.report.axis import Axis
+from headstart.report.brief import brief_of
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
 from headstart.report.domain_panels import domain_panels
-from headstart.report.figures import figures_of, judged_differently, judged_on, name_of, not_tried, on_fewer, reconciled
+from headstart.report.figures import (
+    figures_of,
+    judged_differently,
+    judged_on,
+    name_of,
+    not_tried,
+    of_both_sides,
+    on_fewer,
+    reconciled,
+    why_no_curve,
+)
+from headstart.report.finding_pages import page_of_finding
 from headstart.report.pages import page_of
 from headstart.report.pictures import (
     PictureBook,
@@ -36,20 +49,27 @@ WEAKEST_ROWS = 15
 """A table of more than 30 classes shows the weakest 15 and folds the others away."""
 
 
-def report_html(run: Run, task: Task | None = None) -> str:
-    """A run's report as one self-contained HTML page; without the task only pictures that are files are shown."""
+def report_html(run: Run, task: Task | None = None, language: str = ENGLISH) -> str:
+    """A run's report as one self-contained HTML page; without the task only pictures that are files are shown.
+
+    The language is "en" or "zh"; a PlanError lists them.
+    """
     return page_of(
         "report",
+        language,
         run=run,
         task=run.task_summary,
         plan=run.plan,
         settings=method_settings(run.plan.method),
         headline=headline(run),
+        brief=brief_of(run),
         name_of=name_of,
         lineage=lineage_of(run.folder),
         folder=shlex.quote(str(run.folder)),
         run_name=shlex.quote(f"run:{run.folder}"),
         folder_literal=repr(str(run.folder)),
+        page_of_finding=page_of_finding,
+        no_curve=why_no_curve(run),
         metrics=all_metrics(),
         unit_axis=Axis(0.0, 1.0, (0.0, 1.0)),
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
@@ -104,7 +124,7 @@ def method_settings(method: dict[str, Any]) -> str:
 def _decision_values(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
         absent = dict.fromkeys(("accuracy_axis", "gain_axis", "gain_strip", "curve"))
-        return absent | {"rule": "", "not_tried": "", "judged": {}}
+        return absent | {"rule": "", "not_tried": "", "judged": {}, "compared": False}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {
@@ -114,6 +134,7 @@ def _decision_values(decision: Decision | None) -> dict[str, Any]:
         "curve": curve_chart(decision.curve) if decision.curve else None,
         "rule": log_loss_decides(decision.results, decision.chosen),
         "not_tried": not_tried(decision),
+        "compared": of_both_sides(decision) is not None,
         "judged": {one.name: judged_on(one) for one in decision.results} if judged_differently(decision) else {},
     }
 

@@ -109,3 +109,5 @@ FILTERS = {
     each.__name__: each
     for each in (percent, percent_range, points, points_range, signed, decimal, score, count, plural, p_value, duration)
 }
+SAID = ("plural", "duration", "points_range")
+"""Filters whose text has words in it, which are translated."""

@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from headstart.core.language import ENGLISH, Language, language
 from headstart.core.records import write_atomically
 from headstart.gallery.shots import ShotsCurve
 from headstart.report.charts import shortened, shots_chart
-from headstart.report.numbers import FILTERS
+from headstart.report.figures import briefly
+from headstart.report.numbers import FILTERS, SAID
+from headstart.report.terms import Terms
 
 HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
 
 
-def page_of(template: str, **values: Any) -> str:
-    """The HTML text of a template with those values."""
-    environment = Environment(
+def environment(spoken: Language) -> Environment:
+    """The templates with their filters, in a language."""
+    made = Environment(
         loader=PackageLoader("headstart.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    environment.filters.update(FILTERS, shortened=shortened, headings=headings)
-    return environment.get_template(f"{template}.html.j2").render(values)
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, said=spoken.sentence)
+    made.filters.update({name: _said(FILTERS[name], spoken) for name in SAID})
+    return made
+
+
+def page_of(template: str, code: str = ENGLISH, **values: Any) -> str:
+    """The HTML text of a template with those values, in the language of that code."""
+    spoken = language(code)
+    return environment(spoken).get_template(f"{template}.html.j2").render(values, term=Terms(spoken), language=code)
+
+
+def _said(filter_: Callable[..., str], spoken: Language) -> Callable[..., str]:
+    return lambda *args, **options: spoken.sentence(filter_(*args, **options))
 
 
 def headings(page: str) -> list[tuple[str, str]]:

@@ -1,0 +1,140 @@
+"""Language: what a person reads, in their language; `headstart/locale` has one catalog a language, in gettext's PO format.
+
+Texts of templates are looked up as they are. Sentences that functions write, or that a run keeps, have numbers and names in
+them: their entry is a pattern (flag `python-brace-format`). In a pattern `{num_...}` stands for a number, `{said_...}` for text that
+is translated in turn, `{list_...}` for "a, b and c" of which each is, `{word_...}` for one word, and any other name for text that
+is kept. What has no entry stays English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+
+from headstart.core.errors import PlanError, did_you_mean
+from headstart.core.po import Message, messages_in
+
+ENGLISH = "en"
+SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=\S)")
+ENUMERATION = re.compile(r", | and ")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+CONTENT = {"num": r"[-+−<]? ?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?", "word": r"[^\s,]+"}
+"""What holes may hold, by the first part of their name; others hold anything."""
+ENUMERATED = ", "
+"""What stands between the words of a list."""
+WIDE = "。！？；：，、）"
+"""Punctuation after which Chinese has no space."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A sentence with holes, and its translation with the same holes."""
+
+    expression: re.Pattern[str]
+    translation: str
+    num_literal: int
+
+    @classmethod
+    def of(cls, original: str, translation: str) -> Pattern:
+        """The pattern of an entry."""
+        parts = PLACEHOLDER.split(original)
+        holes = [f"(?P<{name}>{CONTENT.get(name.partition('_')[0], '.+?')})" for name in parts[1::2]]
+        literals = [re.escape(part) for part in parts[::2]]
+        text = "".join(part for pair in zip(literals, [*holes, ""], strict=True) for part in pair)
+        return cls(re.compile(text, re.DOTALL), translation, sum(map(len, parts[::2])))
+
+
+class Language:
+    """A language that a report can be written in.
+
+    Args:
+        code: "en", or the name of a catalog.
+        messages: The entries of its catalog; none for English.
+    """
+
+    def __init__(self, code: str, messages: tuple[Message, ...] = ()) -> None:
+        self.code = code
+        self._plain = {one.original: one.translations for one in messages if not one.is_pattern}
+        self._messages = messages
+
+    @cached_property
+    def _patterns(self) -> list[Pattern]:
+        """The patterns, those with most literal text first."""
+        made = [
+            Pattern.of(original, one.translations[0])
+            for one in self._messages
+            if one.is_pattern
+            for original in filter(None, (one.original, one.plural))
+        ]
+        return sorted(made, key=lambda one: -one.num_literal)
+
+    def gettext(self, text: str) -> str:
+        """A text in this language; as it is where the catalog has none."""
+        return self._plain.get(text, (text,))[0]
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """A text that depends on a number. A catalog with one form has it for every number."""
+        return self._plain.get(one, (one if number == 1 else many,))[0]
+
+    def has(self, text: str) -> bool:
+        """Whether the catalog has this text, as it is."""
+        return text in self._plain
+
+    def sentence(self, text: str) -> str:
+        """One or several sentences in this language; those that no entry matches stay as they are."""
+        if not text or self.code == ENGLISH:
+            return text
+        whole = self._matched(text)
+        if whole is not None:
+            return whole
+        parts = SENTENCE_END.split(text)
+        if len(parts) == 1:
+            return text
+        return "".join(self._spaced([self._matched(part) or part for part in parts]))
+
+    def _matched(self, text: str) -> str | None:
+        if text in self._plain:
+            return self._plain[text][0]
+        for pattern in self._patterns:
+            found = pattern.expression.fullmatch(text)
+            if found is not None and not any(map(SENTENCE_END.search, found.groups())):
+                return pattern.translation.format(**{name: self._held(name, value) for name, value in found.groupdict().items()})
+        return None
+
+    def _held(self, name: str, value: str) -> str:
+        """What a hole holds, in this language."""
+        if name.startswith("said"):
+            return self.sentence(value)
+        if name.startswith("list"):
+            return self.gettext(ENUMERATED).join(map(self.sentence, ENUMERATION.split(value)))
+        return value
+
+    @staticmethod
+    def _spaced(parts: list[str]) -> Iterator[str]:
+        for place, part in enumerate(parts):
+            yield part if place == 0 or parts[place - 1][-1] in WIDE else f" {part}"
+
+
+def catalog_text(code: str) -> str:
+    """The catalog of a language as PO text."""
+    return files("headstart").joinpath("locale", f"{code}.po").read_text(encoding="utf-8")
+
+
+def languages() -> tuple[str, ...]:
+    """English, and every language that has a catalog."""
+    there = (entry.name for entry in files("headstart").joinpath("locale").iterdir())
+    return (ENGLISH, *sorted(name.removesuffix(".po") for name in there if name.endswith(".po")))
+
+
+@cache
+def language(code: str) -> Language:
+    """The language of a code; a PlanError names those there are."""
+    if code == ENGLISH:
+        return Language(ENGLISH)
+    if code not in languages():
+        known = ", ".join(languages())
+        raise PlanError(f'"{code}" is not a language of the report.{did_you_mean(code, languages())} There are: {known}.')
+    return Language(code, messages_in(catalog_text(code), f"{code}.po"))

@@ -1,0 +1,206 @@
+"""The brief of a run, for readers who know no statistics: what was asked, the answer, how sure it is, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.core.estimate import Estimate
+from headstart.core.evaluation import ClassRow, Evaluation
+from headstart.data.summary import TaskSummary
+from headstart.planning.results import Comparison, Decision
+from headstart.report.figures import of_both_sides
+from headstart.report.numbers import plural
+from headstart.runs.run import Run
+
+FEW_JUDGED = 30
+"""Judged images below which the brief says that they are little evidence: of 29 right answers in 29, the 95 % interval still
+reaches down to 88 %."""
+FEWEST_OF_A_CLASS = 5
+"""Judged images of a class from which the brief names it as the weakest. Chosen, not measured."""
+WORTH_LABELING = 0.01
+"""Accuracy that four times the labels are expected to bring, from which the brief advises to label more: a point, as the verdict."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A run in four answers, each of one to four sentences.
+
+    Attributes:
+        asked: What was to be found out, and from what.
+        answer: What came out, as counts.
+        certainty: How far the numbers can be trusted.
+        advice: What to do next, the most urgent first.
+    """
+
+    asked: str
+    answer: str
+    certainty: str
+    advice: tuple[str, ...]
+
+
+def brief_of(run: Run) -> Brief:
+    """The brief of a finished run."""
+    return Brief(_asked(run), _answer(run), _certainty(run), tuple(_advice(run)))
+
+
+def of_images(share: float, total: int) -> str:
+    """A share as a count: of all images where they are fewer than a hundred, else of a hundred, or of more for the last errors.
+
+    >>> of_images(0.853, 1_408), of_images(0.875, 8), of_images(0.9984, 5_000)
+    ('85 of 100', '7 of 8', '998 of 1,000')
+    """
+    base = _base(share, total)
+    return f"{round(share * base):,} of {base:,}"
+
+
+def between(estimate: Estimate, total: int) -> str:
+    """The ends of a share's interval as counts.
+
+    >>> between(Estimate(value=0.76, low=0.72, high=0.796), 1_408)
+    'between 72 and 80 of 100'
+    """
+    base = _base(estimate.value, total)
+    return f"between {round(estimate.low * base):,} and {round(estimate.high * base):,} of {base:,}"
+
+
+def _base(share: float, total: int) -> int:
+    if total < 100:
+        return total
+    return 1_000 if 0.995 <= share < 1 and total >= 1_000 else 100
+
+
+def _things(task: TaskSummary) -> str:
+    return "image" if task.native_pixels else "feature vector"
+
+
+def _asked(run: Run) -> str:
+    task = run.task_summary
+    thing, num_classes = _things(task), plural(len(task.classes), "class", "classes")
+    if run.adaptation:
+        return (
+            f"Can {plural(task.num_source, f'labeled {thing}')} of {' and '.join(task.source_domains)} teach a model to label "
+            f"{plural(task.num_unlabeled, thing)} of another kind?"
+        )
+    if not task.classes:
+        return f"What can a network learn from {plural(task.num_train + task.num_unlabeled, thing)} without labels?"
+    labeled = plural(task.num_train + task.num_validation, f"labeled {thing}")
+    if run.decision:
+        return (
+            f"Can {labeled} teach a model to tell {num_classes} apart, and does it help to start from a network that has learned "
+            "from other pictures?"
+        )
+    if run.adjustment:
+        return "Can the plan of an earlier run be improved?"
+    if run.extension:
+        return f"Can a finished model learn from {plural(run.extension.num_learned, f'later {thing}')}, and keep what it knows?"
+    return f"How well does one given plan, fitted to {labeled}, tell {num_classes} apart?"
+
+
+def _answer(run: Run) -> str:
+    sentences = []
+    if run.decision:
+        sentences.append(_verdict(run.decision))
+    elif run.adaptation:
+        adaptation = run.adaptation
+        done = "The model was adapted" if adaptation.adapted else "The model is used as the source has it, without adaptation"
+        sentences.append(f"{done}: by its own confidence about {of_images(adaptation.accuracy.value, 100)} are labeled right.")
+    elif run.adjustment:
+        kept = any(trial.outcome == "kept" for trial in run.adjustment.trials)
+        sentences.append("Yes: a changed plan is better, beyond chance." if kept else "No change of the plan was better beyond chance.")
+    elif not run.task_summary.classes:
+        sentences.append("A network to start from on other tasks; it names no classes, so that there is no share of right answers.")
+    if run.evaluation:
+        sentences.append(_right_answers(run.evaluation))
+    return " ".join(sentences) or "Not known yet: it was fitted, and not judged."
+
+
+def _right_answers(evaluation: Evaluation) -> str:
+    right = of_images(evaluation.accuracy.value, evaluation.num_images)
+    if evaluation.split == "test":
+        return f"The model that is kept answered {right} test images right."
+    return f"Of images that it had not learned from, the model answered {right} right."
+
+
+def _verdict(decision: Decision) -> str:
+    made = of_both_sides(decision)
+    if decision.verdict == "not judged" or made is None:
+        return "Whether that helps was not judged: one of the two sides was not tried."
+    with_it, without = _both(decision, made)
+    if decision.verdict == "transfer":
+        return f"Yes, it helps: {with_it} images right, against {without} without it."
+    if decision.verdict == "scratch":
+        return f"No: {with_it} images right, against {without} without it."
+    return f"These labels show no difference: {with_it} images right, and {without} without it."
+
+
+def _both(decision: Decision, made: Comparison) -> tuple[str, str]:
+    """What both sides had right of the images that both predicted."""
+    by_name = {one.name: one for one in decision.results if one.accuracy is not None}
+    gain, better, worse = made.accuracy_gain.value, by_name[made.better], by_name[made.worse]
+    if worse.accuracy is not None and worse.num_rows == made.num_rows:
+        low = worse.accuracy.value
+    elif better.accuracy is not None and better.num_rows == made.num_rows:
+        low = better.accuracy.value - gain
+    else:
+        low = worse.accuracy.value if worse.accuracy else 0.0
+    base = min(made.num_rows, 100)
+    return f"{round((low + gain) * base)} of {base}", f"{round(low * base)}"
+
+
+def _certainty(run: Run) -> str:
+    sentences = []
+    decision, evaluation = run.decision, run.evaluation
+    if evaluation:
+        span = between(evaluation.accuracy, evaluation.num_images)
+        sentences.append(f"Of new images of the same kind, {span} should be right (95% interval).")
+        if evaluation.num_images < FEW_JUDGED:
+            sentences.append(f"Only {plural(evaluation.num_images, 'image')} judged it, which is little evidence.")
+    elif run.task_summary.classes and not run.adaptation:
+        sentences.append("Not known: no labeled image was left to judge the model.")
+    made = of_both_sides(decision) if decision else None
+    if made is not None:
+        gain = made.accuracy_gain
+        chance = "chance does not explain it" if gain.low > 0 or gain.high < 0 else "which may be chance"
+        sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100 images: {chance}.")
+    if run.adaptation:
+        ends = between(run.adaptation.accuracy, 100)
+        sentences.append(f"The estimate, {ends}, is from the model's confidence alone; confident mistakes are not in it.")
+    return " ".join(sentences) or "Nothing was measured here."
+
+
+def _of_hundred(difference: float) -> str:
+    return f"{round(100 * difference):+d}".replace("-", "\N{MINUS SIGN}").replace("+0", "0")
+
+
+def _advice(run: Run) -> list[str]:
+    task, decision, evaluation = run.task_summary, run.decision, run.evaluation
+    advice = []
+    grave = [one for one in run.findings or () if one.severity != "info"]
+    if grave:
+        advice.append(f"Look at {plural(len(grave), 'finding')} about the data first.")
+    if decision and decision.unfinished:
+        advice.append("Let the same command go on: some candidates were left out for their time.")
+    curve = decision.curve if decision else None
+    if curve and curve.now.value - curve.four_times.value >= WORTH_LABELING:
+        now, more = round(100 * (1 - curve.now.value)), round(100 * (1 - curve.four_times.value))
+        advice.append(f"Label more images: with four times as many, a simple model is expected to get {more} of 100 right instead of {now}.")
+    elif evaluation and evaluation.num_images < FEW_JUDGED:
+        advice.append("Label more images: these are too few to judge by.")
+    weakest = _weakest(evaluation)
+    if weakest is not None:
+        right = f"{round(weakest.recall * weakest.support)} of {weakest.support}"
+        advice.append(f"Look at the class {weakest.name}: of its images only {right} are labeled right.")
+    if task.classes:
+        advice.append("Use the model; the section Use has the commands.")
+    else:
+        advice.append("Start from this network on a task with labels; the section Use has the commands.")
+    return advice
+
+
+def _weakest(evaluation: Evaluation | None) -> ClassRow | None:
+    """The class with the lowest recall, where it is beyond chance below the accuracy of all."""
+    rows = [row for row in evaluation.per_class if row.support >= FEWEST_OF_A_CLASS] if evaluation else []
+    weakest = min(rows, key=lambda row: row.recall, default=None)
+    if weakest is None or evaluation is None or weakest.recall_high >= evaluation.accuracy.value:
+        return None
+    return weakest
