@@ -7,7 +7,7 @@ import re
 import pytest
 
 from headstart.core.errors import PlanError
-from headstart.core.language import Language, catalog_text, language, languages
+from headstart.core.language import Language, catalog_text, language_named, languages
 from headstart.core.po import Message, messages_in
 
 
@@ -17,13 +17,13 @@ def made(*entries):
 
 def test_languages_are_english_and_those_with_a_catalog():
     assert languages() == ("en", "zh")
-    assert language("en").sentence("Label more images.") == "Label more images."
-    assert language("zh").gettext("Findings") == "发现"
+    assert language_named("en").sentence("Label more images.") == "Label more images."
+    assert language_named("zh").gettext("Findings") == "发现"
 
 
 def test_an_unknown_language_is_refused():
     with pytest.raises(PlanError) as raised:
-        language("zhh")
+        language_named("zhh")
     assert str(raised.value) == '"zhh" is not a language of the report. Did you mean "zh"? There are: en, zh.'
 
 
@@ -51,7 +51,7 @@ def test_a_hole_never_swallows_another_sentence():
 
 
 def test_lists_are_translated_word_by_word():
-    spoken = made(("mean of {list_members}", "{list_members} 的平均"), ("ridge on {net}", "{net} 上的岭回归"))
+    spoken = made((", ", "、"), ("mean of {list_members}", "{list_members} 的平均"), ("ridge on {net}", "{net} 上的岭回归"))
     assert spoken.sentence("mean of ridge on a, b and ridge on c") == "a 上的岭回归、b、c 上的岭回归 的平均"
 
 

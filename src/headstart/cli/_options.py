@@ -50,6 +50,7 @@ Test: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+ReportLanguage: TypeAlias = Annotated[str, typer.Option("--language", metavar="CODE", help="Language of the report: en or zh.")]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -130,7 +130,7 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def language(code: str) -> Language:
+def language_named(code: str) -> Language:
     """The language of a code; a PlanError names those there are."""
     if code == ENGLISH:
         return Language(ENGLISH)

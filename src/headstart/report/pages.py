@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from headstart.core.language import ENGLISH, Language, language
+from headstart.core.language import ENGLISH, Language, language_named
 from headstart.core.records import write_atomically
 from headstart.gallery.shots import ShotsCurve
 from headstart.report.charts import shortened, shots_chart
@@ -41,7 +41,7 @@ def environment(spoken: Language) -> Environment:
 
 def page_of(template: str, code: str = ENGLISH, **values: Any) -> str:
     """The HTML text of a template with those values, in the language of that code."""
-    spoken = language(code)
+    spoken = language_named(code)
     return environment(spoken).get_template(f"{template}.html.j2").render(values, term=Terms(spoken), language=code)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from headstart.backbones.catalog import card_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
+from headstart.core.language import ENGLISH, language_named
 from headstart.core.progress import command_begun, note, stage
 from headstart.core.stopping import StoppedError, Stopper, interruptible, stoppable
 from headstart.data.task import Task
@@ -24,6 +25,7 @@ from headstart.workflows.arguments import Names, many, task_from
 from headstart.workflows.decide import Request, decide_in, ranked
 from headstart.workflows.fit import fit_task, write_findings
 from headstart.workflows.rank import cards_named
+from headstart.workflows.report import in_language
 
 EMBEDDED_SET = "emoji"
 
@@ -44,13 +46,15 @@ def run(
     per_class: int | None = None,
     test: float | None = None,
     out: str | Path | None = None,
+    language: str = ENGLISH,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
     too, where something was left out. Ctrl-C once ends the trying, and what is best so far is fitted. Without data it runs on the
     embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the
-    final one replaces. The arguments are those of all verbs; see `headstart.workflows`.
+    final one replaces. The language is that of the report, "en" or "zh". The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     begun = command_begun()
     request = Request(
@@ -59,22 +63,23 @@ def run(
         method=method, settings=settings or {}, only=only, members=members, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     request.check()
+    language_named(language)
     for name in request.pretrained:
-        card_of(name)  # a name that means nothing is refused before any image is read
+        card_of(name)  # a name that means nothing is refused before any image is read, as is a language
     task = task_from(request.place, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
     workspace = _claimed(request, task, out)
     if workspace.is_evaluated:
         if not _goes_on(workspace.run.decision, minutes):
-            return workspace.run
+            return in_language(workspace.run, task, language)
         workspace.reopen()
     _write_first_model(workspace, task, cards, request, begun)
     stopper = Stopper(None if minutes is None else begun + 60 * minutes)
     with interruptible(stopper) if task.source is None else nullcontext():
         write_findings(workspace, task)
         used, plan = _chosen(workspace, task, cards, request, stopper)
-        return fit_task(used, plan, workspace.folder, anew=True)
+        return fit_task(used, plan, workspace.folder, anew=True, language=language)
 
 
 def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:

@@ -1,0 +1,144 @@
+"""Every language has every text of the report; what a run keeps in English is translated as far as the catalog goes."""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import headstart
+from headstart.core.findings import Severity
+from headstart.core.language import SENTENCE_END, language_named, languages
+from headstart.core.records import Record
+from headstart.evaluation.metrics import all_metrics
+from headstart.evaluation.validators import VALIDATORS
+from headstart.planning.improving.adjustment import Outcome
+from headstart.planning.results import CandidateResult
+from headstart.report.finding_pages import CHECKOUT, page_of_finding
+from headstart.report.html import report_html
+from headstart.report.pages import environment
+from headstart.report.terms import TERMS, meaning_of
+from headstart.runs.run import STAGES
+from headstart.scores import SCORES
+
+SOURCE = Path(headstart.__file__).parent
+TEMPLATES = sorted((SOURCE / "report" / "templates").glob("*.j2"))
+OTHER_LANGUAGES = languages()[1:]
+NOT_WORDS = {"headstart", "Python", "px", "plan", "toml", "png", "npz"}
+"""Names that are the same in every language."""
+
+
+def untranslated(template: Path, code: str) -> list[str]:
+    spoken = language_named(code)
+    found = environment(spoken).extract_translations(template.read_text(encoding="utf-8"))
+    texts = [text for _, _, message in found for text in ((message,) if isinstance(message, str) else message or ()) if text]
+    return [text for text in texts if not spoken.has(text)]
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_every_text_of_a_template_is_translated(template, code):
+    assert untranslated(template, code) == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_text_of_a_template_is_outside_the_catalog(template):
+    text = template.read_text(encoding="utf-8")
+    text = re.sub(r"{% trans.*?{% endtrans %}|<pre>.*?</pre>|{#.*?#}", "", text, flags=re.DOTALL)
+    text = re.sub(r"{%.*?%}|{{.*?}}", "", text, flags=re.DOTALL)
+    spoken = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', text)
+    seen = html.unescape(" ".join([re.sub("<[^>]*>", " ", text), *spoken]))
+    assert set(re.findall(r"[A-Za-z]{2,}", seen)) <= NOT_WORDS
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+def test_words_that_templates_look_up_by_value_are_translated(code):
+    status, family = (CandidateResult.model_fields[name].annotation for name in ("status", "family"))
+    words = {*get_args(Severity), *get_args(Outcome), *get_args(status)} | (set(get_args(family)) & {"chance", "baseline"})
+    words |= {stage.capitalize() for stage in STAGES} | {"Python", "System", "Processor", "Cores", "Threads", "Gpu", "Packages"}
+    assert [word for word in sorted(words) if not language_named(code).has(word)] == []
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+def test_every_term_is_translated_with_its_meaning(code):
+    spoken = language_named(code)
+    texts = [text for term in TERMS.values() for text in term]
+    for catalog in (SCORES, VALIDATORS):
+        texts += [meaning_of(catalog.get(name)) for name in catalog.names()]
+    texts += [text for metric in all_metrics().values() for text in (metric.title, metric.meaning)]
+    assert [text for text in texts if not spoken.has(text)] == []
+
+
+def sentences_of_findings() -> set[str]:
+    """Titles and advice of findings as the source has them, with a number wherever something is put in."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Finding", "Finding.info", "Finding.warning"):
+                given = [one.value for one in node.keywords if one.arg in ("title", "advice")] + node.args[1:3]
+                found |= {text for text in map(_filled, given) if text}
+    return found
+
+
+def _filled(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)
+    return ""
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+def test_every_finding_is_translated_with_its_advice(code):
+    spoken, sentences = language_named(code), sentences_of_findings()
+    assert len(sentences) > 40
+    parts = {part for text in sentences for part in SENTENCE_END.split(text) if re.search("[A-Za-z]{2,}", part)}
+    assert [part for part in sorted(parts) if spoken.sentence(part) == part] == []
+
+
+def words_of(value) -> set[str]:
+    """Every word that a run keeps, as a name or within a sentence."""
+    if isinstance(value, Record):
+        value = value.to_dict()
+    return set(re.findall(r"[A-Za-z]+", json.dumps(value, default=str)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+@pytest.mark.parametrize("bare", [False, True], ids=["decided", "fitted"])
+def test_a_page_has_no_english_but_names_and_what_the_run_keeps(make_run, code, bare):
+    run, task = make_run()
+    if bare:
+        run = replace(run, ranking=None, decision=None, evaluation=None, predictions=None, findings=None, seconds={})
+    page = re.sub("<style>.*?</style>|<pre>.*?</pre>|<code>.*?</code>", " ", report_html(run, task, code), flags=re.DOTALL)
+    seen = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page) + [re.sub("<[^>]*>", " ", page)]
+    kept = set().union(*(words_of(getattr(run, each.name)) for each in fields(run) if each.name != "predictions"))
+    names = NOT_WORDS | {"shelf", "AUROC", "ECE", "LEEP", "McNemar", "MMD", "Wilson", "BBC", "CV", "SGD", "GPU", "tau", "inv", "cov", "None"}
+    words = set(re.findall(r"[A-Za-z]{2,}", html.unescape(" ".join(seen))))
+    assert words - kept - names == set()
+    assert f'<html lang="{code}">' in page
+
+
+def test_pages_about_findings_are_read_in_parts():
+    page = page_of_finding("few-labels")
+    assert page is not None
+    assert page.meaning == ("Some classes have fewer than ten training images; below five it is a warning.",)
+    assert page.why == (
+        "With so few labels the order of candidate models is mostly chance, and the ranking says so. Intervals are wide.",
+    )
+    assert page.do[0].startswith("More labels help more than longer training.")
+    assert page_of_finding("of-a-plug-in") is None
+
+
+@pytest.mark.parametrize("path", sorted(CHECKOUT.glob("*.md")), ids=lambda path: path.stem)
+def test_every_page_about_a_finding_says_what_it_means_and_what_to_do(path):
+    page = page_of_finding(path.stem)
+    assert page is not None
+    assert page.meaning
+    assert page.do or page.why
