@@ -102,3 +102,14 @@ def test_the_python_of_the_readme_uses_public_names_only(text):
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_chinese_readme_keeps_to_its_terms_and_marks_english_pages():
+    for wanted in ("您", "有待解答的问题", "置信区间", "沿用", "岭回归分类头", "置信度最高的误判", "图片"):
+        assert wanted in CHINESE
+    for other in ("你", "图像", "照片", "岭回归头", "最自信"):
+        assert other not in CHINESE
+    assert not re.search("(?<!置信)区间", CHINESE)
+    links = re.findall(r"\]\(([^)]+)\)(（英文）)?", CHINESE)
+    assert len(links) >= 5
+    assert [place for place, mark in links if not mark] == []

@@ -40,7 +40,8 @@ def test_a_run_that_transfers(run):
         "learned from other pictures?"
     )
     assert brief.answer == (
-        "Yes, it helps: 94 of 100 images right, against 75 without it. The model that is kept answered 85 of 100 test images right."
+        "Transfer helps: 85 of 100 new images right, against about 66 without. On the same 812 images, 94 of 100 were right with it "
+        "and 75 without it."
     )
     assert brief.certainty == (
         "Of new images of the same kind, between 84 and 87 of 100 should be right (95% interval). The difference is between +16 and "
@@ -52,17 +53,15 @@ def test_a_run_that_transfers(run):
     )
 
 
-def test_out_of_fold_answers_are_not_called_test_images(run):
-    answer = brief_of(with_evaluation(run, "out of fold", 0.76, 0.72, 0.8, 1_408)).answer
-    assert answer.endswith("Of images that it had not learned from, the model answered 76 of 100 right.")
-
-
 def test_labels_that_show_no_difference(run):
     made = run.decision.comparisons[0]
     gain = Estimate(value=0.02, low=-0.04, high=0.08)
     made = made.model_copy(update={"accuracy_gain": gain, "significant": False})
     brief = brief_of(deciding(run, verdict="no difference", gain=gain, comparisons=(made,)))
-    assert brief.answer.startswith("These labels show no difference: 77 of 100 images right, and 75 without it. ")
+    assert brief.answer == (
+        "Whether transfer helps, these labels cannot show: 85 of 100 new images right, and about as many without. On the same 812 "
+        "images, 77 of 100 were right with it and 75 without it."
+    )
     assert brief.certainty.endswith("The difference is between −4 and +8 of 100 images: which may be chance.")
 
 
@@ -70,7 +69,10 @@ def test_scratch_that_is_better(run):
     made = run.decision.comparisons[0]
     gain = Estimate(value=-0.1, low=-0.15, high=-0.05)
     brief = brief_of(deciding(run, verdict="scratch", gain=gain, comparisons=(made.model_copy(update={"accuracy_gain": gain}),)))
-    assert brief.answer.startswith("No: 65 of 100 images right, against 75 without it. ")
+    assert brief.answer == (
+        "Transfer does not help: 85 of 100 new images right without it, against about 75 with it. On the same 812 images, 65 of 100 "
+        "were right with it and 75 without it."
+    )
     assert "between −15 and −5 of 100 images: chance does not explain it." in brief.certainty
 
 
@@ -78,10 +80,7 @@ def test_a_side_that_was_not_tried(run):
     nothing = Estimate(value=0.0, low=-1.0, high=1.0)
     unfinished = "The budget was spent before everything was tried. The same command with --minutes 8 goes on from here."
     brief = brief_of(deciding(run, verdict="not judged", gain=nothing, comparisons=(), unfinished=unfinished))
-    assert brief.answer == (
-        "Whether that helps was not judged: one of the two sides was not tried. The model that is kept answered 85 of 100 test "
-        "images right."
-    )
+    assert brief.answer == "Whether transfer helps was not judged: 85 of 100 new images right."
     assert "The difference" not in brief.certainty
     assert brief.advice[0] == "Let the same command go on: some candidates were left out for their time."
 
@@ -89,7 +88,7 @@ def test_a_side_that_was_not_tried(run):
 def test_eight_images_are_little_evidence(run):
     tiny = deciding(with_evaluation(run, "out of fold", 0.875, 0.53, 0.98, 8), curve=None)
     brief = brief_of(tiny)
-    assert brief.answer.endswith("the model answered 7 of 8 right.")
+    assert brief.answer.startswith("Transfer helps: 7 of 8 new images right, ")
     assert brief.certainty.startswith(
         "Of new images of the same kind, between 4 and 8 of 8 should be right (95% interval). Only 8 images judged it, which is "
         "little evidence. "
@@ -120,7 +119,7 @@ def test_an_extended_run(run):
     )  # fmt: skip
     brief = brief_of(replace(run, decision=None, extension=extension))
     assert brief.asked == "Can a finished model learn from 12 later images, and keep what it knows?"
-    assert brief.answer == "The model that is kept answered 85 of 100 test images right."
+    assert brief.answer == "85 of 100 new images right."
 
 
 def test_feature_vectors_and_pictures_without_labels(run):

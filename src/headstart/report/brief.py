@@ -10,6 +10,7 @@ from headstart.data.summary import TaskSummary
 from headstart.planning.results import Comparison, Decision
 from headstart.report.figures import of_both_sides
 from headstart.report.numbers import plural
+from headstart.report.plain_words import in_plain_words
 from headstart.runs.run import Run
 
 FEW_JUDGED = 30
@@ -98,53 +99,34 @@ def _asked(run: Run) -> str:
 
 def _answer(run: Run) -> str:
     sentences = []
-    if run.decision:
-        sentences.append(_verdict(run.decision))
-    elif run.adaptation:
-        adaptation = run.adaptation
-        done = "The model was adapted" if adaptation.adapted else "The model is used as the source has it, without adaptation"
-        sentences.append(f"{done}: by its own confidence about {of_images(adaptation.accuracy.value, 100)} are labeled right.")
-    elif run.adjustment:
+    if run.adjustment:
         kept = any(trial.outcome == "kept" for trial in run.adjustment.trials)
         sentences.append("Yes: a changed plan is better, beyond chance." if kept else "No change of the plan was better beyond chance.")
     elif not run.task_summary.classes:
         sentences.append("A network to start from on other tasks; it names no classes, so that there is no share of right answers.")
-    if run.evaluation:
-        sentences.append(_right_answers(run.evaluation))
-    return " ".join(sentences) or "Not known yet: it was fitted, and not judged."
+    sentences.append(in_plain_words(run))
+    made = of_both_sides(run.decision) if run.decision else None
+    if run.decision and made and run.decision.verdict != "not judged":
+        sentences.append(_compared(run.decision, made, _things(run.task_summary)))
+    return " ".join(filter(None, sentences)) or "Not known yet: it was fitted, and not judged."
 
 
-def _right_answers(evaluation: Evaluation) -> str:
-    right = of_images(evaluation.accuracy.value, evaluation.num_images)
-    if evaluation.split == "test":
-        return f"The model that is kept answered {right} test images right."
-    return f"Of images that it had not learned from, the model answered {right} right."
-
-
-def _verdict(decision: Decision) -> str:
-    made = of_both_sides(decision)
-    if decision.verdict == "not judged" or made is None:
-        return "Whether that helps was not judged: one of the two sides was not tried."
-    with_it, without = _both(decision, made)
-    if decision.verdict == "transfer":
-        return f"Yes, it helps: {with_it} images right, against {without} without it."
-    if decision.verdict == "scratch":
-        return f"No: {with_it} images right, against {without} without it."
-    return f"These labels show no difference: {with_it} images right, and {without} without it."
-
-
-def _both(decision: Decision, made: Comparison) -> tuple[str, str]:
+def _compared(decision: Decision, made: Comparison, thing: str) -> str:
     """What both sides had right of the images that both predicted."""
-    by_name = {one.name: one for one in decision.results if one.accuracy is not None}
-    gain, better, worse = made.accuracy_gain.value, by_name[made.better], by_name[made.worse]
-    if worse.accuracy is not None and worse.num_rows == made.num_rows:
-        low = worse.accuracy.value
-    elif better.accuracy is not None and better.num_rows == made.num_rows:
-        low = better.accuracy.value - gain
-    else:
-        low = worse.accuracy.value if worse.accuracy else 0.0
+    with_it, without = _shares(decision, made)
     base = min(made.num_rows, 100)
-    return f"{round((low + gain) * base)} of {base}", f"{round(low * base)}"
+    right = f"{round(with_it * base)} of {base}"
+    return f"On the same {plural(made.num_rows, thing)}, {right} were right with it and {round(without * base)} without it."
+
+
+def _shares(decision: Decision, made: Comparison) -> tuple[float, float]:
+    """Accuracies of both sides on the rows that both predicted: one of the two predicted no others."""
+    by_name = {one.name: one for one in decision.results if one.accuracy is not None}
+    better, worse, gain = by_name[made.better], by_name[made.worse], made.accuracy_gain.value
+    if worse.accuracy and worse.num_rows == made.num_rows:
+        return worse.accuracy.value + gain, worse.accuracy.value
+    first = better.accuracy.value if better.accuracy else 0.0
+    return first, first - gain
 
 
 def _certainty(run: Run) -> str:
