@@ -7,7 +7,7 @@ import pytest
 from headstart.core.errors import DataError
 from headstart.core.po import Message, messages_in
 
-CATALOG = '''# a comment
+CATALOG = """# a comment
 msgid ""
 msgstr ""
 "Language: xx\\n"
@@ -27,7 +27,7 @@ msgstr "lang"
 
 msgid "not translated"
 msgstr ""
-'''
+"""
 
 
 def test_entries_are_read_in_order_without_header_and_gaps():

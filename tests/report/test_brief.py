@@ -40,11 +40,13 @@ def test_a_run_that_transfers(run):
         "learned from other pictures?"
     )
     assert brief.answer == (
-        "Transfer helps: 85 of 100 new images right, against about 66 without. On the same 812 images, 94 of 100 were right with it "
+        "Transfer helps: 85 of 100 new images right, against about 66 without. On the same 812 images, 94 of 100 were "
+        "right with it "
         "and 75 without it."
     )
     assert brief.certainty == (
-        "Of new images of the same kind, between 84 and 87 of 100 should be right (95% interval). The difference is between +16 and "
+        "Of new images of the same kind, between 84 and 87 of 100 should be right (95% interval). The difference is "
+        "between +16 and "
         "+22 of 100 images: chance does not explain it."
     )
     assert brief.advice == (
@@ -59,7 +61,8 @@ def test_labels_that_show_no_difference(run):
     made = made.model_copy(update={"accuracy_gain": gain, "significant": False})
     brief = brief_of(deciding(run, verdict="no difference", gain=gain, comparisons=(made,)))
     assert brief.answer == (
-        "Whether transfer helps, these labels cannot show: 85 of 100 new images right, and about as many without. On the same 812 "
+        "Whether transfer helps, these labels cannot show: 85 of 100 new images right, and about as many without. On the "
+        "same 812 "
         "images, 77 of 100 were right with it and 75 without it."
     )
     assert brief.certainty.endswith("The difference is between −4 and +8 of 100 images: which may be chance.")
@@ -70,7 +73,8 @@ def test_scratch_that_is_better(run):
     gain = Estimate(value=-0.1, low=-0.15, high=-0.05)
     brief = brief_of(deciding(run, verdict="scratch", gain=gain, comparisons=(made.model_copy(update={"accuracy_gain": gain}),)))
     assert brief.answer == (
-        "Transfer does not help: 85 of 100 new images right without it, against about 75 with it. On the same 812 images, 65 of 100 "
+        "Transfer does not help: 85 of 100 new images right without it, against about 75 with it. On the same 812 "
+        "images, 65 of 100 "
         "were right with it and 75 without it."
     )
     assert "between −15 and −5 of 100 images: chance does not explain it." in brief.certainty
@@ -107,15 +111,18 @@ def test_findings_that_matter_and_the_weakest_class_are_named(run):
 
 def test_a_plan_that_was_fitted_and_never_judged(run):
     brief = brief_of(replace(run, decision=None, evaluation=None))
-    assert brief.asked == f"How well does one given plan, fitted to {run.task_summary.num_train} labeled images, tell 2 classes apart?"
+    assert (
+        brief.asked
+        == f"How well does one given plan, fitted to {run.task_summary.num_train} labeled images, tell 2 classes apart?"
+    )
     assert brief.answer == "Not known yet: it was fitted, and not judged."
     assert brief.certainty == "Not known: no labeled image was left to judge the model."
 
 
 def test_an_extended_run(run):
     extension = Extension(
-        parent="runs/first", place="photos/more", fingerprint="0123", added=(), num_learned=12, num_held_out=7, with_old_images=True,
-        old=None, new=run.evaluation.accuracy,
+        parent="runs/first", place="photos/more", fingerprint="0123", added=(), num_learned=12, num_held_out=7,
+        with_old_images=True, old=None, new=run.evaluation.accuracy,
     )  # fmt: skip
     brief = brief_of(replace(run, decision=None, extension=extension))
     assert brief.asked == "Can a finished model learn from 12 later images, and keep what it knows?"
@@ -128,7 +135,9 @@ def test_feature_vectors_and_pictures_without_labels(run):
     none = run.task_summary.model_copy(update={"classes": (), "num_train": 0, "num_unlabeled": 500})
     brief = brief_of(replace(run, task_summary=none, decision=None, evaluation=None))
     assert brief.asked == "What can a network learn from 500 images without labels?"
-    assert brief.answer == "A network to start from on other tasks; it names no classes, so that there is no share of right answers."
+    assert (
+        brief.answer == "A network to start from on other tasks; it names no classes, so that there is no share of right answers."
+    )
     assert brief.certainty == "Nothing was measured here."
     assert brief.advice == ("Start from this network on a task with labels; the section Use has the commands.",)
 

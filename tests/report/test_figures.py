@@ -163,7 +163,8 @@ def test_an_accuracy_is_written_with_its_interval():
         (
             9_000,
             200,
-            "No learning curve: it needs 12 labeled images a class, and there are 9,000 of 200 classes. It is drawn from 2,000 at "
+            "No learning curve: it needs 12 labeled images a class, and there are 9,000 of 200 classes. It is drawn from "
+            "2,000 at "
             "most.",
         ),
         (1_132, 2, "No learning curve was measured."),

@@ -309,7 +309,7 @@ def test_scores_that_do_not_answer_are_folded_away(make_run):
     assert "logme" not in section[: section.index("<details>")]
     assert "All 7 transferability scores" in section
     headers = re.sub("<[^>]+>", " ", section[: section.index("</thead>")]).split()
-    assert headers[-8:] == "Candidate Mean rank Ranks first Probe accuracy Time".split()
+    assert headers[-8:] == ["Candidate", "Mean", "rank", "Ranks", "first", "Probe", "accuracy", "Time"]
 
 
 def test_a_finding_s_code_opens_its_page(make_run):
@@ -352,7 +352,12 @@ def test_same_images_are_claimed_only_where_they_are_the_same(make_run):
     assert same not in other
     assert "Candidates on the same folds; some on fewer images than others." in section_of(other, "trials")
     alone = run.decision.model_copy(update={"results": run.decision.results[:1], "comparisons": ()})
-    assert "same" not in re.sub("<[^>]+>", "", section_of(report_html(replace(run, decision=alone), task), "trials")).split("Comparisons")[0]
+    assert (
+        "same"
+        not in re.sub("<[^>]+>", "", section_of(report_html(replace(run, decision=alone), task), "trials")).split("Comparisons")[
+            0
+        ]
+    )
 
 
 def test_portrait_pictures_stay_whole_in_their_frame(make_run):

@@ -123,9 +123,25 @@ def test_a_page_has_no_english_but_names_and_what_the_run_keeps(make_run, code, 
     if bare:
         run = replace(run, ranking=None, decision=None, evaluation=None, predictions=None, findings=None, seconds={})
     page = re.sub("<style>.*?</style>|<pre>.*?</pre>|<code>.*?</code>", " ", report_html(run, task, code), flags=re.DOTALL)
-    seen = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page) + [re.sub("<[^>]*>", " ", page)]
+    seen = [*re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page), re.sub("<[^>]*>", " ", page)]
     kept = set().union(*(words_of(getattr(run, each.name)) for each in fields(run) if each.name != "predictions"))
-    names = NOT_WORDS | {"shelf", "AUROC", "ECE", "LEEP", "McNemar", "MMD", "Wilson", "BBC", "CV", "SGD", "GPU", "tau", "inv", "cov", "None"}
+    names = NOT_WORDS | {
+        "shelf",
+        "AUROC",
+        "ECE",
+        "LEEP",
+        "McNemar",
+        "MMD",
+        "Wilson",
+        "BBC",
+        "CV",
+        "SGD",
+        "GPU",
+        "tau",
+        "inv",
+        "cov",
+        "None",
+    }
     words = set(re.findall(r"[A-Za-z]{2,}", html.unescape(" ".join(seen))))
     assert words - kept - names == set()
     assert f'<html lang="{code}">' in page

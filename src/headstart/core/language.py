@@ -1,9 +1,9 @@
 """Language: what a person reads, in their language; `headstart/locale` has one catalog a language, in gettext's PO format.
 
 Texts of templates are looked up as they are. Sentences that functions write, or that a run keeps, have numbers and names in
-them: their entry is a pattern (flag `python-brace-format`). In a pattern `{num_...}` stands for a number, `{said_...}` for text that
-is translated in turn, `{list_...}` for "a, b and c" of which each is, `{word_...}` for one word, and any other name for text that
-is kept. What has no entry stays English.
+them: their entry is a pattern (flag `python-brace-format`). In a pattern `{num_...}` stands for a number, `{said_...}` for text
+that is translated in turn, `{list_...}` for "a, b and c" of which each is, `{word_...}` for one word, and any other name for text
+that is kept. What has no entry stays English.
 """
 
 from __future__ import annotations

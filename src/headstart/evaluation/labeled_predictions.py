@@ -137,7 +137,7 @@ class LabeledPredictions:
         return ClassRow.model_validate({"class": name, "support": round(support), **values, **lows, **highs})
 
     def _over_groups(self, label: int, key: str, plain: Estimate) -> Estimate:
-        """A number of a class with the interval of a bootstrap over groups; Wilson's over groups where no draw would change it."""
+        """A number of a class with its interval, by a bootstrap over groups; Wilson's where no draw would change it."""
         true, predicted = self.predictions.labels == label, self.predictions.predicted == label
         rows = {"precision": predicted, "recall": true, "f1": true | predicted}[key]
         num_groups = len(np.unique(self.predictions.groups[rows]))

@@ -19,7 +19,7 @@ reaches down to 88 %."""
 FEWEST_OF_A_CLASS = 5
 """Judged images of a class from which the brief names it as the weakest. Chosen, not measured."""
 WORTH_LABELING = 0.01
-"""Accuracy that four times the labels are expected to bring, from which the brief advises to label more: a point, as the verdict."""
+"""Expected gain in accuracy by four times the labels from which the brief advises to label more: a point, as the verdict."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,13 @@ def _answer(run: Run) -> str:
     sentences = []
     if run.adjustment:
         kept = any(trial.outcome == "kept" for trial in run.adjustment.trials)
-        sentences.append("Yes: a changed plan is better, beyond chance." if kept else "No change of the plan was better beyond chance.")
+        sentences.append(
+            "Yes: a changed plan is better, beyond chance." if kept else "No change of the plan was better beyond chance."
+        )
     elif not run.task_summary.classes:
-        sentences.append("A network to start from on other tasks; it names no classes, so that there is no share of right answers.")
+        sentences.append(
+            "A network to start from on other tasks; it names no classes, so that there is no share of right answers."
+        )
     sentences.append(in_plain_words(run))
     made = of_both_sides(run.decision) if run.decision else None
     if run.decision and made and run.decision.verdict != "not judged":
@@ -143,7 +147,9 @@ def _certainty(run: Run) -> str:
     if made is not None:
         gain = made.accuracy_gain
         chance = "chance does not explain it" if gain.low > 0 or gain.high < 0 else "which may be chance"
-        sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100 images: {chance}.")
+        sentences.append(
+            f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100 images: {chance}."
+        )
     if run.adaptation:
         ends = between(run.adaptation.accuracy, 100)
         sentences.append(f"The estimate, {ends}, is from the model's confidence alone; confident mistakes are not in it.")
@@ -165,7 +171,9 @@ def _advice(run: Run) -> list[str]:
     curve = decision.curve if decision else None
     if curve and curve.now.value - curve.four_times.value >= WORTH_LABELING:
         now, more = round(100 * (1 - curve.now.value)), round(100 * (1 - curve.four_times.value))
-        advice.append(f"Label more images: with four times as many, a simple model is expected to get {more} of 100 right instead of {now}.")
+        advice.append(
+            f"Label more images: with four times as many, a simple model is expected to get {more} of 100 right instead of {now}."
+        )
     elif evaluation and evaluation.num_images < FEW_JUDGED:
         advice.append("Label more images: these are too few to judge by.")
     weakest = _weakest(evaluation)
