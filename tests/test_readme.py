@@ -1,4 +1,4 @@
-"""The two READMEs say the same, and every command line in the documentation is one that the program takes."""
+"""The two READMEs say the same, and links lead from page to page. tests/contracts/test_suggestions.py checks the commands."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
 import headstart
-from headstart.cli import _application as application
 
 ROOT = Path(__file__).parent.parent
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,15 +25,6 @@ def prose(text: str) -> str:
 
 def heading_levels(text: str) -> list[int]:
     return [len(marks) for marks in re.findall(r"^(#+) ", prose(text), re.MULTILINE)]
-
-
-def command_lines(text: str) -> list[str]:
-    shown = [line for kind, body in BLOCK.findall(text) if kind == "console" for line in body.splitlines()]
-    inline = SPAN.findall(prose(text))
-    return [line for line in shown + inline if line.startswith("headstart ")]
-
-
-ALL_COMMANDS = sorted({line for page in PAGES for line in command_lines(page.read_text(encoding="utf-8"))})
 
 
 def test_the_readmes_have_the_same_headings():
@@ -59,32 +48,6 @@ def test_the_readmes_have_the_same_tables_and_lists():
         return re.findall(r"^(\||- |\d\.)", prose(text), re.MULTILINE)
 
     assert shape(ENGLISH) == shape(CHINESE)
-
-
-@pytest.mark.parametrize("line", ALL_COMMANDS)
-def test_every_documented_command_line_is_taken(line):
-    words = shlex.split(line)[1:]
-    command_words = [word.strip("[]") for word in words]
-    if command_words[0].startswith("-"):
-        assert command_words[0] in {"--help", "--version"}
-        return
-    name, *rest = command_words
-    assert name in application.COMMANDS.names(), f"{line}: no such command"
-    filled = [word.replace("M", "5") if rest[index - 1] == "--minutes" else word for index, word in enumerate(rest)]
-    arguments = [word for word in filled if word not in {"DATA", "DIR", "NAME", "RUN", "PATH", "NEW_IMAGES"}]
-    placeholders = [word for word in filled if word not in arguments]
-    built = application.Commands(name="headstart").get_command(None, name)
-    try:
-        context = built.make_context(name, [*arguments, *placeholders], resilient_parsing=False)
-    except typer.Exit:
-        assert "--help" in rest
-        return
-    assert context.command.name == name
-
-
-def test_the_parser_of_documented_commands_refuses_an_option_that_is_not_there():
-    with pytest.raises(application.UsageError):
-        test_every_documented_command_line_is_taken("headstart run flowers/ --nonsense 3")
 
 
 @pytest.mark.parametrize("text", [body for kind, body in BLOCK.findall(ENGLISH) if kind == "python"])
@@ -113,3 +76,19 @@ def test_the_chinese_readme_keeps_to_its_terms_and_marks_english_pages():
     links = re.findall(r"\]\(([^)]+)\)(（英文）)?", CHINESE)
     assert len(links) >= 5
     assert [place for place, mark in links if not mark] == []
+
+
+def test_every_page_is_linked_from_the_index_and_every_finding_from_its_list():
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8")))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} == linked
+    listed = set(re.findall(r"\]\(findings/([\w-]+\.md)\)", (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")))
+    assert {page.name for page in (ROOT / "docs" / "findings").glob("*.md")} == listed
+
+
+def test_four_commands_lead_from_a_clone_to_a_prediction():
+    first = next(body for kind, body in BLOCK.findall(ENGLISH) if kind == "console")
+    commands = first.splitlines()
+    assert len(commands) <= 4
+    (run,) = [shlex.split(line) for line in commands if line.startswith("headstart run ")]
+    (predict,) = [shlex.split(line) for line in commands if line.startswith("headstart predict ")]
+    assert predict[2] == run[run.index("-o") + 1]

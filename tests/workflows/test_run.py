@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(picture
         killed = headstart_command(*words, tmp_path / "run")
     assert killed.code == 130
     first = Run(tmp_path / "run").first
-    assert f"{first.sentence} Usable now: headstart predict {tmp_path / 'run'} IMAGE" in killed.err
+    assert f"{first.sentence} Usable now: headstart predict {tmp_path / 'run'} NEW_IMAGES" in killed.err
     assert first.accuracy.value > 0.8
     picture = next(Path(pictures, "red").iterdir())
     answer = headstart_command("predict", tmp_path / "run", picture, "--json")

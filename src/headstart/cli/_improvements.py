@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, plain, table
@@ -16,10 +17,12 @@ MOST_TRIALS = 10
 
 
 def adjustment_view(
-    adjustment: dict[str, Any], sentence: str, run: str, evaluation: dict[str, Any] | None = None
+    adjustment: dict[str, Any], sentence: str, run: str, evaluation: dict[str, Any] | None = None, *, pictures: bool = True
 ) -> RenderableType:
     """Every changed plan with its reason and outcome, then advice, then the run to use, its accuracy, and what to do next."""
     from rich.console import Group
+
+    from headstart.runs.suggesting import predict_command
 
     blocks: list[RenderableType] = []
     for trial in adjustment["trials"]:
@@ -27,7 +30,7 @@ def adjustment_view(
         blocks += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
         blocks += [findings_view(adjustment["advice"]), ""]
-    rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", f"headstart predict {run} NEW_IMAGES")]
+    rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", predict_command(run, pictures=pictures))]
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
     return Group(*blocks, plain(sentence, "bold"), facts(rows))
@@ -51,7 +54,7 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
     ]
     shown = table(("#", "origin", "outcome", "log loss", "settings"), rows, right=("log loss",), title="Trials, best first")
     plan = f"{study}/plan.toml"
-    advice = facts([("Plan", plan), ("Next", f"headstart fit {plan} -o RUN")])
+    advice = facts([("Plan", plan), ("Next", f"headstart fit {shlex.quote(plan)} -o RUN")])
     return Group(shown, "", plain(found["sentence"], "bold"), advice)
 
 

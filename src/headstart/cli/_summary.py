@@ -23,6 +23,7 @@ def summary_view(run: Run) -> RenderableType:
     from headstart.planning.deciding.wording import log_loss_decides
     from headstart.report.figures import not_tried, on_fewer, reconciled
     from headstart.report.plain_words import in_plain_words
+    from headstart.runs.suggesting import predict_command
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, RenderableType]] = [
@@ -41,7 +42,7 @@ def summary_view(run: Run) -> RenderableType:
         ("Step size", run.rate_curve.sentence if run.rate_curve else ""),
         ("Forgotten", run.forgetting.sentence if run.forgetting else ""),
         ("Report", f"{run.folder}/report.html"),
-        ("Next", f"headstart predict {run.folder} NEW_IMAGES"),
+        ("Next", predict_command(run.folder, pictures=run.task_summary.native_pixels > 0)),
     ]
     return facts([row for row in rows if str(row[1])])
 

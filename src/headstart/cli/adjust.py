@@ -32,5 +32,6 @@ def adjust(
 
     better, tried = adjust_run(run, minutes=minutes, out=out)
     evaluation = better.evaluation.to_dict() if better.evaluation else None
-    view = adjustment_view(tried.to_dict(), tried.sentence, str(better.folder), evaluation)
+    pictures = better.task_summary.native_pixels > 0
+    view = adjustment_view(tried.to_dict(), tried.sentence, str(better.folder), evaluation, pictures=pictures)
     answer(as_json, {"run": str(better.folder), "sentence": tried.sentence, **tried.to_dict()}, view)

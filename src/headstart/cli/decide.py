@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,5 +54,6 @@ def decide(
     if out:
         write_atomically(out, plan.to_toml())
     if not as_json:
-        advice = f"headstart fit {out} -o RUN" if out else f"headstart decide {data} -o plan.toml keeps the plan"
+        then = f"headstart fit {shlex.quote(str(out))} -o RUN"
+        advice = then if out else f"`headstart decide {shlex.quote(data)} -o plan.toml` keeps the plan"
         show("", f"Next: {advice}")

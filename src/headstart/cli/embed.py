@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,5 +33,5 @@ def embed(
     from headstart.workflows.embed import embed as embed_images
 
     num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels)
-    rows = [("Features", str(out)), ("Images", f"{num_rows:,}"), ("Next", f"headstart run {out}")]
+    rows = [("Features", str(out)), ("Images", f"{num_rows:,}"), ("Next", f"headstart run {shlex.quote(str(out))}")]
     answer(as_json, {"file": str(out), "num_images": num_rows}, facts(rows))

@@ -27,6 +27,7 @@ def extend(
     as_json: options.Json = False,
 ) -> None:
     """Add images or classes to a finished run, and measure the accuracy on the old classes before and after."""
+    from headstart.runs.suggesting import predict_command
     from headstart.workflows.extend import extend as extend_run
     from headstart.workflows.extend import remember
 
@@ -45,6 +46,6 @@ def extend(
         ("Extended", made.extension.sentence if made.extension else ""),
         ("Run", str(made.folder)),
         ("Report", f"{made.folder}/report.html"),
-        ("Next", f"headstart predict {made.folder} NEW_IMAGES"),
+        ("Next", predict_command(made.folder, pictures=made.task_summary.native_pixels > 0)),
     ]
     answer(as_json, made.result, facts(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -67,7 +68,7 @@ def pretrain(
         ("Accuracy", accuracy_line(evaluation) if evaluation else "not measured, as there are no classes"),
         ("Model", plain(name, "bold")),
         ("Report", f"{run.folder}/report.html"),
-        ("Next", f"headstart rank DATA --pretrained {name} --pretrained efficientnet_lite0"),
+        ("Next", f"headstart rank DATA --pretrained {shlex.quote(name)} --pretrained efficientnet_lite0"),
     ]
     found = {**run.result, "pretrained": name, "lineage": lineage.to_dict() if lineage else None}
     answer(as_json, found, facts(rows))

@@ -68,7 +68,7 @@ class MetaLearner(Method):
 
     All meta-learners here train one linear map of frozen features: with a few hundred classes, networks of two layers forget more
     than they learn (emoji identities). Fitted to a task, its own training rows are what episodes are drawn from, and then the
-    support set. `headstart fewshot enroll --source` meta-trains on other classes than those to come.
+    support set. `headstart fewshot enroll GALLERY NAME IMAGE --source DATA` meta-trains on other classes than those to come.
 
     Attributes:
         unit_rows: Whether embedded rows are scaled to unit length before the head sees them in training.

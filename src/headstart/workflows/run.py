@@ -20,6 +20,7 @@ from headstart.planning.first_model import first_candidate, fit_first
 from headstart.planning.plan import Plan
 from headstart.planning.results import Decision, FirstModel
 from headstart.runs.run import Run
+from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Names, many, task_from
 from headstart.workflows.decide import Request, decide_in, ranked
@@ -130,7 +131,7 @@ def _write_first_model(workspace: Workspace, task: Task, cards: list[Pretrained]
             workspace.write_first_model(model)
         now = time.monotonic()
         first = first.model_copy(update={"seconds": now - begun, "spent_seconds": now - started})
-        note(f"{first.sentence} Usable now: headstart predict {workspace.folder} IMAGE")
+        note(f"{first.sentence} Usable now: {predict_command(workspace.folder, pictures=not task.train.images.embedded)}")
         return first
 
     inputs = {"task": task.fingerprint, "candidate": candidate.essentials}
