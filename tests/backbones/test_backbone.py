@@ -115,10 +115,11 @@ def test_folder_without_whole_weights_is_named(fault: str, tmp_path: Path) -> No
         said = "weights.safetensors: Error while deserializing header: incomplete metadata, file not fully covered"
     elif fault == "of another network":
         save_file({name: tensor for name, tensor in state.items() if name != first}, path)
-        said = f"1 missing ({first})"
+        said = f"weights.safetensors: 1 missing ({first})"
     elif fault == "not finite":
         save_file(state | {first: torch.full_like(state[first], float("nan"))}, path)
         said = f"{state[first].numel()} values that are not finite, in 1 of {len(state)} tensors (first: {first})"
+        said = f"weights.safetensors: {said}"
     with pytest.raises(PretrainedError) as caught:
         Backbone.load(tmp_path)
     assert str(caught.value) == f"{tmp_path} holds no whole backbone ({said}). Fit the run again."
@@ -132,7 +133,7 @@ def test_a_card_that_lacks_something_is_named(lacking: str, tmp_path: Path) -> N
     (tmp_path / "card.json").write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(PretrainedError) as caught:
         Backbone.load(tmp_path)
-    assert str(caught.value) == f"{tmp_path} holds no whole backbone ('{lacking}'). Fit the run again."
+    assert str(caught.value) == f"{tmp_path} holds no whole backbone (card.json: '{lacking}' is missing). Fit the run again."
 
 
 def test_hash_sees_names_shapes_and_values() -> None:

@@ -154,6 +154,29 @@ def test_what_only_a_restart_needs_is_not_shared(tmp_path, shared):
     assert not list(shared.rglob("cache")) + list(shared.rglob("checkpoint*"))
 
 
+def _has_rows(_result, folder):
+    return (folder / "predictions").exists()
+
+
+def test_a_step_that_lacks_what_is_wanted_is_made_again_and_shared(tmp_path, shared):
+    made = []
+    steps = Steps(tmp_path / "one", shared)
+    steps.run("fold", {"a": 1}, Number, lambda _: Number(number=9))
+    assert steps.run("fold", {"a": 1}, Number, _fold(made)) == Number(number=9)
+    assert steps.run("fold", {"a": 1}, Number, _fold(made), _has_rows) == Number(number=1)
+    assert Steps(tmp_path / "two", shared).run("fold", {"a": 1}, Number, _fold(made), _has_rows) == Number(number=1)
+    assert made == [1]
+
+
+def test_a_step_that_lacks_what_is_wanted_gives_way_to_a_shared_one_that_has_it(tmp_path, shared):
+    Steps(tmp_path / "one", shared).run("fold", {"a": 1}, Number, _fold([]))
+    alone = Steps(tmp_path / "two")
+    alone.run("fold", {"a": 1}, Number, lambda _: Number(number=9))
+    found = Steps(alone.folder, shared).run("fold", {"a": 1}, Number, lambda _: pytest.fail("made again"), _has_rows)
+    assert found == Number(number=1)
+    assert _has_rows(found, alone.folder / alone.stem("fold", {"a": 1}))
+
+
 class Figure(Record):
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("number", "figure"),)
     figure: float

@@ -79,15 +79,16 @@ def test_a_file_that_is_gone_makes_the_model_incomplete(knowing, tmp_path):
     assert str(caught.value).startswith(f"{tmp_path} holds no whole model (")
 
 
+HEAD_OF = "the head in model.json and head.safetensors"
 HEAD = '{"kind": "linear", "blocks": "stages"}'
 FAULTS = {
     '{"format": 3}': "model.json was written by a newer headstart (format 3; this one reads up to 2). Update headstart",
     "{}": "model.json: classes is missing. temperature is missing. head is missing",
     "[]": "model.json: the content = []: input should be a valid dictionary or instance of Card",
-    "{": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-    '{"classes": ["a"], "temperature": 1, "head": {}}': "'kind' is missing",
-    '{"classes": ["a"], "temperature": 1, "head": {"kind": "graph", "blocks": "stages"}}': "'axes' is missing",
-    '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': "'int' object is not iterable",
+    "{": "model.json: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    '{"classes": ["a"], "temperature": 1, "head": {}}': f"{HEAD_OF}: 'kind' is missing",
+    '{"classes": ["a"], "temperature": 1, "head": {"kind": "graph", "blocks": "stages"}}': f"{HEAD_OF}: 'axes' is missing",
+    '{"classes": ["a"], "temperature": 1, "head": {"kind": "mean", "heads": 3}}': f"{HEAD_OF}: 'int' object is not iterable",
     f'{{"classes": ["a"], "temperature": 0, "head": {HEAD}}}': "model.json: temperature = 0: input should be greater than 0",
     f'{{"classes": ["a"], "temperature": 1, "head": {HEAD}, "partners": 2, "shares": [1, 1]}}': (
         "model.json: 2 shares for 3 members"
@@ -107,12 +108,20 @@ def test_a_card_that_was_damaged_is_one_sentence(text, plain, tmp_path):
     assert Model.whole_in(tmp_path) is None
 
 
-@pytest.mark.parametrize(("name", "lacking"), [("head", "weight"), ("detector", "calibration")])
-def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, knowing, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "lacking", "where"),
+    [
+        ("head", "weight", HEAD_OF),
+        ("detector", "calibration", "detector.safetensors"),
+    ],
+)
+def test_a_file_that_lacks_an_array_is_one_sentence(name, lacking, where, knowing, tmp_path):
     knowing.save(tmp_path)
     path = tmp_path / f"{name}.safetensors"
     save_file({key: array for key, array in load_file(path).items() if key != lacking}, path)
-    with pytest.raises(DataError, match=re.escape(f"{tmp_path} holds no whole model ('{lacking}' is missing). Give the")):
+    with pytest.raises(
+        DataError, match=re.escape(f"{tmp_path} holds no whole model ({where}: '{lacking}' is missing). Give the")
+    ):
         Model.load(tmp_path)
 
 
@@ -136,6 +145,24 @@ def test_a_member_that_is_missing_is_named_with_its_file_and_what_to_do(plain, t
         f"{tmp_path} consists of several models, and {what} cannot be loaded: {path.parent} holds no whole model ({said}). "
         "Give the command that made it again: it fits what is missing."
     )
+    assert Model.whole_in(tmp_path) is None
+
+
+@pytest.mark.parametrize("file", ["model.json", "head.safetensors", "backbone/card.json", "backbone/weights.safetensors"])
+@pytest.mark.parametrize("damage", ["empty", "cut short"])
+def test_a_member_that_is_damaged_is_named_with_its_file(plain, tmp_path, file, damage):
+    replace(plain, partners=(replace(plain, backbone=load_backbone("small_cnn", "none", 16, 0)),)).save(tmp_path)
+    path = tmp_path / "partners" / "0" / file
+    path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-1])
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    what = "backbone" if "backbone" in file else "model"
+    begun = (
+        f"{tmp_path} consists of several models, and member 2 of 2 cannot be loaded: {path.parent} holds no whole {what} "
+        f"({path.name}: "
+    )
+    assert str(caught.value).startswith(begun)
+    assert str(caught.value).count(". ") == 1  # the fault, then what to do
     assert Model.whole_in(tmp_path) is None
 
 

@@ -248,6 +248,31 @@ def test_models_of_folds_that_were_not_kept_are_fitted_to_the_same_rows(pictures
     np.testing.assert_allclose(Model.load(tmp_path / "model").shares, [1 / 3] * 3)
 
 
+def test_models_of_folds_are_found_where_another_run_left_them(pictures, tuned, tmp_path, monkeypatch):
+    shared, first, second = (tmp_path / name for name in ("shared", "first", "second"))
+    plan = tuned.model_copy(update={"hold_out": False, "fold_models": 2})
+    candidate, backbone = candidate_of(plan), fitting.backbone_of(plan)
+    # What was cross-validated without its models is trained once more, by whoever wants them first.
+    cross_validation.cross_validate(pictures, candidate, backbone, pictures.folds[:2], Steps(first / "steps", shared))
+    fit_plan(pictures, plan, first / "model", Steps(first / "steps", shared), first / "work")
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    fit_plan(pictures, plan, second / "model", Steps(second / "steps", shared), second / "work")
+    kept, found = (Model.load(place / "model").predict(pictures.train).probs for place in (first, second))
+    np.testing.assert_array_equal(kept, found)
+
+
+def test_a_model_of_a_fold_whose_fit_broke_down_is_told(pictures, tuned, steps, tmp_path, monkeypatch):
+    def breaks_down(*_):
+        raise TrainingError("loss became nan at step 3 of 6.")
+
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks_down)
+    plan = tuned.model_copy(update={"hold_out": False, "fold_models": 2})
+    fit = lambda: fit_plan(pictures, plan, tmp_path / "model", steps, tmp_path / "work")  # noqa: E731
+    assert refused(TrainingError, fit) == "loss became nan at step 3 of 6."
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    assert refused(TrainingError, fit) == "loss became nan at step 3 of 6."
+
+
 CLASSES = ("red", "green", "blue")
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 import headstart
 from headstart.data.images import FileImages, ImageSet
 from headstart.methods.test_time import adapted_at_test_time
+from headstart.planning import fitting
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
 from headstart.workflows.fit import forgotten_by
@@ -146,7 +147,7 @@ def test_test_images_that_the_earlier_model_has_learned_since_measure_nothing(so
     earlier = task_of(Run.load("source"))
     monkeypatch.setitem(forgotten_by.__globals__, "task_of", lambda run: replace(earlier, test_by_default=True))
     assert forgotten_by(tuned) is not None  # what is trained is not fitted again
-    monkeypatch.setitem(forgotten_by.__globals__, "costs_little", lambda plan: True)
+    monkeypatch.setattr(fitting, "costs_little", lambda plan: True)
     assert forgotten_by(tuned) is None
 
 

@@ -204,7 +204,9 @@ class Backbone(nn.Module):
             transform = Transform.from_dict(values["transform"], str(folder / CARD))
             weights, source_classes = str(values["weights"]), bool(values["source_classes"])
         except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
-            raise PretrainedError(f"{folder} holds no whole backbone ({error}). Fit the run again.") from None
+            fault = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+            named = fault if CARD in fault else f"{CARD}: {fault}"
+            raise PretrainedError(f"{folder} holds no whole backbone ({named}). Fit the run again.") from None
         module = network_of(card, "none")
         if module.state_dict():
             load_run_weights(module, folder)

@@ -128,11 +128,11 @@ def load_run_weights(network: nn.Module, folder: Path) -> None:
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        problem = f"{path.name}: {error}"
+        problem = str(error)
     else:
         problem = misfit(network.state_dict(), state) or _not_finite(state)
     if problem:
-        raise PretrainedError(f"{folder} holds no whole backbone ({problem}). Fit the run again.")
+        raise PretrainedError(f"{folder} holds no whole backbone ({path.name}: {problem}). Fit the run again.")
     network.load_state_dict(state, strict=True)
 
 

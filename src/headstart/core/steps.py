@@ -41,7 +41,14 @@ class Steps:
         """The file stem of a step with those inputs."""
         return f"{name}-{fingerprint_of(inputs)}"
 
-    def run(self, name: str, inputs: dict[str, Any], kind: type[R], make: Callable[[Path], R]) -> R:
+    def run(
+        self,
+        name: str,
+        inputs: dict[str, Any],
+        kind: type[R],
+        make: Callable[[Path], R],
+        is_whole: Callable[[R, Path], bool] = lambda _result, _folder: True,
+    ) -> R:
         """The step's result: read if it is there, made and written if not.
 
         Args:
@@ -49,15 +56,22 @@ class Steps:
             inputs: Everything that the result depends on, as plain JSON values.
             kind: Class of the result.
             make: Makes the result; its argument is a folder for arrays and checkpoints, which remains after a kill.
+            is_whole: Whether a result and its folder hold all that is wanted now; the step is made again where they do not.
 
         Returns:
             The result.
         """
         path = self.folder / f"{self.stem(name, inputs)}.json"
         shared = self.shared / path.name if self.shared and name in SHARED else None
-        if shared and not path.exists() and _read(shared, kind):
+
+        def found_in(place: Path) -> R | None:
+            result = _read(place, kind)
+            return result if result is not None and is_whole(result, place.with_suffix("")) else None
+
+        found = found_in(path)
+        if found is None and shared and found_in(shared) is not None:
             _copy(shared, path)
-        found = _read(path, kind)
+            found = found_in(path)
         if found is not None:
             return found
         begun = time.perf_counter()

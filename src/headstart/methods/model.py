@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -32,6 +34,7 @@ NO_DETECTOR = (
     "or leave out --refuse."
 )
 AGAIN = "Give the command that made it again: it fits what is missing."
+HEAD_FILE = "head.safetensors"
 DETECTOR_FILE = "detector.safetensors"
 OLD_DETECTOR_FILE = "acquaintance.safetensors"
 """Where earlier versions wrote the detector."""
@@ -169,7 +172,7 @@ class Model:
             self.backbone.save(network)
         _carry(calibration_folder(self.backbone), folder / "engine")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
-        write_atomically(folder / "head.safetensors", save(arrays))
+        write_atomically(folder / HEAD_FILE, save(arrays))
         if self.novelty_detector is not None:
             write_atomically(folder / DETECTOR_FILE, save(self.novelty_detector.arrays()))
         if self.base is not None:
@@ -230,11 +233,25 @@ class Model:
 
 def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     """What lies in a model's own folder, its network aside."""
-    try:
+    path = folder / DETECTOR_FILE if (folder / DETECTOR_FILE).exists() else folder / OLD_DETECTOR_FILE
+    with _naming(folder, "model.json"):
         card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
-        head = head_from(load_file(folder / "head.safetensors"), card.head)
-        path = folder / DETECTOR_FILE if (folder / DETECTOR_FILE).exists() else folder / OLD_DETECTOR_FILE
+        if len(card.shares) not in (0, card.partners + 1):
+            raise ValueError(f"{len(card.shares)} shares for {card.partners + 1} members")
+    with _naming(folder, HEAD_FILE):
+        arrays = load_file(folder / HEAD_FILE)
+    with _naming(folder, f"the head in model.json and {HEAD_FILE}"):
+        head = head_from(arrays, card.head)
+    with _naming(folder, path.name):
         detector = NoveltyDetector.from_arrays(load_file(path)) if card.has_detector else None
+    return card, head, detector
+
+
+@contextmanager
+def _naming(folder: Path, name: str) -> Iterator[None]:
+    """Turn what reading a file of a model may raise into a sentence that names the folder and the file."""
+    try:
+        yield
     except DataError:
         raise
     except KeyError as error:
@@ -242,10 +259,8 @@ def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
     except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
         fault = str(error).rstrip(".")
     else:
-        if len(card.shares) in (0, card.partners + 1):
-            return card, head, detector
-        fault = f"model.json: {len(card.shares)} shares for {card.partners + 1} members"
-    raise DataError(f"{folder} holds no whole model ({fault}). {AGAIN}")
+        return
+    raise DataError(f"{folder} holds no whole model ({fault if name in fault else f'{name}: {fault}'}). {AGAIN}")
 
 
 def _carry(source: Path, target: Path) -> None:

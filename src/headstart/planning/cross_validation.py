@@ -190,22 +190,7 @@ def combined(validated: Sequence[CrossValidated], shares: tuple[float, ...] = ()
 def _fold(
     task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps, keep_model: bool
 ) -> tuple[FoldRecord, Predictions | None]:
-    inputs = fold_inputs(task, candidate, backbone, index)
-    folder = steps.folder / steps.stem("fold", inputs)
-
-    def make(workspace: Path) -> FoldRecord:
-        stop_if_asked()
-        begun = time.perf_counter()
-        try:
-            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
-        except TrainingError as error:
-            return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-        if is_gradient(candidate.method) and (keep_model or len(task.folds) == 1):
-            model.save(workspace / MODEL)
-        model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
-        return FoldRecord(seconds=time.perf_counter() - begun)
-
-    record = steps.run("fold", inputs, FoldRecord, make)
+    record, folder = _fold_step(task, candidate, backbone, index, steps, keep_model or len(task.folds) == 1)
     if record.failure:
         return record, None
     # Another run may have left the fold under other paths.
@@ -213,10 +198,44 @@ def _fold(
     return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
 
 
-def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps, workspace: Path) -> Model:
-    """The model that `cross_validate` fitted to one of `task.folds` and kept, or that of a fit to its rows now."""
-    folder = steps.folder / steps.stem("fold", fold_inputs(task, candidate, backbone, index)) / MODEL
-    return Model.whole_in(folder) or fit_rows(task, task.folds[index].fit, candidate, backbone, workspace / f"fold-{index}")
+def _fold_step(
+    task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps, keep_model: bool, *, wants_model: bool = False
+) -> tuple[FoldRecord, Path]:
+    """The step of one of `task.folds`, and its folder; one that lacks its model is made again where that is wanted."""
+    inputs = fold_inputs(task, candidate, backbone, index)
+    fold = task.folds[index]
+
+    def make(workspace: Path) -> FoldRecord:
+        if not wants_model:  # the final fit goes on although the trying has ended
+            stop_if_asked()
+        begun = time.perf_counter()
+        try:
+            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
+        except TrainingError as error:
+            return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
+        if is_gradient(candidate.method) and keep_model:
+            model.save(workspace / MODEL)
+        model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
+        return FoldRecord(seconds=time.perf_counter() - begun)
+
+    def is_whole(record: FoldRecord, folder: Path) -> bool:
+        return bool(not wants_model or record.failure or Model.whole_in(folder / MODEL))
+
+    return steps.run("fold", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("fold", inputs)
+
+
+def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps) -> Model:
+    """The model that is fitted to one of `task.folds`.
+
+    That of a gradient method is part of the fold's step: it is trained where neither these steps nor those that they share have
+    kept it. A `TrainingError` says that the fit breaks down.
+    """
+    if not is_gradient(candidate.method):
+        return fit_rows(task, task.folds[index].fit, candidate, backbone, None)
+    record, folder = _fold_step(task, candidate, backbone, index, steps, keep_model=True, wants_model=True)
+    if record.failure:
+        raise TrainingError(record.failure)
+    return Model.load(folder / MODEL)
 
 
 def _names(rows: ImageSet) -> tuple[str, ...]:

@@ -62,6 +62,11 @@ def costs_little(plan: Plan) -> bool:
     return not plan.is_trained and plan.max_rows is None
 
 
+def learns_test(task: Task, plan: Plan) -> bool:
+    """Whether the model is fitted to the test rows too, once they have judged it: where nobody asked for them, at little cost."""
+    return task.test_by_default and costs_little(plan)
+
+
 def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
     """How a plan does on the first folds, all of them for None; see `cross_validate`."""
     return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps, plan.shares)
@@ -88,7 +93,7 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
 def fit_plan(task: Task, plan: Plan, folder: Path, steps: Steps, workspace: Path) -> None:
     """Fit the plan and save the model into a folder; checkpoints go into the workspace.
 
-    Models of folds are taken from the steps where they exist. Raises `PlanError` where the plan's temperature is not
+    Models of folds are taken from the steps where they are kept there. Raises `PlanError` where the plan's temperature is not
     above zero or its shares are not as many as there are models, `TrainingError` where the fit breaks down, and `ExportError`
     where the folder cannot be written.
     """
@@ -120,7 +125,7 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
 
     def fitted(member: Candidate, own: Backbone, said: Plan | Partner, place: Path) -> list[Model]:
         count = 1 if plan.hold_out else min(said.fold_models, len(task.folds)) if said.fold_models else 0
-        models = [fold_model(task, member, own, index, steps, place) for index in range(count)]
+        models = [fold_model(task, member, own, index, steps) for index in range(count)]
         models = models or [fit_rows(task, rows, member, own, place)]
         return models if said.temperature is None else [replace(one, temperature=said.temperature) for one in models]
 

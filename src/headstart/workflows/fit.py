@@ -22,7 +22,7 @@ from headstart.evaluation.protocols import evaluate, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.methods import METHODS
 from headstart.planning.deciding.chosen import evaluation_of_chosen
-from headstart.planning.fitting import costs_little, fit_plan, out_of_fold
+from headstart.planning.fitting import fit_plan, learns_test, out_of_fold
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
@@ -126,7 +126,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, a
     workspace.write(plan, task.summary())
     if workspace.run.evaluation is None:
         workspace.write_environment()
-    steps = workspace.steps
+    steps = workspace.sharing_steps
 
     def fitted(checkpoints: Path) -> Done:
         try:
@@ -152,14 +152,9 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, a
     return workspace.write_result()
 
 
-def _learns_test(task: Task, plan: Plan) -> bool:
-    """Whether the model is fitted to the test rows too, once they have judged it: where nobody asked for them, at little cost."""
-    return task.test_by_default and costs_little(plan)
-
-
 def _with_test_learned(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, Any]) -> Task:
     """The task whose labeled rows the model has learned: the model is fitted anew where that are the test rows too."""
-    if not _learns_test(task, plan):
+    if not learns_test(task, plan):
         return task
     whole = with_test_as_train(task)
 
@@ -191,7 +186,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
         evaluation, predictions = evaluate(model, task.test)
         if task.test_by_default:
             count = len(task.labeled) + len(task.test)
-            then = LEARNED_LATER.format(count=count) if _learns_test(task, plan) else NOT_LEARNED
+            then = LEARNED_LATER.format(count=count) if learns_test(task, plan) else NOT_LEARNED
             evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {then}"})
         if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
@@ -201,7 +196,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
 
 def _out_of_fold(task: Task, plan: Plan, workspace: Workspace) -> tuple[Evaluation, Predictions]:
     """The evaluation where nothing was chosen in this run; of what was chosen elsewhere it says so."""
-    predictions = out_of_fold(task, plan, workspace.steps)
+    predictions = out_of_fold(task, plan, workspace.sharing_steps)
     evaluation = evaluation_out_of_fold(predictions, fitted_to=plan.fitted_to)
     if plan.rejected or workspace.run.adjustment:
         evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {CHOSEN_ON_THEM}"})
@@ -214,7 +209,7 @@ def _audit_pool(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, 
         return
 
     def make(_: Path) -> Audited:
-        return Audited(audit=audited(task, plan, workspace.run.model, workspace.steps))
+        return Audited(audit=audited(task, plan, workspace.run.model, workspace.sharing_steps))
 
     with stage("auditing pseudo-labels"):
         found = workspace.steps.run("audit", inputs, Audited, make)
@@ -236,6 +231,6 @@ def forgotten_by(run: Run) -> Forgetting | None:
     if not source.classes or source.base is not None or source.backbone.weights_hash == after.weights_hash:
         return None
     task = task_of(earlier)
-    if task is None or task.test is None or _learns_test(task, earlier.plan):
+    if task is None or task.test is None or learns_test(task, earlier.plan):
         return None
     return forgetting(source, replace(source, backbone=after), task.name, task.test)
