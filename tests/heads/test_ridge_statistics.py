@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sklearn.linear_model import Ridge
 
 from headstart.core.errors import DataError
 from headstart.heads.ridge_leave_one_out import fit_ridge
-from headstart.heads.ridge_statistics import RidgeStatistics
+from headstart.heads.ridge_statistics import RidgeStatistics, load_statistics, save_statistics
 
 
 def made(num: int, width: int, num_classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -63,20 +64,45 @@ def test_the_order_of_additions_does_not_matter() -> None:
     np.testing.assert_allclose(one.solution()[0], other.solution()[0], rtol=1e-9)
 
 
+def test_without_some_rows_it_gives_the_solution_of_the_others() -> None:
+    rows, labels = made(71, 11)
+    whole, part = RidgeStatistics.fitted(rows, labels, 3, np.arange(71)), slice(5, 30)
+    rest = np.delete(np.arange(71), part)
+    less, alone = whole.without(RidgeStatistics.of(rows[part], labels[part], 3)), RidgeStatistics.of(rows[rest], labels[rest], 3)
+    np.testing.assert_array_equal(less.counts, alone.counts)
+    oracle = Ridge(alpha=whole.share * alone.mean_eigenvalue)
+    oracle.fit(rows[rest].astype(np.float64), 2.0 * np.eye(3)[labels[rest]] - 1)
+    weight, bias = less.solution()
+    np.testing.assert_allclose(weight, oracle.coef_.T, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(bias, oracle.intercept_, rtol=1e-5, atol=1e-7)
+    assert (less.share, less.temperature) == (whole.share, whole.temperature)
+
+
 def test_a_file_keeps_it(tmp_path: Path) -> None:
     rows, labels = made(61, 7)
-    statistics = RidgeStatistics.fitted(rows, labels, 3, np.arange(61))
-    statistics.save(tmp_path / "memory")
-    again = RidgeStatistics.load(tmp_path / "memory")
+    other, statistics = (RidgeStatistics.fitted(rows, labels, 3, np.arange(61)) for _ in range(2))
+    save_statistics(tmp_path / "memory", {0: other, 3: statistics})
+    found = load_statistics(tmp_path / "memory")
+    assert list(found) == [0, 3]
+    again = found[3]
     np.testing.assert_array_equal(again.gram, again.gram.T)
     np.testing.assert_allclose(again.gram, statistics.gram, rtol=1e-6)
     np.testing.assert_allclose(again.solution()[0], statistics.solution()[0], rtol=1e-3, atol=1e-5)
     assert (again.share, again.temperature) == (statistics.share, statistics.temperature)
 
 
+def test_a_file_of_an_earlier_version_has_the_sums_of_one_head(tmp_path: Path) -> None:
+    rows, labels = made(61, 7)
+    statistics = RidgeStatistics.fitted(rows, labels, 3, np.arange(61))
+    save_file(statistics.arrays(), tmp_path / "memory")
+    found = load_statistics(tmp_path / "memory")
+    assert list(found) == [0]
+    np.testing.assert_array_equal(found[0].counts, statistics.counts)
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "memory").write_bytes(b"nothing")
     with pytest.raises(DataError) as error:
-        RidgeStatistics.load(tmp_path / "memory")
+        load_statistics(tmp_path / "memory")
     assert str(error.value).startswith(f"{tmp_path / 'memory'} cannot be read (")
     assert str(error.value).endswith("). Delete it, and extend with the run's data in place.")

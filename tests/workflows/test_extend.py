@@ -18,7 +18,6 @@ from headstart.data.additions import all_of, read_addition
 from headstart.features.extract import features_of
 from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.planning.fitting import task_of_plan
-from headstart.planning.plan import Partner
 from headstart.runs.origin import task_of
 from headstart.runs.run import STATISTICS, Run
 from headstart.workflows.extend import extend, remember
@@ -233,8 +232,8 @@ def test_a_run_that_learned_from_other_domains_is_refused(home: Path) -> None:
     with pytest.raises(PlanError) as error:
         extend("joint", "more")
     assert str(error.value) == (
-        "joint learned from images of other domains, which extending would forget. Put the new images beside the old ones, and "
-        "run again."
+        "joint cannot be extended (joint_ridge on raw pixels: it learned from images of other domains, which extending would "
+        "forget). Put the new images beside the old ones, and run again."
     )
 
 
@@ -243,8 +242,8 @@ def test_a_head_that_is_not_linear_is_refused(home: Path, headstart_command) -> 
     with pytest.raises(PlanError) as error:
         extend("knn", "more")
     assert str(error.value) == (
-        "knn has a head of the kind neighbors, and only a linear one can be extended. "
-        "Fit again with --method ridge, or any that trains."
+        "knn cannot be extended (knn on raw pixels: a head of the kind neighbors is not solved from sums over images). "
+        "Put the new images beside the old ones, and run again."
     )
 
 
@@ -270,14 +269,3 @@ def test_the_command_says_what_was_added_and_measured(home: Path, headstart_comm
     again = headstart_command("extend", "run", "more", "-o", "extended", "--json")
     assert json.loads(again.out)["extension"]["added"] == ["seven"]
     assert headstart_command("extend", "run", "nowhere").code == 2
-
-
-def test_of_models_that_predict_together_the_first_is_extended_alone(home: Path) -> None:
-    first = Run.load("run").plan
-    partner = Partner(pretrained="pixels", weights="none", input_pixels=4, method={"kind": "ridge"})
-    both = headstart.fit(first.model_copy(update={"partners": (partner,), "shares": (0.5, 0.5)}), out="both")
-    made = extend(both, "more", out=home / "extended")
-    assert made.model.partners == ()
-    assert (made.plan.partners, made.plan.shares) == ((), ())
-    assert made.extension.num_left_out == 1
-    assert "The other model of both is left out" in made.extension.sentence

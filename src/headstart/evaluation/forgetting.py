@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
+from headstart.core.predictions import Predictions
 from headstart.core.records import Record
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
@@ -61,10 +62,14 @@ def forgetting(before: Predicts, after: Predicts, source: str, images: ImageSet)
     labeled = opened.take(opened.labels != UNLABELED)
     if not len(labeled):
         raise DataError(f"None of the {len(opened)} images of {source} has a label. Give labeled images.")
-    then, now = before.predict(labeled), after.predict(labeled)
+    return forgetting_between(before.predict(labeled), after.predict(labeled), source)
+
+
+def forgetting_between(then: Predictions, now: Predictions, source: str) -> Forgetting:
+    """As `forgetting`, from what both predicted for the same images of known label."""
     return Forgetting(
         source=source,
-        num_images=len(labeled),
+        num_images=len(then),
         before=Accuracy().estimate(LabeledPredictions(then)),
         after=Accuracy().estimate(LabeledPredictions(now)),
         lost=compare(then, now, seed=0).accuracy_gain,

@@ -81,3 +81,26 @@ class Representation:
     def _joined(self, blocks: list[Rows], part: Index) -> Floats:
         pairs = zip(blocks, self.means, strict=True)
         return np.concatenate([unit_rows(np.asarray(block[part], np.float32) - mean) for block, mean in pairs], axis=1)
+
+
+def representation_arrays(representation: Representation | None) -> dict[str, Floats]:
+    """The named arrays that, with its blocks, make a representation again; none for None."""
+    return {f"mean.{index}": mean for index, mean in enumerate(representation.means if representation else ())}
+
+
+def blocks_named(representation: Representation | None) -> Blocks | None:
+    """The blocks of a representation; None for None."""
+    return representation.blocks if representation else None
+
+
+def representation_from(arrays: dict[str, Floats], blocks: str) -> Representation:
+    """The representation whose `representation_arrays` are among the arrays; a DataError where the blocks are unknown."""
+    if blocks not in BLOCKS:
+        raise DataError(f"model.json: blocks = {blocks!r} is not one of {', '.join(BLOCKS)}. Fit the run again.")
+    means = sorted((key for key in arrays if key.startswith("mean.")), key=lambda key: int(key[5:]))
+    return Representation(blocks, tuple(arrays[key] for key in means))
+
+
+def representation_or_none(arrays: dict[str, Floats], blocks: str | None) -> Representation | None:
+    """As `representation_from`; None where there are no blocks."""
+    return None if blocks is None else representation_from(arrays, blocks)

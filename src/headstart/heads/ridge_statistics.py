@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from headstart.core.records import write_atomically
 from headstart.core.rows import CHUNK_ROWS, Rows, row_slices
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
-from headstart.heads.ridge_leave_one_out import fit_ridge
+from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,13 @@ class RidgeStatistics:
 
         Rows of one group, int64 [sample], are left out together.
         """
+        return cls.and_fit(rows, labels, num_classes, groups)[0]
+
+    @classmethod
+    def and_fit(cls, rows: Rows, labels: Integers, num_classes: int, groups: Integers) -> tuple[RidgeStatistics, RidgeFit]:
+        """As `fitted`, with the fit, which has the leave-one-out scores."""
         sums, fit = cls.of(rows, labels, num_classes), fit_ridge(rows, labels, num_classes, groups=groups)
-        return replace(sums, share=fit.penalty / sums.mean_eigenvalue, temperature=fit.temperature)
+        return replace(sums, share=fit.penalty / sums.mean_eigenvalue, temperature=fit.temperature), fit
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -80,6 +86,10 @@ class RidgeStatistics:
             gram=self.gram + other.gram,
         )
 
+    def without(self, other: RidgeStatistics) -> RidgeStatistics:
+        """The sums over the rows that are not among the other's, which has the same classes; penalty and temperature stay."""
+        return replace(self, counts=self.counts - other.counts, sums=self.sums - other.sums, gram=self.gram - other.gram)
+
     def solution(self) -> tuple[Floats, Floats]:
         """Weight float64 [feature, class] and bias float64 [class]."""
         num = self.counts.sum()
@@ -89,22 +99,38 @@ class RidgeStatistics:
         weight = cho_solve(cho_factor(centered), 2 * (self.sums - self.counts[:, None] * mean).T)
         return weight, 2 * self.counts / num - 1 - mean @ weight
 
-    def save(self, path: Path) -> None:
-        """Write one file, half of the Gram matrix in single precision; an `ExportError` where that fails."""
+    def arrays(self) -> dict[str, Floats]:
+        """The arrays that make the sums again, half of the Gram matrix in single precision."""
         half = self.gram[np.triu_indices(len(self.gram))].astype(np.float32)
         scalars = np.array([self.share, self.temperature])
-        write_atomically(path, save({"counts": self.counts, "sums": self.sums, "gram": half, "scalars": scalars}))
+        return {"counts": self.counts, "sums": self.sums, "gram": half, "scalars": scalars}
 
     @classmethod
-    def load(cls, path: Path) -> RidgeStatistics:
-        """The statistics that `save` wrote; a `DataError` where the file is damaged."""
-        try:
-            arrays = load_file(path)
-            width = arrays["sums"].shape[1]
-            gram = np.zeros((width, width))
-            gram[np.triu_indices(width)] = arrays["gram"]
-            share, temperature = arrays["scalars"].tolist()
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise DataError(f"{path} cannot be read ({error}). Delete it, and extend with the run's data in place.") from None
-        gram += np.triu(gram, 1).T
-        return cls(arrays["counts"], arrays["sums"], gram, share, temperature)
+    def from_arrays(cls, arrays: dict[str, Floats]) -> RidgeStatistics:
+        """The sums that `arrays` of others describe."""
+        width = arrays["sums"].shape[1]
+        gram = np.zeros((width, width))
+        gram[np.triu_indices(width)] = arrays["gram"]
+        share, temperature = arrays["scalars"].tolist()
+        return cls(arrays["counts"], arrays["sums"], gram + np.triu(gram, 1).T, share, temperature)
+
+
+def save_statistics(path: Path, statistics: Mapping[int, RidgeStatistics]) -> None:
+    """Write one file with the sums of several heads, each at its place; an `ExportError` where that fails."""
+    named = ((place, name, array) for place, sums in statistics.items() for name, array in sums.arrays().items())
+    write_atomically(path, save({f"{place}.{name}": array for place, name, array in named}))
+
+
+def load_statistics(path: Path) -> dict[int, RidgeStatistics]:
+    """The sums that `save_statistics` wrote; a `DataError` where the file is damaged.
+
+    A file of an earlier version has those of one head, whose place is 0.
+    """
+    parts: dict[int, dict[str, Floats]] = {}
+    try:
+        for key, array in load_file(path).items():
+            place, _, name = key.rpartition(".")
+            parts.setdefault(int(place or 0), {})[name] = array
+        return {place: RidgeStatistics.from_arrays(arrays) for place, arrays in sorted(parts.items())}
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read ({error}). Delete it, and extend with the run's data in place.") from None

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
-from headstart.core.rows import linear_scores, row_slices, unit_rows
+from headstart.core.rows import Rows, linear_scores, row_slices, unit_rows
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import BLOCKS, Blocks, Representation
+from headstart.features.representation import (
+    Blocks,
+    Representation,
+    blocks_named,
+    representation_arrays,
+    representation_from,
+    representation_or_none,
+)
 from headstart.heads.principal_components import PrincipalComponents
+from headstart.methods.kernel_head import MOST_COSINES, KernelHead
 from headstart.shift.projection import Projection
 
 if TYPE_CHECKING:  # what fits heads, or is part of few, takes as long to import as a prediction
@@ -39,27 +47,31 @@ class Head(Protocol):
         ...
 
 
-MOST_COSINES = 16_000_000
-"""Cosines of new rows with training rows that are in memory at once: 64 MB."""
+@runtime_checkable
+class SolvedHead(Head, Protocol):
+    """A head that is linear in its inputs, so that ridge can be solved for it again."""
 
+    @property
+    def representation(self) -> Representation | None:
+        """What the head sees; None for the features of a network that was trained with it."""
+        ...
 
-def _arrays_of(representation: Representation | None) -> dict[str, Floats]:
-    return {f"mean.{index}": mean for index, mean in enumerate(representation.means if representation else ())}
+    @property
+    def keeps_inputs(self) -> bool:
+        """Whether its inputs stay what they are when it is solved for other rows, so that sums over inputs can be kept."""
+        ...
 
+    def for_rows(self, features: FeatureSet, seed: int) -> Self:
+        """The head whose inputs suit those training rows; the same one where inputs stay what they are."""
+        ...
 
-def _blocks_of(representation: Representation | None) -> Blocks | None:
-    return representation.blocks if representation else None
+    def inputs(self, features: FeatureSet) -> Rows:
+        """What the weights of a solution are multiplied with, float [sample, input]."""
+        ...
 
-
-def _representation_from(arrays: dict[str, Floats], blocks: str) -> Representation:
-    if blocks not in BLOCKS:
-        raise DataError(f"model.json: blocks = {blocks!r} is not one of {', '.join(BLOCKS)}. Fit the run again.")
-    means = sorted((key for key in arrays if key.startswith("mean.")), key=lambda key: int(key[5:]))
-    return Representation(blocks, tuple(arrays[key] for key in means))
-
-
-def _representation_or_none(arrays: dict[str, Floats], blocks: str | None) -> Representation | None:
-    return None if blocks is None else _representation_from(arrays, blocks)
+    def solved(self, weight: Floats, bias: Floats) -> Self:
+        """The same head with another solution, [input, class] and [class]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,20 +88,33 @@ class LinearHead:
     weight: Floats = field(repr=False)
     bias: Floats = field(repr=False)
 
+    keeps_inputs: ClassVar[bool] = True
+
+    def for_rows(self, features: FeatureSet, seed: int) -> Self:
+        """See `SolvedHead`."""
+        return self
+
+    def inputs(self, features: FeatureSet) -> Rows:
+        """See `SolvedHead`."""
+        return features.penultimate if self.representation is None else self.representation.rows(features)
+
+    def solved(self, weight: Floats, bias: Floats) -> Self:
+        """See `SolvedHead`."""
+        return replace(self, weight=np.asarray(weight, np.float32), bias=bias)
+
     def scores(self, features: FeatureSet) -> Floats:
-        rows = features.penultimate if self.representation is None else self.representation.rows(features)
-        return linear_scores(rows, self.weight, self.bias)
+        return linear_scores(self.inputs(features), self.weight, self.bias)
 
     def arrays(self) -> dict[str, Floats]:
-        return {"weight": self.weight, "bias": self.bias, **_arrays_of(self.representation)}
+        return {"weight": self.weight, "bias": self.bias, **representation_arrays(self.representation)}
 
     def settings(self) -> dict[str, Any]:
-        return {"kind": "linear", "blocks": _blocks_of(self.representation)}
+        return {"kind": "linear", "blocks": blocks_named(self.representation)}
 
     @classmethod
     def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
         """See `head_from`."""
-        return cls(_representation_or_none(arrays, settings["blocks"]), arrays["weight"], arrays["bias"])
+        return cls(representation_or_none(arrays, settings["blocks"]), arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True)
@@ -125,7 +150,7 @@ class NeighborHead:
         return np.asarray(np.log((counts + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
 
     def arrays(self) -> dict[str, Floats]:
-        return {"rows": self.rows, "labels": self.labels, **_arrays_of(self.representation)}
+        return {"rows": self.rows, "labels": self.labels, **representation_arrays(self.representation)}
 
     def settings(self) -> dict[str, Any]:
         counts = {"num_neighbors": self.num_neighbors, "num_classes": self.num_classes}
@@ -134,7 +159,7 @@ class NeighborHead:
     @classmethod
     def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
         """See `head_from`."""
-        representation = _representation_from(arrays, settings["blocks"])
+        representation = representation_from(arrays, settings["blocks"])
         return cls(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
 
 
@@ -166,7 +191,7 @@ class GraphHead:
 
     def arrays(self) -> dict[str, Floats]:
         known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}
-        return known | _arrays_of(self.projection.representation)
+        return known | representation_arrays(self.projection.representation)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "graph", "blocks": self.projection.representation.blocks, "num_neighbors": self.num_neighbors}
@@ -174,7 +199,7 @@ class GraphHead:
     @classmethod
     def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
         """See `head_from`."""
-        projection = PrincipalComponents(_representation_from(arrays, settings["blocks"]), arrays["axes"])
+        projection = PrincipalComponents(representation_from(arrays, settings["blocks"]), arrays["axes"])
         return cls(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
 
 
@@ -204,66 +229,21 @@ class ProjectedHead:
         arrays = {"axes": self.projection.axes, "offset": self.projection.offset, "weight": self.weight, "bias": self.bias}
         for place, kernel_map in enumerate(self.kernel_maps):
             arrays |= {f"landmarks.{place}": kernel_map.landmarks, f"turn.{place}": kernel_map.normalization}
-        return arrays | _arrays_of(self.projection.representation)
+        return arrays | representation_arrays(self.projection.representation)
 
     def settings(self) -> dict[str, Any]:
         gammas = [kernel_map.gamma for kernel_map in self.kernel_maps]
-        return {"kind": "chart", "blocks": _blocks_of(self.projection.representation), "gammas": gammas}
+        return {"kind": "chart", "blocks": blocks_named(self.projection.representation), "gammas": gammas}
 
     @classmethod
     def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
         """See `head_from`."""
         from headstart.heads.kernel_map import KernelMap  # noqa: PLC0415
 
-        projection = Projection(_representation_or_none(arrays, settings["blocks"]), arrays["axes"], arrays["offset"])
+        projection = Projection(representation_or_none(arrays, settings["blocks"]), arrays["axes"], arrays["offset"])
         gammas = enumerate(settings["gammas"])
         maps = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
         return cls(projection, maps, arrays["weight"], arrays["bias"])
-
-
-@dataclass(frozen=True)
-class KernelHead:
-    """scores = exp(-gamma |row - landmark|^2) @ weight + bias.
-
-    Attributes:
-        representation: What the head sees.
-        landmarks: Training rows, float32 [landmark, feature].
-        gamma: One over the kernel's squared width.
-        weight: float64 [landmark, class].
-        bias: float64 [class].
-    """
-
-    representation: Representation
-    landmarks: Floats = field(repr=False)
-    gamma: float
-    weight: Floats = field(repr=False)
-    bias: Floats = field(repr=False)
-
-    def similarities(self, rows: Floats) -> Floats:
-        """Of rows [sample, feature] to the landmarks, float64 [sample, landmark]; rows that are centered lose no digits."""
-        lengths = [(np.asarray(side, np.float64) ** 2).sum(axis=1) for side in (rows, self.landmarks)]
-        squares = lengths[0][:, None] + lengths[1] - 2.0 * np.asarray(rows @ self.landmarks.T, np.float64)
-        return np.asarray(np.exp(-self.gamma * np.maximum(squares, 0.0)))
-
-    def scores(self, features: FeatureSet) -> Floats:
-        rows = self.representation.rows(features)
-        slices = row_slices(len(rows), max(1, MOST_COSINES // len(self.landmarks)))
-        return np.concatenate([np.empty((0, len(self.bias))), *(self._scores(rows[part]) for part in slices)])
-
-    def _scores(self, rows: Floats) -> Floats:
-        return np.asarray(self.similarities(rows) @ self.weight + self.bias)
-
-    def arrays(self) -> dict[str, Floats]:
-        return {"landmarks": self.landmarks, "weight": self.weight, "bias": self.bias, **_arrays_of(self.representation)}
-
-    def settings(self) -> dict[str, Any]:
-        return {"kind": "kernel", "blocks": self.representation.blocks, "gamma": self.gamma}
-
-    @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
-        """See `head_from`."""
-        representation = _representation_from(arrays, settings["blocks"])
-        return cls(representation, arrays["landmarks"], settings["gamma"], arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True)

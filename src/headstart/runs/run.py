@@ -215,12 +215,15 @@ class Run:
         return Model.load(self.folder / (FIRST_MODEL if self.has_first_model else MODEL))
 
     @property
-    def statistics(self) -> RidgeStatistics | None:
-        """Sums over its rows, of which a ridge head can be solved again; None where they were not kept."""
-        from headstart.heads.ridge_statistics import RidgeStatistics  # noqa: PLC0415
+    def statistics(self) -> dict[int, RidgeStatistics]:
+        """Sums over its rows, of which the head of each of its models can be solved again, by the model's place.
+
+        Empty where none were kept.
+        """
+        from headstart.heads.ridge_statistics import load_statistics  # noqa: PLC0415
 
         path = self.folder / STATISTICS
-        return RidgeStatistics.load(path) if path.exists() else None
+        return load_statistics(path) if path.exists() else {}
 
     @property
     def known(self) -> frozenset[str]:

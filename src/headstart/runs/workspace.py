@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from headstart.core.steps import Steps
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
-from headstart.heads.ridge_statistics import RidgeStatistics
+from headstart.heads.ridge_statistics import RidgeStatistics, save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
 from headstart.runs.run import (
@@ -219,9 +219,9 @@ class Workspace:
         (folder / "model.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def write_statistics(self, statistics: RidgeStatistics) -> Path:
-        """Write the sums of which a ridge head can be solved again; their file comes back."""
-        statistics.save(self.path(STATISTICS))
+    def write_statistics(self, statistics: Mapping[int, RidgeStatistics]) -> Path:
+        """Write the sums of which the heads of models can be solved again, by the models' places; their file comes back."""
+        save_statistics(self.path(STATISTICS), statistics)
         return self.path(STATISTICS)
 
     def write_known(self, keys: Iterable[str]) -> None:

@@ -10,69 +10,74 @@ import numpy as np
 from headstart.backbones.catalog import provider_of
 from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.errors import DataError, PlanError
-from headstart.core.predictions import Predictions
+from headstart.core.evaluation import Evaluation
+from headstart.core.predictions import Predictions, joined
 from headstart.core.progress import stage
 from headstart.core.records import fingerprint_of
-from headstart.core.rows import Rows
 from headstart.data.additions import Addition, all_of, read_addition
 from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
-from headstart.evaluation.extension import Extension
-from headstart.evaluation.forgetting import forgetting
-from headstart.evaluation.protocols import evaluate
-from headstart.features.extract import features_of
+from headstart.evaluation.extension import Extension, LeftOut
+from headstart.evaluation.forgetting import Forgetting, forgetting_between
+from headstart.evaluation.out_of_fold import SPLIT
+from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.heads.ridge_statistics import RidgeStatistics
-from headstart.methods import METHODS
-from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.planning.extending import Extendable, calibrated, extendable_of, extended_plan, shares_of, together
+from headstart.planning.fitting import with_detector
+from headstart.runs.judged import Judged, judged_of, known_to, learned_rows, with_predictions
 from headstart.runs.origin import check_classes, task_of
 from headstart.runs.run import STATISTICS, Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.fit import finish
 
+SUBTRACTED = (
+    "Of the run's own images each was predicted by heads that were solved without it and the others of its fold, whose sums were "
+    "subtracted; the images added were held out"
+)
+
 
 def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 
-    The network stays as it is, and so do the means that its features are centered by; the ridge head on them is solved for old
+    Networks stay as they are, and so do the means that their features are centered by; the ridge head on them is solved for old
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
-    has learned from, or is tested on, are left out where the data hold them too. Models that predict together with the run's
-    own are left out, and so is one that it corrects; the `extension` says so. One class suffices. The new run lies beside the old
-    one unless `out` is given; its `extension` says how accuracy on old classes changed, and what it is on the new images.
+    has learned from, or is judged by, are left out where the data hold them too. Of models that predict together each is solved
+    again that can be, and they keep their shares; networks that were trained are left out unless there are no others, and the
+    `extension` says so. One class suffices. The new run lies beside the old one unless `out` is given; its `extension` says how
+    accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
-    model, head = _model_of(run)
+    check_classes(run, "extend")
     with stage("reading the data"):
         task = task_of(run)
-        tests = _tests_of(run, task)
-        known = _known_to(run, task, tests)
-        addition = read_addition(str(data), model.classes, run.plan.seed, known)
-    if addition.learn.images.embedded != (not provider_of(model.backbone.card).takes_pictures):
-        given, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
-        raise DataError(f"{data} holds {given}, and {run.folder} was fitted on {wanted}. Give {wanted}.")
+        kept = None if task else run.statistics
+        members, left_out = extendable_of(run.model, run.plan, str(run.folder), kept) if task or kept else ((), ())
+        judged = judged_of(run, task)
+        known = known_to(run, task, judged)
+        addition = read_addition(str(data), run.model.classes, run.plan.seed, known)
+    _check_kind(run, addition, str(data))
+    if not members:
+        raise DataError(_no_sums(run))
     workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
     with stage("solving"):
-        statistics = _joined_statistics(run, task, addition, model, head)
-    weight, bias = statistics.solution()
-    solved = LinearHead(head.representation, np.asarray(weight, np.float32), bias)
-    extended = Model(model.backbone, solved, statistics.temperature, addition.learn.classes)
+        solved = _solved(run, task, members, addition)
     with stage("evaluating"):
-        evaluation, predictions = evaluate(extended, all_of([*tests, addition.held_out], extended.classes))
-        extension = _extension(run, addition, extended, tests, with_old_images=task is not None)
-    alone = {"partners": (), "shares": (), "fold_models": None}
-    plan = run.plan.model_copy(update={**alone, "reasons": (*run.plan.reasons, extension.sentence)})
+        evaluation, predictions, extension = _evaluated(run, addition, solved, judged, left_out)
     workspace.write_predictions(predictions)
-    workspace.write(evaluation, extension, plan, _summary(run, addition, tests))
+    plan = extended_plan(run.plan, solved.members, solved.model.shares, extension.sentence)
+    workspace.write(evaluation, extension, plan, _summary(run, addition, solved, judged))
     if run.findings is not None or addition.findings:
         workspace.write(Findings(findings=(*(run.findings or ()), *addition.findings)))
-    workspace.write_statistics(statistics)
+    if sums := _kept_sums(solved.members, solved.statistics):
+        workspace.write_statistics(sums)
     workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held_out.content_keys))
-    workspace.write_model(extended)
+    workspace.write_model(solved.model)
     return finish(workspace)
 
 
@@ -84,119 +89,155 @@ def remember(run: Run | str | Path) -> Path:
     """
     run = Run.load(run)
     workspace = Workspace(run.folder)
-    if run.statistics is not None:
+    if run.statistics:
         return workspace.path(STATISTICS)
-    model, head = _model_of(run)
+    check_classes(run, "extend")
     task = task_of(run)
+    members, _ = extendable_of(run.model, run.plan, str(run.folder))
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
-    workspace.write_known(_known_to(run, task, _tests_of(run, task)))
-    rows = task.labeled
-    statistics = RidgeStatistics.fitted(_rows(rows, model, head), rows.labels, rows.num_classes, rows.groups)
-    return workspace.write_statistics(statistics)
+    workspace.write_known(known_to(run, task, judged_of(run, task)))
+    rows = learned_rows(task, run)
+    sums = {one.place: one.fitted(rows, rows.num_classes)[0] for one in members if one.head.keeps_inputs}
+    if not sums:
+        raise PlanError(f"{run.folder}: {members[0].candidate.own_name} takes the images themselves; sums over them do not do.")
+    return workspace.write_statistics(sums)
 
 
-def _extension(run: Run, addition: Addition, model: Model, tests: list[ImageSet], with_old_images: bool) -> Extension:
-    """What was added, and the accuracy on old classes before and after, and on the new images."""
-    on_new, _ = evaluate(model, addition.held_out, split=addition.name)
-    widened = _Widened(run.model, model.classes)
-    return Extension(
+@dataclass(frozen=True)
+class _Solved:
+    """Models that predict together, and what they were solved from.
+
+    Attributes:
+        model: All of them.
+        members: Each.
+        statistics: The sums of each, over old and new rows.
+        with_old_images: Whether the old images were read.
+    """
+
+    model: Model
+    members: tuple[Extendable, ...]
+    statistics: tuple[RidgeStatistics, ...]
+    with_old_images: bool
+
+    def without(self, images: ImageSet) -> Model:
+        """The model without images that are among the rows; shares, penalties and temperatures stay."""
+        classes = self.model.classes
+        pairs = zip(self.members, self.statistics, strict=True)
+        less = [sums.without(one.sums(images, len(classes))) for one, sums in pairs]
+        return together(self.members, less, self.model.shares, classes)
+
+
+def _solved(run: Run, task: Task | None, members: tuple[Extendable, ...], addition: Addition) -> _Solved:
+    """The models for old and new rows; their confidence and the novelty detector are fitted anew where the old rows are there."""
+    learn, classes = addition.learn, addition.learn.classes
+    shares = shares_of(members, run.model)
+    if task is None:
+        kept = run.statistics
+        statistics = tuple(kept[one.place].joined(one.sums(learn, len(classes))) for one in members)
+        return _Solved(together(members, statistics, shares, classes), members, statistics, with_old_images=False)
+    every = all_of([learned_rows(task, run), learn], classes)
+    members = tuple(one.for_images(every, run.plan.seed) for one in members)
+    pairs = [one.fitted(every, len(classes)) for one in members]
+    statistics = tuple(sums for sums, _ in pairs)
+    shares = calibrated(shares, [fit for _, fit in pairs], every.labels, every.groups)
+    model = together(members, statistics, shares, classes)
+    whole = replace(task, classes=classes, train=every, validation=None, test=None, source=None, test_by_default=False)
+    untouched = {one.model.backbone.weights_hash for one in members if one.head.representation is not None}
+    return _Solved(with_detector(model, whole, untouched), members, statistics, with_old_images=True)
+
+
+def _kept_sums(members: tuple[Extendable, ...], statistics: tuple[RidgeStatistics, ...]) -> dict[int, RidgeStatistics]:
+    """The sums that the next extension can start from, by the places of the models in the extended run."""
+    pairs = enumerate(zip(members, statistics, strict=True))
+    return {place: sums for place, (one, sums) in pairs if one.head.keeps_inputs}
+
+
+def _evaluated(
+    run: Run, addition: Addition, solved: _Solved, judged: list[Judged], left_out: tuple[LeftOut, ...]
+) -> tuple[Evaluation, Predictions, Extension]:
+    """The evaluation on all images that judge it, its predictions, and what changed against the run before."""
+    model = solved.model
+    on_new, new = evaluate(model, addition.held_out, split=addition.name)
+    pairs = [(one, before, _after(one, solved)) for one, before in with_predictions(run, judged)]
+    predictions = _together([*(after for _, _, after in pairs), new])
+    learned = any(one.learned for one, _, _ in pairs)
+    evaluation = evaluation_of(predictions, SPLIT if learned else "test")
+    if learned:
+        how = evaluation.protocol.partition("; ")[2]
+        evaluation = evaluation.model_copy(update={"protocol": f"{SUBTRACTED}; {how}"})
+    extension = Extension(
         parent=str(run.folder),
         place=addition.place,
         fingerprint=addition.fingerprint,
         added=addition.added,
         num_learned=len(addition.learn),
         num_held_out=len(addition.held_out),
-        with_old_images=with_old_images,
-        old=forgetting(widened, model, "old classes", all_of(tests, model.classes)) if tests else None,
+        with_old_images=solved.with_old_images,
+        old=_forgotten(pairs, model.classes),
         new=on_new.metrics["accuracy"],
-        num_left_out=len(run.model.partners) + (run.model.base is not None),
+        num_models=len(solved.members),
+        left_out=left_out,
+    )
+    return evaluation, predictions, extension
+
+
+def _after(judged: Judged, solved: _Solved) -> Predictions:
+    """What the extended model predicts for images that it has not learned, or has learned and now does without."""
+    model = solved.without(judged.images) if judged.learned else solved.model
+    return evaluate(model, judged.images)[1]
+
+
+def _forgotten(pairs: list[tuple[Judged, Predictions, Predictions]], classes: tuple[str, ...]) -> Forgetting | None:
+    """How accuracy on the old classes changed; None where no image of them judges both."""
+    if not pairs:
+        return None
+    before = _together([_widened(before, classes) for _, before, _ in pairs])
+    after = _together([after for _, _, after in pairs])
+    known = np.flatnonzero(before.labels >= 0)
+    what = "old classes, of images that neither model had learned," if any(one.learned for one, _, _ in pairs) else "old classes"
+    return forgetting_between(before.take(known), after.take(known), what) if len(known) else None
+
+
+def _widened(made: Predictions, classes: tuple[str, ...]) -> Predictions:
+    """The predictions with probability 0 for classes that the model does not know."""
+    more = ((0, 0), (0, len(classes) - len(made.classes)))
+    return replace(made, classes=classes, probs=np.pad(made.probs, more), raw_probs=np.pad(made.raw_probs, more))
+
+
+def _together(several: list[Predictions]) -> Predictions:
+    """The predictions of several sets of images as one, each with groups of its own."""
+    first, parts = 0, []
+    for one in several:
+        parts.append(replace(one, groups=one.groups + first, p_values=None))
+        first += int(one.groups.max(initial=-1)) + 1
+    return joined(parts)
+
+
+def _summary(run: Run, addition: Addition, solved: _Solved, judged: list[Judged]) -> TaskSummary:
+    """The run's numbers with those of the addition; no place can be read again as this task."""
+    counts = solved.statistics[0].counts.astype(int).tolist()
+    new = {
+        "classes": solved.model.classes,
+        "train_counts": tuple(counts),
+        "num_train": sum(counts),
+        "num_validation": 0,
+        "num_test": sum(len(one.images) for one in judged if not one.learned) + len(addition.held_out),
+        "task_fingerprint": fingerprint_of([run.task_summary.task_fingerprint, addition.fingerprint]),
+    }
+    return run.task_summary.model_copy(update=new)
+
+
+def _no_sums(run: Run) -> str:
+    if run.extension is not None:
+        return f"{run.folder} was extended before, and no sums over its images could be kept. Put all images together."
+    return (
+        f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
+        f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
     )
 
 
-def _summary(run: Run, addition: Addition, tests: list[ImageSet]) -> TaskSummary:
-    """The run's numbers with those of the addition; no place can be read again as this task."""
-    before, learn = run.task_summary, addition.learn
-    counts = learn.class_counts
-    counts[: len(before.train_counts)] += np.array(before.train_counts)
-    new = {
-        "classes": learn.classes,
-        "train_counts": tuple(counts.tolist()),
-        "num_train": before.num_train + len(learn),
-        "num_test": sum(map(len, tests)) + len(addition.held_out),
-        "task_fingerprint": fingerprint_of([before.task_fingerprint, addition.fingerprint]),
-    }
-    return before.model_copy(update=new)
-
-
-@dataclass(frozen=True)
-class _Widened:
-    """A model that gives probability 0 to classes that it does not know."""
-
-    model: Model
-    classes: tuple[str, ...]
-
-    def predict(self, images: ImageSet) -> Predictions:
-        """Probabilities of every class."""
-        made = self.model.predict(images)
-        more = ((0, 0), (0, len(self.classes) - len(made.classes)))
-        return replace(made, classes=self.classes, probs=np.pad(made.probs, more), raw_probs=np.pad(made.raw_probs, more))
-
-
-def _model_of(run: Run) -> tuple[Model, LinearHead]:
-    check_classes(run, "extend")
-    model = run.model
-    if "source" in METHODS.get(run.plan.method["kind"]).needs:
-        raise PlanError(
-            f"{run.folder} learned from images of other domains, which extending would forget. Put the new images beside the "
-            "old ones, and run again."
-        )
-    if not isinstance(model.head, LinearHead):
-        raise PlanError(
-            f"{run.folder} has a head of the kind {model.head.settings()['kind']}, and only a linear one can be extended. "
-            "Fit again with --method ridge, or any that trains."
-        )
-    return model, model.head
-
-
-def _rows(images: ImageSet, model: Model, head: LinearHead) -> Rows:
-    """What the head sees."""
-    features = features_of(images, model.backbone)
-    return features.penultimate if head.representation is None else head.representation.rows(features)
-
-
-def _joined_statistics(run: Run, task: Task | None, addition: Addition, model: Model, head: LinearHead) -> RidgeStatistics:
-    """The sums over old and new rows together."""
-    learn, statistics = addition.learn, run.statistics
-    if task is not None:
-        every = all_of([task.labeled, learn], learn.classes)
-        return RidgeStatistics.fitted(_rows(every, model, head), every.labels, every.num_classes, every.groups)
-    if statistics is None:
-        raise DataError(
-            f"The data of {run.folder} ({run.plan.data}) are gone or have changed since, and no sums over them were kept. "
-            f"Put them back; `headstart extend {run.folder}` then keeps what later updates need."
-        )
-    return statistics.joined(RidgeStatistics.of(_rows(learn, model, head), learn.labels, learn.num_classes))
-
-
-def _known_to(run: Run, task: Task | None, tests: list[ImageSet]) -> set[str]:
-    """Content keys of the images that the run has learned from or is tested on, as far as they were kept or are at hand."""
-    return set(run.known).union(*(images.content_keys for images in ([*tests, task.labeled] if task else tests)))
-
-
-def _tests_of(run: Run, task: Task | None) -> list[ImageSet]:
-    """Test images of the run and, where it is an extension, of what it extends, as far as they are at hand."""
-    extension = run.extension
-    if extension is None:
-        return [task.test] if task and task.test else []
-    earlier = Run(Path(extension.parent))
-    if not earlier.finished:
-        return []
-    before_task = task_of(earlier)
-    before = _tests_of(earlier, before_task)
-    try:
-        known = _known_to(earlier, before_task, before)
-        addition = read_addition(extension.place, earlier.model.classes, run.plan.seed, known)
-    except DataError:
-        return before
-    return [*before, addition.held_out] if addition.fingerprint == extension.fingerprint else before
+def _check_kind(run: Run, addition: Addition, data: str) -> None:
+    if addition.learn.images.embedded != (not provider_of(run.model.backbone.card).takes_pictures):
+        given, wanted = ("feature vectors", "pictures") if addition.learn.images.embedded else ("pictures", "feature vectors")
+        raise DataError(f"{data} holds {given}, and {run.folder} was fitted on {wanted}. Give {wanted}.")

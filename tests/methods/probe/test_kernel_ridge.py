@@ -8,7 +8,7 @@ from sklearn.kernel_ridge import KernelRidge as Oracle
 
 from headstart.features.feature_set import FeatureSet
 from headstart.heads.temperature import fit_temperature
-from headstart.methods.probe import kernel_ridge
+from headstart.methods import kernel_head
 from headstart.methods.probe.kernel_ridge import KernelRidge
 from headstart.methods.probe.ridge import Ridge
 
@@ -53,7 +53,7 @@ def test_curved_boundaries_are_learned(quadrants):
 
 def test_more_rows_than_landmarks_are_learned_from_all_the_same(quadrants, monkeypatch):
     features, labels = quadrants
-    monkeypatch.setattr(kernel_ridge, "MOST_LANDMARKS", 41)
+    monkeypatch.setattr(kernel_head, "MOST_LANDMARKS", 41)
     head, _ = KernelRidge(blocks="penultimate").head_of(features, labels, 2)
     assert len(head.landmarks) == 41
     assert accuracy(KernelRidge(blocks="penultimate"), features, labels) > 0.9

@@ -1,0 +1,204 @@
+"""Extending: which models of a run can be solved again for more images and classes, and what they are together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.core.errors import PlanError
+from headstart.core.rows import Rows
+from headstart.core.types import Integers
+from headstart.data.images import ImageSet
+from headstart.evaluation.extension import LeftOut
+from headstart.features.extract import features_of
+from headstart.heads.class_statistics import has_mates
+from headstart.heads.ridge_leave_one_out import RidgeFit
+from headstart.heads.ridge_statistics import RidgeStatistics
+from headstart.heads.temperature import fit_temperature
+from headstart.methods import METHODS
+from headstart.methods.heads import SolvedHead
+from headstart.methods.model import Model
+from headstart.planning.candidate import Candidate, partner_of
+from headstart.planning.fitting import candidate_of
+from headstart.planning.plan import Partner, Plan
+
+TRAINED = "its network was trained on the old labels, so that features of these images do not show how well it predicts others"
+OTHER_DOMAINS = "it learned from images of other domains, which extending would forget"
+NO_SUMS = "no sums over the old images were kept for it"
+NEEDS_IMAGES = "its kernel takes the old images themselves, which are gone"
+
+
+@dataclass(frozen=True)
+class Extendable:
+    """A model whose head is solved again from sums over images.
+
+    Attributes:
+        place: Its place among the models of the run that predict together, the run's own first.
+        model: Its network and its head.
+        head: That head.
+        share: How much its probabilities count.
+        candidate: What the plan says of it.
+    """
+
+    place: int
+    model: Model
+    head: SolvedHead = field(repr=False)
+    share: float
+    candidate: Candidate
+
+    def for_images(self, images: ImageSet, seed: int) -> Extendable:
+        """The same for other training images, whose labels are not read; sums that were kept do not suit it any more."""
+        return replace(self, head=self.head.for_rows(features_of(images, self.model.backbone), seed))
+
+    def inputs(self, images: ImageSet) -> Rows:
+        """What its head's solution is multiplied with, float [sample, input]."""
+        return self.head.inputs(features_of(images, self.model.backbone))
+
+    def sums(self, images: ImageSet, num_classes: int) -> RidgeStatistics:
+        """The sums over labeled images, with penalty and temperature at 1."""
+        return RidgeStatistics.of(self.inputs(images), images.labels, num_classes)
+
+    def fitted(self, images: ImageSet, num_classes: int) -> tuple[RidgeStatistics, RidgeFit]:
+        """The sums over labeled images with the penalty and the temperature that leave-one-out chooses, and that fit."""
+        return RidgeStatistics.and_fit(self.inputs(images), images.labels, num_classes, images.groups)
+
+    def solved(self, statistics: RidgeStatistics, classes: tuple[str, ...]) -> Model:
+        """The model that the sums give."""
+        return Model(self.model.backbone, self.head.solved(*statistics.solution()), statistics.temperature, classes)
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """Equal for models that the same images give the same solution."""
+        arrays = {name: array.tobytes() for name, array in self.head.arrays().items() if name not in ("weight", "bias")}
+        return self.model.backbone.identity, str(self.head.settings()), tuple(sorted(arrays.items()))
+
+
+def extendable_of(
+    model: Model, plan: Plan, folder: str, kept: Collection[int] | None = None
+) -> tuple[tuple[Extendable, ...], tuple[LeftOut, ...]]:
+    """The models of a run that can be solved again, and those that cannot, with the reason.
+
+    A network that was trained on the run's labels is taken only where there is no other. Where one model corrects another, that
+    other one is taken. Models that would become equal are one, with their common share.
+
+    Args:
+        model: The run's.
+        plan: The run's.
+        folder: The run's, for messages.
+        kept: Places of the models for which sums over the images were kept; None where the images themselves are at hand.
+
+    Returns:
+        Both.
+
+    Raises:
+        PlanError: None can be solved again, or the plan does not fit the model.
+    """
+    solvable: list[Extendable] = []
+    trained: list[Extendable] = []
+    left_out: list[LeftOut] = []
+    parts = [one.base or one for one in (model, *model.partners)]
+    shares = model.shares or (1.0 / len(parts),) * len(parts)
+    for place, (part, share, candidate) in enumerate(zip(parts, shares, _planned(plan, len(parts), folder), strict=True)):
+        if "source" in METHODS.get(candidate.method["kind"]).needs:
+            left_out.append(LeftOut(name=candidate.own_name, reason=OTHER_DOMAINS))
+        elif not isinstance(part.head, SolvedHead):
+            reason = f"a head of the kind {part.head.settings()['kind']} is not solved from sums over images"
+            left_out.append(LeftOut(name=candidate.own_name, reason=reason))
+        elif kept is not None and place not in kept:
+            left_out.append(LeftOut(name=candidate.own_name, reason=_why_no_sums(part.head)))
+        else:
+            one = Extendable(place, part, part.head, share, candidate)
+            (trained if part.head.representation is None else solvable).append(one)
+    if not (solvable or trained):
+        reasons = "; ".join(dict.fromkeys(f"{one.name}: {one.reason}" for one in left_out))
+        raise PlanError(f"{folder} cannot be extended ({reasons}). Put the new images beside the old ones, and run again.")
+    if solvable:
+        left_out += [LeftOut(name=one.candidate.own_name, reason=TRAINED) for one in trained]
+    return _merged(solvable or trained), tuple(left_out)
+
+
+def _why_no_sums(head: SolvedHead) -> str:
+    if head.representation is None:
+        return TRAINED
+    return NO_SUMS if head.keeps_inputs else NEEDS_IMAGES
+
+
+def _merged(members: Sequence[Extendable]) -> tuple[Extendable, ...]:
+    merged: dict[tuple[Any, ...], Extendable] = {}
+    for one in members:
+        before = merged.get(one.reads)
+        merged[one.reads] = one if before is None else replace(before, share=before.share + one.share)
+    return tuple(merged.values())
+
+
+def _planned(plan: Plan, num: int, folder: str) -> list[Candidate]:
+    """What the plan says of each of the models that predict together; of several models of folds it says the same."""
+    members = candidate_of(plan).members
+    said: tuple[Plan | Partner, ...] = (plan, *plan.partners)
+    wanted = [1 if plan.hold_out else one.fold_models or 1 for one in said]
+    for most in range(1, max(wanted) + 1):  # no more than there are folds
+        counts = [min(count, most) for count in wanted]
+        if sum(counts) == num:
+            return [member for member, count in zip(members, counts, strict=True) for _ in range(count)]
+    if num == 1:  # extended by an earlier version, which left the plan as it was
+        return [members[0]]
+    raise PlanError(f"{folder}: plan.toml names {len(members)} models, and the model consists of {num}. Fit the run again.")
+
+
+def together(
+    members: Sequence[Extendable], statistics: Sequence[RidgeStatistics], shares: tuple[float, ...], classes: tuple[str, ...]
+) -> Model:
+    """The model in which all predict together, each solved from its sums."""
+    own, *partners = (one.solved(sums, classes) for one, sums in zip(members, statistics, strict=True))
+    return replace(own, partners=tuple(partners), shares=shares)
+
+
+def shares_of(members: Sequence[Extendable], model: Model) -> tuple[float, ...]:
+    """The shares of those that are left, with the sum that all had, which sets the confidence; none for one alone."""
+    if len(members) == 1:
+        return ()
+    scale = (sum(model.shares) or 1.0) / sum(one.share for one in members)
+    return tuple(scale * one.share for one in members)
+
+
+def calibrated(shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Integers, groups: Integers) -> tuple[float, ...]:
+    """The shares over a common temperature, which makes the confidence of the leave-one-out predictions that of the labels.
+
+    Args:
+        shares: One a model; none for a single one, whose own temperature does that.
+        fits: One a model, all to the same rows.
+        labels: int64 [sample].
+        groups: int64 [sample], left out together.
+
+    Returns:
+        The shares.
+    """
+    rows = fits[0].loo_rows
+    fair = has_mates(labels, groups)[rows]
+    known = labels[rows][fair]
+    if not shares or len(np.unique(known)) < 2:
+        return shares
+    logs = np.stack([np.log(np.maximum(fit.loo_probs[fair], 1e-12)) for fit in fits])
+    temperature = fit_temperature(np.tensordot(shares, logs, 1), known)
+    return tuple(share / temperature for share in shares)
+
+
+def extended_plan(plan: Plan, members: Sequence[Extendable], shares: tuple[float, ...], reason: str) -> Plan:
+    """The plan with the models that are left, and one more reason."""
+    first, *others = (one.candidate.model_copy(update={"max_rows": None}) for one in members)
+    own = members[0].place == 0
+    update = {
+        **first.recipe,
+        "partners": tuple(partner_of(other, first) for other in others),
+        "shares": shares,
+        "temperature": None,
+        "fold_models": None,
+        "hold_out": False,
+        "mean": plan.mean if own else None,
+        "std": plan.std if own else None,
+        "reasons": (*plan.reasons, reason),
+    }
+    return plan.model_copy(update=update)
