@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from headstart.core.errors import DataError
 from headstart.heads.ridge_leave_one_out import fit_ridge
-from headstart.heads.ridge_statistics import RidgeStatistics, load_statistics, save_statistics
+from headstart.heads.ridge_statistics import RidgeStatistics, load_statistics, save_statistics, solution_of
 
 
 def made(num: int, width: int, num_classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -78,13 +78,20 @@ def test_without_some_rows_it_gives_the_solution_of_the_others() -> None:
     assert (less.share, less.temperature) == (whole.share, whole.temperature)
 
 
+def test_few_rows_are_solved_without_their_sums() -> None:
+    rows, labels = made(13, 29)
+    statistics = RidgeStatistics.fitted(rows, labels, 3, np.arange(13))
+    for found, expected in zip(solution_of(rows, labels, 3, statistics.share), statistics.solution(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+
+
 def test_a_file_keeps_it(tmp_path: Path) -> None:
     rows, labels = made(61, 7)
     other, statistics = (RidgeStatistics.fitted(rows, labels, 3, np.arange(61)) for _ in range(2))
-    save_statistics(tmp_path / "memory", {0: other, 3: statistics})
+    save_statistics(tmp_path / "memory", {0: other.arrays(), 3: statistics.arrays()})
     found = load_statistics(tmp_path / "memory")
     assert list(found) == [0, 3]
-    again = found[3]
+    again = RidgeStatistics.from_arrays(found[3])
     np.testing.assert_array_equal(again.gram, again.gram.T)
     np.testing.assert_allclose(again.gram, statistics.gram, rtol=1e-6)
     np.testing.assert_allclose(again.solution()[0], statistics.solution()[0], rtol=1e-3, atol=1e-5)
@@ -97,7 +104,18 @@ def test_a_file_of_an_earlier_version_has_the_sums_of_one_head(tmp_path: Path) -
     save_file(statistics.arrays(), tmp_path / "memory")
     found = load_statistics(tmp_path / "memory")
     assert list(found) == [0]
-    np.testing.assert_array_equal(found[0].counts, statistics.counts)
+    np.testing.assert_array_equal(found[0]["counts"], statistics.counts)
+
+
+def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    arrays = RidgeStatistics.of(*made(61, 7), 3).arrays()
+    del arrays["gram"]
+    save_statistics(tmp_path / "memory", {2: arrays})
+    with pytest.raises(DataError) as error:
+        load_statistics(tmp_path / "memory")
+    assert str(error.value) == (
+        f"{tmp_path / 'memory'} cannot be read (2 lacks arrays). Delete it, and extend with the run's data in place."
+    )
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 
+OWN_ARRAYS = {"counts", "sums", "gram", "scalars"}
+
 
 @dataclass(frozen=True)
 class RidgeStatistics:
@@ -115,22 +117,38 @@ class RidgeStatistics:
         return cls(arrays["counts"], arrays["sums"], gram + np.triu(gram, 1).T, share, temperature)
 
 
-def save_statistics(path: Path, statistics: Mapping[int, RidgeStatistics]) -> None:
-    """Write one file with the sums of several heads, each at its place; an `ExportError` where that fails."""
-    named = ((place, name, array) for place, sums in statistics.items() for name, array in sums.arrays().items())
-    write_atomically(path, save({f"{place}.{name}": array for place, name, array in named}))
+def solution_of(rows: Floats, labels: Integers, num_classes: int, share: float) -> tuple[Floats, Floats]:
+    """As the `solution` of the sums over rows [sample, feature] at that share; quicker for fewer rows than features."""
+    from sklearn.linear_model import Ridge  # noqa: PLC0415  a prediction needs none
+
+    values = np.asarray(rows, np.float64)
+    trace = float(((values - values.mean(axis=0)) ** 2).sum())
+    penalty = share * max(trace / max(1, min(values.shape)), 1e-12)
+    fit = Ridge(alpha=penalty, solver="cholesky").fit(values, 2.0 * one_hot(labels, num_classes) - 1.0)
+    return np.asarray(fit.coef_.T), np.asarray(fit.intercept_)
 
 
-def load_statistics(path: Path) -> dict[int, RidgeStatistics]:
-    """The sums that `save_statistics` wrote; a `DataError` where the file is damaged.
+def save_statistics(path: Path, statistics: Mapping[int, Mapping[str, Floats]]) -> None:
+    """Write one file with the `arrays` of the sums of several heads, each at its place; an `ExportError` where that fails."""
+    write_atomically(
+        path, save({f"{place}.{name}": array for place, arrays in statistics.items() for name, array in arrays.items()})
+    )
+
+
+def load_statistics(path: Path) -> dict[int, dict[str, Floats]]:
+    """What `save_statistics` wrote, for `RidgeStatistics.from_arrays`; a `DataError` where the file is damaged.
 
     A file of an earlier version has those of one head, whose place is 0.
     """
-    parts: dict[int, dict[str, Floats]] = {}
+    found: dict[int, dict[str, Floats]] = {}
     try:
         for key, array in load_file(path).items():
             place, _, name = key.rpartition(".")
-            parts.setdefault(int(place or 0), {})[name] = array
-        return {place: RidgeStatistics.from_arrays(arrays) for place, arrays in sorted(parts.items())}
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read ({error}). Delete it, and extend with the run's data in place.") from None
+            found.setdefault(int(place or 0), {})[name] = array
+    except (OSError, ValueError, SafetensorError) as error:
+        fault = str(error)
+    else:
+        fault = next((f"{place} lacks arrays" for place, arrays in found.items() if set(arrays) != OWN_ARRAYS), "")
+    if fault:
+        raise DataError(f"{path} cannot be read ({fault}). Delete it, and extend with the run's data in place.")
+    return dict(sorted(found.items()))

@@ -14,6 +14,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.findings import Finding
 from headstart.core.records import Record
 from headstart.core.steps import Steps
+from headstart.core.types import Floats
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.core.evaluation import Evaluation
@@ -22,7 +23,6 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.evaluation.extension import Extension
     from headstart.evaluation.forgetting import Forgetting
     from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
-    from headstart.heads.ridge_statistics import RidgeStatistics
     from headstart.methods.model import Model
     from headstart.methods.test_time import TestTime
     from headstart.planning.adapting.adaptation import Adaptation
@@ -215,10 +215,10 @@ class Run:
         return Model.load(self.folder / (FIRST_MODEL if self.has_first_model else MODEL))
 
     @property
-    def statistics(self) -> dict[int, RidgeStatistics]:
+    def statistics(self) -> dict[int, dict[str, Floats]]:
         """Sums over its rows, of which the head of each of its models can be solved again, by the model's place.
 
-        Empty where none were kept.
+        Empty where none were stored; see `headstart.heads.ridge_statistics`.
         """
         from headstart.heads.ridge_statistics import load_statistics  # noqa: PLC0415
 

@@ -23,10 +23,11 @@ from headstart.core.folders import cache_folder
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
+from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
-from headstart.heads.ridge_statistics import RidgeStatistics, save_statistics
+from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
 from headstart.runs.run import (
@@ -219,7 +220,7 @@ class Workspace:
         (folder / "model.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def write_statistics(self, statistics: Mapping[int, RidgeStatistics]) -> Path:
+    def write_statistics(self, statistics: Mapping[int, Mapping[str, Floats]]) -> Path:
         """Write the sums of which the heads of models can be solved again, by the models' places; their file comes back."""
         save_statistics(self.path(STATISTICS), statistics)
         return self.path(STATISTICS)

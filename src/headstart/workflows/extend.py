@@ -14,8 +14,8 @@ from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions, joined
 from headstart.core.progress import stage
 from headstart.core.records import fingerprint_of
+from headstart.core.types import Floats
 from headstart.data.additions import Addition, all_of, read_addition
-from headstart.data.images import ImageSet
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension, LeftOut
@@ -24,17 +24,26 @@ from headstart.evaluation.out_of_fold import SPLIT
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
-from headstart.planning.extending import Extendable, calibrated, extendable_of, extended_plan, shares_of, together
 from headstart.planning.fitting import with_detector
-from headstart.runs.judged import Judged, judged_of, known_to, learned_rows, with_predictions
+from headstart.planning.incremental import (
+    Extendable,
+    Solution,
+    calibrated,
+    extendable_of,
+    extended_plan,
+    left_out_together,
+    shares_of,
+    together,
+)
+from headstart.runs.evaluated_sets import EvaluatedSet, evaluated_sets_of, known_to, learned_rows, with_predictions
 from headstart.runs.origin import check_classes, task_of
 from headstart.runs.run import STATISTICS, Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.fit import finish
 
 SUBTRACTED = (
-    "Of the run's own images each was predicted by heads that were solved without it and the others of its fold, whose sums were "
-    "subtracted; the images added were held out"
+    "Of the run's own images each was predicted by heads that were solved without it and the others of its fold; the images "
+    "added were held out"
 )
 
 
@@ -44,19 +53,19 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     Networks stay as they are, and so do the means that their features are centered by; the ridge head on them is solved for old
     and new rows together, as one fit to all rows does. It takes the run's own images where they are at hand, else sums over them
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
-    has learned from, or is judged by, are left out where the data hold them too. Of models that predict together each is solved
-    again that can be, and they keep their shares; networks that were trained are left out unless there are no others, and the
-    `extension` says so. One class suffices. The new run lies beside the old one unless `out` is given; its `extension` says how
+    has learned from, or was evaluated on, are left out where the data hold them too. Of models that predict together each is
+    solved again that can be, and they keep their shares; networks that were trained are left out unless there are no others, and
+    the `extension` says so. One class suffices. The new run lies beside the old one unless `out` is given; its `extension` says how
     accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
     check_classes(run, "extend")
     with stage("reading the data"):
         task = task_of(run)
-        kept = None if task else run.statistics
-        members, left_out = extendable_of(run.model, run.plan, str(run.folder), kept) if task or kept else ((), ())
-        judged = judged_of(run, task)
-        known = known_to(run, task, judged)
+        stored = None if task else run.statistics
+        members, left_out = extendable_of(run.model, run.plan, str(run.folder), stored) if task or stored else ((), ())
+        sets = evaluated_sets_of(run, task)
+        known = known_to(run, task, sets)
         addition = read_addition(str(data), run.model.classes, run.plan.seed, known)
     _check_kind(run, addition, str(data))
     if not members:
@@ -65,19 +74,19 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
     with stage("solving"):
-        solved = _solved(run, task, members, addition)
+        extended = _extended(run, task, members, addition, sets)
     with stage("evaluating"):
-        evaluation, predictions, extension = _evaluated(run, addition, solved, judged, left_out)
+        evaluation, predictions, extension = _evaluated(run, addition, extended, left_out)
     workspace.write_predictions(predictions)
-    plan = extended_plan(run.plan, solved.members, solved.model.shares, extension.sentence)
-    workspace.write(evaluation, extension, plan, _summary(run, addition, solved, judged))
+    plan = extended_plan(run.plan, [one.extendable for one in extended.solutions], extended.model.shares, extension.sentence)
+    workspace.write(evaluation, extension, plan, _summary(run, addition, extended, sets))
     if run.findings is not None or addition.findings:
         workspace.write(Findings(findings=(*(run.findings or ()), *addition.findings)))
-    if sums := _kept_sums(solved.members, solved.statistics):
+    if sums := extended.statistics:
         workspace.write_statistics(sums)
     workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held_out.content_keys))
-    workspace.write_model(solved.model)
+    workspace.write_model(extended.model)
     return finish(workspace)
 
 
@@ -96,74 +105,78 @@ def remember(run: Run | str | Path) -> Path:
     members, _ = extendable_of(run.model, run.plan, str(run.folder))
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
-    workspace.write_known(known_to(run, task, judged_of(run, task)))
+    workspace.write_known(known_to(run, task, evaluated_sets_of(run, task)))
     rows = learned_rows(task, run)
-    sums = {one.place: one.fitted(rows, rows.num_classes)[0] for one in members if one.head.keeps_inputs}
+    sums = {one.place: one.fitted(rows).arrays() for one in members if one.head.keeps_inputs}
     if not sums:
         raise PlanError(f"{run.folder}: {members[0].candidate.own_name} takes the images themselves; sums over them do not do.")
     return workspace.write_statistics(sums)
 
 
 @dataclass(frozen=True)
-class _Solved:
-    """Models that predict together, and what they were solved from.
+class _Extended:
+    """What a run became.
 
     Attributes:
-        model: All of them.
-        members: Each.
-        statistics: The sums of each, over old and new rows.
+        model: All models that predict together.
+        solutions: Each of them.
+        pairs: What the run before and this one predicted for images that neither had learned then.
         with_old_images: Whether the old images were read.
+        learned_since: Whether the run before, or this one, has learned some of these images since.
     """
 
     model: Model
-    members: tuple[Extendable, ...]
-    statistics: tuple[RidgeStatistics, ...]
+    solutions: tuple[Solution, ...]
+    pairs: tuple[tuple[Predictions, Predictions], ...]
     with_old_images: bool
+    learned_since: bool
 
-    def without(self, images: ImageSet) -> Model:
-        """The model without images that are among the rows; shares, penalties and temperatures stay."""
-        classes = self.model.classes
-        pairs = zip(self.members, self.statistics, strict=True)
-        less = [sums.without(one.sums(images, len(classes))) for one, sums in pairs]
-        return together(self.members, less, self.model.shares, classes)
+    @property
+    def statistics(self) -> dict[int, dict[str, Floats]]:
+        """The sums that the next extension can start from, by the place of the model."""
+        solutions = enumerate(self.solutions)
+        return {place: one.statistics for place, one in solutions if one.extendable.head.keeps_inputs}
 
 
-def _solved(run: Run, task: Task | None, members: tuple[Extendable, ...], addition: Addition) -> _Solved:
+def _extended(
+    run: Run, task: Task | None, members: tuple[Extendable, ...], addition: Addition, sets: list[EvaluatedSet]
+) -> _Extended:
     """The models for old and new rows; their confidence and the novelty detector are fitted anew where the old rows are there."""
     learn, classes = addition.learn, addition.learn.classes
+    predicted = with_predictions(run, sets)
+    learned = [(one.images, one.rows) for one, _ in predicted if one.rows is not None]
     shares = shares_of(members, run.model)
     if task is None:
-        kept = run.statistics
-        statistics = tuple(kept[one.place].joined(one.sums(learn, len(classes))) for one in members)
-        return _Solved(together(members, statistics, shares, classes), members, statistics, with_old_images=False)
-    every = all_of([learned_rows(task, run), learn], classes)
-    members = tuple(one.for_images(every, run.plan.seed) for one in members)
-    pairs = [one.fitted(every, len(classes)) for one in members]
-    statistics = tuple(sums for sums, _ in pairs)
-    shares = calibrated(shares, [fit for _, fit in pairs], every.labels, every.groups)
-    model = together(members, statistics, shares, classes)
-    whole = replace(task, classes=classes, train=every, validation=None, test=None, source=None, test_by_default=False)
-    untouched = {one.model.backbone.weights_hash for one in members if one.head.representation is not None}
-    return _Solved(with_detector(model, whole, untouched), members, statistics, with_old_images=True)
-
-
-def _kept_sums(members: tuple[Extendable, ...], statistics: tuple[RidgeStatistics, ...]) -> dict[int, RidgeStatistics]:
-    """The sums that the next extension can start from, by the places of the models in the extended run."""
-    pairs = enumerate(zip(members, statistics, strict=True))
-    return {place: sums for place, (one, sums) in pairs if one.head.keeps_inputs}
+        stored = run.statistics
+        out = [images for images, _ in learned]
+        sums = ((one, RidgeStatistics.from_arrays(stored[one.place])) for one in members)
+        solutions = tuple(Solution.of_sums(one, before, learn, out) for one, before in sums)
+        model = together(solutions, shares)
+    else:
+        every = all_of([learned_rows(task, run), learn], classes)
+        suited = (one.for_images(every, run.plan.seed) for one in members)
+        solutions = tuple(Solution.of_images(one, every, [rows for _, rows in learned]) for one in suited)
+        shares = calibrated(shares, [one.fit for one in solutions if one.fit], every.labels, every.groups)
+        whole = replace(task, classes=classes, train=every, validation=None, test=None, source=None, test_by_default=False)
+        untouched = {one.model.backbone.weights_hash for one in members if one.head.representation is not None}
+        model = with_detector(together(solutions, shares), whole, untouched)
+    places = iter(range(len(learned)))
+    after = [
+        evaluate(model, one.images)[1] if one.rows is None else left_out_together(solutions, shares, next(places))
+        for one, _ in predicted
+    ]
+    pairs = tuple((_widened(before, classes), now) for (_, before), now in zip(predicted, after, strict=True))
+    return _Extended(model, solutions, pairs, task is not None, bool(learned))
 
 
 def _evaluated(
-    run: Run, addition: Addition, solved: _Solved, judged: list[Judged], left_out: tuple[LeftOut, ...]
+    run: Run, addition: Addition, extended: _Extended, left_out: tuple[LeftOut, ...]
 ) -> tuple[Evaluation, Predictions, Extension]:
-    """The evaluation on all images that judge it, its predictions, and what changed against the run before."""
-    model = solved.model
-    on_new, new = evaluate(model, addition.held_out, split=addition.name)
-    pairs = [(one, before, _after(one, solved)) for one, before in with_predictions(run, judged)]
-    predictions = _together([*(after for _, _, after in pairs), new])
-    learned = any(one.learned for one, _, _ in pairs)
-    evaluation = evaluation_of(predictions, SPLIT if learned else "test")
-    if learned:
+    """The evaluation on all images that the model has not learned, or did without; its predictions; and what has changed."""
+    on_new, new = evaluate(extended.model, addition.held_out, split=addition.name)
+    predictions = _together([*(after for _, after in extended.pairs), new])
+    evaluation = evaluation_of(predictions, SPLIT if extended.learned_since else "test")
+    if extended.learned_since:
         how = evaluation.protocol.partition("; ")[2]
         evaluation = evaluation.model_copy(update={"protocol": f"{SUBTRACTED}; {how}"})
     extension = Extension(
@@ -173,29 +186,22 @@ def _evaluated(
         added=addition.added,
         num_learned=len(addition.learn),
         num_held_out=len(addition.held_out),
-        with_old_images=solved.with_old_images,
-        old=_forgotten(pairs, model.classes),
+        with_old_images=extended.with_old_images,
+        old=_forgotten(extended),
         new=on_new.metrics["accuracy"],
-        num_models=len(solved.members),
+        num_models=len(extended.solutions),
         left_out=left_out,
     )
     return evaluation, predictions, extension
 
 
-def _after(judged: Judged, solved: _Solved) -> Predictions:
-    """What the extended model predicts for images that it has not learned, or has learned and now does without."""
-    model = solved.without(judged.images) if judged.learned else solved.model
-    return evaluate(model, judged.images)[1]
-
-
-def _forgotten(pairs: list[tuple[Judged, Predictions, Predictions]], classes: tuple[str, ...]) -> Forgetting | None:
-    """How accuracy on the old classes changed; None where no image of them judges both."""
-    if not pairs:
+def _forgotten(extended: _Extended) -> Forgetting | None:
+    """How accuracy on the old classes changed; None where no image of them shows both."""
+    if not extended.pairs:
         return None
-    before = _together([_widened(before, classes) for _, before, _ in pairs])
-    after = _together([after for _, _, after in pairs])
+    before, after = (_together(list(several)) for several in zip(*extended.pairs, strict=True))
     known = np.flatnonzero(before.labels >= 0)
-    what = "old classes, of images that neither model had learned," if any(one.learned for one, _, _ in pairs) else "old classes"
+    what = "old classes, of images that neither model had learned," if extended.learned_since else "old classes"
     return forgetting_between(before.take(known), after.take(known), what) if len(known) else None
 
 
@@ -207,22 +213,22 @@ def _widened(made: Predictions, classes: tuple[str, ...]) -> Predictions:
 
 def _together(several: list[Predictions]) -> Predictions:
     """The predictions of several sets of images as one, each with groups of its own."""
-    first, parts = 0, []
+    first, apart = 0, []
     for one in several:
-        parts.append(replace(one, groups=one.groups + first, p_values=None))
+        apart.append(replace(one, groups=one.groups + first, p_values=None))
         first += int(one.groups.max(initial=-1)) + 1
-    return joined(parts)
+    return joined(apart)
 
 
-def _summary(run: Run, addition: Addition, solved: _Solved, judged: list[Judged]) -> TaskSummary:
+def _summary(run: Run, addition: Addition, extended: _Extended, sets: list[EvaluatedSet]) -> TaskSummary:
     """The run's numbers with those of the addition; no place can be read again as this task."""
-    counts = solved.statistics[0].counts.astype(int).tolist()
+    counts = extended.solutions[0].statistics["counts"].astype(int).tolist()
     new = {
-        "classes": solved.model.classes,
+        "classes": extended.model.classes,
         "train_counts": tuple(counts),
         "num_train": sum(counts),
         "num_validation": 0,
-        "num_test": sum(len(one.images) for one in judged if not one.learned) + len(addition.held_out),
+        "num_test": sum(len(one.images) for one in sets if one.rows is None) + len(addition.held_out),
         "task_fingerprint": fingerprint_of([run.task_summary.task_fingerprint, addition.fingerprint]),
     }
     return run.task_summary.model_copy(update=new)

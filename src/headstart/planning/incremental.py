@@ -1,4 +1,4 @@
-"""Extending: which models of a run can be solved again for more images and classes, and what they are together."""
+"""Incremental learning in closed form: which models of a run can be solved again for more images and classes, and how."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from headstart.core.errors import PlanError
-from headstart.core.rows import Rows
-from headstart.core.types import Integers
+from headstart.core.predictions import Predictions, mean_of
+from headstart.core.rows import Rows, taken
+from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
 from headstart.evaluation.extension import LeftOut
 from headstart.features.extract import features_of
 from headstart.heads.class_statistics import has_mates
 from headstart.heads.ridge_leave_one_out import RidgeFit
-from headstart.heads.ridge_statistics import RidgeStatistics
+from headstart.heads.ridge_statistics import RidgeStatistics, solution_of
 from headstart.heads.temperature import fit_temperature
 from headstart.methods import METHODS
 from headstart.methods.heads import SolvedHead
@@ -27,7 +28,7 @@ from headstart.planning.plan import Partner, Plan
 
 TRAINED = "its network was trained on the old labels, so that features of these images do not show how well it predicts others"
 OTHER_DOMAINS = "it learned from images of other domains, which extending would forget"
-NO_SUMS = "no sums over the old images were kept for it"
+NO_SUMS = "no sums over the old images were stored for it"
 NEEDS_IMAGES = "its kernel takes the old images themselves, which are gone"
 
 
@@ -50,24 +51,20 @@ class Extendable:
     candidate: Candidate
 
     def for_images(self, images: ImageSet, seed: int) -> Extendable:
-        """The same for other training images, whose labels are not read; sums that were kept do not suit it any more."""
+        """The same for other training images, whose labels are not read; sums that were stored do not suit it any more."""
         return replace(self, head=self.head.for_rows(features_of(images, self.model.backbone), seed))
 
     def inputs(self, images: ImageSet) -> Rows:
         """What its head's solution is multiplied with, float [sample, input]."""
         return self.head.inputs(features_of(images, self.model.backbone))
 
-    def sums(self, images: ImageSet, num_classes: int) -> RidgeStatistics:
-        """The sums over labeled images, with penalty and temperature at 1."""
-        return RidgeStatistics.of(self.inputs(images), images.labels, num_classes)
+    def fitted(self, images: ImageSet) -> RidgeStatistics:
+        """The sums over labeled images, with the penalty and the temperature that leave-one-out chooses."""
+        return RidgeStatistics.fitted(self.inputs(images), images.labels, images.num_classes, images.groups)
 
-    def fitted(self, images: ImageSet, num_classes: int) -> tuple[RidgeStatistics, RidgeFit]:
-        """The sums over labeled images with the penalty and the temperature that leave-one-out chooses, and that fit."""
-        return RidgeStatistics.and_fit(self.inputs(images), images.labels, num_classes, images.groups)
-
-    def solved(self, statistics: RidgeStatistics, classes: tuple[str, ...]) -> Model:
-        """The model that the sums give."""
-        return Model(self.model.backbone, self.head.solved(*statistics.solution()), statistics.temperature, classes)
+    def solved(self, weight: Floats, bias: Floats, temperature: float, classes: tuple[str, ...]) -> Model:
+        """The model with that solution, [input, class] and [class]."""
+        return Model(self.model.backbone, self.head.solved(weight, bias), temperature, classes)
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -76,8 +73,58 @@ class Extendable:
         return self.model.backbone.identity, str(self.head.settings()), tuple(sorted(arrays.items()))
 
 
+@dataclass(frozen=True)
+class Solution:
+    """A model that was solved again.
+
+    Attributes:
+        extendable: What was solved.
+        model: The result.
+        statistics: The sums that it was solved from, as arrays; see `RidgeStatistics.arrays`.
+        fit: The fit to all images; None where it was solved from sums.
+        left_out: What it predicts for each of some sets of images when it is solved without the set, at the same temperature and
+            at the same share of the mean eigenvalue as penalty.
+    """
+
+    extendable: Extendable
+    model: Model
+    statistics: dict[str, Floats] = field(repr=False)
+    fit: RidgeFit | None = field(repr=False)
+    left_out: tuple[Predictions, ...] = field(repr=False)
+
+    @classmethod
+    def of_images(cls, one: Extendable, images: ImageSet, sets: Sequence[Integers]) -> Solution:
+        """The solution of labeled images, rows of some of which are left out in turn."""
+        inputs, labels, classes = one.inputs(images), images.labels, images.classes
+        sums, fit = RidgeStatistics.and_fit(inputs, labels, len(classes), images.groups)
+
+        def without(rows: Integers) -> tuple[Floats, Floats]:
+            if len(inputs) > inputs.shape[1]:
+                return sums.without(RidgeStatistics.of(taken(inputs, rows), labels[rows], len(classes))).solution()
+            rest = np.setdiff1d(np.arange(len(inputs)), rows)
+            return solution_of(np.asarray(taken(inputs, rest)), labels[rest], len(classes), sums.share)
+
+        models = (one.solved(*without(rows), sums.temperature, classes) for rows in sets)
+        left_out = tuple(model.predict(images.take(rows)) for model, rows in zip(models, sets, strict=True))
+        model = one.solved(fit.weight, fit.bias, sums.temperature, classes)
+        return cls(one, model, sums.arrays(), fit, left_out)
+
+    @classmethod
+    def of_sums(cls, one: Extendable, stored: RidgeStatistics, images: ImageSet, sets: Sequence[ImageSet]) -> Solution:
+        """The solution of sums over images together with labeled images; the sets to leave out are among the sums."""
+        classes = images.classes
+
+        def over(some: ImageSet) -> RidgeStatistics:
+            return RidgeStatistics.of(one.inputs(some), some.labels, len(classes))
+
+        sums = stored.joined(over(images))
+        models = (one.solved(*sums.without(over(some)).solution(), sums.temperature, classes) for some in sets)
+        left_out = tuple(model.predict(some) for model, some in zip(models, sets, strict=True))
+        return cls(one, one.solved(*sums.solution(), sums.temperature, classes), sums.arrays(), None, left_out)
+
+
 def extendable_of(
-    model: Model, plan: Plan, folder: str, kept: Collection[int] | None = None
+    model: Model, plan: Plan, folder: str, stored: Collection[int] | None = None
 ) -> tuple[tuple[Extendable, ...], tuple[LeftOut, ...]]:
     """The models of a run that can be solved again, and those that cannot, with the reason.
 
@@ -88,7 +135,7 @@ def extendable_of(
         model: The run's.
         plan: The run's.
         folder: The run's, for messages.
-        kept: Places of the models for which sums over the images were kept; None where the images themselves are at hand.
+        stored: Places of the models for which sums over the images were stored; None where the images themselves are at hand.
 
     Returns:
         Both.
@@ -99,19 +146,19 @@ def extendable_of(
     solvable: list[Extendable] = []
     trained: list[Extendable] = []
     left_out: list[LeftOut] = []
-    parts = [one.base or one for one in (model, *model.partners)]
-    shares = model.shares or (1.0 / len(parts),) * len(parts)
-    for place, (part, share, candidate) in enumerate(zip(parts, shares, _planned(plan, len(parts), folder), strict=True)):
+    models = [one.base or one for one in (model, *model.partners)]
+    shares = model.shares or (1.0 / len(models),) * len(models)
+    for place, (own, share, candidate) in enumerate(zip(models, shares, _planned(plan, len(models), folder), strict=True)):
         if "source" in METHODS.get(candidate.method["kind"]).needs:
             left_out.append(LeftOut(name=candidate.own_name, reason=OTHER_DOMAINS))
-        elif not isinstance(part.head, SolvedHead):
-            reason = f"a head of the kind {part.head.settings()['kind']} is not solved from sums over images"
+        elif not isinstance(own.head, SolvedHead):
+            reason = f"a head of the kind {own.head.settings()['kind']} is not solved from sums over images"
             left_out.append(LeftOut(name=candidate.own_name, reason=reason))
-        elif kept is not None and place not in kept:
-            left_out.append(LeftOut(name=candidate.own_name, reason=_why_no_sums(part.head)))
+        elif stored is not None and place not in stored:
+            left_out.append(LeftOut(name=candidate.own_name, reason=_why_no_sums(own.head)))
         else:
-            one = Extendable(place, part, part.head, share, candidate)
-            (trained if part.head.representation is None else solvable).append(one)
+            one = Extendable(place, own, own.head, share, candidate)
+            (trained if own.head.representation is None else solvable).append(one)
     if not (solvable or trained):
         reasons = "; ".join(dict.fromkeys(f"{one.name}: {one.reason}" for one in left_out))
         raise PlanError(f"{folder} cannot be extended ({reasons}). Put the new images beside the old ones, and run again.")
@@ -148,12 +195,16 @@ def _planned(plan: Plan, num: int, folder: str) -> list[Candidate]:
     raise PlanError(f"{folder}: plan.toml names {len(members)} models, and the model consists of {num}. Fit the run again.")
 
 
-def together(
-    members: Sequence[Extendable], statistics: Sequence[RidgeStatistics], shares: tuple[float, ...], classes: tuple[str, ...]
-) -> Model:
-    """The model in which all predict together, each solved from its sums."""
-    own, *partners = (one.solved(sums, classes) for one, sums in zip(members, statistics, strict=True))
+def together(solutions: Sequence[Solution], shares: tuple[float, ...]) -> Model:
+    """The model in which all predict together."""
+    own, *partners = (one.model for one in solutions)
     return replace(own, partners=tuple(partners), shares=shares)
+
+
+def left_out_together(solutions: Sequence[Solution], shares: tuple[float, ...], place: int) -> Predictions:
+    """What all together predict for one of the sets of images, each solved without it."""
+    several = [one.left_out[place] for one in solutions]
+    return mean_of(several, shares) if len(several) > 1 else several[0]
 
 
 def shares_of(members: Sequence[Extendable], model: Model) -> tuple[float, ...]:
