@@ -55,8 +55,8 @@ def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = 
     that `remember` or an earlier `extend` left in the run's folder; it leaves such sums in the new folder. Images that the run
     has learned from, or was evaluated on, are left out where the data hold them too. Of models that predict together each is
     solved again that can be, and they keep their shares; networks that were trained are left out unless there are no others, and
-    the `extension` says so. One class suffices. The new run lies beside the old one unless `out` is given; its `extension` says how
-    accuracy on old classes changed, and what it is on the new images.
+    the `extension` says so. One class suffices. The new run lies beside the old one unless `out` is given; its `extension` says
+    how accuracy on old classes changed, and what it is on the new images.
     """
     run = Run.load(run)
     check_classes(run, "extend")
