@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError
-from headstart.data.column_names import known_name
+from headstart.data.column_names import columns_meant, known_name, renamed_columns
 from headstart.data.tables import ignored_columns, read_table, text_of
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cc"]), max_size=9)
@@ -65,3 +65,28 @@ def test_an_unreadable_file_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(DataError) as caught:
         read_table(Path(tmp_path), ("path",), ("path",))
     assert str(caught.value) == f"{tmp_path}: cannot be read (Is a directory). Make it readable."
+
+
+def test_columns_have_many_headings_and_the_known_name_wins():
+    def meant(*names: str) -> dict[str, str]:
+        return columns_meant(names, ("path", "label", "split"), "t.csv", lambda name: ["train", "Test", ""])
+
+    assert meant("File Name", "Class_Name", "set") == {"File Name": "path", "Class_Name": "label", "set": "split"}
+    assert meant("image", "path", "class", "labels") == {"path": "path", "labels": "label"}
+    assert meant("id", "filename", "category", "class") == {"filename": "path", "class": "label"}
+    assert meant("weather", "year") == {}
+    with pytest.raises(DataError, match='has two columns called "label"'):
+        meant("label", "Labels")
+
+
+def test_a_column_of_another_heading_is_the_split_only_where_every_cell_is_one():
+    assert columns_meant(["set"], ["split"], "t.csv", lambda name: ["train", "second"]) == {}
+
+
+def test_columns_of_other_headings_are_named():
+    (found,) = renamed_columns("a/t.csv", {"file": "path", "Label": "label"})
+    assert (found.code, found.severity, found.title) == (
+        "columns-renamed", "info", 'Columns of t.csv are read by other headings: "file" as path.'
+    )  # fmt: skip
+    assert found.advice == 'If another column is meant, call that one "path".'
+    assert renamed_columns("t.csv", {"Label": "label"}) == ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDEST_NAME = 32
 WHOLE_WORDS = 13
 """Columns up to this width, such as verdicts, are not folded."""
-LEAST_WORDS = 12
+LEAST_WORDS = 8
 """Letters of a line that a folded column keeps at least."""
 BETWEEN = 2
 """Blanks between two columns."""
@@ -95,7 +95,7 @@ def _first_width(widths: list[int], whole: list[bool]) -> int | None:
     if left >= widths[0]:
         return None
     could_fold = sum(max(0, width - LEAST_WORDS) for width, fixed in zip(widths[1:], whole[1:], strict=True) if not fixed)
-    return max(LEAST_WORDS, left, min(widths[0], WIDEST_NAME, left + could_fold))
+    return max(min(widths[0], LEAST_WORDS), left, min(widths[0], WIDEST_NAME, left + could_fold))
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:

@@ -101,24 +101,23 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     rows = []
     for result in decision["results"]:
         style = "bold" if result["name"] == decision["chosen"] else "" if result["status"] == "fitted" else "dim"
-        accuracy, cost = result["accuracy"], f"{result['seconds']:.1f}"
-        shown = f"{accuracy['value']:.3f}" if accuracy else _with_price(result)
+        accuracy = result["accuracy"]
+        shown = f"{accuracy['value']:.3f}" if accuracy else result["status"]
         counts = [f"{result['num_rows']:,}" if accuracy else ""] if differ else []
-        cells = (result["family"], result["name"], shown, interval(accuracy), *counts, cost)
+        cells = (result["family"], result["name"], shown, interval(accuracy), *counts, _cost(result))
         rows.append([plain(cell, style) for cell in cells])
     columns = ("family", "candidate", "accuracy", "95 % interval", *(["judged on"] if differ else []), "seconds")
-    title = "Same folds for all; judged on fewer images where the table says so" if differ else "Same folds for all"
+    title = "Same folds for all; some judged on fewer images" if differ else "Same folds for all"
+    title += "; ~ is predicted" if any("~" in _cost(result) for result in decision["results"]) else ""
     results = table(columns, rows, right=("accuracy", "judged on", "seconds"), title=title)
     reasons = facts(("-", reason) for reason in decision["reasons"])
     return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
-def _with_price(result: dict[str, Any]) -> str:
-    """What became of a candidate without a result; of a skipped one with the time that it was predicted to take."""
-    from headstart.report.numbers import duration
-
+def _cost(result: dict[str, Any]) -> str:
+    """The seconds that a candidate took; of one that was left out those that it was predicted to take."""
     price = result.get("seconds_left_out") or result.get("predicted_seconds")
-    return f"{result['status']} ({duration(price)})" if result["status"] == "skipped" and price else str(result["status"])
+    return f"~{price:.0f}" if result["status"] == "skipped" and price else f"{result['seconds']:.1f}"
 
 
 def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:

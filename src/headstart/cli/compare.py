@@ -42,7 +42,7 @@ def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
             interval(pair["accuracy_gain"], "+"),
             f"{pair['log_loss_gain']['value']:+.3f}",
             f"{pair['p_value']:.3g}",
-            str(pair["num_rows"]),
+            f"{pair['num_rows']:,}",
         )
         for pair in pairs
     ]
