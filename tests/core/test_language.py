@@ -55,6 +55,25 @@ def test_lists_are_translated_word_by_word():
     assert spoken.sentence("mean of ridge on a, b and ridge on c") == "a 上的岭回归、b、c 上的岭回归 的平均"
 
 
+def test_a_hole_that_has_to_be_translated_decides_whether_a_pattern_matches():
+    spoken = made(("{told_a}; {told_b}", "{told_a}；{told_b}"), ("{num_n} s", "{num_n} 秒"))
+    assert spoken.sentence("3 s; 4 s") == "3 秒；4 秒"
+    assert spoken.sentence("3 s; then more") == "3 s; then more"
+
+
+def test_items_are_translated_only_where_all_of_them_can_be():
+    spoken = made(("; ", "；"), ("{items_all}.", "{items_all}。"), ("{name} ({num_n} s; more)", "{name}（{num_n} 秒）"))
+    assert spoken.sentence("a (3 s; more); b (4 s; more).") == "a（3 秒）；b（4 秒）。"
+    assert spoken.sentence("a (3 s; more); b.") == "a (3 s; more); b."
+
+
+def test_a_word_is_looked_up_and_has_no_space():
+    spoken = made(("{word_m} on pixels", "像素上的{word_m}"), ("ridge", "岭回归"))
+    assert spoken.sentence("ridge on pixels") == "像素上的岭回归"
+    assert spoken.sentence("lda on pixels") == "像素上的lda"
+    assert spoken.sentence("it agrees on pixels") == "it agrees on pixels"
+
+
 def test_plural_forms():
     spoken = Language("xx", (Message("{num_n} class", "{num_n} classes", ("{num_n} 个类别",), is_pattern=True),))
     assert [spoken.sentence(text) for text in ("1 class", "22 classes")] == ["1 个类别", "22 个类别"]

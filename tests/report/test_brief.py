@@ -47,7 +47,7 @@ def test_a_run_that_transfers(run):
     assert brief.certainty == (
         "Of new images of the same kind, between 84 and 87 of 100 should be right (95% interval). The difference is "
         "between +16 and "
-        "+22 of 100 images: chance does not explain it."
+        "+22 of 100: chance does not explain it."
     )
     assert brief.advice == (
         "Label more images: with four times as many, a simple model is expected to get 97 of 100 right instead of 94.",
@@ -65,7 +65,7 @@ def test_labels_that_show_no_difference(run):
         "same 812 "
         "images, 77 of 100 were right with it and 75 without it."
     )
-    assert brief.certainty.endswith("The difference is between −4 and +8 of 100 images: which may be chance.")
+    assert brief.certainty.endswith("The difference is between −4 and +8 of 100: which may be chance.")
 
 
 def test_scratch_that_is_better(run):
@@ -77,7 +77,7 @@ def test_scratch_that_is_better(run):
         "images, 65 of 100 "
         "were right with it and 75 without it."
     )
-    assert "between −15 and −5 of 100 images: chance does not explain it." in brief.certainty
+    assert "between −15 and −5 of 100: chance does not explain it." in brief.certainty
 
 
 def test_a_side_that_was_not_tried(run):
@@ -131,7 +131,11 @@ def test_an_extended_run(run):
 
 def test_feature_vectors_and_pictures_without_labels(run):
     vectors = replace(run, task_summary=run.task_summary.model_copy(update={"native_pixels": 0}))
-    assert "labeled feature vectors teach a model" in brief_of(vectors).asked
+    labeled = run.task_summary.num_train
+    assert brief_of(vectors).asked == f"Can {labeled} labeled feature vectors teach a model to tell 2 classes apart?"
+    assert brief_of(vectors).certainty.startswith(
+        "Of new feature vectors of the same kind, between 84 and 87 of 100 should be right"
+    )
     none = run.task_summary.model_copy(update={"classes": (), "num_train": 0, "num_unlabeled": 500})
     brief = brief_of(replace(run, task_summary=none, decision=None, evaluation=None))
     assert brief.asked == "What can a network learn from 500 images without labels?"

@@ -44,7 +44,7 @@ class Balance(HTMLParser):
 
     @property
     def sections(self):
-        return [one for one in self.ids if not one.startswith(("term-", "finding-"))]
+        return [one for one in self.ids if not one.startswith("term-")]
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
@@ -111,7 +111,7 @@ def test_missing_parts_are_said_in_words(make_run):
     assert parsed(page).sections == SECTIONS
     for sentence in (
         "Nothing to report about the data.",
-        "No ranking was made: the plan names the model to transfer from.",
+        "No ranking was made: the plan names the network to start from.",
         "Nothing was tried against this plan: it was written by hand.",
         "No learning curve: nothing was decided in this run.",
         "There are no labeled test images, so the accuracy on new images is not known.",
@@ -316,7 +316,7 @@ def test_a_finding_s_code_opens_its_page(make_run):
     run, task = make_run()
     finding = Finding(code="few-labels", severity="warning", title="Few labels.", evidence={"least": 3})
     section = section_of(report_html(replace(run, findings=(finding,)), task), "data")
-    opened = section[section.index('<details id="finding-few-labels">') :]
+    opened = section[section.index('<details class="finding">') :]
     opened = re.sub("<[^>]+>", " ", opened[: opened.index("</details>")])
     assert " ".join(opened.split()).startswith(
         "few-labels : what it means Some classes have fewer than ten training images; below five it is a warning. Why it matters "

@@ -2,8 +2,9 @@
 
 Texts of templates are looked up as they are. Sentences that functions write, or that a run keeps, have numbers and names in
 them: their entry is a pattern (flag `python-brace-format`). In a pattern `{num_...}` stands for a number, `{said_...}` for text
-that is translated in turn, `{list_...}` for "a, b and c" of which each is, `{word_...}` for one word, and any other name for text
-that is kept. What has no entry stays English.
+that is translated in turn, `{told_...}` for text that has to have a translation, `{list_...}` for "a, b and c" of which each is
+translated, `{items_...}` for "a; b" of which each has to be, `{word_...}` for one word, and any other name for text that is kept.
+What has no entry stays English.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from headstart.core.po import Message, messages_in
 
 ENGLISH = "en"
 SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=\S)")
+ITEMS = re.compile(r"; (?![^(]*\))")
 ENUMERATION = re.compile(r", | and ")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-CONTENT = {"num": r"[-+−<]? ?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?", "word": r"[^\s,]+"}
+CONTENT = {
+    "num": r"[-+−<]? ?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?",
+    "word": r"[^\s,]+",
+    "list": r"(?:(?!: |; |\[|\((?!random)).)+?",
+    "items": r".+?; .+?",
+}
 """What holes may hold, by the first part of their name; others hold anything."""
-ENUMERATED = ", "
-"""What stands between the words of a list."""
+ENUMERATED, SEPARATED = ", ", "; "
+"""What stands between the words and between the items of a list."""
 WIDE = "。！？；：，、）"
 """Punctuation after which Chinese has no space."""
 
@@ -101,16 +108,24 @@ class Language:
         for pattern in self._patterns:
             found = pattern.expression.fullmatch(text)
             if found is not None and not any(map(SENTENCE_END.search, found.groups())):
-                return pattern.translation.format(**{name: self._held(name, value) for name, value in found.groupdict().items()})
+                holes = {name: self._held(name, value) for name, value in found.groupdict().items()}
+                if None not in holes.values():
+                    return pattern.translation.format(**holes)
         return None
 
-    def _held(self, name: str, value: str) -> str:
-        """What a hole holds, in this language."""
-        if name.startswith("said"):
+    def _held(self, name: str, value: str) -> str | None:
+        """What a hole holds, in this language; None where it has to be translated and cannot be."""
+        kind = name.partition("_")[0]
+        if kind == "told":
+            return self._matched(value)
+        if kind == "items":
+            each = [self._matched(one) for one in ITEMS.split(value)]
+            return self.gettext(SEPARATED).join(one for one in each if one) if all(each) else None
+        if kind == "said":
             return self.sentence(value)
-        if name.startswith("list"):
+        if kind == "list":
             return self.gettext(ENUMERATED).join(map(self.sentence, ENUMERATION.split(value)))
-        return value
+        return self.gettext(value) if kind == "word" else value
 
     @staticmethod
     def _spaced(parts: list[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow, Evaluation
 from headstart.data.summary import TaskSummary
@@ -76,25 +77,30 @@ def _things(task: TaskSummary) -> str:
 
 def _asked(run: Run) -> str:
     task = run.task_summary
-    thing, num_classes = _things(task), plural(len(task.classes), "class", "classes")
+    thing = _things(task)
     if run.adaptation:
         return (
             f"Can {plural(task.num_source, f'labeled {thing}')} of {' and '.join(task.source_domains)} teach a model to label "
             f"{plural(task.num_unlabeled, thing)} of another kind?"
         )
-    if not task.classes:
-        return f"What can a network learn from {plural(task.num_train + task.num_unlabeled, thing)} without labels?"
-    labeled = plural(task.num_train + task.num_validation, f"labeled {thing}")
-    if run.decision:
-        return (
-            f"Can {labeled} teach a model to tell {num_classes} apart, and does it help to start from a network that has learned "
-            "from other pictures?"
-        )
     if run.adjustment:
         return "Can the plan of an earlier run be improved?"
     if run.extension:
         return f"Can a finished model learn from {plural(run.extension.num_learned, f'later {thing}')}, and keep what it knows?"
-    return f"How well does one given plan, fitted to {labeled}, tell {num_classes} apart?"
+    if not task.classes:
+        return f"What can a network learn from {plural(task.num_train + task.num_unlabeled, thing)} without labels?"
+    labeled = plural(task.num_train + task.num_validation, f"labeled {thing}")
+    return _asked_of_labels(run, labeled, plural(len(task.classes), "class", "classes"))
+
+
+def _asked_of_labels(run: Run, labeled: str, classes: str) -> str:
+    if run.decision:
+        pictures = run.task_summary.native_pixels
+        helps = ", and does it help to start from a network that has learned from other pictures" if pictures else ""
+        return f"Can {labeled} teach a model to tell {classes} apart{helps}?"
+    if lineage_of(run.folder):
+        return f"Can {labeled} teach a network what helps with later tasks?"
+    return f"How well does one given plan, fitted to {labeled}, tell {classes} apart?"
 
 
 def _answer(run: Run) -> str:
@@ -135,21 +141,19 @@ def _shares(decision: Decision, made: Comparison) -> tuple[float, float]:
 
 def _certainty(run: Run) -> str:
     sentences = []
-    decision, evaluation = run.decision, run.evaluation
+    decision, evaluation, thing = run.decision, run.evaluation, _things(run.task_summary)
     if evaluation:
         span = between(evaluation.accuracy, evaluation.num_images)
-        sentences.append(f"Of new images of the same kind, {span} should be right (95% interval).")
+        sentences.append(f"Of new {thing}s of the same kind, {span} should be right (95% interval).")
         if evaluation.num_images < FEW_JUDGED:
-            sentences.append(f"Only {plural(evaluation.num_images, 'image')} judged it, which is little evidence.")
+            sentences.append(f"Only {plural(evaluation.num_images, thing)} judged it, which is little evidence.")
     elif run.task_summary.classes and not run.adaptation:
         sentences.append("Not known: no labeled image was left to judge the model.")
     made = of_both_sides(decision) if decision else None
     if made is not None:
         gain = made.accuracy_gain
         chance = "chance does not explain it" if gain.low > 0 or gain.high < 0 else "which may be chance"
-        sentences.append(
-            f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100 images: {chance}."
-        )
+        sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100: {chance}.")
     if run.adaptation:
         ends = between(run.adaptation.accuracy, 100)
         sentences.append(f"The estimate, {ends}, is from the model's confidence alone; confident mistakes are not in it.")
@@ -175,7 +179,7 @@ def _advice(run: Run) -> list[str]:
             f"Label more images: with four times as many, a simple model is expected to get {more} of 100 right instead of {now}."
         )
     elif evaluation and evaluation.num_images < FEW_JUDGED:
-        advice.append("Label more images: these are too few to judge by.")
+        advice.append(f"Label more {_things(task)}s: these are too few to judge by.")
     weakest = _weakest(evaluation)
     if weakest is not None:
         right = f"{round(weakest.recall * weakest.support)} of {weakest.support}"

@@ -124,7 +124,7 @@ def method_settings(method: dict[str, Any]) -> str:
 def _decision_values(decision: Decision | None) -> dict[str, Any]:
     if decision is None:
         absent = dict.fromkeys(("accuracy_axis", "gain_axis", "gain_strip", "curve"))
-        return absent | {"rule": "", "not_tried": "", "judged": {}, "compared": False}
+        return absent | {"rule": "", "not_tried": "", "judged": {}, "compared": False, "comparisons": ()}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {
@@ -135,6 +135,7 @@ def _decision_values(decision: Decision | None) -> dict[str, Any]:
         "rule": log_loss_decides(decision.results, decision.chosen),
         "not_tried": not_tried(decision),
         "compared": of_both_sides(decision) is not None,
+        "comparisons": tuple({(made.better, made.worse): made for made in decision.comparisons}.values()),
         "judged": {one.name: judged_on(one) for one in decision.results} if judged_differently(decision) else {},
     }
 
