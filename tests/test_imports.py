@@ -37,10 +37,6 @@ def test_one_public_name_loads_only_what_it_needs():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_a_task_can_be_read_by_the_function_and_by_the_class():
-    assert headstart.Task.from_folder is headstart.read_task
-
-
 def test_every_command_is_a_public_function_of_the_same_name():
     commands = {*COMMANDS.names(), "enroll"} - {"fewshot"}
     assert {name for name in commands if not callable(getattr(headstart, name))} == set()

@@ -89,10 +89,7 @@ def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"headstart has no {name!r}; public names: {', '.join(sorted(_MODULES))}")
-    value = getattr(importlib.import_module(module), name)
-    if name == "Task":  # a record imports no reader, so its constructor is set here
-        value.from_folder = staticmethod(__getattr__("read_task"))
-    return value
+    return getattr(importlib.import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -9,13 +9,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
+from headstart.core.types import TestTime
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.features.extract import features_of
 from headstart.methods.heads import LinearHead, ridge_head
 from headstart.methods.model import Model
-from headstart.methods.test_time import TestTime, adapted_at_test_time
+from headstart.methods.test_time import adapted_at_test_time
 from headstart.novelty.detector import fit_detector
 from headstart.training.batch_statistics import with_statistics_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.core.errors import DataError
-from headstart.runs.predicting import image_files
+from headstart.data.given_images import image_files
 
 
 def test_folders_are_walked_and_files_are_kept_whatever_they_are(tmp_path):

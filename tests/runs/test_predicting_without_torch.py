@@ -23,7 +23,7 @@ from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
-from headstart.runs.predicting import predict_files
+from headstart.runs.predicting import predict_images
 from headstart.training.settings import Training
 
 pytestmark = [
@@ -83,7 +83,7 @@ def test_a_new_process_imports_no_torch_and_answers_as_the_network_does(run, pic
     choice._LAST_USED.clear()
     model = Model.load(run / "model")
     assert isinstance(model.backbone, SavedBackbone)
-    by_network = predict_files(replace(model, backbone=model.backbone.network), pictures[18:])
+    by_network = predict_images(replace(model, backbone=model.backbone.network), pictures[18:])
     assert [row["label"] for row in rows] == [row["label"] for row in by_network]
     for one, other in zip(rows, by_network, strict=True):
         assert list(one["probs"].values()) == pytest.approx(list(other["probs"].values()), abs=1e-6)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.base import Provider, Resolver, Weights
+from headstart.core.arguments import checked
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import PlanError, PretrainedError, did_you_mean
 
@@ -23,6 +24,7 @@ def _providers() -> dict[str, type[Provider]]:
     return dict(sorted(PROVIDERS.all().items(), key=lambda item: (-item[1].precedence, item[0])))
 
 
+@checked
 def pretrained(license: str | None = None, provider: str | None = None) -> list[Pretrained]:  # noqa: A002  the word users know
     """The cards of all advertised models, without importing torch.
 

@@ -10,9 +10,10 @@ import torch
 from headstart.backbones.backbone import Backbone, hash_of
 from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.kept_networks import Network, kept_network, stamps_of
-from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.pretrained import AnyWeights, Name, Pretrained, name_of
 from headstart.backbones.providers.base import Weights
 from headstart.backbones.stages import anatomy_of
+from headstart.core.arguments import checked
 from headstart.core.errors import PretrainedError
 from headstart.core.seeds import seed_for
 from headstart.data.transforms import Transform
@@ -20,9 +21,10 @@ from headstart.data.transforms import Transform
 Channels = tuple[float, float, float]
 
 
+@checked
 def load_backbone(
-    name: str,
-    weights: str | Path = "pretrained",
+    name: Name,
+    weights: AnyWeights = "pretrained",
     input_pixels: int | None = None,
     seed: int = 0,
     mean: Channels | None = None,
@@ -33,7 +35,7 @@ def load_backbone(
     Its network is shared with other backbones of the same name in the thread, so that whoever changes it changes a `copy`.
 
     Args:
-        name: As `card_of` takes it.
+        name: As `card_of` takes it, or a card.
         weights: "pretrained", "none" for a random initialization, or a file of weights for the architecture.
         input_pixels: Side of the input square; the card's own where absent.
         seed: Of the random initialization.
@@ -46,13 +48,13 @@ def load_backbone(
     Raises:
         PretrainedError: The name, the weights or the size do not work; one sentence.
     """
-    card = card_of(name)
+    card = card_of(name_of(name))
     provider = provider_of(card)
     chosen: Weights = weights if weights in ("pretrained", "none") else Path(weights)  # type: ignore[assignment]
     pixels = input_pixels or card.input_pixels
     if pixels < card.smallest_pixels:
         raise PretrainedError(
-            f"{name} takes pictures of at least {card.smallest_pixels} pixels, and {pixels} was asked. "
+            f"{card.name} takes pictures of at least {card.smallest_pixels} pixels, and {pixels} was asked. "
             f"Set pixels to {card.smallest_pixels} or more."
         )
     rebuilt = provider.underlying(card, pixels)
@@ -66,7 +68,7 @@ def load_backbone(
     meaningful = fresh != "none" and getattr(module, "headstart_classifier_loaded", True)
     backbone = Backbone(rebuilt, module, transform, fresh, network.anatomy, meaningful, network.weights_hash).eval()
     if pixels not in network.sides:
-        _check_runs(backbone, name)
+        _check_runs(backbone, card.name)
         network.sides.add(pixels)
     return backbone
 

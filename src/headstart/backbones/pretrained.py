@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from headstart.core.arguments import Accepts, each, path_given
 from headstart.core.records import Record
 
 PERMISSIVE = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause", "BSD-2-Clause", "ISC", "CC0-1.0"})
@@ -43,3 +48,19 @@ class Pretrained(Record):
     def is_permissive(self) -> bool:
         """Whether the license allows any use, also a commercial one, without conditions on what is made with the weights."""
         return self.license in PERMISSIVE
+
+
+def name_of(model: Any) -> str:
+    """The name of a model, as it is given or on its card."""
+    return model.name if isinstance(model, Pretrained) else str(path_given(model))
+
+
+Name: TypeAlias = Annotated[str | Path | Pretrained, Accepts("a name, a file or a card of `headstart.models`", name_of)]
+"""What names a model."""
+Names: TypeAlias = Annotated[
+    str | Path | Pretrained | Sequence[str | Path | Pretrained] | None,
+    Accepts("a name, a file or a card of `headstart.models`, or a list of such", each(name_of)),
+]
+"""What names one model, many, or none."""
+AnyWeights: TypeAlias = Annotated[str | Path, Accepts('"pretrained", "none" or a file of weights', name_of)]
+"""Which weights a model has."""

@@ -100,9 +100,8 @@ def predict(
 ) -> None:
     """Predict the class of each image, and flag images unlike every class; exit code 1 if files cannot be read."""
     from headstart.gallery import Gallery
-    from headstart.runs.predicting import image_files
 
-    rows = Gallery.open(gallery).predict(image_files(paths_from(paths)), refuse)
+    rows = Gallery.open(gallery).predict(paths_from(paths), refuse)
     print_rows(rows, as_json, ("label", "probability"), _cells)
     if any("error" in row for row in rows):
         raise typer.Exit(1)

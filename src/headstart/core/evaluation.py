@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Record
+from headstart.core.shown import Shown
 
 
 class ClassRow(Record):
@@ -41,7 +42,7 @@ class ReliabilityBin(Record):
     accuracy: float
 
 
-class Evaluation(Record):
+class Evaluation(Shown, Record):
     """Metrics of one model on one split.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +21,6 @@ Booleans: TypeAlias = NDArray[np.bool_]
 
 UNLABELED = -1
 """The label of a row whose label is unknown or hidden."""
+
+TestTime: TypeAlias = Literal["batch_norm", "tent"]
+"""How a finished model is adapted to the pictures to predict; see `headstart.methods.test_time`."""

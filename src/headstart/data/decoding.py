@@ -84,6 +84,17 @@ def decode_image(stream: BinaryIO, name: str, at_least: int | None = None) -> De
         raise DataError(f"{name}: cannot be decoded ({reason}). Restore it, convert it to PNG, or delete it.") from None
 
 
+def as_shown(image: Image.Image, name: str) -> Image.Image:
+    """A Pillow image, which messages call by the name, in RGB as viewers show it; see `open_image`. It stays as it is itself."""
+    try:
+        upright = ImageOps.exif_transpose(image)
+        upright.format = image.format  # says what 16-bit values mean
+        return _flattened(upright)
+    except Exception as error:  # noqa: BLE001  as in `decode_image`
+        reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
+        raise DataError(f"{name}: cannot be decoded ({reason}). Open it again.") from None
+
+
 def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
     """The picture with its header read.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Integers
 from headstart.data.class_names import labels_of, natural_order, quoted
@@ -26,15 +25,16 @@ from headstart.data.split_assignment import (
 from headstart.data.task import Task
 
 
+@checked
 def read_task(
-    place: str | Path,
+    place: AnyPath,
     seed: int = 0,
     per_class: int | None = None,
     pool: bool = False,
     *,
     test: float | None = None,
-    sources: Sequence[str | Path] = (),
-    target: Sequence[str] = (),
+    sources: Paths = (),
+    target: Texts = (),
 ) -> Task:
     """The task read from a path or a built-in name.
 
@@ -64,8 +64,9 @@ def read_task(
     """
     check_shares(test, per_class, pool)
     if sources or target:
-        chosen = tuple(str(source) for source in sources), tuple(target)
-        return task_with_sources(str(place), seed, *chosen, per_class=per_class, pool=pool, test=test)
+        chosen = tuple(map(str, several(sources))), several(target)
+        task = task_with_sources(str(place), seed, *chosen, per_class=per_class, pool=pool, test=test)
+        return replace(task, per_class=per_class, source_places=chosen[0], target_domains=chosen[1])
     if per_class is not None and per_class < 1:
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
     place = str(place)
@@ -76,7 +77,7 @@ def read_task(
     report_what_judges(rows, assignment)
     report_untested(rows, classes, labels, assignment.test, wanted=bool(per_class or test))
     task = task_of(rows, classes, labels, assignment, place, seed, assignment.train)
-    return replace(task, test_share=test)
+    return replace(task, test_share=test, per_class=per_class)
 
 
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from headstart.core.arguments import checked
+from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.records import fingerprint_of
+from headstart.core.shown import Page, Shown, drawn
 from headstart.core.types import Integers
+from headstart.core.verbs import public
 from headstart.data.folds import Fold, folds_with_two_classes
 from headstart.data.images import ImageSet
 from headstart.data.joined import concatenate
 from headstart.data.summary import TaskSummary
+from headstart.data.task_card import card_of, line_of
 
 NUM_FOLDS = 5
 """The usual number in cross-validation."""
@@ -25,9 +30,9 @@ HELD_OUT_ROWS = 3_000
 """Rows of that one fold, at most: a standard error of half a point at 90 % accuracy."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be learned, and from what.
+@dataclass(frozen=True, repr=False)
+class Task(Shown):
+    """What is to be learned, and from what. `len` counts all of its images, and `print` shows a card of ten lines.
 
     Attributes:
         name: Short name, fit for a folder name.
@@ -46,6 +51,9 @@ class Task:
         test_share: The share of labeled rows that was asked for as a test; None for the default.
         test_by_default: Whether the test rows were set aside because rows are many, and not because someone asked for it: the
             model is then fitted to them, too, once it is judged.
+        per_class: How many labeled rows a class it was asked to keep; None for all.
+        source_places: The places that sources were read from, as they were given.
+        target_domains: The target's names in the place's own column of domains, as they were given.
     """
 
     name: str
@@ -62,9 +70,46 @@ class Task:
     channels: int = 3
     test_share: float | None = None
     test_by_default: bool = False
+    per_class: int | None = None
+    source_places: tuple[str, ...] = ()
+    target_domains: tuple[str, ...] = ()
 
-    from_folder: ClassVar[Callable[..., Task]]
-    """`headstart.read_task`. The package sets it where `headstart.Task` is asked for: this record imports no reader."""
+    @staticmethod
+    def from_folder(place: str | Path, seed: int = 0, **options: Any) -> Task:
+        """The task in a folder, or in any other place; arguments as of `headstart.read_task`."""
+        task: Task = public("read_task")(place, seed, **options)
+        return task
+
+    @staticmethod
+    def from_csv(place: str | Path, seed: int = 0, **options: Any) -> Task:
+        """The task that a table lists, one image a row (.csv, .tsv or .parquet); arguments as of `headstart.read_task`."""
+        return Task.from_folder(place, seed, **options)
+
+    def __len__(self) -> int:
+        """The number of its images: labeled and unlabeled ones, those of the test and of sources."""
+        return sum(len(part) for part in (self.train, self.validation, self.test, self.unlabeled, self.source) if part)
+
+    def __bool__(self) -> bool:
+        """True, as of any object: an empty task is a task."""
+        return True
+
+    def __repr__(self) -> str:
+        return line_of(self)
+
+    def __str__(self) -> str:
+        return card_of(self)
+
+    @checked
+    def show(self, per_class: int = 4) -> Page:
+        """A page of its labeled images by class, so many of each; a notebook shows it, and `open` a browser.
+
+        Test images are not shown. `DataError` where the task has feature vectors, which cannot be shown.
+        """
+        if per_class < 1:
+            raise DataError(f"per_class = {per_class}: ask for one image of a class or more.")
+        if self.train.images.embedded:
+            raise DataError(f"{self.name} has feature vectors, which cannot be shown. Read the task from its images.")
+        return Page(f"Images of {self.name} by class", drawn("html_of_images", self, per_class))
 
     @property
     def num_classes(self) -> int:

@@ -12,9 +12,13 @@ from typing import Any, Self
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.pretrained import Name, name_of
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, did_you_mean
+from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED
-from headstart.data.images import FileImages, ImageSet
+from headstart.data.given_images import AnyImages, GivenImages, ImagesByClass, given_images, items_of, pictures_from, pictures_of
+from headstart.data.images import FileImages, Images, ImageSet
 from headstart.data.scan import Scan, scan
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
@@ -42,17 +46,19 @@ class Gallery:
     state: GalleryState
 
     @classmethod
-    def open(cls, folder: str | Path) -> Self:
+    @checked
+    def open(cls, folder: AnyPath) -> Self:
         """The gallery in a folder; `DataError` where the folder holds none, or a damaged one."""
         return cls(Path(folder), read_state(Path(folder)))
 
     @classmethod
+    @checked
     def create(
         cls,
-        folder: str | Path,
-        pretrained: str | None = None,
-        like: Sequence[str | Path] = (),
-        source: str | None = None,
+        folder: AnyPath,
+        pretrained: Name | None = None,
+        like: AnyImages = (),
+        source: str | Path | None = None,
         method: str | None = None,
         seed: int = 0,
     ) -> Self:
@@ -60,7 +66,7 @@ class Gallery:
 
         Args:
             folder: Where; it must hold no gallery.
-            pretrained: Name of the backbone; the smallest packaged one by default.
+            pretrained: The backbone; the smallest packaged one by default.
             like: Images of the expected kind: their size decides the side of the backbone's input.
             source: A set of many other classes to meta-train on, where that is found to pay; None for plain features.
             method: The meta-learner to take without comparing.
@@ -76,7 +82,10 @@ class Gallery:
             ExportError: The folder cannot be made or written.
         """
         place = Path(folder)
-        state = new_state(place, pretrained, FileImages(tuple(Path(file) for file in like)), source, method, seed)
+        given = given_images(like)
+        expected = pictures_of(given) if given else FileImages(())
+        name, meta_source = name_of(pretrained) if pretrained else None, str(source) if source else None
+        state = new_state(place, name, expected, meta_source, method, seed)
         write_state(state, place)
         return cls(place, state)
 
@@ -94,13 +103,14 @@ class Gallery:
         """How many images each class was enrolled with, in the order of enrolling."""
         return self.class_store.sizes()
 
-    def enroll(self, images: Mapping[str, Sequence[str | Path]]) -> list[dict[str, str]]:
+    @checked
+    def enroll(self, images: ImagesByClass) -> list[dict[str, str]]:
         """Add classes; all of them or, where something is wrong with one, none.
 
         Features of all images are computed together. An image given twice for a class counts once.
 
         Args:
-            images: Image files by class name; one image is enough.
+            images: Images by class name, each as for `headstart.predict`; one image is enough.
 
         Returns:
             `{"path", "error"}` of each file that could not be read and was left out.
@@ -135,11 +145,12 @@ class Gallery:
             raise DataError(f'{self.folder} holds no class "{name}".{did_you_mean(name, known)}{listed}')
         path.unlink()
 
-    def predict(self, paths: Sequence[str | Path], refuse: bool = False) -> list[dict[str, Any]]:
-        """One row a file.
+    @checked
+    def predict(self, images: AnyImages, refuse: bool = False) -> PredictionRows:
+        """One row an image.
 
         Args:
-            paths: Image files.
+            images: As for `headstart.predict`.
             refuse: Whether images that are flagged as unknown get no label.
 
         Returns:
@@ -155,15 +166,15 @@ class Gallery:
         enrolled = self.class_store.read()
         if not enrolled:
             raise DataError(f"{self.folder} holds no class. Enroll one: `headstart fewshot enroll {self.folder} NAME IMAGE...`.")
-        files = FileImages(tuple(Path(path) for path in paths))
-        problems = scan(files).problems
-        rows: list[dict[str, Any]] = [{"path": str(path), "error": fault} for path, fault in zip(paths, problems, strict=True)]
+        pictures = pictures_of(given_images(images))
+        problems = scan(pictures).problems
+        rows: list[dict[str, Any]] = [{"path": pictures.name(row), "error": fault} for row, fault in enumerate(problems)]
         readable = [row for row, problem in enumerate(problems) if not problem]
         if readable:
-            found = self._matched(self._features(files, readable), enrolled, refuse)
+            found = self._matched(self._features(pictures, readable), enrolled, refuse)
             for row, values in zip(readable, found, strict=True):
-                rows[row] = {"path": str(paths[row]), **values}
-        return rows
+                rows[row] = {"path": pictures.name(row), **values}
+        return PredictionRows(rows, pictures)
 
     def _matched(self, features: FeatureSet, enrolled: list[Enrolled], refuse: bool) -> list[dict[str, Any]]:
         names = [each.name for each in enrolled]
@@ -175,12 +186,12 @@ class Gallery:
             for probs, similarity, threshold in zip(found.probs, found.similarity, found.threshold, strict=True)
         ]
 
-    def _features(self, files: FileImages, rows: list[int]) -> FeatureSet:
-        images = files.take(np.array(rows, np.int64))
+    def _features(self, pictures: Images, rows: list[int]) -> FeatureSet:
+        images = pictures.take(np.array(rows, np.int64))
         unlabeled = np.full(len(rows), UNLABELED, np.int64)
         return features_of(ImageSet(images, (), unlabeled, np.arange(len(rows))), self.backbone)
 
-    def _check_free(self, images: Mapping[str, Sequence[str | Path]], store: ClassStore) -> None:
+    def _check_free(self, images: Mapping[str, Any], store: ClassStore) -> None:
         taken = store.taken(images)
         if taken is not None:
             name, count = taken
@@ -190,7 +201,7 @@ class Gallery:
                 "another name."
             )
 
-    def _rows_to_enroll(self, names: list[str], files: FileImages, scanned: Scan, store: ClassStore) -> dict[str, list[int]]:
+    def _rows_to_enroll(self, names: list[str], files: Images, scanned: Scan, store: ClassStore) -> dict[str, list[int]]:
         """The readable, distinct rows of each class."""
         owners = store.owners()
         rows: dict[str, list[int]] = {name: [] for name in names}
@@ -210,24 +221,25 @@ class Gallery:
         return rows
 
 
-def scan_by_class(images: Mapping[str, Sequence[str | Path]]) -> tuple[list[str], FileImages, Scan]:
-    """The class, the file and the scan of each image, given files by class name.
+def scan_by_class(images: Mapping[str, GivenImages]) -> tuple[list[str], Images, Scan]:
+    """The class, the picture and the scan of each image, given images by class name.
 
     `DataError` if a class has no name, or no image that can be read.
     """
     for name, given in images.items():
         if not name.strip():
             raise DataError(f'The class name "{name}" is empty. Give the class a name.')
-        if not given:
+        if isinstance(given, Sequence) and not given:
             raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
-    names = [name for name, given in images.items() for _ in given]
-    files = FileImages(tuple(Path(file) for given in images.values() for file in given))
-    scanned = scan(files)
+    items = {name: items_of(given_images(given)) for name, given in images.items()}
+    names = [name for name, own in items.items() for _ in own]
+    pictures = pictures_from([item for own in items.values() for item in own])
+    scanned = scan(pictures)
     readable = {name for name, problem in zip(names, scanned.problems, strict=True) if not problem}
     for name, problem in zip(names, scanned.problems, strict=True):
         if name not in readable:
             raise DataError(f'No image of "{name}" can be read: {problem}')
-    return names, files, scanned
+    return names, pictures, scanned
 
 
 def _row(names: list[str], probs: Any, similarity: float, threshold: float, refuse: bool) -> dict[str, Any]:

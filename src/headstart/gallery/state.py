@@ -20,7 +20,7 @@ from headstart.core.errors import DataError, ExportError, PlanError, PretrainedE
 from headstart.core.records import Record, write_atomically
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
-from headstart.data.images import FileImages, ImageSet
+from headstart.data.images import Images, ImageSet
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
 from headstart.features.extract import features_of
@@ -88,7 +88,7 @@ class GalleryState:
 
 
 def new_state(
-    folder: Path, pretrained: str | None, like: FileImages, source: str | None, method: str | None, seed: int
+    folder: Path, pretrained: str | None, like: Images, source: str | None, method: str | None, seed: int
 ) -> GalleryState:
     """The state of a new gallery; arguments, and what is raised, as for `Gallery.create`."""
     if (folder / "gallery.json").exists():
@@ -131,7 +131,7 @@ def _check_writable(folder: Path) -> None:
         raise ExportError(f"{there} is read-only, so that no gallery can be written there. Choose another folder.")
 
 
-def native_pixels_of(images: FileImages) -> int:
+def native_pixels_of(images: Images) -> int:
     """Median of the shorter sides of the readable images; 0 where there are none."""
     scanned = scan(images)
     sides = scanned.shorter_sides[[not problem for problem in scanned.problems]]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from headstart.core.errors import DataError, PlanError, did_you_mean
+from headstart.core.types import TestTime
 from headstart.data.augmentation.views import View
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
@@ -26,7 +26,6 @@ from headstart.training.learner import Classifier
 from headstart.training.loop import train
 from headstart.training.settings import Training
 
-TestTime: TypeAlias = Literal["batch_norm", "tent"]
 KINDS: Sequence[TestTime] = ("batch_norm", "tent")
 FEWEST = 64
 """Pictures to a step of tent; in smaller batches statistics and gradients are noise."""

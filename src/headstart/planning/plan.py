@@ -8,6 +8,7 @@ import tomli_w
 from pydantic import Field
 
 from headstart.core.records import Record
+from headstart.core.shown import Shown
 from headstart.training.settings import Training
 
 Positive = Annotated[float, Field(gt=0)]
@@ -91,7 +92,7 @@ class Recipe(Member):
         return {name: getattr(self, name) for name in Recipe.model_fields}
 
 
-class Plan(Recipe):
+class Plan(Shown, Recipe):
     """Everything that a fit needs; made by `decide`, edited by hand, given to `fit`.
 
     Attributes:

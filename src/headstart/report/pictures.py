@@ -76,12 +76,15 @@ class PictureBook:
         images, row = self._places.get(name, (None, 0))
         if images is None and Path(name).is_file():
             images = FileImages((Path(name),))
-        if images is None:
-            return "", False
-        try:
-            return thumbnail(images.read(row, SIDE_PIXELS))
-        except DataError:
-            return "", False
+        return ("", False) if images is None else picture_of(images, row)
+
+
+def picture_of(images: Images, row: int) -> tuple[str, bool]:
+    """The thumbnail of a picture as a data URI, empty when it cannot be read, and whether it is tiny."""
+    try:
+        return thumbnail(images.read(row, SIDE_PIXELS))
+    except DataError:
+        return "", False
 
 
 def thumbnail(image: Image.Image) -> tuple[str, bool]:

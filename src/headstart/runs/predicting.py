@@ -1,87 +1,69 @@
-"""Predictions of a model for new files, one row an image."""
+"""Predictions of a model for new images, one row an image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError, PlanError
-from headstart.core.types import UNLABELED, Floats
-from headstart.data.decoding import IMAGE_SUFFIXES
-from headstart.data.images import FileImages, Images, ImageSet
+from headstart.core.prediction_rows import PredictionRows
+from headstart.core.types import UNLABELED, Floats, TestTime
+from headstart.data.given_images import Given, GivenImages, given_images, pictures_of, vectors_of
+from headstart.data.images import Images, ImageSet
 from headstart.data.prefetch import prefetched
 from headstart.data.scan import scan
 from headstart.methods.model import NO_DETECTOR, Model
 from headstart.novelty.detector import UNUSUAL
 
-if TYPE_CHECKING:
-    from headstart.methods.test_time import TestTime
-
 NO_VECTORS = "holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file."
 
 
-def image_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files that paths name: files, whatever they are, and the images in folders, in alphabetical order.
-
-    A DataError says that no image is among them.
-    """
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]
-    if not files:
-        where = f" in {', '.join(map(str, given))}" if given else ": no file or folder is named"
-        raise DataError(f"No images{where}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return files
-
-
-def _walked(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def predict_files(
-    model: Model,
-    paths: str | Path | Sequence[str | Path],
-    refuse: float | None = None,
-    adapt: TestTime | None = None,
-    origin: str = "",
-) -> list[dict[str, Any]]:
+def predict_images(
+    model: Model, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None, origin: str = ""
+) -> PredictionRows:
     """One row an image; see `headstart.predict`. `origin` is the model's run folder, for messages."""
     if refuse is not None and not 0.0 <= refuse < 1.0:
         raise PlanError(f"refuse = {refuse:g} is not a share of images. Give 0 or more, and less than 1.")
     if refuse and model.detector_model is None:
         raise DataError(f"{origin}: {NO_DETECTOR}")
+    given = given_images(images)
     if not provider_of(model.backbone.card).takes_pictures:
-        from headstart.data.readers.embeddings import Embeddings  # noqa: PLC0415
-
-        given = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-        if not any(map(Embeddings().recognizes, given)):
-            raise DataError(" ".join(map(_no_vectors, given)))
-        return [row for path in given for row in _rows_of_vectors(model, path, refuse, adapt)]
-    files = image_files(paths)
-    images = FileImages(tuple(files))
+        return PredictionRows(_rows_of_given_vectors(model, given, refuse, adapt))
+    pictures = pictures_of(given)
     try:
-        return _rows_of_files(model, files, images, refuse, adapt)
+        return PredictionRows(_rows_of(model, pictures, refuse, adapt), pictures)
     except (DataError, OSError):  # a file that cannot be read, or something else
-        problems = scan(images).problems
+        problems = scan(pictures).problems
         if not any(problems):
             raise
     readable = np.flatnonzero([not problem for problem in problems])
-    rows: list[dict[str, Any]] = [{"path": str(path), "error": problem} for path, problem in zip(files, problems, strict=True)]
-    answers = _answers(model, images.take(readable), refuse, adapt)
-    for row, answer in zip(readable.tolist(), answers, strict=True):
-        rows[row] = {"path": str(files[row]), **answer}
-    return rows
+    rows: list[dict[str, Any]] = [{"path": pictures.name(row), "error": problem} for row, problem in enumerate(problems)]
+    for row, answer in zip(readable.tolist(), _rows_of(model, pictures.take(readable), refuse, adapt), strict=True):
+        rows[row] = answer
+    return PredictionRows(rows, pictures)
 
 
-def _rows_of_files(
-    model: Model, files: list[Path], images: FileImages, refuse: float | None, adapt: TestTime | None
+def _rows_of(model: Model, images: Images, refuse: float | None, adapt: TestTime | None) -> list[dict[str, Any]]:
+    """The rows where every image can be read: each is decoded once, by the extraction."""
+    return [{"path": images.name(row), **answer} for row, answer in enumerate(_answers(model, images, refuse, adapt))]
+
+
+def _rows_of_given_vectors(
+    model: Model, given: Images | list[Given], refuse: float | None, adapt: TestTime | None
 ) -> list[dict[str, Any]]:
-    """The rows where every file can be read: each is decoded once, by the extraction."""
-    answers = _answers(model, images, refuse, adapt)
-    return [{"path": str(path), **answer} for path, answer in zip(files, answers, strict=True)]
+    """The rows of arrays, or those of each of several files."""
+    if isinstance(given, Images) or not all(isinstance(item, str | Path) for item in given):
+        return _rows_of(model, vectors_of(given), refuse, adapt)
+    from headstart.data.readers.embeddings import Embeddings  # noqa: PLC0415
+
+    paths = [str(path) for path in given]
+    if not any(map(Embeddings().recognizes, paths)):
+        raise DataError(" ".join(map(_no_vectors, paths)))
+    return [row for path in paths for row in _rows_of_vectors(model, path, refuse, adapt)]
 
 
 def _no_vectors(path: str) -> str:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.findings import Finding
 from headstart.core.records import Record
+from headstart.core.shown import Shown
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
+from headstart.core.verbs import public
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.core.evaluation import Evaluation
+    from headstart.core.prediction_rows import PredictionRows
     from headstart.core.predictions import Predictions
+    from headstart.core.types import TestTime
+    from headstart.data.given_images import GivenImages
     from headstart.data.summary import TaskSummary
+    from headstart.data.task import Task
     from headstart.evaluation.extension import Extension
     from headstart.evaluation.forgetting import Forgetting
     from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+    from headstart.evaluation.run_comparison import RunComparisons
     from headstart.methods.model import Model
-    from headstart.methods.test_time import TestTime
     from headstart.planning.adapting.adaptation import Adaptation
     from headstart.planning.improving.adjustment import Adjustment
     from headstart.planning.plan import Plan
@@ -110,7 +116,7 @@ class _Part(Generic[Kind]):
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """A run folder; each part is read when first asked for.
 
     Attributes:
@@ -273,16 +279,29 @@ class Run:
             "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }
 
-    def predict(
-        self, paths: str | Path | Sequence[str | Path], refuse: float | None = None, adapt: TestTime | None = None
-    ) -> list[dict[str, Any]]:
+    def predict(self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
         """One row an image, with its label and probabilities or the error; see `headstart.predict`."""
-        from headstart.runs.predicting import predict_files  # noqa: PLC0415
+        rows: PredictionRows = public("predict")(self, images, refuse, adapt)
+        return rows
 
-        return predict_files(self.model, paths, refuse, adapt, str(self.folder))
+    def evaluate(self, data: Task | str | Path | None = None) -> Evaluation:
+        """Its evaluation, or that of its model on other labeled data; see `headstart.evaluate`."""
+        evaluation: Evaluation = public("evaluate")(self, data)
+        return evaluation
+
+    def compare(self, *others: Run | str | Path, seed: int = 0) -> RunComparisons:
+        """This run against each of the others; see `headstart.compare`."""
+        comparisons: RunComparisons = public("compare")(self, *others, seed=seed)
+        return comparisons
+
+    def report(self, *, language: str = "en") -> Path:
+        """The file of its report, written again; see `headstart.report`."""
+        path: Path = public("report")(self, language=language)
+        return path
 
 
-def list_runs(folder: str | Path = "runs") -> list[Run]:
+@checked
+def list_runs(folder: AnyPath = "runs") -> list[Run]:
     """The finished runs in a folder, oldest first; those that `damaged_runs` names are left out."""
     return [run for run in _runs_in(folder) if not _damage(run)]
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from headstart.backbones.label_contamination import check_contamination
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import TrainingError
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -20,6 +21,7 @@ from headstart.planning.improving.search import check_budget, check_folds
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
+from headstart.workflows.arguments import AnyRun
 from headstart.workflows.fit import fit_task
 
 
@@ -29,7 +31,8 @@ class ValidationTime(Record):
     seconds: float
 
 
-def adjust(run: Run | str | Path, *, minutes: float | None = None, out: str | Path | None = None) -> tuple[Run, Adjustment]:
+@checked
+def adjust(run: AnyRun, *, minutes: float | None = None, out: AnyPath | None = None) -> tuple[Run, Adjustment]:
     """The run with one changed plan, if a paired test on held-out rows says that the change is better; else the run itself.
 
     Fitted folds stay with the run that is adjusted: called again, or with more minutes, nothing is fitted twice.

@@ -1,32 +1,95 @@
-"""What the arguments of every verb may be: a task or a place, one name or many."""
+"""What the arguments of every verb may be: a task or a place, one name or many, a run or its folder.
+
+`headstart.core.arguments.checked` converts by these annotations, or refuses in one sentence.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
+from headstart.backbones.pretrained import Names, name_of
+from headstart.core.arguments import Accepts, each, instance_of, path_given
+from headstart.core.errors import DataError
 from headstart.core.progress import stage
-from headstart.data.reading import read_task
 from headstart.data.task import Task
+from headstart.runs.run import Run
 
-Data: TypeAlias = Task | str | Path
+A_TASK = "a task, a path or the name of a built-in set"
+
+
+def _task_or_place(value: Any) -> Any:
+    return value if isinstance(value, Task) else path_given(value)
+
+
+def _place(value: Any) -> Any:
+    """A path or a name; of a task the place that it was read from."""
+    if not isinstance(value, Task):
+        return path_given(value)
+    if not value.place:
+        raise DataError(f'The task "{value.name}" was not read from a place, and one is needed. Give the path of its data.')
+    return value.place
+
+
+Data: TypeAlias = Annotated[Task | str | Path, Accepts(A_TASK, _task_or_place)]
 """A task, or the path or built-in name that one is read from."""
-Names: TypeAlias = str | Path | Sequence[str | Path] | None
-"""One name or path, many, or none."""
+Place: TypeAlias = Annotated[Task | str | Path, Accepts(A_TASK, _place)]
+"""As `Data`, for what reads a place in its own way: of a task, the place that it was read from."""
+Places: TypeAlias = Annotated[
+    Task | str | Path | Sequence[Task | str | Path] | None, Accepts(f"{A_TASK}, or a list of such", each(_place))
+]
+"""One place, many, or none."""
+Domains: TypeAlias = Annotated[
+    str | Sequence[str] | None, Accepts("the name of a domain, or a list of such", each(instance_of(str)))
+]
+"""One name of a domain, many, or none."""
+AnyRun: TypeAlias = Annotated[
+    Run | str | Path,
+    Accepts("a run, or the path of its folder", lambda value: value if isinstance(value, Run) else path_given(value)),
+]
+"""A run, or its folder."""
+
+
+class Reading(NamedTuple):
+    """How data were read, or are to be read; see `headstart.read_task`."""
+
+    place: str
+    sources: tuple[str, ...] = ()
+    target_domains: tuple[str, ...] = ()
+    seed: int = 0
+    per_class: int | None = None
+    test: float | None = None
+
+
+def reading_of(
+    data: Data,
+    source: Places = (),
+    target_domain: Domains = (),
+    seed: int = 0,
+    per_class: int | None = None,
+    test: float | None = None,
+) -> Reading:
+    """How a task was read; for a place, what the other arguments say."""
+    if isinstance(data, Task):
+        return Reading(data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share)
+    return Reading(str(data), places(source), many(target_domain), seed, per_class, test)
 
 
 def many(names: Names) -> tuple[str, ...]:
     """The names as texts, however many were given."""
-    if names is None:
-        return ()
-    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
+    return tuple(map(str, each(name_of)(names)))
+
+
+def places(given: Places) -> tuple[str, ...]:
+    """The places as texts, however many were given."""
+    return tuple(map(str, each(_place)(given)))
 
 
 def task_from(
     data: Data,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
@@ -34,8 +97,10 @@ def task_from(
     """The task that was given, or that is read from a place; the other arguments are for a place."""
     if isinstance(data, Task):
         return data
+    from headstart.data.reading import read_task  # noqa: PLC0415  a prediction needs no reader
+
     with stage("reading the data"):
-        return read_task(data, seed, per_class, test=test, sources=many(source), target=many(target_domain))
+        return read_task(data, seed, per_class, test=test, sources=places(source), target=many(target_domain))
 
 
 def split_settings(settings: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.backbones.engines.chosen import choices
+from headstart.core.arguments import checked
 from headstart.core.errors import PlanError
 from headstart.core.folders import bytes_from, cache_folder, cache_limit_bytes
 from headstart.features.store.contents import cache_contents, clear_cache, shrink_cache
 
 
+@checked
 def cache(*, clear: bool = False, keep: str | int | None = None) -> dict[str, Any]:
     """What is remembered of pictures between runs; nothing in it is needed, it only saves time.
 

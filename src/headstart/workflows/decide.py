@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
-from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.pretrained import Names, Pretrained
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -34,7 +35,7 @@ from headstart.planning.results import Decision
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
 from headstart.runs.workspace import Workspace
-from headstart.workflows.arguments import Data, Names, many, split_settings, task_from
+from headstart.workflows.arguments import Data, Domains, Places, Reading, many, reading_of, split_settings, task_from
 from headstart.workflows.rank import cards_named
 
 FEWEST_LABELED = 50
@@ -60,6 +61,14 @@ class Request(Record):
     seed: int = 0
     per_class: int | None = None
     test: float | None = None
+
+    @classmethod
+    def about(cls, reading: Reading, **options: Any) -> Self:
+        """The request for data that were, or are to be, read like that."""
+        place, sources, target_domains, seed, per_class, test = reading
+        return cls(
+            place=place, sources=sources, target_domains=target_domains, seed=seed, per_class=per_class, test=test, **options
+        )
 
     @property
     def options(self) -> Options:
@@ -89,12 +98,13 @@ class Decided(Record):
     plan: Plan
 
 
+@checked
 def decide(
     data: Data,
     ranking: Ranking | None = None,
     *,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     pretrained: Names = (),
     minutes: float | None = None,
     only: str | None = None,
@@ -102,7 +112,7 @@ def decide(
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
-    evidence: str | Path | None = None,
+    evidence: AnyPath | None = None,
 ) -> Plan:
     """The plan to fit, with the verdict, its reasons and everything rejected in it.
 
@@ -110,9 +120,9 @@ def decide(
     ranked sources, the adaptation where the labels cannot decide. The other arguments are those of all verbs; see
     `headstart.workflows`.
     """
-    request = Request(
-        place=data.place if isinstance(data, Task) else str(data), sources=many(source), target_domains=many(target_domain),
-        pretrained=many(pretrained), minutes=minutes, only=only, members=members, seed=seed, per_class=per_class, test=test,
+    request = Request.about(
+        reading_of(data, source, target_domain, seed, per_class, test),
+        pretrained=many(pretrained), minutes=minutes, only=only, members=members,
     )  # fmt: skip
     request.check()
     task = task_from(data, source, target_domain, seed, per_class, test)

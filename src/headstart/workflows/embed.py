@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from headstart.backbones.catalog import card_of, packaged
 from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
+from headstart.backbones.pretrained import Name, name_of
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, ExportError
 from headstart.core.progress import stage
 from headstart.core.records import atomic_file
@@ -23,12 +25,14 @@ from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
+from headstart.workflows.arguments import Place
 
 ROW_GROUP = 16_384
 """Rows that are written to a Parquet file at a time: 80 MB of 1,280 features."""
 
 
-def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, pixels: int | None = None) -> int:
+@checked
+def embed(data: Place, out: AnyPath, *, pretrained: Name | None = None, pixels: int | None = None) -> int:
     """Write what a pretrained model sees in images, with their labels, splits, groups and domains.
 
     Rows are the images that a task would use: unreadable and contradictory ones are left out, and copies of one image are one
@@ -38,7 +42,7 @@ def embed(data: str | Path, out: str | Path, *, pretrained: str | None = None, p
     path = Path(out)
     if path.suffix.lower() not in WRITERS:
         raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(WRITERS)}.')
-    card = card_of(pretrained or packaged()[0].name)
+    card = card_of(name_of(pretrained or packaged()[0]))
     with stage("reading the data"):
         rows = cleaned(reader_for(str(data)).read_unsorted(str(data)).in_name_order())
     usable = np.flatnonzero(rows.usable)

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.backbones.pretrained import Name, name_of
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
+from headstart.data.given_images import AnyImages, given_images
 from headstart.gallery import Gallery
 from headstart.gallery.gallery import scan_by_class
-from headstart.runs.predicting import image_files
+from headstart.workflows.arguments import Place
 
 
+@checked
 def enroll(
-    gallery: str | Path,
+    gallery: Gallery | AnyPath,
     name: str,
-    images: str | Path | Sequence[str | Path],
+    images: AnyImages,
     *,
-    pretrained: str | None = None,
-    source: str | None = None,
+    pretrained: Name | None = None,
+    source: Place | None = None,
     method: str | None = None,
     seed: int = 0,
 ) -> tuple[Gallery, list[dict[str, Any]]]:
     """The gallery with a class more, and one row for each image that could not be read.
 
-    The gallery is a folder, which the first class makes: with the backbone `pretrained`, meta-trained on the many other classes
-    of `source` if that pays, or by `method` in any case. A gallery that is there refuses to be made otherwise.
+    Images are those that `headstart.predict` takes. The gallery is a folder, which the first class makes: with the backbone
+    `pretrained`, meta-trained on the many other classes of `source` if that pays, or by `method` in any case. A gallery that is
+    there refuses to be made otherwise.
     """
-    folder = Path(gallery)
-    paths = image_files(images)
-    scan_by_class({name: paths})
+    folder = gallery.folder if isinstance(gallery, Gallery) else Path(gallery)
+    given = given_images(images)
+    card, place = None if pretrained is None else name_of(pretrained), None if source is None else str(source)
+    scan_by_class({name: given})
     if (folder / "gallery.json").exists():
         opened = Gallery.open(folder)
-        _check_same(opened, pretrained, source, method)
+        _check_same(opened, card, place, method)
     else:
-        opened = Gallery.create(folder, pretrained, paths, source, method, seed)
-    return opened, opened.enroll({name: paths})
+        opened = Gallery.create(folder, card, given, place, method, seed)
+    return opened, opened.enroll({name: given})
 
 
 def _check_same(opened: Gallery, pretrained: str | None, source: str | None, method: str | None) -> None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from headstart.core.arguments import checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
-from headstart.core.types import Integers
+from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import ImageSet
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
+from headstart.data.task import Task
 from headstart.evaluation import protocols
+from headstart.methods.model import Model
 from headstart.runs.origin import check_classes
 from headstart.runs.run import Run
+from headstart.workflows.arguments import AnyRun, Data
 
 
-def evaluate(run: Run | str | Path, data: str | Path | None = None) -> Evaluation:
+@checked
+def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     """The evaluation of a run, or that of its model on other labeled data: on their test split, or on all rows without one."""
     run = Run.load(run)
     check_classes(run, "evaluate")
+    if isinstance(data, Task):
+        return _evaluation_on_task(run.model, data)
     if data is not None:
         return _evaluation_on(run, str(data))
     if run.evaluation is None:
@@ -43,14 +51,24 @@ def _evaluation_on(run: Run, place: str) -> Evaluation:
     if not len(rows):
         raise DataError(f"{place} holds no readable image with a label. Evaluate on labeled images.")
     classes = run.model.classes
-    image_set = ImageSet(raw.images.take(rows), classes, _labels(raw, rows, classes, place), _groups(raw, rows))
+    labels = _labels([str(raw.labels[row]) for row in rows], classes, place)
+    image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows))
     evaluation, _ = protocols.evaluate(run.model, image_set, split=raw.name)
     return evaluation
 
 
-def _labels(raw: RawDataset, rows: Integers, classes: tuple[str, ...], place: str) -> Integers:
+def _evaluation_on_task(model: Model, task: Task) -> Evaluation:
+    """The evaluation on the test rows of a task, or on all labeled ones where it has no test."""
+    images = task.labeled if task.test is None else task.test
+    numbers = _labels(task.classes, model.classes, task.name)
+    labels = np.where(images.hidden_labels == UNLABELED, UNLABELED, numbers[images.hidden_labels])
+    evaluation, _ = protocols.evaluate(model, replace(images, classes=model.classes, hidden_labels=labels), split=task.name)
+    return evaluation
+
+
+def _labels(names: Sequence[str], classes: tuple[str, ...], place: str) -> Integers:
+    """The model's labels of those class names."""
     number = {name: index for index, name in enumerate(classes)}
-    names = [str(raw.labels[row]) for row in rows]
     unknown = next((name for name in names if name not in number), None)
     if unknown is not None:
         near = did_you_mean(unknown, classes)

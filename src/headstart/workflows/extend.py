@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.backbones.catalog import provider_of
 from headstart.backbones.label_contamination import labels_learned_in
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions, joined
@@ -39,6 +40,7 @@ from headstart.runs.evaluated_sets import EvaluatedSet, evaluated_sets_of, known
 from headstart.runs.origin import check_classes, task_of
 from headstart.runs.run import STATISTICS, Findings, Run
 from headstart.runs.workspace import Workspace
+from headstart.workflows.arguments import AnyRun, Place
 from headstart.workflows.fit import finish
 
 SUBTRACTED = (
@@ -47,7 +49,8 @@ SUBTRACTED = (
 )
 
 
-def extend(run: Run | str | Path, data: str | Path, *, out: str | Path | None = None) -> Run:
+@checked
+def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 
     Networks stay as they are, and so do the means that their features are centered by; the ridge head on them is solved for old

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.label_contamination import check_contamination, labels_learned_by
+from headstart.backbones.pretrained import AnyWeights, Name
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
 from headstart.core.language import ENGLISH
@@ -30,7 +32,7 @@ from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
-from headstart.workflows.arguments import Data, Names
+from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.plans import plan_and_task
 
 CHOSEN_ON_THEM = "The plan was chosen before, by these same images: the numbers may be optimistic."
@@ -51,18 +53,19 @@ class Audited(Record):
     audit: PseudoLabelAudit | None
 
 
+@checked
 def fit(
     data: Data | Plan,
-    plan: Plan | str | Path | None = None,
-    out: str | Path | None = None,
+    plan: Plan | AnyPath | None = None,
+    out: AnyPath | None = None,
     *,
     method: str | None = None,
-    pretrained: str | None = None,
-    weights: str = "pretrained",
+    pretrained: Name | None = None,
+    weights: AnyWeights = "pretrained",
     settings: dict[str, Any] | None = None,
     find_rate: bool = False,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,

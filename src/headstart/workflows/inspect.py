@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from headstart.checks import inspection
+from headstart.core.arguments import checked
 from headstart.core.findings import Finding
-from headstart.workflows.arguments import Data, Names, task_from
+from headstart.workflows.arguments import Data, Domains, Places, task_from
 
 
+@checked
 def inspect(
     data: Data,
     *,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,

@@ -12,6 +12,8 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of, packaged
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
+from headstart.backbones.pretrained import Name, name_of
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
 from headstart.core.progress import about, note
 from headstart.core.records import write_atomically
@@ -20,23 +22,24 @@ from headstart.features.extract import seconds_an_image
 from headstart.methods import METHODS
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 from headstart.planning.adapting.domain_pair import check_adaptable, sampled_rows
-from headstart.workflows.arguments import Data, Names, many, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, places, task_from
 
 SECONDS_OF_FITS = 20.0
 """Of all quick ways to adapt: with 2,000 rows of 1,280 features in each domain 18 took 23 processor seconds (AMD EPYC, Zen 4)."""
 COLUMNS = ("path", "label", "split", "guess")
 
 
+@checked
 def label(
     data: Data,
-    source: Names = (),
+    source: Places = (),
     *,
     num: int = 20,
-    target_domain: Names = (),
-    pretrained: str | None = None,
+    target_domain: Domains = (),
+    pretrained: Name | None = None,
     minutes: float | None = None,
     seed: int = 0,
-    out: str | Path | None = None,
+    out: AnyPath | None = None,
 ) -> ToLabel:
     """The target images whose labels tell most about how to adapt, written as a manifest.
 
@@ -46,7 +49,7 @@ def label(
     """
     if num < 1:
         raise PlanError(f"--num {num}: ask for one image or more.")
-    if not isinstance(data, Task) and not many(source) and not many(target_domain):
+    if not isinstance(data, Task) and not places(source) and not many(target_domain):
         raise PlanError("There is no source, so that nothing can be asked about it. Name one with --source.")
     manifest = None if out is None else Path(out)
     if manifest is not None and manifest.exists():
@@ -55,7 +58,7 @@ def label(
         )
     task = task_from(data, source, target_domain, seed)
     check_adaptable(task)
-    name = pretrained or _first_card(task)
+    name = name_of(pretrained or _first_card(task))
     backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
     methods = None if minutes is not None else quick_methods()
     seconds = 60 * minutes if minutes is not None else seconds_of_pairs(task, backbone)
@@ -97,16 +100,16 @@ def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
     return stream.getvalue()
 
 
-def next_step(place: str, source: Names, target_domain: Names, found: ToLabel, out: Path) -> str:
+def next_step(place: str, source: Places, target_domain: Domains, found: ToLabel, out: Path) -> str:
     """Where the labels of the images that were found go, and the command after that, as a sentence.
 
     Feature vectors are in no files that a manifest could name. A manifest names no domains: where the target was some domains of
     the place, its others become a source.
     """
     if all(Path(name).is_file() for name in found.names):
-        others = (*many(source), *([place] if many(target_domain) else []))
+        others = (*places(source), *([place] if many(target_domain) else []))
         return f"fill in the labels, then: {_command(str(out), others)}"
-    return f"write the labels of these rows into {place}, then: {_command(place, many(source), many(target_domain))}"
+    return f"write the labels of these rows into {place}, then: {_command(place, places(source), many(target_domain))}"
 
 
 def _command(place: str, sources: tuple[str, ...], target_domains: tuple[str, ...] = ()) -> str:

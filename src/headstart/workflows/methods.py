@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from headstart.core.arguments import checked
 from headstart.core.docstrings import attributes_of, description_of
 from headstart.methods import METHODS
 from headstart.methods.base import GradientMethod, Method
 
 
+@checked
 def methods(name: str | None = None) -> list[dict[str, Any]]:
     """What is known of every method, or of one, with its description and the schema of its settings.
 

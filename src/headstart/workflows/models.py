@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from headstart.backbones.catalog import pretrained
 from headstart.backbones.pretrained import Pretrained
+from headstart.core.arguments import checked
 from headstart.core.errors import PlanError
 
 
+@checked
 def models(*, license: str | None = None, provider: str | None = None) -> list[Pretrained]:  # noqa: A002  the word users know
     """The cards of all advertised models, or of those under a license ("permissive" for Apache, MIT, BSD and the like).
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.input_size import input_pixels_for
+from headstart.backbones.pretrained import AnyWeights, Name, name_of
 from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
@@ -16,7 +17,7 @@ from headstart.planning.fitting import task_of_plan
 from headstart.planning.plan import Plan, is_gradient
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
-from headstart.workflows.arguments import Data, Names, many, task_from
+from headstart.workflows.arguments import Data, Domains, Places, reading_of, task_from
 
 DEFAULT_PRETRAINED = "efficientnet_lite0"
 
@@ -26,11 +27,11 @@ def plan_and_task(
     plan: Plan | str | Path | None = None,
     *,
     method: str | None = None,
-    pretrained: str | None = None,
-    weights: str = "pretrained",
+    pretrained: Name | None = None,
+    weights: AnyWeights = "pretrained",
     settings: dict[str, Any] | None = None,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
@@ -48,18 +49,27 @@ def plan_and_task(
     elif plan is not None:
         plan = _given(plan, data, settings)
     if plan is not None and isinstance(data, Task):
-        return data, plan.model_copy(update={"test": data.test_share})
+        return data, _about(plan, data)
     if plan is not None:
         return task_of_plan(plan), plan
-    place = data.place if isinstance(data, Task) else str(data)
+    reading = reading_of(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
+    place = reading.place
     if method is None:
         raise PlanError(f"{place} is data, so --method KIND is needed. `headstart run {place}` decides by itself.")
     METHODS.get(method)
-    unread = Plan(data=place, pretrained=pretrained or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
+    card = None if pretrained is None else name_of(pretrained)
+    unread = Plan(data=place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
     task = task_from(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
-    origin = {"per_class": per_class, "sources": many(source), "target_domains": many(target_domain)}
-    return task, plan_by_hand(task, method, pretrained, weights, settings, origin)
+    origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}
+    return task, plan_by_hand(task, method, card, str(weights), settings, origin)
+
+
+def _about(plan: Plan, task: Task) -> Plan:
+    """The plan for that task, whatever it was made for; a task from no place leaves the place that the plan names."""
+    place, sources, target_domains, seed, per_class, test = reading_of(task)
+    origin = {"data": place, "sources": sources, "target_domains": target_domains, "seed": seed, "per_class": per_class}
+    return plan.model_copy(update={**(origin if place else {}), "test": test})
 
 
 def _check_nothing_beside(named: str, chosen: bool, how_read: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.lineage import Lineage, lineage_of
-from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.pretrained import AnyWeights, Name, Pretrained, name_of
 from headstart.backbones.providers.own_runs import register_run, run_of
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import about, note, stage
 from headstart.core.records import Record
@@ -25,7 +26,7 @@ from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.training.budget import pretraining_training, scratch_training
 from headstart.training.settings import Training
-from headstart.workflows.arguments import split_settings
+from headstart.workflows.arguments import Place, split_settings
 from headstart.workflows.fit import finish, fit_and_evaluate
 
 SUPERVISED = "supervised"
@@ -49,16 +50,17 @@ class Request(Record):
     seed: int = 0
 
 
+@checked
 def pretrain(
-    source: str | Path,
+    source: Place,
     *,
     method: str | None = None,
-    pretrained: str | None = None,
-    weights: str | None = None,
+    pretrained: Name | None = None,
+    weights: AnyWeights | None = None,
     minutes: float | None = None,
     settings: dict[str, Any] | None = None,
     seed: int = 0,
-    out: str | Path | None = None,
+    out: AnyPath | None = None,
 ) -> Run:
     """Train a backbone on a source domain, and list it among the models.
 
@@ -69,13 +71,12 @@ def pretrain(
     Without `pretrained` the small network is trained from scratch. Methods that need no labels use all of the minutes, unless the
     number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
     """
-    card = card_of(pretrained or "small_cnn")
-    weights = weights or ("none" if provider_of(card).trainable_only else "pretrained")
+    card = card_of(name_of(pretrained or "small_cnn"))
     request = Request(
         place=str(source),
         method=method,
         pretrained=card.name,
-        weights=weights,
+        weights=str(weights or ("none" if provider_of(card).trainable_only else "pretrained")),
         minutes=minutes,
         settings=settings or {},
         seed=seed,
@@ -84,7 +85,7 @@ def pretrain(
     if method is not None:
         _method_of(request, method)
     with stage("reading the data"):
-        task = source_task(source, seed)
+        task = source_task(request.place, seed)
     kind = method or (SUPERVISED if task.classes else WITHOUT_LABELS)
     chosen = _method_of(request, kind)
     _check_source(task, kind, chosen, named=method is not None)

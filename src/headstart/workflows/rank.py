@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from headstart.backbones.catalog import card_of, pretrained, provider_of
 from headstart.backbones.label_contamination import check_contamination
-from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.pretrained import Names, Pretrained
+from headstart.core.arguments import checked
 from headstart.core.errors import PlanError
 from headstart.data.sources.task_with_sources import with_source_as_train
 from headstart.data.task import Task
@@ -16,7 +15,7 @@ from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
-from headstart.workflows.arguments import Data, Names, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, task_from
 
 
 class Ranked(NamedTuple):
@@ -33,17 +32,18 @@ class Ranked(NamedTuple):
     by_sources: bool
 
 
+@checked
 def rank(
     data: Data,
-    pretrained: Names | Sequence[Pretrained] = (),
+    pretrained: Names = (),
     *,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
 ) -> Ranking:
-    """Candidates by transferability, with spread and baselines; `pretrained` may be cards, too.
+    """Candidates by transferability, with spread and baselines.
 
     Where the target has too few labels to rank by, those of the sources stand in. The arguments are those of all verbs; see
     `headstart.workflows`.
@@ -59,12 +59,10 @@ def rank_with_sources(task: Task, pretrained: Names = ()) -> Ranked:
     return Ranked(ranking, sources, with_source_as_train(task) is not task)
 
 
-def cards_named(names: Names | Sequence[Pretrained], task: Task) -> list[Pretrained]:
+def cards_named(names: Names, task: Task) -> list[Pretrained]:
     """The cards of those names; without any, of every model whose weights are here and that has not learned the task's labels."""
-    if isinstance(names, str | Path):
-        return [card_of(str(names))]
-    if names:
-        return [name if isinstance(name, Pretrained) else card_of(str(name)) for name in names]
+    if given := many(names):
+        return [card_of(name) for name in given]
     here = [card for card in pretrained() if card.available and provider_of(card).pretrained]
     return [card for card in here if not _knows(card, task)]
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.core.arguments import checked
 from headstart.core.language import ENGLISH
 from headstart.data.task import Task
 from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
 from headstart.runs.workspace import REPORT, Workspace
+from headstart.workflows.arguments import AnyRun
 
 
-def report(run: Run | str | Path, *, language: str = ENGLISH) -> Path:
+@checked
+def report(run: AnyRun, *, language: str = ENGLISH) -> Path:
     """The file `report.html` in a run's folder, written again; without its data it shows only pictures that are files.
 
     The language is "en" or "zh"; a PlanError lists them.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.catalog import card_of
-from headstart.backbones.pretrained import Pretrained
+from headstart.backbones.pretrained import AnyWeights, Names, Pretrained
+from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
 from headstart.core.language import ENGLISH, language_named
 from headstart.core.progress import command_begun, note, stage
@@ -22,7 +23,7 @@ from headstart.planning.results import Decision, FirstModel
 from headstart.runs.run import Run
 from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
-from headstart.workflows.arguments import Names, many, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
 from headstart.workflows.decide import Request, decide_in, ranked
 from headstart.workflows.fit import fit_task, write_findings
 from headstart.workflows.rank import cards_named
@@ -31,13 +32,14 @@ from headstart.workflows.report import in_language
 EMBEDDED_SET = "emoji"
 
 
+@checked
 def run(
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     pretrained: Names = (),
-    weights: str = "pretrained",
+    weights: AnyWeights = "pretrained",
     minutes: float | None = None,
     method: str | None = None,
     settings: dict[str, Any] | None = None,
@@ -46,7 +48,7 @@ def run(
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
-    out: str | Path | None = None,
+    out: AnyPath | None = None,
     language: str = ENGLISH,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
@@ -58,16 +60,16 @@ def run(
     `headstart.workflows`.
     """
     begun = command_begun()
-    request = Request(
-        place=EMBEDDED_SET if data is None else str(data), sources=many(source), target_domains=many(target_domain),
-        pretrained=many(pretrained), weights=weights, minutes=minutes,
-        method=method, settings=settings or {}, only=only, members=members, seed=seed, per_class=per_class, test=test,
+    data = EMBEDDED_SET if data is None else data
+    request = Request.about(
+        reading_of(data, source, target_domain, seed, per_class, test), pretrained=many(pretrained), weights=str(weights),
+        minutes=minutes, method=method, settings=settings or {}, only=only, members=members,
     )  # fmt: skip
     request.check()
     language_named(language)
     for name in request.pretrained:
         card_of(name)  # a name that means nothing is refused before any image is read, as is a language
-    task = task_from(request.place, source, target_domain, seed, per_class, test)
+    task = task_from(data, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
     workspace = _claimed(request, task, out)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from headstart.core.arguments import AnyPath, checked
 from headstart.planning.ranking.ranking_history import RankingHistory, history_of
 from headstart.runs.run import Run, list_runs
 
 
-def runs(folder: str | Path = "runs") -> list[Run]:
+@checked
+def runs(folder: AnyPath = "runs") -> list[Run]:
     """The finished runs in a folder, oldest first; those that cannot be read are left out."""
     return list_runs(folder)
 
 
-def audit_runs(folder: str | Path = "runs") -> RankingHistory | None:
+@checked
+def audit_runs(folder: AnyPath = "runs") -> RankingHistory | None:
     """The rankings of the finished runs in a folder, held against their fits; None where no run compared two networks.
 
     It shows which networks and which scores were right. No ranking reads it: the same command gives the same plan.

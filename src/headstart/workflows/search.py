@@ -5,32 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headstart.backbones.pretrained import AnyWeights, Name
+from headstart.core.arguments import AnyPath, checked
 from headstart.planning.improving import search as searching
 from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
 from headstart.runs.run import list_runs
 from headstart.runs.workspace import shared_steps
-from headstart.workflows.arguments import Data, Names
+from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.plans import plan_and_task
 
 
+@checked
 def search(
     data: Data | Plan,
-    plan: Plan | str | Path | None = None,
-    out: str | Path = "study",
+    plan: Plan | AnyPath | None = None,
+    out: AnyPath = "study",
     *,
     minutes: float | None = None,
     trials: int | None = None,
     method: str | None = None,
-    pretrained: str | None = None,
-    weights: str = "pretrained",
+    pretrained: Name | None = None,
+    weights: AnyWeights = "pretrained",
     settings: dict[str, Any] | None = None,
-    source: Names = (),
-    target_domain: Names = (),
+    source: Places = (),
+    target_domain: Domains = (),
     seed: int = 0,
     per_class: int | None = None,
     test: float | None = None,
-    runs: str | Path = "runs",
+    runs: AnyPath = "runs",
 ) -> Found:
     """The plan with better settings, if some were found, with all trials; see `planning.improving.search`.
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
+from headstart.core.shown import Shown
 from headstart.planning.ranking.stage_scores import StageScore
 
 
@@ -43,7 +44,7 @@ def _without_audit(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "audit"}
 
 
-class Ranking(Record):
+class Ranking(Shown, Record):
     """Candidates, best first.
 
     Attributes:

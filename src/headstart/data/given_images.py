@@ -1,0 +1,249 @@
+"""Images as people have them in Python: files, folders, Pillow images, arrays and tensors, one or many.
+
+`given_images` says what they are, without a look at pixels; `images_of` makes pictures of them, or feature vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from headstart.core.arguments import Accepts, NotAcceptedError, path_given
+from headstart.core.errors import DataError
+from headstart.core.types import Bytes, Floats, Integers
+from headstart.data.decoding import IMAGE_SUFFIXES, as_shown, open_file, open_image
+from headstart.data.images import ArrayImages, Embeddings, FileImages, Images, ImageSet
+
+GivenImages: TypeAlias = Any
+"""A path, a Pillow image, an array, a tensor, `Images` or an `ImageSet`, or an iterable of such."""
+Given: TypeAlias = str | Path | Image.Image | np.ndarray
+"""One of the images, or an array of many."""
+Item: TypeAlias = Path | Image.Image
+"""One picture."""
+ORIGIN = "images"
+"""What images in memory are called: "images[3]" is the fourth one."""
+CHANNELS = (1, 3, 4)
+"""Gray, RGB, and RGB with alpha."""
+STORED = (1, 3)
+"""Channels of `ArrayImages`: alpha is laid over white first, picture by picture."""
+
+
+@dataclass(frozen=True)
+class MixedImages(Images):
+    """Pictures in files and in memory.
+
+    Attributes:
+        items: A path or a Pillow image each.
+        rows: The index of each among those that were given.
+    """
+
+    items: tuple[Item, ...] = field(repr=False)
+    rows: Integers = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def name(self, row: int) -> str:
+        item = self.items[row]
+        return str(item) if isinstance(item, Path) else f"{ORIGIN}[{self.rows[row]}]"
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        item = self.items[row]
+        return open_image(item, at_least) if isinstance(item, Path) else as_shown(item, self.name(row))
+
+    def content_key(self, row: int) -> str:
+        item = self.items[row]
+        if isinstance(item, Path):
+            with open_file(item) as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        pixels = np.asarray(self.read(row))
+        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+    def take(self, rows: Integers) -> MixedImages:
+        return MixedImages(tuple(self.items[row] for row in rows), self.rows[rows])
+
+
+def given_images(value: Any) -> Images | list[Given]:
+    """What was given, one or many, as a list; `NotAcceptedError` where something is no image.
+
+    Tensors become arrays whose channels stand last.
+    """
+    if isinstance(value, Images | ImageSet):
+        return value.images if isinstance(value, ImageSet) else value
+    one = _one(value)
+    if one is not None:
+        return [one]
+    if isinstance(value, bytes | dict) or not isinstance(value, Iterable):
+        raise NotAcceptedError(value)
+    found = []
+    for row, item in enumerate(value):
+        one = _one(item)
+        if one is None:
+            raise NotAcceptedError(item, f"[{row}]")
+        found.append(one)
+    return found
+
+
+def _one(value: Any) -> Given | None:
+    """A path, a Pillow image or an array of numbers; None where it is something else, such as a list."""
+    if isinstance(value, str | os.PathLike):
+        return path_given(value)
+    if isinstance(value, Image.Image):
+        return value
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _with_channels_last(value.detach().cpu().float().numpy() if value.is_floating_point() else value.cpu().numpy())
+    if not hasattr(value, "__array__"):
+        return None
+    array = np.asarray(value)
+    return array if array.ndim and array.dtype.kind in "buif" else None
+
+
+def _with_channels_last(array: np.ndarray) -> np.ndarray:
+    """An array of a tensor, whose channels stand before its rows and columns."""
+    return np.moveaxis(array, -3, -1) if array.ndim in (3, 4) and array.shape[-3] in CHANNELS else array
+
+
+def image_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The files that paths name: files, whatever they are, and the images in folders, in alphabetical order.
+
+    A DataError says that no image is among them.
+    """
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]
+    if not files:
+        where = f" in {', '.join(map(str, given))}" if given else ": no file or folder is named"
+        raise DataError(f"No images{where}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return files
+
+
+def _walked(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def pictures_of(given: Images | list[Given]) -> Images:
+    """The pictures that were given; `DataError` where there is none, or an array holds none."""
+    if isinstance(given, Images):
+        return given
+    if len(given) == 1 and isinstance(given[0], np.ndarray):
+        pixels = _pixels_of(given[0], ORIGIN)
+        if pixels.shape[-1] in STORED:
+            return ArrayImages(pixels, ORIGIN, np.arange(len(pixels)))
+    return pictures_from(items_of(given))
+
+
+def pictures_from(items: Sequence[Item]) -> Images:
+    """Pictures in files, in memory, or both."""
+    paths = tuple(item for item in items if isinstance(item, Path))
+    return FileImages(paths) if len(paths) == len(items) else MixedImages(tuple(items), np.arange(len(items)))
+
+
+def items_of(given: Images | list[Given]) -> list[Item]:
+    """A path or a Pillow image for each picture: folders are walked, arrays of many are taken apart."""
+    if isinstance(given, FileImages):
+        return list(given.paths)
+    if isinstance(given, Images):
+        return [given.read(row) for row in range(len(given))]
+    if all(isinstance(item, str | Path) for item in given):
+        return list(image_files(given))  # type: ignore[arg-type]
+    items: list[Item] = []
+    for row, item in enumerate(given):
+        if isinstance(item, Image.Image):
+            items.append(item)
+        elif isinstance(item, np.ndarray):
+            items += map(_as_pillow, _pixels_of(item, ORIGIN if len(given) == 1 else f"{ORIGIN}[{row}]"))
+        else:
+            items += image_files(item)
+    return items
+
+
+def vectors_of(given: Images | list[Given]) -> Images:
+    """The feature vectors that were given as arrays [sample, feature], or [feature] for one; `DataError` where they are none."""
+    if isinstance(given, Images):
+        return given
+    arrays = []
+    for row, item in enumerate(given):
+        name = ORIGIN if len(given) == 1 else f"{ORIGIN}[{row}]"
+        if not isinstance(item, np.ndarray) or item.ndim > 2:
+            met = f"an array of shape {item.shape}" if isinstance(item, np.ndarray) else "no array"
+            raise DataError(f"{name} is {met}, and the model was fitted on feature vectors. Give an array [sample, feature].")
+        if not np.isfinite(item).all():
+            raise DataError(f"{name} holds values that are no finite numbers. Give a number for each feature.")
+        arrays.append(np.atleast_2d(item))
+    if len({array.shape[1] for array in arrays}) > 1:
+        raise DataError(f"The arrays in {ORIGIN} have different numbers of features. Give vectors of one network.")
+    features = np.concatenate(arrays).astype(np.float32)
+    return Embeddings(features, ORIGIN, np.arange(len(features)))
+
+
+def _as_pillow(pixels: Bytes) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _pixels_of(array: np.ndarray, name: str) -> Bytes:
+    """The pictures of an array, uint8 [sample, height, width, channel].
+
+    Two axes are one gray picture. Of three, the last is the channels where it has 1, 3 or 4 entries: one picture; else the first
+    is the samples: gray pictures. Four are samples of pictures, whose channels stand last, or first where only that can be.
+    """
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[None, ..., None]
+    elif array.ndim == 3:
+        if shape[-1] not in CHANNELS and shape[0] in CHANNELS[1:]:
+            raise DataError(
+                f"{name} has the shape {shape}: one picture whose channels stand first, or {shape[0]} gray ones. Give "
+                "[height, width, channel], or [sample, height, width, 1]."
+            )
+        array = array[None] if shape[-1] in CHANNELS else array[..., None]
+    elif array.ndim == 4 and shape[-1] not in CHANNELS and shape[1] in CHANNELS:
+        array = np.moveaxis(array, 1, -1)
+    if array.ndim != 4 or array.shape[-1] not in CHANNELS or not array.size:
+        raise DataError(
+            f"{name} has the shape {shape}, and no pictures have that. Give [height, width], [height, width, channel] or "
+            "[sample, height, width, channel]."
+        )
+    return _bytes_of(array, name)
+
+
+def _bytes_of(array: np.ndarray, name: str) -> Bytes:
+    """Pixels as bytes: whole numbers from 0 to 255 as they are, real ones from 0 to 1 in 255 steps."""
+    if array.dtype == np.uint8:
+        return array
+    values: Floats = array.astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    most = 255 if array.dtype.kind in "iu" else 1
+    if not (low >= 0 and high <= most):
+        raise DataError(
+            f"{name} has values from {low:g} to {high:g}, and those of {array.dtype} pixels go from 0 to {most}. Give whole "
+            "numbers from 0 to 255, or real ones from 0 to 1, not normalized."
+        )
+    return np.rint(values if most == 255 else 255 * values).astype(np.uint8)
+
+
+def _by_class(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise NotAcceptedError(value)
+    made = {}
+    for name, images in value.items():
+        try:
+            made[name] = given_images(images)
+        except NotAcceptedError as refused:
+            raise NotAcceptedError(refused.value, f"[{name!r}]{refused.place}") from None
+    return made
+
+
+AnyImages: TypeAlias = Annotated[
+    GivenImages, Accepts("paths of images, Pillow images, arrays or tensors: one, or a list of such", given_images)
+]
+"""Images as people have them, one or many."""
+ImagesByClass: TypeAlias = Annotated[Mapping[str, GivenImages], Accepts("a dict of images by the name of their class", _by_class)]
+"""Images of several classes."""
