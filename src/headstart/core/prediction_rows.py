@@ -11,7 +11,8 @@ from headstart.core.shown import Shown
 class PredictionRows(Shown, list[dict[str, Any]]):
     """One row an image; see `headstart.predict`.
 
-    Attributes:
+    Args:
+        rows: The rows.
         images: The pictures as `headstart.data.images.Images`, one a row; None for feature vectors.
     """
 

@@ -38,11 +38,7 @@ UNIT = Axis(0.0, 1.0, (0.0, 1.0))
 
 @singledispatch
 def html_of(shown: Any) -> str:
-    """The part of a page that shows something.
-
-    Raises:
-        TypeError: This file does not say how that looks.
-    """
+    """The part of a page that shows something; a TypeError says that this file does not know how that looks."""
     raise TypeError(f"headstart.report.notebook does not say how a {type(shown).__name__} looks.")
 
 
