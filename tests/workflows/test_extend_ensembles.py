@@ -124,7 +124,10 @@ def test_without_a_test_each_old_image_is_predicted_by_what_has_not_learned_it(h
     assert "Accuracy on old classes, of images that neither model had learned, " in made.extension.sentence
     assert made.evaluation.split == SPLIT
     assert made.evaluation.num_images == old.num_images + made.extension.num_held_out
-    assert made.evaluation.protocol.startswith("Of the run's own images each was predicted by heads that were solved without it ")
+    assert made.evaluation.protocol.startswith(
+        f"Every one of {made.evaluation.num_images} labeled images was predicted by a model that was fitted without it; the "
+        f"model that is kept was fitted to all but the {made.extension.num_held_out} held out of more, so that "
+    )
 
 
 def test_labels_without_a_meaning_are_not_predicted_out_of_fold(home: Path) -> None:

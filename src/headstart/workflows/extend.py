@@ -21,7 +21,7 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension, LeftOut
 from headstart.evaluation.forgetting import Forgetting, forgetting_between
-from headstart.evaluation.out_of_fold import SPLIT
+from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
@@ -43,10 +43,7 @@ from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import AnyRun, Place
 from headstart.workflows.fit import finish
 
-SUBTRACTED = (
-    "Of the run's own images each was predicted by heads that were solved without it and the others of its fold; the images "
-    "added were held out"
-)
+FITTED_TO = "was fitted to all but the {count:,} held out of {place}"
 
 
 @checked
@@ -178,10 +175,11 @@ def _evaluated(
     """The evaluation on all images that the model has not learned, or did without; its predictions; and what has changed."""
     on_new, new = evaluate(extended.model, addition.held_out, split=addition.name)
     predictions = _together([*(after for _, after in extended.pairs), new])
-    evaluation = evaluation_of(predictions, SPLIT if extended.learned_since else "test")
     if extended.learned_since:
-        how = evaluation.protocol.partition("; ")[2]
-        evaluation = evaluation.model_copy(update={"protocol": f"{SUBTRACTED}; {how}"})
+        fitted_to = FITTED_TO.format(count=len(addition.held_out), place=addition.place)
+        evaluation = evaluation_out_of_fold(predictions, fitted_to=fitted_to)
+    else:
+        evaluation = evaluation_of(predictions, "test")
     extension = Extension(
         parent=str(run.folder),
         place=addition.place,
