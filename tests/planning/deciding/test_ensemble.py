@@ -49,6 +49,16 @@ def test_few_rows_leave_the_mean_of_the_default_head_on_all_networks():
     assert choice.shares == pytest.approx((1 / 3, 1 / 3, 1 / 3), abs=0.05)
 
 
+@pytest.mark.parametrize(("mistaken", "members"), [(0.8, 3), (0.3, 4)])
+def test_what_is_trained_is_a_member_only_where_it_counts_for_its_cost(mistaken, members):
+    labels, truth, noise = made(401)
+    tried = [validated(candidate(name, RIDGE), truth + noise[place], labels) for place, name in enumerate(NETWORKS)]
+    tried.append(validated(candidate(NETWORKS[0], TUNED), mistaken * 3 * noise[3] + (1 - mistaken) * truth, labels))
+    weights = Pool.of(tried)._weights(np.arange(4), None)
+    assert weights[3] > ensemble.SMALLEST_SHARE
+    assert len(Pool.of(tried).chosen(5).places) == members
+
+
 @pytest.mark.parametrize("most", [2, 3, 5])
 def test_few_of_many_networks_are_as_sure_as_all_of_them(most):
     labels, truth, noise = made(11)
