@@ -26,8 +26,8 @@ MOST_MEMBERS = 5
 SMALLEST_SHARE = 0.03
 """A member whose exponent is smaller changes next to nothing, and is left out. Chosen, not measured."""
 SMALLEST_TRAINED_SHARE = 0.1
-"""The same of what is trained by gradient, of which a model of every fold predicts: LP-FT with an exponent of 0.04 made nine times
-the operations of an ensemble for 100 solar cells and changed nothing. Chosen, not measured."""
+"""The same of what is trained by gradient, of which a model of every fold predicts: LP-FT with an exponent of 0.04 took nine
+times the operations of an ensemble for 100 solar cells and changed nothing. Chosen, not measured."""
 DEFAULT_HEAD = ("ridge", "stages+pixels")
 """Kind and blocks of the head whose mean over all networks the weights' prior expects: on every set that was measured it was
 better than the best single network, before any label had a say in it (`benchmarks.opinion_pools`)."""
