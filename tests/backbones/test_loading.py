@@ -12,6 +12,7 @@ import torch
 
 from headstart.backbones.catalog import card_of, pretrained
 from headstart.backbones.loading import load_backbone
+from headstart.backbones.providers.base import GIVE_FILE
 from headstart.core.errors import PlanError, PretrainedError
 
 
@@ -105,11 +106,11 @@ def test_network_of_one_size_says_which() -> None:
 @pytest.mark.parametrize(
     ("name", "file"),
     [
-        ("resnet50", "Bring the file resnet50-11ad3fa6.pth to {torch}/hub/checkpoints, or give it with --weights FILE."),
+        ("resnet50", f"Bring the file resnet50-11ad3fa6.pth to {{torch}}/hub/checkpoints, or {GIVE_FILE}."),
         (
             "timm/resnet18.a1_in1k",
             "Bring the file model.safetensors of timm/resnet18.a1_in1k as {cache}/weights/resnet18.a1_in1k.safetensors, "
-            "or give it with --weights FILE.",
+            f"or {GIVE_FILE}.",
         ),
     ],
 )
@@ -151,7 +152,7 @@ def test_cached_torchvision_file_is_checked_against_its_name(tmp_path: Path, mon
         load_backbone("torchvision/resnet18")
     assert str(caught.value) == (
         f"{path} is not the file that was published: its SHA-256 starts with a3ead5ee and not as its name says. "
-        "Bring it again, or give it with --weights FILE if it is yours."
+        f"Bring it again; if it is yours, {GIVE_FILE}."
     )
 
 

@@ -132,6 +132,15 @@ def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     ]
 
 
+def test_an_adapted_run_with_test_labels_says_how_many_are_right() -> None:
+    adaptation = SimpleNamespace(adapted=False, reasons=("No.",), accuracy=estimate(0.8), unadapted_accuracy=estimate(0.8))
+    run = Finished(adaptation=adaptation, evaluation=evaluation("test", 0.75))
+    assert in_plain_words(run) == "Not adapted to the target. 30 of 40 new images right."
+    adaptation.adapted = True
+    run.findings = (Finding(code="transductive", severity="info", title="Seen."),)
+    assert in_plain_words(run) == "Adapted to the target. 30 of 40 test images right."
+
+
 def test_findings_are_named_by_title_with_three_files_and_a_count() -> None:
     files = [f"d/{name}.png" for name in "abcde"]
     unreadable = Finding(

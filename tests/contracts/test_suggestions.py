@@ -16,6 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 import headstart
+from headstart.backbones.providers.base import GIVE_FILE
 from headstart.cli import _application as application
 from headstart.cli import main
 from headstart.cli._summary import summary_view
@@ -236,3 +237,9 @@ def test_every_command_that_a_run_suggests_works_on_it(run: Path, data: Path, tm
     for line in lines:
         _call([str(named.get(word, word)) for word in shlex.split(line)[1:]])
         capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", ["run", "rank", "decide", "fit"])
+def test_the_commands_that_are_said_to_take_weights_take_them(command: str) -> None:
+    assert f"`{command}`" in GIVE_FILE.replace("headstart ", "")
+    assert parsed(f"headstart {command} DATA --pretrained torchvision/resnet50 --weights FILE") is not None

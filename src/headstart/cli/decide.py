@@ -28,6 +28,7 @@ def decide(
         typer.Option("--out", "-o", metavar="FILE", help="The file for the plan, e.g. plan.toml.", show_default=False),
     ] = None,
     pretrained: options.PretrainedNames = None,
+    weights: options.Weights = "pretrained",
     minutes: options.Minutes = None,
     members: options.Members = None,
     seed: options.Seed = 0,
@@ -42,8 +43,8 @@ def decide(
 
     with tempfile.TemporaryDirectory() as folder:
         plan = decide_plan(
-            data, source=source, target_domain=target_domain, pretrained=pretrained, minutes=minutes, members=members, seed=seed,
-            per_class=per_class, test=test, evidence=folder,
+            data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes,
+            members=members, seed=seed, per_class=per_class, test=test, evidence=folder,
         )  # fmt: skip
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}

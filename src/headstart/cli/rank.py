@@ -13,6 +13,7 @@ POSITION = 11
 def rank(
     data: options.Data,
     pretrained: options.PretrainedNames = None,
+    weights: options.Weights = "pretrained",
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
     seed: options.Seed = 0,
@@ -28,7 +29,7 @@ def rank(
     from headstart.workflows.rank import rank_with_sources
     from headstart.workflows.runs import audit_runs
 
-    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class, test), pretrained)
+    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class, test), pretrained, weights)
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", plain(made.ranking.sentence, "bold")]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from headstart.planning.results import Decision
 from headstart.runs.run import Run
 
+TRANSDUCTIVE = "transductive"
+"""The finding that says that a model was adapted to the test images themselves, which are no new ones then."""
+
 
 def in_plain_words(run: Run) -> str:
     """What came out, as counts of images; empty where nothing was measured.
@@ -18,7 +21,10 @@ def in_plain_words(run: Run) -> str:
             return ""
         known = f"by its own confidence about {_of(adaptation.accuracy.value, 100)} {_things(run)} get the right label"
         return f"{'Adapted to the target' if adaptation.adapted else 'Not adapted'}: {known}."
-    right = f"{_of(evaluation.accuracy.value, evaluation.num_images)} new {_things(run)} right"
+    seen = any(finding.code == TRANSDUCTIVE for finding in run.findings or ())
+    right = f"{_of(evaluation.accuracy.value, evaluation.num_images)} {'test' if seen else 'new'} {_things(run)} right"
+    if adaptation is not None:
+        return f"{'Adapted' if adaptation.adapted else 'Not adapted'} to the target. {right}."
     if run.decision is None:
         return f"{right[0].upper()}{right[1:]}."
     return _of_decision(run.decision, right, evaluation.accuracy.value, evaluation.num_images)

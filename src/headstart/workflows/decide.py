@@ -36,7 +36,7 @@ from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Data, Domains, Places, Reading, many, reading_of, split_settings, task_from
-from headstart.workflows.rank import cards_named
+from headstart.workflows.rank import cards_named, check_weights
 
 FEWEST_LABELED = 50
 """Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
@@ -79,10 +79,7 @@ class Request(Record):
         """Refuse what no data could fulfil."""
         if self.only not in (None, "transfer", "scratch"):
             raise PlanError(f'--only "{self.only}" is not a side. Choose transfer or scratch, or leave it out to try both.')
-        if self.weights != "pretrained" and len(self.pretrained) != 1:
-            raise PlanError(
-                f"--weights {self.weights} needs exactly one --pretrained NAME: the architecture that the file is for."
-            )
+        check_weights(self.weights, self.pretrained)
         deciding.check_options(self.options, self.minutes)
 
     def check_for(self, task: Task, cards: list[Pretrained]) -> None:
@@ -106,6 +103,7 @@ def decide(
     source: Places = (),
     target_domain: Domains = (),
     pretrained: Names = (),
+    weights: str = "pretrained",
     minutes: float | None = None,
     only: str | None = None,
     members: int | None = None,
@@ -122,7 +120,7 @@ def decide(
     """
     request = Request.about(
         reading_of(data, source, target_domain, seed, per_class, test),
-        pretrained=many(pretrained), minutes=minutes, only=only, members=members,
+        pretrained=many(pretrained), weights=weights, minutes=minutes, only=only, members=members,
     )  # fmt: skip
     request.check()
     task = task_from(data, source, target_domain, seed, per_class, test)

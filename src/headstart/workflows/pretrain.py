@@ -14,13 +14,15 @@ from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import about, note, stage
 from headstart.core.records import Record
+from headstart.core.steps import Steps
 from headstart.data.channel_statistics import channel_statistics
 from headstart.data.sources.pretraining_source import raw_source, source_task
 from headstart.data.task import Task
 from headstart.data.transforms import Transform
 from headstart.methods import method_from
 from headstart.methods.base import Method, check_needs, settings_of
-from headstart.planning.fitting import backbone_of
+from headstart.planning.costs import seconds_of_fit
+from headstart.planning.fitting import backbone_of, candidate_of
 from headstart.planning.plan import Plan
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
@@ -96,18 +98,18 @@ def pretrain(
         plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
     workspace.write(Findings(findings=task.findings))
     if workspace.run.evaluation is None:
-        note(_announcement(task, plan))
+        note(_announcement(task, plan, workspace.steps))
     fit_and_evaluate(task, plan, workspace.folder)
     workspace.write(_lineage(task, plan))
     register_run(workspace.folder)
     return finish(workspace, task)
 
 
-def _announcement(task: Task, plan: Plan) -> str:
+def _announcement(task: Task, plan: Plan, steps: Steps) -> str:
     """What the training will take, said before it begins."""
     method = method_from(plan.method)
     pictures = task.pool if method.label_free else task.labeled
-    seconds = method.predicted_seconds(task, backbone_of(plan), plan.training)
+    seconds = seconds_of_fit(candidate_of(plan), task, backbone_of(plan), steps)  # kept: a restart does not measure again
     return (
         f"Training {plan.pretrained} by {method.kind()} on {len(pictures):,} pictures for {plan.training.epochs} epochs: "
         f"{about(seconds)}. After Ctrl-C the same command goes on; --minutes M bounds it."

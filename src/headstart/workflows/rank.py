@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from headstart.backbones.catalog import card_of, pretrained, provider_of
@@ -37,6 +38,7 @@ def rank(
     data: Data,
     pretrained: Names = (),
     *,
+    weights: str = "pretrained",
     source: Places = (),
     target_domain: Domains = (),
     seed: int = 0,
@@ -48,15 +50,22 @@ def rank(
     Where the target has too few labels to rank by, those of the sources stand in. The arguments are those of all verbs; see
     `headstart.workflows`.
     """
+    check_weights(weights, many(pretrained))
     task = task_from(data, source, target_domain, seed, per_class, test)
-    return rank_cards(with_source_as_train(task), cards_named(pretrained, task))
+    return rank_cards(with_source_as_train(task), cards_named(pretrained, task), weights=weights)
 
 
-def rank_with_sources(task: Task, pretrained: Names = ()) -> Ranked:
+def rank_with_sources(task: Task, pretrained: Names = (), weights: str = "pretrained") -> Ranked:
     """The candidates as `rank` gives them, and the sources."""
-    ranking = rank(task, pretrained)
+    ranking = rank(task, pretrained, weights=weights)
     sources = select_sources_by(task, ranking) if task.source else None
     return Ranked(ranking, sources, with_source_as_train(task) is not task)
+
+
+def check_weights(weights: str, names: Sequence[object]) -> None:
+    """Refuse weights that no single model is named for, with a `PlanError`."""
+    if weights != "pretrained" and len(names) != 1:
+        raise PlanError(f"--weights {weights} needs exactly one --pretrained NAME: the architecture that the file is for.")
 
 
 def cards_named(names: Names, task: Task) -> list[Pretrained]:

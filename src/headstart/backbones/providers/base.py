@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from headstart.backbones.pretrained import Pretrained
 
+GIVE_FILE = "give it with --weights FILE, which `headstart run`, `rank`, `decide` and `fit` take"
+"""What messages suggest where weights are not on this machine; commands without that option name others that have it."""
+
 if TYPE_CHECKING:
     from torch import nn
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers._caches import hub_snapshot, user_file
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import GIVE_FILE, Provider, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _checkpoint(card: Pretrained) -> Path:
     except (OSError, RuntimeError, ValueError):
         raise PretrainedError(
             f"{card.name}: its weights are not on this machine and cannot be fetched. Bring the file model.safetensors of "
-            f"{repository} as {brought}, or give it with --weights FILE."
+            f"{repository} as {brought}, or {GIVE_FILE}."
         ) from None
     return brought
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers._caches import torch_checkpoints
-from headstart.backbones.providers.base import Provider, Weights
+from headstart.backbones.providers.base import GIVE_FILE, Provider, Weights
 from headstart.core.errors import PretrainedError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _checkpoint(card: Pretrained) -> Path:
 
     weights = _chosen(card.architecture)
     if weights is None:
-        raise PretrainedError(f"{card.name} has no published weights. Give a file with --weights FILE, or take weights none.")
+        raise PretrainedError(f"{card.name} has no published weights. Give a file with --weights FILE, or take --weights none.")
     file, folder = _file_of(weights), torch_checkpoints()
     path = folder / file
     digits = re.search(r"-([0-9a-f]{8,})\.", file)
@@ -157,14 +157,14 @@ def _checkpoint(card: Pretrained) -> Path:
         except (OSError, RuntimeError, ValueError):
             raise PretrainedError(
                 f"{card.name}: its weights are not on this machine and cannot be fetched. "
-                f"Bring the file {file} to {folder}, or give it with --weights FILE."
+                f"Bring the file {file} to {folder}, or {GIVE_FILE}."
             ) from None
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if digits and not found.startswith(digits[1]):
         raise PretrainedError(
             f"{path} is not the file that was published: its SHA-256 starts with {found[:8]} and not as its name says. "
-            "Bring it again, or give it with --weights FILE if it is yours."
+            f"Bring it again; if it is yours, {GIVE_FILE}."
         )
     return path
 
