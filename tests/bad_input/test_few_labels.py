@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headstart.planning import cross_validation
 from headstart.runs.run import Run
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,22 @@ def test_a_further_class_of_one_label_is_left_out_with_a_finding(tmp_path, heads
     assert (run.evaluation.split, run.evaluation.num_images) == ("out of fold", 13)
 
 
+def test_a_head_whose_fold_breaks_down_is_left_out_and_the_others_are_compared(tmp_path, headstart_command, monkeypatch):
+    fit_rows = cross_validation.fit_rows
+
+    def breaks_down(task, rows, candidate, *rest):
+        if candidate.method["kind"] == "kernel_ridge":
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return fit_rows(task, rows, candidate, *rest)
+
+    monkeypatch.setattr(cross_validation, "fit_rows", breaks_down)
+    run, _ = found(tmp_path, headstart_command, "a" * 9 + "b" * 8)
+    results = {one.method["kind"]: one for one in run.decision.results if one.family == "transfer"}
+    assert (results["kernel_ridge"].status, results["kernel_ridge"].reason) == ("failed", "SVD did not converge")
+    assert run.plan.method["kind"] == "ridge"
+    assert run.evaluation.num_images == 17
+
+
 def test_two_labels_a_class_judge_out_of_fold(tmp_path, headstart_command):
     run, _ = found(tmp_path, headstart_command, "aabb")
     assert (run.evaluation.split, run.evaluation.num_images) == ("out of fold", 4)
@@ -76,3 +93,4 @@ def test_one_group_a_class_leaves_a_model_that_nothing_judges(tmp_path, headstar
     assert "class-in-one-group" in codes
     assert run.evaluation is None
     assert run.decision.sentence.startswith("No class has labels in two groups, so that nothing can be held out")
+    assert run.decision.sentence.endswith("is fitted, untested. Label at least two groups of images of a class.")

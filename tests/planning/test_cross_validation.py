@@ -102,12 +102,13 @@ def test_a_finished_candidate_costs_nothing_again_and_remembers_its_price(pictur
     assert cross_validate(pictures, family, backbone_for(ridge), pictures.folds, steps).result.seconds == first.result.seconds
 
 
-def test_a_fit_that_breaks_down_is_a_result_and_is_not_tried_again(pictures, small_cnn, steps, monkeypatch):
+@pytest.mark.parametrize("error", [TrainingError, np.linalg.LinAlgError])
+def test_a_fit_that_breaks_down_is_a_result_and_is_not_tried_again(pictures, small_cnn, steps, monkeypatch, error):
     count = []
 
     def breaks_down(*_):
         count.append(1)
-        raise TrainingError("loss became nan at step 3 of 6.")
+        raise error("loss became nan at step 3 of 6.")
 
     monkeypatch.setattr(module, "fit_rows", breaks_down)
     for _ in range(2):

@@ -242,5 +242,7 @@ def test_searching_begins_with_what_earlier_runs_chose(tmp_path, monkeypatch):
     assert found.trials[1].origin == str(tmp_path / "runs" / "first")
     assert found.trials[1].settings == {"method.num_neighbors": 7}
     assert found.sentence.startswith("Better than the default: trial 1 ")
+    assert found.sentence.endswith("The same images chose these settings, so that the gain may look larger than it is.")
+    assert found.plan.rejected[-1].candidate == "the default settings"
     better = fit(task, found.plan, tmp_path / "better")
     assert better.evaluation.accuracy.value > fit(task, plan, tmp_path / "plain").evaluation.accuracy.value

@@ -141,13 +141,20 @@ def test_a_first_model_that_was_cut_off_is_made_again(vectors, tmp_path, monkeyp
     assert Run.load(tmp_path / "run", first=True).model.classes == ("high", "low")
 
 
-@pytest.mark.parametrize("asked", [{"method": "logistic"}, {"only": "scratch"}])
-def test_nothing_is_fitted_first_where_something_else_is_asked_for(pictures, vectors, tmp_path, monkeypatch, asked):
+def test_nothing_is_fitted_first_where_a_method_is_asked_for(vectors, tmp_path, monkeypatch):
     kill_at(monkeypatch, deciding, "rank", 1)
     with pytest.raises(KeyboardInterrupt):
-        run(vectors if "method" in asked else pictures, minutes=1, out=tmp_path / "run", **asked)
+        run(vectors, minutes=1, out=tmp_path / "run", method="logistic")
     assert Run(tmp_path / "run").first is None
     assert not Run(tmp_path / "run").has_first_model
+
+
+def test_the_first_model_of_a_run_from_scratch_has_no_network(pictures, tmp_path, monkeypatch):
+    kill_at(monkeypatch, deciding, "rank", 1)
+    with pytest.raises(KeyboardInterrupt):
+        run(pictures, minutes=1, out=tmp_path / "run", only="scratch")
+    assert Run(tmp_path / "run").first.name == "ridge on raw pixels"
+    assert Run.load(tmp_path / "run", first=True).model.classes == ("blue", "green", "red")
 
 
 def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, tmp_path, headstart_command):
@@ -320,6 +327,25 @@ def test_another_request_in_the_same_folder_is_refused(vectors, finished, change
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert refused(PlanError, lambda: run(vectors, out=out, **{"minutes": 1, **change})) == (
         f"{out} holds a run of another request or of data that changed since. Give another --out, or delete it."
+    )
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("whole", "kept"), [(True, ", whose model is kept and predicts as before"), (False, "")], ids=["finished", "unfinished"]
+)
+def test_a_folder_of_an_earlier_version_is_refused_with_what_to_do_and_left_as_it_is(vectors, finished, tmp_path, whole, kept):
+    out = tmp_path / "run"
+    shutil.copytree(finished.folder, out)
+    content = json.loads((out / "request.json").read_text())
+    for name in ("members", "test"):  # which requests of an earlier version did not have
+        del content["request"][name]
+    (out / "request.json").write_text(json.dumps(content, indent=2))
+    if not whole:
+        shutil.rmtree(out / "model")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert refused(PlanError, lambda: run(vectors, minutes=1, out=out)) == (
+        f"{out} holds a run of another version of headstart{kept}. Give another --out, or delete it."
     )
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from headstart.core.stopping import WHILE_COMPARING, WHILE_FITTING
 from headstart.planning import cross_validation
+from headstart.planning.budget import STARTING_SECONDS, budget_of
 from headstart.runs.run import Run
+from headstart.training import loop
 from headstart.workflows import decide as deciding
 from headstart.workflows import fit as fitting_runs
 from headstart.workflows import run as running
@@ -121,11 +125,51 @@ def test_a_budget_of_no_time_gives_the_first_model_and_more_minutes_go_on_in_the
     assert whole(short.folder).decision.sentence == (
         "Not judged: the time was over before candidates could be compared; the first model is kept, ridge on the given features."
     )
+    minutes = math.ceil((STARTING_SECONDS + budget_of(None)) / 60)
+    assert short.decision.unfinished == (
+        f"The time was over before everything was tried. The same command with --minutes {minutes} goes on from here."
+    )
     assert run(vectors, minutes=1e-6).decision == short.decision
     longer = run(vectors, minutes=30)
     assert longer.folder == short.folder
     assert longer.decision.results[1].status == "fitted"
     assert run(vectors, minutes=2).decision == longer.decision
+
+
+@pytest.fixture
+def pictures(tmp_path) -> str:
+    """Sixteen pictures of two colors."""
+    rng = np.random.default_rng(5)
+    for label, name in enumerate(("red", "green")):
+        (tmp_path / "squares" / name).mkdir(parents=True)
+        for row in range(8):
+            pixels = rng.integers(0, 190, (16, 16, 3)).astype(np.uint8)
+            pixels[..., label] += 60
+            Image.fromarray(pixels).save(tmp_path / "squares" / name / f"{row}.png")
+    return str(tmp_path / "squares")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "judged"),
+    [(deciding, "rank", False), (cross_validation, "fit_rows", False), (loop.Fit, "step", True)],
+    ids=["rank", "first baseline", "training"],
+)
+def test_one_interrupt_of_training_from_scratch_ships_ridge_on_raw_pixels(pictures, tmp_path, monkeypatch, owner, name, judged):
+    press_at(monkeypatch, owner, name)
+    stopped = run(pictures, only="scratch", out=tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").exists()
+    assert (stopped.plan.pretrained, stopped.plan.weights, stopped.decision.stopped) == ("pixels", "none", "interrupted")
+    assert stopped.decision.verdict == "not judged"
+    assert stopped.evaluation.num_images == 16
+    assert stopped.first.name == "ridge on raw pixels"
+    if judged:
+        assert stopped.decision.results[-1].reason == "Ctrl-C ended the trying before"
+        assert " reaches " in stopped.decision.sentence
+    else:
+        assert stopped.decision.sentence == (
+            "Not judged: Ctrl-C ended the trying before candidates could be compared; the first model is kept, "
+            "ridge on raw pixels."
+        )
 
 
 def test_a_signal_to_the_command_gives_a_run_and_exit_code_0(vectors, tmp_path):

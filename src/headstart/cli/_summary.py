@@ -37,7 +37,7 @@ def summary_view(run: Run) -> RenderableType:
         ("Accuracy", accuracy_line(result["evaluation"])),
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
-        ("Left out", not_tried(decision) if decision else ""),
+        ("Left out", not_tried(decision) if decision else adaptation.unfinished if adaptation else ""),
         *_findings(run.findings, run.task_summary.place),
         ("Step size", run.rate_curve.sentence if run.rate_curve else ""),
         ("Forgotten", run.forgetting.sentence if run.forgetting else ""),

@@ -148,7 +148,16 @@ class Task(Shown):
     @property
     def why_no_folds(self) -> str:
         """Why there can be no folds, the first words of a sentence; for a task that has none."""
-        return "No class has two labels" if self.train.class_counts.max(initial=0) < 2 else "No class has labels in two groups"
+        return "No class has two labels" if self._lacks_labels else "No class has labels in two groups"
+
+    @property
+    def what_allows_folds(self) -> str:
+        """What to label so that there can be folds, in a sentence; for a task that has none."""
+        return f"Label at least two {'images' if self._lacks_labels else 'groups of images'} of a class."
+
+    @property
+    def _lacks_labels(self) -> bool:
+        return bool(self.train.class_counts.max(initial=0) < 2)
 
     def restricted_to(self, rows: Integers) -> Task:
         """The sub-task whose training rows are those rows of `labeled`; without validation and without test."""

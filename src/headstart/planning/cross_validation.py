@@ -211,7 +211,7 @@ def _fold_step(
         begun = time.perf_counter()
         try:
             model = fit_rows(task, fold.fit, candidate, backbone, workspace)
-        except TrainingError as error:
+        except (TrainingError, np.linalg.LinAlgError) as error:
             return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
         if is_gradient(candidate.method) and keep_model:
             model.save(workspace / MODEL)

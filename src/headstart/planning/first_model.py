@@ -35,21 +35,25 @@ MOST_ROWS = 2_000
 so that these take five to ten seconds however many rows there are."""
 
 
-def first_candidate(task: Task, cards: Sequence[Pretrained], weights: str = "pretrained") -> Candidate | None:
+def first_candidate(
+    task: Task, cards: Sequence[Pretrained], weights: str = "pretrained", *, transfers: bool = True
+) -> Candidate | None:
     """What is fitted first: ridge on the cheapest network, which is also what is chosen where others are no better.
 
-    None where fewer than two classes have labeled rows, those of the sources included. Where only sources have labels, it is the
-    model of the sources, not adapted.
+    Where nothing transfers, it is ridge on raw pixels. None where fewer than two classes have labeled rows, those of the sources
+    included. Where only sources have labels, it is the model of the sources, not adapted.
     """
     task = with_source_as_train(task)
     if int((task.labeled.class_counts > 0).sum()) < 2:
         return None
-    if task.train.images.embedded:
+    if not transfers:
+        card, blocks, weights = card_of("pixels"), "penultimate", "none"
+    elif task.train.images.embedded:
         card, blocks = card_of("embeddings"), "penultimate"
     else:
         card, blocks = min(usable(cards, weights), key=lambda one: one.num_parameters or np.inf), "stages+pixels"
     return Candidate(
-        family="transfer",
+        family="transfer" if transfers else "baseline",
         pretrained=card.name,
         weights=weights,
         input_pixels=input_pixels_for(card, task),

@@ -16,7 +16,6 @@ from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudi
 from headstart.evaluation.validators import VALIDATORS, tolerances
 from headstart.planning.deciding.wording import log_loss_decides
 from headstart.planning.plan import Plan
-from headstart.planning.results import Decision
 from headstart.report.axis import Axis
 from headstart.report.brief import brief_of
 from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
@@ -82,7 +81,7 @@ def report_html(run: Run, task: Task | None = None, language: str = ENGLISH) -> 
         figures=figures_of(run),
         reconciled=reconciled(run),
         on_fewer=on_fewer(run),
-        **_decision_values(run.decision),
+        **_decision_values(run),
         **_evaluation_values(run, task),
     )
 
@@ -121,10 +120,12 @@ def method_settings(method: dict[str, Any]) -> str:
     return ", ".join(f"{key} = {value}" for key, value in method.items() if key != "kind" and value is not None)
 
 
-def _decision_values(decision: Decision | None) -> dict[str, Any]:
+def _decision_values(run: Run) -> dict[str, Any]:
+    decision = run.decision
     if decision is None:
         absent = dict.fromkeys(("accuracy_axis", "gain_axis", "gain_strip", "curve"))
-        return absent | {"rule": "", "not_tried": "", "judged": {}, "compared": False, "comparisons": ()}
+        left = run.adaptation.unfinished if run.adaptation else ""
+        return absent | {"rule": "", "not_tried": left, "judged": {}, "compared": False, "comparisons": ()}
     fitted = [result.accuracy for result in decision.results if result.accuracy is not None]
     gains = [made.accuracy_gain for made in decision.comparisons]
     return {

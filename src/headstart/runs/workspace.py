@@ -46,6 +46,7 @@ from headstart.runs.unfinished import REQUEST
 
 REPORT = "report.html"
 RESULT = "result.json"
+ANOTHER_REQUEST = "a run of another request or of data that changed since"
 MADE_OF_FIT = ("refit", "evaluate", "audit")
 """Steps with the inputs of a fit that come after it."""
 
@@ -99,8 +100,10 @@ class Workspace:
         content = json.dumps({kind: request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
         path = self.path(REQUEST)
         there = path.read_text(encoding="utf-8") if path.exists() else None
-        if kind == "request" and there not in (None, content):
-            self._refuse("a run of another request or of data that changed since")
+        if kind == "request" and there is not None and there != content:
+            other = _fields_of(there) != set(request.to_dict())
+            kept = ", whose model is kept and predicts as before" if self.run.finished else ""
+            self._refuse(f"a run of another version of headstart{kept}" if other else ANOTHER_REQUEST)
         fitted = there is None or any((self.folder / "steps").glob("fit-*"))
         if kind == "pretraining" and there != content and fitted and self._used:
             self._refuse("something else than this pretraining")
@@ -172,6 +175,11 @@ class Workspace:
         for record in records:
             path = self.path(file_of(type(record)))
             write_atomically(path, record.to_toml() if path.suffix == ".toml" else record.to_json())
+
+    def drop(self, *kinds: type[Record]) -> None:
+        """Delete the records of those classes, which an earlier, stopped call has left."""
+        for kind in kinds:
+            self.path(file_of(kind)).unlink(missing_ok=True)
 
     def write_predictions(self, predictions: Predictions, *, unlabeled: bool = False) -> None:
         """Write the predictions of the evaluated rows, or of the unlabeled ones."""
@@ -257,3 +265,11 @@ class Workspace:
     def write_report(self, page: str) -> None:
         """Write the report."""
         write_atomically(self.path(REPORT), page)
+
+
+def _fields_of(content: str) -> set[str]:
+    """The fields of the request that a file holds; none where it cannot be read."""
+    try:
+        return set(json.loads(content)["request"])
+    except (ValueError, KeyError, TypeError):
+        return set()

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
@@ -18,6 +19,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
+from headstart.core.stopping import unstoppable
 from headstart.data.sources.task_with_sources import only_sources, with_source_as_train
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
@@ -35,6 +37,7 @@ from headstart.planning.results import Decision
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
 from headstart.runs.workspace import Workspace
+from headstart.training.settings import Training
 from headstart.workflows.arguments import Data, Domains, Places, Reading, many, reading_of, split_settings, task_from
 from headstart.workflows.rank import cards_named, check_weights
 
@@ -216,8 +219,10 @@ def asks_for_adapting(task: Task) -> bool:
 
 def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> Plan:
     """The plan that adapts to the target; the adaptation is written unless the user named the method."""
-    options, weights, minutes = request.options, request.weights, request.minutes
-    _check_options(options, minutes)
+    options, weights, before = request.options, request.weights, workspace.run.adaptation
+    _check_options(options, request.minutes)
+    given = [one for one in (request.minutes, before.minutes if before else None) if one is not None]
+    minutes = max(given, default=None)  # with fewer than before, what was tried counts all the same
     name, recipe = ranking.chosen[0], options.recipe(task.seed)
     pixels = input_pixels_for(card_of(name), task)
     about = {
@@ -227,18 +232,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     if options.method is not None:
         check_needs(method_from(options.chosen(options.method)), task)
         return Plan(**about, method=options.chosen(options.method), reasons=("The method was asked for.",))
-    backbone = load_backbone(name, weights, pixels, task.seed)
-    inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
-
-    def adaptation(_: Path) -> Adaptation:
-        return adaptation_to(task, backbone, minutes=minutes, steps=steps, training=recipe)
-
-    with stage("adapting"):
-        found = steps.run("adapt", inputs, Adaptation, adaptation)
-        unknown = open_set_finding(task, backbone)
-    if unknown:
-        found = found.model_copy(update={"findings": (*found.findings, unknown)})
-    workspace.write(found)
+    found = _adaptation(workspace, task, load_backbone(name, weights, pixels, task.seed), minutes, recipe, steps)
     methods = {one.name: settings_of(method_from(one.method)) for one in found.candidates}
     first, *others = found.chosen
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
@@ -248,6 +242,29 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
         if one.name not in found.chosen
     ]
     return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
+
+
+def _adaptation(
+    workspace: Workspace, task: Task, backbone: Backbone, minutes: float | None, recipe: Training, steps: Steps
+) -> Adaptation:
+    """Which models predict the target; it is written, in place of the decision of a call that ended before."""
+    inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
+
+    def adaptation(_: Path) -> Adaptation:
+        return adaptation_to(task, backbone, minutes=minutes, steps=steps, training=recipe)
+
+    before = workspace.run.adaptation
+    if before and before.stopped == "interrupted":
+        steps.forget(("adapt",), inputs)
+    with stage("adapting"):
+        found = steps.run("adapt", inputs, Adaptation, adaptation)
+        with unstoppable():
+            unknown = open_set_finding(task, backbone)
+    if unknown:
+        found = found.model_copy(update={"findings": (*found.findings, unknown)})
+    workspace.write(found)
+    workspace.drop(Decision)
+    return found
 
 
 def _check_options(options: Options, minutes: float | None) -> None:

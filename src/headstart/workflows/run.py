@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,14 @@ from headstart.core.language import ENGLISH, language_named
 from headstart.core.progress import command_begun, note, stage
 from headstart.core.stopping import StoppedError, Stopper, interruptible, stoppable
 from headstart.data.task import Task
+from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.budget import budget_of
+from headstart.planning.candidate import Candidate
 from headstart.planning.deciding.stopped import decision_for_first
 from headstart.planning.first_model import first_candidate, fit_first
 from headstart.planning.plan import Plan
-from headstart.planning.results import Decision, FirstModel
+from headstart.planning.results import FirstModel
+from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.runs.run import Run
 from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
@@ -55,8 +57,8 @@ def run(
 
     Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
     too, where something was left out. Ctrl-C once ends the trying, and what is best so far is fitted. Without data it runs on the
-    embedded set. Unless a method or training from scratch is asked for, there soon is a first model to predict with, which the
-    final one replaces. The language is that of the report, "en" or "zh". The other arguments are those of all verbs; see
+    embedded set. Unless a method is asked for, there soon is a first model to predict with, which the final one replaces. The
+    language is that of the report, "en" or "zh". The other arguments are those of all verbs; see
     `headstart.workflows`.
     """
     begun = command_begun()
@@ -74,12 +76,12 @@ def run(
     request.check_for(task, cards)
     workspace = _claimed(request, task, out)
     if workspace.is_evaluated:
-        if not _goes_on(workspace.run.decision, minutes):
+        if not _goes_on(workspace.run, minutes):
             return in_language(workspace.run, task, language)
         workspace.reopen()
     _write_first_model(workspace, task, cards, request, begun)
     stopper = Stopper(None if minutes is None else begun + 60 * minutes)
-    with interruptible(stopper) if task.source is None else nullcontext():
+    with interruptible(stopper):
         write_findings(workspace, task)
         used, plan = _chosen(workspace, task, cards, request, stopper)
         return fit_task(used, plan, workspace.folder, anew=True, language=language)
@@ -93,8 +95,12 @@ def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:
     return workspace
 
 
-def _goes_on(decision: Decision | None, minutes: float | None) -> bool:
+def _goes_on(run: Run, minutes: float | None) -> bool:
     """Whether a finished run has something left to try, and this call the time for it."""
+    decision, adaptation = run.decision, run.adaptation
+    if adaptation is not None:
+        more = minutes is not None and (adaptation.minutes is None or (adaptation.unfinished and minutes > adaptation.minutes))
+        return adaptation.stopped == "interrupted" or bool(more)
     if decision is None or not decision.unfinished:
         return False
     return decision.stopped == "interrupted" or budget_of(minutes) > decision.budget_seconds
@@ -103,26 +109,33 @@ def _goes_on(decision: Decision | None, minutes: float | None) -> bool:
 def _chosen(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, stopper: Stopper) -> tuple[Task, Plan]:
     """The task without the sources that do not help, and the plan: that of the first model where trying ended before another."""
     try:
-        with stoppable(stopper) if task.source is None else nullcontext():
+        with stoppable(stopper):
             ranking = ranked(task, cards, request, workspace.sharing_steps)
             workspace.write(ranking)
             return decide_in(workspace, task, ranking, request, workspace.sharing_steps)
     except StoppedError as stopped:
-        first, candidate = workspace.run.first, first_candidate(task, cards, request.weights)
+        first, candidate = workspace.run.first, _first_candidate(task, cards, request)
         if first is None or candidate is None:
             if stopped.reason == "interrupted":
                 raise KeyboardInterrupt from stopped
             raise PlanError("The time was over before anything was fitted. Give more --minutes.") from stopped
         decision, plan = decision_for_first(task, candidate, first, stopped.reason, budget_of(request.minutes))
         workspace.write(decision)
-        return task, plan.model_copy(update={"per_class": request.per_class})
+        workspace.drop(Adaptation, SourceRanking)
+        origin = {"sources": request.sources, "target_domains": request.target_domains}
+        return task, plan.model_copy(update={**origin, "per_class": request.per_class})
+
+
+def _first_candidate(task: Task, cards: list[Pretrained], request: Request) -> Candidate | None:
+    """The first model of a request; none where a method is asked for."""
+    if request.method is not None:
+        return None
+    return first_candidate(task, cards, request.weights, transfers=request.only != "scratch")
 
 
 def _write_first_model(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> None:
     """Leave a model to predict with before candidates are compared; a run that has it, or the final one, goes on with that."""
-    if workspace.run.finished or request.method is not None or request.only == "scratch":
-        return
-    candidate = first_candidate(task, cards, request.weights)
+    candidate = None if workspace.run.finished else _first_candidate(task, cards, request)
     if candidate is None:
         return
 

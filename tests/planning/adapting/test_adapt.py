@@ -11,6 +11,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.core.steps import Steps
+from headstart.core.stopping import StoppedError, Stopper, stoppable
 from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
@@ -192,10 +193,39 @@ def _broken_on_the_way_back(task):
     return moved
 
 
-def test_without_time_the_unadapted_model_is_kept_and_says_why(make_task, identity, steps):
-    found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=1e-9, steps=steps)
+def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_on(make_task, identity, steps, monkeypatch):
+    stopper, fit = Stopper(), candidate_fitting.CandidateFitter._fit
+
+    def last_fit(self, method, folder):
+        made = fit(self, method, folder)
+        stopper.deadline = 0.0
+        return made
+
+    monkeypatch.setattr(candidate_fitting.CandidateFitter, "_fit", last_fit)
+    with stoppable(stopper):
+        found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=2, steps=steps)
     assert found.chosen == UNADAPTED
-    assert found.reasons[-1] == "Every candidate but the unadapted model is rejected, most often because no time was left."
+    assert found.reasons[-1] == (
+        "Every candidate but the unadapted model is rejected, most often because the time was over: give --minutes 3."
+    )
+    assert (found.stopped, found.minutes) == ("over", 2)
+    assert found.unfinished == (
+        "The time was over before everything was tried. The same command with --minutes 3 goes on from here."
+    )
+
+
+def test_before_the_unadapted_model_is_fitted_nothing_can_be_chosen(make_task, identity, steps):
+    with stoppable(Stopper(interrupted=True)), pytest.raises(StoppedError, match="interrupted"):
+        adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], steps=steps)
+
+
+def test_what_the_budget_has_no_room_for_is_left_out_with_its_price(make_task, identity, steps, monkeypatch):
+    monkeypatch.setattr(Coral, "predicted_seconds", lambda *_: 200.0)
+    found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=3, steps=steps)
+    assert {one.name: one.rejection for one in found.candidates}["coral"] == "it would take about 200 s; give --minutes 4"
+    assert found.unfinished == "The budget had no room for everything. The same command with --minutes 4 goes on from here."
+    whole = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=4, steps=steps)
+    assert (whole.stopped, whole.unfinished) == ("", "")
 
 
 @pytest.mark.slow

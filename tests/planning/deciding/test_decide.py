@@ -256,7 +256,7 @@ def test_one_label_a_class_is_fitted_untested_and_said_so(decide, vectors, pictu
     assert (decision.verdict, plan.method["kind"]) == ("not judged", "ridge")
     assert decision.sentence == (
         "No class has two labels, so that nothing can be held out and no comparison made: ridge on penultimate of embeddings "
-        "is fitted, untested. Label one more image a class."
+        "is fitted, untested. Label at least two images of a class."
     ).replace("ridge on penultimate of embeddings", decision.chosen)
     assert decision.results[0].accuracy is None
     with_unlabeled = replace(bare, unlabeled=pool)

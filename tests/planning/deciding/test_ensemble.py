@@ -74,6 +74,23 @@ def test_without_the_default_head_among_them_members_are_expected_to_count_alike
     assert pool._weights(np.array([0, 1, 2]), None) == pytest.approx((1 / 3, 1 / 3, 1 / 3), abs=0.05)
 
 
+def test_where_the_default_head_was_not_fitted_no_label_has_a_say_in_what_is_expected():
+    labels, truth, noise = made(11)
+    tried = [validated(candidate(name, KERNEL), truth + place * noise[place], labels) for place, name in enumerate(NETWORKS)]
+    assert Pool.of(tried).prior.mean.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert sorted(Pool.of(tried).chosen(3).places) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("num_heads", [33, 34, 60])
+def test_of_very_many_heads_that_are_expected_to_count_alike_the_first_are_members(num_heads):
+    labels, truth, noise = made(11)
+    heads = [candidate(NETWORKS[0], RIDGE).model_copy(update={"input_pixels": 64 + place}) for place in range(num_heads)]
+    tried = [validated(one, truth + noise[place % 4] + place / 999, labels) for place, one in enumerate(heads)]
+    choice = Pool.of(tried).chosen(5)
+    assert len(choice.places) == 5
+    assert choice.shares == pytest.approx([0.2] * 5, abs=0.05)
+
+
 def test_many_rows_weigh_what_helps_and_drop_what_misleads():
     labels, truth, noise = made(4001)
     tried = [validated(candidate(name, RIDGE), truth + noise[place], labels) for place, name in enumerate(NETWORKS[:2])]

@@ -14,14 +14,16 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
 from headstart.core.records import Record
 from headstart.core.steps import Steps
+from headstart.core.stopping import unstoppable
 from headstart.data.task import Task
 from headstart.planning.adapting.accuracy_estimate import estimated_accuracy, findings_of
 from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation
 from headstart.planning.adapting.candidate_fitting import CandidateFitter, FittedCandidate, methods_for
 from headstart.planning.adapting.domain_map import domain_map
-from headstart.planning.adapting.domain_pair import DomainPair, check_adaptable, domain_pair_of, sampled_rows
+from headstart.planning.adapting.domain_pair import check_adaptable, domain_pair_of, sampled_rows
 from headstart.planning.adapting.label_queries import chosen_by_labels, query_rows
 from headstart.planning.adapting.model_selection import ModelSelection, SelectionVerdict, mean_probs
+from headstart.planning.budget import budget_of
 from headstart.training.settings import Training
 
 
@@ -59,7 +61,7 @@ def adaptation_to(
         task: With labeled source rows; target rows are `unlabeled` and, labeled, `train`. Its test rows are not used.
         backbone: What is transferred.
         methods: Kinds that may be fitted; None fits all closed forms, and others where `minutes` are given.
-        minutes: The budget; None for no limit.
+        minutes: The budget, with which what is trained is tried too; None for closed forms alone.
         steps: Where fits are kept, so that a restart does not repeat them; None keeps nothing.
         training: How gradient methods are trained; as usual by default.
 
@@ -69,9 +71,11 @@ def adaptation_to(
     Raises:
         DataError: The task cannot be adapted to.
         PlanError: A method is unknown or needs no source.
+        StoppedError: Trying had to end before the unadapted model was fitted.
     """
     begun = time.perf_counter()
-    with _fitted(task, backbone, methods, minutes, steps, training) as (pair, candidates):
+    with _fitted(task, backbone, methods, minutes, steps, training) as (fitter, candidates), unstoppable():
+        pair = fitter.pair
         verdict = ModelSelection(pair, candidates).verdict()
     chosen, reasons = _decided(task, candidates, verdict)
     probs, unadapted = mean_probs(candidates, chosen), mean_probs(candidates, (UNADAPTED,))
@@ -92,6 +96,9 @@ def adaptation_to(
         map=domain_map(pair, predicted),
         classes=pair.task.classes,
         seconds=time.perf_counter() - begun,
+        stopped=fitter.stopped or "",
+        unfinished=fitter.unfinished,
+        minutes=minutes,
     )
 
 
@@ -111,7 +118,8 @@ def rows_to_label(
     if not task.unlabeled:
         raise DataError(f"{task.name} has no target image without a label. Add a folder unlabeled/.")
     known = len(task.labeled)
-    with _fitted(task, backbone, methods, minutes, steps) as (pair, candidates):
+    with _fitted(task, backbone, methods, minutes, steps) as (fitter, candidates):
+        pair = fitter.pair
         probs = [one.target_probs[known:] for one in candidates if one.target_probs is not None]
     rows = query_rows(probs, pair.target_rows[known:], num, task.seed)
     predicted = np.stack([one.argmax(axis=1) for one in probs])
@@ -132,17 +140,17 @@ def _fitted(
     minutes: float | None,
     steps: Steps | None,
     training: Training | None = None,
-) -> Iterator[tuple[DomainPair, tuple[FittedCandidate, ...]]]:
-    """The domain pair and every candidate, which may be fitted back for as long as the context lasts."""
+) -> Iterator[tuple[CandidateFitter, tuple[FittedCandidate, ...]]]:
+    """What fits candidates, and every candidate, which may be fitted back for as long as the context lasts."""
     check_adaptable(task)
     usable = methods_for(task, backbone, methods, minutes is not None)
     pair = domain_pair_of(task, backbone)
     skip_reason = "" if len(task.labeled) else pair.shift.why_unadapted
-    ends = None if minutes is None else time.monotonic() + 60 * minutes
+    budget = None if minutes is None else budget_of(minutes)
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps
-        fitter = CandidateFitter(pair, backbone, store, ends, training or Training(seed=task.seed), skip_reason)
-        yield pair, tuple(fitter.candidate(method) for method in usable)
+        fitter = CandidateFitter(pair, backbone, store, budget, training or Training(seed=task.seed), skip_reason)
+        yield fitter, tuple(fitter.candidate(method) for method in usable)
 
 
 def _decided(

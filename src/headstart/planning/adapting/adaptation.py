@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
@@ -82,6 +82,9 @@ class Adaptation(Record):
         map: For drawing.
         classes: Names in label order.
         seconds: Time spent.
+        stopped: "interrupted" or "over" where trying was ended by Ctrl-C or by the clock; empty elsewhere.
+        unfinished: What there was no time for, and how to go on; empty where nothing was left out.
+        minutes: The budget; None where none was given, and what is trained was not tried.
     """
 
     migrations = (renamed("votes", "candidates"),)
@@ -100,6 +103,9 @@ class Adaptation(Record):
     map: DomainMap
     classes: tuple[str, ...]
     seconds: float
+    stopped: Literal["", "interrupted", "over"] = ""
+    unfinished: str = ""
+    minutes: float | None = None
 
     @property
     def adapted(self) -> bool:

@@ -18,12 +18,14 @@ from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record, write_atomically
 from headstart.core.steps import Steps
+from headstart.core.stopping import Reason, StoppedError, stop_if_asked
 from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.methods import METHODS
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
+from headstart.planning.budget import STARTING_SECONDS
 from headstart.shift.projected_domains import SharedProjections
 from headstart.training.settings import Training
 
@@ -116,33 +118,86 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     return [METHODS.get(UNADAPTED)(), *closed, *(others if timed or methods is not None else ())]
 
 
-@dataclass(frozen=True)
+@dataclass
 class CandidateFitter:
-    """Fits candidates within a budget; those that work on features share their projections.
+    """Fits candidates within a budget of predicted seconds; those that work on features share their projections.
 
     Attributes:
         pair: The domains that candidates are fitted to and compared on.
         backbone: What is transferred.
         steps: Where results are kept.
-        ends: End of the budget by the monotonic clock; None for no limit on closed forms.
+        budget_seconds: Predicted seconds that candidates may take; None for no limit on closed forms.
         training: How gradient methods are trained.
         skip_reason: Why only the unadapted model is fitted, as a part of a sentence; empty where all are.
         shared: What candidates share.
+        spent_seconds: Predicted seconds of what was fitted.
+        left_out_seconds: Predicted seconds of what there was no room or no time for.
+        wanted_minutes: Minutes that one of these asks for, at most; 0 where nothing was left out.
+        stopped: Why trying ended before its end; None where it did not.
     """
 
     pair: DomainPair
     backbone: Backbone
     steps: Steps
-    ends: float | None
+    budget_seconds: float | None
     training: Training
     skip_reason: str = ""
     shared: SharedProjections = field(default_factory=SharedProjections, repr=False)
+    spent_seconds: float = 0.0
+    left_out_seconds: float = 0.0
+    wanted_minutes: int = 0
+    stopped: Reason | None = None
 
     def candidate(self, method: Method) -> FittedCandidate:
-        """The candidate, fitted now or read from the steps; one that fails or would take too long has the reason as its fault."""
-        fault = self._why_skipped(method)
-        if fault:
-            return FittedCandidate(CandidateFit(kind=method.kind(), method=settings_of(method), fault=fault, seconds=0.0))
+        """The candidate, fitted now or read from the steps.
+
+        One that fails, would take too long or comes after trying had to end has the reason as its fault. `StoppedError` where
+        trying had to end before the unadapted model.
+        """
+        if self.skip_reason and method.kind() != UNADAPTED:
+            return _unfitted(method, f"it was not fitted, as {self.skip_reason}")
+        needed = 0.0
+        try:
+            needed = self._predicted_seconds(method)
+            left = LONG_SECONDS if self.budget_seconds is None else self.budget_seconds - self.spent_seconds
+            if needed > left and method.kind() != UNADAPTED:
+                return _unfitted(method, self._leave_out(needed))
+            found = self._fitted(method)
+        except StoppedError as stopped:
+            if method.kind() == UNADAPTED:
+                raise
+            self.stopped = stopped.reason
+            if stopped.reason == "interrupted":
+                return _unfitted(method, "Ctrl-C ended the trying before")
+            return _unfitted(method, f"the time was over: {self._leave_out(needed)}")
+        self.spent_seconds += needed
+        return found
+
+    def _predicted_seconds(self, method: Method) -> float:
+        """Predicted seconds of the fit; nothing for closed forms, whose features are there."""
+        stop_if_asked("interrupted")  # pricing takes a second: too long for who waits
+        return method.predicted_seconds(self.pair.task, self.backbone, self.training)
+
+    def _leave_out(self, needed: float) -> str:
+        """What a fit would take, and the minutes that have room for it."""
+        self.left_out_seconds += needed
+        budget = max(self.spent_seconds + needed, self.budget_seconds or 0.0)
+        self.wanted_minutes = max(self.wanted_minutes, 1 + math.floor((STARTING_SECONDS + budget) / 60))
+        takes = f"it would take about {needed:.0f} s; " if needed >= 1 else ""
+        return f"{takes}give --minutes {self.wanted_minutes}"
+
+    @property
+    def unfinished(self) -> str:
+        """What there was no time for, and how to go on; empty where everything was tried."""
+        if self.stopped == "interrupted":
+            return "Ctrl-C ended the trying. The same command goes on from here."
+        if not self.wanted_minutes:
+            return ""
+        all_of_it = math.ceil((STARTING_SECONDS + self.spent_seconds + self.left_out_seconds) / 60)
+        why = "The time was over before everything was tried." if self.stopped else "The budget had no room for everything."
+        return f"{why} The same command with --minutes {max(all_of_it, self.wanted_minutes)} goes on from here."
+
+    def _fitted(self, method: Method) -> FittedCandidate:
         inputs = {
             "task": self.pair.task.fingerprint,
             "backbone": self.backbone.identity,
@@ -166,20 +221,10 @@ class CandidateFitter:
         with np.load(path) as arrays:
             return dict(arrays)
 
-    def _why_skipped(self, method: Method) -> str:
-        if method.kind() == UNADAPTED:
-            return ""
-        if self.skip_reason:
-            return f"it was not fitted, as {self.skip_reason}"
-        left = LONG_SECONDS if self.ends is None else self.ends - time.monotonic()
-        if left <= 0:
-            return "no time was left"
-        needed = method.predicted_seconds(self.pair.task, self.backbone, self.training)
-        return f"it would take {needed:.0f} s, and {left:.0f} s were left for it; give --minutes more" if needed > left else ""
-
     def _fit(self, method: Method, folder: Path) -> CandidateFit:
         begun = time.perf_counter()
         fault = ""
+        stop_if_asked()
         try:
             with stage(f"adapting by {method.kind()}"):
                 _write(folder, self._probs(method, folder))
@@ -230,6 +275,10 @@ class CandidateFitter:
         way = method if method.cost == "closed form" else METHODS.get(UNADAPTED)()
         return_model = way.fit_sharing(self.shared, reverse, backbone, self.training)
         return return_model.predict(pair.source.without_labels()).probs
+
+
+def _unfitted(method: Method, fault: str) -> FittedCandidate:
+    return FittedCandidate(CandidateFit(kind=method.kind(), method=settings_of(method), fault=fault, seconds=0.0))
 
 
 def _write(folder: Path, arrays: dict[str, Floats]) -> None:

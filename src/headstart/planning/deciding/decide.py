@@ -151,7 +151,7 @@ def _by_default(trials: Trials, ranking: Ranking, options: Options, per_class: i
     chosen = default_candidate(trials, ranking, options)
     sentence = (
         f"{trials.task.why_no_folds}, so that nothing can be held out and no comparison made: {chosen.result.name} is fitted, "
-        "untested. Label one more image a class."
+        f"untested. {trials.task.what_allows_folds}"
     )
     facts = {"verdict": "not judged", "gain": UNKNOWN_GAIN, "sentence": sentence, "comparisons": (), "curve": None}
     decision = _decision(trials, ranking, chosen, (sentence, ranking.sentence), **facts)

@@ -36,12 +36,14 @@ from headstart.planning.improving.study import (
     space_of,
     warm_starts_from,
 )
-from headstart.planning.plan import Plan
+from headstart.planning.plan import Plan, Rejected
 
 USUAL_TRIALS = 20
 """Trials where neither minutes nor trials are given. Chosen, not measured."""
 MOST_IN_VAIN = 5
 """So many suggestions in a row that cannot finish, or that the task does not allow, end the search. Chosen, not measured."""
+CHOSEN_ON_THEM = "The same images chose these settings, so that the gain may look larger than it is."
+"""Said of the numbers of a search; a fit of its plan that is judged out of fold says the same."""
 REDRAWS = 10
 """So many suggestions in a row that were all tried before end the search. Chosen, not measured."""
 
@@ -193,8 +195,10 @@ class Search:
             why = "it was the best" if self._num_compared else "no other one was fitted"
             return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
         if default.predictions is None:
-            sentence = f"Trial {number} is the best; the default broke down ({default.result.reason})"
-            return Found(**facts, plan=_calibrated(plan, best), sentence=sentence)
+            broke = f"the default broke down ({default.result.reason})"
+            return Found(
+                **facts, plan=_against_default(_calibrated(plan, best), broke), sentence=f"Trial {number} is the best; {broke}"
+            )
         comparison = compared(side_of(best), side_of(default), self.task.seed)
         gains = f"trial {number} ({named(changes_between(self.study.plan, plan))}): {measured(comparison)}"
         facts["comparison"] = comparison
@@ -203,7 +207,8 @@ class Search:
         elif comparison.accuracy_gain.value < 0:
             why = f"{gains}, less often right"
         else:
-            return Found(**facts, plan=_calibrated(plan, best, f"search, {gains}"), sentence=f"Better than the default: {gains}.")
+            chosen = _against_default(_calibrated(plan, best, f"search, {gains}"), f"worse than {gains}")
+            return Found(**facts, plan=chosen, sentence=f"Better than the default: {gains}. {CHOSEN_ON_THEM}")
         return Found(**facts, plan=_calibrated(self.study.plan, default), sentence=self._stands(why))
 
     @property
@@ -271,9 +276,7 @@ def check_budget(minutes: float | None, trials: int | None = None) -> None:
 def check_folds(task: Task) -> None:
     """Refuse a task without folds, with a `DataError`: nothing can be held out and compared."""
     if not task.folds:
-        raise DataError(
-            f"{task.why_no_folds}, so that nothing can be held out and no comparison made. Label at least two images of a class."
-        )
+        raise DataError(f"{task.why_no_folds}, so that nothing can be held out and no comparison made. {task.what_allows_folds}")
 
 
 def _claimed(folder: Path, study: Study) -> Study:
@@ -292,6 +295,11 @@ def _claimed(folder: Path, study: Study) -> Study:
             f"{folder} holds a study of another task or plan, or of data that changed since. Give another --out, or delete it."
         )
     return there
+
+
+def _against_default(plan: Plan, why: str) -> Plan:
+    """The plan that was chosen against the default, which it names, so that whoever judges it by the same images can tell."""
+    return plan.model_copy(update={"rejected": (*plan.rejected, Rejected(candidate="the default settings", reason=why))})
 
 
 def _calibrated(plan: Plan, validated: CrossValidated, *reasons: str) -> Plan:
