@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from headstart.core.errors import PlanError
 from headstart.core.stopping import WHILE_COMPARING, WHILE_FITTING
 from headstart.planning import cross_validation
 from headstart.planning.budget import STARTING_SECONDS, budget_of
@@ -163,13 +164,20 @@ def test_one_interrupt_of_training_from_scratch_ships_ridge_on_raw_pixels(pictur
     assert stopped.evaluation.num_images == 16
     assert stopped.first.name == "ridge on raw pixels"
     if judged:
-        assert stopped.decision.results[-1].reason == "Ctrl-C ended the trying before"
+        reasons = {one.name: one.reason for one in stopped.decision.results}
+        assert reasons["small_cnn from scratch"] == "Ctrl-C ended the trying before"
         assert " reaches " in stopped.decision.sentence
     else:
         assert stopped.decision.sentence == (
             "Not judged: Ctrl-C ended the trying before candidates could be compared; the first model is kept, "
             "ridge on raw pixels."
         )
+
+
+def test_a_method_that_the_time_had_no_room_for_is_an_error_that_names_the_minutes(vectors, tmp_path):
+    minutes = math.ceil((STARTING_SECONDS + budget_of(None)) / 60)
+    with pytest.raises(PlanError, match=f"^The time was over before anything was fitted. Give --minutes {minutes}.$"):
+        run(vectors, method="logistic", minutes=1e-6, out=tmp_path / "run")
 
 
 def test_a_signal_to_the_command_gives_a_run_and_exit_code_0(vectors, tmp_path):

@@ -17,7 +17,7 @@ from headstart.data.task import Task
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.budget import budget_of
 from headstart.planning.candidate import Candidate
-from headstart.planning.deciding.stopped import decision_for_first
+from headstart.planning.deciding.stopped import decision_for_first, minutes_to_compare
 from headstart.planning.first_model import first_candidate, fit_first
 from headstart.planning.plan import Plan
 from headstart.planning.results import FirstModel
@@ -118,7 +118,8 @@ def _chosen(workspace: Workspace, task: Task, cards: list[Pretrained], request: 
         if first is None or candidate is None:
             if stopped.reason == "interrupted":
                 raise KeyboardInterrupt from stopped
-            raise PlanError("The time was over before anything was fitted. Give more --minutes.") from stopped
+            minutes = minutes_to_compare(budget_of(request.minutes))
+            raise PlanError(f"The time was over before anything was fitted. Give --minutes {minutes}.") from stopped
         decision, plan = decision_for_first(task, candidate, first, stopped.reason, budget_of(request.minutes))
         workspace.write(decision)
         workspace.drop(Adaptation, SourceRanking)

@@ -23,7 +23,7 @@ def decision_for_first(
     task: Task, candidate: Candidate, first: FirstModel, reason: Reason, budget_seconds: float
 ) -> tuple[Decision, Plan]:
     """The decision for the first model, as nothing else was tried, and its plan; which side is better was not judged."""
-    why, more = WHY[reason], f" with --minutes {_minutes_to_compare(budget_seconds)}" if reason == "over" else ""
+    why, more = WHY[reason], f" with --minutes {minutes_to_compare(budget_seconds)}" if reason == "over" else ""
     how = f"The same command{more} goes on from here."
     sentence = f"Not judged: {why[0].lower() if reason == 'over' else why[0]}{why[1:]} before candidates could be compared; "
     sentence += f"the first model is kept, {candidate.name}."
@@ -43,7 +43,7 @@ def decision_for_first(
     return decision, plan
 
 
-def _minutes_to_compare(budget_seconds: float) -> int:
+def minutes_to_compare(budget_seconds: float) -> int:
     """Whole minutes that have room for what a run tries without a limit, and are more than those that were over."""
     usual, given = (STARTING_SECONDS + seconds for seconds in (budget_of(None), budget_seconds))
     return max(math.ceil(usual / 60), 1 + math.floor(given / 60))
