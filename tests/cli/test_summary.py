@@ -180,3 +180,11 @@ def test_the_outcome_is_said_in_plain_words(verdict: str, gain: float, expected:
 def test_what_was_fitted_to_fewer_images_is_said() -> None:
     run = Finished(plan=SimpleNamespace(max_rows=20), evaluation=evaluation("test", 0.75))
     assert "          The model is fitted to 20 of 40 labeled images." in shown(summary_view(run))
+
+
+def test_the_summary_is_in_the_language_that_is_asked_for():
+    run = Finished(decision=decision(), evaluation=evaluation("test", 0.85), findings=())
+    lines = "\n".join(shown(summary_view(run, "zh"), 120))
+    for text in ("结果", "结论", "迁移", "准确率", "报告", "下一步", "张新图片中有"):
+        assert text in lines
+    assert "new images right" not in lines

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, plain
 from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, gravest_first, named_files
+from headstart.core.language import ENGLISH, language_named
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from headstart.core.findings import Finding
+    from headstart.core.language import Language
     from headstart.planning.adapting.adaptation import Adaptation
     from headstart.runs.run import Run
 
@@ -18,7 +21,7 @@ MOST_FINDINGS = 3
 """Findings that the summary names, the gravest first."""
 
 
-def summary_view(run: Run) -> RenderableType:
+def summary_view(run: Run, language: str = ENGLISH) -> RenderableType:
     """The outcome in plain words, the verdict, the accuracy with what judged it, what was left out, and where everything lies."""
     from headstart.planning.deciding.wording import log_loss_decides
     from headstart.report.figures import not_tried, on_fewer, reconciled
@@ -26,7 +29,7 @@ def summary_view(run: Run) -> RenderableType:
     from headstart.runs.suggesting import predict_command
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
-    rows: list[tuple[str, RenderableType]] = [
+    rows: list[tuple[str, str | Text]] = [
         ("Result", plain(in_plain_words(run), "bold")),
         ("Verdict", _verdict(result, adaptation)),
         ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
@@ -44,10 +47,16 @@ def summary_view(run: Run) -> RenderableType:
         ("Report", f"{run.folder}/report.html"),
         ("Next", predict_command(run.folder, pictures=run.task_summary.native_pixels > 0)),
     ]
-    return facts([row for row in rows if str(row[1])])
+    spoken = language_named(language)
+    return facts([(spoken.gettext(name), _said(value, spoken)) for name, value in rows if str(value)])
 
 
-def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> RenderableType:
+def _said(value: str | Text, spoken: Language) -> RenderableType:
+    """A text in a language and in its style."""
+    return spoken.sentence(value) if isinstance(value, str) else plain(spoken.sentence(value.plain), str(value.style))
+
+
+def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> Text:
     if adaptation is not None:
         verdict = "adapted" if adaptation.adapted else "not adapted"
     else:
@@ -64,11 +73,11 @@ def _estimate_line(adaptation: Adaptation | None) -> str:
     return f"accuracy about {now.value:.2f} ({span}), unadapted {before.value:.2f}; from confidence alone"
 
 
-def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[str, RenderableType]]:
+def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[str, str | Text]]:
     """The gravest by their titles, with files that they are about, and how many more there are."""
     if not findings:
         return [] if findings is None else [("Findings", "none")]
-    rows: list[tuple[str, RenderableType]] = []
+    rows: list[tuple[str, str | Text]] = []
     for one in gravest_first([finding.to_dict() for finding in findings])[:MOST_FINDINGS]:
         files = named_files(one, place)
         said = f"{one['severity']}: {one['title']}{f' {files}.' if files else ''}"

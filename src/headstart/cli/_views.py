@@ -141,7 +141,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
     return Group(*blocks, plain(evaluation["protocol"], "dim"))
 
 
-def accuracy_line(evaluation: dict[str, Any] | None) -> RenderableType:
+def accuracy_line(evaluation: dict[str, Any] | None) -> str:
     """Accuracy, its 95 % interval and the number of images, in one line."""
     if evaluation is None:
         return "no labeled test images"

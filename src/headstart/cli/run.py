@@ -41,4 +41,4 @@ def run(
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
         language=language,
     )  # fmt: skip
-    finish_run(finished, as_json, strict)
+    finish_run(finished, as_json, strict, language)
