@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import _options as options
 from headstart.cli._printing import answer, facts, plain
 from headstart.cli._views import accuracy_line
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 POSITION = 14
 
@@ -63,7 +66,7 @@ def pretrain(
         seed=seed, out=out,
     )  # fmt: skip
     lineage, name, evaluation = lineage_of(run.folder), f"run:{run.folder}", run.result["evaluation"]
-    rows = [
+    rows: list[tuple[str, RenderableType]] = [
         ("Learned from", str(lineage)),
         ("Accuracy", accuracy_line(evaluation) if evaluation else "not measured, as there are no classes"),
         ("Model", plain(name, "bold")),
