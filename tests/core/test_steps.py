@@ -177,6 +177,20 @@ def test_a_step_that_lacks_what_is_wanted_gives_way_to_a_shared_one_that_has_it(
     assert _has_rows(found, alone.folder / alone.stem("fold", {"a": 1}))
 
 
+def test_a_finished_step_keeps_no_checkpoints(tmp_path):
+    def make(folder):
+        (folder / "trial" / "cache").mkdir(parents=True)
+        (folder / "trial" / "cache" / "pixels.u8").write_text("pictures")
+        (folder / "trial" / "checkpoint.safetensors").write_text("weights")
+        (folder / "trial" / "history.jsonl").write_text("losses")
+        return Number(number=1)
+
+    steps = Steps(tmp_path / "one")
+    steps.run("refit", {"a": 1}, Number, make)
+    left = [path.name for path in (steps.folder / steps.stem("refit", {"a": 1})).rglob("*") if path.is_file()]
+    assert left == ["history.jsonl"]
+
+
 class Figure(Record):
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("number", "figure"),)
     figure: float

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from headstart.heads.temperature import fit_temperature, row_losses
+from headstart.heads.temperature import fit_temperature, fit_temperature_to, row_losses, soft_loss
 
 
 def drawn(num, temperature, seed=0, num_classes=7):
@@ -56,3 +56,18 @@ def test_no_rows_give_one():
 def test_losses_of_a_hand_made_case():
     losses = row_losses(np.array([[np.log(9.0), 0.0]]), np.array([1]), 1.0)
     np.testing.assert_allclose(losses, [np.log(10)])
+
+
+def test_labels_are_probabilities_of_one():
+    scores, labels = drawn(101, 0.7)
+    assert fit_temperature_to(scores, np.eye(7)[labels]) == pytest.approx(fit_temperature(scores, labels), rel=1e-6)
+    assert soft_loss(scores, np.eye(7)[labels], 1.3) == pytest.approx(row_losses(scores, labels, 1.3).mean())
+
+
+def test_the_temperature_of_probabilities_is_found_again():
+    scores, _ = drawn(307, 1.0)
+    assert fit_temperature_to(scores, softmax(scores / 2.5, axis=1)) == pytest.approx(2.5, rel=0.02)
+
+
+def test_without_rows_it_is_one():
+    assert fit_temperature_to(np.empty((0, 3)), np.empty((0, 3))) == 1.0

@@ -246,3 +246,82 @@ def test_searching_begins_with_what_earlier_runs_chose(tmp_path, monkeypatch):
     assert found.plan.rejected[-1].candidate == "the default settings"
     better = fit(task, found.plan, tmp_path / "better")
     assert better.evaluation.accuracy.value > fit(task, plan, tmp_path / "plain").evaluation.accuracy.value
+
+
+@pytest.fixture
+def ensemble(tmp_path, monkeypatch) -> Path:
+    """A run of two closed forms on feature vectors, judged out of fold."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    rng, labels = np.random.default_rng(3), np.arange(97) % 3 == 0
+    place = str(tmp_path / "vectors.npz")
+    features = (rng.normal(size=(97, 7)) + 1.5 * labels[:, None]).astype(np.float32)
+    np.savez(place, features=features, labels=np.where(labels, "high", "low"))
+    network = {"pretrained": "embeddings", "weights": "none", "input_pixels": 1}
+    ridge, kernel = ({"kind": kind, "blocks": "penultimate"} for kind in ("ridge", "kernel_ridge"))
+    plan = Plan(data=place, **network, method=ridge, partners=[{**network, "method": kernel}], shares=(0.5, 0.5))
+    return fit(read_task(place), plan, tmp_path / "run").folder
+
+
+def test_one_network_takes_the_place_of_an_ensemble_without_a_fold_fitted_again(ensemble, monkeypatch):
+    real, calls = fitting.fit_rows, []
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    monkeypatch.setattr(fitting, "fit_rows", lambda *given: calls.append(1) or real(*given))
+    better, adjustment = adjust(ensemble, distill=True, margin=1.0)
+    assert calls == [1]
+    assert better.plan == adjustment.plan
+    assert better.model.partners == ()
+    assert better.evaluation.num_images == 97
+    assert better.adjustment.margin == 1.0
+    assert "One network takes the place of the ensemble" in (better.folder / "report.html").read_text(encoding="utf-8")
+    again, same = adjust(ensemble, distill=True, margin=1.0)
+    assert (again.folder, same) == (better.folder, adjustment)
+
+
+def test_an_ensemble_stays_where_one_network_may_lose_too_much(ensemble):
+    same, adjustment = adjust(ensemble, distill=True, margin=0.0)
+    assert same.folder == ensemble
+    assert adjustment.sentence.startswith("The ensemble stands: ")
+    assert [path.name for path in ensemble.parent.iterdir() if path.is_dir()] in (["cache", "run"], ["run", "cache"])
+
+
+def test_a_folder_of_another_margin_is_refused(ensemble, tmp_path):
+    adjust(ensemble, distill=True, margin=1.0, out=tmp_path / "single")
+    assert refused(PlanError, lambda: adjust(ensemble, out=tmp_path / "single")) == (
+        f"{tmp_path / 'single'} holds another run. Give another --out, or delete it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"margin": 0.1},
+            "--margin is what one network may lose against an ensemble. Give --distill with it, or leave it out.",
+        ),
+        ({"distill": True, "minutes": 2.0}, "--distill tries a few networks once and takes no --minutes. Give one of the two."),
+        (
+            {"distill": True},
+            "The run predicts by a single model: there is no ensemble to distill. Leave out --distill.",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_together(adjusted, options, sentence):
+    assert refused(PlanError, lambda: adjust(adjusted.short, **options)) == sentence
+
+
+def test_a_change_that_is_kept_is_not_cross_validated_again_and_leaves_no_checkpoints(short, monkeypatch):
+    real, calls = cross_validation.fit_rows, []
+    monkeypatch.setattr(cross_validation, "fit_rows", lambda *given: calls.append(1) or real(*given))
+    better, _ = adjust(short)
+    assert len(calls) == 2 * len(read_task(better.plan.data).folds)
+    left = [path.name for path in (*short.rglob("*"), *better.folder.rglob("*"))]
+    assert not {"checkpoint.safetensors", "cache"} & set(left)
+    assert not list((better.folder / "steps").glob("fold-*/model"))
+
+
+def test_what_each_change_will_take_is_said_before(short, capsys, monkeypatch):
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    adjust(short)
+    said = capsys.readouterr().err
+    announced = said.index("Tried first: too_few_epochs, training.epochs 1 -> 12: about ")
+    assert announced < said.index("too_few_epochs: training.epochs 1 -> 12 ...")

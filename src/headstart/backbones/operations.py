@@ -94,7 +94,12 @@ def seconds_of_reading(transform: Transform) -> float:
 
 def seconds_of_extraction(program: Program, transform: Transform) -> float:
     """Seconds that an engine takes to run a network on one picture, on the machine that the rates were measured on."""
+    return multiply_adds_of(program, transform) / ENGINE_RATE
+
+
+def multiply_adds_of(program: Program, transform: Transform) -> float:
+    """Multiply-adds that a network takes for one picture."""
     images = (probe_images(transform.pixels, transform.channels).sigmoid() * 255).byte().permute(0, 2, 3, 1)
     with in_evaluation(program), torch.no_grad(), counted() as found:
         program(images)
-    return (found.full + found.half) / ENGINE_RATE / len(images)
+    return (found.full + found.half) / len(images)

@@ -24,13 +24,31 @@ def adjust(
             show_default=False,
         ),
     ] = None,
+    distill: Annotated[
+        bool,
+        typer.Option(
+            "--distill",
+            help="Put one network in the place of an ensemble, where it loses no more than --margin.",
+            show_default=False,
+        ),
+    ] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="SHARE",
+            help="Accuracy that one network may lose, at the lower end of its interval; 0.02 unless given.",
+            show_default=False,
+        ),
+    ] = None,
     out: options.NewOut = None,
     as_json: options.Json = False,
 ) -> None:
     """Find faults of a finished run, change its plan, and keep a change only if a paired test on held-out images supports it."""
     from headstart.workflows.adjust import adjust as adjust_run
 
-    better, tried = adjust_run(run, minutes=minutes, out=out)
+    better, tried = adjust_run(run, minutes=minutes, distill=distill, margin=margin, out=out)
     evaluation = better.evaluation.to_dict() if better.evaluation else None
     pictures = better.task_summary.native_pixels > 0
     view = adjustment_view(tried.to_dict(), tried.sentence, str(better.folder), evaluation, pictures=pictures)

@@ -21,7 +21,9 @@ LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
 
 SHARED = frozenset({"evidence", "cost", "fold", "curve"})
 """The longest steps. Another run on the same data reuses them, their measured times included, so that it decides the same."""
-FOR_RESUMING = shutil.ignore_patterns("cache", "checkpoint.safetensors", "history.jsonl")
+CHECKPOINT, CACHE = "checkpoint.safetensors", "cache"
+"""What a step that was killed goes on from."""
+FOR_RESUMING = shutil.ignore_patterns(CACHE, CHECKPOINT, "history.jsonl")
 """Files that only the run that was killed needs."""
 
 
@@ -77,6 +79,7 @@ class Steps:
         begun = time.perf_counter()
         result = make(path.with_suffix(""))
         write_atomically(path, result.to_json())
+        _drop_checkpoints(path.with_suffix(""))
         self._log(path.stem, time.perf_counter() - begun)
         if shared:
             _copy(path, shared)
@@ -101,6 +104,15 @@ class Steps:
     def _log(self, stem: str, seconds: float) -> None:
         with (self.folder / "log.tsv").open("a", encoding="utf-8") as stream:
             stream.write(f"{stem}\t{seconds:.3f}\n")
+
+
+def _drop_checkpoints(folder: Path) -> None:
+    """Delete what only a killed step needs to go on: hundreds of megabytes of weights and pictures. Histories stay."""
+    for path in [*folder.rglob(CHECKPOINT), *folder.rglob(CACHE)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _read(path: Path, kind: type[R]) -> R | None:

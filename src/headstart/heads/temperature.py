@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.special import log_softmax, logsumexp
 
 from headstart.core.types import Floats, Integers
 
@@ -32,8 +32,26 @@ def fit_temperature(scores: Floats, labels: Integers) -> float:
     if not len(labels):
         return 1.0
     values = np.asarray(scores, np.float64)
-    smoothing = 1.0 / (len(labels) + 1.0)
-    picked = float(values[np.arange(len(labels)), labels].mean())
+    return _minimizing(values, float(values[np.arange(len(labels)), labels].mean()))
+
+
+def fit_temperature_to(scores: Floats, probs: Floats) -> float:
+    """As `fit_temperature`, for probabilities [sample, class] in place of labels: what makes the scores as sure as they are."""
+    if not len(probs):
+        return 1.0
+    values = np.asarray(scores, np.float64)
+    return _minimizing(values, float((probs * values).sum(axis=1).mean()))
+
+
+def soft_loss(scores: Floats, probs: Floats, temperature: float) -> float:
+    """Mean cross-entropy in nats of probabilities [sample, class] with those that the scores over a temperature stand for."""
+    logs = log_softmax(np.asarray(scores, np.float64) / temperature, axis=1)
+    return float(-(probs * logs).sum(axis=1).mean())
+
+
+def _minimizing(values: Floats, picked: float) -> float:
+    """The temperature of least loss, where the mean score of the targets is `picked`."""
+    smoothing = 1.0 / (len(values) + 1.0)
     aimed = (1.0 - smoothing) * picked + smoothing * float(values.mean())
     shifted = values - values.max(axis=1, keepdims=True)
     offset = float(values.max(axis=1).mean())

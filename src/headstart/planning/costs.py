@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.backbone import Backbone
+from headstart.backbones.loading import load_backbone
 from headstart.backbones.machine_speed import slowness
 from headstart.backbones.operations import FULL_RATE
 from headstart.core.records import Record
@@ -16,6 +17,7 @@ from headstart.data.task import Task
 from headstart.features.extract import num_missing, seconds_an_image
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
+from headstart.planning.cross_validation import num_finished
 from headstart.planning.plan import is_gradient
 
 MARGIN = 1.2
@@ -70,8 +72,19 @@ def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: 
 
 
 def seconds_of_cross_validation(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int = 0) -> float:
-    """Predicted seconds for one fit a fold and `num_more` further ones; for a closed form, those for its features."""
-    if not is_gradient(candidate.method):
-        return seconds_of_features(backbone, task, candidate.method)
-    first = task.restricted_to(task.folds[0].fit)
-    return seconds_of_fit(candidate, first, backbone, steps) * (len(task.folds) + num_more)
+    """Predicted seconds for one fit a fold and `num_more` further ones, of it and its partners.
+
+    Folds that were fitted before take none. Of closed forms, those for features count as well.
+    """
+    own, *partners = candidate.members
+    networks = [load_backbone(one.pretrained, one.weights, one.input_pixels, task.seed) for one in partners]
+    pairs = zip((own, *partners), (backbone, *networks), strict=True)
+    return sum(_seconds_of_member(member, task, network, steps, num_more) for member, network in pairs)
+
+
+def _seconds_of_member(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps, num_more: int) -> float:
+    num_fits = len(task.folds) - num_finished(task, candidate, backbone, steps) + num_more
+    if is_gradient(candidate.method):
+        return num_fits * seconds_of_fit(candidate, task.restricted_to(task.folds[0].fit), backbone, steps) if num_fits else 0.0
+    heads = 0.0 if task.train.images.embedded else num_fits * seconds_of_head(candidate.method, len(task.folds[0].fit))
+    return seconds_of_features(backbone, task, candidate.method) + heads

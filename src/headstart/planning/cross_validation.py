@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -131,7 +132,7 @@ def cross_validate(
     is always kept.
     """
     if candidate.partners:
-        return _ensemble(task, candidate, backbone, folds, steps, shares)
+        return _ensemble(task, candidate, backbone, folds, steps, shares, keep_models)
     held_out = []
     seconds = 0.0
     for index, fold in enumerate(folds):
@@ -153,11 +154,12 @@ def _ensemble(
     folds: tuple[Fold, ...],
     steps: Steps,
     shares: tuple[float, ...],
+    keep_models: bool,
 ) -> CrossValidated:
     validated = []
     for place, member in enumerate(candidate.members):
         own = load_backbone(member.pretrained, member.weights, member.input_pixels, task.seed) if place else backbone
-        validated.append(cross_validate(task, member, own, folds, steps))
+        validated.append(cross_validate(task, member, own, folds, steps, keep_models=keep_models))
     seconds = sum(one.result.seconds for one in validated)
     failed = next((one.result for one in validated if one.predictions is None), None)
     if failed is not None:
@@ -236,6 +238,17 @@ def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int,
     if record.failure:
         raise TrainingError(record.failure)
     return Model.load(folder / MODEL)
+
+
+def kept_fold_models(steps: Steps) -> frozenset[Path]:
+    """The folders of all models of folds that were kept, each as large as its network."""
+    return frozenset(steps.folder.glob(f"fold-*/{MODEL}"))
+
+
+def drop_fold_models(steps: Steps, but: Collection[Path] = ()) -> None:
+    """Delete the kept models of folds but for those; `fold_model` fits again what it misses."""
+    for folder in kept_fold_models(steps).difference(but):
+        shutil.rmtree(folder)
 
 
 def _names(rows: ImageSet) -> tuple[str, ...]:

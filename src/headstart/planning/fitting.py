@@ -67,9 +67,12 @@ def learns_test(task: Task, plan: Plan) -> bool:
     return task.test_by_default and costs_little(plan)
 
 
-def cross_validated_plan(task: Task, plan: Plan, steps: Steps, num_folds: int | None = None) -> CrossValidated:
+def cross_validated_plan(
+    task: Task, plan: Plan, steps: Steps, num_folds: int | None = None, *, keep_models: bool = False
+) -> CrossValidated:
     """How a plan does on the first folds, all of them for None; see `cross_validate`."""
-    return cross_validate(task, candidate_of(plan), backbone_of(plan), task.folds[:num_folds], steps, plan.shares)
+    folds = task.folds[:num_folds]
+    return cross_validate(task, candidate_of(plan), backbone_of(plan), folds, steps, plan.shares, keep_models=keep_models)
 
 
 def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:

@@ -135,8 +135,11 @@ class Plan(Shown, Recipe):
 
     @property
     def networks(self) -> tuple[tuple[str, str], ...]:
-        """Name and weights of each network that predicts: its own, then those of its partners."""
-        return (self.pretrained, self.weights), *((partner.pretrained, partner.weights) for partner in self.partners)
+        """Name and weights of each network that predicts, its own first, then of those that taught it or a partner."""
+        members: tuple[Member, ...] = (self, *self.partners)
+        teachers = [one for member in members for one in member.method.get("teachers", ())]
+        taught = ((one["pretrained"], one.get("weights", "pretrained")) for one in teachers)
+        return *((one.pretrained, one.weights) for one in members), *taught
 
     @property
     def fitted_to(self) -> str:

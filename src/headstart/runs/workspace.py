@@ -134,11 +134,11 @@ class Workspace:
         for path in others:
             path.unlink()
 
-    def claim_adjustment(self, parent: Path, minutes: float | None) -> None:
+    def claim_adjustment(self, parent: Path, minutes: float | None, margin: float | None = None) -> None:
         """Take the folder for an adjusted run, or go on with what a killed call with the same arguments left."""
         self._check_writable()
         there = self.run.adjustment
-        if self._used and (there is None or (there.parent, there.minutes) != (str(parent), minutes)):
+        if self._used and (there is None or (there.parent, there.minutes, there.margin) != (str(parent), minutes, margin)):
             self._refuse("another run" if self.path(file_of(Plan)).exists() else "something else than an adjusted run")
 
     def claim_extension(self, parent: Path, fingerprint: str) -> bool:

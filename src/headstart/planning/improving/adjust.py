@@ -10,7 +10,7 @@ from typing import Any
 from headstart.core.errors import TrainingError
 from headstart.core.findings import Finding
 from headstart.core.predictions import Predictions
-from headstart.core.progress import stage
+from headstart.core.progress import note, stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.methods.model import Model
@@ -80,7 +80,9 @@ class Adjusting:
 
     def run(self) -> None:
         """Try proposals until one did not break down or, with a budget, until it is spent or nothing is proposed."""
-        while proposed := self.proposals():
+        proposed = self.proposals()
+        self._announce(proposed)
+        while proposed:
             trial = self.tried(*proposed[0])
             last = trial.outcome != "failed" if self.left_seconds is None else self.left_seconds <= 0
             if trial.outcome == "kept" and last:
@@ -89,6 +91,7 @@ class Adjusting:
                 return
             if trial.outcome == "kept":
                 self.evidence = self._refitted()
+            proposed = self.proposals()
 
     def tried(self, rule: str, proposal: Proposal) -> Trial:
         """What became of a proposal; it replaces the plan that stands when it is better."""
@@ -110,10 +113,20 @@ class Adjusting:
         self.trials.append(Trial(rule=rule, reason=proposal.reason, changes=changes, **facts))
         return self.trials[-1]
 
+    def _announce(self, proposed: list[tuple[str, Proposal]]) -> None:
+        """Say what is proposed and what each change will take, before the first is tried."""
+        for place, (rule, proposal) in enumerate(proposed):
+            try:
+                takes = f"about {self._price(proposal.plan):.0f} s"
+            except TrainingError:
+                takes = "a price that cannot be foreseen"
+            when = "Tried first" if not place else "Then" if self.minutes else "Tried with --minutes"
+            note(f"{when}: {rule}, {named(changes_between(self.evidence.plan, proposal.plan))}: {takes}.")
+
     def _tested(self, rule: str, proposal: Proposal, changes: str) -> dict[str, Any]:
         """Cross-validate a proposal and compare it with the plan that stands: the fields of its trial."""
         evidence, task = self.evidence, self.evidence.task
-        validated = cross_validated_plan(task, proposal.plan, self.steps)
+        validated = cross_validated_plan(task, proposal.plan, self.steps, keep_models=bool(proposal.plan.partners))
         seconds = validated.result.seconds
         self.spent_seconds += seconds
         if validated.predictions is None:
@@ -153,12 +166,14 @@ class Adjusting:
         return gathered(task, plan, backbone_of(plan), evidence.cross_validated, Model.load(folder / "model"), folder)
 
     def _cost(self, plan: Plan) -> float:
-        """What cross-validating a plan and fitting it will take; 0 where there is no budget, or the fits exist."""
-        if self.minutes is None or _fit_of(plan) == _fit_of(self.evidence.plan):
+        """What cross-validating a plan and fitting it may take of a budget; 0 where there is none."""
+        return 0.0 if self.minutes is None else MARGIN * self._price(plan)
+
+    def _price(self, plan: Plan) -> float:
+        """Predicted seconds to cross-validate a plan and to fit it; 0 where the fits exist."""
+        if _fit_of(plan) == _fit_of(self.evidence.plan):
             return 0.0
-        return MARGIN * seconds_of_cross_validation(
-            candidate_of(plan), self.evidence.task, backbone_of(plan), self.steps, num_more=1
-        )
+        return seconds_of_cross_validation(candidate_of(plan), self.evidence.task, backbone_of(plan), self.steps, num_more=1)
 
 
 def _can_win(proposal: Proposal, evidence: FitEvidence) -> bool:

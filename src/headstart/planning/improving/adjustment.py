@@ -13,7 +13,7 @@ from headstart.planning.results import Comparison
 EXPLANATIONS = frozenset({"verdict", "reasons", "rejected"})
 """Fields of a plan that say why, not what."""
 
-Outcome = Literal["kept", "no better", "failed", "too costly"]
+Outcome = Literal["kept", "no better", "loses too much", "failed", "too costly"]
 
 
 class Change(Record):
@@ -40,7 +40,8 @@ class Trial(Record):
         rule: Which rule proposed it.
         reason: What speaks for the change.
         changes: Which fields of the plan it changed.
-        outcome: "kept", "no better", "failed" (a fold broke down) or "too costly" for what was left of the budget.
+        outcome: "kept", "no better", "loses too much" (one network, against an ensemble), "failed" (a fold broke down) or "too
+            costly" for what was left of the budget.
         sentence: The outcome with its numbers.
         comparison: The changed plan against the one before; None unless it was tested.
         seconds: What cross-validating it took.
@@ -61,6 +62,7 @@ class Adjustment(Record):
     Attributes:
         parent: Folder of the run.
         minutes: The budget; None for a single trial.
+        margin: What one network was allowed to lose in accuracy against the ensemble; None where nothing was distilled.
         earlier: Changes that were tested before the plan of the run came about, on the same rows.
         plan: The plan that stands at the end.
         trials: In the order tried.
@@ -69,6 +71,7 @@ class Adjustment(Record):
 
     parent: str
     minutes: float | None
+    margin: float | None = None
     earlier: int = 0
     plan: Plan
     trials: tuple[Trial, ...]
@@ -87,6 +90,9 @@ class Adjustment(Record):
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
+        if self.margin is not None:
+            (name,) = (trial.reason for trial in self.trials[:1])
+            return f"One network takes the place of the ensemble: {name}" if self.accepted else f"The ensemble stands: {name}"
         if self.accepted:
             return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.accepted)}."
         tried = [trial for trial in self.trials if trial.outcome != "too costly"]
@@ -131,4 +137,7 @@ def _flat(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        entries = [f"{one['method']['kind']} of {one['pretrained']}" if isinstance(one, dict) else _written(one) for one in value]
+        return " and ".join(entries) or "none"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
