@@ -44,6 +44,19 @@ def test_an_adjustment_is_shown_with_reason_outcome_advice_and_what_to_do_next()
     assert lines[-3:] == ["The plan was changed: x.", "Run   runs/new", "Next  headstart predict runs/new NEW_IMAGES"]
 
 
+def test_single_networks_stand_in_one_table_with_what_they_cost():
+    gain = {"value": -0.028, "low": -0.043, "high": -0.014}
+    trial = {"reason": "ridge of a, a member alone.", "may_lose": 0.0471, "multiply_adds": 8.6e8, "outcome": "not chosen"}
+    failed = {"reason": "lp_ft of b, a member alone.", "may_lose": 0.0, "multiply_adds": 0.0, "outcome": "failed"}
+    trials = [{**trial, "comparison": {"accuracy_gain": gain}}, {**failed, "comparison": None}]
+    text = shown(adjustment_view({"trials": trials, "advice": [], "margin": 0.02}, "The ensemble stands: x.", "a"))
+    assert "-2.8 [-4.3, -1.4]" in text
+    assert "4.7" in text
+    assert "860" in text
+    assert "failed" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_an_adjustment_says_how_good_the_run_is_now():
     accuracy = {"value": 0.8125, "low": 0.6469, "high": 0.9111}
     evaluation = {"split": "test", "num_images": 32, "metrics": {"accuracy": accuracy}}

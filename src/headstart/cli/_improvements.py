@@ -25,7 +25,9 @@ def adjustment_view(
     from headstart.runs.suggesting import predict_command
 
     blocks: list[RenderableType] = []
-    for trial in adjustment["trials"]:
+    if adjustment.get("margin") is not None:
+        blocks += [_students(adjustment["trials"]), ""]
+    for trial in adjustment["trials"] if not blocks else ():
         outcome = plain(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
         blocks += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
@@ -34,6 +36,23 @@ def adjustment_view(
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
     return Group(*blocks, plain(sentence, "bold"), facts(rows))
+
+
+def _students(trials: list[dict[str, Any]]) -> RenderableType:
+    """Single networks beside the ensemble: what each gains or loses, and what it costs."""
+    rows = []
+    for trial in trials:
+        gain = trial["comparison"]["accuracy_gain"] if trial["comparison"] else None
+        rows.append(
+            (
+                trial["reason"].rstrip("."),
+                f"{100 * gain['value']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if gain else trial["outcome"],
+                f"{100 * trial['may_lose']:.1f}" if gain else "-",
+                f"{trial['multiply_adds'] / 1e6:,.0f}",
+            )
+        )
+    columns = ("one network", "points against the ensemble", "may lose", "million multiply-adds")
+    return table(columns, rows, right=columns[1:])
 
 
 def found_view(found: dict[str, Any], study: str) -> RenderableType:

@@ -16,6 +16,7 @@ from headstart.planning.fitting import backbone_of, cross_validated_plan
 from headstart.planning.improving import distilling
 from headstart.planning.improving.distilling import check_distillable, distill, students_of
 from headstart.planning.improving.fit_evidence import FitEvidence, gathered
+from headstart.planning.improving.prediction_cost import PredictionCost
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
@@ -79,45 +80,70 @@ def test_what_is_trained_does_not_teach_and_its_share_goes_to_the_others(make_ev
 def test_a_student_within_the_margin_is_kept_with_its_cost(make_evidence, steps):
     made = distill(make_evidence(), steps, 0.5, parent="runs/a", earlier=2)
     first, second = made.trials
-    assert (first.outcome, second.outcome) == ("kept", "no better")
+    assert (first.outcome, second.outcome) == ("kept", "not chosen")
     assert made.plan.partners == ()
     assert made.plan.method == {"ridge": RIDGE, "kernel_ridge": KERNEL}[made.plan.method["kind"]]
-    assert first.sentence.endswith(" on 97 held-out images; 0 MB of weights instead of 0")
-    assert second.sentence.startswith("another one has a lower log loss: ")
+    assert first.sentence.endswith(" points; 0 MB of weights instead of 0")
+    assert f" on 97 held-out images, so that it may lose {100 * first.may_lose:.1f} points; " in first.sentence
     assert made.plan.reasons == (f"distillation: {first.reason} In place of the ensemble: {first.sentence}.",)
     assert made.sentence == f"One network takes the place of the ensemble: {first.reason}"
     assert (made.parent, made.margin, made.num_tested) == ("runs/a", 0.5, 3)
 
 
-def test_the_best_one_is_that_of_the_lowest_log_loss_and_is_compared_with_the_shares_of_the_plan(make_evidence, steps):
+def test_students_are_compared_with_the_shares_of_the_plan(make_evidence, steps):
     evidence = make_evidence()
     made = distill(evidence, steps, 0.5)
-    losses = {
-        kind: cross_validated_plan(evidence.task, PLAN.model_copy(update={"method": one, "partners": (), "shares": ()}), steps)
-        for kind, one in (("ridge", RIDGE), ("kernel_ridge", KERNEL))
-    }
-    losses = {kind: one.predictions.log_losses.mean() for kind, one in losses.items()}
-    assert made.plan.method["kind"] == min(losses, key=losses.get)
+    alone = cross_validated_plan(evidence.task, made.plan.model_copy(update={"shares": ()}), steps)
     ensemble = cross_validated_plan(evidence.task, PLAN, steps).predictions.log_losses.mean()
-    assert made.trials[0].comparison.log_loss_gain.value == pytest.approx(ensemble - min(losses.values()))
+    gain = made.trials[0].comparison.log_loss_gain.value
+    assert gain == pytest.approx(ensemble - alone.predictions.log_losses.mean())
 
 
-def test_one_that_may_lose_more_is_not_kept_and_the_sentence_says_which_margin_accepts_it(make_evidence, steps, monkeypatch):
+def with_gains(monkeypatch, **gains: tuple[float, float]) -> None:
+    """Let students have that gain in accuracy and that lower end of its interval, and those operations."""
     real = distilling.compared
 
-    def lossy(*sides):
-        gain = Estimate(value=-0.012, low=-0.0312, high=0.007)
-        return real(*sides).model_copy(update={"accuracy_gain": gain})
+    def scripted(student, *rest):
+        kind = "kernel_ridge" if student.name.startswith("kernel") else "ridge"
+        value, low = gains[kind]
+        gain = Estimate(value=value, low=low, high=2 * value - low)
+        return real(student, *rest).model_copy(update={"accuracy_gain": gain})
 
-    monkeypatch.setattr(distilling, "compared", lossy)
+    monkeypatch.setattr(distilling, "compared", scripted)
+
+
+def with_costs(monkeypatch, *costs: float) -> None:
+    """Operations of the ensemble, then of each student."""
+    given = iter(costs)
+    monkeypatch.setattr(distilling, "prediction_cost", lambda _: PredictionCost(multiply_adds=next(given), megabytes=1.0))
+
+
+def test_of_those_within_the_margin_the_cheapest_is_taken(make_evidence, steps, monkeypatch):
     evidence = make_evidence()
+    with_gains(monkeypatch, ridge=(0.01, 0.0), kernel_ridge=(-0.01, -0.02))
+    with_costs(monkeypatch, 9e6, 5e6, 2e6)
+    made = distill(evidence, steps, 0.03)
+    assert [trial.multiply_adds for trial in made.trials] == [2e6, 5e6]
+    assert made.plan.method == KERNEL
+
+
+def test_where_all_may_lose_more_the_sentence_says_which_margin_accepts_the_one_that_loses_least(
+    make_evidence, steps, monkeypatch
+):
+    evidence = make_evidence()
+    with_gains(monkeypatch, ridge=(-0.012, -0.0312), kernel_ridge=(-0.02, -0.05))
     made = distill(evidence, steps)
     assert made.plan == evidence.plan
     assert made.accepted == ()
-    assert made.trials[0].outcome == "loses too much"
-    assert made.trials[0].sentence.endswith("; it may lose 3.1 points of accuracy, and 2 are allowed: --margin 0.032 accepts it")
-    assert made.sentence == f"The ensemble stands: {made.trials[0].reason}"
-    assert distill(evidence, steps, 0.032).accepted
+    assert [trial.outcome for trial in made.trials] == ["not chosen", "not chosen"]
+    # of two students each is tested at half the level: 2.2414 standard errors in place of 1.96
+    assert made.trials[0].may_lose == pytest.approx(0.012 + 0.0192 * 2.2414 / 1.9600, abs=1e-5)
+    assert made.sentence == (
+        "The ensemble stands: each single network may lose more than 2 points of accuracy. --margin 0.034 accepts one: "
+        "ridge on the given features, a member alone."
+    )
+    assert made.num_tested == 0
+    assert distill(evidence, steps, 0.034).plan.method == RIDGE
 
 
 def test_what_it_will_take_is_said_before(make_evidence, steps, capsys, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, Literal
 
 from headstart.core.findings import Finding
@@ -13,7 +14,7 @@ from headstart.planning.results import Comparison
 EXPLANATIONS = frozenset({"verdict", "reasons", "rejected"})
 """Fields of a plan that say why, not what."""
 
-Outcome = Literal["kept", "no better", "loses too much", "failed", "too costly"]
+Outcome = Literal["kept", "no better", "not chosen", "failed", "too costly"]
 
 
 class Change(Record):
@@ -40,11 +41,13 @@ class Trial(Record):
         rule: Which rule proposed it.
         reason: What speaks for the change.
         changes: Which fields of the plan it changed.
-        outcome: "kept", "no better", "loses too much" (one network, against an ensemble), "failed" (a fold broke down) or "too
+        outcome: "kept", "no better", "not chosen" (one network, in place of an ensemble), "failed" (a fold broke down) or "too
             costly" for what was left of the budget.
         sentence: The outcome with its numbers.
         comparison: The changed plan against the one before; None unless it was tested.
         seconds: What cross-validating it took.
+        may_lose: Of one network in place of an ensemble, the bound of its loss in accuracy.
+        multiply_adds: Of such a network, for one image.
     """
 
     rule: str
@@ -54,6 +57,13 @@ class Trial(Record):
     sentence: str
     comparison: Comparison | None = None
     seconds: float = 0.0
+    may_lose: float = 0.0
+    multiply_adds: float = 0.0
+
+    @property
+    def tested(self) -> bool:
+        """Whether it was tested for being better, which makes the next test stricter."""
+        return self.comparison is not None and self.outcome != "not chosen"
 
 
 class Adjustment(Record):
@@ -80,7 +90,7 @@ class Adjustment(Record):
     @property
     def num_tested(self) -> int:
         """Changes tested on the rows so far."""
-        return self.earlier + sum(trial.comparison is not None for trial in self.trials)
+        return self.earlier + sum(trial.tested for trial in self.trials)
 
     @property
     def accepted(self) -> tuple[Trial, ...]:
@@ -91,8 +101,7 @@ class Adjustment(Record):
     def sentence(self) -> str:
         """The outcome in one sentence."""
         if self.margin is not None:
-            (name,) = (trial.reason for trial in self.trials[:1])
-            return f"One network takes the place of the ensemble: {name}" if self.accepted else f"The ensemble stands: {name}"
+            return self._distilled(self.margin)
         if self.accepted:
             return f"The plan was changed: {'; '.join(named(trial.changes) for trial in self.accepted)}."
         tried = [trial for trial in self.trials if trial.outcome != "too costly"]
@@ -101,6 +110,17 @@ class Adjustment(Record):
         if self.trials:
             return "The plan stands: what could be changed takes longer than the budget; give --minutes more."
         return "The plan stands: no rule found anything to change."
+
+    def _distilled(self, margin: float) -> str:
+        best = self.trials[0]
+        if self.accepted:
+            return f"One network takes the place of the ensemble: {best.reason}"
+        if best.comparison is None:
+            return f"The ensemble stands: {best.sentence}"
+        return (
+            f"The ensemble stands: each single network may lose more than {100 * margin:g} points of accuracy. "
+            f"--margin {ceil(1000 * best.may_lose) / 1000:g} accepts one: {best.reason}"
+        )
 
 
 def changes_between(before: Plan, after: Plan) -> tuple[Change, ...]:

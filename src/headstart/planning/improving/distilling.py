@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, inf
 from typing import Any, NamedTuple
+
+from scipy.special import ndtri
 
 from headstart.core.errors import PlanError
 from headstart.core.progress import note, stage
@@ -13,15 +14,17 @@ from headstart.methods.base import settings_of
 from headstart.methods.semi.ensemble_distillation import EnsembleDistillation, Teacher
 from headstart.planning.costs import seconds_of_cross_validation
 from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.multiple_comparisons import ERROR
 from headstart.planning.deciding.verdict import Side, compared
 from headstart.planning.fitting import backbone_of, candidate_of, cross_validated_plan
 from headstart.planning.improving.adjustment import Adjustment, Trial, changes_between, measured
 from headstart.planning.improving.fit_evidence import FitEvidence
 from headstart.planning.improving.prediction_cost import PredictionCost, prediction_cost
 from headstart.planning.plan import Member, Partner, Plan, is_gradient
+from headstart.planning.results import Comparison
 
 MARGIN = 0.02
-"""What one network may lose in accuracy against the ensemble, at the lower end of the 95 % interval. Chosen, not measured."""
+"""What one network may lose in accuracy against the ensemble. Chosen, not measured."""
 RULE = "distillation"
 
 
@@ -38,27 +41,11 @@ class Student(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A student with its out-of-fold predictions."""
+    """A student, how it does out of fold, and what became of it so far."""
 
     student: Student
     validated: CrossValidated
-
-    @property
-    def log_loss(self) -> float:
-        """Its mean; infinite where a fold broke down."""
-        predictions = self.validated.predictions
-        return inf if predictions is None else float(predictions.log_losses.mean())
-
-    def trial(self, evidence: FitEvidence, ensemble: Side, before: PredictionCost) -> Trial:
-        """The student against the ensemble, before any of them is chosen."""
-        plan, result = self.student.plan, self.validated.result
-        facts: dict[str, Any] = {"outcome": "failed", "sentence": result.reason}
-        if self.validated.predictions is not None:
-            comparison = compared(Side(result.name, self.validated.predictions), ensemble, evidence.task.seed)
-            cost = prediction_cost([backbone_of(plan)]).instead_of(before)
-            facts = {"outcome": "no better", "sentence": f"{measured(comparison)}; {cost}", "comparison": comparison}
-        changes = changes_between(evidence.plan, plan)
-        return Trial(rule=RULE, reason=self.student.reason, changes=changes, seconds=result.seconds, **facts)
+    trial: Trial
 
 
 def students_of(evidence: FitEvidence) -> list[Student]:
@@ -93,8 +80,9 @@ def taught_students(evidence: FitEvidence) -> Iterator[Student]:
 def distill(evidence: FitEvidence, steps: Steps, margin: float = MARGIN, *, parent: str = "", earlier: int = 0) -> Adjustment:
     """The plan of one network in place of an ensemble's, if it may lose no more accuracy than the margin.
 
-    All students are judged on the folds of the ensemble. The one with the lowest log loss is taken if the lower end of the 95 %
-    interval of its paired difference in accuracy is not below minus the margin. Test labels are never read.
+    All students are judged on the folds of the ensemble, by their paired difference in accuracy. Of those that may lose no more
+    than the margin the cheapest is taken, by operations an image; among equals the one with the lowest log loss. What one may
+    lose is the bound at a level of 2.5 %, divided by the number of students. Test labels are never read.
 
     Args:
         evidence: Of the finished fit.
@@ -114,20 +102,52 @@ def distill(evidence: FitEvidence, steps: Steps, margin: float = MARGIN, *, pare
         raise PlanError("The run has no model to distill: its training broke down. Leave out --distill.")
     students = students_of(evidence)
     _announce(students, evidence, steps)
-    judged = [Judged(student, _validated(student, evidence, steps)) for student in students]
     ensemble = cross_validated_plan(evidence.task, evidence.plan, steps)
     if ensemble.predictions is None:
         raise PlanError(f"The ensemble cannot be judged: {ensemble.result.reason}")
-    best, *others = sorted(judged, key=lambda one: one.log_loss)
-    before = prediction_cost(evidence.model.backbones)
-    first, *further = (one.trial(evidence, Side("the ensemble", ensemble.predictions), before) for one in (best, *others))
-    further = [one if one.outcome == "failed" else _behind(one) for one in further]
-    first = _within(first, margin)
-    plan = evidence.plan
-    if first.outcome == "kept":
-        reasons = (*plan.reasons, f"{RULE}: {first.reason} In place of the ensemble: {first.sentence}.")
-        plan = best.student.plan.model_copy(update={**best.validated.calibration, "reasons": reasons})
-    return Adjustment(parent=parent, minutes=None, margin=margin, earlier=earlier, plan=plan, trials=(first, *further), advice=())
+    before, side = prediction_cost(evidence.model.backbones), Side("the ensemble", ensemble.predictions)
+    judged = [_judged(student, evidence, steps, side, before, len(students)) for student in students]
+    judged.sort(key=lambda one: _order(one.trial, margin))
+    plan, trials = evidence.plan, [one.trial for one in judged]
+    first, validated, _ = judged[0]
+    if trials[0].outcome != "failed" and trials[0].may_lose <= margin:
+        reasons = (*plan.reasons, f"{RULE}: {first.reason} In place of the ensemble: {trials[0].sentence}.")
+        plan = first.plan.model_copy(update={**validated.calibration, "reasons": reasons})
+        trials[0] = trials[0].model_copy(update={"outcome": "kept"})
+    return Adjustment(parent=parent, minutes=None, margin=margin, earlier=earlier, plan=plan, trials=tuple(trials), advice=())
+
+
+def _judged(student: Student, evidence: FitEvidence, steps: Steps, ensemble: Side, before: PredictionCost, count: int) -> Judged:
+    """A student against the ensemble."""
+    plan = student.plan
+    with stage(candidate_of(plan).name):
+        validated = cross_validated_plan(evidence.task, plan, steps)
+    result, changes = validated.result, changes_between(evidence.plan, plan)
+    known = {"rule": RULE, "reason": student.reason, "changes": changes, "seconds": result.seconds}
+    if validated.predictions is None:
+        return Judged(student, validated, Trial(outcome="failed", sentence=result.reason, **known))
+    comparison = compared(Side(result.name, validated.predictions), ensemble, evidence.task.seed)
+    lost, cost = _may_lose(comparison, count), prediction_cost([backbone_of(plan)])
+    sentence = f"{measured(comparison)}, so that it may lose {100 * lost:.1f} points; {cost.instead_of(before)}"
+    facts = {"outcome": "not chosen", "sentence": sentence, "comparison": comparison}
+    return Judged(student, validated, Trial(may_lose=lost, multiply_adds=cost.multiply_adds, **facts, **known))
+
+
+def _may_lose(comparison: Comparison, count: int) -> float:
+    """The bound of the loss in accuracy at a level of 2.5 %, divided by the number of students; 0 where there is none.
+
+    Few draws of the bootstrap lie beyond small levels: its interval is widened as a normal one.
+    """
+    gain, factor = comparison.accuracy_gain, float(ndtri(ERROR / 2 / count) / ndtri(ERROR / 2))
+    return max(0.0, factor * (gain.value - gain.low) - gain.value)
+
+
+def _order(trial: Trial, margin: float) -> tuple[float, ...]:
+    """Those within the margin by their cost, then the others by what they may lose, then those that broke down."""
+    if trial.comparison is None:
+        return (2.0,)
+    loss = -trial.comparison.log_loss_gain.value
+    return (0.0, trial.multiply_adds, loss) if trial.may_lose <= margin else (1.0, trial.may_lose, loss)
 
 
 def check_distillable(plan: Plan, margin: float) -> None:
@@ -138,23 +158,6 @@ def check_distillable(plan: Plan, margin: float) -> None:
         raise PlanError(f"--margin {margin:g} is no share of the images. Give one from 0 to 1, such as 0.02 for two points.")
 
 
-def _within(trial: Trial, margin: float) -> Trial:
-    """The trial of the best student: whether what it may lose is within the margin."""
-    if trial.comparison is None:
-        return trial
-    lost = -trial.comparison.accuracy_gain.low
-    if lost <= margin:
-        return trial.model_copy(update={"outcome": "kept"})
-    allowed = f"it may lose {100 * lost:.1f} points of accuracy, and {100 * margin:g} are allowed"
-    sentence = f"{trial.sentence}; {allowed}: --margin {ceil(1000 * lost) / 1000:g} accepts it"
-    return trial.model_copy(update={"outcome": "loses too much", "sentence": sentence})
-
-
-def _behind(trial: Trial) -> Trial:
-    """The trial of another student, which is not tested."""
-    return trial.model_copy(update={"sentence": f"another one has a lower log loss: {trial.sentence}", "comparison": None})
-
-
 def _announce(students: list[Student], evidence: FitEvidence, steps: Steps) -> None:
     """Say what it will take, before it begins."""
     task = evidence.task
@@ -162,11 +165,6 @@ def _announce(students: list[Student], evidence: FitEvidence, steps: Steps) -> N
         seconds_of_cross_validation(candidate_of(one.plan), task, backbone_of(one.plan), steps, num_more=1) for one in students
     )
     note(f"{len(students)} single networks are judged on the folds of the ensemble: about {seconds:.0f} s for all.")
-
-
-def _validated(student: Student, evidence: FitEvidence, steps: Steps) -> CrossValidated:
-    with stage(candidate_of(student.plan).name):
-        return cross_validated_plan(evidence.task, student.plan, steps)
 
 
 def _members(plan: Plan) -> tuple[Member, ...]:
