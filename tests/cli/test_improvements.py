@@ -52,7 +52,7 @@ def test_single_networks_stand_in_one_table_with_what_they_cost():
     text = shown(adjustment_view({"trials": trials, "advice": [], "margin": 0.02}, "The ensemble stands: x.", "a"))
     assert "-2.8 [-4.3, -1.4]" in text
     assert "4.7" in text
-    assert "860" in text
+    assert "860 M" in text
     assert "failed" in text
     assert max(map(len, text.splitlines())) <= 80
 

@@ -39,7 +39,7 @@ def adjustment_view(
 
 
 def _students(trials: list[dict[str, Any]]) -> RenderableType:
-    """Single networks beside the ensemble: what each gains or loses, and what it costs."""
+    """Single networks beside the ensemble: points of accuracy that each gains or may lose, and multiply-adds an image."""
     rows = []
     for trial in trials:
         gain = trial["comparison"]["accuracy_gain"] if trial["comparison"] else None
@@ -48,11 +48,11 @@ def _students(trials: list[dict[str, Any]]) -> RenderableType:
                 trial["reason"].rstrip("."),
                 f"{100 * gain['value']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if gain else trial["outcome"],
                 f"{100 * trial['may_lose']:.1f}" if gain else "-",
-                f"{trial['multiply_adds'] / 1e6:,.0f}",
+                f"{trial['multiply_adds'] / 1e6:,.0f} M",
             )
         )
-    columns = ("one network", "points against the ensemble", "may lose", "million multiply-adds")
-    return table(columns, rows, right=columns[1:])
+    columns = ("one network", "points gained", "may lose", "operations")
+    return table(columns, rows, right=columns[1:], title="Against the ensemble")
 
 
 def found_view(found: dict[str, Any], study: str) -> RenderableType:

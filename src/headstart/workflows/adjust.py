@@ -69,7 +69,8 @@ def adjust(
         return run, adjustment
     workspace = Workspace.named(out, run.folder, adjustment.plan.to_dict())
     workspace.write(adjustment)
-    cross_validated_plan(task, adjustment.plan, workspace.sharing_steps)  # its folds, and their models, are not fitted again
+    taken_over = Steps(workspace.steps.folder, steps.folder)  # the folds, and their models, are not fitted again
+    cross_validated_plan(task, adjustment.plan, taken_over)
     better = fit_task(task, adjustment.plan, workspace.folder)
     drop_fold_models(steps, before)
     drop_fold_models(workspace.steps)

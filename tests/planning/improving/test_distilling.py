@@ -86,7 +86,7 @@ def test_a_student_within_the_margin_is_kept_with_its_cost(make_evidence, steps)
     assert first.sentence.endswith(" points; 0 MB of weights instead of 0")
     assert f" on 97 held-out images, so that it may lose {100 * first.may_lose:.1f} points; " in first.sentence
     assert made.plan.reasons == (f"distillation: {first.reason} In place of the ensemble: {first.sentence}.",)
-    assert made.sentence == f"One network takes the place of the ensemble: {first.reason}"
+    assert made.sentence == f"One network takes the place of the ensemble: {first.reason} {first.sentence}."
     assert (made.parent, made.margin, made.num_tested) == ("runs/a", 0.5, 3)
 
 

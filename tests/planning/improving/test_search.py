@@ -231,7 +231,11 @@ def test_what_a_smaller_budget_finished_is_listed_by_a_larger_one_too(task, tmp_
 @pytest.mark.slow
 def test_the_budget_counts_what_trials_took_the_first_time(task, tmp_path, monkeypatch):
     real = cross_validation.cross_validate
-    dear = lambda *rest: replace((made := real(*rest)), result=made.result.model_copy(update={"seconds": 25.0}))  # noqa: E731
+
+    def dear(*rest, **known):
+        made = real(*rest, **known)
+        return replace(made, result=made.result.model_copy(update={"seconds": 25.0}))
+
     monkeypatch.setattr(fitting, "cross_validate", dear)
     monkeypatch.setattr(search, "seconds_of_cross_validation", lambda *_: 0.0)
     assert len(search.search(task, plan_of(), tmp_path, minutes=1.0).trials) == 3

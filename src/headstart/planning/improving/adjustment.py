@@ -114,7 +114,7 @@ class Adjustment(Record):
     def _distilled(self, margin: float) -> str:
         best = self.trials[0]
         if self.accepted:
-            return f"One network takes the place of the ensemble: {best.reason}"
+            return f"One network takes the place of the ensemble: {best.reason} {best.sentence}."
         if best.comparison is None:
             return f"The ensemble stands: {best.sentence}"
         return (
