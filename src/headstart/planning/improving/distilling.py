@@ -40,7 +40,7 @@ class Student(NamedTuple):
     reason: str
 
 
-class Judged(NamedTuple):
+class ComparedStudent(NamedTuple):
     """A student, how it does out of fold, and what became of it so far."""
 
     student: Student
@@ -106,10 +106,10 @@ def distill(evidence: FitEvidence, steps: Steps, margin: float = MARGIN, *, pare
     if ensemble.predictions is None:
         raise PlanError(f"The ensemble cannot be judged: {ensemble.result.reason}")
     before, side = prediction_cost(evidence.model.backbones), Side("the ensemble", ensemble.predictions)
-    judged = [_judged(student, evidence, steps, side, before, len(students)) for student in students]
-    judged.sort(key=lambda one: _order(one.trial, margin))
-    plan, trials = evidence.plan, [one.trial for one in judged]
-    first, validated, _ = judged[0]
+    found = [_compared_with(student, evidence, steps, side, before, len(students)) for student in students]
+    found.sort(key=lambda one: _order(one.trial, margin))
+    plan, trials = evidence.plan, [one.trial for one in found]
+    first, validated, _ = found[0]
     if trials[0].outcome != "failed" and trials[0].may_lose <= margin:
         reasons = (*plan.reasons, f"{RULE}: {first.reason} In place of the ensemble: {trials[0].sentence}.")
         plan = first.plan.model_copy(update={**validated.calibration, "reasons": reasons})
@@ -117,7 +117,9 @@ def distill(evidence: FitEvidence, steps: Steps, margin: float = MARGIN, *, pare
     return Adjustment(parent=parent, minutes=None, margin=margin, earlier=earlier, plan=plan, trials=tuple(trials), advice=())
 
 
-def _judged(student: Student, evidence: FitEvidence, steps: Steps, ensemble: Side, before: PredictionCost, count: int) -> Judged:
+def _compared_with(
+    student: Student, evidence: FitEvidence, steps: Steps, ensemble: Side, before: PredictionCost, count: int
+) -> ComparedStudent:
     """A student against the ensemble."""
     plan = student.plan
     with stage(candidate_of(plan).name):
@@ -125,12 +127,12 @@ def _judged(student: Student, evidence: FitEvidence, steps: Steps, ensemble: Sid
     result, changes = validated.result, changes_between(evidence.plan, plan)
     known = {"rule": RULE, "reason": student.reason, "changes": changes, "seconds": result.seconds}
     if validated.predictions is None:
-        return Judged(student, validated, Trial(outcome="failed", sentence=result.reason, **known))
+        return ComparedStudent(student, validated, Trial(outcome="failed", sentence=result.reason, **known))
     comparison = compared(Side(result.name, validated.predictions), ensemble, evidence.task.seed)
     lost, cost = _may_lose(comparison, count), prediction_cost([backbone_of(plan)])
     sentence = f"{measured(comparison)}, so that it may lose {100 * lost:.1f} points; {cost.instead_of(before)}"
     facts = {"outcome": "not chosen", "sentence": sentence, "comparison": comparison}
-    return Judged(student, validated, Trial(may_lose=lost, multiply_adds=cost.multiply_adds, **facts, **known))
+    return ComparedStudent(student, validated, Trial(may_lose=lost, multiply_adds=cost.multiply_adds, **facts, **known))
 
 
 def _may_lose(comparison: Comparison, count: int) -> float:
