@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import headstart
 from headstart.planning import cross_validation
 from headstart.workflows.fit import fit
 
@@ -32,3 +33,16 @@ def test_a_plan_of_fold_models_in_a_new_folder_trains_nothing_again(tmp_path: Pa
     assert second.evaluation == first.evaluation
     images = sorted(str(path) for path in (tmp_path / "colors").rglob("*.png"))
     assert second.predict(images) == first.predict(images)
+
+
+def test_what_was_cross_validated_to_decide_is_not_when_the_plan_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    draw = np.random.default_rng(6)
+    labels = np.arange(61) % 3
+    np.savez("given.npz", features=(draw.normal(size=(61, 7)) + 2 * np.eye(7)[labels]).astype(np.float32), labels=labels)
+    plan = headstart.decide("given.npz")
+    monkeypatch.setattr(cross_validation, "fit_rows", None)
+    assert fit(plan, out="run").evaluation.num_images == 61

@@ -132,8 +132,8 @@ def decide(
         if ranking is None:
             cards = cards_named(request.pretrained, task)
             request.check_for(task, cards)
-            ranking = ranked(task, cards, request, workspace.steps)
-        return decide_in(workspace, task, ranking, request, workspace.steps)[1]
+            ranking = ranked(task, cards, request, workspace.sharing_steps)
+        return decide_in(workspace, task, ranking, request, workspace.sharing_steps)[1]
 
 
 def ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
