@@ -174,3 +174,22 @@ def test_a_command_s_file_imports_no_library_above_core():
         head = path.read_text(encoding="utf-8").split("def ", 1)[0]
         outside = [line for line in head.splitlines() if line.startswith(("from headstart.", "import headstart."))]
         assert all(line.startswith(("from headstart.cli", "from headstart.core")) for line in outside), path.name
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_shows_no_types_of_python_and_each_argument_as_it_is_written(command, headstart_command):
+    out = headstart_command(*command.split(), "--help").out
+    assert [part for part in ("<bool>", "<str>", "<path>", "<int>", "[[") if part in out] == []
+    usage = next(line for line in out.splitlines() if "Usage:" in line)
+    assert "{" not in usage
+    assert "......" not in usage
+
+
+def test_the_usage_of_a_command_names_its_arguments(headstart_command):
+    def usage(*words: str) -> str:
+        return next(line.strip() for line in headstart_command(*words, "--help").out.splitlines() if "Usage:" in line)
+
+    assert usage("run") == "Usage: headstart run [OPTIONS] [DATA]"
+    assert usage("compare") == "Usage: headstart compare [OPTIONS] RUN RUN..."
+    assert usage("fewshot", "enroll") == "Usage: headstart fewshot enroll [OPTIONS] GALLERY NAME IMAGE..."
+    assert usage("fewshot") == "Usage: headstart fewshot [OPTIONS] COMMAND [ARGS]..."

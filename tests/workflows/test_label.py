@@ -12,7 +12,7 @@ from PIL import Image
 from headstart.core.errors import PlanError
 from headstart.data.reading import read_task
 from headstart.planning.adapting.adapt import ToLabel
-from headstart.workflows.label import label, manifest_of, next_step
+from headstart.workflows.label import label, manifest_of, next_step, quick_methods
 
 
 @pytest.fixture
@@ -91,3 +91,17 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_read():
     with pytest.raises(PlanError) as caught:
         label("nowhere", [])
     assert str(caught.value) == "There is no source, so that nothing can be asked about it. Name one with --source."
+
+
+def test_quick_ways_alone_are_compared_by_default_and_it_is_said_before(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    random = np.random.default_rng(5)
+    labels, domains = np.arange(40) % 2, np.repeat(["here", "there"], 20)
+    features = labels[:, None] * 4.0 + random.normal(size=(40, 3)) + (domains == "there")[:, None]
+    known = np.where(domains == "here", np.array(["a", "b"])[labels], "")
+    np.savez(tmp_path / "rows.npz", features=features.astype(np.float32), labels=known, domain=domains)
+    assert {"coral", "source_only"} < set(quick_methods())
+    assert not {"kliep", "jdot", "mcc", "joint_ridge"} & set(quick_methods())
+    monkeypatch.setattr("headstart.workflows.label.quick_methods", lambda: ["source_only", "coral"])
+    assert len(label(tmp_path / "rows.npz", target_domain=["there"], num=3).names) == 3
+    assert "Comparing 2 quick ways to adapt: less than a minute." in capsys.readouterr().err.splitlines()

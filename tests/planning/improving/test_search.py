@@ -393,3 +393,17 @@ def test_draws_follow_the_seed_of_the_task(task, tmp_path):
     other = search.search(replace(task, seed=1), plan_of(), tmp_path / "other", trials=4)
     assert neighbors(one) != neighbors(other)
     assert same(one) == same(search.search(task, plan_of(), tmp_path / "again", trials=4))
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"trials": 1}, "Searching method.num_neighbors in 1 trial: less than a minute. "),
+        ({"trials": 1, "minutes": 5}, "Searching method.num_neighbors for about 5 minutes. "),
+    ],
+)
+def test_a_search_says_what_it_will_take_before_it_begins(limits, expected, task, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    search.search(task, plan_of(), tmp_path / "study", **limits)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"{expected}Ctrl-C keeps what is finished, and the same command goes on."

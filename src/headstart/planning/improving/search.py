@@ -83,9 +83,11 @@ class Search:
         goes_on = "Ctrl-C keeps what is finished, and the same command goes on."
         if self.minutes is not None:
             return f"Searching {', '.join(self.space)} for {about(60 * self.minutes)}. {goes_on}"
-        plan = self.study.plan
-        one = seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
-        trials = f"{self.most_trials:.0f} trial{'' if self.most_trials == 1 else 's'}"
+        plan, trials = self.study.plan, f"{self.most_trials:.0f} trial{'' if self.most_trials == 1 else 's'}"
+        try:
+            one = seconds_of_cross_validation(candidate_of(plan), self.task, backbone_of(plan), self.steps)
+        except TrainingError:  # the first trial says how it breaks down
+            return f"Searching {', '.join(self.space)} in {trials}. {goes_on}"
         return f"Searching {', '.join(self.space)} in {trials}: {about(one * self.most_trials)}. {goes_on}"
 
     def run(self) -> None:
