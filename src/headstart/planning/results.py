@@ -133,9 +133,9 @@ class EnsembleGain(Record):
         points = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
         cost = f"{self.relative_cost:.1f} times its operations an image and " if self.relative_cost else ""
         return (
-            f"{len(self.members)} models predict together: {points} of accuracy against the model that would be taken alone "
+            f"{len(self.members)} models predict together: {points} of accuracy against a single one "
             f"({self.comparison.worse}), and a log loss that is {abs(loss):.3f} {'lower' if loss >= 0 else 'higher'}, for "
-            f"{cost}{self.megabytes:.0f} MB of weights. {self._trained}--members 1 asks for one model."
+            f"{cost}{self.megabytes:.0f} MB of weights. {self._trained}--members 1 asks for one."
         )
 
     @property
