@@ -113,6 +113,7 @@ def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
         reasons=("Looks different.", "coral passes."),
         accuracy=Estimate(value=0.81, low=0.75, high=0.87),
         unadapted_accuracy=estimate(0.6),
+        unfinished="Ctrl-C ended the trying. The same command goes on from here.",
     )
     run = Finished(adaptation=adaptation, sources=SimpleNamespace(sentence="near is used."))
     lines = shown(summary_view(run), 120)
@@ -124,6 +125,7 @@ def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     ]
     assert lines[4] == "Estimate  accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone"
     assert lines[5] == "Accuracy  no labeled test images"
+    assert lines[6] == "Left out  Ctrl-C ended the trying. The same command goes on from here."
     adaptation.adapted = False
     assert shown(summary_view(run))[:3] == [
         "Result    Not adapted: by its own confidence about 81 of 100 images get the",
