@@ -61,7 +61,7 @@ def test_what_was_learned_until_the_time_was_over_is_judged_and_kept(trials, ask
     )
     assert asked[0] == 11
     candidate = trials.validated[-1].candidate
-    model = fold_model(trials.task, candidate, trials.backbone(candidate), 0, trials.steps, trials.steps.folder / "again")
+    model = fold_model(trials.task, candidate, trials.backbone(candidate), 0, trials.steps)
     rows = trials.task.labeled.take(trials.task.folds[0].held_out)
     assert asked[0] == 11  # the model was kept
     kept = trials.validated[-1].predictions
