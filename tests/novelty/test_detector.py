@@ -15,7 +15,7 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.novelty import detector as module
-from headstart.novelty.detector import Norms, NoveltyDetector, fit_detector, left_out_similarity
+from headstart.novelty.detector import NoveltyDetector, fit_detector, left_out_similarity
 
 WIDTH = 12
 CENTERS = np.random.default_rng(3).normal(size=(6, WIDTH)) * 1.6
@@ -78,45 +78,34 @@ def test_a_twentieth_of_known_images_is_below_a_twentieth_and_most_unknown_ones_
 
 
 def test_a_p_value_is_the_share_of_left_out_images_with_no_larger_statistic(backbone):
-    found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone).without_norms()
+    found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone).directions_only()
     found = replace(found, calibration=np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0]], np.float32))
     ours = features_of(image_set(KNOWN[:1], 7), backbone)
     similarity, score = found.statistics(ours)[0]
-    total = (similarity - 1.0) / 1.0 + (score - 2.0) / 2.0
+    total = (similarity - 1.0) / 1.0 + (score - 2.0) / 2.0  # the common divisor does not matter
     assert found.p_values(ours)[0] == (1 + sum(total >= other for other in (-2, 0, 0, 2))) / 5
     assert found.least_p_value == 0.2
 
 
-def test_lengths_count_where_they_are_more_unusual_than_a_standard_deviation(backbone):
+def test_directions_and_distances_count_in_their_own_standard_deviations_and_short_distances_do_not(backbone):
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
     calibration = np.array([[0, 0, -1], [2, 0, -1], [0, 4, -5], [2, 4, -5]], np.float32)  # means 1, 2, -3; deviations 1, 2, 2
     found = replace(found, calibration=calibration)
     assert found.totals(np.array([[1.0, 2.0, 0.0]]))[0] == 0
-    assert found.totals(np.array([[1.0, 2.0, -5.0]]))[0] == 0
-    assert found.totals(np.array([[1.0, 2.0, -9.0]]))[0] == -2
-    assert found.totals(np.array([[2.0, 6.0, -9.0]]))[0] == 1 + 2 - 2
+    assert found.totals(np.array([[1.0, 2.0, -3.0]]))[0] == 0
+    assert found.totals(np.array([[1.0, 2.0, -9.0]]))[0] == -3
+    # Directions are -2, 0, 0 and 2 of the four images, with a standard deviation of the root of 2.
+    assert found.totals(np.array([[2.0, 6.0, -9.0]]))[0] == pytest.approx((1 + 2) / np.sqrt(2) - 3)
+    assert found.directions_only().totals(np.array([[2.0, 6.0]]))[0] == pytest.approx((1 + 2) / np.sqrt(2))
 
 
-def test_norms_of_known_rows_are_compared_with_those_of_the_others():
-    lengths = np.exp(np.random.default_rng(3).normal(size=(17, 3)) * (0.1, 0.4, 0.7))
-    norms, left_out = Norms.fitted(lengths)
-    logs = np.log(lengths)
-    assert np.allclose(norms.mean, logs.mean(axis=0))
-    assert np.allclose(norms.std, logs.std(axis=0))
-    for row in range(17):
-        others = np.delete(logs, row, axis=0)
-        expected = -(((logs[row] - others.mean(axis=0)) / others.std(axis=0)) ** 2).mean()
-        assert left_out[row] == pytest.approx(expected)
-        assert norms.deviations(lengths)[row] == pytest.approx(-(((logs[row] - norms.mean) / norms.std) ** 2).mean())
-
-
-@pytest.mark.parametrize("factor", [0.1, 5.0])
-def test_an_image_in_a_known_direction_whose_features_are_far_shorter_or_longer_is_unlike_all(backbone, factor):
+@pytest.mark.parametrize("factor", [8.0, 20.0])
+def test_an_image_in_a_known_direction_whose_features_are_far_from_the_known_ones_is_unlike_all(backbone, factor):
     found = fit_detector(task_of(train=image_set(KNOWN, 0)), backbone)
     center = np.asarray(found.representation.means[0])
     scaled = (center + factor * (CENTERS[np.arange(11) % 4] - center)).astype(np.float32)
     images = ImageSet(Embeddings(scaled, "set", np.arange(11)), ("a", "b", "c", "d"), np.full(11, -1), np.arange(11))
-    by_directions = p_values_of(found.without_norms(), images, backbone)
+    by_directions = p_values_of(found.directions_only(), images, backbone)
     assert by_directions.min() > 0.2
     assert p_values_of(found, images, backbone).max() < module.UNUSUAL
 
@@ -215,9 +204,10 @@ def test_arrays_of_earlier_versions_are_read(backbone):
     assert again.keys() == arrays.keys()
     assert all(np.array_equal(again[name], array) for name, array in arrays.items())
     whole = NoveltyDetector.from_arrays(arrays)
-    before = {name: array for name, array in old.items() if not name.startswith("norms")} | {
-        "known": arrays["calibration"][:, :2]
-    }
+    before = {name: array for name, array in old.items() if not name.startswith("distances")}
     images = image_set(KNOWN[:9], 8)
-    expected = p_values_of(whole.without_norms(), images, backbone)
-    assert np.array_equal(p_values_of(NoveltyDetector.from_arrays(before), images, backbone), expected)
+    expected = p_values_of(whole.directions_only(), images, backbone)
+    for lengths in ({}, {"norms.mean": np.ones(1), "norms.std": np.ones(1)}):  # unreleased versions compared lengths, too
+        known = arrays["calibration"] if lengths else arrays["calibration"][:, :2]
+        found = NoveltyDetector.from_arrays(before | lengths | {"known": known})
+        assert np.array_equal(p_values_of(found, images, backbone), expected)

@@ -68,12 +68,6 @@ class Representation:
             )
         return in_memory(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
 
-    def norms(self, features: FeatureSet) -> Floats:
-        """The lengths of the centered blocks before they are scaled, float64 [sample, block]."""
-        pairs = zip(blocks_of(features, self.blocks), self.means, strict=True)
-        lengths = [np.linalg.norm(np.asarray(block, np.float32) - mean, axis=1) for block, mean in pairs]
-        return np.stack(lengths, axis=1).astype(np.float64)
-
     def matrix(self, features: FeatureSet) -> Floats:
         """All of `rows` in memory, whatever their number."""
         return np.asarray(self.rows(features))

@@ -51,7 +51,7 @@ def open_set_finding(task: Task, backbone: Backbone) -> Finding | None:
     own, across = fit_detector(alone, backbone), fit_detector(replace(alone, unlabeled=target), backbone)
     if own is None or across is None:
         return None
-    own, across = own.without_norms(), across.without_norms()  # lengths differ between domains, whatever the images show
+    own, across = own.directions_only(), across.directions_only()  # early stages differ between domains, whatever the images show
     p_values = replace(own, representation=across.representation).p_values(features_of(target, backbone))
     num, usual = int((p_values <= REJECTED).sum()), int(REJECTED * (len(own.calibration) + 1))
     gain = two_groups(across.totals(across.calibration))
