@@ -1,10 +1,11 @@
 """Transfer learning with evidence: is it worth it, from what, how, and how good is the result.
 
-Every verb of the command line is a function here, and takes a path wherever it takes a task. The names load on first use, so
-that `import headstart` costs next to nothing:
+Every verb of the command line is a function here. It takes a path wherever it takes a task, a folder wherever it takes a run, and
+one image wherever it takes many: a path, a Pillow image, an array or a tensor. The names load on first use, so that
+`import headstart` costs next to nothing:
 
     run = headstart.run("flowers/", minutes=5)
-    run.predict(["new.jpg"])
+    run.predict("new.jpg")
 
 or step by step:
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +15,11 @@ from PIL import Image
 
 import headstart
 from headstart.backbones.catalog import card_of
-from headstart.core.errors import ArgumentError
+from headstart.cli._application import COMMANDS
+from headstart.core.errors import ArgumentError, DataError
+from headstart.planning.fitting import task_of_plan
+from headstart.workflows.arguments import reading_of
+from headstart.workflows.plans import plan_and_task
 
 SIDE = 16
 CLASSES = ("dark", "light")
@@ -258,3 +264,44 @@ def test_a_public_function_refuses_another_type_in_a_sentence(name, home):
     with pytest.raises(ArgumentError) as caught:
         call(home)
     assert str(caught.value) == f"{name}: {sentence}"
+
+
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The defaults of a function's parameters; nothing, none and () are the same."""
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.default or None for one in parameters if one.default is not inspect.Parameter.empty}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS.names()) & set(headstart.__all__)))
+def test_an_option_of_the_command_line_has_the_same_default_in_python(name):
+    command, function = defaults(COMMANDS.get(name)), defaults(getattr(headstart, name))
+    shared = (command.keys() & function.keys()) - ({"out"} if name == "label" else set())  # a function returns what it writes
+    assert {key: command[key] for key in shared} == {key: function[key] for key in shared}
+
+
+@pytest.mark.parametrize("options", [{}, {"per_class": 4, "seed": 3}, {"test": 0.25}, {"sources": ["more"], "per_class": 0}])
+def test_a_plan_for_a_task_reads_the_same_task_again(options, home):
+    task = headstart.read_task("shades", **options)
+    _, plan = plan_and_task(task, home.plan)
+    assert task_of_plan(plan).fingerprint == task.fingerprint
+
+
+def test_a_task_and_its_place_are_the_same_request(home):
+    task = headstart.read_task("shades", seed=3, per_class=5)
+    assert reading_of(task) == reading_of("shades", seed=3, per_class=5)
+    assert reading_of(home.sources) == reading_of(Path("shades"), ["more"], per_class=0)
+
+
+def test_another_model_is_evaluated_on_a_task_whose_classes_stand_in_another_order(home):
+    task = headstart.read_task("shades", test=0.25)
+    turned = replace(task.test, classes=task.classes[::-1], hidden_labels=1 - task.test.hidden_labels)
+    evaluations = [headstart.evaluate(home.run, replace(task, test=task.test)), headstart.evaluate(home.run, task)]
+    evaluations.append(headstart.evaluate(home.run, replace(task, classes=task.classes[::-1], test=turned)))
+    assert len({evaluation.to_json() for evaluation in evaluations}) == 1
+    with pytest.raises(DataError, match=r'^shades has a class "lite" that the model does not know\. Did you mean "light"\?'):
+        headstart.evaluate(home.run, replace(task, classes=("dark", "lite")))
+
+
+def test_a_task_that_was_read_from_no_place_has_none_to_read_again(home):
+    with pytest.raises(DataError, match=r'^The task "shades" was not read from a place, and one is needed\. Give the path of'):
+        headstart.extend(home.run, replace(home.task, place=""))

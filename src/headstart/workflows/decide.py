@@ -80,6 +80,8 @@ class Request(Record):
 
     def check(self) -> None:
         """Refuse what no data could fulfil."""
+        for name in self.pretrained:
+            card_of(name)
         if self.only not in (None, "transfer", "scratch"):
             raise PlanError(f'--only "{self.only}" is not a side. Choose transfer or scratch, or leave it out to try both.')
         check_weights(self.weights, self.pretrained)

@@ -74,15 +74,11 @@ def pretrain(
     number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     card = card_of(name_of(pretrained or "small_cnn"))
+    fresh = "none" if provider_of(card).trainable_only else "pretrained"
     request = Request(
-        place=str(source),
-        method=method,
-        pretrained=card.name,
-        weights=str(weights or ("none" if provider_of(card).trainable_only else "pretrained")),
-        minutes=minutes,
-        settings=settings or {},
-        seed=seed,
-    )
+        place=str(source), method=method, pretrained=card.name, weights=str(weights or fresh), minutes=minutes,
+        settings=settings or {}, seed=seed,
+    )  # fmt: skip
     _training_with(request, Training())
     if method is not None:
         _method_of(request, method)

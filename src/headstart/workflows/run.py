@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones.catalog import card_of
 from headstart.backbones.pretrained import AnyWeights, Names, Pretrained
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
@@ -68,9 +67,7 @@ def run(
         minutes=minutes, method=method, settings=settings or {}, only=only, members=members,
     )  # fmt: skip
     request.check()
-    language_named(language)
-    for name in request.pretrained:
-        card_of(name)  # a name that means nothing is refused before any image is read, as is a language
+    language_named(language)  # what means nothing is refused before any image is read
     task = task_from(data, source, target_domain, seed, per_class, test)
     cards = cards_named(request.pretrained, task)
     request.check_for(task, cards)
