@@ -8,8 +8,8 @@ Arguments have the names of the command line's options, and mean the same for ev
     images          paths, folders, Pillow images, arrays or tensors, one or many; see `headstart.predict`
     source          places of labeled images of other domains, one or many; whether they help is part of a decision
     target_domain   the target's names in the data's own column `domain`; labeled rows of its other domains are sources
-    pretrained      names or cards of models to transfer from; without any, all whose weights are here and that did not learn these
-                    labels
+    pretrained      names or cards of models to transfer from; without any, all whose weights are here and that did not learn
+                    these labels
     weights         "pretrained", "none" (random) or a file of weights for the one model named
     minutes         a budget in minutes, by the clock; without it, every side is tried
     method          a method's kind: `headstart methods` lists all
