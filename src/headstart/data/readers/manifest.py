@@ -66,7 +66,7 @@ class Manifest(Reader):
         rows, repeated = _without_repeats(rows)
         rows, missing = _without_missing(rows, where)
         return RawDataset(
-            name=_name_of(files),
+            name=_name_of(place, files),
             images=FileImages(tuple(row.path for row in rows)),
             labels=tuple(row.label for row in rows),
             splits=tuple(row.split for row in rows),
@@ -76,9 +76,10 @@ class Manifest(Reader):
         )
 
 
-def _name_of(files: list[Path]) -> str:
-    alone = len(files) == 1 and files[0].stem.casefold() != "manifest"
-    return canonical(files[0].stem if alone else files[0].resolve().parent.name) or "data"
+def _name_of(place: str, files: list[Path]) -> str:
+    """The name of a table that was pointed at, unless that is `manifest`, or else of its folder."""
+    told = Path(place) == files[0] and files[0].stem.casefold() != "manifest"
+    return canonical(files[0].stem if told else files[0].resolve().parent.name) or "data"
 
 
 def _rows(table: Table, pictures: Located, split: str) -> list[_Row]:
