@@ -47,11 +47,11 @@ class Pattern:
     @classmethod
     def of(cls, original: str, translation: str) -> Pattern:
         """The pattern of an entry."""
-        parts = PLACEHOLDER.split(original)
-        holes = [f"(?P<{name}>{CONTENT.get(name.partition('_')[0], '.+?')})" for name in parts[1::2]]
-        literals = [re.escape(part) for part in parts[::2]]
-        text = "".join(part for pair in zip(literals, [*holes, ""], strict=True) for part in pair)
-        return cls(re.compile(text, re.DOTALL), translation, sum(map(len, parts[::2])))
+        pieces = PLACEHOLDER.split(original)
+        holes = [f"(?P<{name}>{CONTENT.get(name.partition('_')[0], '.+?')})" for name in pieces[1::2]]
+        literals = [re.escape(piece) for piece in pieces[::2]]
+        text = "".join(piece for pair in zip(literals, [*holes, ""], strict=True) for piece in pair)
+        return cls(re.compile(text, re.DOTALL), translation, sum(map(len, pieces[::2])))
 
 
 class Language:
@@ -97,10 +97,10 @@ class Language:
         whole = self._matched(text)
         if whole is not None:
             return whole
-        parts = SENTENCE_END.split(text)
-        if len(parts) == 1:
+        sentences = SENTENCE_END.split(text)
+        if len(sentences) == 1:
             return text
-        return "".join(self._spaced([self._matched(part) or part for part in parts]))
+        return "".join(self._spaced([self._matched(one) or one for one in sentences]))
 
     def _matched(self, text: str) -> str | None:
         if text in self._plain:
@@ -108,12 +108,12 @@ class Language:
         for pattern in self._patterns:
             found = pattern.expression.fullmatch(text)
             if found is not None and not any(map(SENTENCE_END.search, found.groups())):
-                holes = {name: self._held(name, value) for name, value in found.groupdict().items()}
+                holes = {name: self._filled(name, value) for name, value in found.groupdict().items()}
                 if None not in holes.values():
                     return pattern.translation.format(**holes)
         return None
 
-    def _held(self, name: str, value: str) -> str | None:
+    def _filled(self, name: str, value: str) -> str | None:
         """What a hole holds, in this language; None where it has to be translated and cannot be."""
         kind = name.partition("_")[0]
         if kind == "told":
@@ -128,9 +128,9 @@ class Language:
         return self.gettext(value) if kind == "word" else value
 
     @staticmethod
-    def _spaced(parts: list[str]) -> Iterator[str]:
-        for place, part in enumerate(parts):
-            yield part if place == 0 or parts[place - 1][-1] in WIDE else f" {part}"
+    def _spaced(sentences: list[str]) -> Iterator[str]:
+        for place, sentence in enumerate(sentences):
+            yield sentence if place == 0 or sentences[place - 1][-1] in WIDE else f" {sentence}"
 
 
 def catalog_text(code: str) -> str:

@@ -44,8 +44,8 @@ class Candidate(Recipe):
         if not self.partners:
             return self.own_name
         kinds: dict[tuple[str, str, str], list[_NameParts]] = {}
-        for parts in (member._name_parts for member in self.members):
-            kinds.setdefault((parts.head, parts.before, parts.after), []).append(parts)
+        for pieces in (member._name_parts for member in self.members):
+            kinds.setdefault((pieces.head, pieces.before, pieces.after), []).append(pieces)
         heads: dict[str, list[str]] = {}
         for (head, before, after), alike in kinds.items():
             heads.setdefault(before + _networks(alike) + _sides(alike) + after, []).append(head)
@@ -70,8 +70,8 @@ class Candidate(Recipe):
     @property
     def own_name(self) -> str:
         """What a person calls it, its partners left out."""
-        parts = self._name_parts
-        return parts.head + parts.before + parts.network + _sides([parts]) + parts.after
+        pieces = self._name_parts
+        return pieces.head + pieces.before + pieces.network + _sides([pieces]) + pieces.after
 
     @property
     def _name_parts(self) -> _NameParts:
@@ -103,14 +103,14 @@ class Candidate(Recipe):
 def _networks(alike: Sequence[_NameParts]) -> str:
     """Each network once; those that differ in their last digits alone share the rest of their name."""
     stems: dict[str, set[str]] = {}
-    for parts in alike:
-        stem = parts.network.rstrip("0123456789")
-        stems.setdefault(stem, set()).add(parts.network.removeprefix(stem))
+    for pieces in alike:
+        stem = pieces.network.rstrip("0123456789")
+        stems.setdefault(stem, set()).add(pieces.network.removeprefix(stem))
     return _listed([stem + "/".join(sorted(ends, key=lambda end: (len(end), end))) for stem, ends in stems.items()])
 
 
 def _sides(alike: Sequence[_NameParts]) -> str:
-    sides = sorted({parts.side for parts in alike if parts.side is not None})
+    sides = sorted({pieces.side for pieces in alike if pieces.side is not None})
     if len(sides) < 2:
         return "".join(f" at {side} pixels" for side in sides)
     return f" at {sides[0]} {'and' if len(sides) == 2 else 'to'} {sides[-1]} pixels"

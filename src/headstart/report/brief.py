@@ -106,9 +106,9 @@ def _asked_of_labels(run: Run, labeled: str, classes: str) -> str:
 def _answer(run: Run) -> str:
     sentences = []
     if run.adjustment:
-        kept = any(trial.outcome == "kept" for trial in run.adjustment.trials)
+        is_better = any(trial.outcome == "kept" for trial in run.adjustment.trials)
         sentences.append(
-            "Yes: a changed plan is better, beyond chance." if kept else "No change of the plan was better beyond chance."
+            "Yes: a changed plan is better, beyond chance." if is_better else "No change of the plan was better beyond chance."
         )
     elif not run.task_summary.classes:
         sentences.append(

@@ -34,9 +34,9 @@ def page_of_finding(code: str) -> Explained | None:
 
 def _explained(text: str) -> Explained:
     titles = HEADING.findall(text)
-    parts = dict(zip(titles, HEADING.split(text)[1:], strict=True))
-    meaning = parts.get(titles[0], "")
-    return Explained(*map(_paragraphs, (meaning, parts.get("## Why it matters", ""), parts.get("## What to do", ""))))
+    sections = dict(zip(titles, HEADING.split(text)[1:], strict=True))
+    meaning = sections.get(titles[0], "")
+    return Explained(*map(_paragraphs, (meaning, sections.get("## Why it matters", ""), sections.get("## What to do", ""))))
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -102,8 +102,8 @@ class Workspace:
         there = path.read_text(encoding="utf-8") if path.exists() else None
         if kind == "request" and there is not None and there != content:
             other = _fields_of(there) != set(request.to_dict())
-            kept = ", whose model is kept and predicts as before" if self.run.finished else ""
-            self._refuse(f"a run of another version of headstart{kept}" if other else ANOTHER_REQUEST)
+            retained = ", whose model is kept and predicts as before" if self.run.finished else ""
+            self._refuse(f"a run of another version of headstart{retained}" if other else ANOTHER_REQUEST)
         fitted = there is None or any((self.folder / "steps").glob("fit-*"))
         if kind == "pretraining" and there != content and fitted and self._used:
             self._refuse("something else than this pretraining")

@@ -78,8 +78,8 @@ def quick_methods() -> list[str]:
 
 def seconds_of_pairs(task: Task, backbone: Backbone) -> float:
     """Predicted seconds for the features of the images that are compared."""
-    parts = [part for part in (task.source, task.unlabeled) if part]
-    return seconds_an_image(backbone) * sum(len(sampled_rows(len(part))) for part in parts) + SECONDS_OF_FITS
+    pools = [part for part in (task.source, task.unlabeled) if part]
+    return seconds_an_image(backbone) * sum(len(sampled_rows(len(part))) for part in pools) + SECONDS_OF_FITS
 
 
 def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:

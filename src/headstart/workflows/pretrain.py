@@ -93,6 +93,11 @@ def pretrain(
     with stage("planning"):
         plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
     workspace.write(Findings(findings=task.findings))
+    return _pretrained(workspace, task, plan)
+
+
+def _pretrained(workspace: Workspace, task: Task, plan: Plan) -> Run:
+    """The run of a plan, trained, evaluated and listed among the models."""
     if workspace.run.evaluation is None:
         note(_announcement(task, plan, workspace.steps))
     fit_and_evaluate(task, plan, workspace.folder)
