@@ -8,6 +8,7 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, ValidatorScores
+from headstart.report.brief import brief_of
 from headstart.report.domain_panels import MARGIN, SIDE, domain_panels
 from headstart.report.html import headline, report_html
 from headstart.shift.tests.label_or_feature_shift import ShiftKind
@@ -109,6 +110,27 @@ def test_a_candidate_that_was_not_fitted_changed_nothing_that_is_known(make_run)
     found = adaptation().model_copy(update={"candidates": (candidate("source_only", 0.4), skipped)})
     row = section_of(report_html(replace(run, adaptation=found), task)).split("dann")[1].split("</tr>")[0]
     assert row.endswith('<td class="n">–</td>')
+
+
+@pytest.mark.slow
+def test_the_brief_of_an_adapted_run_is_honest_about_its_estimate(make_run):
+    run, _ = make_run()
+    summary = run.task_summary.model_copy(
+        update={"num_source": 565, "num_unlabeled": 300, "num_train": 0, "source_domains": ("photos", "scans")}
+    )
+    found = adaptation().model_copy(
+        update={"accuracy": Estimate(value=0.84, low=0.78, high=0.9), "unfinished": "Ctrl-C ended the trying."}
+    )
+    brief = brief_of(replace(run, decision=None, evaluation=None, findings=(), adaptation=found, task_summary=summary))
+    assert brief.asked == "Can 565 labeled images of photos and scans teach a model to label 300 images of another kind?"
+    assert brief.answer == "Adapted to the target: by its own confidence about 84 of 100 images get the right label."
+    assert brief.certainty == (
+        "The estimate, between 78 and 90 of 100, is from the model's confidence alone; confident mistakes are not in it."
+    )
+    assert brief.advice == (
+        "Let the same command go on: some candidates were left out for their time.",
+        "Use the model; the section Use has the commands.",
+    )
 
 
 def test_both_maps_share_one_scale_that_is_the_same_in_both_directions():

@@ -170,7 +170,7 @@ def _advice(run: Run) -> list[str]:
     grave = [one for one in run.findings or () if one.severity != "info"]
     if grave:
         advice.append(f"Look at {plural(len(grave), 'finding')} about the data first.")
-    if decision and decision.unfinished:
+    if (decision and decision.unfinished) or (run.adaptation and run.adaptation.unfinished):
         advice.append("Let the same command go on: some candidates were left out for their time.")
     curve = decision.curve if decision else None
     if curve and curve.now.value - curve.four_times.value >= WORTH_LABELING:
