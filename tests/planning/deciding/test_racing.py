@@ -97,3 +97,12 @@ def test_folds_before_one_that_broke_down_stay_as_evidence(race):
 def test_what_is_left_is_the_whole_where_a_larger_budget_trains_longer(race):
     assert race("net", 1.0, num_folds=2, price=7.0).left == LeftOut(21.0)
     assert race("net", 1.0, num_folds=2, price=7.0, whole=Whole(10.0, 90.0)).left == LeftOut(50.0, 90.0, 14.0)
+
+
+def test_of_a_fold_that_time_ended_what_was_spent_counts_and_no_more(race):
+    ended = race("net", 1.0, num_folds=1, price=8.0)
+    ended.steps_left_seconds, ended.reason, ended.left_out = 6.0, "the time was over", True
+    result = ended.concluded().result
+    assert (result.predicted_seconds, result.seconds_left_out) == (2.0, 38.0)
+    ended.whole = Whole(10.0, 90.0)
+    assert ended.left == LeftOut(50.0, 90.0, 2.0)

@@ -54,6 +54,13 @@ def test_each_member_is_judged_alone(make_evidence):
     assert all((one.plan.partners, one.plan.shares, one.plan.temperature) == ((), (), None) for one in students)
 
 
+def test_a_closed_form_alone_learns_from_the_rows_that_training_left_out(make_evidence):
+    trained = Partner(pretrained="small_cnn", weights="none", input_pixels=8, method={"kind": "fine_tune"})
+    plan = PLAN.model_copy(update={"partners": (*PLAN.partners, trained), "shares": (0.4, 0.2, 0.3), "hold_out": True})
+    students = students_of(replace(make_evidence(), plan=plan))
+    assert [one.plan.hold_out for one in students] == [False, False, True]
+
+
 def test_where_there_are_unlabeled_images_the_ensemble_teaches_its_weightiest_network(make_evidence):
     taught, *alone = students_of(make_evidence(unlabeled=True))
     assert len(alone) == 2

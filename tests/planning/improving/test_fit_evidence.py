@@ -16,6 +16,7 @@ from headstart.planning.cross_validation import CrossValidated, cross_validate, 
 from headstart.planning.fitting import candidate_of, fitted_rows
 from headstart.planning.improving.fit_evidence import MOST_FITTED, FitEvidence, gathered
 from headstart.planning.plan import Plan
+from headstart.training.settings import Training
 
 PLAN = Plan(
     data="squares", pretrained="pixels", weights="none", input_pixels=8, method={"kind": "ridge", "blocks": "penultimate"}
@@ -80,6 +81,11 @@ def test_a_changed_plan_loses_the_temperature_that_was_fitted_to_another(evidenc
     assert calibrated.changed(input_pixels=16).temperature is None
     assert calibrated.changed(input_pixels=16).input_pixels == 16
     assert calibrated.trained(lr=0.5).training.lr == 0.5
+
+
+def test_a_training_that_time_ended_is_changed_to_one_that_takes_all_its_steps(evidence):
+    ended = replace(evidence, plan=PLAN.model_copy(update={"training": Training(epochs=5, stop_after=11)}))
+    assert ended.trained(epochs=20).training == Training(epochs=20)
 
 
 def test_a_plan_that_holds_rows_out_was_fitted_on_the_others(pictures):

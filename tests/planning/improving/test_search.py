@@ -15,6 +15,7 @@ from headstart.planning.improving import search
 from headstart.planning.improving.search import check_budget
 from headstart.planning.improving.study import Found, SearchTrial
 from headstart.planning.plan import Plan
+from headstart.training.settings import Training
 
 BAD, GOOD = 90, 9
 
@@ -57,6 +58,11 @@ def test_the_winner_beats_the_default_by_a_paired_test_and_its_plan_is_written(t
     assert Plan.from_toml((tmp_path / "plan.toml").read_text()) == found.plan
     assert Found.from_json((tmp_path / "found.json").read_text()) == found
     assert found.plan.reasons[-1].startswith("search, trial ")
+
+
+def test_trials_are_whole_trainings_though_time_ended_that_of_the_plan(task, tmp_path):
+    found = search.search(task, plan_of(training=Training(stop_after=5)), tmp_path, trials=1)
+    assert found.plan.training == Training()
 
 
 @pytest.mark.slow
@@ -129,6 +135,7 @@ from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.planning import cross_validation, fitting
 from headstart.planning.plan import Plan
+from headstart.training.settings import Training
 from headstart.planning.improving.search import search
 
 rng = np.random.default_rng(3)

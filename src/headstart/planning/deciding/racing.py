@@ -97,7 +97,12 @@ class Race:
         """Its folds that are left; all of them where a larger budget would train it longer."""
         if self.whole is None:
             return LeftOut(self.price * (len(self.folds) - self.num_fitted) + self.steps_left_seconds)
-        return LeftOut(self.whole.price * len(self.folds), self.whole.budget, self.price * self.num_fitted)
+        return LeftOut(self.whole.price * len(self.folds), self.whole.budget, self.fitted_seconds)
+
+    @property
+    def fitted_seconds(self) -> float:
+        """Predicted seconds of what was fitted."""
+        return self.price * self.num_fitted - self.steps_left_seconds
 
     @property
     def num_fitted(self) -> int:
@@ -147,7 +152,7 @@ class Race:
             return CrossValidated(self.candidate, result)
         early = self.reason and self.validated.predictions is not None
         reason = f"stopped after {self.num_fitted} of {len(self.folds)} folds: {self.reason}" if early else self.reason
-        facts: dict[str, object] = {"reason": reason, "predicted_seconds": self.price * self.num_fitted}
+        facts: dict[str, object] = {"reason": reason, "predicted_seconds": self.fitted_seconds}
         facts["seconds_left_out"] = self.left.seconds if self.left_out else 0.0
         return replace(self.validated, result=self.validated.result.model_copy(update=facts))
 

@@ -177,6 +177,7 @@ def _alone(plan: Plan, place: int) -> Plan:
     """The plan of one member: what is fitted is its model alone, on its own folds calibrated anew."""
     member = _members(plan)[place]
     fields: dict[str, Any] = {"partners": (), "shares": (), "temperature": None, "fold_models": None}
+    fields["hold_out"] = plan.hold_out and is_gradient(member.method)  # a closed form learns from all rows, at little cost
     if isinstance(member, Partner):
         own = {name: getattr(member, name) for name in Member.model_fields}
         rows = plan.max_rows if member.max_rows is None else member.max_rows

@@ -100,8 +100,8 @@ class FitEvidence:
         return self.plan.model_copy(update={"temperature": None, "shares": (), **fields})
 
     def trained(self, **fields: Any) -> Plan:
-        """The plan with those fields of `Training`."""
-        return self.changed(training=self.plan.training.model_copy(update=fields))
+        """The plan with those fields of `Training`, which ends where its schedule does, as what time ended says nothing of it."""
+        return self.changed(training=self.plan.training.model_copy(update={"stop_after": 0, **fields}))
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def search(
 ) -> Found:
     """The plan with the best settings that were found, if they are better than its own beyond noise, with all trials.
 
-    Trial 0 is the plan itself; then come settings that earlier runs (their folders, tasks and plans) chose on similar tasks, then
+    Trial 0 is the plan itself, trained to the end of its schedule where time had ended it; then come settings that earlier runs (their folders, tasks and plans) chose on similar tasks, then
     suggested ones, `USUAL_TRIALS` where neither minutes nor trials are given. Every trial is cross-validated fold by fold; test
     labels are never read. The best of many trials looks better than it is on the rows that chose it, so that the level of its
     paired test against the default counts the trials (see `multiple_comparisons`), and it must not be right less often. Killed
@@ -245,6 +245,7 @@ def search(
     check_optuna()
     check_budget(minutes, trials)
     check_folds(task)
+    plan = plan.model_copy(update={"training": plan.training.model_copy(update={"stop_after": 0})})
     check_contamination(task, plan.networks)
     check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
     space = space_of(plan, fixed)

@@ -15,6 +15,13 @@ def test_few_epochs_become_four_times_as_many_and_twelve_at_least(make_evidence,
     assert said.plan.training.epochs == longer
 
 
+def test_steps_that_time_took_away_come_before_more_epochs(make_evidence, make_curve):
+    curve = make_curve(1.1, 1.0, 0.9, 0.8, 0.5, 0.4, 0.2, 0.1)
+    (said,) = too_few_epochs(make_evidence(plan={"training": Training(epochs=3, stop_after=1_234)}, training_curve=curve))
+    assert said.plan.training == Training(epochs=3)
+    assert said.reason == "training ended after 1,234 steps, before its schedule did: let it go on to the end of 3 epochs."
+
+
 def test_a_loss_that_still_falls_asks_for_more(make_evidence, make_curve):
     curve = make_curve(1.1, 1.0, 0.9, 0.8, 0.6, 0.6, 0.5, 0.5)
     (said,) = too_few_epochs(make_evidence(plan={"training": Training(epochs=7)}, training_curve=curve))

@@ -17,8 +17,10 @@ def test_everything_that_holds_training_back_is_loosened(make_evidence):
 
 
 def test_nothing_is_proposed_where_nothing_holds_it_back(make_evidence):
-    free = {"method": {"kind": "fine_tune", "view": "plain"}, "training": Training(label_smoothing=0.0, weight_decay=0.0)}
-    assert not list(underfit(make_evidence(held_wrong=(6, 6, 6), fitted_wrong=(5, 5, 5), plan=free)))
+    for stop_after in (0, 7):  # a training that time ended is held back by that alone
+        training = Training(label_smoothing=0.0, weight_decay=0.0, stop_after=stop_after)
+        free = {"method": {"kind": "fine_tune", "view": "plain"}, "training": training}
+        assert not list(underfit(make_evidence(held_wrong=(6, 6, 6), fitted_wrong=(5, 5, 5), plan=free)))
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def batch_norm_mismatch(evidence: FitEvidence) -> Iterator[Proposal]:
     if not symptom:
         return
     epochs = max(plan.training.epochs, USUAL_EPOCHS)
-    training = plan.training.model_copy(update={"batch_size": USUAL_BATCH, "epochs": epochs})
+    larger = evidence.trained(batch_size=USUAL_BATCH, epochs=epochs)
     if plan.weights == "none":
-        yield Proposal(evidence.changed(training=training), f"{symptom}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
+        yield Proposal(larger, f"{symptom}: raise training.batch_size to {USUAL_BATCH}.", GAIN)
         return
     method = {"kind": "lp_ft", "depth": "all"} | {key: plan.method[key] for key in ("view", "flip") if key in plan.method}
     reason = f"{symptom}: keep the statistics of the pretrained weights, as lp_ft does, and take batches of {USUAL_BATCH}."
-    yield Proposal(evidence.changed(method=method, training=training), reason, GAIN)
+    yield Proposal(larger.model_copy(update={"method": method}), reason, GAIN)
 
 
 def _symptom(evidence: FitEvidence) -> str:

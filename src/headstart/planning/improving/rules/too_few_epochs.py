@@ -26,9 +26,16 @@ GAIN = 0.7
 
 
 def too_few_epochs(evidence: FitEvidence) -> Iterator[Proposal]:
-    """Four times the epochs, twelve at least, when there were very few or the loss was still falling at the end."""
+    """The steps that time took away; else four times the epochs, twelve at least.
+
+    The epochs are raised when there were very few or the loss was still falling at the end.
+    """
     curve, epochs = evidence.training_curve, evidence.plan.training.epochs
     if not evidence.gradient or (curve and curve.at_end > LEARNED):
+        return
+    if stopped := evidence.plan.training.stop_after:
+        reason = f"training ended after {stopped:,} steps, before its schedule did: let it go on to the end of {epochs} epochs."
+        yield Proposal(evidence.trained(), reason, GAIN)
         return
     if epochs <= FEW_EPOCHS or (curve and curve.steps < FEW_STEPS):
         symptom = f"training was {epochs} epoch{'s' * (epochs > 1)}" + (f" or {curve.steps} steps long" if curve else " long")

@@ -21,7 +21,7 @@ def underfit(evidence: FitEvidence) -> Iterator[Proposal]:
     freer = evidence.trained(label_smoothing=0.0, mix="none", sharpness=0.0, weight_decay=training.weight_decay / 10)
     if method.get("view") == "weak":
         freer = freer.model_copy(update={"method": {**method, "view": "plain"}})
-    if (freer.method, freer.training) == (evidence.plan.method, training):
+    if (freer.method, freer.training) == (evidence.plan.method, evidence.trained().training):
         return
     reason = (
         f"{error:.1%} of fitted images are wrong, and {evidence.held_out_error:.1%} of held-out ones: hold training back less."
