@@ -21,8 +21,8 @@ def extension(**other: object) -> Extension:
 def test_the_sentence_names_new_classes_and_what_was_measured() -> None:
     assert extension().sentence == (
         "1,234 images of more/ were added, with 1 new class (ant), to the run's own images. Accuracy on 56 held-out images of "
-        "more/: 90.0% (95%: 80.0% to 95.0%). Old classes were not measured: runs/one was evaluated on none of its images. A run "
-        "that is made with --test SHARE keeps images for that."
+        "more/: 90.0% (95%: 80.0% to 95.0%). Old classes were not measured: there are no images of runs/one that it has "
+        "not learned from. A run that is made with --test SHARE keeps images for that."
     )
 
 

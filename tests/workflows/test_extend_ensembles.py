@@ -206,6 +206,14 @@ def test_what_another_model_corrects_is_extended(home: Path) -> None:
     assert made.model.backbone.weights_hash == Run.load("residual").model.base.backbone.weights_hash
 
 
+def test_images_that_a_network_was_trained_on_do_not_judge_it(home: Path) -> None:
+    fitted("trained", pretrained="small_cnn", method={"kind": "fine_tune"}, training=Training(epochs=1), temperature=1.0)
+    made = extend("trained", "more", out=home / "extended")
+    assert made.extension.old is None
+    assert "Old classes were not measured: there are no images of trained that it has not learned from. " in made.extension.sentence
+    assert (made.evaluation.split, made.evaluation.num_images) == ("test", made.extension.num_held_out)
+
+
 def test_what_has_no_member_to_extend_is_refused_with_all_reasons(home: Path) -> None:
     knn = {"kind": "knn", "blocks": "penultimate"}
     fitted("knn", Partner(**{**PIXELS, "input_pixels": 4}, method=knn), method=knn)

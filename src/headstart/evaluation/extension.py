@@ -80,7 +80,7 @@ class Extension(Record):
     @property
     def _why_not_measured(self) -> str:
         if self.with_old_images:
-            return f"Old classes were not measured: {self.parent} was evaluated on none of its images. {SEAL}"
+            return f"Old classes were not measured: there are no images of {self.parent} that it has not learned from. {SEAL}"
         return "Old classes were not measured, as the run's own images are gone or have changed: put them back to have it done."
 
     @property

@@ -50,6 +50,11 @@ class Extendable:
     share: float
     candidate: Candidate
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its network was trained on the run's labels, and not its head alone."""
+        return self.head.representation is None
+
     def for_images(self, images: ImageSet, seed: int) -> Extendable:
         """The same for other training images, whose labels are not read; sums that were stored do not suit it any more."""
         return replace(self, head=self.head.for_rows(features_of(images, self.model.backbone), seed))
@@ -158,7 +163,7 @@ def extendable_of(
             left_out.append(LeftOut(name=candidate.own_name, reason=_why_no_sums(own.head)))
         else:
             one = Extendable(place, own, own.head, share, candidate)
-            (trained if own.head.representation is None else solvable).append(one)
+            (trained if one.is_trained else solvable).append(one)
     if not (solvable or trained):
         reasons = "; ".join(dict.fromkeys(f"{one.name}: {one.reason}" for one in left_out))
         raise PlanError(f"{folder} cannot be extended ({reasons}). Put the new images beside the old ones, and run again.")

@@ -143,7 +143,7 @@ def _extended(
 ) -> _Extended:
     """The models for old and new rows; their confidence and the novelty detector are fitted anew where the old rows are there."""
     learn, classes = addition.learn, addition.learn.classes
-    predicted = with_predictions(run, sets)
+    predicted = with_predictions(run, _unlearned(sets, members))
     learned = [(one.images, one.rows) for one, _ in predicted if one.rows is not None]
     shares = shares_of(members, run.model)
     if task is None:
@@ -158,7 +158,7 @@ def _extended(
         solutions = tuple(Solution.of_images(one, every, [rows for _, rows in learned]) for one in suited)
         shares = calibrated(shares, [one.fit for one in solutions if one.fit], every.labels, every.groups)
         whole = replace(task, classes=classes, train=every, validation=None, test=None, source=None, test_by_default=False)
-        untouched = {one.model.backbone.weights_hash for one in members if one.head.representation is not None}
+        untouched = {one.model.backbone.weights_hash for one in members if not one.is_trained}
         model = with_detector(together(solutions, shares), whole, untouched)
     places = iter(range(len(learned)))
     after = [
@@ -167,6 +167,11 @@ def _extended(
     ]
     pairs = tuple((_widened(before, classes), now) for (_, before), now in zip(predicted, after, strict=True))
     return _Extended(model, solutions, pairs, task is not None, bool(learned))
+
+
+def _unlearned(sets: list[EvaluatedSet], members: tuple[Extendable, ...]) -> list[EvaluatedSet]:
+    """The sets that the extended models can be judged by: a network that was trained on images has learned them for good."""
+    return [one for one in sets if one.rows is None] if any(one.is_trained for one in members) else sets
 
 
 def _evaluated(

@@ -235,12 +235,13 @@ def search(
 ) -> Found:
     """The plan with the best settings that were found, if they are better than its own beyond noise, with all trials.
 
-    Trial 0 is the plan itself, trained to the end of its schedule where time had ended it; then come settings that earlier runs (their folders, tasks and plans) chose on similar tasks, then
-    suggested ones, `USUAL_TRIALS` where neither minutes nor trials are given. Every trial is cross-validated fold by fold; test
-    labels are never read. The best of many trials looks better than it is on the rows that chose it, so that the level of its
-    paired test against the default counts the trials (see `multiple_comparisons`), and it must not be right less often. Killed
-    at any time and started again, the search goes on: finished trials and folds are read. Settings that keep the plan's value
-    are `fixed`, by dotted name; in `shared`, runs leave finished folds for one another. `headstart.search` lists what is refused.
+    Trial 0 is the plan itself, trained to the end of its schedule where time had ended it; then come settings that earlier runs
+    (their folders, tasks and plans) chose on similar tasks, then suggested ones, `USUAL_TRIALS` where neither minutes nor trials
+    are given. Every trial is cross-validated fold by fold; test labels are never read. The best of many trials looks better than
+    it is on the rows that chose it, so that the level of its paired test against the default counts the trials (see
+    `multiple_comparisons`), and it must not be right less often. Killed at any time and started again, the search goes on:
+    finished trials and folds are read. Settings that keep the plan's value are `fixed`, by dotted name; in `shared`, runs leave
+    finished folds for one another. `headstart.search` lists what is refused.
     """
     check_optuna()
     check_budget(minutes, trials)
