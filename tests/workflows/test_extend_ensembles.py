@@ -210,7 +210,9 @@ def test_images_that_a_network_was_trained_on_do_not_judge_it(home: Path) -> Non
     fitted("trained", pretrained="small_cnn", method={"kind": "fine_tune"}, training=Training(epochs=1), temperature=1.0)
     made = extend("trained", "more", out=home / "extended")
     assert made.extension.old is None
-    assert "Old classes were not measured: there are no images of trained that it has not learned from. " in made.extension.sentence
+    assert (
+        "Old classes were not measured: there are no images of trained that it has not learned from. " in made.extension.sentence
+    )
     assert (made.evaluation.split, made.evaluation.num_images) == ("test", made.extension.num_held_out)
 
 
