@@ -179,6 +179,14 @@ def test_the_outcome_is_said_in_plain_words(verdict: str, gain: float, expected:
     assert in_plain_words(Finished(decision=decided, evaluation=judged)) == expected
 
 
+def test_the_last_errors_are_not_rounded_away() -> None:
+    judged = evaluation("test", 0.997)
+    judged.num_images = 1_408
+    decided = decision().model_copy(update={"verdict": "transfer", "gain": estimate(0.05)})
+    said = in_plain_words(Finished(decision=decided, evaluation=judged))
+    assert said == "Transfer helps: 997 of 1,000 new images right, against about 947 without."
+
+
 def test_what_was_fitted_to_fewer_images_is_said() -> None:
     run = Finished(plan=SimpleNamespace(max_rows=20), evaluation=evaluation("test", 0.75))
     assert "          The model is fitted to 20 of 40 labeled images." in shown(summary_view(run))

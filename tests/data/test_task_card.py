@@ -64,6 +64,12 @@ def test_less_is_said_of_a_small_task_of_vectors():
     ]
 
 
+def test_a_card_says_what_judges_where_no_test_is_sealed():
+    judges = [line for task in (WHOLE, replace(WHOLE, train=rows(0))) for line in str(replace(task, test=None)).splitlines()]
+    assert judges.count("Test        none: the validation split judges") == 2
+    assert "Test        none\n" in str(replace(WHOLE, train=rows(0), validation=None, test=None))
+
+
 def test_many_classes_are_cut_at_the_end_of_a_line():
     names = tuple(f"class number {row}" for row in range(500))
     card = str(replace(WHOLE, classes=names))

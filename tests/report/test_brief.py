@@ -9,7 +9,8 @@ import pytest
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.evaluation.extension import Extension
-from headstart.report.brief import between, brief_of, of_images
+from headstart.report.brief import between, brief_of
+from headstart.report.plain_words import of_images
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def test_labels_that_show_no_difference(run):
         "same 812 "
         "images, 77 of 100 were right with it and 75 without it."
     )
-    assert brief.certainty.endswith("The difference is between −4 and +8 of 100: which may be chance.")
+    assert brief.certainty.endswith("The difference is between −4 and +8 of 100, which may be chance.")
 
 
 def test_scratch_that_is_better(run):
@@ -149,5 +150,6 @@ def test_feature_vectors_and_pictures_without_labels(run):
 def test_counts_are_never_finer_than_what_was_judged():
     assert of_images(1.0, 5_000) == "100 of 100"
     assert of_images(0.9984, 5_000) == "998 of 1,000"
+    assert of_images(0.997, 300) == "299 of 300"
     assert of_images(0.5, 7) == "4 of 7"
     assert between(Estimate(value=1.0, low=0.63, high=1.0), 7) == "between 4 and 7 of 7"

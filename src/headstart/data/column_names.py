@@ -69,10 +69,6 @@ def _by_alias(names: Sequence[str], word: str) -> list[str]:
     return [plain[key] for alias in aliases for key in (_plain(alias), f"{_plain(alias)}s") if key in plain]
 
 
-def _are_splits(cells: Iterable[Any]) -> bool:
-    return all(not cell or str(cell).casefold() in SPLIT_NAMES for cell in cells)
-
-
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 

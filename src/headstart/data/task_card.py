@@ -32,7 +32,7 @@ def facts_of(task: Task) -> list[tuple[str, str]]:
         ("Classes", f"{task.num_classes}: {', '.join(task.classes)}" if task.classes else "none"),
         ("Labeled", _labeled(task)),
         ("Validation", _images(task.validation)),
-        ("Test", f"{_images(task.test)}, sealed" if task.test else "none: each label judges out of fold"),
+        ("Test", _test(task)),
         ("Unlabeled", _images(task.unlabeled)),
         ("Sources", f"{_images(task.source)} of {', '.join(task.source.domain_names)}" if task.source else ""),
         ("Size", _size(task)),
@@ -49,6 +49,15 @@ def _labeled(task: Task) -> str:
     counts = task.labeled.class_counts
     span = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
     return f"{_images(task.labeled)}, {span} a class"
+
+
+def _test(task: Task) -> str:
+    """What judges a model: test rows, or the labels that are at hand without them."""
+    if task.test:
+        return f"{_images(task.test)}, sealed"
+    if task.validation:
+        return "none: the validation split judges"
+    return "none: each label judges out of fold" if len(task.labeled) else "none"
 
 
 def _images(images: ImageSet | None) -> str:

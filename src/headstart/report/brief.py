@@ -11,7 +11,7 @@ from headstart.data.summary import TaskSummary
 from headstart.planning.results import Comparison, Decision
 from headstart.report.figures import of_both_sides
 from headstart.report.numbers import plural
-from headstart.report.plain_words import in_plain_words
+from headstart.report.plain_words import base_of, in_plain_words
 from headstart.runs.run import Run
 
 FEW_JUDGED = 30
@@ -45,30 +45,14 @@ def brief_of(run: Run) -> Brief:
     return Brief(_asked(run), _answer(run), _certainty(run), tuple(_advice(run)))
 
 
-def of_images(share: float, total: int) -> str:
-    """A share as a count: of all images where they are fewer than a hundred, else of a hundred, or of more for the last errors.
-
-    >>> of_images(0.853, 1_408), of_images(0.875, 8), of_images(0.9984, 5_000)
-    ('85 of 100', '7 of 8', '998 of 1,000')
-    """
-    base = _base(share, total)
-    return f"{round(share * base):,} of {base:,}"
-
-
 def between(estimate: Estimate, total: int) -> str:
     """The ends of a share's interval as counts.
 
     >>> between(Estimate(value=0.76, low=0.72, high=0.796), 1_408)
     'between 72 and 80 of 100'
     """
-    base = _base(estimate.value, total)
+    base = base_of(estimate.value, total)
     return f"between {round(estimate.low * base):,} and {round(estimate.high * base):,} of {base:,}"
-
-
-def _base(share: float, total: int) -> int:
-    if total < 100:
-        return total
-    return 1_000 if 0.995 <= share < 1 and total >= 1_000 else 100
 
 
 def _things(task: TaskSummary) -> str:
@@ -152,8 +136,8 @@ def _certainty(run: Run) -> str:
     made = of_both_sides(decision) if decision else None
     if made is not None:
         gain = made.accuracy_gain
-        chance = "chance does not explain it" if gain.low > 0 or gain.high < 0 else "which may be chance"
-        sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100: {chance}.")
+        chance = ": chance does not explain it" if gain.low > 0 or gain.high < 0 else ", which may be chance"
+        sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100{chance}.")
     if run.adaptation:
         ends = between(run.adaptation.accuracy, 100)
         sentences.append(f"The estimate, {ends}, is from the model's confidence alone; confident mistakes are not in it.")
