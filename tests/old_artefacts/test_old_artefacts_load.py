@@ -180,5 +180,8 @@ def test_a_finished_run_that_held_a_fifth_out_is_kept_and_its_folder_refused(old
     before = {path.name: path.read_bytes() for path in Path("runs/embeddings").iterdir() if path.is_file()}
     answer = headstart_command("run", "data/vectors.npz", "--minutes", "1", "-o", "runs/embeddings", "--json")
     assert answer.code == 2
-    assert answer.err.startswith("error: runs/embeddings holds a run of another request or of data that changed since.")
+    assert answer.err == (
+        "error: runs/embeddings holds a run of another version of headstart, whose model is kept and predicts as before. Give "
+        "another --out, or delete it.\n"
+    )
     assert {path.name: path.read_bytes() for path in Path("runs/embeddings").iterdir() if path.is_file()} == before
