@@ -58,6 +58,8 @@ def differences(pool: Pool, num_draws: int) -> np.ndarray:
     found = []
     for _ in range(num_draws):
         rows = draw.random(len(pool.labels)) < SHARE
+        if rows.all() or not rows.any():
+            continue
         best = np.zeros(count)
         best[int(pool.losses()[:, rows].sum(axis=1).argmin())] = 1.0
         found.append(log_loss(pool, rows, np.full(count, 1 / count), ~rows) - log_loss(pool, rows, best, ~rows))
