@@ -193,7 +193,8 @@ def _broken_on_the_way_back(task):
     return moved
 
 
-def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_on(make_task, identity, steps, monkeypatch):
+def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_on(make_task, identity, tmp_path, monkeypatch):
+    steps = Steps(tmp_path)  # of its own: a fit that is there is read, however late it is
     stopper, fit = Stopper(), candidate_fitting.CandidateFitter._fit
 
     def last_fit(self, method, folder):
