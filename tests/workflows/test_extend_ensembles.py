@@ -203,6 +203,7 @@ def test_what_another_model_corrects_is_extended(home: Path) -> None:
     )
     made = extend("residual", "more", out=home / "extended")
     assert made.model.base is None
+    assert made.plan.method == {"kind": "ridge", "blocks": "stages"}
     assert made.model.backbone.weights_hash == Run.load("residual").model.base.backbone.weights_hash
 
 
@@ -260,3 +261,10 @@ def test_only_images_suit_what_takes_the_images_themselves(home: Path) -> None:
     assert str(none.value) == (
         f"{home / 'extended'} was extended before, and no sums over its images could be kept. Put all images together."
     )
+
+
+def test_the_plan_says_how_heads_were_solved_again_whatever_had_fitted_them(home: Path) -> None:
+    fitted("logistic", method={"kind": "logistic", "blocks": "penultimate"})
+    made = extend("logistic", "more", out=home / "extended")
+    assert made.plan.method == {"kind": "ridge", "blocks": "penultimate"}
+    assert 'kind = "ridge"' in (home / "extended" / "plan.toml").read_text(encoding="utf-8")

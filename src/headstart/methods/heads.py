@@ -61,6 +61,11 @@ class SolvedHead(Head, Protocol):
         """Whether its inputs stay what they are when it is solved for other rows, so that sums over inputs can be kept."""
         ...
 
+    @property
+    def solver(self) -> str:
+        """The kind of method that a solution is one of, whatever had fitted the head before."""
+        ...
+
     def for_rows(self, features: FeatureSet, seed: int) -> Self:
         """The head whose inputs suit those training rows; the same one where inputs stay what they are."""
         ...
@@ -89,6 +94,7 @@ class LinearHead:
     bias: Floats = field(repr=False)
 
     keeps_inputs: ClassVar[bool] = True
+    solver: ClassVar[str] = "ridge"
 
     def for_rows(self, features: FeatureSet, seed: int) -> Self:
         """See `SolvedHead`."""

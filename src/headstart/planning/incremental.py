@@ -55,6 +55,14 @@ class Extendable:
         """Whether its network was trained on the run's labels, and not its head alone."""
         return self.head.representation is None
 
+    @property
+    def planned(self) -> Candidate:
+        """What a plan says of it once it is solved again, for all rows."""
+        method, seen = self.candidate.method, self.head.representation
+        if seen is not None and method["kind"] != self.head.solver:
+            method = {"kind": self.head.solver, "blocks": seen.blocks}
+        return self.candidate.model_copy(update={"method": method, "max_rows": None})
+
     def for_images(self, images: ImageSet, seed: int) -> Extendable:
         """The same for other training images, whose labels are not read; sums that were stored do not suit it any more."""
         return replace(self, head=self.head.for_rows(features_of(images, self.model.backbone), seed))
@@ -244,7 +252,7 @@ def calibrated(shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Inte
 
 def extended_plan(plan: Plan, members: Sequence[Extendable], shares: tuple[float, ...], reason: str) -> Plan:
     """The plan with the models that are left, and one more reason."""
-    first, *others = (one.candidate.model_copy(update={"max_rows": None}) for one in members)
+    first, *others = (one.planned for one in members)
     own = members[0].place == 0
     update = {
         **first.recipe,
