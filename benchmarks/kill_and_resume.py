@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.protocol import arguments, show
 
-COMMAND = ["run", "emoji-noto", "--minutes", "5", "--pretrained", "efficientnet_lite0"]
+COMMAND = ["run", "emoji-noto", "--pretrained", "efficientnet_lite0"]
 KILLS = 20
 
 
