@@ -23,8 +23,8 @@ from benchmarks.pictures import pngs
 from benchmarks.protocol import alone, arguments, empty_cache, show
 from headstart.backbones.engines.choice import REFERENCE
 from headstart.data.images import FileImages, ImageSet
-from headstart.runs.predicting import predict_files
 from headstart.runs.run import Run
+from headstart.workflows.predict import predict
 
 SET = "emoji"
 NUM_EMBEDDED = 1_408
@@ -49,11 +49,12 @@ def unseen(folder: Path) -> tuple[Path, ...]:
 
 def thousand(run: Path, paths: tuple[Path, ...]) -> tuple[float, float]:
     """Pictures a second of predicting files in a warm process, and of the network alone."""
-    model = Run.load(run).model
-    predict_files(model, paths[:NUM_WARM])
+    loaded = Run.load(run)
+    model = loaded.model
+    predict(loaded, paths[:NUM_WARM])
     new = paths[NUM_WARM:]
     begun = time.perf_counter()
-    predict_files(model, new)
+    predict(loaded, new)
     rate = len(new) / (time.perf_counter() - begun)
     images = ImageSet(FileImages(new), (), np.zeros(len(new), np.int64), np.arange(len(new)))
     return rate, engine_only_rate(images, model.backbone, model.backbone.engine or REFERENCE)
