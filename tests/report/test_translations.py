@@ -117,6 +117,39 @@ def test_findings_are_translated_with_their_advice(code):
     assert len(missing) <= len(parts) // TOLERATED, missing
 
 
+OF_FITS = [
+    "First model after 58 s: ridge on stages+pixels of efficientnet_lite0 at 96 pixels, 93.8% [71.7%, 98.9%] leave-one-out on "
+    "16 images.",
+    '"cup" is found in 0% of its 11 held-out images, other classes in 50%.',
+    '"cup" is found in 0% of its 11 held-out images, other classes in 50%, and it is rare: let rare classes count more '
+    "(training.balance).",
+    "0.0% of fitted images are wrong, and 12.5% of held-out ones: vary the pictures.",
+    "training was 1 epoch long: raise training.epochs from 1 to 2.",
+    "training was 3 epochs long: raise training.epochs from 3 to 6.",
+    "training was 3 epochs or 12 steps long: raise training.epochs from 3 to 6.",
+    "the training loss was still falling after 3 epochs: raise training.epochs from 3 to 6.",
+    "training broke down: lower training.lr from 0.01 to 0.003.",
+    "training broke down 2 times before it held: lower training.lr from 0.01 to 0.003.",
+    "the training loss rose to 2.10, and the class shares alone give 1.10: lower training.lr from 0.01 to 0.003.",
+    "the training loss ended at chance (1.10): lower training.lr from 0.01 to 0.003.",
+    "training broke down with batches of 8: raise training.batch_size to 32.",
+    "training ended after 1,200 steps, before its schedule did: let it go on to the end of 12 epochs.",
+]
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+@pytest.mark.parametrize("text", OF_FITS)
+def test_what_is_said_of_a_fit_is_translated(text, code):
+    assert language_named(code).sentence(text) != text
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+@pytest.mark.parametrize("what", ["old classes", "old classes, of images that neither model had learned,"])
+def test_what_an_extension_measured_is_translated(what, code):
+    text = f"Accuracy on {what} fell by 1.2 points, from 90.0% to 88.8% (95%: -3.0 to +0.6; 90 images)."
+    assert not re.search("[A-Za-z]", language_named(code).sentence(text))
+
+
 def words_of(value) -> set[str]:
     """Every word that a run keeps, as a name or within a sentence."""
     if isinstance(value, Record):
