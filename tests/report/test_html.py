@@ -104,6 +104,12 @@ def test_names_from_users_are_escaped(make_run):
     assert "a &amp; b" in page
 
 
+def test_a_run_that_ended_before_its_ranking_says_so(make_run):
+    run, task = make_run(("cup", "dog"), per_class=5, pixels=16)
+    decision = run.decision.model_copy(update={"stopped": "over"})
+    assert "No ranking was made: trying ended before." in report_html(replace(run, ranking=None, decision=decision), task)
+
+
 def test_missing_parts_are_said_in_words(make_run):
     run, _ = make_run()
     bare = replace(run, ranking=None, decision=None, evaluation=None, predictions=None, findings=(), seconds={}, environment={})
