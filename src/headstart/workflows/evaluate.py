@@ -17,10 +17,15 @@ from headstart.data.readers import reader_for
 from headstart.data.scan import scan
 from headstart.data.task import Task
 from headstart.evaluation import protocols
-from headstart.methods.model import Model
+from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.runs.origin import check_classes
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun, Data
+
+LEARNED = (
+    "The model has learned from {learned:,} of these {count:,} images, and looks better on them than it is: `headstart evaluate "
+    "{folder}` says how good it is on new ones."
+)
 
 
 @checked
@@ -29,7 +34,7 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     run = Run.load(run)
     check_classes(run, "evaluate")
     if isinstance(data, Task):
-        return _evaluation_on_task(run.model, data)
+        return _evaluation_on_task(run, data)
     if data is not None:
         return _evaluation_on(run, str(data))
     if run.evaluation is None:
@@ -53,17 +58,27 @@ def _evaluation_on(run: Run, place: str) -> Evaluation:
     classes = run.model.classes
     labels = _labels([str(raw.labels[row]) for row in rows], classes, place)
     image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows))
-    evaluation, _ = protocols.evaluate(run.model, image_set, split=raw.name)
-    return evaluation
+    return _evaluated(run, image_set, raw.name)
 
 
-def _evaluation_on_task(model: Model, task: Task) -> Evaluation:
+def _evaluation_on_task(run: Run, task: Task) -> Evaluation:
     """The evaluation on the test rows of a task, or on all labeled ones where it has no test."""
     images = task.labeled if task.test is None else task.test
-    numbers = _labels(task.classes, model.classes, task.name)
+    classes = run.model.classes
+    numbers = _labels(task.classes, classes, task.name)
     labels = np.where(images.hidden_labels == UNLABELED, UNLABELED, numbers[images.hidden_labels])
-    evaluation, _ = protocols.evaluate(model, replace(images, classes=model.classes, hidden_labels=labels), split=task.name)
-    return evaluation
+    return _evaluated(run, replace(images, classes=classes, hidden_labels=labels), task.name)
+
+
+def _evaluated(run: Run, images: ImageSet, name: str) -> Evaluation:
+    """The evaluation on those images, which says where the model has learned from some of them."""
+    evaluation, predictions = protocols.evaluate(run.model, images, split=name)
+    own = run.evaluation is not None and run.evaluation.split == OUT_OF_FOLD and run.predictions
+    learned = set(own.names).intersection(predictions.names) if own else set()
+    if not learned:
+        return evaluation
+    warning = LEARNED.format(learned=len(learned), count=evaluation.num_images, folder=run.folder)
+    return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {warning}"})
 
 
 def _labels(names: Sequence[str], classes: tuple[str, ...], place: str) -> Integers:
