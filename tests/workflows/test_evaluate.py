@@ -29,7 +29,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> headstart.Run:
 
 
 def test_images_that_were_learned_from_are_named(run: headstart.Run) -> None:
-    sentence = "The model has learned from 20 of these 20 images, and looks better on them than it is: `headstart evaluate own` says"
+    sentence = (
+        "The model has learned from 20 of these 20 images, and looks better on them than it is: `headstart evaluate own` says"
+    )
     for data in ("learned", headstart.read_task("learned")):
         assert sentence in headstart.evaluate(run, data).protocol
     assert "has learned from" not in headstart.evaluate(run, "others").protocol
