@@ -50,6 +50,13 @@ def test_labels_can_be_replaced_and_taken_off_while_they_stay_where_they_were():
     assert whole.labels.tolist() == [0, 1, 2, 0, 1, 2, -1]
 
 
+def test_rows_in_other_classes_stay_sealed_and_unlabeled_ones_unknown():
+    turned = image_set(sealed=True).in_classes(("z", "y", "x"), np.array([2, 1, 0]))
+    assert turned.sealed
+    assert turned.classes == ("z", "y", "x")
+    assert turned.opened_for_evaluation().labels.tolist() == [2, 1, 0, 2, 1, 0, -1]
+
+
 def test_class_counts_leave_unlabeled_rows_out():
     assert image_set().class_counts.tolist() == [2, 2, 2]
 

@@ -45,7 +45,7 @@ def test_only_the_workspace_writes_files_of_a_run():
 CLAIMS = {
     "run": (
         lambda space: space.claim_request("request", PLAN, TASK),
-        "a run of another request or of data that changed since",
+        "a run of another version of headstart",
         REQUEST,
     ),
     "pretraining": (lambda space: space.claim_request("pretraining", PLAN, TASK), "something else than this pretraining", "x"),

@@ -227,6 +227,13 @@ class ImageSet:
         """The same rows with other labels, int64 [sample], such as predicted ones."""
         return self._of_the_same_pictures(replace(self, hidden_labels=labels))
 
+    def in_classes(self, classes: tuple[str, ...], numbers: Integers) -> ImageSet:
+        """The same rows in other classes: `numbers` holds the new label of each old one, int64 [class]; sealed as before."""
+        known = self.hidden_labels != UNLABELED
+        labels = np.full(len(self), UNLABELED, np.int64)
+        labels[known] = numbers[self.hidden_labels[known]]
+        return self._of_the_same_pictures(replace(self, classes=classes, hidden_labels=labels))
+
     def without_labels(self) -> ImageSet:
         """The same rows with every label unknown; a test set may be used this way."""
         unknown = np.full(len(self), UNLABELED, np.int64)

@@ -90,6 +90,8 @@ POOL_PREDICTIONS = "unlabeled.parquet"
 FAILURE = "failure.txt"
 ENVIRONMENT = "env.json"
 STATISTICS = "memory.safetensors"
+REQUEST = "request.json"
+"""What a run was asked for, which it goes on with."""
 KNOWN = "known.txt"
 """Content keys of the images that the statistics are made of and of those that measure them, one a line."""
 

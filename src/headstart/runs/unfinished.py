@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL
+from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL, REQUEST
 
-REQUEST = "request.json"
 OPTIONS = {
     "sources": "--source",
     "target_domains": "--target-domain",

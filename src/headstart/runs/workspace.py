@@ -37,12 +37,12 @@ from headstart.runs.run import (
     KNOWN,
     MODEL,
     POOL_PREDICTIONS,
+    REQUEST,
     STATISTICS,
     TEST_PREDICTIONS,
     Run,
     file_of,
 )
-from headstart.runs.unfinished import REQUEST
 
 REPORT = "report.html"
 RESULT = "result.json"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
-from headstart.core.types import UNLABELED, Integers
+from headstart.core.types import Integers
 from headstart.data.images import ImageSet
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
@@ -65,9 +64,7 @@ def _evaluation_on_task(run: Run, task: Task) -> Evaluation:
     """The evaluation on the test rows of a task, or on all labeled ones where it has no test."""
     images = task.labeled if task.test is None else task.test
     classes = run.model.classes
-    numbers = _labels(task.classes, classes, task.name)
-    labels = np.where(images.hidden_labels == UNLABELED, UNLABELED, numbers[images.hidden_labels])
-    return _evaluated(run, replace(images, classes=classes, hidden_labels=labels), task.name)
+    return _evaluated(run, images.in_classes(classes, _labels(task.classes, classes, task.name)), task.name)
 
 
 def _evaluated(run: Run, images: ImageSet, name: str) -> Evaluation:

@@ -283,7 +283,7 @@ def only_sources(task: Task, names: Collection[str]) -> Task:
     def renumbered(part: ImageSet | None) -> ImageSet | None:
         if part is None:
             return None
-        return replace(part, classes=classes, hidden_labels=number[part.hidden_labels]).with_content_keys(part.content_keys)
+        return part.in_classes(classes, number).with_content_keys(part.content_keys)
 
     test = renumbered(task.test)
     return replace(
