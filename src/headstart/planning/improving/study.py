@@ -45,7 +45,7 @@ class Study(Record):
     warm_starts: tuple[WarmStart, ...] = ()
 
     def content_fingerprint(self) -> str:
-        """As of format 1, by whose names its trials were kept, so that they are found again."""
+        """By the names of format 1, so that renaming a field loses no trial; one more setting of training still does."""
         values = self.to_dict()
         return fingerprint_of(values | {"held": values.pop("fixed"), "beginnings": values.pop("warm_starts")})
 
