@@ -26,8 +26,8 @@ from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import cross_validate, fit_rows
-from headstart.planning.deciding.closed_forms import PICTURE_HEADS
-from headstart.planning.deciding.ensemble import PRECISION_OF_FEW, PRIOR_PRECISION, Pool
+from headstart.planning.deciding.closed_forms import PICTURE_HEADS, VIEWS
+from headstart.planning.deciding.ensemble import MOST_MEMBERS, PRECISION_OF_FEW, PRIOR_PRECISION, Pool
 from headstart.training.settings import Training
 
 CELLS = ("digits:10", "digits:20", "mnist:10", "fashion-mnist:20", "emoji:10", "emoji:20", "emoji-twemoji:10", "elpv:50")
@@ -37,19 +37,20 @@ MOST = (3, 5, 8)
 
 
 def candidates(task: Task) -> list[Candidate]:
-    """The closed forms on all networks, the default head of the first in front, and those on raw pixels."""
-    pixels = [("pixels", kind, "penultimate") for kind in ("ridge", "kernel_ridge")]
-    networks = [(name, kind, blocks) for name in NETWORKS for kind, blocks in PICTURE_HEADS]
+    """The closed forms on all networks, the default head of the first in front, those on raw pixels, and those with views."""
+    pixels = [("pixels", kind, "penultimate", 0) for kind in ("ridge", "kernel_ridge")]
+    networks = [(name, kind, blocks, 0) for name in NETWORKS for kind, blocks in PICTURE_HEADS]
+    seen = [*((name, *PICTURE_HEADS[0], VIEWS) for name in NETWORKS), ("pixels", "kernel_ridge", "penultimate", VIEWS)]
     return [
         Candidate(
             family="baseline" if name == "pixels" else "transfer",
             pretrained=name,
             weights="none" if name == "pixels" else "pretrained",
             input_pixels=input_pixels_for(card_of(name), task),
-            method=settings_of(method_from({"kind": kind, "blocks": blocks})),
+            method=settings_of(method_from({"kind": kind, "blocks": blocks, "views": views})),
             training=Training(),
         )
-        for name, kind, blocks in [*networks, *pixels]
+        for name, kind, blocks, views in [*networks, *pixels, *seen]
     ]
 
 
@@ -87,6 +88,12 @@ def accuracies(cell: str, seed: int) -> dict[str, float]:
     for most in MOST:
         choice = pool.chosen(most)
         found[f"as the run, {most} members"] = of(list(choice.places), np.array(choice.shares))
+    plain = Pool.of([one for one in pool.candidates if not one.candidate.method.get("views")])
+    if plain is not None:
+        choice = plain.chosen(MOST_MEMBERS)
+        found["without views"] = of(
+            [pool.candidates.index(plain.candidates[place]) for place in choice.places], np.array(choice.shares)
+        )
     return found
 
 
@@ -101,7 +108,7 @@ def rows(cells: tuple[str, ...], seeds: int) -> Iterator[str]:
 def main() -> None:
     """Print the table."""
     given = arguments(__doc__ or "", seeds=3, sets=CELLS)
-    names = ["first", "best alone by log loss", *PRECISIONS, "as the run", *(f"{most} members" for most in MOST)]
+    names = ["first", "best alone by log loss", *PRECISIONS, "as the run", *(f"{most} members" for most in MOST), "without views"]
     print(f"| cell | {' | '.join(names)} |")
     print("|---|" + "---|" * len(names))
     for row in rows(tuple(given.sets), given.seeds):

@@ -12,6 +12,7 @@ from headstart.data.task import Task
 from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.planning import first_model
 from headstart.planning.cross_validation import fit_rows
+from headstart.planning.deciding.closed_forms import head_of
 from headstart.planning.first_model import first_candidate, fit_first
 from headstart.planning.results import FirstModel
 
@@ -65,7 +66,7 @@ def test_the_engine_is_chosen_for_all_rows(monkeypatch):
 def test_it_is_the_model_that_a_fit_of_the_candidate_gives():
     task = task_of(vectors(41))
     candidate = first_candidate(task, [])
-    assert (candidate.pretrained, candidate.method) == ("embeddings", {"kind": "ridge", "blocks": "penultimate"})
+    assert (candidate.pretrained, candidate.method) == ("embeddings", head_of("ridge", "penultimate"))
     model, first = fit_first(task, candidate)
     wanted = fit_rows(task, np.arange(41), candidate, model.backbone, None)
     assert model.temperature == wanted.temperature

@@ -22,27 +22,29 @@ METHOD = {"kind": "ridge", "blocks": "penultimate"}
 ABOUT = {"data": "squares", "pretrained": "pixels", "weights": "none", "method": METHOD}
 
 
-def extendable(task: Task, pixels: int) -> Extendable:
+def extendable(task: Task, pixels: int, views: int = 0) -> Extendable:
     """Ridge on raw pixels, 3 * pixels^2 features."""
-    model = method_from(METHOD).fit(task, load_backbone("pixels", "none", pixels), Training())
-    (one,), left_out = extendable_of(model, Plan(**ABOUT, input_pixels=pixels), "run")
+    method = METHOD | {"views": views}
+    model = method_from(method).fit(task, load_backbone("pixels", "none", pixels), Training())
+    (one,), left_out = extendable_of(model, Plan(**ABOUT | {"method": method}, input_pixels=pixels), "run", 8)
     assert left_out == ()
     return one
 
 
 def probs_without(one: Extendable, images: ImageSet, rows: np.ndarray, solution: Solution) -> np.ndarray:
     """Probabilities of rows by scikit-learn's ridge on the other rows, at the share and the temperature of the solution."""
-    inputs = np.asarray(one.inputs(images), np.float64)
-    rest = np.setdiff1d(np.arange(len(images)), rows)
+    seen = one.learned_from(images)
+    inputs = np.asarray(one.inputs(seen), np.float64)
+    rest = np.flatnonzero(~np.isin(np.arange(len(seen)) % len(images), rows))
     share, temperature = solution.statistics["scalars"]
-    alpha = share * RidgeStatistics.of(inputs[rest], images.labels[rest], 3).mean_eigenvalue
-    fit = Ridge(alpha=alpha).fit(inputs[rest], 2.0 * np.eye(3)[images.labels[rest]] - 1)
+    alpha = share * RidgeStatistics.of(inputs[rest], seen.labels[rest], 3).mean_eigenvalue
+    fit = Ridge(alpha=alpha).fit(inputs[rest], 2.0 * np.eye(3)[seen.labels[rest]] - 1)
     return softmax(fit.predict(inputs[rows]) / temperature, axis=1)
 
 
-@pytest.mark.parametrize("pixels", [2, 8])  # fewer features than the 43 images, and more
-def test_left_out_images_are_predicted_by_a_fit_to_the_others(pictures: Task, pixels: int) -> None:
-    one, images = extendable(pictures, pixels), pictures.labeled
+@pytest.mark.parametrize(("pixels", "views"), [(2, 0), (8, 0), (2, 2), (8, 2)])  # fewer features than the 43 images, and more
+def test_left_out_images_are_predicted_by_a_fit_to_the_others(pictures: Task, pixels: int, views: int) -> None:
+    one, images = extendable(pictures, pixels, views), pictures.labeled
     sets = [fold.held_out for fold in pictures.folds]
     solution = Solution.of_images(one, images, sets)
     for rows, found in zip(sets, solution.left_out, strict=True):
@@ -50,8 +52,9 @@ def test_left_out_images_are_predicted_by_a_fit_to_the_others(pictures: Task, pi
         np.testing.assert_array_equal(found.labels, images.labels[rows])
 
 
-def test_from_sums_left_out_images_are_predicted_by_a_fit_to_the_others(pictures: Task) -> None:
-    one, images = extendable(pictures, 2), pictures.labeled
+@pytest.mark.parametrize("views", [0, 2])
+def test_from_sums_left_out_images_are_predicted_by_a_fit_to_the_others(pictures: Task, views: int) -> None:
+    one, images = extendable(pictures, 2, views), pictures.labeled
     old, new, rows = images.take(np.arange(7, 43)), images.take(np.arange(7)), np.arange(9, 20)
     solution = Solution.of_sums(one, one.fitted(old), new, [images.take(rows)])
     assert solution.fit is None
@@ -93,6 +96,22 @@ def test_shares_become_as_sure_as_left_out_images_show() -> None:
     assert sum(found) < 1.0  # they are wrong more often than the given shares say
     assert found[1] / found[0] == pytest.approx(0.7 / 0.5)
     assert calibrated((1.0, 1.4), fits(labels, 0.6), labels, np.arange(211)) == pytest.approx(found, rel=1e-3)
+
+
+def test_members_with_views_and_without_are_compared_on_the_images_alone() -> None:
+    labels = np.random.default_rng(4).integers(0, 3, 150)
+    plain, seen = fits(labels, 0.6)
+    views = fits(np.tile(labels, 3), 0.2)[0].loo_probs[len(labels) :]
+    more = SimpleNamespace(loo_rows=np.arange(3 * len(labels)), loo_probs=np.concatenate([seen.loo_probs, views]))
+    found = calibrated((0.5, 0.7), [plain, more], labels, np.arange(150))
+    assert found == pytest.approx(calibrated((0.5, 0.7), [plain, seen], labels, np.arange(150)))
+
+
+def test_a_head_that_another_solver_solves_again_keeps_its_views(pictures: Task) -> None:
+    method = {"kind": "logistic", "blocks": "penultimate", "views": 2, "flip": True}
+    model = method_from(method).fit(pictures, load_backbone("pixels", "none", 2), Training())
+    (one,), _ = extendable_of(model, Plan(**ABOUT | {"method": method}, input_pixels=2), "run", 8)
+    assert one.planned.method == method | {"kind": "ridge"}
 
 
 def test_shares_stay_where_there_is_one_model_or_too_little_to_tell() -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import final
+from typing import Annotated, final
+
+from pydantic import Field
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
+from headstart.data.augmentation.views import view_of
+from headstart.data.augmented import views_of
 from headstart.data.folds import Fold
+from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
@@ -52,9 +58,32 @@ class Probe(Method):
     @final
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; of `training` the seed alone is used."""
-        rows, features = task.train, features_of(task.train, backbone)
+        views = self.views_of(task.train, task.native_pixels)
+        rows = task.train if views is None else concatenate(task.train, views)
+        features = features_of(rows, backbone)
         head, temperature = self.head_of(features, rows.labels, task.num_classes, rows.groups, training.seed)
         return Model(backbone, head, temperature, task.classes)
+
+
+class AugmentedProbe(Probe):
+    """A head fitted to frozen features of the labeled pictures and of random views of them.
+
+    A prediction sees the picture alone, so that views cost nothing there. A view is left out together with its picture.
+
+    Attributes:
+        views: Random views of each picture, 0 for none. Feature vectors have none.
+        flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
+    """
+
+    views: Annotated[int, Field(ge=0, le=16)] = 0
+    flip: bool = False
+
+    @final
+    def views_of(self, rows: ImageSet, native_pixels: int) -> ImageSet | None:
+        """See `Method.views_of`."""
+        if rows.images.embedded or not self.views or not len(rows):
+            return None
+        return views_of(rows, view_of("weak", native_pixels, self.flip), self.views)
 
 
 def held_out_temperature(held_out_scores: Callable[[Fold], Floats], folds: tuple[Fold, ...], labels: Integers) -> float:

@@ -21,6 +21,7 @@ from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.core.types import Floats
 from headstart.data.folds import Fold
+from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.features.extract import num_missing, seconds_an_image
@@ -83,6 +84,13 @@ class Method(Record):
     def reads_training(cls) -> bool:
         """Whether `fit` reads more of `Training` than its seed; closed forms do not."""
         return cls.cost == "gradient"
+
+    def views_of(self, rows: ImageSet, native_pixels: int) -> ImageSet | None:
+        """Random views that a closed form is fitted to besides the labeled rows themselves; None where there are none.
+
+        All first views come in the order of the rows, then all second ones, and so on. `native_pixels` is the task's.
+        """
+        return None
 
     @abstractmethod
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:

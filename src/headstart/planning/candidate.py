@@ -67,6 +67,10 @@ class Candidate(Recipe):
         shared = {name: getattr(partner, name) for name in Member.model_fields}
         return Candidate(family=family_of(partner), training=training, max_rows=rows, **shared)
 
+    def with_settings(self, **settings: Any) -> Candidate:
+        """The candidate with other settings of its method."""
+        return self.model_copy(update={"method": {**self.method, **settings}})
+
     @property
     def own_name(self) -> str:
         """What a person calls it, its partners left out."""
@@ -78,15 +82,16 @@ class Candidate(Recipe):
         kind = str(self.method["kind"])
         if self.family == "chance":
             return _NameParts("", "", "majority class")
+        views = f" with {self.method['views']} views" if self.method.get("views") else ""
         if self.pretrained == "pixels":
-            return _NameParts(kind, " on ", "raw pixels")
+            return _NameParts(kind, " on ", "raw pixels", after=views)
         if self.family == "scratch":
             return _NameParts("", "", self.pretrained, after=" from scratch")
         if self.pretrained == "embeddings":
             return _NameParts(kind, " on ", "the given features")
         blocks = f" on {self.method['blocks']}" if "blocks" in self.method else ""
         before = f"{blocks} of {'random ' if self.weights == 'none' else ''}"
-        after = " with plain pictures" if self.method.get("view") == "plain" else ""
+        after = " with plain pictures" if self.method.get("view") == "plain" else views
         return _NameParts(kind, before, self.pretrained, self.input_pixels, after)
 
     @property

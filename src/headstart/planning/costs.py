@@ -37,10 +37,11 @@ class Cost(Record):
 
 
 def rows_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
-    """The rows that a method reads: the labeled ones, and unlabeled ones and the sources' where it needs them."""
+    """The rows that a method reads: the labeled ones, views of them, and unlabeled ones and the sources' where it needs them."""
     needs = METHODS.get(method["kind"]).needs
     others = {"unlabeled": task.unlabeled, "source": task.source}
-    return [task.labeled, *(rows for need, rows in others.items() if rows and need in needs)]
+    views = method_from(method).views_of(task.labeled, task.native_pixels)
+    return [task.labeled, *([views] if views else []), *(rows for need, rows in others.items() if rows and need in needs)]
 
 
 def needs_unlabeled(method: dict[str, Any]) -> bool:
@@ -55,9 +56,10 @@ def seconds_of_features(backbone: Backbone, task: Task, method: dict[str, Any] |
 
 
 def seconds_of_head(method: dict[str, Any], num_rows: int) -> float:
-    """Predicted seconds to fit a closed form to features that exist."""
+    """Predicted seconds to fit a closed form to features, which exist, of so many rows and of views of them."""
     passes = HEAD_PASSES * METHODS.get(method["kind"]).num_solutions
-    return slowness() * passes * num_rows * HEAD_WIDTH * min(num_rows, HEAD_WIDTH) / FULL_RATE
+    num_fitted = num_rows * (1 + int(method.get("views", 0)))
+    return slowness() * passes * num_fitted * HEAD_WIDTH * min(num_fitted, HEAD_WIDTH) / FULL_RATE
 
 
 def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from headstart.core.predictions import Predictions, mean_of
 from headstart.core.rows import Rows, taken
 from headstart.core.types import Floats, Integers
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.evaluation.extension import LeftOut
 from headstart.features.extract import features_of
 from headstart.heads.class_statistics import has_mates
 from headstart.heads.ridge_leave_one_out import RidgeFit
 from headstart.heads.ridge_statistics import RidgeStatistics, solution_of
 from headstart.heads.temperature import fit_temperature
-from headstart.methods import METHODS
+from headstart.methods import METHODS, method_from
 from headstart.methods.heads import SolvedHead
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, partner_of
@@ -42,6 +44,7 @@ class Extendable:
         head: That head.
         share: How much its probabilities count.
         candidate: What the plan says of it.
+        native_pixels: Median of the shorter sides of the task's pictures.
     """
 
     place: int
@@ -49,6 +52,7 @@ class Extendable:
     head: SolvedHead = field(repr=False)
     share: float
     candidate: Candidate
+    native_pixels: int
 
     @property
     def is_trained(self) -> bool:
@@ -60,12 +64,19 @@ class Extendable:
         """What a plan says of it once it is solved again, for all rows."""
         method, seen = self.candidate.method, self.head.representation
         if seen is not None and method["kind"] != self.head.solver:
-            method = {"kind": self.head.solver, "blocks": seen.blocks}
+            known = METHODS.get(self.head.solver).model_fields
+            shared = {name: value for name, value in method.items() if name in known}
+            method = {**shared, "kind": self.head.solver, "blocks": seen.blocks}
         return self.candidate.model_copy(update={"method": method, "max_rows": None})
 
     def for_images(self, images: ImageSet, seed: int) -> Extendable:
         """The same for other training images, whose labels are not read; sums that were stored do not suit it any more."""
-        return replace(self, head=self.head.for_rows(features_of(images, self.model.backbone), seed))
+        return replace(self, head=self.head.for_rows(features_of(self.learned_from(images), self.model.backbone), seed))
+
+    def learned_from(self, images: ImageSet) -> ImageSet:
+        """The images, then the views of them that its head is fitted to, too."""
+        views = method_from(self.candidate.method).views_of(images, self.native_pixels)
+        return images if views is None else concatenate(images, views)
 
     def inputs(self, images: ImageSet) -> Rows:
         """What its head's solution is multiplied with, float [sample, input]."""
@@ -73,7 +84,8 @@ class Extendable:
 
     def fitted(self, images: ImageSet) -> RidgeStatistics:
         """The sums over labeled images, with the penalty and the temperature that leave-one-out chooses."""
-        return RidgeStatistics.fitted(self.inputs(images), images.labels, images.num_classes, images.groups)
+        seen = self.learned_from(images)
+        return RidgeStatistics.fitted(self.inputs(seen), seen.labels, seen.num_classes, seen.groups)
 
     def solved(self, weight: Floats, bias: Floats, temperature: float, classes: tuple[str, ...]) -> Model:
         """The model with that solution, [input, class] and [class]."""
@@ -108,10 +120,12 @@ class Solution:
     @classmethod
     def of_images(cls, one: Extendable, images: ImageSet, sets: Sequence[Integers]) -> Solution:
         """The solution of labeled images, rows of some of which are left out in turn."""
-        inputs, labels, classes = one.inputs(images), images.labels, images.classes
-        sums, fit = RidgeStatistics.and_fit(inputs, labels, len(classes), images.groups)
+        seen = one.learned_from(images)
+        inputs, labels, classes = one.inputs(seen), seen.labels, images.classes
+        sums, fit = RidgeStatistics.and_fit(inputs, labels, len(classes), seen.groups)
 
-        def without(rows: Integers) -> tuple[Floats, Floats]:
+        def without(some: Integers) -> tuple[Floats, Floats]:
+            rows = np.concatenate([some + first for first in range(0, len(seen), len(images))])
             if len(inputs) > inputs.shape[1]:
                 return sums.without(RidgeStatistics.of(taken(inputs, rows), labels[rows], len(classes))).solution()
             rest = np.setdiff1d(np.arange(len(inputs)), rows)
@@ -128,7 +142,8 @@ class Solution:
         classes = images.classes
 
         def over(some: ImageSet) -> RidgeStatistics:
-            return RidgeStatistics.of(one.inputs(some), some.labels, len(classes))
+            seen = one.learned_from(some)
+            return RidgeStatistics.of(one.inputs(seen), seen.labels, len(classes))
 
         sums = stored.joined(over(images))
         models = (one.solved(*sums.without(over(some)).solution(), sums.temperature, classes) for some in sets)
@@ -137,7 +152,7 @@ class Solution:
 
 
 def extendable_of(
-    model: Model, plan: Plan, folder: str, stored: Collection[int] | None = None
+    model: Model, plan: Plan, folder: str, native_pixels: int, stored: Collection[int] | None = None
 ) -> tuple[tuple[Extendable, ...], tuple[LeftOut, ...]]:
     """The models of a run that can be solved again, and those that cannot, with the reason.
 
@@ -148,6 +163,7 @@ def extendable_of(
         model: The run's.
         plan: The run's.
         folder: The run's, for messages.
+        native_pixels: Median of the shorter sides of the task's pictures.
         stored: Places of the models for which sums over the images were stored; None where the images themselves are at hand.
 
     Returns:
@@ -170,7 +186,7 @@ def extendable_of(
         elif stored is not None and place not in stored:
             left_out.append(LeftOut(name=candidate.own_name, reason=_why_no_sums(own.head)))
         else:
-            one = Extendable(place, own, own.head, share, candidate)
+            one = Extendable(place, own, own.head, share, candidate, native_pixels)
             (trained if one.is_trained else solvable).append(one)
     if not (solvable or trained):
         reasons = "; ".join(dict.fromkeys(f"{one.name}: {one.reason}" for one in left_out))
@@ -233,19 +249,19 @@ def calibrated(shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Inte
 
     Args:
         shares: One a model; none for a single one, whose own temperature does that.
-        fits: One a model, all to the same rows.
+        fits: One a model, to these images and to views of them.
         labels: int64 [sample].
         groups: int64 [sample], left out together.
 
     Returns:
         The shares.
     """
-    rows = fits[0].loo_rows
+    rows = reduce(np.intersect1d, (fit.loo_rows for fit in fits), np.arange(len(labels)))
     fair = has_mates(labels, groups)[rows]
     known = labels[rows][fair]
     if not shares or len(np.unique(known)) < 2:
         return shares
-    logs = np.stack([np.log(np.maximum(fit.loo_probs[fair], 1e-12)) for fit in fits])
+    logs = np.stack([np.log(np.maximum(fit.loo_probs[np.searchsorted(fit.loo_rows, rows[fair])], 1e-12)) for fit in fits])
     temperature = fit_temperature(np.tensordot(shares, logs, 1), known)
     return tuple(share / temperature for share in shares)
 

@@ -62,8 +62,8 @@ def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     check_classes(run, "extend")
     with stage("reading the data"):
         task = task_of(run)
-        stored = None if task else run.statistics
-        members, left_out = extendable_of(run.model, run.plan, str(run.folder), stored) if task or stored else ((), ())
+        stored, native = None if task else run.statistics, run.task_summary.native_pixels
+        members, left_out = extendable_of(run.model, run.plan, str(run.folder), native, stored) if task or stored else ((), ())
         sets = evaluated_sets_of(run, task)
         known = known_to(run, task, sets)
         addition = read_addition(str(data), run.model.classes, run.plan.seed, known)
@@ -102,7 +102,7 @@ def remember(run: Run | str | Path) -> Path:
         return workspace.path(STATISTICS)
     check_classes(run, "extend")
     task = task_of(run)
-    members, _ = extendable_of(run.model, run.plan, str(run.folder))
+    members, _ = extendable_of(run.model, run.plan, str(run.folder), run.task_summary.native_pixels)
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back.")
     workspace.write_known(known_to(run, task, evaluated_sets_of(run, task)))

@@ -29,8 +29,7 @@ def leaning(flipped_class: bool, num: int = 48) -> Task:
 @pytest.fixture
 def asked(make_candidate, tmp_path):
     def ask(task: Task) -> FlipTest:
-        candidate = make_candidate("baseline", "pixels", input_pixels=8)
-        return flip_test(task, candidate, load_backbone("pixels", "none", 8), Steps(tmp_path / "steps"))
+        return flip_test(task, load_backbone("pixels", "none", 8), Steps(tmp_path / "steps"))
 
     return ask
 

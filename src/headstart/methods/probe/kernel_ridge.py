@@ -11,7 +11,7 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.heads.kernel_map import median_square
 from headstart.heads.ridge_leave_one_out import fit_ridge
-from headstart.methods._probe import Probe
+from headstart.methods._probe import AugmentedProbe
 from headstart.methods.kernel_head import KernelHead
 
 WIDTHS = (0.3, 1.0)
@@ -20,7 +20,7 @@ digits with 10 labels a class 0.3 is 1.5 points better, on those of emoji with 5
 
 
 @final
-class KernelRidge(Probe):
+class KernelRidge(AugmentedProbe):
     """Fits ridge regression to the similarities exp(-distance^2 / width) of a picture to the training rows.
 
     Boundaries between classes are curved, where those of ridge are straight.

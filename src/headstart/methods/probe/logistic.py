@@ -12,12 +12,12 @@ from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.heads.logistic import fit_logistic
 from headstart.heads.out_of_fold import inner_folds
-from headstart.methods._probe import Probe
+from headstart.methods._probe import AugmentedProbe
 from headstart.methods.heads import LinearHead
 
 
 @final
-class Logistic(Probe):
+class Logistic(AugmentedProbe):
     """Fits a linear head to frozen features by cross-entropy with a squared-norm penalty chosen out of fold.
 
     The features are rotated into the space that the rows span, where the whole path of penalties is solved by L-BFGS, each

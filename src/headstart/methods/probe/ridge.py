@@ -6,12 +6,12 @@ from typing import ClassVar, final
 
 from headstart.core.types import Integers
 from headstart.features.feature_set import FeatureSet
-from headstart.methods._probe import Probe
+from headstart.methods._probe import AugmentedProbe
 from headstart.methods.heads import LinearHead, ridge_head
 
 
 @final
-class Ridge(Probe):
+class Ridge(AugmentedProbe):
     """Fits one-vs-rest linear targets to frozen features of every depth by ridge regression.
 
     One eigendecomposition gives the solution for every penalty together with the score of each row by a fit without it; these

@@ -17,8 +17,6 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model
-from headstart.planning.candidate import Candidate
-from headstart.planning.cross_validation import fold_inputs
 from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage
 
 MOST_ROWS = 1_000
@@ -55,8 +53,8 @@ class FlipTest(Record):
         )
 
 
-def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> FlipTest:
-    """Whether flipped copies of the training rows help a ridge head on a closed form's backbone, measured on the task's folds."""
+def flip_test(task: Task, backbone: Backbone, steps: Steps) -> FlipTest:
+    """Whether flipped copies of the training rows help a ridge head on a backbone's features, measured on the task's folds."""
 
     def make(_: Path) -> FlipTest:
         begun = time.perf_counter()
@@ -77,7 +75,8 @@ def flip_test(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps
             seconds=time.perf_counter() - begun,
         )
 
-    return steps.run("flip_test", fold_inputs(task, candidate, backbone, 0), FlipTest, make)
+    side = backbone.transform.pixels
+    return steps.run("flip_test", {"task": task.fingerprint, "backbone": backbone.weights_hash, "pixels": side}, FlipTest, make)
 
 
 def _predicted(rows: ImageSet, held_out: ImageSet, backbone: Backbone) -> Predictions:

@@ -142,7 +142,7 @@ def chosen_of(
 
 def _is_default(one: CrossValidated) -> bool:
     method = one.candidate.method
-    return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels")
+    return bool(method["kind"] == "ridge" and method.get("blocks") == "stages+pixels" and not method.get("views"))
 
 
 def loss_of(one: CrossValidated) -> float:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from headstart.backbones.catalog import card_of
-from headstart.core.stopping import StoppedError
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import seconds_of_fit
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels, trial_order
-from headstart.planning.deciding.flip_test import flip_test
+from headstart.planning.deciding.closed_forms import FEW_LABELS, best_so_far, few_labels, flip_tested, trial_order
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.racing import Whole, folds_to_race
 from headstart.planning.deciding.selection import accuracy_of
@@ -91,14 +89,14 @@ def fine_tuned(trials: Trials, ranking: Ranking, options: Options) -> list[Candi
     if options.method is not None:
         network = best.candidate.pretrained if best else ranking.chosen[0]
         candidate = trials.candidate("transfer", network, chosen, options.recipe(seed))
-        return [_flip_tested(trials, candidate, options)]
+        return [flip_tested(trials, candidate, options)]
     network = min(trial_order(trials, ranking), key=lambda name: card_of(name).num_parameters or 0)
     candidate = trials.candidate("transfer", network, chosen, fine_tuning_training(seed, options.training))
     hopeless = _why_not_fine_tuned(trials, best)
     if hopeless:
         trials.skip(candidate, hopeless)
         return []
-    candidate = _flip_tested(trials, candidate, options)
+    candidate = flip_tested(trials, candidate, options)
     return [candidate if options.training else _shortened(trials, candidate, FINE_TUNING_SHARE)]
 
 
@@ -111,15 +109,3 @@ def _why_not_fine_tuned(trials: Trials, best: CrossValidated | None) -> str:
     if len(trials.task.labeled) < FEWEST_TO_TRAIN:
         return f"with fewer than {FEWEST_TO_TRAIN} labels held-out rows cannot tell whether it helps"
     return ""
-
-
-def _flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Candidate:
-    """The candidate, trained on flipped pictures too where the flip test says that this helps and the user did not set it."""
-    if "flip" not in candidate.method or "flip" in options.settings:
-        return candidate
-    try:
-        found = flip_test(trials.task, candidate, trials.backbone(candidate), trials.steps)
-    except StoppedError:
-        return candidate
-    trials.notes.append(str(found))
-    return candidate.model_copy(update={"method": {**candidate.method, "flip": found.helps}})

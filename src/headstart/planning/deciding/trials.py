@@ -26,6 +26,7 @@ from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
 from headstart.planning.deciding.ended_early import ended_early
+from headstart.planning.deciding.flip_test import FlipTest
 from headstart.planning.deciding.racing import LeftOut, Race, Whole, folds_to_race, next_in_turn, rivals_of
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
@@ -59,6 +60,7 @@ class Trials:
         validated: In the order tried.
         source_weights: What a row of each source weighs that was found to help; empty where none was.
         cluster_assumption: Whether the unlabeled rows may be learned from; None where that was not tested.
+        flip_test: Whether flipped pictures help; None where that was not tested.
         spent_seconds: Predicted seconds of what was tried.
         stopped: Why trying ended before its end; None where it did not.
         wanted_minutes: Minutes that each candidate asks for that was left out.
@@ -81,6 +83,7 @@ class Trials:
     validated: list[CrossValidated] = field(default_factory=list)
     source_weights: dict[str, float] = field(default_factory=dict)
     cluster_assumption: ClusterAssumptionTest | None = None
+    flip_test: FlipTest | None = None
     spent_seconds: float = 0.0
     stopped: Reason | None = None
     wanted_minutes: list[int] = field(default_factory=list)
@@ -97,6 +100,12 @@ class Trials:
     def remaining_seconds(self) -> float:
         """What is left of the budget."""
         return max(0.0, self.budget_seconds - self.spent_seconds)
+
+    @property
+    def room_for_closed_forms(self) -> float:
+        """What is left of the part of the budget that closed forms may take."""
+        most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
+        return max(0.0, most - self.spent_seconds)
 
     @property
     def many(self) -> bool:
@@ -147,8 +156,7 @@ class Trials:
         heads = sum(seconds_of_head(candidate.method, len(fold.fit)) for fold in folds)
         ending = self._seconds_of_ending(candidate)
         price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + ending
-        most = min(self.closed_share * self.budget_seconds, self.budget_seconds - self.reserved_seconds)
-        room = max(0.0, most - self.spent_seconds)
+        room = self.room_for_closed_forms
         if price > room and not must:
             needed = self.spent_seconds + price
             left = LeftOut(price, max(needed / self.closed_share, needed + self.reserved_seconds))
