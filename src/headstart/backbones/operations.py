@@ -97,9 +97,21 @@ def seconds_of_extraction(program: Program, transform: Transform) -> float:
     return multiply_adds_of(program, transform) / ENGINE_RATE
 
 
+def seconds_of_reference(program: Program, transform: Transform) -> float:
+    """Seconds that PyTorch takes in float32 to run a network on one picture, on the machine that the rates were measured on."""
+    found, num_images = _operations_of(program, transform)
+    return found.seconds / num_images
+
+
 def multiply_adds_of(program: Program, transform: Transform) -> float:
     """Multiply-adds that a network takes for one picture."""
+    found, num_images = _operations_of(program, transform)
+    return (found.full + found.half) / num_images
+
+
+def _operations_of(program: Program, transform: Transform) -> tuple[Operations, int]:
+    """What a network does on a few pictures, and their number."""
     images = (probe_images(transform.pixels, transform.channels).sigmoid() * 255).byte().permute(0, 2, 3, 1)
     with in_evaluation(program), torch.no_grad(), counted() as found:
         program(images)
-    return (found.full + found.half) / len(images)
+    return found, len(images)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headstart.backbones import machine_speed
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.engines import choice
 from headstart.backbones.engines.base import Engine, Outputs
@@ -99,6 +100,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simulated]:
         monkeypatch.setattr(choice, "engine_names", lambda: list(rates))
         monkeypatch.setattr(choice, "Trial", partial(Trial, clock=lambda: machine.now, processor_clock=machine.worked))
         monkeypatch.setattr(choice.time, "perf_counter", lambda: machine.now)
+        monkeypatch.setattr(choice, "_reference_seconds", lambda program: 1 / rates[REFERENCE] if rates[REFERENCE] else 1.0)
         choice._SETTLED.clear()  # as a new process
         return machine
 
@@ -174,14 +176,26 @@ def test_of_equally_fast_engines_the_exact_one_is_taken(simulate: Callable[..., 
     assert _chosen(_network(1, name="timm/test_resnet")) == "openvino-bf16"
 
 
-def test_few_pictures_are_left_to_the_reference_which_is_run_once(simulate: Callable[..., Simulated]) -> None:
-    machine = simulate(BF16_LAPTOP)
+@pytest.mark.parametrize("slowdown", [1.0, 3.0], ids=["idle", "beside other programs"])
+def test_few_pictures_are_left_to_the_reference_by_operations_and_not_by_a_clock(
+    slowdown: float, simulate: Callable[..., Simulated]
+) -> None:
+    machine = simulate(BF16_LAPTOP, slowdown=lambda: slowdown)
     assert _chosen(_network(), 39) == REFERENCE
     assert known_engine(_network()) is None
     assert _chosen(_network(), 39) == _chosen(_network(), 0) == REFERENCE
-    assert machine.tried == [REFERENCE]
+    assert machine.tried == []
     assert choices() == []
     assert _chosen(_network(), 41) == "openvino-bf16"
+
+
+def test_what_the_reference_takes_is_its_operations_times_the_slowness_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = [_network(), _network(pixels=64)]
+    monkeypatch.setattr(machine_speed, "slowness", lambda: 1.0)
+    small, large = (choice._reference_seconds(Describe(one)) for one in networks)
+    assert 1e-5 < small < large < 1e-1
+    monkeypatch.setattr(machine_speed, "slowness", lambda: 8.0)
+    assert choice._reference_seconds(Describe(networks[0])) == pytest.approx(8 * small)
 
 
 def test_engines_that_take_long_to_make_are_tried_for_many_pictures_only(simulate: Callable[..., Simulated]) -> None:

@@ -31,7 +31,8 @@ of three sets could show; 8-bit integers reach 0.4 and more there."""
 SAMPLE_ROWS = 32
 """Images that an engine is tried on."""
 MIN_REFERENCE_SECONDS = 2.0
-"""Other engines are tried where the reference would take longer than this, which is about what making another engine takes."""
+"""Other engines are tried where the reference would take longer than this by its operations, which is about what making another
+engine takes. A clock beside other programs would leave pictures to another engine than on an idle machine."""
 WORTH_MAKING = 2.0
 """An engine that takes long to make is tried where the best of the others would take so many times the seconds of its making."""
 EQUAL = 1.05
@@ -182,16 +183,22 @@ def choose_engine(program: Program | Description, pictures: Pictures, num_images
     """
     backbone, path = program.backbone, _choice_file(program.backbone)
     known = _read(path)
-    rate = known.images_per_second.get(REFERENCE, 0.0) if known and not known.errors else 0.0
-    if not num_images or (rate and num_images / rate <= MIN_REFERENCE_SECONDS):
+    if not num_images or num_images * _reference_seconds(program) <= MIN_REFERENCE_SECONDS:
         backbone.engine = REFERENCE
         return REFERENCE
     choice = _choice(program.loaded(), pictures, num_images, known.engine if known and known.errors else None)
     write_atomically(path, choice.to_json())
-    if choice.errors:
-        _SETTLED[path] = choice.engine
+    _SETTLED[path] = choice.engine
     backbone.engine = choice.engine
     return choice.engine
+
+
+def _reference_seconds(program: Program | Description) -> float:
+    """Seconds that the reference takes for one picture by its operations: a busy machine expects what an idle one does."""
+    from headstart.backbones.machine_speed import slowness  # noqa: PLC0415 - to predict takes no torch
+    from headstart.backbones.operations import seconds_of_reference  # noqa: PLC0415
+
+    return slowness() * seconds_of_reference(program.loaded(), program.backbone.transform)
 
 
 def note_reached(backbone: Extractor, num_images: int, images_per_second: float) -> None:
@@ -233,13 +240,11 @@ def _choice(program: Program, pictures: Pictures, num_images: int, before: str |
     make(REFERENCE)
     if REFERENCE in trial.faults:
         raise PretrainedError(f"{program.backbone.card.name} cannot be run: {trial.faults[REFERENCE]}")
-    is_tried = num_images / trial.images_per_second[REFERENCE] > MIN_REFERENCE_SECONDS
-    if is_tried:
-        _try_others(trial, make, program, num_images, before)
+    _try_others(trial, make, program, num_images, before)
     choice = Choice(
         engine=_fastest(trial, before),
         images_per_second=trial.images_per_second,
-        errors=trial.errors if is_tried else {},
+        errors=trial.errors,
         faults=trial.faults,
         network=f"{program.backbone.card.name} at {program.backbone.transform.pixels} pixels",
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -248,7 +253,7 @@ def _choice(program: Program, pictures: Pictures, num_images: int, before: str |
         unsteadiness=trial.unsteadiness,
         machine=this_machine(),
     )
-    if is_tried and (before or _known_rates(program) is None):
+    if before or _known_rates(program) is None:
         write_atomically(_rates_file(program), choice.to_json())
     if _is_worth_keeping(choice.engine):
         _last_used(_used_key(choice.engine, program), lambda: trial.engines[choice.engine])
