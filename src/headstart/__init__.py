@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from headstart.workflows.decide import decide
     from headstart.workflows.embed import embed
     from headstart.workflows.enroll import enroll
+    from headstart.workflows.estimators import Features, TransferClassifier
     from headstart.workflows.evaluate import evaluate
     from headstart.workflows.extend import extend
     from headstart.workflows.fit import fit
@@ -62,6 +63,7 @@ _VERBS = (
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
+    "Features": "headstart.workflows.estimators",
     "Finding": "headstart.core.findings",
     "Gallery": "headstart.gallery",
     "Model": "headstart.methods.model",
@@ -69,6 +71,7 @@ _MODULES = {
     "Predictions": "headstart.core.predictions",
     "Run": "headstart.runs.run",
     "Task": "headstart.data.task",
+    "TransferClassifier": "headstart.workflows.estimators",
     "audit_runs": "headstart.workflows.runs",
     "list_runs": "headstart.runs.run",
     "load_backbone": "headstart.backbones.loading",
@@ -79,10 +82,10 @@ _MODULES = {
 """The module of each public name."""
 
 __all__ = [
-    "Evaluation", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "__version__", "adjust", "audit_runs",
-    "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label", "list_runs",
-    "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank", "read_task", "report", "run", "runs",
-    "search",
+    "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
+    "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend",
+    "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank",
+    "read_task", "report", "run", "runs", "search",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch.nn import functional
 
-from headstart.backbones.engines.choice import machine_fingerprint
+from headstart.backbones.engines.machine import machine_fingerprint
 from headstart.core.cores import num_cores
 from headstart.core.folders import cache_folder
 from headstart.core.records import Record, write_atomically

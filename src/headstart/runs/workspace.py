@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from headstart.backbones.engines.choice import machine_fingerprint, requested_engine
-from headstart.backbones.engines.machine import this_machine
+from headstart.backbones.engines.choice import requested_engine
+from headstart.backbones.engines.machine import machine_fingerprint, this_machine
 from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation

@@ -15,7 +15,7 @@ from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Engine, Pictures
 from headstart.backbones.engines.chosen import PREFIX, Choice, choices_folder
 from headstart.backbones.engines.kept_engines import RUNTIMES, kept_engine
-from headstart.backbones.engines.machine import engine_names, native_engine_names, this_machine
+from headstart.backbones.engines.machine import engine_names, machine_fingerprint, native_engine_names, this_machine
 from headstart.backbones.engines.trial import CONTENDER, Trial
 from headstart.backbones.extractor import Extractor
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
@@ -225,11 +225,6 @@ def _tried(path: Path) -> Choice | None:
     """The choice in that file; None where there is none, or where only the reference was run for few pictures."""
     choice = _read(path)
     return choice if choice and choice.errors else None
-
-
-def machine_fingerprint() -> str:
-    """Changes with what engines and their speed depend on beside the network."""
-    return this_machine().content_fingerprint()
 
 
 def _choice(program: Program, pictures: Pictures, num_images: int, before: str | None) -> Choice:

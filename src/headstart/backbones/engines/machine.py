@@ -87,3 +87,8 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ABSENT
+
+
+def machine_fingerprint() -> str:
+    """Changes with what engines and their speed depend on beside the network."""
+    return this_machine().content_fingerprint()
