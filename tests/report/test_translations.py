@@ -118,6 +118,9 @@ def test_findings_are_translated_with_their_advice(code):
 
 
 OF_FITS = [
+    "kernel_ridge on raw pixels with 4 views",
+    "mean of 6: ridge on stages+pixels of efficientnet_lite0/1/2 at 96 pixels with 4 views and ridge on stages+pixels of "
+    "efficientnet_lite0/1/2 at 96 to 160 pixels with 4 views",
     "First model after 58 s: ridge on stages+pixels of efficientnet_lite0 at 96 pixels, 93.8% [71.7%, 98.9%] leave-one-out on "
     "16 images.",
     '"cup" is found in 0% of its 11 held-out images, other classes in 50%.',
