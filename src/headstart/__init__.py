@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from headstart.workflows.enroll import enroll
     from headstart.workflows.estimators import Features, TransferClassifier
     from headstart.workflows.evaluate import evaluate
+    from headstart.workflows.export import export
     from headstart.workflows.extend import extend
     from headstart.workflows.fit import fit
     from headstart.workflows.inspect import inspect
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend", "fit", "inspect", "label",
-    "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search",
+    "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
+    "label", "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -83,9 +84,9 @@ _MODULES = {
 
 __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
-    "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "extend",
-    "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained", "rank",
-    "read_task", "report", "run", "runs", "search",
+    "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
+    "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
+    "rank", "read_task", "report", "run", "runs", "search",
 ]  # fmt: skip
 
 

@@ -142,6 +142,10 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
     "evaluate": with_each(RUNS, lambda _, run: headstart.evaluate(run))
     + with_each(DATA, lambda home, data: headstart.evaluate(home.run, data))
     + [lambda home: home.run.evaluate("more"), lambda _: headstart.evaluate("own", "shades.csv")],
+    "export": [
+        lambda _: headstart.export("own", "torch", out="bundle"),
+        lambda home: home.run.export("torch", out=Path("bundle in half"), precision="fp16"),
+    ],
     "extend": [
         *with_each(RUNS, lambda _, run: headstart.extend(run, "more", out="longer")),
         lambda _: headstart.extend("own", headstart.read_task("more"), out=Path("longer")),
@@ -228,6 +232,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "embed": (lambda home: headstart.embed(home.run, "x.npz"), f"data = Run(folder=PosixPath('own')) is a Run. Give {A_TASK}."),
     "enroll": (lambda _: headstart.enroll("gallery", "x", 3), f"images = 3 is an int. Give {AN_IMAGE}."),
     "evaluate": (lambda _: headstart.evaluate("own", 3), f"data = 3 is an int. Give {A_TASK} or None."),
+    "export": (lambda _: headstart.export("own", 3), "to = 3 is an int. Give a text."),
     "extend": (lambda _: headstart.extend("own", ["more"]), f"data = ['more'] is a list. Give {A_TASK}."),
     "fit": (lambda _: headstart.fit("shades", metod="ridge"), 'there is no argument metod. Did you mean "method"? It takes data, '
             "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test."),

@@ -16,7 +16,7 @@ from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 from headstart.core.progress import timed_command
 
-LATER = frozenset({"export", "serve"})
+LATER = frozenset({"serve"})
 """Commands that are planned and not in this version."""
 
 INTERRUPTED = 130

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import stat
 import struct
-from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from headstart.core.errors import DataError
-from headstart.core.types import Bytes
+from headstart.data.flattening import FORMATS, flattened, turn_upright
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 """Lower-case file name endings that are taken for pictures."""
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused: a small file can claim a size that fills the memory. Pillow draws its line at the same number."""
-
-WITH_ALPHA = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 
 class DecodedImage(NamedTuple):
@@ -75,8 +70,8 @@ def decode_image(stream: BinaryIO, name: str, at_least: int | None = None) -> De
         if at_least is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (at_least, at_least))
         image.load()
-        _turn_upright(image)
-        return DecodedImage(_flattened(image), shorter_side)
+        turn_upright(image)
+        return DecodedImage(flattened(image), shorter_side)
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001  decoders raise anything on hostile bytes
@@ -89,7 +84,7 @@ def as_shown(image: Image.Image, name: str) -> Image.Image:
     try:
         upright = ImageOps.exif_transpose(image)
         upright.format = image.format  # says what 16-bit values mean
-        return _flattened(upright)
+        return flattened(upright)
     except Exception as error:  # noqa: BLE001  as in `decode_image`
         reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
         raise DataError(f"{name}: cannot be decoded ({reason}). Open it again.") from None
@@ -119,40 +114,3 @@ def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
     raise DataError(
         f"{name}: is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture, as it starts with {prefix[:8]!r}. Convert or delete it."
     )
-
-
-def _turn_upright(image: Image.Image) -> None:
-    # A broken EXIF block raises anything, and viewers then ignore the orientation.
-    with suppress(Exception):
-        ImageOps.exif_transpose(image, in_place=True)
-
-
-def _flattened(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bit(image)).convert("RGB")
-    if image.mode not in WITH_ALPHA and "transparency" not in image.info:
-        return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy it
-    if image.mode == "La":
-        image = image.convert("LA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Bytes:
-    """Gray values of more than 8 bits as 0 to 255.
-
-    16-bit pictures use their whole range, as viewers assume. Other integers and floats carry no range: values that fit
-    [0, 1], [0, 255] or [0, 65535] are taken to mean that range, and others are stretched from their lowest to their highest.
-    """
-    values = np.asarray(image)
-    if image.mode.startswith("I;16") or image.format == "PNG":
-        return (values >> 8).astype(np.uint8)
-    gray = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(gray.min()), float(gray.max())
-    if low < 0 or high > 65_535:
-        gray = (gray - low) * (255 / (high - low))
-    elif high > 255:
-        gray = np.floor(gray / 256)
-    elif high <= 1 and image.mode == "F":
-        gray = gray * 255
-    return np.rint(gray).astype(np.uint8)

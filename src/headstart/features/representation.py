@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.rows import Index, LazyRows, Rows, column_means, in_memory, unit_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
+
+if TYPE_CHECKING:  # to predict takes no PyTorch
+    from torch import nn
 
 Blocks = Literal["penultimate", "stages", "stages+pixels", "pixels"]
 BLOCKS: tuple[Blocks, ...] = get_args(Blocks)
@@ -68,6 +72,12 @@ class Representation:
             )
         return in_memory(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
 
+    def graph(self) -> nn.Module:
+        """`rows` as part of a graph: tensors of features to rows."""
+        from headstart.features.graph_features import RepresentationGraph  # noqa: PLC0415
+
+        return RepresentationGraph(partial(blocks_of, blocks=self.blocks), self.means)
+
     def matrix(self, features: FeatureSet) -> Floats:
         """All of `rows` in memory, whatever their number."""
         return np.asarray(self.rows(features))
@@ -75,6 +85,13 @@ class Representation:
     def _joined(self, blocks: list[Rows], part: Index) -> Floats:
         pairs = zip(blocks, self.means, strict=True)
         return np.concatenate([unit_rows(np.asarray(block[part], np.float32) - mean) for block, mean in pairs], axis=1)
+
+
+def graph_of_rows(representation: Representation | None) -> nn.Module:
+    """What a head sees as part of a graph: the rows of a representation, or the penultimate features for None."""
+    from headstart.features.graph_features import PenultimateGraph  # noqa: PLC0415
+
+    return PenultimateGraph() if representation is None else representation.graph()
 
 
 def representation_arrays(representation: Representation | None) -> dict[str, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Blocks, Representation
+
+if TYPE_CHECKING:  # to predict takes no PyTorch
+    from torch import nn
 
 MOST_ROWS = 2_000
 """Rows that the axes are computed from, evenly spaced; of some 5,000 features 256 directions need no more."""
@@ -43,6 +47,12 @@ class PrincipalComponents:
         """The features along the axes, float32 [sample, axis]."""
         origin = np.zeros(self.axes.shape[1])
         return np.asarray(linear_scores(self.representation.rows(features), self.axes, origin), np.float32)
+
+    def graph(self) -> nn.Module:
+        """`rows` as part of a graph: tensors of features to float64."""
+        from headstart.features.graph_features import LinearGraph  # noqa: PLC0415
+
+        return LinearGraph(self.representation.graph(), self.axes, np.zeros(self.axes.shape[1]))
 
 
 def principal_components(rows: Rows, num_axes: int, seed: int) -> Floats:

@@ -17,6 +17,7 @@ from headstart.features.representation import (
     Blocks,
     Representation,
     blocks_named,
+    graph_of_rows,
     representation_arrays,
     representation_from,
     representation_or_none,
@@ -26,6 +27,8 @@ from headstart.methods.kernel_head import MOST_COSINES, KernelHead
 from headstart.shift.projection import Projection
 
 if TYPE_CHECKING:  # what fits heads, or is part of few, takes as long to import as a prediction
+    from torch import nn
+
     from headstart.heads.kernel_map import KernelMap
     from headstart.heads.ridge_leave_one_out import RidgeFit
     from headstart.heads.unlabeled_pool import UnlabeledPool
@@ -36,6 +39,10 @@ class Head(Protocol):
 
     def scores(self, features: FeatureSet) -> Floats:
         """One score a class, float64 [sample, class]; softmax of scores over temperature gives probabilities."""
+        ...
+
+    def graph(self) -> nn.Module:
+        """`scores` as part of a graph: a module from `GraphFeatures` to tensors."""
         ...
 
     def arrays(self) -> dict[str, Floats]:
@@ -111,6 +118,11 @@ class LinearHead:
     def scores(self, features: FeatureSet) -> Floats:
         return linear_scores(self.inputs(features), self.weight, self.bias)
 
+    def graph(self) -> nn.Module:
+        from headstart.features.graph_features import LinearGraph  # noqa: PLC0415
+
+        return LinearGraph(graph_of_rows(self.representation), self.weight, self.bias)
+
     def arrays(self) -> dict[str, Floats]:
         return {"weight": self.weight, "bias": self.bias, **representation_arrays(self.representation)}
 
@@ -155,6 +167,11 @@ class NeighborHead:
         counts = np.bincount(places.ravel(), minlength=len(near) * self.num_classes).reshape(len(near), self.num_classes)
         return np.asarray(np.log((counts + 1.0 / self.num_classes) / (num_neighbors + 1.0)))
 
+    def graph(self) -> nn.Module:
+        from headstart.methods.head_graphs import NeighborsGraph  # noqa: PLC0415
+
+        return NeighborsGraph(self.representation.graph(), self.rows, self.labels, self.num_neighbors, self.num_classes)
+
     def arrays(self) -> dict[str, Floats]:
         return {"rows": self.rows, "labels": self.labels, **representation_arrays(self.representation)}
 
@@ -195,6 +212,11 @@ class GraphHead:
 
         return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).class_scores(self.probs)
 
+    def graph(self) -> nn.Module:
+        from headstart.methods.head_graphs import WeightedNeighborsGraph  # noqa: PLC0415
+
+        return WeightedNeighborsGraph(self.projection.graph(), self.rows, self.probs, self.num_neighbors)
+
     def arrays(self) -> dict[str, Floats]:
         known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}
         return known | representation_arrays(self.projection.representation)
@@ -231,6 +253,18 @@ class ProjectedHead:
             rows = kernel_map.rows(rows)
         return np.asarray(rows @ self.weight + self.bias)
 
+    def graph(self) -> nn.Module:
+        from headstart.features.graph_features import LinearGraph  # noqa: PLC0415
+        from headstart.methods.head_graphs import SimilarityGraph  # noqa: PLC0415
+
+        if not self.kernel_maps:
+            return LinearGraph(self.projection.graph(), self.weight, self.bias)
+        *first, last = self.kernel_maps
+        rows = self.projection.graph()
+        for one in first:
+            rows = SimilarityGraph(rows, one.landmarks, one.gamma, one.normalization)
+        return SimilarityGraph(rows, last.landmarks, last.gamma, last.normalization @ self.weight, self.bias)
+
     def arrays(self) -> dict[str, Floats]:
         arrays = {"axes": self.projection.axes, "offset": self.projection.offset, "weight": self.weight, "bias": self.bias}
         for place, kernel_map in enumerate(self.kernel_maps):
@@ -266,6 +300,11 @@ class MeanHead:
 
     def scores(self, features: FeatureSet) -> Floats:
         return mean_scores([head.scores(features) for head in self.heads], self.temperatures)
+
+    def graph(self) -> nn.Module:
+        from headstart.methods.head_graphs import MeanGraph  # noqa: PLC0415
+
+        return MeanGraph([head.graph() for head in self.heads], self.temperatures)
 
     def arrays(self) -> dict[str, Floats]:
         return {f"{place}.{name}": array for place, head in enumerate(self.heads) for name, array in head.arrays().items()}

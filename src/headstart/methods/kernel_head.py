@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from headstart.core.spacing import random_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation, representation_arrays, representation_from
+
+if TYPE_CHECKING:  # to predict takes no PyTorch
+    from torch import nn
 
 MOST_COSINES = 16_000_000
 """Cosines of new rows with training rows that are in memory at once: 64 MB."""
@@ -91,6 +94,12 @@ class KernelHead:
 
     def _scores(self, rows: Floats) -> Floats:
         return np.asarray(self.similarities(rows) @ self.weight + self.bias)
+
+    def graph(self) -> nn.Module:
+        """See `Head`."""
+        from headstart.methods.head_graphs import SimilarityGraph  # noqa: PLC0415
+
+        return SimilarityGraph(self.representation.graph(), self.landmarks, self.gamma, self.weight, self.bias)
 
     def arrays(self) -> dict[str, Floats]:
         return {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,9 @@ from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
 from headstart.methods.heads import Head, head_from
 from headstart.novelty.detector import NoveltyDetector
+
+if TYPE_CHECKING:  # to predict takes no PyTorch
+    from headstart.methods.model_graph import ModelGraph
 
 NO_DETECTOR = (
     "This model was saved without a novelty detector: an earlier version fitted it, or it had too few images. Fit the run again, "
@@ -151,6 +154,12 @@ class Model:
         """As `predict`, with p-values where the model has a novelty detector."""
         predictions = self.predict(images)
         return predictions if self.detector_model is None else replace(predictions, p_values=self.p_values(images))
+
+    def graph(self) -> ModelGraph:
+        """The whole model as a PyTorch module: pictures as bytes, of any size, to probabilities and p-values."""
+        from headstart.methods.model_graph import ModelGraph  # noqa: PLC0415
+
+        return ModelGraph(self)
 
     def save(self, folder: Path) -> None:
         """Write `backbone/`, `head.safetensors`, `detector.safetensors`, `base/`, `partners/` and, last, `model.json`.

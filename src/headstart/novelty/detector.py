@@ -19,6 +19,8 @@ from headstart.features.representation import Representation, blocks_of
 from headstart.novelty.stage_distances import StageDistances, early_places
 
 if TYPE_CHECKING:  # to predict takes neither
+    from torch import nn
+
     from headstart.backbones.extractor import Extractor
     from headstart.data.task import Task
     from headstart.heads.ridge_leave_one_out import RidgeFit
@@ -141,6 +143,23 @@ class NoveltyDetector:
         similarity = (2.0 * (rows @ self.rows.astype(np.float32).T) - self.hubness).max(axis=1)
         scores = linear_scores(rows, self.weight.astype(np.float32), self.bias).max(axis=1)
         return np.stack([similarity, scores], axis=1).astype(np.float32)
+
+    def graph(self) -> nn.Module:
+        """`p_values` as part of a graph: a module from `GraphFeatures` to float64 [sample]."""
+        from headstart.novelty.detector_graph import DetectorGraph, DistancesGraph  # noqa: PLC0415
+
+        center, std = (np.asarray(values, np.float64) for values in (self.calibration.mean(axis=0), self.calibration.std(axis=0)))
+        varies = std > LEAST_STD
+        return DetectorGraph(
+            self.representation.graph(),
+            None if self.distances is None else DistancesGraph(self.distances),
+            probe=(self.rows, self.hubness, self.weight, self.bias),
+            scaling=(center, np.maximum(std, LEAST_STD), center if varies.all() else np.minimum(center, self._least_of_rows)),
+            varies=varies,
+            least_std=LEAST_STD,
+            std_of_directions=self._std_of_directions,
+            left_out=np.sort(self.totals(self.calibration)),
+        )
 
     def arrays(self) -> dict[str, Floats]:
         """Named arrays from which `from_arrays` restores the detector."""

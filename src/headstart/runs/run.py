@@ -20,6 +20,7 @@ from headstart.core.verbs import public
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.core.evaluation import Evaluation
+    from headstart.core.exported import Export
     from headstart.core.prediction_rows import PredictionRows
     from headstart.core.predictions import Predictions
     from headstart.core.types import TestTime
@@ -295,6 +296,11 @@ class Run(Shown):
         """This run against each of the others; see `headstart.compare`."""
         comparisons: RunComparisons = public("compare")(self, *others, seed=seed)
         return comparisons
+
+    def export(self, to: str = "onnx", *, precision: str = "float32", out: str | Path | None = None) -> Export:
+        """The folder with its model for a runtime alone; see `headstart.export`."""
+        made: Export = public("export")(self, to, precision=precision, out=out)
+        return made
 
     def report(self, *, language: str = "en") -> Path:
         """The file of its report, written again; see `headstart.report`."""

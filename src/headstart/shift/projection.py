@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from headstart.core.rows import Rows, column_means, linear_scores, row_slices, t
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import Representation
+from headstart.features.representation import Representation, graph_of_rows
 from headstart.heads.principal_components import principal_components
+
+if TYPE_CHECKING:  # to predict takes no PyTorch
+    from torch import nn
 
 MOST_ROWS = 1_000
 """Rows of each domain that decide the axes. Bounds the time; chosen, not measured."""
@@ -62,6 +66,12 @@ class Projection:
                 "same network made."
             )
         return linear_scores(rows, self.axes, self.offset)
+
+    def graph(self) -> nn.Module:
+        """`rows` as part of a graph: tensors of features to float64."""
+        from headstart.features.graph_features import LinearGraph  # noqa: PLC0415
+
+        return LinearGraph(graph_of_rows(self.representation), self.axes, self.offset)
 
     def mapped(self, matrix: Floats, shift: Floats) -> Projection:
         """The projection whose rows are those of this one times a matrix [axis, new axis] plus a shift [new axis]."""

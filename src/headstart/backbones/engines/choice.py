@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -51,8 +53,23 @@ MOST_ENGINES = 2
 """Engines kept in memory: each takes 50 MB or more, and making one takes a second or more."""
 
 
+_EXACT: ContextVar[bool] = ContextVar("exact", default=False)
+
+
+@contextmanager
+def exact_features() -> Iterator[None]:
+    """Inside, the reference computes features, whatever was chosen or is asked for; backbones used here keep it."""
+    token = _EXACT.set(True)
+    try:
+        yield
+    finally:
+        _EXACT.reset(token)
+
+
 def requested_engine() -> str | None:
     """The engine that `HEADSTART_ENGINE` names; None where the variable is unset, empty or "auto"."""
+    if _EXACT.get():
+        return REFERENCE
     name = os.environ.get("HEADSTART_ENGINE", "")
     return None if name in ("", "auto") else _checked(name, "HEADSTART_ENGINE")
 

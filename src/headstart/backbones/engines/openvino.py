@@ -25,6 +25,8 @@ from headstart.core.records import fingerprint_of
 from headstart.core.types import Bytes
 
 if TYPE_CHECKING:  # an engine that was kept is used without PyTorch
+    from torch import Tensor, nn
+
     from headstart.backbones.programs import Program
 
 FORMAT = 1
@@ -193,27 +195,38 @@ def _last_graph(key: ProgramKey, program: Program) -> Any:
 
 
 def _graph_of(program: Program) -> Any:
+    import torch  # noqa: PLC0415
+
+    transform = program.backbone.transform
+    example = torch.zeros(1, transform.pixels, transform.pixels, transform.channels, dtype=torch.uint8)
+    try:
+        graph = converted(copy.deepcopy(program).cpu().eval(), example)
+    except Exception as error:
+        raise _unsupported(error) from error
+    graph.reshape([BATCH_ROWS, *example.shape[1:]])
+    return graph
+
+
+def converted(module: nn.Module, example: Tensor) -> Any:
+    """OpenVINO's model of a PyTorch module in evaluation mode, traced on an example of its one input, bytes.
+
+    Raises what the tracer or the converter raises.
+    """
     import openvino  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from openvino.frontend import FrontEndManager  # noqa: PLC0415
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415
 
-    transform = program.backbone.transform
-    example = torch.zeros(1, transform.pixels, transform.pixels, transform.channels, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is what is wanted
-        try:
-            traced = torch.jit.trace(copy.deepcopy(program).cpu().eval(), example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-            # Not `openvino.convert_model`: it does the same in five times the time, most of it spent on reporting usage. Frozen,
-            # the graph is half as large when OpenVINO gets it, and conversion takes a third of the time.
-            frozen = torch.jit.freeze(traced)
-            frontend = FrontEndManager().load_by_framework("pytorch")
-            decoder = TorchScriptPythonDecoder(frozen, example_input=example, skip_freeze=True)  # must outlive the conversion
-            graph = frontend.convert(frontend.load(decoder))
-        except Exception as error:
-            raise _unsupported(error) from error
+        traced = torch.jit.trace(module, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+        # Not `openvino.convert_model`: it does the same in five times the time, most of it spent on reporting usage. Frozen,
+        # the graph is half as large when OpenVINO gets it, and conversion takes a third of the time.
+        frozen = torch.jit.freeze(traced)
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(frozen, example_input=example, skip_freeze=True)  # must outlive the conversion
+        graph = frontend.convert(frontend.load(decoder))
     graph.inputs[0].get_node().set_element_type(openvino.Type.u8)  # which freezing forgets
-    graph.reshape([BATCH_ROWS, *example.shape[1:]])
     return graph
 
 

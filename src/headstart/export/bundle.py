@@ -1,0 +1,127 @@
+"""Bundle: a folder with a model's graph, a script that predicts with it, and a model card; put in place once it is proven."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+import headstart
+from headstart.core.errors import DataError, ExportError, HeadstartError
+from headstart.core.exported import Export
+from headstart.core.spacing import evenly_spaced
+from headstart.core.types import Bytes
+from headstart.data.images import Images
+from headstart.data.task import Task
+from headstart.export.card import model_card
+from headstart.export.formats import FORMATS
+from headstart.export.formats.base import INPUT, Format
+from headstart.export.parity import NUM_PICTURES, check, expected, measured_parity, pictures_to_compare
+from headstart.export.script import predict_script
+from headstart.methods.model import Model
+from headstart.methods.model_graph import ModelGraph
+from headstart.novelty.detector import UNUSUAL
+from headstart.runs.run import MODEL, Run
+
+
+def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> Export:
+    """Write the bundle of a run's model, once it has predicted what the model predicts.
+
+    Args:
+        run: A finished run on pictures.
+        task: What it was fitted to, whose pictures are compared.
+        to: A format.
+        precision: One of the format's.
+        out: The folder, which must not exist.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ExportError: The format cannot hold the model, the bundle disagrees with it, or the folder exists or cannot be written.
+        PlanError: There is no such format or precision.
+        MissingExtraError: A package is not installed.
+    """
+    kind = FORMATS.get(to)
+    kind().check(precision)
+    if out.exists():
+        raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
+    wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
+    with _put_in_place(out) as folder:
+        graph = run.model.graph()
+        _write_about(folder, run.model, graph, to, precision)
+        _write_graph(kind, graph, folder, precision, task.labeled.images if len(task.labeled) else task.pool.images, to)
+        (folder / "predict.py").write_text(predict_script(kind), encoding="utf-8")
+        parity = measured_parity(folder, wanted, kind.runtime)
+        check(parity, precision)
+        size = sum(file.stat().st_size for file in folder.glob("model.*"))
+        made = Export(folder=str(out), format=to, precision=precision, model_bytes=size, parity=parity)
+        (folder / "README.md").write_text(model_card(run, made, kind, graph.output_names), encoding="utf-8")
+    return made
+
+
+@contextmanager
+def _put_in_place(out: Path) -> Iterator[Path]:
+    """A folder beside the one that is wanted, which takes its place at the end; after a fault nothing is left of it."""
+    folder = out.parent / f".{out.name[:40]}.{uuid4().hex}"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        folder.rename(out)
+    except OSError as error:
+        raise ExportError(
+            f"{out}: cannot be written ({error.strerror or error}). Free space or name another with --out."
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precision: str) -> None:
+    """What `predict.py` has to know."""
+    about = {
+        "format": to,
+        "precision": precision,
+        "input": INPUT,
+        "outputs": graph.output_names,
+        "pixels": graph.largest_pixels,
+        "unusual": UNUSUAL,
+        "headstart": headstart.__version__,
+    }
+    (folder / "bundle.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    classes = json.dumps(list(model.classes), indent=2, ensure_ascii=False)
+    (folder / "classes.json").write_text(classes + "\n", encoding="utf-8")
+
+
+def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision: str, images: Images, to: str) -> None:
+    """The model's files; what a library raises is an `ExportError`: their errors have no class in common but `Exception`."""
+
+    def pictures() -> list[Bytes]:
+        rows = evenly_spaced(len(images), NUM_PICTURES)
+        return [np.asarray(images.read(int(row), graph.largest_pixels))[None] for row in rows]
+
+    try:
+        kind().write(graph, folder, precision, pictures)
+    except (HeadstartError, OSError):
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
+        free = shutil.disk_usage(folder).free
+        if free < 2**20:
+            raise ExportError(f"{folder.parent}: the disk is full. Free space or name another folder with --out.") from error
+        others = " or ".join(name for name in FORMATS.names() if name != to)
+        raise ExportError(f"{to} cannot hold this model ({reason}). Nothing was written; choose --to {others}.") from error
+
+
+def check_exportable(run: Run) -> None:
+    """Refuse a run whose model takes feature vectors: `DataError`."""
+    from headstart.backbones.catalog import provider_of  # noqa: PLC0415
+
+    if not provider_of(run.model.backbone.card).takes_pictures:
+        raise DataError(
+            f"{run.folder} was fitted on feature vectors, and a bundle takes pictures. Export a run that was fitted on pictures."
+        )

@@ -1,0 +1,81 @@
+"""The model card of a bundle: what it is, what it was trained on, how good it is, where it ends, and whose weights are in it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import headstart
+from headstart.backbones.engines.machine import this_machine
+from headstart.core.exported import Export
+from headstart.evaluation.metrics import all_metrics
+from headstart.export.formats.base import Format
+from headstart.methods.model_graph import unique_networks
+from headstart.novelty.detector import UNUSUAL
+from headstart.report.plain_words import in_plain_words
+from headstart.runs.run import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_CLASSES = 30
+"""Classes that the card names; all are in classes.json."""
+
+
+def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, ...]) -> str:
+    """The card of a bundle as Markdown."""
+    environment = Environment(  # noqa: S701  Markdown, not HTML
+        loader=FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    page = environment.get_template("card.md.j2")
+    return page.render(
+        run=run,
+        task=run.task_summary,
+        plan=run.plan,
+        decision=run.decision,
+        evaluation=run.evaluation,
+        metrics=_metrics(run),
+        plain=in_plain_words(run),
+        made=made,
+        parity=made.parity,
+        kind=kind,
+        outputs=outputs,
+        networks=_networks(run),
+        methods=list(dict.fromkeys(one.method["kind"] for one in (run.plan, *run.plan.partners))),
+        num_members=1 + len(run.model.partners),
+        least_p_value=run.model.least_p_value,
+        unusual=UNUSUAL,
+        warnings=[one for one in run.findings or () if one.severity != "info"],
+        most_classes=MOST_CLASSES,
+        machine=this_machine(),
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        version=headstart.__version__,
+    )
+
+
+def _metrics(run: Run) -> list[tuple[str, Any]]:
+    """Name and estimate of each metric, in the order of the metrics."""
+    found = run.evaluation.metrics if run.evaluation else {}
+    return [(name, found[name]) for name in all_metrics() if name in found]
+
+
+def _networks(run: Run) -> list[dict[str, Any]]:
+    """Each network of the model once: its name, side, start, and the license of the weights it started from."""
+    rows = []
+    for one in unique_networks(run.model):
+        scratch = one.weights == "none"
+        rows.append(
+            {
+                "name": one.card.name,
+                "pixels": one.transform.pixels,
+                "start": "random weights, trained on this task alone" if scratch else f"weights learned from {one.card.source}",
+                "license": "none: no foreign weights" if scratch else one.card.license,
+            }
+        )
+    return list({tuple(row.items()): row for row in rows}.values())

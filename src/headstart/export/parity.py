@@ -1,0 +1,206 @@
+"""Parity: whether a bundle predicts what the model predicts, in a process that has the runtime alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from headstart.backbones.engines.choice import exact_features
+from headstart.core.errors import ExportError
+from headstart.core.exported import Parity
+from headstart.core.spacing import evenly_spaced
+from headstart.core.types import UNLABELED, Floats, Integers
+from headstart.data.images import FileImages, Images, ImageSet
+from headstart.data.joined import JoinedImages
+from headstart.data.task import Task
+from headstart.methods.model import Model
+
+NUM_PICTURES = 128
+"""Pictures of the task that are compared, evenly spaced; all where there are fewer."""
+TIED = 1e-3
+"""Two classes whose probabilities differ by less count as equally probable: rounding decides which of them comes first."""
+BATCH = 8
+"""Pictures that are computed together in the second pass."""
+LARGEST_DIFFERENCES = {"float32": 0.01, "fp16": 0.05, "int8": 1.0}
+"""Of the probability of any class, by precision. Float32 stays below 0.002, as the model itself reads features in half precision;
+what other precisions lose is measured and said, and 8-bit integers are bounded by `LEAST_SAME` alone."""
+LEAST_SAME = {"float32": 1.0, "fp16": 0.98, "int8": 0.9}
+"""Share of pictures that get the same label, ties aside, by precision. Those of fp16 and int8 are chosen, not measured: a bundle
+that labels every tenth picture otherwise is another model."""
+BLOCKED = ("headstart", "timm", "torchvision", "scipy", "sklearn", "safetensors", "pydantic", "onnx", "torch")
+"""Packages that a bundle must do without; its own runtime is left out of them."""
+_RUN = (
+    "import runpy, sys; del sys.argv[0]; sys.modules.update(dict.fromkeys({blocked!r})); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+"""What the process runs: the script with its arguments, with packages that cannot be imported."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a model says of some pictures.
+
+    Attributes:
+        images: The pictures.
+        probs: float64 [sample, class].
+        p_values: float64 [sample]; None without a detector.
+        own_probs: As `probs`, by the engine of the run; None where that is the exact one.
+    """
+
+    images: Images
+    probs: Floats
+    p_values: Floats | None
+    own_probs: Floats | None = None
+
+
+@dataclass(frozen=True)
+class AtOneScale(Images):
+    """Pictures read for one side, whatever side is asked for, as a bundle reads them for networks of several sides."""
+
+    images: Images
+    pixels: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def name(self, row: int) -> str:
+        return self.images.name(row)
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        return self.images.read(row, self.pixels)
+
+    def content_key(self, row: int) -> str:
+        return hashlib.sha256(f"{self.images.content_key(row)} read for {self.pixels}".encode()).hexdigest()
+
+    def take(self, rows: Integers) -> AtOneScale:
+        return AtOneScale(self.images.take(rows), self.pixels)
+
+
+def pictures_to_compare(task: Task) -> Images:
+    """Pictures of a task, from all of its parts, evenly spaced; labels are not read."""
+    parts = [part.images for part in (task.labeled, task.unlabeled, task.test) if part]
+    images = parts[0]
+    for part in parts[1:]:
+        images = JoinedImages(images, part)
+    return images.take(evenly_spaced(len(images), NUM_PICTURES))
+
+
+def expected(exact: Model, own: Model, images: Images) -> Expected:
+    """What the model says of the pictures, exactly, and by the engine of the run.
+
+    Args:
+        exact: The model; its engines are set to the exact one.
+        own: The same model, loaded apart.
+        images: The pictures.
+
+    Returns:
+        Both.
+    """
+    sides = {backbone.transform.pixels for backbone in exact.backbones}
+    shown = images if len(sides) == 1 else AtOneScale(images, max(sides))
+    with exact_features():
+        predicted = exact.predict_with_p_values(_unlabeled(shown, exact))
+        kept = {backbone.engine for backbone in exact.backbones}
+    mine = own.predict(_unlabeled(images, own))
+    same = {backbone.engine for backbone in own.backbones} == kept and len(sides) == 1
+    return Expected(images, predicted.probs, predicted.p_values, None if same else mine.probs)
+
+
+def _unlabeled(images: Images, model: Model) -> ImageSet:
+    return ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))
+
+
+def measured_parity(folder: Path, wanted: Expected, runtime: str) -> Parity:
+    """How far the bundle in a folder agrees, run twice in a fresh process: picture by picture, and in batches.
+
+    An `ExportError` says why the bundle does not run there.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        files = _files(wanted.images, Path(place))
+        single, seconds = _predicted(folder, files, 1, runtime)
+        batched, seconds_batched = _predicted(folder, files, BATCH, runtime)
+    found = [_compared(rows, wanted) for rows in (single, batched)]
+    count = len(files)
+    own = None if wanted.own_probs is None else _compared(single, Expected(wanted.images, wanted.own_probs, None))
+    p_differences = [one["p"] for one in found if one["p"] is not None]
+    return Parity(
+        num_pictures=count,
+        num_same=min(one["same"] for one in found),
+        largest_difference=max(one["largest"] for one in found),
+        mean_difference=max(one["mean"] for one in found),
+        largest_p_difference=max(p_differences) if p_differences else None,
+        own_same=None if own is None else own["same"],
+        own_largest_difference=None if own is None else own["largest"],
+        model_milliseconds=1000 * seconds["model"] / count,
+        batch_milliseconds=1000 * seconds_batched["model"] / count,
+        reading_milliseconds=1000 * seconds["reading"] / count,
+    )
+
+
+def _files(images: Images, place: Path) -> list[Path]:
+    """The pictures as files: their own, or PNG files where they have none."""
+    if isinstance(images, FileImages):
+        return list(images.paths)
+    files = []
+    for row in range(len(images)):
+        name = Path(images.name(row))
+        if not name.is_file():
+            name = place / f"{row:04d}.png"
+            images.read(row).save(name)
+        files.append(name)
+    return files
+
+
+def _predicted(folder: Path, files: Sequence[Path], batch: int, runtime: str) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """The rows that `predict.py` prints, and the seconds it took."""
+    blocked = [name for name in BLOCKED if name != runtime]
+    options = ["--timing", "--batch", str(batch)]
+    words = [sys.executable, "-I", "-c", _RUN.format(blocked=blocked), str(folder / "predict.py"), *options]
+    words += [str(file.absolute()) for file in files]
+    done = subprocess.run(words, capture_output=True, check=False, encoding="utf-8")  # noqa: S603
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    fault = next((str(row["error"]) for row in rows if "error" in row), "")
+    if done.returncode or fault or len(rows) != len(files):
+        reason = fault or (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ExportError(f"The bundle does not run by itself ({reason}). Nothing was written; choose another format with --to.")
+    seconds: dict[str, float] = json.loads(done.stderr.strip().splitlines()[-1])
+    return rows, seconds
+
+
+def _compared(rows: Sequence[dict[str, Any]], wanted: Expected) -> dict[str, Any]:
+    """How far rows agree with what is wanted."""
+    probs = np.array([list(row["probs"].values()) for row in rows])
+    everyone = np.arange(len(rows))
+    labels, given = wanted.probs.argmax(axis=1), probs.argmax(axis=1)
+    same = wanted.probs[everyone, given] > wanted.probs[everyone, labels] - TIED
+    gaps = np.abs(probs - wanted.probs)
+    p_gap = None
+    if wanted.p_values is not None:
+        p_gap = float(np.abs([row["unknown"]["p_value"] for row in rows] - wanted.p_values).max())
+    mean = float(gaps[everyone, labels].mean())
+    return {"same": int(same.sum()), "largest": float(gaps.max()), "mean": mean, "p": p_gap}
+
+
+def check(parity: Parity, precision: str) -> None:
+    """Refuse a bundle that disagrees with its model by more than the precision may lose: an `ExportError` with the figures."""
+    bound, least = LARGEST_DIFFERENCES[precision], LEAST_SAME[precision]
+    if parity.num_same >= least * parity.num_pictures and parity.largest_difference <= bound:
+        return
+    allowed = "all" if least == 1 else f"{least:.0%}"
+    advice = "Choose another format with --to" if precision == "float32" else "Choose --precision float32"
+    most = f" and a difference of at most {bound:g}" if bound < 1 else ""
+    raise ExportError(
+        f"The bundle is not the model: {parity.num_same} of {parity.num_pictures} pictures have the same label, and a "
+        f"probability differs by up to {parity.largest_difference:.3f}; {precision} needs {allowed} of the labels{most}. "
+        f"Nothing was written. {advice}."
+    )

@@ -1,0 +1,111 @@
+"""Classes of pictures, by the model in this folder. Needs numpy, pillow and the runtime that README.md names.
+
+    python predict.py PICTURE_OR_FOLDER...
+
+Prints one JSON object a line: path, label, probability, probs, unknown; or path and error. The exit code is 1 where a picture
+could not be read. `unknown` has the p-value of the test that the picture is like those learned from, and a flag where it is
+small; it is null where the model has no such test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from headstart.data.flattening import FORMATS, flattened, turn_upright
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MOST_PIXELS = 178_956_970
+"""Larger pictures are refused: a small file can claim a size that fills the memory."""
+
+
+def picture_files(paths: Iterable[str]) -> list[Path]:
+    """The files that paths name, and the pictures in folders, in alphabetical order."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        found += inside
+    return found
+
+
+def read_picture(path: Path, at_least: int) -> np.ndarray:
+    """The picture as viewers show it, uint8 [height, width, channel], RGB.
+
+    JPEG files may be decoded at a reduced scale whose sides are at least so many pixels.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        if image.size[0] * image.size[1] > MOST_PIXELS:
+            raise ValueError(f"{image.size[0]} x {image.size[1]} pixels are too many")
+        if image.format in ("JPEG", "MPO"):
+            image.draft(None, (at_least, at_least))
+        image.load()
+        turn_upright(image)
+        return np.array(flattened(image))
+
+
+def answers(
+    paths: Iterable[Path], run: Callable[[Any], Sequence[Any]], about: dict[str, Any], batch: int
+) -> Iterator[dict[str, Any]]:
+    """One row a picture. Pictures that follow one another and have one size are computed together, up to `batch` of them."""
+    seconds = about.setdefault("seconds", {"reading": 0.0, "model": 0.0})
+
+    def read(path: Path) -> tuple[Path, np.ndarray | str]:
+        begun = time.perf_counter()
+        try:
+            return path, read_picture(path, about["pixels"])
+        except Exception as error:  # noqa: BLE001  decoders raise anything on hostile bytes
+            return path, f"{path}: cannot be read ({' '.join(str(error).split()) or type(error).__name__})"
+        finally:
+            seconds["reading"] += time.perf_counter() - begun
+
+    alike = itertools.groupby(map(read, paths), key=lambda one: getattr(one[1], "shape", None))
+    for shape, group in alike:
+        while rows := list(itertools.islice(group, batch)):
+            if shape is None:
+                yield from ({"path": str(path), "error": error} for path, error in rows)
+                continue
+            begun = time.perf_counter()
+            outputs = run(np.stack([picture for _, picture in rows]))
+            seconds["model"] += time.perf_counter() - begun
+            for row, (path, _) in enumerate(rows):
+                yield {"path": str(path), **answer([output[row] for output in outputs], about)}
+
+
+def answer(outputs: Sequence[Any], about: dict[str, Any]) -> dict[str, Any]:
+    """What is said about one picture."""
+    classes, probs = about["classes"], [float(share) for share in outputs[0]]
+    best = int(np.argmax(probs))
+    p_value = float(outputs[1]) if len(outputs) > 1 else None
+    return {
+        "label": classes[best],
+        "probability": probs[best],
+        "probs": dict(zip(classes, probs, strict=True)),
+        "unknown": None if p_value is None else {"p_value": p_value, "flag": p_value < about["unusual"]},
+    }
+
+
+def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]) -> int:
+    """Answer the command line with the model in a folder; the exit code comes back."""
+    parser = argparse.ArgumentParser(description="Classes of pictures, one JSON object a line.")
+    parser.add_argument("paths", nargs="+", metavar="PICTURE_OR_FOLDER")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of one size computed together, at most [8]")
+    parser.add_argument("--timing", action="store_true", help="print seconds of reading and of the model to stderr, as JSON")
+    given = parser.parse_args()
+    about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+    code, paths, run = 0, picture_files(given.paths), load(folder)
+    for row in answers(paths, run, about, max(1, given.batch)):
+        code = 1 if "error" in row else code
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    if given.timing:
+        sys.stderr.write(json.dumps({"pictures": len(paths), **about["seconds"]}) + "\n")
+    return code
