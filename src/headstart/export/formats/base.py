@@ -57,7 +57,9 @@ class Format(ABC):
         """`PlanError` where the format has no such precision, `MissingExtraError` where a package is not installed."""
         if precision not in self.precisions:
             near = did_you_mean(precision, self.precisions)
-            raise PlanError(f'precision = "{precision}" is none of {self.runtime}.{near} It stores {", ".join(self.precisions)}.')
+            raise PlanError(
+                f'precision = "{precision}" is not offered by {self.runtime}.{near} It offers {", ".join(self.precisions)}.'
+            )
         needed = self.packages | self.packages_for(precision)
         for package, extra in needed.items():
             if importlib.util.find_spec(package) is None:
