@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -18,12 +19,12 @@ if __name__ == "__main__":
 """
 
 
-def predict_script(target: type[Format]) -> str:
+def predict_script(kind: type[Format]) -> str:
     """The source of a script that imports no headstart: how pictures are read, the format's `load`, and the command line."""
     modules = (flattening, predicting)
     imports = sorted({line for module in modules for line in _imports(module)}, key=_place_of_import)
     definitions = [text for module in modules for text in _definitions(module)]
-    parts = [*definitions, inspect.getsource(target.load).rstrip()]
+    parts = [*definitions, textwrap.dedent(inspect.getsource(kind.load)).removeprefix("@staticmethod\n").rstrip()]
     head = f'"""{predicting.__doc__}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
     return re.sub(r"  # noqa: [^\n]*", "", head + "\n\n" + "\n\n\n".join(parts) + "\n\n" + LAST_LINES)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from headstart.features.graph_features import FeaturesGraph, GraphFeatures
 
 if TYPE_CHECKING:
+    from headstart.backbones.extractor import Extractor
     from headstart.methods.model import Model
 
 LEAST_PROBABILITY = 1e-12
@@ -93,6 +94,6 @@ class ModelGraph(nn.Module):
         return (probs,) if self.detector is None else (probs, self.detector(features[self.detector_place]).float())
 
 
-def unique_networks(model: Model) -> list:  # type: ignore[type-arg]
+def unique_networks(model: Model) -> tuple[Extractor, ...]:
     """The networks of all members, each once."""
-    return list({backbone.identity: backbone for backbone in model.backbones}.values())
+    return tuple({backbone.identity: backbone for backbone in model.backbones}.values())

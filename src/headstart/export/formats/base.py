@@ -32,15 +32,20 @@ class Format(ABC):
         runtime: What has to be installed, beside numpy and pillow, to use a bundle.
         packages: What has to be installed to make one, by the extra of headstart that brings it.
         precisions: What the weights can be stored as.
-        load: Reads the model in a folder: pictures, uint8 [sample, height, width, channel], to its outputs. Its source becomes
-            part of the bundle's `predict.py`, so that it imports what it needs itself.
     """
 
     file: ClassVar[str]
     runtime: ClassVar[str]
     packages: ClassVar[dict[str, str]] = {}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "fp16")
-    load: ClassVar[Callable[[Path], Callable[[Any], Sequence[Any]]]]
+
+    @staticmethod
+    @abstractmethod
+    def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
+        """The model in a folder: pictures, uint8 [sample, height, width, channel], to its outputs.
+
+        Its source becomes part of the bundle's `predict.py`, so that it imports what it needs itself.
+        """
 
     @abstractmethod
     def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:

@@ -19,14 +19,6 @@ OPSET = 17
 """Of ONNX operators: of 2022, so that old runtimes know it."""
 
 
-def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
-    """The model by ONNX Runtime: pictures, uint8 [sample, height, width, channel], to its outputs."""
-    import onnxruntime  # noqa: PLC0415
-
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"images": images})
-
-
 @final
 class Onnx(Format):
     """Written by PyTorch's exporter from a trace."""
@@ -35,7 +27,14 @@ class Onnx(Format):
     runtime: ClassVar[str] = "onnxruntime"
     packages: ClassVar[dict[str, str]] = {"onnx": "export", "onnxruntime": "export"}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "fp16", "int8")
-    load = staticmethod(load)
+
+    @staticmethod
+    def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
+        """The model by ONNX Runtime: pictures, uint8 [sample, height, width, channel], to its outputs."""
+        import onnxruntime  # noqa: PLC0415
+
+        session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        return lambda images: session.run(None, {"images": images})
 
     def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         if precision == "fp16":

@@ -17,16 +17,6 @@ from headstart.export.formats.base import INPUT, LEAST_HALVED, Format, example_f
 from headstart.methods.model_graph import ModelGraph
 
 
-def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
-    """The model by OpenVINO: pictures, uint8 [sample, height, width, channel], to its outputs."""
-    import openvino  # noqa: PLC0415
-
-    # Without the hint, processors with bf16 compute in it, which changes probabilities by some hundredths.
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    model = openvino.Core().compile_model(str(folder / "model.xml"), "CPU", settings)
-    return lambda images: list(model(images).values())
-
-
 @final
 class OpenVino(Format):
     """Converted from a trace, without ONNX in between."""
@@ -35,7 +25,16 @@ class OpenVino(Format):
     runtime: ClassVar[str] = "openvino"
     packages: ClassVar[dict[str, str]] = {"openvino": "export"}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "fp16", "int8")
-    load = staticmethod(load)
+
+    @staticmethod
+    def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
+        """The model by OpenVINO: pictures, uint8 [sample, height, width, channel], to its outputs."""
+        import openvino  # noqa: PLC0415
+
+        # Without the hint, processors with bf16 compute in it, which changes probabilities by some hundredths.
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        model = openvino.Core().compile_model(str(folder / "model.xml"), "CPU", settings)
+        return lambda images: list(model(images).values())
 
     def packages_for(self, precision: str) -> dict[str, str]:
         return {"nncf": "int8"} if precision == "int8" else {}

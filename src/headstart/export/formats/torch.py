@@ -15,21 +15,20 @@ from headstart.export.formats.base import Format, example_for, store_in_half
 from headstart.methods.model_graph import ModelGraph
 
 
-def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
-    """The model by PyTorch: pictures, uint8 [sample, height, width, channel], to its outputs."""
-    import torch  # noqa: PLC0415
-
-    program = torch.export.load(str(folder / "model.pt2")).module()
-    return lambda images: [output.numpy() for output in program(torch.from_numpy(images))]
-
-
 @final
 class Torch(Format):
     """Traced with symbolic sizes."""
 
     file: ClassVar[str] = "model.pt2"
     runtime: ClassVar[str] = "torch"
-    load = staticmethod(load)
+
+    @staticmethod
+    def load(folder: Path) -> Callable[[Any], Sequence[Any]]:
+        """The model by PyTorch: pictures, uint8 [sample, height, width, channel], to its outputs."""
+        import torch  # noqa: PLC0415
+
+        program = torch.export.load(str(folder / "model.pt2")).module()
+        return lambda images: [output.numpy() for output in program(torch.from_numpy(images))]
 
     def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         if precision == "fp16":
