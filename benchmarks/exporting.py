@@ -72,9 +72,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as place:
             for to in given.formats:
                 offered = FORMATS.get(to).precisions
-                for precision in given.precisions or offered:
-                    if precision in offered:
-                        rows.append(row_of(run, own, to, precision, Path(place)))
+                asked = [precision for precision in given.precisions or offered if precision in offered]
+                rows += [row_of(run, own, to, precision, Path(place)) for precision in asked]
     show("exported runs", rows, [])
 
 

@@ -6,12 +6,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
-import headstart
 from headstart.core.errors import DataError, ExportError, HeadstartError
 from headstart.core.exported import Export
 from headstart.core.spacing import evenly_spaced
@@ -90,7 +90,7 @@ def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precisi
         "outputs": graph.output_names,
         "pixels": graph.largest_pixels,
         "unusual": UNUSUAL,
-        "headstart": headstart.__version__,
+        "headstart": version("headstart"),
     }
     (folder / "bundle.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     classes = json.dumps(list(model.classes), indent=2, ensure_ascii=False)

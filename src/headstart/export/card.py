@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import headstart
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.evaluation.metrics import all_metrics
@@ -55,7 +55,7 @@ def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, .
         most_classes=MOST_CLASSES,
         machine=this_machine(),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        version=headstart.__version__,
+        version=version("headstart"),
     )
 
 
