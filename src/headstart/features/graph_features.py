@@ -93,7 +93,8 @@ class LinearGraph(nn.Module):
     def forward(self, features: GraphFeatures) -> Tensor:
         """The scores, float64 [sample, class]."""
         weight, bias = self.constants.tensors
-        return (self.rows(features) @ weight).double() + bias
+        products: Tensor = self.rows(features) @ weight
+        return products.double() + bias
 
 
 class Constants(nn.Module):
