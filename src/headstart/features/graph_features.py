@@ -101,7 +101,7 @@ class Constants(nn.Module):
     """Arrays that are part of a graph, in their own precision.
 
     Args:
-        arrays: The arrays.
+        *arrays: The arrays.
     """
 
     def __init__(self, *arrays: Floats) -> None:
