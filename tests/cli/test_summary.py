@@ -11,8 +11,10 @@ import pytest
 from rich.console import Console
 
 from headstart.cli._summary import summary_view
+from headstart.cli._wrapping import unmarked
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
+from headstart.core.language import speaking
 from headstart.planning.results import CandidateResult, Decision
 from headstart.report.plain_words import in_plain_words
 
@@ -21,7 +23,7 @@ def shown(view, width: int = 80) -> list[str]:
     console = Console(width=width, no_color=True)
     with console.capture() as capture:
         console.print(view)
-    return [line.rstrip() for line in capture.get().splitlines()]
+    return [line.rstrip() for line in unmarked(capture.get()).splitlines()]
 
 
 @dataclass
@@ -194,7 +196,8 @@ def test_what_was_fitted_to_fewer_images_is_said() -> None:
 
 def test_the_summary_is_in_the_language_that_is_asked_for():
     run = Finished(decision=decision(), evaluation=evaluation("test", 0.85), findings=())
-    lines = "\n".join(shown(summary_view(run, "zh"), 120))
+    with speaking("zh"):
+        lines = "\n".join(shown(summary_view(run), 120))
     for text in ("结果", "结论", "迁移", "准确率", "报告", "下一步", "张新图片中有"):
         assert text in lines
     assert "new images right" not in lines

@@ -21,6 +21,7 @@ from headstart.cli import _application as application
 from headstart.cli import main
 from headstart.cli._summary import summary_view
 from headstart.core.errors import PlanError
+from headstart.core.language import speaking
 from headstart.methods import METHODS
 from headstart.planning.plan import Partner, Plan
 from headstart.runs.run import Run
@@ -88,6 +89,8 @@ def parsed(line: str) -> typer.Context | None:
     """The context of a command line; None where it asks for help. A usage error says what is wrong with it."""
     words = [WORDS.get(word.strip("[]"), word.strip("[]")) for word in shlex.split(line, comments=True)[1:]]
     name, *rest = [word for word in words if word]
+    if name == "--language":
+        name, *rest = rest[1:]
     if name.startswith("-"):
         assert name in {"--help", "--version"}
         return None
@@ -98,7 +101,8 @@ def parsed(line: str) -> typer.Context | None:
         assert subcommand is not None, f"{line}: no such command"
         command, rest = subcommand, rest[1:]
     try:
-        return command.make_context(name, rest)
+        with speaking():
+            return command.make_context(name, rest)
     except typer.Exit:
         return None
     except application.UsageError as error:

@@ -24,7 +24,7 @@ def test_languages_are_english_and_those_with_a_catalog():
 def test_an_unknown_language_is_refused():
     with pytest.raises(PlanError) as raised:
         language_named("zhh")
-    assert str(raised.value) == '"zhh" is not a language of the report. Did you mean "zh"? There are: en, zh.'
+    assert str(raised.value) == '"zhh" is not a language of headstart. Did you mean "zh"? There are: en, zh.'
 
 
 def test_numbers_names_and_translated_parts_take_their_place():

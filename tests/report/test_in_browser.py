@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from headstart.core.language import languages
+from headstart.core.language import languages, speaking
 from headstart.data.images import ArrayImages
 from headstart.report.html import report_html
 from headstart.report.pictures import thumbnail
@@ -54,7 +54,12 @@ def page(make_run):
     portrait = ArrayImages(np.zeros((1, 400, 200, 3), np.uint8) + 90, "portrait", np.array([0]))
     uri, tiny = thumbnail(portrait.read(0, 128))
     assert not tiny
-    return lambda code: re.sub(r'src="data:image/[^"]*"', f'src="{uri}"', report_html(run, task, code))
+
+    def in_language(code):
+        with speaking(code):
+            return re.sub(r'src="data:image/[^"]*"', f'src="{uri}"', report_html(run, task))
+
+    return in_language
 
 
 @pytest.mark.parametrize("code", languages())

@@ -12,8 +12,34 @@ from PIL import Image
 import headstart
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
+from headstart.core.language import speaking
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.report.notebook import html_of
+
+NAMES = {
+    "headstart",
+    "inspect",
+    "ridge",
+    "pixels",
+    "embedded",
+    "own",
+    "dark",
+    "light",
+    "shades",
+    "png",
+    "report",
+    "html",
+    "lt",
+    "gt",
+    "F",
+    "net",
+    "ECE",
+    "AUROC",
+    "blocks",
+    "stages",
+    "p",
+}
+"""Words that are names in every language: of a method, of files, of classes."""
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +121,15 @@ def test_a_plan_an_evaluation_and_a_comparison_show_their_numbers(home):
     assert "own no difference 0.0 [0.0 to 0.0]" in text_of(headstart.compare(run, run)._repr_html_())
 
 
-def test_a_ranking_shows_its_candidates_and_marks_baselines():
+def made_ranking():
     half = Estimate(value=0.5, low=0.25, high=0.75)
     about = {"pretrained": "x", "weights": "pretrained", "scores": {}, "first_probability": 0.75, "estimate": half, "seconds": 1}
     candidates = tuple(RankedCandidate(name=name, baseline=name == "pixels", rank=1.5, **about) for name in ("net", "pixels"))
-    ranking = Ranking(candidates=candidates, chosen=("net",), distinguishable=True, sentence="The net leads.", num_images=7)
-    page = ranking._repr_html_()
+    return Ranking(candidates=candidates, chosen=("net",), distinguishable=True, sentence="The net leads.", num_images=7)
+
+
+def test_a_ranking_shows_its_candidates_and_marks_baselines():
+    page = made_ranking()._repr_html_()
     assert "1 net 50.0% [25.0–75.0%] 1.5 75%" in text_of(page)
     assert page.count('<tr class="dim">') == 1
     assert "The net leads." in page
@@ -120,3 +149,15 @@ def test_predictions_show_their_pictures_labels_and_errors(home):
 def test_what_no_page_is_known_for_is_an_error():
     with pytest.raises(TypeError, match=r"^headstart\.report\.notebook does not say how a int looks\.$"):
         html_of(3)
+
+
+def test_everything_is_shown_in_the_language_that_is_spoken(home):
+    task, run, _ = home
+    ranking = made_ranking().model_copy(update={"sentence": ""})
+    compared = headstart.compare(run, run)
+    with speaking("zh"):
+        things = (task, task.show(), run, run.plan, run.evaluation, ranking, run.predict("shades"), compared)
+        seen = " ".join(text_of(thing._repr_html_()) for thing in things)
+    for said in ("类别", "张图片", "准确率", "折外", "置信区间", "个预测", "排名", "像素"):
+        assert said in seen
+    assert " ".join(sorted(set(re.findall("[A-Za-z]+", seen)) - NAMES)) == ""

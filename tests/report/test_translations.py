@@ -14,7 +14,7 @@ import pytest
 
 import headstart
 from headstart.core.findings import Severity
-from headstart.core.language import SENTENCE_END, language_named, languages
+from headstart.core.language import SENTENCE_END, language_named, languages, speaking
 from headstart.core.records import Record
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.validators import VALIDATORS
@@ -28,7 +28,7 @@ from headstart.runs.run import STAGES
 from headstart.scores import SCORES
 
 SOURCE = Path(headstart.__file__).parent
-TEMPLATES = sorted((SOURCE / "report" / "templates").glob("*.j2"))
+TEMPLATES = sorted((SOURCE / "report" / "templates").rglob("*.j2"))
 OTHER_LANGUAGES = languages()[1:]
 TOLERATED = 10
 """One in so many texts of findings, scores, validators and metrics may be English: a new one is one new file."""
@@ -167,7 +167,8 @@ def test_a_page_has_no_english_but_names_and_what_the_run_keeps(make_run, code, 
     run, task = make_run()
     if bare:
         run = replace(run, ranking=None, decision=None, evaluation=None, predictions=None, findings=None, seconds={})
-    page = re.sub("<style>.*?</style>|<pre>.*?</pre>|<code>.*?</code>", " ", report_html(run, task, code), flags=re.DOTALL)
+    with speaking(code):
+        page = re.sub("<style>.*?</style>|<pre>.*?</pre>|<code>.*?</code>", " ", report_html(run, task), flags=re.DOTALL)
     seen = [*re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page), re.sub("<[^>]*>", " ", page)]
     kept = set().union(*(words_of(getattr(run, each.name)) for each in fields(run) if each.name != "predictions"))
     names = NOT_WORDS | {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.core.errors import PlanError
+from headstart.core.language import speaking
 from headstart.runs.run import Run
 from headstart.workflows.report import in_language, report
 
@@ -35,12 +36,13 @@ def test_a_report_is_written_again_only_where_it_is_in_another_language(folder):
     run, page = Run.load(folder), report(folder, language="zh")
     marked = page.read_text(encoding="utf-8") + "<!-- marked -->"
     page.write_text(marked, encoding="utf-8")
-    assert in_language(run, None, "zh") is run
+    with speaking("zh"):
+        assert in_language(run, None) is run
     assert page.read_text(encoding="utf-8") == marked
-    in_language(run, None, "en")
+    in_language(run, None)
     assert '<html lang="en">' in page.read_text(encoding="utf-8")
     page.unlink()
-    in_language(run, None, "en")
+    in_language(run, None)
     assert page.exists()
 
 
@@ -48,7 +50,7 @@ def test_an_unknown_language_is_refused_and_leaves_the_report_alone(folder):
     before = report(folder).read_bytes()
     with pytest.raises(PlanError) as raised:
         report(folder, language="de")
-    assert str(raised.value) == '"de" is not a language of the report. There are: en, zh.'
+    assert str(raised.value) == '"de" is not a language of headstart. There are: en, zh.'
     assert (folder / "report.html").read_bytes() == before
 
 
@@ -57,4 +59,4 @@ def test_the_command_takes_the_language(folder, headstart_command):
     assert '<html lang="zh">' in (folder / "report.html").read_text(encoding="utf-8")
     refused = headstart_command("report", folder, "--language", "french")
     assert refused.code == 2
-    assert '"french" is not a language of the report. There are: en, zh.' in refused.err
+    assert '"french" is not a language of headstart. There are: en, zh.' in refused.err

@@ -9,17 +9,20 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 import headstart
+from headstart.cli._help import PlainCommand, PlainGroup, in_paragraphs, with_language
+from headstart.cli._printing import told
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
+from headstart.core.language import ENGLISH, speaking, spoken
 from headstart.core.progress import timed_command
 
 LATER = frozenset({"serve"})
 """Commands that are planned and not in this version."""
 
 INTERRUPTED = 130
+STOPPED = "stopped. Everything finished so far is kept; the same command continues from there."
 
 UsageError: Any = typer.BadParameter.__base__
 """Typer exports only this child of the class, and carries the class itself in a private package."""
@@ -36,35 +39,6 @@ def _place_in_help(name: str) -> tuple[int, str]:
     return int(getattr(sys.modules[COMMANDS.get(name).__module__], "POSITION", 100)), name
 
 
-class PlainHelp:
-    """For a command or a group: help without the types of Python, and usage with each argument as its metavar words it."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters; a flag and an argument show no type."""
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for param in params:
-            if param.param_type_name == "argument":
-                param.display_type_rich = lambda ctx: None
-            elif getattr(param, "is_flag", False):
-                param.metavar = ""
-        return params
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words after the command in the first line of its help."""
-        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
-        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
-        words = iter([param.metavar for param in arguments])
-        return [piece if piece in {"[OPTIONS]", "COMMAND [ARGS]..."} else next(words, None) or piece for piece in pieces]
-
-
-class PlainCommand(PlainHelp, TyperCommand):
-    """A command with plain help."""
-
-
-class PlainGroup(PlainHelp, TyperGroup):
-    """A group of subcommands with plain help."""
-
-
 class Commands(PlainGroup):
     """A group whose commands are the files of this folder and those of plug-ins."""
 
@@ -74,7 +48,11 @@ class Commands(PlainGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name; None when there is none."""
-        return _built(cmd_name) if cmd_name in COMMANDS.names() else None
+        if cmd_name not in COMMANDS.names():
+            return None
+        command = _built(cmd_name)
+        command.help = in_paragraphs(command.help)
+        return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name and command that the arguments begin with, and the arguments after it; a PlanError where there is none."""
@@ -94,17 +72,17 @@ def later(word: str) -> str:
 def _built(name: str) -> Any:
     function = COMMANDS.get(name)
     listed = getattr(sys.modules[function.__module__], "POSITION", 100) >= LISTS_FROM
-    panel = "Lists" if listed else "Commands"
+    panel = spoken().gettext("Lists" if listed else "Commands")
     subcommands: dict[str, Callable[..., None]] = getattr(sys.modules[function.__module__], "SUBCOMMANDS", {})
     single = typer.Typer(
         name=name, cls=PlainGroup, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=bool(subcommands)
     )
     if not subcommands:
-        single.command(name=name, cls=PlainCommand, rich_help_panel=panel)(function)
+        single.command(name=name, cls=PlainCommand, rich_help_panel=panel)(with_language(function))
         return typer.main.get_command(single)
-    single.callback(rich_help_panel=panel)(function)
+    single.callback(rich_help_panel=panel)(with_language(function))
     for subcommand, own in subcommands.items():
-        single.command(name=subcommand, cls=PlainCommand)(own)
+        single.command(name=subcommand, cls=PlainCommand)(with_language(own))
     return typer.main.get_command(single)
 
 
@@ -136,7 +114,7 @@ def application() -> Any:
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_options)
+    app.callback()(with_language(_options))
     return typer.main.get_command(app)
 
 
@@ -146,24 +124,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # with one other program running, PyTorch then ran a network at 14 pictures a second, and at 100 with threads that sleep.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = None if arguments is None else list(arguments)
-    try:
-        with timed_command():
-            code = application()(args=words, prog_name="headstart", standalone_mode=False) or 0
-    except HeadstartError as error:
-        code = _refused(str(error))
-    except UsageError as error:
-        code = _refused_usage(error)
-    except OSError as error:
-        code = _refused(f"{error.filename or 'the system'}: {error.strerror or error}. Free the place or name another.")
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    if code == INTERRUPTED:
-        typer.echo("stopped. Everything finished so far is kept; the same command continues from there.", err=True)
+    with speaking():
+        try:
+            spoken()
+        except PlanError as error:
+            with speaking(ENGLISH):
+                code = _refused(str(error))
+        else:
+            code = _code_of(words)
     raise SystemExit(code)
 
 
+def _code_of(words: list[str] | None) -> int:
+    """The exit code of a command; what went wrong is said on stderr."""
+    try:
+        with timed_command():
+            code = int(application()(args=words, prog_name="headstart", standalone_mode=False) or 0)
+    except HeadstartError as error:
+        return _refused(str(error))
+    except UsageError as error:
+        return _refused_usage(error)
+    except OSError as error:
+        return _refused(f"{error.filename or 'the system'}: {error.strerror or error}. Free the place or name another.")
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        told(STOPPED)
+    return code
+
+
 def _refused(sentence: str) -> int:
-    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {sentence}", err=True)
+    typer.echo(f"{typer.style(spoken().gettext('error:'), fg='red', bold=True)} {spoken().sentence(sentence)}", err=True)
     return 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli._printing import plain, table
+from headstart.cli._printing import plain, said, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +29,14 @@ def history_view(history: dict[str, Any]) -> RenderableType:
         for row in history["networks"]
     ]
     columns = ("network", "runs", "ranked first", "best", "points lost")
-    scores = [("the ranking", _tau(history["weighted_tau"])), *((name, _tau(tau)) for name, tau in history["by_score"].items())]
+    by_score = ((name, _tau(tau)) for name, tau in history["by_score"].items())
+    scores = [(said("the ranking"), _tau(history["weighted_tau"])), *by_score]
     return Group(
         table(columns, networks, right=columns[1:], title="Networks by real fits, had each always been taken"),
         "",
         table(("order by", "weighted tau"), scores, right=("weighted tau",), title="Agreement with real fits"),
         "",
-        plain(history["sentence"], "bold"),
+        said(history["sentence"], "bold"),
     )
 
 
@@ -58,7 +59,7 @@ def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
     from rich.console import Group
 
     key = next(kind for kind in MATRIX_TITLES if any(cell[kind] is not None for row in matrix for cell in row["cells"]))
-    blocks: list[RenderableType] = [plain(MATRIX_TITLES[key], "bold")]
+    blocks: list[RenderableType] = [said(MATRIX_TITLES[key], "bold")]
     for begin in range(0, len(matrix[0]["cells"]), MOST_SOURCES):
         part = slice(begin, begin + MOST_SOURCES)
         columns = [_shortened(cell["source"]) for cell in matrix[0]["cells"][part]]

@@ -9,16 +9,15 @@ import typer
 
 from headstart.cli._printing import answer
 from headstart.cli._summary import summary_view
-from headstart.core.language import ENGLISH
 
 if TYPE_CHECKING:
     from headstart.core.findings import Finding
     from headstart.runs.run import Run
 
 
-def finish_run(finished: Run, as_json: bool, strict: bool = False, language: str = ENGLISH) -> None:
-    """Print a run's result, in a language, and exit with 1 when strict findings say so."""
-    answer(as_json, finished.result, summary_view(finished, language))
+def finish_run(finished: Run, as_json: bool, strict: bool = False) -> None:
+    """Print a run's result, and exit with 1 when strict findings say so."""
+    answer(as_json, finished.result, summary_view(finished))
     if strict:
         exit_on_findings(finished.findings or ())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli._printing import facts, plain, table
+from headstart.cli._printing import facts, said, table
 from headstart.cli._views import accuracy_line, findings_view
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def adjustment_view(
     if adjustment.get("margin") is not None:
         blocks += [_students(adjustment["trials"]), ""]
     for trial in adjustment["trials"] if not blocks else ():
-        outcome = plain(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
+        outcome = said(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
         blocks += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
         blocks += [findings_view(adjustment["advice"]), ""]
     rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", predict_command(run, pictures=pictures))]
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
-    return Group(*blocks, plain(sentence, "bold"), facts(rows))
+    return Group(*blocks, said(sentence, "bold"), facts(rows))
 
 
 def _students(trials: list[dict[str, Any]]) -> RenderableType:
@@ -43,10 +43,11 @@ def _students(trials: list[dict[str, Any]]) -> RenderableType:
     rows = []
     for trial in trials:
         gain = trial["comparison"]["accuracy_gain"] if trial["comparison"] else None
+        shown = f"{100 * gain['value']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if gain else None
         rows.append(
             (
-                trial["reason"].rstrip("."),
-                f"{100 * gain['value']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if gain else trial["outcome"],
+                said(trial["reason"].rstrip(".")),
+                shown or said(trial["outcome"]),
                 f"{100 * trial['may_lose']:.1f}" if gain else "-",
                 f"{trial['multiply_adds'] / 1e6:,.0f} M",
             )
@@ -64,8 +65,8 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
     rows = [
         (
             str(number),
-            trial["origin"],
-            plain(trial["outcome"], OUTCOME_STYLES.get(trial["outcome"], "dim")),
+            said(trial["origin"]),
+            said(trial["outcome"], OUTCOME_STYLES.get(trial["outcome"], "dim")),
             f"{trial['log_losses'][-1]:.3f}" if trial["log_losses"] else "-",
             ", ".join(f"{name}={_short(value)}" for name, value in trial["settings"].items() if value != default[name]),
         )
@@ -74,7 +75,7 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
     shown = table(("#", "origin", "outcome", "log loss", "settings"), rows, right=("log loss",), title="Trials, best first")
     plan = f"{study}/plan.toml"
     advice = facts([("Plan", plan), ("Next", f"headstart fit {shlex.quote(plan)} -o RUN")])
-    return Group(shown, "", plain(found["sentence"], "bold"), advice)
+    return Group(shown, "", said(found["sentence"], "bold"), advice)
 
 
 def _loss(trial: dict[str, Any]) -> float:

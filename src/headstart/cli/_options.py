@@ -50,9 +50,6 @@ Test: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-ReportLanguage: TypeAlias = Annotated[
-    str, typer.Option("--language", metavar="CODE", help="Language of the report and of the summary: en or zh.")
-]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -1,4 +1,7 @@
-"""Answers on stdout: JSON documents, tables and two-column facts, in 80 columns."""
+"""Answers on stdout: JSON documents, tables and two-column facts, in 80 columns; all but JSON in the language that is spoken.
+
+Texts, heads of tables and facts are translated here. Cells of tables are not, as they may be names: `said` is for words in them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
+
+from headstart.cli._wrapping import breakable, unmarked
+from headstart.core.language import spoken
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +27,7 @@ LEAST_WORDS = 8
 """Letters of a line that a folded column keeps at least."""
 BETWEEN = 2
 """Blanks between two columns."""
-UNITS = re.compile(r"\b(to|[kMGT]?B|M|h|min|m?s|e)\b")
+UNITS = re.compile(r"\b(to|至|[kMGT]?B|M|h|min|m?s|e)\b")
 """What stands beside numbers in a cell, in letters."""
 
 
@@ -39,8 +45,8 @@ def show(*blocks: RenderableType, soft_wrap: bool = False) -> None:
 
     console = Console(highlight=False, soft_wrap=False)
     with console.capture() as captured:
-        console.print(*map(_rendered, blocks), sep="\n", soft_wrap=soft_wrap)
-    for line in captured.get().splitlines():
+        console.print(*map(_said, blocks), sep="\n", soft_wrap=soft_wrap)
+    for line in unmarked(captured.get()).splitlines():
         typer.echo(line.rstrip(" "), color=console.is_terminal)
 
 
@@ -54,7 +60,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], righ
 
     made = Table(
         box=box.SIMPLE_HEAD,
-        title=title or None,
+        title=spoken().sentence(title) or None,
         title_justify="left",
         title_style="bold",
         show_edge=False,
@@ -62,14 +68,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], righ
         padding=(0, 1, 0, 0),
     )
     shown = list(rows)
-    cells = [[name, *(str(row[index]) for row in shown)] for index, name in enumerate(columns)]
+    heads = list(map(spoken().gettext, columns))
+    cells = [[head, *(str(row[index]) for row in shown)] for index, head in enumerate(heads)]
     widths = [max(map(_width, column)) for column in cells]
     whole = [name in right or widths[at] <= WHOLE_WORDS or all(map(_is_number, cells[at][1:])) for at, name in enumerate(columns)]
     whole[:1] = [False][: len(whole)]
     first = _first_width(widths, whole)
     for index, name in enumerate(columns):
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        made.add_column(name, justify=justify, no_wrap=whole[index], overflow="fold", width=first if index == 0 else None)
+        made.add_column(heads[index], justify=justify, no_wrap=whole[index], overflow="fold", width=first if index == 0 else None)
     for row in shown:
         made.add_row(*map(_rendered, row))
     return made
@@ -106,7 +113,7 @@ def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(name, _rendered(value))
+        made.add_row(spoken().gettext(name), _said(value))
     return made
 
 
@@ -115,13 +122,28 @@ def _rendered(value: RenderableType) -> RenderableType:
     return plain(value) if isinstance(value, str) else value
 
 
+def _said(value: RenderableType) -> RenderableType:
+    """A text in the language that is spoken; anything else as it is."""
+    return said(value) if isinstance(value, str) else value
+
+
+def said(text: str, style: str = "") -> Text:
+    """A text of headstart's own in the language that is spoken, in a style."""
+    return plain(spoken().sentence(text), style)
+
+
+def told(sentence: str) -> None:
+    """Print a sentence on stderr, in the language that is spoken."""
+    typer.echo(spoken().sentence(sentence), err=True)
+
+
 def plain(text: object, style: str = "") -> Text:
     """A text in a style, in which square brackets are square brackets."""
     from rich.text import Text
 
-    return Text(str(text), style=style)
+    return Text(breakable(str(text)), style=style)
 
 
 def interval(estimate: dict[str, float] | None, signs: str = "") -> str:
     """The ends of a 95 % interval, or a dash; with signs = "+" a gain has its sign."""
-    return "-" if estimate is None else f"{estimate['low']:{signs}.3f} to {estimate['high']:{signs}.3f}"
+    return "-" if estimate is None else spoken().sentence(f"{estimate['low']:{signs}.3f} to {estimate['high']:{signs}.3f}")

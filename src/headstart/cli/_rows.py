@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from headstart.cli._printing import plain, show, table
+from headstart.cli._printing import said, show, table
 from headstart.core.errors import ExportError
 
 FORMATS = (".csv", ".parquet", ".jsonl")
@@ -37,8 +37,8 @@ def print_rows(
         return
     shown, blank = [], [""] * (len(columns) - 1)
     for row in rows:
-        said = (plain(row["error"].removeprefix(f"{row['path']}: "), "red"), *blank) if "error" in row else cells(row)
-        shown.append((row["path"], *said))
+        given = (said(row["error"].removeprefix(f"{row['path']}: "), "red"), *blank) if "error" in row else cells(row)
+        shown.append((row["path"], *given))
     show(table(("path", *columns), shown, right=columns[1:]))
 
 

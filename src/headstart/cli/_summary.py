@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli._printing import facts, plain
+from headstart.cli._printing import facts, said
 from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, gravest_first, named_files
-from headstart.core.language import ENGLISH, language_named
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
     from headstart.core.findings import Finding
-    from headstart.core.language import Language
     from headstart.planning.adapting.adaptation import Adaptation
     from headstart.runs.run import Run
 
@@ -21,7 +19,7 @@ MOST_FINDINGS = 3
 """Findings that the summary names, the gravest first."""
 
 
-def summary_view(run: Run, language: str = ENGLISH) -> RenderableType:
+def summary_view(run: Run) -> RenderableType:
     """The outcome in plain words, the verdict, the accuracy with what judged it, what was left out, and where everything lies."""
     from headstart.planning.deciding.wording import log_loss_decides
     from headstart.report.figures import not_tried, on_fewer, reconciled
@@ -30,7 +28,7 @@ def summary_view(run: Run, language: str = ENGLISH) -> RenderableType:
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, str | Text]] = [
-        ("Result", plain(in_plain_words(run), "bold")),
+        ("Result", said(in_plain_words(run), "bold")),
         ("Verdict", _verdict(result, adaptation)),
         ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
         ("", log_loss_decides(decision.results, decision.chosen) if decision else ""),
@@ -47,13 +45,7 @@ def summary_view(run: Run, language: str = ENGLISH) -> RenderableType:
         ("Report", f"{run.folder}/report.html"),
         ("Next", predict_command(run.folder, pictures=run.task_summary.native_pixels > 0)),
     ]
-    spoken = language_named(language)
-    return facts([(spoken.gettext(name), _said(value, spoken)) for name, value in rows if str(value)])
-
-
-def _said(value: str | Text, spoken: Language) -> RenderableType:
-    """A text in a language and in its style."""
-    return spoken.sentence(value) if isinstance(value, str) else plain(spoken.sentence(value.plain), str(value.style))
+    return facts([(name, value) for name, value in rows if str(value)])
 
 
 def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> Text:
@@ -61,7 +53,7 @@ def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> Text:
         verdict = "adapted" if adaptation.adapted else "not adapted"
     else:
         verdict = result["verdict"] or "none: fitted as planned"
-    return plain(verdict, VERDICT_STYLES.get(verdict, ""))
+    return said(verdict, VERDICT_STYLES.get(verdict, ""))
 
 
 def _estimate_line(adaptation: Adaptation | None) -> str:
@@ -80,7 +72,7 @@ def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[st
     rows: list[tuple[str, str | Text]] = []
     for one in gravest_first([finding.to_dict() for finding in findings])[:MOST_FINDINGS]:
         files = named_files(one, place)
-        said = f"{one['severity']}: {one['title']}{f' {files}.' if files else ''}"
-        rows.append(("" if rows else "Findings", plain(said, SEVERITY_STYLES[one["severity"]])))
+        shown = f"{one['severity']}: {one['title']}{f' {files}.' if files else ''}"
+        rows.append(("" if rows else "Findings", said(shown, SEVERITY_STYLES[one["severity"]])))
     more = len(findings) - MOST_FINDINGS
     return [*rows, ("", f"{more:,} more in the report")] if more > 0 else rows

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli._printing import facts, interval, plain, table
+from headstart.cli._printing import facts, interval, plain, said, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,12 +29,12 @@ MOST_CLASSES = 40
 def findings_view(findings: Sequence[dict[str, Any]], place: str = "") -> RenderableType:
     """Every finding with its advice, gravest first; files are named relative to the place of the data."""
     if not findings:
-        return plain("Nothing to report about the data.", "green")
+        return said("Nothing to report about the data.", "green")
     rows = []
     for row in gravest_first(findings):
         files = named_files(row, place)
-        shown = f"{row['title']} ({row['code']}){f': {files}' if files else ''}"
-        rows.append((plain(row["severity"], SEVERITY_STYLES[row["severity"]]), shown, row["advice"]))
+        shown = f"{said(row['title'])} ({row['code']}){f': {files}' if files else ''}"
+        rows.append((said(row["severity"], SEVERITY_STYLES[row["severity"]]), shown, said(row["advice"])))
     return table(("", "finding", "what to do"), rows)
 
 
@@ -64,7 +64,7 @@ def ranking_view(ranking: dict[str, Any]) -> RenderableType:
         style = "dim" if row["baseline"] else "bold" if row["name"] in ranking["chosen"] else ""
         estimate = row["estimate"]
         first = f"{row['first_probability']:.0%}" if "first_probability" in row else ""
-        cells = (place, row["name"], f"{estimate['value']:.3f}", interval(estimate), f"{row['rank']:.1f}", first)
+        cells = (place, said(row["name"]), f"{estimate['value']:.3f}", interval(estimate), f"{row['rank']:.1f}", first)
         rows.append([plain(cell, style) for cell in cells])
     columns = ("#", "candidate", "accuracy", "95 % interval", "mean rank", "first")
     return table(columns, rows, right=("#", "accuracy", "mean rank", "first"), title="Ranking (leave-one-out, frozen)")
@@ -87,7 +87,7 @@ def sources_view(sources: dict[str, Any]) -> RenderableType:
         )
         rows.append([plain(cell, "bold" if row["weight"] else "") for cell in cells])
     columns = ("source", "images", "proxy-A", "MMD", "OTDD", "LEEP", "shared", "own", "on target", "weight")
-    reasons = [("-", f"{row['name']}: {row['reason']}.") for row in sources["sources"]]
+    reasons = [("-", f"{row['name']}: {said(row['reason'] + '.')}") for row in sources["sources"]]
     notes = [("-", note) for note in sources["notes"]]
     return Group(table(columns, rows, right=columns[1:], title="Sources"), "", facts([*reasons, *notes]))
 
@@ -102,16 +102,16 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     for result in decision["results"]:
         style = "bold" if result["name"] == decision["chosen"] else "" if result["status"] == "fitted" else "dim"
         accuracy = result["accuracy"]
-        shown = f"{accuracy['value']:.3f}" if accuracy else result["status"]
+        shown = f"{accuracy['value']:.3f}" if accuracy else said(result["status"])
         counts = [f"{result['num_rows']:,}" if accuracy else ""] if differ else []
-        cells = (result["family"], result["name"], shown, interval(accuracy), *counts, _cost(result))
+        cells = (said(result["family"]), said(result["name"]), shown, interval(accuracy), *counts, _cost(result))
         rows.append([plain(cell, style) for cell in cells])
     columns = ("family", "candidate", "accuracy", "95 % interval", *(["judged on"] if differ else []), "seconds")
     title = "Same folds for all; some judged on fewer images" if differ else "Same folds for all"
     title += "; ~ is predicted" if any("~" in _cost(result) for result in decision["results"]) else ""
     results = table(columns, rows, right=("accuracy", "judged on", "seconds"), title=title)
     reasons = facts(("-", reason) for reason in decision["reasons"])
-    return Group(results, "", plain(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+    return Group(results, "", said(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
 def _cost(result: dict[str, Any]) -> str:
@@ -124,7 +124,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
     """Metrics with their intervals, then one line a class."""
     from rich.console import Group
 
-    metrics = [(name, f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
+    metrics = [(said(name), f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
     title = _counted(evaluation)
     blocks: list[RenderableType] = [table(("metric", "value", "95 % interval"), metrics, right=("value",), title=title), ""]
     if len(evaluation["per_class"]) <= MOST_CLASSES:
@@ -138,7 +138,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
         ]
         numbers = ("precision", "recall", "f1", "images")
         blocks += [table(("class", *numbers), rows, right=numbers), ""]
-    return Group(*blocks, plain(evaluation["protocol"], "dim"))
+    return Group(*blocks, said(evaluation["protocol"], "dim"))
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, facts, plain, table
+from headstart.cli._printing import answer, facts, plain, said, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +39,7 @@ def _view(contents: dict[str, Any], changed: bool) -> list[RenderableType]:
     listed = table(
         ("name", "kind", "pixels", "images", "size", "last used"),
         [
-            (plain(name, "bold"), kind, pixels, f"{images:,}", _size(num_bytes), _local(used))
+            (plain(name, "bold"), said(kind), pixels, f"{images:,}", _size(num_bytes), _local(used))
             for name, kind, pixels, images, num_bytes, used in by_network(contents["entries"])
         ],
         right=("images", "size", "last used"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, interval, plain, table
+from headstart.cli._printing import answer, interval, said, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +37,7 @@ def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
     rows = [
         (
             pair["run"],
-            plain(pair["verdict"], "bold"),
+            said(pair["verdict"], "bold"),
             f"{pair['accuracy_gain']['value']:+.3f}",
             interval(pair["accuracy_gain"], "+"),
             f"{pair['log_loss_gain']['value']:+.3f}",

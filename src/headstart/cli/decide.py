@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, plain, show
+from headstart.cli._printing import answer, said, show
 from headstart.cli._views import decision_view, sources_view
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def decide(
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
     blocks: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
     if made.sources:
-        blocks += ["", sources_view(made.sources.to_dict()), "", plain(made.sources.sentence, "bold")]
+        blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, "bold")]
     answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)
     if out:
         write_atomically(out, plan.to_toml())

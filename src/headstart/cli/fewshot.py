@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, facts, plain, table
+from headstart.cli._printing import answer, facts, interval, plain, said, table, told
 from headstart.cli._rows import paths_from, print_rows
 
 POSITION = 17
@@ -127,7 +127,7 @@ def shots(
         write_shots(curve, out)
     rows = []
     for point in curve.points:
-        spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (point.accuracy, point))
+        spans = (interval({"low": one.low, "high": one.high}) for one in (point.accuracy, point))
         rows.append((str(point.shots), f"{point.accuracy.value:.3f}", *spans))
     columns = ("images a class", "accuracy", "95% interval", "nine of ten galleries")
     answer(as_json, curve.to_dict(), curve.sentence, "", table(columns, rows, right=columns[1:]))
@@ -141,15 +141,15 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     unknown = row["unknown"]
     near = f"similarity {unknown['similarity']:.2f}, threshold {unknown['threshold']:.2f}"
     if row["label"] is None:
-        label = plain(f"unknown (best guess: {row['best_guess']}, {near})")
+        label = said(f"unknown (best guess: {row['best_guess']}, {near})")
     else:
-        label = plain(row["label"], "bold").append(f" (perhaps unknown: {near})" if unknown["flag"] else "", "yellow")
+        label = plain(row["label"], "bold").append(said(f" (perhaps unknown: {near})" if unknown["flag"] else "", "yellow"))
     return label, f"{row['probability']:.3f}"
 
 
 def _tell(*sentences: str) -> None:
     for sentence in filter(None, sentences):
-        typer.echo(sentence, err=True)
+        told(sentence)
 
 
 def _images(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, plain, table
+from headstart.cli._printing import answer, plain, said, table
 from headstart.core.docstrings import paragraphs
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
         for card in members:
             more = _worded([need for need in card["needs"] if need not in shared])
             name = f"{card['name']} *" if card["tried_by_run"] else card["name"]
-            rows.append((plain(name, "bold"), f"{card['summary']}; {more}" if more else card["summary"]))
+            shown = f"{said(card['summary'])}{said('; ')}{said(more)}" if more else said(card["summary"])
+            rows.append((plain(name, "bold"), shown))
         yield from (_title(family, cost, shared), meaning, table(("name", "what it does"), rows), "")
 
 
@@ -60,7 +61,7 @@ def _place(group: tuple[tuple[str, str, str], list[dict[str, Any]]]) -> tuple[ob
 
 
 def _title(name: str, cost: str, needs: list[str]) -> RenderableType:
-    return plain(f"{name} ({'; '.join(filter(None, (cost, _worded(needs))))})", "bold")
+    return said(f"{name} ({'; '.join(filter(None, (cost, _worded(needs))))})", "bold")
 
 
 def _worded(needs: list[str]) -> str:
@@ -71,7 +72,7 @@ def _described(card: dict[str, Any]) -> Iterator[RenderableType]:
     yield _title(card["name"], card["cost"], card["needs"])
     yield from paragraphs(card["description"])
     rows = [
-        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), value["description"])
+        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), said(value["description"]))
         for key, value in card["schema"]["properties"].items()
     ]
     if rows:

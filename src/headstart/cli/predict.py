@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import plain
+from headstart.cli._printing import plain, said, told
 from headstart.cli._rows import check_format, paths_from, print_rows, write_rows
 from headstart.core.errors import ExportError
 
@@ -67,11 +67,11 @@ def predict(
         check_format(out)
     finished = Run.load(run, first=True)
     if finished.has_first_model:
-        typer.echo(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.", err=True)
+        told(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.")
     rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
     if out:
         _write(out, rows, print_too=as_json)
-        typer.echo(f"{out}: {_counts(rows)}", err=True)
+        told(f"{out}: {_counts(rows)}")
     else:
         show_predictions(rows, as_json)
     tell_if_none_can_be_flagged(finished.model, refuse)
@@ -89,9 +89,10 @@ def show_predictions(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     unknown = row["unknown"]
     if row["label"] is None:
-        label = plain(f"unknown (best guess: {row['best_guess']})")
+        label = said(f"unknown (best guess: {row['best_guess']})")
     else:
-        label = plain(row["label"], "bold").append(" (perhaps unknown)" if unknown and unknown["flag"] else "", "yellow")
+        label = plain(row["label"], "bold")
+        label.append(said(" (perhaps unknown)" if unknown and unknown["flag"] else "", "yellow"))
     return label, f"{row['probability']:.3f}", f"{unknown['p_value']:.3f}" if unknown else ""
 
 
@@ -123,7 +124,7 @@ def tell_if_none_can_be_flagged(model: Model, refuse: float | None) -> None:
 
     level, least = UNUSUAL if refuse is None else refuse, model.least_p_value
     if level and model.detector_model is None:
-        typer.echo("No image can be flagged as unknown: the model was saved without a novelty detector.", err=True)
+        told("No image can be flagged as unknown: the model was saved without a novelty detector.")
     elif level and level <= least:
         what = "flagged as unknown" if refuse is None else f"refused at {refuse:g}"
-        typer.echo(f"No image can be {what}: the fit had so few images that no p-value is below {least:.2g}.", err=True)
+        told(f"No image can be {what}: the fit had so few images that no p-value is below {least:.2g}.")

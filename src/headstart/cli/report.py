@@ -15,11 +15,10 @@ POSITION = 17
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs.", show_default=False)],
-    language: options.ReportLanguage = "en",
     as_json: options.Json = False,
 ) -> None:
     """Write the report.html of each run again, and print where it is."""
     from headstart.workflows.report import report as report_run
 
-    paths = [str(report_run(folder, language=language)) for folder in runs]
+    paths = [str(report_run(folder)) for folder in runs]
     answer(as_json, {"reports": paths}, *paths, soft_wrap=True)

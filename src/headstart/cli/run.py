@@ -22,7 +22,6 @@ def run(
     only: options.Only = None,
     members: options.Members = None,
     out: options.Out = None,
-    language: options.ReportLanguage = "en",
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
@@ -39,6 +38,5 @@ def run(
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
-        language=language,
     )  # fmt: skip
-    finish_run(finished, as_json, strict, language)
+    finish_run(finished, as_json, strict)

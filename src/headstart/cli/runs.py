@@ -10,7 +10,7 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._audit_views import history_view
-from headstart.cli._printing import answer, interval, plain, table
+from headstart.cli._printing import answer, interval, plain, said, table, told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,7 +38,7 @@ def runs(
     from headstart.workflows.runs import audit_runs
 
     for place, damage in damaged_runs(folder).items():
-        typer.echo(f"warning: {place} is left out: {damage}", err=True)
+        told(f"warning: {place} is left out: {damage}")
     if audit:
         history = audit_runs(folder)
         shown = history_view(history.to_dict()) if history else f"No run in {folder} fitted two ranked networks alike."
@@ -60,8 +60,8 @@ def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:
     for run, differs in zip(found, differences([facts_of(run) for run in found]), strict=True):
         accuracy = (run.result["evaluation"] or {}).get("metrics", {}).get("accuracy")
         shown = f"{accuracy['value']:.3f}" if accuracy else "-"
-        plan = ", ".join([f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs])
-        rows.append((plain(run.folder.name, "bold"), run.result["verdict"] or "-", plan, shown, interval(accuracy)))
+        plan = said(", ".join([f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs]))
+        rows.append((plain(run.folder.name, "bold"), said(run.result["verdict"] or "-"), plan, shown, interval(accuracy)))
     columns = ("run", "verdict", "plan", "accuracy", "95 % interval")
     yield table(columns, rows, right=("accuracy",), title=f"Runs in {folder}")
 
@@ -69,7 +69,7 @@ def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:
 def _unfinished(runs: Sequence[UnfinishedRun]) -> Iterator[RenderableType]:
     """One line a run that was interrupted or broke down, with what goes on with it."""
     if runs:
-        rows = [(plain(run.folder.name, "bold"), run.state, run.advice) for run in runs]
+        rows = [(plain(run.folder.name, "bold"), said(run.state), said(run.advice)) for run in runs]
         yield from ("", table(("run", "state", "to go on"), rows, title="Not finished"))
 
 

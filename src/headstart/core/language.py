@@ -5,12 +5,17 @@ them: their entry is a pattern (flag `python-brace-format`). In a pattern `{num_
 that is translated in turn, `{told_...}` for text that has to have a translation, `{list_...}` for "a, b and c" of which each is
 translated, `{items_...}` for "a; b" of which each has to be, `{word_...}` for one word, and any other name for text that is kept.
 What has no entry stays English.
+
+One language is spoken to people at a time: that of `HEADSTART_LANGUAGE`, which `--language` sets, or English. What machines read,
+such as JSON and the files of a run, is in English always.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -19,6 +24,8 @@ from headstart.core.errors import PlanError, did_you_mean
 from headstart.core.po import Message, messages_in
 
 ENGLISH = "en"
+VARIABLE = "HEADSTART_LANGUAGE"
+"""The environment variable with the code of the language that is spoken, here and in processes that are started from here."""
 SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=\S)")
 ITEMS = re.compile(r"; (?![^(]*\))")
 ENUMERATION = re.compile(r", | and ")
@@ -40,22 +47,28 @@ WIDE = "。！？；：，、）"
 class Pattern:
     """A sentence with holes, and its translation with the same holes."""
 
-    expression: re.Pattern[str]
+    original: str
     translation: str
-    num_literal: int
 
-    @classmethod
-    def of(cls, original: str, translation: str) -> Pattern:
-        """The pattern of an entry."""
-        pieces = PLACEHOLDER.split(original)
-        holes = [f"(?P<{name}>{CONTENT.get(name.partition('_')[0], '.+?')})" for name in pieces[1::2]]
-        literals = [re.escape(piece) for piece in pieces[::2]]
-        text = "".join(piece for pair in zip(literals, [*holes, ""], strict=True) for piece in pair)
-        return cls(re.compile(text, re.DOTALL), translation, sum(map(len, pieces[::2])))
+    @cached_property
+    def literals(self) -> list[str]:
+        """The texts between holes."""
+        return PLACEHOLDER.split(self.original)[::2]
+
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        """What matches the sentence; compiled only for sentences that have all its literals, as a catalog has a thousand."""
+        holes = [f"(?P<{name}>{CONTENT.get(name.partition('_')[0], '.+?')})" for name in PLACEHOLDER.findall(self.original)]
+        text = "".join(piece for pair in zip(map(re.escape, self.literals), [*holes, ""], strict=True) for piece in pair)
+        return re.compile(text, re.DOTALL)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """What the holes hold in a text; None where it is another sentence."""
+        return self.expression.fullmatch(text) if all(piece in text for piece in self.literals) else None
 
 
 class Language:
-    """A language that a report can be written in.
+    """A language that people are spoken to in.
 
     Args:
         code: "en", or the name of a catalog.
@@ -71,12 +84,12 @@ class Language:
     def _patterns(self) -> list[Pattern]:
         """The patterns, those with most literal text first."""
         made = [
-            Pattern.of(original, one.translations[0])
+            Pattern(original, one.translations[0])
             for one in self._messages
             if one.is_pattern
             for original in filter(None, (one.original, one.plural))
         ]
-        return sorted(made, key=lambda one: -one.num_literal)
+        return sorted(made, key=lambda one: -sum(map(len, one.literals)))
 
     def gettext(self, text: str) -> str:
         """A text in this language; as it is where the catalog has none."""
@@ -100,13 +113,17 @@ class Language:
         sentences = SENTENCE_END.split(text)
         if len(sentences) == 1:
             return text
-        return "".join(self._spaced([self._matched(one) or one for one in sentences]))
+        return self.joined(self._matched(one) or one for one in sentences)
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Sentences of this language one after the other, with a space between them where it has one; empty ones are left out."""
+        return "".join(self._spaced([one for one in sentences if one]))
 
     def _matched(self, text: str) -> str | None:
         if text in self._plain:
             return self._plain[text][0]
         for pattern in self._patterns:
-            found = pattern.expression.fullmatch(text)
+            found = pattern.match(text)
             if found is not None and not any(map(SENTENCE_END.search, found.groups())):
                 holes = {name: self._filled(name, value) for name, value in found.groupdict().items()}
                 if None not in holes.values():
@@ -119,7 +136,8 @@ class Language:
         if kind == "told":
             return self._matched(value)
         if kind == "items":
-            each = [self._matched(one) for one in ITEMS.split(value)]
+            items = ITEMS.split(value)
+            each = [self._matched(one) for one in items] if len(items) > 1 else [None]
             return self.gettext(SEPARATED).join(one for one in each if one) if all(each) else None
         if kind == "said":
             return self.sentence(value)
@@ -151,5 +169,29 @@ def language_named(code: str) -> Language:
         return Language(ENGLISH)
     if code not in languages():
         known = ", ".join(languages())
-        raise PlanError(f'"{code}" is not a language of the report.{did_you_mean(code, languages())} There are: {known}.')
+        raise PlanError(f'"{code}" is not a language of headstart.{did_you_mean(code, languages())} There are: {known}.')
     return Language(code, messages_in(catalog_text(code), f"{code}.po"))
+
+
+def spoken() -> Language:
+    """The language that people are spoken to in; a PlanError says that `HEADSTART_LANGUAGE` names none."""
+    return language_named(os.environ.get(VARIABLE) or ENGLISH)
+
+
+def speak(code: str) -> None:
+    """Speak that language from now on; a PlanError names those there are."""
+    os.environ[VARIABLE] = language_named(code).code
+
+
+@contextmanager
+def speaking(code: str | None = None) -> Iterator[None]:
+    """Inside, people are spoken to in that language, or in the one spoken outside until another is chosen; then as before."""
+    before = os.environ.get(VARIABLE)
+    try:
+        if code is not None:
+            speak(code)
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before

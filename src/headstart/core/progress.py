@@ -1,4 +1,7 @@
-"""Progress: a bar with the time left on a terminal, sparse lines elsewhere, nothing when HEADSTART_QUIET=1. Always on stderr."""
+"""Progress: a bar with the time left on a terminal, sparse lines elsewhere, nothing when HEADSTART_QUIET=1. Always on stderr.
+
+Sentences are translated here, into the language that is spoken.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from headstart.core.language import spoken
+
 _STATUS: ContextVar[str] = ContextVar("status", default="")
 _BEGUN: ContextVar[float | None] = ContextVar("begun", default=None)
 
@@ -18,7 +23,7 @@ SECONDS_BETWEEN_LINES = 20.0
 @contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of items just done, out of a total."""
-    description = " · ".join(filter(None, (_STATUS.get(), description)))
+    description = " · ".join(map(spoken().sentence, filter(None, (_STATUS.get(), description))))
     if os.environ.get("HEADSTART_QUIET") == "1":
         yield lambda done: None
     elif sys.stderr.isatty():
@@ -55,8 +60,7 @@ class _Lines:
             return
         self.printed = now
         left = (now - self.begun) / max(self.done, 1) * max(self.total - self.done, 0)
-        sys.stderr.write(f"{self.description}: {self.done} of {self.total}, {left:.0f} s left\n")
-        sys.stderr.flush()
+        _tell(f"{self.description}: {spoken().sentence(f'{self.done} of {self.total}, {left:.0f} s left')}")
 
 
 @contextmanager
@@ -75,20 +79,22 @@ def stage(description: str) -> Iterator[None]:
     quiet = os.environ.get("HEADSTART_QUIET") == "1"
     begun = time.monotonic()
     if not quiet:
-        sys.stderr.write(f"{description} ...\n")
-        sys.stderr.flush()
+        _tell(f"{spoken().sentence(description)} ...")
     yield
     seconds = time.monotonic() - begun
     if not quiet and seconds >= 1.0:
-        sys.stderr.write(f"{description}: {seconds:.0f} s\n")
-        sys.stderr.flush()
+        _tell(f"{spoken().sentence(description)}{spoken().gettext(': ')}{spoken().sentence(f'{seconds:.0f} s')}")
 
 
 def note(sentence: str) -> None:
     """Write a sentence on stderr."""
     if os.environ.get("HEADSTART_QUIET") != "1":
-        sys.stderr.write(f"{sentence}\n")
-        sys.stderr.flush()
+        _tell(spoken().sentence(sentence))
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def about(seconds: float) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.arguments import AnyPath, checked
+from headstart.core.language import spoken
 from headstart.core.records import write_atomically
 
 
@@ -44,7 +45,8 @@ class Page:
         return self.html
 
     def __str__(self) -> str:
-        return f"{self.title}: a notebook shows them, `open()` a browser, and `write(FILE)` makes a file of HTML."
+        said = f"{self.title}: a notebook shows them, `open()` a browser, and `write(FILE)` makes a file of HTML."
+        return spoken().sentence(said)
 
     __repr__ = __str__
 

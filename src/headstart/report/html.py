@@ -9,7 +9,6 @@ from typing import Any
 from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
-from headstart.core.language import ENGLISH
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
@@ -48,14 +47,10 @@ WEAKEST_ROWS = 15
 """A table of more than 30 classes shows the weakest 15 and folds the others away."""
 
 
-def report_html(run: Run, task: Task | None = None, language: str = ENGLISH) -> str:
-    """A run's report as one self-contained HTML page; without the task only pictures that are files are shown.
-
-    The language is "en" or "zh"; a PlanError lists them.
-    """
+def report_html(run: Run, task: Task | None = None) -> str:
+    """A run's report as one self-contained HTML page; without the task only pictures that are files are shown."""
     return page_of(
         "report",
-        language,
         run=run,
         task=run.task_summary,
         plan=run.plan,

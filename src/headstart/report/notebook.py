@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.evaluation import Evaluation
+from headstart.core.language import spoken
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED
 from headstart.data.images import Images, ImageSet
@@ -56,13 +57,13 @@ def html_of_images(task: Task, per_class: int) -> str:
 
 @html_of.register
 def _ranking(ranking: Ranking) -> str:
-    return _cell("ranking", title="Ranking", ranking=ranking, axis=UNIT, most=MOST_ROWS)
+    return _cell("ranking", title=spoken().gettext("Ranking"), ranking=ranking, axis=UNIT, most=MOST_ROWS)
 
 
 @html_of.register
 def _plan(plan: Plan) -> str:
     members = [(one, method_settings(one.method)) for one in (plan, *plan.partners)]
-    return _cell("plan", title=plan.verdict or "Plan", plan=plan, members=members)
+    return _cell("plan", title=spoken().gettext(plan.verdict or "Plan"), plan=plan, members=members)
 
 
 @html_of.register
@@ -79,19 +80,19 @@ def _run(run: Run) -> str:
         pictures = tuple(picture for picture in found if picture.uri)[: MOST_PICTURES // 2]
     report = run.folder / REPORT
     return _cell(
-        "run", title=headline(run), run=run, axis=UNIT, pictures=pictures, caption=caption,
+        "run", title=spoken().sentence(headline(run)), run=run, axis=UNIT, pictures=pictures, caption=caption,
         settings=method_settings(run.plan.method), report=str(report) if report.exists() else "",
     )  # fmt: skip
 
 
 @html_of.register
 def _evaluation(evaluation: Evaluation) -> str:
-    return _cell("evaluation", title="Evaluation", evaluation=evaluation, axis=UNIT, most=MOST_ROWS)
+    return _cell("evaluation", title=spoken().gettext("Evaluation"), evaluation=evaluation, axis=UNIT, most=MOST_ROWS)
 
 
 @html_of.register
 def _comparisons(comparisons: RunComparisons) -> str:
-    return _cell("comparisons", title="Comparison", comparisons=comparisons)
+    return _cell("comparisons", title=spoken().gettext("Comparison"), comparisons=comparisons)
 
 
 @html_of.register
@@ -100,7 +101,7 @@ def _prediction_rows(rows: PredictionRows) -> str:
     shown = [picture for _, picture in answers if picture is not None]
     errors = [row for row in rows if "error" in row]
     return _cell(
-        "predictions", title=_counted(rows), pictures=shown, errors=errors[:MOST_PREDICTED],
+        "predictions", title=spoken().sentence(_counted(rows)), pictures=shown, errors=errors[:MOST_PREDICTED],
         rows=[] if rows.images is not None else [row for row, _ in answers if "error" not in row],
         num_left=max(0, len(rows) - MOST_PREDICTED),
     )  # fmt: skip
@@ -116,7 +117,7 @@ def _predicted(images: object | None, place: int, row: dict[str, Any]) -> Pictur
         return None
     unknown = row["unknown"] or {}
     uri, tiny = picture_of(images, place)
-    label = row["label"] or f"unknown ({row['best_guess']})"
+    label = row["label"] or spoken().sentence(f"unknown ({row['best_guess']})")
     return Picture(row["path"], uri, tiny, "", label, row["probability"], 0.0, unknown.get("p_value"))
 
 

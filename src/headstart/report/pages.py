@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from headstart.core.language import ENGLISH, Language, language_named
+from headstart.core.language import Language, spoken
 from headstart.core.records import write_atomically
 from headstart.gallery.shots import ShotsCurve
 from headstart.report.charts import shortened, shots_chart
@@ -21,7 +21,7 @@ from headstart.report.terms import Terms
 HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
 
 
-def environment(spoken: Language) -> Environment:
+def environment(language: Language) -> Environment:
     """The templates with their filters, in a language."""
     made = Environment(
         loader=PackageLoader("headstart.report"),
@@ -33,20 +33,20 @@ def environment(spoken: Language) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.policies["ext.i18n.trimmed"] = True
-    made.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, said=spoken.sentence)
-    made.filters.update({name: _said(FILTERS[name], spoken) for name in SAID})
+    made.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, said=language.sentence)
+    made.filters.update({name: _said(FILTERS[name], language) for name in SAID}, joined=language.joined)
     return made
 
 
-def page_of(template: str, code: str = ENGLISH, **values: Any) -> str:
-    """The HTML text of a template with those values, in the language of that code."""
-    spoken = language_named(code)
-    return environment(spoken).get_template(f"{template}.html.j2").render(values, term=Terms(spoken), language=code)
+def page_of(template: str, **values: Any) -> str:
+    """The HTML text of a template with those values, in the language that is spoken."""
+    language = spoken()
+    return environment(language).get_template(f"{template}.html.j2").render(values, term=Terms(language), language=language.code)
 
 
-def _said(filter_: Callable[..., str], spoken: Language) -> Callable[..., str]:
-    return lambda *args, **options: spoken.sentence(filter_(*args, **options))
+def _said(filter_: Callable[..., str], language: Language) -> Callable[..., str]:
+    return lambda *args, **options: language.sentence(filter_(*args, **options))
 
 
 def headings(page: str) -> list[tuple[str, str]]:

@@ -302,7 +302,7 @@ class Run(Shown):
         made: Export = public("export")(self, to, precision=precision, out=out)
         return made
 
-    def report(self, *, language: str = "en") -> Path:
+    def report(self, *, language: str | None = None) -> Path:
         """The file of its report, written again; see `headstart.report`."""
         path: Path = public("report")(self, language=language)
         return path

@@ -13,7 +13,6 @@ from headstart.checks.inspection import inspect
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
-from headstart.core.language import ENGLISH
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -86,9 +85,7 @@ def fit(
     return fit_task(task, chosen, out, find_rate=find_rate)
 
 
-def fit_task(
-    task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False, anew: bool = False, language: str = ENGLISH
-) -> Run:
+def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False, anew: bool = False) -> Run:
     """The run of a plan on its task; see `fit`. With `anew` it takes the place of another fit in the folder."""
     plan, curve = with_found_learning_rate(task, plan) if find_rate else (plan, None)
     workspace = Workspace(fit_and_evaluate(task, plan, out, anew=anew).folder)
@@ -98,13 +95,13 @@ def fit_task(
     forgotten = forgotten_by(workspace.run)
     if forgotten is not None:
         workspace.write(forgotten)
-    return finish(workspace, task, language)
+    return finish(workspace, task)
 
 
-def finish(workspace: Workspace, task: Task | None = None, language: str = ENGLISH) -> Run:
+def finish(workspace: Workspace, task: Task | None = None) -> Run:
     """Write `result.json` and the report; without a task the report shows only pictures that are files."""
     run = workspace.write_result()
-    workspace.write_report(report_html(run, task, language))
+    workspace.write_report(report_html(run, task))
     return run
 
 

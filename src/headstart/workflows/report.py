@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.core.arguments import checked
-from headstart.core.language import ENGLISH
+from headstart.core.language import speaking, spoken
 from headstart.data.task import Task
 from headstart.report.html import report_html
 from headstart.runs.origin import task_of
@@ -15,22 +15,23 @@ from headstart.workflows.arguments import AnyRun
 
 
 @checked
-def report(run: AnyRun, *, language: str = ENGLISH) -> Path:
+def report(run: AnyRun, *, language: str | None = None) -> Path:
     """The file `report.html` in a run's folder, written again; without its data it shows only pictures that are files.
 
-    The language is "en" or "zh"; a PlanError lists them.
+    The language is "en" or "zh", or by default that of `HEADSTART_LANGUAGE`; a PlanError lists them.
     """
     run = Run.load(run)
     workspace = Workspace(run.folder)
-    workspace.write_report(report_html(run, task_of(run), language))
+    with speaking(language):
+        workspace.write_report(report_html(run, task_of(run)))
     return workspace.path(REPORT)
 
 
-def in_language(run: Run, task: Task | None, language: str) -> Run:
-    """A finished run whose report is in that language: written again where it is in another."""
+def in_language(run: Run, task: Task | None) -> Run:
+    """A finished run whose report is in the language that is spoken: written again where it is in another."""
     workspace = Workspace(run.folder)
     path = workspace.path(REPORT)
     page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if f'<html lang="{language}">' not in page[:200]:
-        workspace.write_report(report_html(run, task, language))
+    if f'<html lang="{spoken().code}">' not in page[:200]:
+        workspace.write_report(report_html(run, task))
     return run

@@ -9,7 +9,7 @@ from typing import Any
 from headstart.backbones.pretrained import AnyWeights, Names, Pretrained
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
-from headstart.core.language import ENGLISH, language_named
+from headstart.core.language import speaking
 from headstart.core.progress import command_begun, note, stage
 from headstart.core.stopping import StoppedError, Stopper, interruptible, stoppable
 from headstart.data.task import Task
@@ -50,15 +50,15 @@ def run(
     per_class: int | None = None,
     test: float | None = None,
     out: AnyPath | None = None,
-    language: str = ENGLISH,
+    language: str | None = None,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
     too, where something was left out. Ctrl-C once ends the trying, and what is best so far is fitted. Without data it runs on the
     embedded set. Unless a method is asked for, there soon is a first model to predict with, which the final one replaces. The
-    language is that of the report, "en" or "zh". The other arguments are those of all verbs; see
-    `headstart.workflows`.
+    language is that of the report and of what is said meanwhile, "en" or "zh", by default that of `HEADSTART_LANGUAGE`. The other
+    arguments are those of all verbs; see `headstart.workflows`.
     """
     begun = command_begun()
     data = EMBEDDED_SET if data is None else data
@@ -67,21 +67,21 @@ def run(
         minutes=minutes, method=method, settings=settings or {}, only=only, members=members,
     )  # fmt: skip
     request.check()
-    language_named(language)  # what means nothing is refused before any image is read
-    task = task_from(data, source, target_domain, seed, per_class, test)
-    cards = cards_named(request.pretrained, task)
-    request.check_for(task, cards)
-    workspace = _claimed(request, task, out)
-    if workspace.is_evaluated:
-        if not _goes_on(workspace.run, minutes):
-            return in_language(workspace.run, task, language)
-        workspace.reopen()
-    _write_first_model(workspace, task, cards, request, begun)
-    stopper = Stopper(None if minutes is None else begun + 60 * minutes)
-    with interruptible(stopper):
-        write_findings(workspace, task)
-        used, plan = _chosen(workspace, task, cards, request, stopper)
-        return fit_task(used, plan, workspace.folder, anew=True, language=language)
+    with speaking(language):
+        task = task_from(data, source, target_domain, seed, per_class, test)
+        cards = cards_named(request.pretrained, task)
+        request.check_for(task, cards)
+        workspace = _claimed(request, task, out)
+        if workspace.is_evaluated:
+            if not _goes_on(workspace.run, minutes):
+                return in_language(workspace.run, task)
+            workspace.reopen()
+        _write_first_model(workspace, task, cards, request, begun)
+        stopper = Stopper(None if minutes is None else begun + 60 * minutes)
+        with interruptible(stopper):
+            write_findings(workspace, task)
+            used, plan = _chosen(workspace, task, cards, request, stopper)
+            return fit_task(used, plan, workspace.folder, anew=True)
 
 
 def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:
