@@ -154,7 +154,9 @@ def _code_of(words: list[str] | None) -> int:
 
 
 def _refused(sentence: str) -> int:
-    typer.echo(f"{typer.style(spoken().gettext('error:'), fg='red', bold=True)} {spoken().sentence(sentence)}", err=True)
+    head = spoken().gettext("error: ")
+    word = head.rstrip()
+    typer.echo(f"{typer.style(word, fg='red', bold=True)}{head[len(word) :]}{spoken().sentence(sentence)}", err=True)
     return 2
 
 
