@@ -109,8 +109,9 @@ def test_a_graph_says_what_its_model_says(kind, model_of, task):
     assert found.get("p_values", 0) <= 2 / (len(task.train) + 1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("to", ["onnx", "openvino", "torch"])
+@pytest.mark.parametrize(
+    ("to", "kind"), [("torch", "ensemble"), *((to, kind) for to in ("onnx", "openvino") for kind in (*KINDS, "knn"))]
+)
 def test_a_runtime_says_what_the_model_says(to, kind, model_of, task, tmp_path):
     target = FORMATS.get(to)
     for package in (*target.packages, target.runtime):

@@ -80,7 +80,7 @@ def test_the_card_says_what_the_model_is(home):
         "- Classes: dark, light.",
         "- Learned from 28 labeled pictures of shades; per class 14 to 14.",
         "- One model, by ridge.",
-        "| pixels | 15 pixels | weights learned from nothing | CC0-1.0 |",
+        f"| pixels | {run.model.backbone.transform.pixels} pixels | no weights: the picture itself | none |",
         f"| accuracy | {run.evaluation.accuracy.value:.3f} | {run.evaluation.accuracy.low:.3f} |",
         run.evaluation.protocol,
         f"in a process with torch alone: {made.parity.num_same} have the same label.",

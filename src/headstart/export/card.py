@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.evaluation.metrics import all_metrics
@@ -69,13 +70,10 @@ def _networks(run: Run) -> list[dict[str, Any]]:
     """Each network of the model once: its name, side, start, and the license of the weights it started from."""
     rows = []
     for one in unique_networks(run.model):
-        scratch = one.weights == "none"
-        rows.append(
-            {
-                "name": one.card.name,
-                "pixels": one.transform.pixels,
-                "start": "random weights, trained on this task alone" if scratch else f"weights learned from {one.card.source}",
-                "license": "none: no foreign weights" if scratch else one.card.license,
-            }
-        )
+        start, license_of = f"weights learned from {one.card.source}", one.card.license
+        if not provider_of(one.card).pretrained:
+            start, license_of = "no weights: the picture itself", "none"
+        elif one.weights == "none":
+            start, license_of = "random weights, trained on this task alone", "none: no weights of others"
+        rows.append({"name": one.card.name, "pixels": one.transform.pixels, "start": start, "license": license_of})
     return list({tuple(row.items()): row for row in rows}.values())

@@ -67,7 +67,7 @@ class NeighborsGraph(nn.Module):
         """The scores, float64 [sample, class]."""
         known, shares = self.constants.tensors
         near = (unit(self.rows(features)) @ known.T).topk(self.num_neighbors, dim=1).indices
-        counts = shares[near].sum(dim=1)
+        counts = taken_rows(shares, near).sum(dim=1)
         return torch.log((counts + 1.0 / self.num_classes) / (self.num_neighbors + 1.0))
 
 
@@ -92,7 +92,7 @@ class WeightedNeighborsGraph(nn.Module):
         known, probs = self.constants.tensors
         found = (unit(self.rows(features)) @ known.T).topk(self.num_neighbors, dim=1)
         weights = found.values.double().clamp(min=0.0) ** 3
-        total = (weights[:, :, None] * probs[found.indices]).sum(dim=1)
+        total = (weights[:, :, None] * taken_rows(probs, found.indices)).sum(dim=1)
         mass = weights.sum(dim=1, keepdim=True)
         num_classes = probs.shape[1]
         mean = torch.where(mass > 0, total / mass.clamp(min=1e-300), torch.full_like(total, 1.0 / num_classes))
@@ -117,3 +117,11 @@ class MeanGraph(nn.Module):
         pairs = zip(self.heads, self.temperatures, strict=True)
         logs = [torch.log_softmax(head(features) / temperature, dim=1) for head, temperature in pairs]
         return torch.logsumexp(torch.stack(logs), dim=0) - float(np.log(len(logs)))
+
+
+def taken_rows(matrix: Tensor, index: Tensor) -> Tensor:
+    """The rows of a matrix [row, class] at an index [sample, neighbor], as [sample, neighbor, class].
+
+    Not `matrix[index]`, which OpenVINO converts to what is not a number behind the first sample of a batch.
+    """
+    return matrix.index_select(0, index.flatten()).reshape(-1, index.shape[1], matrix.shape[1])
