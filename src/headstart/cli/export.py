@@ -33,11 +33,17 @@ def export(
     made = export_run(run, to, precision=precision, out=out).to_dict()
     parity = made["parity"]
     lost = f"up to {parity['largest_difference']:.4f}, on average {parity['mean_difference']:.4f}"
+    flags = f"{parity['num_same_flag']} of {parity['num_pictures']} have the same flag"
     rows = [
         ("bundle", made["folder"]),
         ("model", f"{made['format']}, {made['precision']}, {made['model_bytes'] / 1e6:.1f} MB"),
         ("same label", f"{parity['num_same']} of {parity['num_pictures']} pictures, in a process with the runtime alone"),
         ("probabilities", f"differ by {lost}"),
+        *(
+            []
+            if parity["largest_p_difference"] is None
+            else [("p-values", f"differ by up to {parity['largest_p_difference']:.4f}; {flags}")]
+        ),
         ("time a picture", f"{parity['model_milliseconds']:.1f} ms, {parity['batch_milliseconds']:.1f} ms in batches of 8"),
         ("predict with", f"python {Path(made['folder']) / 'predict.py'} PICTURE_OR_FOLDER..."),
     ]

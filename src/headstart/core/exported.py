@@ -14,6 +14,7 @@ class Parity(Record):
         largest_difference: Of the probability of a class.
         mean_difference: Of the probability of the model's label, in absolute value.
         largest_p_difference: Of the novelty p-value; None where there is none.
+        num_same_flag: Pictures of which bundle and model agree that they are unlike those learned from, or not; None as above.
         own_same: Pictures whose label is that of `headstart predict`, whose engine may be less exact; None where it is as exact.
         own_largest_difference: As `largest_difference`, to `headstart predict`.
         model_milliseconds: A picture, one at a time, reading not counted.
@@ -26,6 +27,7 @@ class Parity(Record):
     largest_difference: float
     mean_difference: float
     largest_p_difference: float | None
+    num_same_flag: int | None = None
     own_same: int | None = None
     own_largest_difference: float | None = None
     model_milliseconds: float

@@ -24,6 +24,7 @@ from headstart.data.images import FileImages, Images, ImageSet
 from headstart.data.joined import JoinedImages
 from headstart.data.task import Task
 from headstart.methods.model import Model
+from headstart.novelty.detector import UNUSUAL
 
 NUM_PICTURES = 128
 """Pictures of the task that are compared, evenly spaced; all where there are fewer."""
@@ -36,6 +37,8 @@ BATCH = 8
 LARGEST_DIFFERENCES = {"float32": 0.01, "fp16": 0.05, "int8": 1.0}
 """Of the probability of any class, by precision. Float32 stays below 0.002, as the model itself reads features in half precision;
 what other precisions lose is measured and said, and 8-bit integers are bounded by `LEAST_SAME` alone."""
+LARGEST_P_DIFFERENCES = {"float32": 0.05, "fp16": 0.1, "int8": 1.0}
+"""Of the novelty p-value, by precision: where few pictures calibrate it, one of them more or less is as much as that."""
 LEAST_SAME = {"float32": 1.0, "fp16": 0.98, "int8": 0.9}
 """Share of pictures that get the same label, ties aside, by precision. Those of fp16 and int8 are chosen, not measured: a bundle
 that labels every tenth picture otherwise is another model."""
@@ -140,6 +143,7 @@ def measured_parity(folder: Path, wanted: Expected, runtime: str) -> Parity:
         largest_difference=max(one["largest"] for one in found),
         mean_difference=max(one["mean"] for one in found),
         largest_p_difference=max(p_differences) if p_differences else None,
+        num_same_flag=None if wanted.p_values is None else min(one["flags"] for one in found),
         own_same=None if own is None else own["same"],
         own_largest_difference=None if own is None else own["largest"],
         model_milliseconds=1000 * seconds["model"] / count,
@@ -185,23 +189,34 @@ def _compared(rows: Sequence[dict[str, Any]], wanted: Expected) -> dict[str, Any
     labels, given = wanted.probs.argmax(axis=1), probs.argmax(axis=1)
     same = wanted.probs[everyone, given] > wanted.probs[everyone, labels] - TIED
     gaps = np.abs(probs - wanted.probs)
-    p_gap = None
-    if wanted.p_values is not None:
-        p_gap = float(np.abs([row["unknown"]["p_value"] for row in rows] - wanted.p_values).max())
     mean = float(gaps[everyone, labels].mean())
-    return {"same": int(same.sum()), "largest": float(gaps.max()), "mean": mean, "p": p_gap}
+    found = {"same": int(same.sum()), "largest": float(gaps.max()), "mean": mean, "p": None}
+    if wanted.p_values is None:
+        return found
+    p_values = np.array([row["unknown"]["p_value"] for row in rows])
+    flags = int(((p_values < UNUSUAL) == (wanted.p_values < UNUSUAL)).sum())
+    return found | {"p": float(np.abs(p_values - wanted.p_values).max()), "flags": flags}
 
 
 def check(parity: Parity, precision: str) -> None:
     """Refuse a bundle that disagrees with its model by more than the precision may lose: an `ExportError` with the figures."""
     bound, least = LARGEST_DIFFERENCES[precision], LEAST_SAME[precision]
+    p_gap = parity.largest_p_difference or 0.0
+    if p_gap > LARGEST_P_DIFFERENCES[precision]:
+        raise ExportError(
+            f"The bundle is not the model: a novelty p-value differs by up to {p_gap:.3f} on {parity.num_pictures} pictures; "
+            f"{precision} allows {LARGEST_P_DIFFERENCES[precision]:g}. Nothing was written. {_advice(precision)}."
+        )
     if parity.num_same >= least * parity.num_pictures and parity.largest_difference <= bound:
         return
     allowed = "all" if least == 1 else f"{least:.0%}"
-    advice = "Choose another format with --to" if precision == "float32" else "Choose --precision float32"
     most = f" and a difference of at most {bound:g}" if bound < 1 else ""
     raise ExportError(
         f"The bundle is not the model: {parity.num_same} of {parity.num_pictures} pictures have the same label, and a "
         f"probability differs by up to {parity.largest_difference:.3f}; {precision} needs {allowed} of the labels{most}. "
-        f"Nothing was written. {advice}."
+        f"Nothing was written. {_advice(precision)}."
     )
+
+
+def _advice(precision: str) -> str:
+    return "Choose another format with --to" if precision == "float32" else "Choose --precision float32"

@@ -113,7 +113,7 @@ class Constants(nn.Module):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """The arrays."""
-        return tuple(self.get_buffer(f"array_{place}") for place in range(self._num))
+        return tuple(getattr(self, f"array_{place}") for place in range(self._num))  # stored in half precision, it is no buffer
 
 
 def unit(rows: Tensor) -> Tensor:

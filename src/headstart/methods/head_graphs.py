@@ -66,8 +66,7 @@ class NeighborsGraph(nn.Module):
     def forward(self, features: GraphFeatures) -> Tensor:
         """The scores, float64 [sample, class]."""
         known, shares = self.constants.tensors
-        near = (unit(self.rows(features)) @ known.T).topk(self.num_neighbors, dim=1).indices
-        counts = taken_rows(shares, near).sum(dim=1)
+        counts = nearest(unit(self.rows(features)) @ known.T, self.num_neighbors) @ shares
         return torch.log((counts + 1.0 / self.num_classes) / (self.num_neighbors + 1.0))
 
 
@@ -90,9 +89,9 @@ class WeightedNeighborsGraph(nn.Module):
     def forward(self, features: GraphFeatures) -> Tensor:
         """The scores, float64 [sample, class]."""
         known, probs = self.constants.tensors
-        found = (unit(self.rows(features)) @ known.T).topk(self.num_neighbors, dim=1)
-        weights = found.values.double().clamp(min=0.0) ** 3
-        total = (weights[:, :, None] * taken_rows(probs, found.indices)).sum(dim=1)
+        cosines = unit(self.rows(features).float()) @ known.T
+        weights = nearest(cosines, self.num_neighbors) * cosines.double().clamp(min=0.0) ** 3
+        total = weights @ probs
         mass = weights.sum(dim=1, keepdim=True)
         num_classes = probs.shape[1]
         mean = torch.where(mass > 0, total / mass.clamp(min=1e-300), torch.full_like(total, 1.0 / num_classes))
@@ -119,9 +118,10 @@ class MeanGraph(nn.Module):
         return torch.logsumexp(torch.stack(logs), dim=0) - float(np.log(len(logs)))
 
 
-def taken_rows(matrix: Tensor, index: Tensor) -> Tensor:
-    """The rows of a matrix [row, class] at an index [sample, neighbor], as [sample, neighbor, class].
+def nearest(cosines: Tensor, num: int) -> Tensor:
+    """Whether each row is among the nearest of each sample, float64 [sample, row]: 1 or 0. Rows as near as the last one are, too.
 
-    Not `matrix[index]`, which OpenVINO converts to what is not a number behind the first sample of a batch.
+    Not by their indices, which OpenVINO gathers wrongly behind the first sample of a batch.
     """
-    return matrix.index_select(0, index.flatten()).reshape(-1, index.shape[1], matrix.shape[1])
+    least = cosines.topk(num, dim=1).values[:, -1:]
+    return (cosines >= least).double()
