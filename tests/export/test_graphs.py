@@ -72,6 +72,8 @@ def model_of(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         if kind == "mean":
             one, two = fitted("ridge"), fitted("knn")
             return replace(one, head=MeanHead((one.head, two.head), (0.7, 1.3)))
+        if kind == "label_propagation":
+            return fitted(kind, on=replace(task, unlabeled=task.train.without_labels()))
         model = fitted(kind)
         return with_detector(model, task, {small.weights_hash})
 
