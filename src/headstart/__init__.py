@@ -55,12 +55,13 @@ if TYPE_CHECKING:
     from headstart.workflows.run import run
     from headstart.workflows.runs import audit_runs, runs
     from headstart.workflows.search import search
+    from headstart.workflows.serve import serve
 
 __version__ = "0.1.0"
 
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
-    "label", "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search",
+    "label", "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search", "serve",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -86,7 +87,7 @@ __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
-    "rank", "read_task", "report", "run", "runs", "search",
+    "rank", "read_task", "report", "run", "runs", "search", "serve",
 ]  # fmt: skip
 
 

@@ -88,12 +88,6 @@ def test_version(headstart_command):
     assert headstart_command("--version") == (0, f"headstart {headstart.__version__}\n", "")
 
 
-@pytest.mark.parametrize("word", sorted(application.LATER))
-def test_a_command_of_a_later_version_is_refused_in_one_sentence(headstart_command, word):
-    expected = f"error: {word} is not in this version of headstart ({headstart.__version__}). `headstart --help` lists what is.\n"
-    assert headstart_command(word, "x") == (2, "", expected)
-
-
 def test_an_unknown_command_names_the_nearest(headstart_command):
     expected = 'error: "predcit" is not a command. Did you mean "predict"? `headstart --help` lists all.\n'
     assert headstart_command("predcit") == (2, "", expected)

@@ -97,6 +97,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],
         "extend": [runs / "second", place.parent / "more", "-o", folder / "extended"],
         "search": [vectors, "--method", "knn", "--trials", "2", "-o", folder / "study"],
+        "serve": [runs / "first", "--port", "0", "--check"],
         "models": [],
         "methods": [],
         "datasets": [],

@@ -18,9 +18,6 @@ from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 from headstart.core.language import ENGLISH, speaking, spoken
 from headstart.core.progress import timed_command
 
-LATER = frozenset({"serve"})
-"""Commands that are planned and not in this version."""
-
 INTERRUPTED = 130
 STOPPED = "stopped. Everything finished so far is kept; the same command continues from there."
 
@@ -57,16 +54,9 @@ class Commands(PlainGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name and command that the arguments begin with, and the arguments after it; a PlanError where there is none."""
         name = args[0]
-        if name in LATER:
-            raise PlanError(later(name))
         if name not in COMMANDS.names():
             raise PlanError(f'"{name}" is not a command.{did_you_mean(name, COMMANDS.names())} `headstart --help` lists all.')
         return name, self.get_command(ctx, name), args[1:]
-
-
-def later(word: str) -> str:
-    """The sentence for a command or an option that a later version brings."""
-    return f"{word} is not in this version of headstart ({headstart.__version__}). `headstart --help` lists what is."
 
 
 def _built(name: str) -> Any:

@@ -15,16 +15,31 @@ from contextvars import ContextVar
 from headstart.core.language import spoken
 
 _STATUS: ContextVar[str] = ContextVar("status", default="")
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 _BEGUN: ContextVar[float | None] = ContextVar("begun", default=None)
 
 SECONDS_BETWEEN_LINES = 20.0
+
+
+def _is_quiet() -> bool:
+    return _SILENT.get() or os.environ.get("HEADSTART_QUIET") == "1"
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, nothing is written: for work that a program does on the side, many times a second."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
 
 
 @contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of items just done, out of a total."""
     description = " · ".join(map(spoken().sentence, filter(None, (_STATUS.get(), description))))
-    if os.environ.get("HEADSTART_QUIET") == "1":
+    if _is_quiet():
         yield lambda done: None
     elif sys.stderr.isatty():
         with _bar(total, description) as advance:
@@ -76,7 +91,7 @@ def status(sentence: str) -> Iterator[None]:
 @contextmanager
 def stage(description: str) -> Iterator[None]:
     """Write on stderr what begins, and after how many seconds it ended if that was one or more."""
-    quiet = os.environ.get("HEADSTART_QUIET") == "1"
+    quiet = _is_quiet()
     begun = time.monotonic()
     if not quiet:
         _tell(f"{spoken().sentence(description)} ...")
@@ -88,7 +103,7 @@ def stage(description: str) -> Iterator[None]:
 
 def note(sentence: str) -> None:
     """Write a sentence on stderr."""
-    if os.environ.get("HEADSTART_QUIET") != "1":
+    if not _is_quiet():
         _tell(spoken().sentence(sentence))
 
 

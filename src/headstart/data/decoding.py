@@ -20,6 +20,14 @@ MAX_PIXELS = 178_956_970
 """Larger pictures are refused: a small file can claim a size that fills the memory. Pillow draws its line at the same number."""
 
 
+class NoPictureError(DataError):
+    """A file that is none of the picture formats that are read."""
+
+
+class TooManyPixelsError(DataError):
+    """A picture that is larger than allowed."""
+
+
 class DecodedImage(NamedTuple):
     """A decoded picture.
 
@@ -62,10 +70,10 @@ def open_file(path: Path) -> BufferedReader:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Make it readable or remove it.") from None
 
 
-def decode_image(stream: BinaryIO, name: str, at_least: int | None = None) -> DecodedImage:
+def decode_image(stream: BinaryIO, name: str, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     """The picture in an open file, which messages call by the name, and its native size; see `open_image`."""
     try:
-        image = _undecoded(stream, name)
+        image = _undecoded(stream, name, max_pixels)
         shorter_side = min(image.size)
         if at_least is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (at_least, at_least))
@@ -90,7 +98,7 @@ def as_shown(image: Image.Image, name: str) -> Image.Image:
         raise DataError(f"{name}: cannot be decoded ({reason}). Open it again.") from None
 
 
-def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
+def _undecoded(stream: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
     """The picture with its header read.
 
     `Image.open` would do, but it warns about large pictures before it refuses them, and turning that warning into an error
@@ -108,9 +116,10 @@ def _undecoded(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
         except (SyntaxError, IndexError, TypeError, struct.error):
             raise DataError(f"{name}: is a {format_name} file with a damaged header. Restore or delete it.") from None
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DataError(f"{name}: has {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed. Shrink or delete it.")
+        if width * height > max_pixels:
+            allowed = f"more than the {max_pixels:,} allowed"
+            raise TooManyPixelsError(f"{name}: has {width} x {height} pixels, {allowed}. Shrink or delete it.")
         return image
-    raise DataError(
+    raise NoPictureError(
         f"{name}: is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture, as it starts with {prefix[:8]!r}. Convert or delete it."
     )

@@ -27,6 +27,7 @@ from headstart.data.resizing import prepare_resizing, resized_to_square
 from headstart.features.feature_set import FeatureSet
 from headstart.features.store.chunks import Arrays
 from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
+from headstart.features.store.transient import TransientStore, transient_store
 
 PIXELS = 18
 """Side of the pixel block: every picture as the network gets it, resized to 18 x 18 RGB (972 values), so that a set and a single
@@ -110,12 +111,14 @@ def seconds_an_image(backbone: Extractor) -> float:
     return slowness() * (seconds_of_reading(backbone.transform) + seconds_of_extraction(program, backbone.transform))
 
 
-def _store(backbone: Extractor, engine: str) -> Store:
+def _store(backbone: Extractor, engine: str) -> Store | TransientStore:
     """The store of the backbone's features: its address changes with everything that changes them."""
     card = backbone.card
     rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]
     address = f"{backbone.weights_hash}-{fingerprint_of([backbone.transform.to_dict(), rest])}"
-    return store_at(cache_folder() / "features" / address, f"{card.name} at {backbone.transform.pixels} pixels, {engine}")
+    return transient_store(address) or store_at(
+        cache_folder() / "features" / address, f"{card.name} at {backbone.transform.pixels} pixels, {engine}"
+    )
 
 
 def _feature_set(arrays: Arrays, backbone: Extractor, num_rows: int) -> FeatureSet:
@@ -133,7 +136,7 @@ def _number(name: str) -> int:
     return int(number) if number else -1
 
 
-def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Extractor, store: Store) -> None:
+def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Extractor, store: Store | TransientStore) -> None:
     pending: list[Arrays] = []
     begin = done = 0
     with progress(len(rows), f"extracting features with {backbone.card.name}") as advance:

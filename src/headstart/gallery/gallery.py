@@ -171,12 +171,14 @@ class Gallery:
         rows: list[dict[str, Any]] = [{"path": pictures.name(row), "error": fault} for row, fault in enumerate(problems)]
         readable = [row for row, problem in enumerate(problems) if not problem]
         if readable:
-            found = self._matched(self._features(pictures, readable), enrolled, refuse)
+            found = self.answers_of(pictures.take(np.array(readable, np.int64)), refuse, enrolled)
             for row, values in zip(readable, found, strict=True):
                 rows[row] = {"path": pictures.name(row), **values}
         return PredictionRows(rows, pictures)
 
-    def _matched(self, features: FeatureSet, enrolled: list[Enrolled], refuse: bool) -> list[dict[str, Any]]:
+    def answers_of(self, pictures: Images, refuse: bool, enrolled: list[Enrolled]) -> list[dict[str, Any]]:
+        """The row of each picture, of which all can be read, but for its path; `enrolled` are the classes, at least one."""
+        features = self._features(pictures, list(range(len(pictures))))
         names = [each.name for each in enrolled]
         labels = np.repeat(np.arange(len(names)), [len(each) for each in enrolled])
         known = joined([each.features for each in enrolled])

@@ -49,7 +49,7 @@ def predict_images(
 
 def _rows_of(model: Model, images: Images, refuse: float | None, adapt: TestTime | None) -> list[dict[str, Any]]:
     """The rows where every image can be read: each is decoded once, by the extraction."""
-    return [{"path": images.name(row), **answer} for row, answer in enumerate(_answers(model, images, refuse, adapt))]
+    return [{"path": images.name(row), **answer} for row, answer in enumerate(answers_of(model, images, refuse, adapt))]
 
 
 def _rows_of_given_vectors(
@@ -83,11 +83,16 @@ def _rows_of_vectors(model: Model, path: str, refuse: float | None, adapt: TestT
         images = reader.read_unsorted(path).images
     except DataError as error:
         return [{"path": path, "error": str(error)}]
-    return [{"path": f"{path}[{row}]", **answer} for row, answer in enumerate(_answers(model, images, refuse, adapt))]
+    return [{"path": f"{path}[{row}]", **answer} for row, answer in enumerate(answers_of(model, images, refuse, adapt))]
 
 
-def _answers(model: Model, images: Images, refuse: float | None, adapt: TestTime | None) -> Iterator[dict[str, Any]]:
-    """The row of each image but for its path. The p-values are those of the model as it was fitted, adapted or not."""
+def answers_of(
+    model: Model, images: Images, refuse: float | None = None, adapt: TestTime | None = None
+) -> Iterator[dict[str, Any]]:
+    """The row of each image, of which all can be read, but for its path; see `headstart.predict`.
+
+    The p-values are those of the model as it was fitted, adapted or not.
+    """
     if not len(images):
         return
     shown = ImageSet(images, model.classes, np.full(len(images), UNLABELED, np.int64), np.arange(len(images)))

@@ -96,9 +96,18 @@ def _last_used(key: str, make: Callable[[], Engine]) -> Engine:
     """The engine of that key, made unless it is among the last ones used."""
     engine = _LAST_USED.pop(key, None) or make()
     _LAST_USED[key] = engine
-    while len(_LAST_USED) > MOST_ENGINES:
+    while len(_LAST_USED) > max(MOST_ENGINES, _wanted):
         _LAST_USED.popitem(last=False)
     return engine
+
+
+_wanted = 0
+
+
+def keep_engines(count: int) -> None:
+    """Keep at least so many engines in memory, for a process that uses them in turn: with fewer, each use makes one anew."""
+    global _wanted  # noqa: PLW0603  what a process keeps is a matter of the process
+    _wanted = count
 
 
 def calibration_folder(backbone: Extractor) -> Path:

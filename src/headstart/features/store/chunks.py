@@ -60,7 +60,7 @@ def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path
 
     It is named after keys and layout, so that equal work gives the same file.
     """
-    compact = {name: np.ascontiguousarray(_halved(np.asarray(array))) for name, array in arrays.items()}
+    compact = {name: np.ascontiguousarray(halved(np.asarray(array))) for name, array in arrays.items()}
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
     path = folder / (hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX)
     content = save(compact, {"keys": json.dumps(list(keys))})
@@ -68,7 +68,7 @@ def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path
     return path, len(content)
 
 
-def _halved(array: Any) -> Any:
+def halved(array: Any) -> Any:
     """The array in half precision, or as it is where that would overflow or lose small values."""
     if array.dtype != np.float32:
         return array

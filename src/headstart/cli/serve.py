@@ -1,0 +1,83 @@
+"""`headstart serve`: runs and galleries behind an address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts
+
+POSITION = 21
+
+
+def serve(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of finished runs.", show_default=False)
+    ] = None,
+    gallery: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--gallery", metavar="DIR", help="A gallery, to enroll classes by requests; repeatable.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The address to listen on; 0.0.0.0 lets other machines ask.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")] = 8000,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file with a key a line, of which requests need one; or HEADSTART_API_KEYS.",
+            show_default=False,
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors",
+            metavar="ORIGIN",
+            help="Let pages of another host ask, e.g. https://example.org; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, metavar="MB", help="Largest body of a request.")] = 32.0,
+    max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Most pictures of a request.")] = 64,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, metavar="MP", help="Largest picture.")] = 50.0,
+    queue: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that may wait for one model.")] = 256,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds in which a request is answered, or refused.")
+    ] = 10.0,
+    check: Annotated[bool, typer.Option("--check", help="Load everything, say what would be served, and end.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Answer HTTP requests with models, until SIGTERM or Ctrl-C. `POST /predict` takes pictures; /openapi.json lists all.
+
+    A run that is fitted again is loaded without a dropped request.
+    """
+    from headstart.workflows.serve import serve as serve_runs
+
+    def tell(found: dict[str, Any]) -> None:
+        models = [(one["kind"].capitalize(), f"{one['name']}: {len(one['classes'])} classes") for one in found["models"]]
+        answer(as_json, found, facts([("Address", found["address"]), *models]))
+
+    found = serve_runs(
+        *(runs or ()),
+        gallery=gallery,
+        host=host,
+        port=port,
+        api_keys=api_keys,
+        cors=cors,
+        max_megabytes=max_megabytes,
+        max_files=max_files,
+        max_megapixels=max_megapixels,
+        queue=queue,
+        deadline=deadline,
+        check=check,
+        started=tell,
+    )
+    if check:
+        tell(found)

@@ -1,0 +1,1 @@
+"""Serving: models and galleries behind an address, over HTTP."""

@@ -1,0 +1,210 @@
+"""Application: the routes of a server, and the status of each refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from headstart.serving.bodies import FORM, JSON
+from headstart.serving.metrics import Metrics
+from headstart.serving.refusals import RefusedError
+from headstart.serving.schemas import Answer, Cards, Enrolled, Forgotten, Problem, Status
+from headstart.serving.security import Guard, Receive, Scope, Send
+from headstart.serving.service import Service
+
+FILES = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
+BASE64 = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+PICTURES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {"schema": {"type": "object", "properties": {"files": FILES}}},
+            JSON: {"schema": {"type": "object", "properties": {"images": BASE64}}},
+        },
+    }
+}
+REASONS = {
+    400: "The body is damaged.",
+    401: "A key is needed.",
+    403: "A page of another host sent this.",
+    404: "There is no such model or class.",
+    408: "The body came too slowly.",
+    409: "The state of the gallery does not allow this.",
+    413: "The body is too large.",
+    415: "The type of the body, or of every file, is not supported.",
+    422: "Too many pictures, too many pixels, or a damaged picture.",
+    429: "Too much waits already; Retry-After says when to come again.",
+    504: "There was no answer in time.",
+}
+ModelName = Annotated[str | None, Query(description="Of the model or gallery; the first one where it is left out.")]
+Refuse = Annotated[
+    float | None, Query(ge=0, lt=1, description="Give no label to pictures with a p-value below; see `headstart predict`.")
+]
+
+
+def application(service: Service, keys: Sequence[str] = (), origins: Sequence[str] = ()) -> FastAPI:
+    """The application that answers for a service; it closes the service when it ends.
+
+    Args:
+        service: Models and galleries.
+        keys: Of which a request needs one; none where there are none.
+        origins: Of pages on other hosts that may ask.
+
+    Returns:
+        The application.
+    """
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(service.close)
+
+    app = FastAPI(
+        title="headstart", version=version("headstart"), lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    _Routes(service).add_to(app)
+    app.add_middleware(Guard, keys=keys, origins=origins)
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(_Measured, metrics=service.metrics)
+    return app
+
+
+def _add(app: FastAPI, method: str, path: str, answer: Callable[..., Any], model: type | None = None, status: int = 200) -> None:
+    """Add a route; what is posted are pictures, and the limits of these are among its answers."""
+    described: dict[int | str, dict[str, Any]] = {status: {"model": model}} if model else {}
+    if method == "POST":
+        described |= {code: {"model": Problem, "description": text} for code, text in REASONS.items()}
+    extra = PICTURES if method == "POST" else None
+    app.add_api_route(
+        path, answer, methods=[method], status_code=status, response_model=None, responses=described, openapi_extra=extra
+    )
+
+
+class _Routes:
+    """What each route answers."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add all routes."""
+        add = partial(_add, app)
+        add("GET", "/health", self.health, Status)
+        add("GET", "/ready", self.ready, Status)
+        add("GET", "/metrics", self.metrics)
+        add("GET", "/models", self.models, Cards)
+        add("POST", "/predict", self.predict, Answer)
+        add("POST", "/galleries/{gallery}/classes/{name:path}", self.enroll, Enrolled, 201)
+        add("DELETE", "/galleries/{gallery}/classes/{name:path}", self.forget, Forgotten)
+
+    async def health(self) -> Response:
+        """Whether the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self) -> Response:
+        """Whether requests can be answered: not while the server stops."""
+        fault = self.service.fault
+        return JSONResponse({"status": "ready"}) if fault is None else JSONResponse({"code": "not-ready", "error": fault}, 503)
+
+    async def metrics(self) -> Response:
+        """Metrics in Prometheus's text format."""
+        return Response(self.service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def models(self) -> Response:
+        """All that is served, the default first, and the limits of a request."""
+        cards = [one.card() for one in self.service.served.values()]
+        return JSONResponse({"models": cards, "limits": self.service.limits.to_dict()})
+
+    async def predict(self, request: Request, model: ModelName = None, refuse: Refuse = None) -> Response:
+        """Label, probabilities and p-value of each picture."""
+        self.service.named(model).batcher.check_room(1)
+        body = await self.service.bodies.read(request)
+        return JSONResponse(await self.service.predict(body.files, model, refuse))
+
+    async def enroll(self, request: Request, gallery: str, name: str) -> Response:
+        """Add a class to a gallery, from one picture or several."""
+        self.service.gallery(gallery)
+        body = await self.service.bodies.read(request)
+        return JSONResponse(await self.service.enroll(gallery, name, body.files), 201)
+
+    async def forget(self, gallery: str, name: str) -> Response:
+        """Remove a class from a gallery."""
+        return JSONResponse(await self.service.forget(gallery, name))
+
+
+class _Measured:
+    """Counts requests and their seconds by route."""
+
+    def __init__(self, app: Any, metrics: Metrics) -> None:
+        self.app = app
+        self.recorded = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and count it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), [500]
+
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                status[0] = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sent)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.recorded.requests.labels(route, status[0]).inc()
+            self.recorded.seconds.labels(route).observe(time.perf_counter() - begun)
+
+
+async def _refused(_: Request, error: Any) -> Response:
+    return JSONResponse(error.content, error.status, error.headers)
+
+
+async def _invalid(_: Request, error: Any) -> Response:
+    first = error.errors()[0]
+    sentence = f"{first['loc'][-1]}: {first['msg'][:1].lower()}{first['msg'][1:]}."
+    return JSONResponse({"code": "bad-argument", "error": sentence}, 422)
+
+
+async def _of_http(_: Request, error: Any) -> Response:
+    sentence = {
+        404: "There is no such address. /openapi.json lists all.",
+        405: "This address takes another method. /openapi.json lists all.",
+    }.get(error.status_code, str(error.detail))
+    return JSONResponse({"code": f"http-{error.status_code}", "error": sentence}, error.status_code, error.headers)
+
+
+async def _left(_: Request, error: Any) -> Response:
+    return JSONResponse({"code": "half-body", "error": "The body ended half-way. Send it again."}, 400)
+
+
+async def _failed(_: Request, error: Any) -> Response:
+    return JSONResponse({"code": "failed", "error": "The server failed; what it wrote on stderr says why."}, 500)
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    RefusedError: _refused,
+    RequestValidationError: _invalid,
+    HTTPException: _of_http,
+    ClientDisconnect: _left,
+    Exception: _failed,
+}
+"""The answer to each exception."""

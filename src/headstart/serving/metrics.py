@@ -1,0 +1,64 @@
+"""Metrics of a server, as Prometheus reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PICTURES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """Counts of one server, with a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "headstart_requests", "Requests by route and status.", ("route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "headstart_request_seconds", "Seconds from request to answer.", ("route",), buckets=SECONDS, registry=self.registry
+        )
+        self.pictures = Counter("headstart_pictures", "Pictures that were predicted.", ("model",), registry=self.registry)
+        self.flagged = Counter(
+            "headstart_flagged_pictures", "Pictures that look like none of the classes.", ("model",), registry=self.registry
+        )
+        self.batches = Histogram(
+            "headstart_batch_pictures", "Pictures computed together.", ("model",), buckets=PICTURES, registry=self.registry
+        )
+        self.loads = Counter(
+            "headstart_loads", "Models loaded anew, or refused, since the start.", ("model", "outcome"), registry=self.registry
+        )
+
+    def watch(self, waiting: Any) -> None:
+        """Report, whenever metrics are read, what the function gives: the pictures that wait, by model."""
+        self.registry.register(_Waiting(waiting))
+
+    def note_rows(self, model: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count what was answered."""
+        answered = [row for row in rows if "error" not in row]
+        self.pictures.labels(model).inc(len(answered))
+        self.flagged.labels(model).inc(sum(bool((row.get("unknown") or {}).get("flag")) for row in answered))
+
+    def text(self) -> bytes:
+        """All of them in Prometheus's text format."""
+        content: bytes = generate_latest(self.registry)
+        return content
+
+
+class _Waiting:
+    """A collector of the pictures that wait."""
+
+    def __init__(self, waiting: Any) -> None:
+        self._waiting = waiting
+
+    def collect(self) -> Iterable[Any]:
+        """The metric."""
+        family = GaugeMetricFamily("headstart_waiting_pictures", "Pictures that wait for an answer.", labels=["model"])
+        for model, count in self._waiting().items():
+            family.add_metric([model], count)
+        yield family

@@ -1,0 +1,85 @@
+"""Schemas: the answers of a server as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Unknown(BaseModel):
+    """Whether a picture looks like none of the classes. A gallery gives similarity and threshold instead of a p-value."""
+
+    p_value: float | None = Field(None, description="Conformal p-value that the picture is like those learned from.")
+    similarity: float | None = Field(None, description="The largest similarity to a class of a gallery.")
+    threshold: float | None = Field(None, description="The least similarity of a known class of a gallery.")
+    flag: bool
+
+
+class Row(BaseModel):
+    """What is said about one picture: a label with probabilities, or the error that kept it from being read."""
+
+    path: str = Field(description="The name that the request gave the picture.")
+    label: str | None = None
+    best_guess: str | None = Field(None, description='The most probable class; with "refuse" alone.')
+    probability: float | None = None
+    probs: dict[str, float] | None = None
+    unknown: Unknown | None = None
+    error: str | None = None
+
+
+class Answer(BaseModel):
+    """One row a picture, in the order of the request."""
+
+    model: str
+    version: str = Field(description="Changes when the model is fitted again.")
+    predictions: list[Row]
+
+
+class Problem(BaseModel):
+    """Why a request is refused."""
+
+    code: str = Field(description="A stable name of the reason.")
+    error: str = Field(description="One sentence for people.")
+    predictions: list[Row] | None = Field(None, description="Of pictures that cannot be read.")
+
+
+class Status(BaseModel):
+    """Whether the server answers."""
+
+    status: str
+
+
+class Card(BaseModel, extra="allow"):
+    """A model or a gallery: its classes, what it learned from, and how good it is."""
+
+    name: str
+    kind: str
+    version: str
+    classes: list[str]
+    metrics: dict[str, Any] = {}
+
+
+class Cards(BaseModel):
+    """All that is served, the default first."""
+
+    models: list[Card]
+    limits: dict[str, float]
+
+
+class Enrolled(BaseModel):
+    """A class that was added to a gallery."""
+
+    gallery: str
+    name: str = Field(alias="class")
+    num_images: int
+    num_classes: int
+    left_out: list[Row]
+
+
+class Forgotten(BaseModel):
+    """A class that was removed from a gallery."""
+
+    gallery: str
+    forgotten: str
+    num_classes: int

@@ -1,0 +1,69 @@
+"""Security: who may ask, from which pages; answers that browsers keep to themselves."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+
+from headstart.serving.refusals import RefusedError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+OPEN = ("/health", "/ready", "/", "/page.css", "/page.js")
+"""Routes that need no key: they tell nothing of a model."""
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """Lets requests through that have a key, where keys are needed, and that no foreign page sent.
+
+    A browser sends forms to any address that a page names, without asking. What would change something, or cost time, is
+    therefore refused where the page is of another host, unless that one is allowed.
+
+    Args:
+        app: What answers.
+        keys: Of which one is needed; none needed where there are none.
+        origins: Of pages that may ask.
+    """
+
+    def __init__(self, app: Any, keys: Sequence[str] = (), origins: Sequence[str] = ()) -> None:
+        self.app = app
+        self.keys = [key.encode() for key in keys]
+        self.origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        refused = self._refusal(scope) if scope["type"] == "http" else None
+        if refused is None:
+            await self.app(scope, receive, send)
+        else:
+            await JSONResponse(refused.content, refused.status, refused.headers)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> RefusedError | None:
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin and scope["method"] not in READING and not self._is_own(origin, headers.get("host", "")):
+            sentence = "A page of another host sent this. Start the server with --cors and the page's origin to allow it."
+            return RefusedError(403, "foreign-page", sentence)
+        if self.keys and scope["path"] not in OPEN and not self._has_key(headers):
+            sentence = 'The request has no valid key. Send the header "Authorization: Bearer KEY".'
+            return RefusedError(401, "no-key", sentence, {"WWW-Authenticate": "Bearer"})
+        return None
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        try:
+            return origin in self.origins or "*" in self.origins or urlsplit(origin).netloc == host
+        except ValueError:
+            return False
+
+    def _has_key(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        key = (given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")).encode()
+        return any([hmac.compare_digest(key, one) for one in self.keys])  # noqa: C419  all, so that the time tells nothing

@@ -1,0 +1,145 @@
+"""Served: a run or a gallery under its name, with the queue of its requests."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.core.errors import HeadstartError
+from headstart.core.progress import note, silent
+from headstart.core.types import UNLABELED
+from headstart.data.images import ImageSet
+from headstart.features.extract import features_of
+from headstart.features.store.transient import transient_features
+from headstart.gallery import Gallery
+from headstart.serving.batching import Batcher, Compute
+from headstart.serving.enrolling import Matching, card_of_gallery, version_of_gallery
+from headstart.serving.versions import Answering, Version, blank_pictures, load_version, stamp_of
+
+Made = Callable[[str], Batcher]
+"""Gives the batcher for a name."""
+
+
+class Served(ABC):
+    """What predicts under a name.
+
+    Args:
+        folder: Where it lies.
+        make_batcher: Gives its batcher.
+    """
+
+    def __init__(self, folder: Path, make_batcher: Made) -> None:
+        self.folder = folder
+        self.name = folder.resolve().name
+        self.batcher = make_batcher(self.name)
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[int, ...]:
+        """The sides at which it takes pictures."""
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """Changes with its answers."""
+
+    @property
+    @abstractmethod
+    def num_engines(self) -> int:
+        """How many networks it runs."""
+
+    @abstractmethod
+    def answering(self, refuse: float | None) -> Compute:
+        """A function of decoded pictures; it stays what it is when the model is loaded anew."""
+
+    @abstractmethod
+    def card(self) -> dict[str, Any]:
+        """What users may know of it."""
+
+
+class ServedRun(Served):
+    """A run folder. When it is fitted again, the new model takes the place of the old one between two requests.
+
+    Args:
+        folder: Where it lies.
+        make_batcher: Gives its batcher.
+    """
+
+    def __init__(self, folder: Path, make_batcher: Made) -> None:
+        self.current: Version = load_version(folder)
+        self._refused: tuple[Any, ...] | None = None
+        super().__init__(folder, make_batcher)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return self.current.sides
+
+    @property
+    def version(self) -> str:
+        return self.current.identity
+
+    @property
+    def num_engines(self) -> int:
+        return len(self.current.model.backbones)
+
+    def answering(self, refuse: float | None) -> Answering:
+        return Answering(self.current, refuse)
+
+    def card(self) -> dict[str, Any]:
+        return {"name": self.name, "version": self.version, **self.current.card}
+
+    def reload(self) -> str | None:
+        """Load what the folder holds now, if that is new: "loaded", or "refused" where it cannot be; None where nothing is new.
+
+        Requests go on with the old model meanwhile, and so do those that were decoded for it. What is refused is tried again
+        when it changes.
+        """
+        stamp = stamp_of(self.folder)
+        if stamp is None or stamp in (self.current.stamp, self._refused):
+            return None
+        try:
+            self.current = load_version(self.folder)
+        except (HeadstartError, OSError) as error:
+            self._refused = stamp
+            note(f"{self.name}: the new model cannot be loaded, and the old one goes on. {error}")
+            return "refused"
+        note(f"{self.name}: a new model was loaded, version {self.version}.")
+        return "loaded"
+
+
+class ServedGallery(Served):
+    """A gallery; classes are enrolled and forgotten between two batches.
+
+    Args:
+        gallery: The gallery.
+        make_batcher: Gives its batcher.
+    """
+
+    def __init__(self, gallery: Gallery, make_batcher: Made) -> None:
+        self.gallery = gallery
+        with silent(), transient_features():
+            blank = blank_pictures(self.sides[0])
+            features_of(ImageSet(blank, (), np.array([UNLABELED]), np.array([0])), gallery.backbone)
+        super().__init__(gallery.folder, make_batcher)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return (self.gallery.state.card.input_pixels,)
+
+    @property
+    def version(self) -> str:
+        return version_of_gallery(self.gallery)
+
+    @property
+    def num_engines(self) -> int:
+        return 1
+
+    def answering(self, refuse: float | None) -> Matching:
+        return Matching(self.gallery, bool(refuse))
+
+    def card(self) -> dict[str, Any]:
+        return {"name": self.name, **card_of_gallery(self.gallery)}

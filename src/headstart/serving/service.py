@@ -1,0 +1,196 @@
+"""Service: all that is served, and what requests ask of it, whatever carries them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from headstart.backbones.engines.choice import keep_engines
+from headstart.core.cores import num_cores
+from headstart.core.errors import PlanError, did_you_mean
+from headstart.data.resizing import TORCH_REPAID_AFTER, prepare_resizing
+from headstart.gallery import Gallery
+from headstart.serving.batching import Batcher, Compute
+from headstart.serving.bodies import BodyReader
+from headstart.serving.enrolling import enroll, forget
+from headstart.serving.limits import Limits
+from headstart.serving.metrics import Metrics
+from headstart.serving.pictures import DecodedPicture, Unreadable, Upload, decoded, opened
+from headstart.serving.refusals import RefusedError
+from headstart.serving.served import Served, ServedGallery, ServedRun
+
+T = TypeVar("T")
+RELOAD_SECONDS = 2.0
+"""How often run folders are looked at. Chosen, not measured."""
+NO_PICTURE = "No picture was sent. Send one or more files, or base64 in JSON."
+
+
+class Service:
+    """The models and galleries of a server.
+
+    Args:
+        runs: Run folders.
+        galleries: Folders of galleries; one that is absent is made, empty.
+        limits: What requests may ask.
+    """
+
+    def __init__(self, runs: Sequence[Path], galleries: Sequence[Path] = (), limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.metrics = Metrics()
+        self.bodies = BodyReader(self.limits)
+        self.draining = False
+        self._engine = threading.Lock()
+        self._stopped = threading.Event()
+        self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
+        prepare_resizing(TORCH_REPAID_AFTER)
+        _check_names([*runs, *galleries])
+        served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
+        served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
+        self.served = {one.name: one for one in served}
+        self._keep_engines()
+        self.metrics.watch(lambda: {name: one.batcher.waiting for name, one in self.served.items()})
+        self._watcher = threading.Thread(target=self._watch, name="watching run folders", daemon=True)
+        self._watcher.start()
+
+    def _batcher(self, name: str) -> Batcher:
+        return Batcher(name, self.limits, self._engine, self.metrics.batches.labels(name).observe)
+
+    def _keep_engines(self) -> None:
+        """Keep an engine for each network, and for those that are loaded while the old ones still answer."""
+        keep_engines(2 * sum(one.num_engines for one in self.served.values()))
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(RELOAD_SECONDS):
+            self.reload()
+
+    def reload(self) -> None:
+        """Load what run folders hold anew."""
+        for one in self.served.values():
+            outcome = one.reload() if isinstance(one, ServedRun) else None
+            if outcome is not None:
+                self.metrics.loads.labels(one.name, outcome).inc()
+                self._keep_engines()
+
+    @property
+    def fault(self) -> str | None:
+        """Why no request can be answered now; None where it can."""
+        if self.draining:
+            return "The server is stopping."
+        stopped = [name for name, one in self.served.items() if not one.batcher.works]
+        return f"{', '.join(stopped)} cannot answer. Start the server again." if stopped else None
+
+    def named(self, name: str | None) -> Served:
+        """What is served under a name, or first without one."""
+        if name is None:
+            return next(iter(self.served.values()))
+        if name not in self.served:
+            listed = ", ".join(self.served)
+            raise RefusedError(404, "no-model", f'"{name}" is not served.{did_you_mean(name, self.served)} There are: {listed}.')
+        return self.served[name]
+
+    def gallery(self, name: str) -> ServedGallery:
+        """The gallery of a name."""
+        found = self.named(name)
+        if not isinstance(found, ServedGallery):
+            raise RefusedError(409, "no-gallery", f'"{name}" is a run, whose classes are fixed. Enroll into a gallery.')
+        return found
+
+    async def predict(self, uploads: Sequence[Upload], name: str | None = None, refuse: float | None = None) -> dict[str, Any]:
+        """What the model of that name, or the first one, says about each picture, in their order.
+
+        A picture that cannot be read has a row with the error; where none can be read the request is refused.
+        """
+        served, deadline = self.named(name), time.monotonic() + self.limits.deadline_seconds
+        with served.batcher.admitted(len(uploads)):
+            compute, version = served.answering(refuse), served.version
+            pictures = await self._decoded(uploads, served.sides)
+            rows = await self._answered(served.batcher, compute, pictures, deadline)
+        self.metrics.note_rows(served.name, rows)
+        return {"model": served.name, "version": version, "predictions": rows}
+
+    async def _decoded(self, uploads: Sequence[Upload], sides: tuple[int, ...]) -> list[DecodedPicture | Unreadable]:
+        if not uploads:
+            raise RefusedError(422, "no-picture-sent", NO_PICTURE)
+        tasks = (self._threaded(partial(decoded, one, sides, self.limits.max_pixels)) for one in uploads)
+        return list(await asyncio.gather(*tasks))
+
+    async def _threaded(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+
+    async def _answered(
+        self, batcher: Batcher, compute: Compute, pictures: Sequence[DecodedPicture | Unreadable], deadline: float
+    ) -> list[dict[str, Any]]:
+        readable = [one for one in pictures if isinstance(one, DecodedPicture)]
+        if not readable:
+            raise _unreadable([one for one in pictures if isinstance(one, Unreadable)])
+        answers = iter(await batcher.rows(compute, readable, deadline))
+        return [next(answers) if isinstance(one, DecodedPicture) else _error_row(one) for one in pictures]
+
+    async def enroll(self, gallery: str, name: str, uploads: Sequence[Upload]) -> dict[str, Any]:
+        """Add a class to a gallery; pictures that cannot be read are left out and named."""
+        served = self.gallery(gallery)
+        if not uploads:
+            raise RefusedError(422, "no-picture-sent", NO_PICTURE)
+        with served.batcher.admitted(len(uploads)):
+            tasks = (self._threaded(partial(opened, one, self.limits.max_pixels)) for one in uploads)
+            found = list(await asyncio.gather(*tasks))
+            images = [one for one in found if isinstance(one, Image.Image)]
+            left_out = [one for one in found if isinstance(one, Unreadable)]
+            if not images:
+                raise _unreadable(left_out)
+            made = await self._alone(served, lambda: enroll(served.gallery, name, images))
+        return {"gallery": served.name, **made, "left_out": [_error_row(one) for one in left_out]}
+
+    async def forget(self, gallery: str, name: str) -> dict[str, Any]:
+        """Remove a class of a gallery."""
+        served = self.gallery(gallery)
+        return {"gallery": served.name, **await self._alone(served, lambda: forget(served.gallery, name))}
+
+    async def _alone(self, served: Served, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of some work, done by the thread of the model between two batches."""
+        deadline = time.monotonic() + self.limits.deadline_seconds
+        return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], deadline))[0]
+
+    def close(self) -> None:
+        """Answer what waits, and end all threads."""
+        self.draining = True
+        self._stopped.set()
+        self._watcher.join()
+        for one in self.served.values():
+            one.batcher.close()
+        self._decoders.shutdown()
+
+
+_NOTHING = DecodedPicture("", "", {})
+"""Stands for the picture of work that has none."""
+
+
+def _check_names(folders: Sequence[Path]) -> None:
+    if not folders:
+        raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
+    twice = [name for name, count in Counter(folder.resolve().name for folder in folders).items() if count > 1]
+    if twice:
+        raise PlanError(f"Two folders are named {twice[0]}, and requests name a model by its folder. Rename one.")
+
+
+def _gallery_in(folder: Path) -> Gallery:
+    return Gallery.open(folder) if (folder / "gallery.json").exists() else Gallery.create(folder)
+
+
+def _error_row(one: Unreadable) -> dict[str, Any]:
+    return {"path": one.name, "error": one.sentence}
+
+
+def _unreadable(several: Sequence[Unreadable]) -> RefusedError:
+    """The refusal of a request of which no picture can be read: why the first one cannot."""
+    first = several[0]
+    return RefusedError(first.status, first.code, first.sentence, rows=[_error_row(one) for one in several])

@@ -1,0 +1,147 @@
+"""Versions: the model of a run folder as it was when it was loaded, ready to predict."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.backbones.catalog import provider_of
+from headstart.core.errors import DataError, PlanError
+from headstart.core.progress import silent
+from headstart.data.images import ArrayImages
+from headstart.features.store.transient import transient_features
+from headstart.methods.model import HEAD_FILE, NO_DETECTOR, Model
+from headstart.runs.predicting import answers_of
+from headstart.runs.run import FIRST_MODEL, MODEL, Run
+from headstart.serving.pictures import DecodedImages, DecodedPicture
+from headstart.serving.refusals import RefusedError, without_folders
+
+GRAY = 127
+
+
+@dataclass(frozen=True, eq=False)
+class Version:
+    """One fit of a run folder, in memory: the folder may change or go, and this stays as it is.
+
+    Attributes:
+        identity: Changes with the model.
+        stamp: Of the files that it was loaded from.
+        model: Predicts.
+        run: The run, whose parts were read.
+        card: What users may know.
+    """
+
+    identity: str
+    stamp: tuple[Any, ...]
+    model: Model = field(repr=False)
+    run: Run = field(repr=False)
+    card: dict[str, Any] = field(repr=False)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides at which its networks take pictures."""
+        return tuple(sorted({backbone.transform.pixels for backbone in self.model.backbones}))
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What a version says about pictures; two that are equal are computed together.
+
+    Attributes:
+        version: The model.
+        refuse: See `headstart.predict`.
+    """
+
+    version: Version
+    refuse: float | None = None
+
+    def __call__(self, pictures: Sequence[DecodedPicture]) -> list[dict[str, Any]]:
+        """One row a picture, as `headstart predict --json` prints it."""
+        model = self.version.model
+        if self.refuse and model.detector_model is None:
+            raise RefusedError(422, "no-detector", NO_DETECTOR.replace("leave out --refuse", 'leave out "refuse"'))
+        answers = answers_of(model, DecodedImages(tuple(pictures)), self.refuse)
+        return [{"path": picture.name, **answer} for picture, answer in zip(pictures, answers, strict=True)]
+
+
+def stamp_of(folder: Path) -> tuple[Any, ...] | None:
+    """What changes when the run in a folder is fitted again; None where it holds no model."""
+    for name in (MODEL, FIRST_MODEL):
+        try:
+            status = (folder / name / "model.json").stat()
+        except OSError:
+            continue
+        return name, status.st_mtime_ns, status.st_size, status.st_ino
+    return None
+
+
+def load_version(folder: Path) -> Version:
+    """The model in a run folder, which has predicted once: an engine is made, and what can fail has been tried.
+
+    `DataError` where the folder holds no model, or one that predicts no classes; `PlanError` where it takes no pictures.
+    """
+    stamp = stamp_of(folder)
+    run = Run.load(folder, first=True)
+    model = run.model
+    if not model.classes:
+        raise DataError(f"{folder} was pretrained without classes and predicts none. Serve a run that was fitted to classes.")
+    if not provider_of(model.backbone.card).takes_pictures:
+        raise PlanError(f"{folder} was fitted on feature vectors, and pictures are served. Use `headstart predict` with it.")
+    if stamp is None or stamp != stamp_of(folder):
+        raise DataError(f"{folder} changed while it was loaded. Try again when its fit is finished.")
+    found = Version(_identity(folder / stamp[0]), stamp, model, run, card_of(run, model))
+    warm_up(found)
+    return found
+
+
+def warm_up(version: Version) -> None:
+    """Let the model predict one gray picture."""
+    with silent(), transient_features():
+        list(answers_of(version.model, blank_pictures(max(version.sides))))
+
+
+def blank_pictures(pixels: int) -> ArrayImages:
+    """One gray picture of that side."""
+    return ArrayImages(np.full((1, pixels, pixels, 3), GRAY, np.uint8), "gray", np.array([0]))
+
+
+def _identity(folder: Path) -> str:
+    """A hash of what the heads of its models are."""
+    digest = hashlib.sha256((folder / "model.json").read_bytes())
+    for path in sorted(folder.rglob(HEAD_FILE)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def card_of(run: Run, model: Model) -> dict[str, Any]:
+    """What users may know of a model: what it learned from, how good it is, and what it was made of."""
+    summary, plan, decision, evaluation = run.task_summary, run.plan, run.decision, run.evaluation
+    members = (plan, *plan.partners)
+    places = (str(run.folder), plan.data, summary.place, *plan.sources)
+
+    def said(text: str) -> str:
+        return without_folders(text, places)
+
+    return {
+        "kind": "run",
+        "classes": list(model.classes),
+        "task": said(summary.name),
+        "num_train": summary.num_train,
+        "train_counts": dict(zip(summary.classes, summary.train_counts, strict=False)),
+        "method": [str(member.method["kind"]) for member in members],
+        "pretrained": [said(member.pretrained) if member.weights != "none" else "none" for member in members],
+        "licenses": {said(one.card.name): one.card.license for one in model.backbones},
+        "verdict": decision.verdict if decision else None,
+        "sentence": said(decision.sentence) if decision else None,
+        "metrics": {name: one.to_dict() for name, one in evaluation.metrics.items()} if evaluation else {},
+        "num_images": evaluation.num_images if evaluation else None,
+        "protocol": said(evaluation.protocol) if evaluation else None,
+        "novelty": model.detector_model is not None,
+        "least_p_value": model.least_p_value,
+        "first_model": run.has_first_model,
+    }

@@ -1,0 +1,110 @@
+"""Serve: runs and galleries behind an address, until a signal ends it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from headstart.core.arguments import AnyPath, Paths, Texts, checked
+from headstart.core.errors import DataError, MissingExtraError, PlanError
+from headstart.runs.run import Run
+from headstart.workflows.arguments import AnyRun
+
+KEYS = "HEADSTART_API_KEYS"
+"""The variable with the keys of which a request needs one, separated by commas."""
+WITHOUT_EXTRA = '{} is not installed. Install it with `pip install "headstart[serve]"`.'
+
+
+@checked
+def serve(
+    *runs: AnyRun,
+    gallery: Paths = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api_keys: AnyPath | None = None,
+    cors: Texts = None,
+    max_megabytes: float = 32.0,
+    max_files: int = 64,
+    max_megapixels: float = 50.0,
+    queue: int = 256,
+    deadline: float = 10.0,
+    check: bool = False,
+    started: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Answer HTTP requests with the models of runs, and of galleries, until SIGTERM or Ctrl-C.
+
+    Requests that wait for the same model are computed together. A run that is fitted again is loaded without a dropped request.
+    At the end, requests that were begun are answered. No picture, and nothing computed of one, is written on disk.
+
+    Args:
+        *runs: Runs; requests name one by its folder's name, and the first is the default.
+        gallery: Folders of few-shot galleries, whose classes are enrolled and forgotten by requests; an absent one is made.
+        host: The address to listen on; 0.0.0.0 lets other machines ask.
+        port: The port; 0 takes a free one.
+        api_keys: A file with a key a line, of which a request needs one. Without it, `HEADSTART_API_KEYS` may hold keys.
+        cors: Origins of pages on other hosts that may ask, such as https://example.org.
+        max_megabytes: Of the body of a request.
+        max_files: Pictures of a request.
+        max_megapixels: Of a picture.
+        queue: Pictures that may wait for one model.
+        deadline: Seconds in which a request is answered, or refused.
+        check: Load everything, and return at once.
+        started: Called with what is returned, once requests are answered.
+
+    Returns:
+        The address, and the card of everything that is served.
+
+    Raises:
+        DataError: A folder holds no finished run or no gallery.
+        PlanError: The port is in use, a limit is impossible, or there is nothing to serve.
+        MissingExtraError: The packages of the extra "serve" are not installed.
+    """
+    try:
+        from headstart.serving.application import application  # noqa: PLC0415
+        from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits  # noqa: PLC0415
+        from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
+        from headstart.serving.service import Service  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(WITHOUT_EXTRA.format(error.name)) from None
+    limits = Limits.from_dict(
+        {
+            "max_bytes": round(max_megabytes * MEGABYTE),
+            "max_files": max_files,
+            "max_pixels": round(max_megapixels * MEGAPIXEL),
+            "queue_pictures": queue,
+            "deadline_seconds": deadline,
+        },
+        "the limits",
+    )
+    if max_files > queue:
+        raise PlanError(
+            f"--max-files {max_files} is more than --queue {queue}: such a request would always be refused. Raise --queue."
+        )
+    keys = _keys(api_keys)
+    origins = [cors] if isinstance(cors, str) else list(cors or ())
+    galleries = [Path(gallery)] if isinstance(gallery, str | Path) else [Path(one) for one in gallery or ()]
+    with bound_socket(host, port) as sock:
+        service = Service([run.folder if isinstance(run, Run) else Path(run) for run in runs], galleries, limits)
+        found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
+        if check:
+            service.close()
+            return found
+        if started is not None:
+            started(found)
+        serve_on(sock, application(service, keys, origins), drain_seconds=deadline)
+    return found
+
+
+def _keys(file: AnyPath | None) -> list[str]:
+    """The keys in a file, one a line, or in the variable; `DataError` where the file holds none."""
+    if file is None:
+        return [key for key in map(str.strip, os.environ.get(KEYS, "").split(",")) if key]
+    try:
+        keys = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}). Give a text file.") from None
+    if not keys:
+        raise DataError(f"{file} holds no key. Write one a line.")
+    return keys

@@ -1,0 +1,89 @@
+"""Galleries: classes that are enrolled and forgotten by requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.gallery import Gallery
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("galleries") / "parts"
+    Gallery.create(folder, "pixels")
+    return folder
+
+
+@pytest.fixture
+def client(serving, empty):
+    found = serving(galleries=(empty,), limits={"deadline_seconds": 60.0})
+    yield found
+    for name in Gallery.open(empty).classes():
+        Gallery.open(empty).forget(name)
+
+
+def enrolled(client, picture, name="red", seeds=(0, 1), color="red"):
+    return client.post(f"/galleries/parts/classes/{name}", files=[picture(color, f"{seed}.png", seed) for seed in seeds])
+
+
+def test_classes_are_enrolled_predicted_and_forgotten(client, picture, empty):
+    answer = enrolled(client, picture)
+    assert (answer.status_code, answer.json()) == (
+        201,
+        {"gallery": "parts", "class": "red", "num_images": 2, "num_classes": 1, "left_out": []},
+    )
+    assert enrolled(client, picture, "a%2Fb c", color="blue").json()["class"] == "a/b c"
+    assert Gallery.open(empty).classes() == {"red": 2, "a/b c": 2}
+    row = client.post("/predict", files=[picture("blue", seed=9)]).json()["predictions"][0]
+    assert (row["path"], row["label"], set(row["unknown"])) == ("a.png", "a/b c", {"similarity", "threshold", "flag"})
+    card = client.get("/models").json()["models"][0]
+    assert (card["kind"], card["classes"], card["num_images"]) == ("gallery", ["red", "a/b c"], {"red": 2, "a/b c": 2})
+    answer = client.delete("/galleries/parts/classes/red")
+    assert (answer.status_code, answer.json()) == (200, {"gallery": "parts", "forgotten": "red", "num_classes": 1})
+    assert client.get("/models").json()["models"][0]["version"] != card["version"]
+
+
+def test_a_picture_that_cannot_be_read_is_left_out(client, picture):
+    files = [picture(), ("files", ("b.txt", b"text"))]
+    answer = client.post("/galleries/parts/classes/red", files=files)
+    assert answer.status_code == 201
+    assert [row["path"] for row in answer.json()["left_out"]] == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status", "code", "sentence"),
+    [
+        ("POST", "parts/classes/red", 409, "class-exists", '"red" is enrolled already, with 2 images. Forget it first.'),
+        ("POST", "parts/classes/other", 409, "not-enrolled", None),
+        ("POST", "parts/classes/%07", 422, "bad-class-name", "A class needs a name of 1 to 200 printable characters."),
+        ("POST", "parts/classes/%20", 422, "bad-class-name", "A class needs a name of 1 to 200 printable characters."),
+        (
+            "DELETE",
+            "parts/classes/rad",
+            404,
+            "no-class",
+            'The gallery has no class "rad". Did you mean "red"? `GET /models` lists its classes.',
+        ),
+        ("DELETE", "part/classes/red", 404, "no-model", '"part" is not served. Did you mean "parts"? There are: parts.'),
+    ],
+)
+def test_what_a_gallery_cannot_do_is_refused(client, picture, empty, method, address, status, code, sentence):
+    enrolled(client, picture)
+    files = {"files": [picture("red", "0.png", 0)]} if method == "POST" else {}
+    answer = client.request(method, f"/galleries/{address}", **files)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert sentence is None or answer.json()["error"] == sentence
+    assert str(empty.parent) not in answer.text
+
+
+def test_an_empty_gallery_says_so(client, picture):
+    answer = client.post("/predict", files=[picture()])
+    assert (answer.status_code, answer.json()["error"]) == (409, "The gallery holds no class yet. Enroll one first.")
+
+
+def test_the_classes_of_a_run_are_fixed(serving, picture):
+    answer = serving().post("/galleries/shades/classes/red", files=[picture()])
+    assert (answer.status_code, answer.json()["error"]) == (
+        409,
+        '"shades" is a run, whose classes are fixed. Enroll into a gallery.',
+    )

@@ -1,0 +1,82 @@
+"""A server as its own process: it answers, and a signal ends it after what was begun."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import httpx2
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_process_answers_until_a_signal_and_exits_with_0(made_run, png, tmp_path):
+    command = [sys.executable, "-m", "headstart", "serve", str(made_run), "--port", "0", "--json"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}, cwd=tmp_path
+    )
+    try:
+        text = ""
+        while not text.endswith("}\n") or text.count("{") != text.count("}"):
+            text += process.stdout.readline()
+        found = json.loads(text)
+        assert [one["name"] for one in found["models"]] == ["shades"]
+        answers = []
+        with httpx2.Client(base_url=found["address"], timeout=60) as client:
+            assert client.get("/ready").json() == {"status": "ready"}
+            files = [("files", (f"{number}.png", png("green", number, 400))) for number in range(32)]
+            asking = threading.Thread(target=lambda: answers.append(client.post("/predict", files=files)))
+            asking.start()
+            while 'headstart_waiting_pictures{model="shades"} 32.0' not in httpx2.get(f"{found['address']}/metrics").text:
+                assert asking.is_alive()
+            process.send_signal(signal.SIGTERM)
+            asking.join(60)
+        assert answers[0].status_code == 200
+        assert {row["label"] for row in answers[0].json()["predictions"]} == {"green"}
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_port_in_use_is_refused_before_anything_is_loaded(headstart_command, made_run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = headstart_command("serve", made_run, "--port", str(port))
+    expected = f"error: Port {port} of 127.0.0.1 is in use. Choose another one with --port, or 0 for a free one.\n"
+    assert answer == (2, "", expected)
+
+
+def test_what_cannot_be_served_is_refused_in_one_sentence(headstart_command, made_run, tmp_path, monkeypatch):
+    monkeypatch.delenv("HEADSTART_API_KEYS", raising=False)
+    empty = tmp_path / "keys"
+    empty.write_text("\n", encoding="utf-8")
+    here, few = ["--port", "0"], ["--max-files", "9", "--queue", "8"]
+    cases = {
+        f"{tmp_path} holds no finished run.": [tmp_path, *here],
+        "Nothing to serve. Name a run's folder, or a gallery with --gallery.": here,
+        "Two folders are named shades, and requests name a model by its folder. Rename one.": [made_run, made_run, *here],
+        f"{empty} holds no key. Write one a line.": [made_run, "--api-keys", empty, *here],
+        "--max-files 9 is more than --queue 8: such a request would always be refused.": [made_run, *few, *here],
+        '"no such host" is not an address of this machine.': [made_run, "--host", "no such host", *here],
+    }  # fmt: skip
+    for begins, words in cases.items():
+        answer = headstart_command("serve", *words)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith(f"error: {begins}")
+
+
+def test_check_loads_everything_and_ends(headstart_command, made_run):
+    answer = headstart_command("serve", made_run, "--port", "0", "--check", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["models"][0]["classes"] == ["blue", "green", "red"]
+    answer = headstart_command("serve", made_run, "--port", "0", "--check")
+    assert "Run" in answer.out
+    assert "shades: 3 classes" in answer.out
