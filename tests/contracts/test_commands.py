@@ -78,6 +78,8 @@ def runs(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[str | Path]:
     """A command line of each command that finishes soon."""
+    if command == "serve":
+        pytest.importorskip("fastapi")
     image, vectors, model = next((place / "one").iterdir()), place.parent / "vectors.npz", f"run:{runs / 'own'}"
     return {
         "run": [place, "--pretrained", model, "--only", "transfer", "-o", runs / "first"],

@@ -80,3 +80,9 @@ def test_check_loads_everything_and_ends(headstart_command, made_run):
     answer = headstart_command("serve", made_run, "--port", "0", "--check")
     assert "Run" in answer.out
     assert "shades: 3 classes" in answer.out
+
+
+def test_a_missing_package_names_the_extra(headstart_command, made_run, monkeypatch):
+    monkeypatch.setattr("headstart.workflows.serve.PACKAGES", ("fastapi", "no_such_package"))
+    expected = 'error: no_such_package is not installed. Install it with `pip install "headstart[serve]"`.\n'
+    assert headstart_command("serve", made_run) == (2, "", expected)

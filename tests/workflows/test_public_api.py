@@ -117,6 +117,12 @@ def enrolled(home: Home, gallery: Any, images: Any) -> dict[str, int]:
     return classes
 
 
+def loaded(home: Home, run: Any) -> dict[str, Any]:
+    """What would be served of a run and a gallery."""
+    pytest.importorskip("fastapi")
+    return headstart.serve(run, gallery=home.gallery.folder, port=0, check=True)
+
+
 WORK: dict[str, list[Callable[[Home], Any]]] = {
     "adjust": with_each(RUNS, lambda _, run: headstart.adjust(run)),
     "audit_runs": [lambda _: headstart.audit_runs() is None, lambda _: headstart.audit_runs(Path()) is None],
@@ -187,6 +193,7 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         *with_each(DATA, lambda _, data: headstart.search(data, out="study", trials=1, **RIDGE)),
         lambda home: headstart.search(home.plan, out=Path("study"), trials=1),
     ],
+    "serve": with_each(RUNS, loaded),
     "Evaluation": [lambda home: home.run.evaluation],
     "Features": [lambda _: headstart.Features("pixels", pretrained="pixels", weights="none").fit_transform([A])],
     "Finding": [lambda _: headstart.Finding.info("code", "A title.")],
@@ -251,6 +258,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "run": (lambda _: headstart.run("shades", minutes="5"), "minutes = '5' is a str. Give a number or None."),
     "runs": (lambda _: headstart.runs(3), "folder = 3 is an int. Give a path."),
     "search": (lambda _: headstart.search("shades", trials=0.5), "trials = 0.5 is a float. Give a whole number or None."),
+    "serve": (lambda _: headstart.serve("own", port="80"), "port = '80' is a str. Give a whole number."),
 }  # fmt: skip
 CLASSES_OF_VALUES = {"Evaluation", "Finding", "Model", "Plan", "Predictions"}
 """Records: pydantic and NumPy say what is wrong with their fields."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -13,45 +14,50 @@ from headstart.cli._printing import answer, facts
 POSITION = 21
 
 
+Runs: TypeAlias = Annotated[
+    list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of finished runs.", show_default=False)
+]
+Galleries: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option("--gallery", metavar="DIR", help="A gallery, to enroll classes by requests; repeatable.", show_default=False),
+]
+Host: TypeAlias = Annotated[str, typer.Option(metavar="HOST", help="The address to listen on; 0.0.0.0 lets other machines ask.")]
+Port: TypeAlias = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")]
+Keys: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="A file with a key a line, of which requests need one; or HEADSTART_API_KEYS.", show_default=False
+    ),
+]
+Origins: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cors", metavar="ORIGIN", help="Let pages of another host ask: https://example.org; repeatable.", show_default=False
+    ),
+]
+Megabytes: TypeAlias = Annotated[float, typer.Option(min=0.001, metavar="MB", help="Largest body of a request.")]
+Files: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Most pictures of a request.")]
+Megapixels: TypeAlias = Annotated[float, typer.Option(min=0.001, metavar="MP", help="Largest picture.")]
+Queue: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that may wait for one model.")]
+Deadline: TypeAlias = Annotated[
+    float, typer.Option(min=0.1, metavar="S", help="Seconds in which a request is answered, or refused.")
+]
+Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Load everything, say what would be served, and end.")]
+
+
 def serve(
-    runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of finished runs.", show_default=False)
-    ] = None,
-    gallery: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--gallery", metavar="DIR", help="A gallery, to enroll classes by requests; repeatable.", show_default=False
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="The address to listen on; 0.0.0.0 lets other machines ask.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")] = 8000,
-    api_keys: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A file with a key a line, of which requests need one; or HEADSTART_API_KEYS.",
-            show_default=False,
-        ),
-    ] = None,
-    cors: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--cors",
-            metavar="ORIGIN",
-            help="Let pages of another host ask, e.g. https://example.org; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, metavar="MB", help="Largest body of a request.")] = 32.0,
-    max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Most pictures of a request.")] = 64,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, metavar="MP", help="Largest picture.")] = 50.0,
-    queue: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that may wait for one model.")] = 256,
-    deadline: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Seconds in which a request is answered, or refused.")
-    ] = 10.0,
-    check: Annotated[bool, typer.Option("--check", help="Load everything, say what would be served, and end.")] = False,
+    runs: Runs = None,
+    gallery: Galleries = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    api_keys: Keys = None,
+    cors: Origins = None,
+    max_megabytes: Megabytes = 32.0,
+    max_files: Files = 64,
+    max_megapixels: Megapixels = 50.0,
+    queue: Queue = 256,
+    deadline: Deadline = 10.0,
+    check: Check = False,
     as_json: options.Json = False,
 ) -> None:
     """Answer HTTP requests with models, until SIGTERM or Ctrl-C. `POST /predict` takes pictures; /openapi.json lists all.
@@ -59,10 +65,6 @@ def serve(
     A run that is fitted again is loaded without a dropped request.
     """
     from headstart.workflows.serve import serve as serve_runs
-
-    def tell(found: dict[str, Any]) -> None:
-        models = [(one["kind"].capitalize(), f"{one['name']}: {len(one['classes'])} classes") for one in found["models"]]
-        answer(as_json, found, facts([("Address", found["address"]), *models]))
 
     found = serve_runs(
         *(runs or ()),
@@ -77,7 +79,13 @@ def serve(
         queue=queue,
         deadline=deadline,
         check=check,
-        started=tell,
+        started=partial(_tell, as_json),
     )
     if check:
-        tell(found)
+        _tell(as_json, found)
+
+
+def _tell(as_json: bool, found: dict[str, Any]) -> None:
+    """Print the address and what is served."""
+    models = [(one["kind"].capitalize(), f"{one['name']}: {len(one['classes'])} classes") for one in found["models"]]
+    answer(as_json, found, facts([("Address", found["address"]), *models]))

@@ -40,13 +40,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
-        refused = self._refusal(scope) if scope["type"] == "http" else None
+        refused = self._refused(scope) if scope["type"] == "http" else None
         if refused is None:
             await self.app(scope, receive, send)
         else:
             await JSONResponse(refused.content, refused.status, refused.headers)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> RefusedError | None:
+    def _refused(self, scope: Scope) -> RefusedError | None:
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin and scope["method"] not in READING and not self._is_own(origin, headers.get("host", "")):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headstart.core.arguments import AnyPath, Paths, Texts, checked
+from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.runs.run import Run
+from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits
 from headstart.workflows.arguments import AnyRun
 
 KEYS = "HEADSTART_API_KEYS"
 """The variable with the keys of which a request needs one, separated by commas."""
-WITHOUT_EXTRA = '{} is not installed. Install it with `pip install "headstart[serve]"`.'
+PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+"""Of the extra `serve`."""
 
 
 @checked
@@ -61,40 +64,45 @@ def serve(
         PlanError: The port is in use, a limit is impossible, or there is nothing to serve.
         MissingExtraError: The packages of the extra "serve" are not installed.
     """
-    try:
-        from headstart.serving.application import application  # noqa: PLC0415
-        from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits  # noqa: PLC0415
-        from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
-        from headstart.serving.service import Service  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(WITHOUT_EXTRA.format(error.name)) from None
-    limits = Limits.from_dict(
-        {
-            "max_bytes": round(max_megabytes * MEGABYTE),
-            "max_files": max_files,
-            "max_pixels": round(max_megapixels * MEGAPIXEL),
-            "queue_pictures": queue,
-            "deadline_seconds": deadline,
-        },
-        "the limits",
-    )
-    if max_files > queue:
-        raise PlanError(
-            f"--max-files {max_files} is more than --queue {queue}: such a request would always be refused. Raise --queue."
-        )
+    _check_packages()
+    from headstart.serving.application import application  # noqa: PLC0415
+    from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
+    from headstart.serving.service import Service  # noqa: PLC0415
+
+    limits = _limits(max_megabytes, max_files, max_megapixels, queue, deadline)
     keys = _keys(api_keys)
-    origins = [cors] if isinstance(cors, str) else list(cors or ())
-    galleries = [Path(gallery)] if isinstance(gallery, str | Path) else [Path(one) for one in gallery or ()]
+    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     with bound_socket(host, port) as sock:
-        service = Service([run.folder if isinstance(run, Run) else Path(run) for run in runs], galleries, limits)
+        service = Service(folders, [Path(one) for one in several(gallery)], limits)
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()
             return found
         if started is not None:
             started(found)
-        serve_on(sock, application(service, keys, origins), drain_seconds=deadline)
+        serve_on(sock, application(service, keys, several(cors)), drain_seconds=deadline)
     return found
+
+
+def _check_packages() -> None:
+    missing = next((name for name in PACKAGES if importlib.util.find_spec(name) is None), None)
+    if missing is not None:
+        raise MissingExtraError(f'{missing} is not installed. Install it with `pip install "headstart[serve]"`.')
+
+
+def _limits(megabytes: float, files: int, megapixels: float, queue: int, deadline: float) -> Limits:
+    if files > queue:
+        raise PlanError(
+            f"--max-files {files} is more than --queue {queue}: such a request would always be refused. Raise --queue."
+        )
+    values = {
+        "max_bytes": round(megabytes * MEGABYTE),
+        "max_files": files,
+        "max_pixels": round(megapixels * MEGAPIXEL),
+        "queue_pictures": queue,
+        "deadline_seconds": deadline,
+    }
+    return Limits.from_dict(values, "serve")
 
 
 def _keys(file: AnyPath | None) -> list[str]:

@@ -16,7 +16,7 @@ class TransientStore:
     """Features of one network in memory, in the precision that they would have on disk; see `Store`."""
 
     def __init__(self) -> None:
-        self._parts: list[Arrays] = []
+        self._chunks: list[Arrays] = []
         self._places: dict[str, tuple[int, int]] = {}
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -25,15 +25,15 @@ class TransientStore:
 
     def add(self, keys: Sequence[str], arrays: Arrays) -> None:
         """Keep arrays with one row a key."""
-        self._places |= {key: (len(self._parts), row) for row, key in enumerate(keys)}
-        self._parts.append({name: _as_read(np.asarray(array)) for name, array in arrays.items()})
+        self._places |= {key: (len(self._chunks), row) for row, key in enumerate(keys)}
+        self._chunks.append({name: _as_read(np.asarray(array)) for name, array in arrays.items()})
 
     def gather(self, keys: Sequence[str]) -> Arrays:
         """The rows of those keys, in their order, by array's name."""
         if not len(keys):
             return {}
         places = [self._places[key] for key in keys]
-        return {name: np.stack([self._parts[part][name][row] for part, row in places]) for name in self._parts[0]}
+        return {name: np.stack([self._chunks[chunk][name][row] for chunk, row in places]) for name in self._chunks[0]}
 
 
 def _as_read(array: Any) -> Any:
