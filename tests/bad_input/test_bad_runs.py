@@ -66,7 +66,6 @@ def place(prepared, tmp_path, monkeypatch):
 
 REFUSED: dict[str, tuple[str, str]] = {
     "command: misspelled": ("predcit r x", '"predcit" is not a command. Did you mean "predict"?'),
-    "command: of a later version": ("serve r", "serve is not in this version"),
     "option: unknown": ("run vectors.npz --bogus", "No such option: --bogus"),
     "source: not there": ("run vectors.npz --source x", '"x" does not exist'),
     "argument: missing": ("compare r", "Missing argument"),
