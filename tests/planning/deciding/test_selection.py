@@ -12,8 +12,9 @@ from headstart.planning.deciding.selection import best_transfer, chosen_of
 from headstart.planning.results import Comparison
 
 
-def one(family: str) -> SimpleNamespace:
-    return SimpleNamespace(result=SimpleNamespace(family=family), candidate=SimpleNamespace(pretrained="pixels"))
+def one(family: str, *members: str) -> SimpleNamespace:
+    candidate = SimpleNamespace(pretrained="pixels", members=[SimpleNamespace(family=each) for each in members or [family]])
+    return SimpleNamespace(result=SimpleNamespace(family=family), candidate=candidate)
 
 
 def gaining(points: float, significant: bool, num_rows: int = 600) -> SimpleNamespace:
@@ -21,6 +22,7 @@ def gaining(points: float, significant: bool, num_rows: int = 600) -> SimpleName
 
 
 TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scratch"), one("chance")
+MIX, TRANSFERS = one("transfer", "scratch", "transfer"), one("transfer", "transfer", "transfer")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,14 @@ TRANSFER, BASELINE, SCRATCH, CHANCE = one("transfer"), one("baseline"), one("scr
 )
 def test_on_a_tie_only_a_small_network_replaces_transfer(verdict, without, points, significant, chosen):
     assert chosen_of(verdict, TRANSFER, without, gaining(points, significant), 1500) is chosen
+
+
+@pytest.mark.parametrize(
+    ("verdict", "best", "chosen"),
+    [("no difference", MIX, MIX), ("no difference", TRANSFERS, SCRATCH), ("scratch", MIX, SCRATCH), ("transfer", MIX, MIX)],
+)
+def test_on_a_tie_an_ensemble_with_the_network_from_scratch_replaces_it(verdict, best, chosen):
+    assert chosen_of(verdict, best, SCRATCH, gaining(-0.5, False), 1500) is chosen
 
 
 @pytest.mark.parametrize(("num_shared", "num_rows", "chosen"), [(24, 120, TRANSFER), (120, 120, SCRATCH), (599, 1500, TRANSFER)])
