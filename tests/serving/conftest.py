@@ -66,10 +66,16 @@ def serving(made_run: Path) -> Iterator[Callable[..., Any]]:
 
     open_clients = []
 
-    def make(*runs: Path, galleries: tuple[Path, ...] = (), limits: dict[str, Any] | None = None, **options: Any) -> Any:
-        service = Service(runs or (() if galleries else (made_run,)), galleries, Limits(**limits or {}))
-        client = TestClient(application(service, **options), raise_server_exceptions=False)
-        client.service = service
+    def make(
+        *runs: Path,
+        galleries: tuple[Path, ...] = (),
+        limits: dict[str, Any] | None = None,
+        service: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        made = Service(runs or (() if galleries else (made_run,)), galleries, Limits(**limits or {}), **service or {})
+        client = TestClient(application(made, **options), raise_server_exceptions=False)
+        client.service = made
         open_clients.append(client.__enter__())
         return client
 

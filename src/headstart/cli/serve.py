@@ -42,6 +42,14 @@ Queue: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Picture
 Deadline: TypeAlias = Annotated[
     float, typer.Option(min=0.1, metavar="S", help="Seconds in which a request is answered, or refused.")
 ]
+Corrected: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--corrections", metavar="DIR", help="Where corrections are kept, for `headstart extend`.", show_default="beside each run"
+    ),
+]
+ReadOnly: TypeAlias = Annotated[bool, typer.Option("--read-only", help="Refuse corrections, and changes of galleries.")]
+NoExamples: TypeAlias = Annotated[bool, typer.Option("--no-examples", help="Show no training pictures as reasons.")]
 Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Load everything, say what would be served, and end.")]
 
 
@@ -57,10 +65,15 @@ def serve(
     max_megapixels: Megapixels = 50.0,
     queue: Queue = 256,
     deadline: Deadline = 10.0,
+    corrections: Corrected = None,
+    read_only: ReadOnly = False,
+    no_examples: NoExamples = False,
     check: Check = False,
     as_json: options.Json = False,
 ) -> None:
     """Answer HTTP requests with models, until SIGTERM or Ctrl-C. `POST /predict` takes pictures; /openapi.json lists all.
+
+    The address itself is a page to try them on: label, probabilities, reasons, corrections.
 
     A run that is fitted again is loaded without a dropped request.
     """
@@ -78,6 +91,9 @@ def serve(
         max_megapixels=max_megapixels,
         queue=queue,
         deadline=deadline,
+        corrections=corrections,
+        read_only=read_only,
+        examples=not no_examples,
         check=check,
         started=partial(_tell, as_json),
     )

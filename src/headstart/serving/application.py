@@ -15,12 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from headstart.serving.bodies import FORM, JSON
 from headstart.serving.metrics import Metrics
+from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html
 from headstart.serving.refusals import RefusedError
-from headstart.serving.schemas import Answer, Cards, Enrolled, Forgotten, Problem, Status
+from headstart.serving.schemas import Answer, Cards, Corrected, Enrolled, Forgotten, Problem, Reasons, Status
 from headstart.serving.security import Guard, Receive, Scope, Send
 from headstart.serving.service import Service
 
@@ -109,6 +110,11 @@ class _Routes:
         add("GET", "/metrics", self.metrics)
         add("GET", "/models", self.models, Cards)
         add("POST", "/predict", self.predict, Answer)
+        add("POST", "/explain", self.explain, Reasons)
+        add("POST", "/corrections", self.correct, Corrected, 201)
+        app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
+        for name in ASSETS:
+            app.add_api_route(f"/{name}", partial(_asset, name), methods=["GET"], include_in_schema=False)
         add("POST", "/galleries/{gallery}/classes/{name:path}", self.enroll, Enrolled, 201)
         add("DELETE", "/galleries/{gallery}/classes/{name:path}", self.forget, Forgotten)
 
@@ -136,8 +142,26 @@ class _Routes:
         body = await self.service.bodies.read(request)
         return JSONResponse(await self.service.predict(body.files, model, refuse))
 
+    async def explain(self, request: Request, model: ModelName = None) -> Response:
+        """Where in one picture the model looked, and which training pictures are most like it."""
+        self.service.run(model).batcher.check_room(1)
+        body = await self.service.bodies.read(request)
+        return JSONResponse(await self.service.explain(body.files, model))
+
+    async def correct(self, request: Request, model: ModelName = None) -> Response:
+        """Keep pictures under the class in the field `label`, for `headstart extend`."""
+        self.service.check_writable()
+        body = await self.service.bodies.read(request)
+        return JSONResponse(await self.service.correct(body.files, model, body.fields.get("label", "")), 201)
+
+    async def page(self, request: Request, lang: str | None = None) -> Response:
+        """The page to try a model on."""
+        language = language_for(lang, request.headers.get("accept-language", ""))
+        return HTMLResponse(page_html(language, not self.service.read_only), headers=HEADERS)
+
     async def enroll(self, request: Request, gallery: str, name: str) -> Response:
         """Add a class to a gallery, from one picture or several."""
+        self.service.check_writable()
         self.service.gallery(gallery)
         body = await self.service.bodies.read(request)
         return JSONResponse(await self.service.enroll(gallery, name, body.files), 201)
@@ -145,6 +169,10 @@ class _Routes:
     async def forget(self, gallery: str, name: str) -> Response:
         """Remove a class from a gallery."""
         return JSONResponse(await self.service.forget(gallery, name))
+
+
+async def _asset(name: str) -> Response:
+    return Response(asset(name), media_type=ASSETS[name], headers=HEADERS)
 
 
 class _Measured:

@@ -83,3 +83,33 @@ class Forgotten(BaseModel):
     gallery: str
     forgotten: str
     num_classes: int
+
+
+class Example(BaseModel):
+    """A training picture."""
+
+    label: str
+    similarity: float = Field(description="Cosine of the features.")
+    picture: str = Field(description="A thumbnail as a data URI.")
+    tiny: bool
+
+
+class Reasons(BaseModel):
+    """Why a model says what it says about a picture."""
+
+    model: str
+    version: str
+    label: str
+    probability: float
+    drops: list[list[float]] = Field(description="How much the probability falls where a part is covered, row by row.")
+    nearest: list[Example] | None = Field(description="Null where training pictures are not at hand, or not shown.")
+
+
+class Corrected(BaseModel):
+    """A correction that was kept."""
+
+    model: str
+    label: str
+    new_class: bool
+    kept: int = Field(description="Pictures in the folder of corrections.")
+    folder: str = Field(description="Its name.")

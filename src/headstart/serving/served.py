@@ -18,6 +18,7 @@ from headstart.features.store.transient import transient_features
 from headstart.gallery import Gallery
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.enrolling import Matching, card_of_gallery, version_of_gallery
+from headstart.serving.reasons import Examples, Explaining, examples_of
 from headstart.serving.versions import Answering, Version, blank_pictures, load_version, stamp_of
 
 Made = Callable[[str], Batcher]
@@ -71,6 +72,7 @@ class ServedRun(Served):
 
     def __init__(self, folder: Path, make_batcher: Made) -> None:
         self.current: Version = load_version(folder)
+        self._examples: tuple[Version, Examples | None] | None = None
         self._refused: tuple[Any, ...] | None = None
         super().__init__(folder, make_batcher)
 
@@ -91,6 +93,23 @@ class ServedRun(Served):
 
     def card(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, **self.current.card}
+
+    def explaining(self) -> Explaining:
+        """A function that gives the reasons for what the model says of one picture."""
+        version, examples = self.current, self._examples
+        return Explaining(version, examples[1] if examples and examples[0] is version else None)
+
+    def prepare_examples(self) -> None:
+        """Have training pictures ready, to be shown as reasons; there are none where the data are gone or cannot be read."""
+        version = self.current
+        if self._examples is not None and self._examples[0] is version:
+            return
+        try:
+            with silent():
+                self._examples = (version, examples_of(version))
+        except (HeadstartError, OSError) as error:
+            self._examples = (version, None)
+            note(f"{self.name}: training pictures cannot be shown. {error}")
 
     def reload(self) -> str | None:
         """Load what the folder holds now, if that is new: "loaded", or "refused" where it cannot be; None where nothing is new.

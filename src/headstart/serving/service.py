@@ -21,16 +21,24 @@ from headstart.data.resizing import TORCH_REPAID_AFTER, prepare_resizing
 from headstart.gallery import Gallery
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.bodies import BodyReader
-from headstart.serving.enrolling import enroll, forget
+from headstart.serving.corrections import Corrections
+from headstart.serving.enrolling import class_name, enroll, forget
 from headstart.serving.limits import Limits
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedPicture, Unreadable, Upload, decoded, opened
+from headstart.serving.reasons import CELLS
 from headstart.serving.refusals import RefusedError
 from headstart.serving.served import Served, ServedGallery, ServedRun
 
 T = TypeVar("T")
+CLOSING_SECONDS = 5.0
+"""So long the end waits for a model that is being loaded; what is not answered by then is given up."""
 RELOAD_SECONDS = 2.0
 """How often run folders are looked at. Chosen, not measured."""
+BESIDE = "-corrections"
+"""Behind the name of a run's folder, the folder of its corrections."""
+COST = CELLS**2 + 1
+"""Pictures that reasons for one picture count as."""
 NO_PICTURE = "No picture was sent. Send one or more files, or base64 in JSON."
 
 
@@ -41,10 +49,24 @@ class Service:
         runs: Run folders.
         galleries: Folders of galleries; one that is absent is made, empty.
         limits: What requests may ask.
+        corrections: The folder for corrections, one folder a run inside; without it they lie beside each run.
+        read_only: Whether nothing can be changed by requests: no corrections, and no classes of galleries.
+        examples: Whether training pictures are shown as reasons.
     """
 
-    def __init__(self, runs: Sequence[Path], galleries: Sequence[Path] = (), limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Path],
+        galleries: Sequence[Path] = (),
+        limits: Limits | None = None,
+        *,
+        corrections: Path | None = None,
+        read_only: bool = False,
+        examples: bool = True,
+    ) -> None:
         self.limits = limits or Limits()
+        self.read_only = read_only
+        self._shows_examples = examples
         self.metrics = Metrics()
         self.bodies = BodyReader(self.limits)
         self.draining = False
@@ -56,6 +78,11 @@ class Service:
         served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
         served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
         self.served = {one.name: one for one in served}
+        self._corrections = {
+            one.name: Corrections(corrections / one.name if corrections else one.folder.with_name(f"{one.name}{BESIDE}"))
+            for one in served
+            if isinstance(one, ServedRun)
+        }
         self._keep_engines()
         self.metrics.watch(lambda: {name: one.batcher.waiting for name, one in self.served.items()})
         self._watcher = threading.Thread(target=self._watch, name="watching run folders", daemon=True)
@@ -69,6 +96,7 @@ class Service:
         keep_engines(2 * sum(one.num_engines for one in self.served.values()))
 
     def _watch(self) -> None:
+        self._prepare_examples()
         while not self._stopped.wait(RELOAD_SECONDS):
             self.reload()
 
@@ -79,6 +107,12 @@ class Service:
             if outcome is not None:
                 self.metrics.loads.labels(one.name, outcome).inc()
                 self._keep_engines()
+        self._prepare_examples()
+
+    def _prepare_examples(self) -> None:
+        for one in self.served.values() if self._shows_examples else ():
+            if isinstance(one, ServedRun):
+                one.prepare_examples()
 
     @property
     def fault(self) -> str | None:
@@ -96,6 +130,18 @@ class Service:
             listed = ", ".join(self.served)
             raise RefusedError(404, "no-model", f'"{name}" is not served.{did_you_mean(name, self.served)} There are: {listed}.')
         return self.served[name]
+
+    def run(self, name: str | None) -> ServedRun:
+        """The run of a name."""
+        found = self.named(name)
+        if not isinstance(found, ServedRun):
+            raise RefusedError(409, "no-run", f'"{found.name}" is a gallery. Name a run.')
+        return found
+
+    def check_writable(self) -> None:
+        """Refuse what would change something where nothing may be changed."""
+        if self.read_only:
+            raise RefusedError(403, "read-only", "This server was started with --read-only: nothing can be changed.")
 
     def gallery(self, name: str) -> ServedGallery:
         """The gallery of a name."""
@@ -135,8 +181,38 @@ class Service:
         answers = iter(await batcher.rows(compute, readable, deadline))
         return [next(answers) if isinstance(one, DecodedPicture) else _error_row(one) for one in pictures]
 
+    async def explain(self, uploads: Sequence[Upload], name: str | None) -> dict[str, Any]:
+        """Where in one picture a model looked, and which training pictures are most like it."""
+        served, deadline = self.run(name), time.monotonic() + self.limits.deadline_seconds
+        if len(uploads) != 1:
+            raise RefusedError(
+                422, "not-one-picture", f"Reasons are given for one picture at a time, and {len(uploads)} were sent."
+            )
+        with served.batcher.admitted(min(COST, self.limits.queue_pictures)):
+            compute = served.explaining()
+            pictures = await self._decoded(uploads, compute.version.sides)
+            rows = await self._answered(served.batcher, compute, pictures, deadline)
+        return {"model": served.name, "version": compute.version.identity, **rows[0]}
+
+    async def correct(self, uploads: Sequence[Upload], name: str | None, label: str) -> dict[str, Any]:
+        """Keep pictures under the class that a user chose, in a folder that `headstart extend` reads."""
+        self.check_writable()
+        served, label = self.run(name), class_name(label)
+        if not uploads:
+            raise RefusedError(422, "no-picture-sent", NO_PICTURE)
+        with served.batcher.admitted(len(uploads)):
+            pictures = await self._decoded(uploads, served.sides)
+            unreadable = [one for one in pictures if isinstance(one, Unreadable)]
+            if unreadable:
+                raise _unreadable(unreadable)
+            corrections = self._corrections[served.name]
+            kept = await self._threaded(lambda: corrections.keep(list(uploads), label))
+        is_new = label not in served.current.model.classes
+        return {"model": served.name, "label": label, "new_class": is_new, "kept": kept, "folder": corrections.folder.name}
+
     async def enroll(self, gallery: str, name: str, uploads: Sequence[Upload]) -> dict[str, Any]:
         """Add a class to a gallery; pictures that cannot be read are left out and named."""
+        self.check_writable()
         served = self.gallery(gallery)
         if not uploads:
             raise RefusedError(422, "no-picture-sent", NO_PICTURE)
@@ -152,6 +228,7 @@ class Service:
 
     async def forget(self, gallery: str, name: str) -> dict[str, Any]:
         """Remove a class of a gallery."""
+        self.check_writable()
         served = self.gallery(gallery)
         return {"gallery": served.name, **await self._alone(served, lambda: forget(served.gallery, name))}
 
@@ -164,7 +241,7 @@ class Service:
         """Answer what waits, and end all threads."""
         self.draining = True
         self._stopped.set()
-        self._watcher.join()
+        self._watcher.join(CLOSING_SECONDS)
         for one in self.served.values():
             one.batcher.close()
         self._decoders.shutdown()

@@ -33,6 +33,9 @@ def serve(
     max_megapixels: float = 50.0,
     queue: int = 256,
     deadline: float = 10.0,
+    corrections: AnyPath | None = None,
+    read_only: bool = False,
+    examples: bool = True,
     check: bool = False,
     started: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
@@ -53,6 +56,10 @@ def serve(
         max_megapixels: Of a picture.
         queue: Pictures that may wait for one model.
         deadline: Seconds in which a request is answered, or refused.
+        corrections: A folder for pictures whose right class users chose, one folder a run inside, for `headstart.extend`. Without
+            it they lie beside the run, in a folder of its name with "-corrections" behind it.
+        read_only: Refuse corrections, and changes of galleries.
+        examples: Show training pictures as reasons to whoever may ask.
         check: Load everything, and return at once.
         started: Called with what is returned, once requests are answered.
 
@@ -73,7 +80,14 @@ def serve(
     keys = _keys(api_keys)
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     with bound_socket(host, port) as sock:
-        service = Service(folders, [Path(one) for one in several(gallery)], limits)
+        service = Service(
+            folders,
+            [Path(one) for one in several(gallery)],
+            limits,
+            corrections=None if corrections is None else Path(corrections),
+            read_only=read_only,
+            examples=examples and not check,
+        )
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()

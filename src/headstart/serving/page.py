@@ -1,0 +1,90 @@
+"""Page: what a browser shows at the address of a server; it asks no other host."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from headstart.core.language import ENGLISH, language_named, languages
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+TEXTS = (
+    "Looks like none of them",
+    "This picture is unlike those that the model learned from. The label is its best guess.",
+    "No more than %(share)s of known pictures look so unusual.",
+    "Predicting …",
+    "Looking for reasons …",
+    "Why?",
+    "Where it looked",
+    "The more a part is colored, the more the probability falls when that part is covered.",
+    "No part decides alone: the probability hardly falls when one is covered.",
+    "Nearest training pictures",
+    "Show all %(count)s classes",
+    "Show fewer",
+    "Wrong? Choose the right class",
+    "Another class …",
+    "Name of the class",
+    "Keep",
+    "Kept as %(label)s. %(count)s corrections wait for `headstart extend`.",
+    "The server does not answer. Is it still running?",
+    "This server needs a key.",
+    "Accuracy",
+    "between %(low)s and %(high)s",
+    "on %(count)s images",
+    "Learned from",
+    "%(count)s images",
+    "Classes",
+    "Networks",
+    "From scratch",
+    "License",
+    "Method",
+    "Version",
+    "The first model of an unfinished run",
+    "of %(count)s known classes",
+)
+"""What the script shows."""
+
+
+def language_for(asked: str | None, header: str) -> str:
+    """The language that was asked for, or else the first one of the browser that there is; English where there is none.
+
+    >>> language_for(None, "fr, zh-CN;q=0.9, en;q=0.8"), language_for("en", "zh")
+    ('zh', 'en')
+    """
+    wanted = [asked or "", *(part.split(";")[0].split("-")[0].strip().lower() for part in header.split(","))]
+    return next((code for code in wanted if code in languages()), ENGLISH)
+
+
+@cache
+def page_html(code: str, learns: bool) -> str:
+    """The page in a language; `learns` says whether corrections are kept."""
+    spoken = language_named(code)
+    made = Environment(
+        loader=PackageLoader("headstart.serving", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    texts = {text: spoken.gettext(text) for text in TEXTS}
+    return made.get_template("page.html.j2").render(language=code, texts=texts, learns=learns)
+
+
+@cache
+def asset(name: str) -> bytes:
+    """The style or the script."""
+    return files("headstart.serving").joinpath("page", name).read_bytes()
