@@ -22,9 +22,9 @@ def sent(client, picture, label, **of_picture):
 def test_corrections_lie_beside_the_run_and_extend_reads_them(serving, picture, run_folder):
     client = serving(run_folder)
     given = [("red", "red", 90), ("blue", "red", 91), ("green", "moss", 92), ("green", "moss", 93)]
-    for kept, (color, label, seed) in enumerate(given, 1):
+    for count, (color, label, seed) in enumerate(given, 1):
         answer = sent(client, picture, label, color=color, seed=seed)
-        said = {"model": "shades", "label": label, "new_class": label == "moss", "kept": kept}
+        said = {"model": "shades", "label": label, "new_class": label == "moss", "num_corrections": count}
         assert (answer.status_code, answer.json()) == (201, {**said, "folder": "shades-corrections"})
     folder = run_folder.with_name("shades-corrections")
     found = read_addition(str(folder), ("blue", "green", "red"))
@@ -36,7 +36,7 @@ def test_a_later_choice_replaces_an_earlier_one(serving, picture, run_folder, tm
     client = serving(run_folder, service={"corrections": tmp_path / "kept"})
     for label in ("blue", 'a, "b"/c'):
         answer = sent(client, picture, label)
-    assert answer.json()["kept"] == 1
+    assert answer.json()["num_corrections"] == 1
     with (tmp_path / "kept" / "shades" / "manifest.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["label"] for row in rows] == ['a, "b"/c']

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 REQUESTS = 1_000
-PATHS = ["/predict", "/predict?model=", "/predict?refuse=nan", "/galleries/x/classes/", "/models", "/%00", "/predict/../x", "//"]
+PATHS = ["/predict", "/predict?model=", "/predict?refuse=nan", "/galleries/x/classes/", "/models", "/%00", "/predict/../x"]
 TYPES = [
     "multipart/form-data; boundary=x",
     "multipart/form-data; boundary=",

@@ -222,7 +222,7 @@ def test_a_fault_of_the_program_is_told_without_its_text(serving, picture):
 
 def test_no_picture_and_no_feature_is_written(serving, picture, made_run, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    client = serving()
+    client = serving(service={"examples": False})
     monkeypatch.chdir(tmp_path)
     assert client.post("/predict", files=[picture("red", seed=7)]).status_code == 200
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and "features" in path.parts] == []

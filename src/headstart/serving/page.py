@@ -51,7 +51,7 @@ TEXTS = (
     "Method",
     "Version",
     "The first model of an unfinished run",
-    "of %(count)s known classes",
+    "It knows %(count)s classes.",
 )
 """What the script shows."""
 

@@ -111,5 +111,5 @@ class Corrected(BaseModel):
     model: str
     label: str
     new_class: bool
-    kept: int = Field(description="Pictures in the folder of corrections.")
+    num_corrections: int = Field(description="Pictures in the folder of corrections.")
     folder: str = Field(description="Its name.")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import HeadstartError
 from headstart.core.progress import note, silent
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
@@ -107,7 +106,7 @@ class ServedRun(Served):
         try:
             with silent():
                 self._examples = (version, examples_of(version))
-        except (HeadstartError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  the server goes on without them, and says so
             self._examples = (version, None)
             note(f"{self.name}: training pictures cannot be shown. {error}")
 
@@ -122,7 +121,7 @@ class ServedRun(Served):
             return None
         try:
             self.current = load_version(self.folder)
-        except (HeadstartError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the new model, the old one goes on
             self._refused = stamp
             note(f"{self.name}: the new model cannot be loaded, and the old one goes on. {error}")
             return "refused"

@@ -206,9 +206,15 @@ class Service:
             if unreadable:
                 raise _unreadable(unreadable)
             corrections = self._corrections[served.name]
-            kept = await self._threaded(lambda: corrections.keep(list(uploads), label))
+            count = await self._threaded(lambda: corrections.keep(list(uploads), label))
         is_new = label not in served.current.model.classes
-        return {"model": served.name, "label": label, "new_class": is_new, "kept": kept, "folder": corrections.folder.name}
+        return {
+            "model": served.name,
+            "label": label,
+            "new_class": is_new,
+            "num_corrections": count,
+            "folder": corrections.folder.name,
+        }
 
     async def enroll(self, gallery: str, name: str, uploads: Sequence[Upload]) -> dict[str, Any]:
         """Add a class to a gallery; pictures that cannot be read are left out and named."""

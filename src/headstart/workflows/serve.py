@@ -10,12 +10,15 @@ from typing import Any
 
 from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, MissingExtraError, PlanError
+from headstart.core.progress import note
 from headstart.runs.run import Run
 from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits
 from headstart.workflows.arguments import AnyRun
 
 KEYS = "HEADSTART_API_KEYS"
 """The variable with the keys of which a request needs one, separated by commas."""
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Addresses that no other machine reaches."""
 PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 """Of the extra `serve`."""
 
@@ -78,16 +81,13 @@ def serve(
 
     limits = _limits(max_megabytes, max_files, max_megapixels, queue, deadline)
     keys = _keys(api_keys)
+    if host not in LOCAL and not keys:
+        note(f"Whoever reaches {host} can ask: no key is needed. --api-keys names a file with keys.")
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    galleries = [Path(one) for one in several(gallery)]
+    below = None if corrections is None else Path(corrections)
     with bound_socket(host, port) as sock:
-        service = Service(
-            folders,
-            [Path(one) for one in several(gallery)],
-            limits,
-            corrections=None if corrections is None else Path(corrections),
-            read_only=read_only,
-            examples=examples and not check,
-        )
+        service = Service(folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check)
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()

@@ -45,7 +45,7 @@ function fact(name, big, under = "") {
 
 function describe() {
   const one = chosen(), facts = [], accuracy = one.metrics?.accuracy;
-  at("subtitle").textContent = one.classes.length <= 12 ? one.classes.join(" · ") : said("of %(count)s known classes", { count: number(one.classes.length) });
+  at("subtitle").textContent = one.classes.length <= 12 ? one.classes.join(" · ") : said("It knows %(count)s classes.", { count: number(one.classes.length) });
   at("sentence").textContent = one.sentence ?? "";
   at("protocol").textContent = one.protocol ?? "";
   if (accuracy) facts.push(fact(said("Accuracy"), percent(accuracy.value),
@@ -139,7 +139,7 @@ function correction(file, model) {
     try {
       const found = await asked(`/corrections?model=${encodeURIComponent(model.name)}`, form([file], { label: label() }));
       line.replaceChildren(made("p", { className: "kept", role: "status",
-        textContent: said("Kept as %(label)s. %(count)s corrections wait for `headstart extend`.", { label: found.label, count: number(found.kept) }) }));
+        textContent: said("Kept as %(label)s. %(count)s corrections wait for `headstart extend`.", { label: found.label, count: number(found.num_corrections) }) }));
     } catch (error) {
       line.append(made("p", { className: "error", textContent: error.message }));
       keep.disabled = false;
