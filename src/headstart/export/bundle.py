@@ -14,6 +14,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, ExportError, HeadstartError
 from headstart.core.exported import Export
+from headstart.core.progress import stage
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Bytes
 from headstart.data.images import Images
@@ -51,13 +52,16 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
     kind().check(precision)
     if out.exists():
         raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
-    wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
+    with stage("predicting the pictures to compare"):
+        wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
     with _put_in_place(out) as folder:
         graph = run.model.graph()
         _write_about(folder, run.model, graph, to, precision)
-        _write_graph(kind, graph, folder, precision, task.labeled.images if len(task.labeled) else task.pool.images, to)
+        with stage("writing the graph"):
+            _write_graph(kind, graph, folder, precision, task.labeled.images if len(task.labeled) else task.pool.images, to)
         (folder / "predict.py").write_text(predict_script(kind), encoding="utf-8")
-        parity = measured_parity(folder, wanted, kind.runtime)
+        with stage("predicting with the runtime alone"):
+            parity = measured_parity(folder, wanted, kind.runtime)
         check(parity, precision)
         size = sum(file.stat().st_size for file in folder.glob("model.*"))
         made = Export(folder=str(out), format=to, precision=precision, model_bytes=size, parity=parity)
