@@ -29,7 +29,7 @@ class GraphFeatures(NamedTuple):
 
 
 class FeaturesGraph(nn.Module):
-    """A network from pictures of any size to features.
+    """A network from squares of its side to features.
 
     Args:
         backbone: It is shared, not copied.
@@ -38,12 +38,11 @@ class FeaturesGraph(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
-        self.resize = ResizeToSquare(backbone.transform.pixels)
+        self.pixels = backbone.transform.pixels
         self.reduce = ResizeToSquare(PIXELS)
 
-    def forward(self, pictures: Tensor) -> GraphFeatures:
-        """The features, of pictures [sample, channel, height, width]: whole numbers from 0 to 255 as float32."""
-        inputs = self.resize(pictures)
+    def forward(self, inputs: Tensor) -> GraphFeatures:
+        """The features, of squares [sample, channel, height, width]: whole numbers from 0 to 255 as float32."""
         shown = self.backbone.describe(inputs / 255.0)
         reduced = self.reduce(inputs).permute(0, 2, 3, 1).flatten(1) / 255.0
         return GraphFeatures(shown.stages, shown.stds, reduced)

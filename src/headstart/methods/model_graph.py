@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from headstart.data.resizing_graph import ResizeToSquare
 from headstart.features.graph_features import FeaturesGraph, GraphFeatures
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class MemberGraph(nn.Module):
 
 
 class ModelGraph(nn.Module):
-    """All of a model. Members that use one network share its features.
+    """All of a model. Members that use one network share its features, and networks of one side its squares.
 
     Args:
         model: It stays as it is: networks are copied.
@@ -63,6 +64,8 @@ class ModelGraph(nn.Module):
         super().__init__()
         places = {backbone.identity: place for place, backbone in enumerate(unique_networks(model))}
         self.networks = nn.ModuleList(FeaturesGraph(copy.deepcopy(one.network).cpu()) for one in unique_networks(model))
+        self.sides = tuple(cast(FeaturesGraph, network).pixels for network in self.networks)
+        self.resizes = nn.ModuleDict({str(side): ResizeToSquare(side) for side in self.sides})
         self.member = MemberGraph(model, places)
         seen = model.detector_model
         self.detector = None if seen is None or seen.novelty_detector is None else seen.novelty_detector.graph()
@@ -77,7 +80,7 @@ class ModelGraph(nn.Module):
     @property
     def largest_pixels(self) -> int:
         """The largest side of the squares that networks are shown: pictures of less detail than that lose something."""
-        return max(cast(FeaturesGraph, one).resize.pixels for one in self.networks)
+        return max(self.sides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Probabilities, float32 [sample, class], and p-values, float32 [sample], where there is a detector.
@@ -89,7 +92,8 @@ class ModelGraph(nn.Module):
             What `output_names` names.
         """
         pictures = images.permute(0, 3, 1, 2).to(torch.float32)
-        features = [network(pictures) for network in self.networks]
+        squares = {side: resize(pictures) for side, resize in self.resizes.items()}
+        features = [network(squares[str(side)]) for side, network in zip(self.sides, self.networks, strict=True)]
         probs = self.member(features).float()
         return (probs,) if self.detector is None else (probs, self.detector(features[self.detector_place]).float())
 
