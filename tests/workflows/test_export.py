@@ -20,6 +20,7 @@ from headstart.export import bundle, parity
 from headstart.export.formats import FORMATS
 from headstart.export.formats.torch import Torch
 from headstart.export.script import predict_script
+from headstart.methods.heads import LinearHead
 
 CLASSES = ("dark", "light")
 MADE = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
@@ -152,6 +153,16 @@ def test_a_format_that_cannot_hold_the_model_leaves_nothing_behind(home, monkeyp
     )
     assert not Path("unheld").exists()
     assert [path for path in home.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_head_of_elsewhere_that_is_no_graph_is_refused(home, monkeypatch):
+    monkeypatch.delattr(LinearHead, "graph")
+    refused(
+        ExportError,
+        "torch cannot hold this model ('LinearHead' object has no attribute 'graph'). Nothing was written; choose --to onnx or "
+        "openvino.",
+        lambda: headstart.export("own", "torch", out="strange"),
+    )
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(home, monkeypatch):

@@ -55,10 +55,11 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
     with stage("predicting the pictures to compare"):
         wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
     with _put_in_place(out) as folder:
-        graph = run.model.graph()
+        with stage("writing the graph"), _as_export_errors(to, folder):
+            graph = run.model.graph()
+            images = task.labeled.images if len(task.labeled) else task.pool.images
+            _write_graph(kind, graph, folder, precision, images)
         _write_about(folder, run.model, graph, to, precision)
-        with stage("writing the graph"):
-            _write_graph(kind, graph, folder, precision, task.labeled.images if len(task.labeled) else task.pool.images, to)
         (folder / "predict.py").write_text(predict_script(kind), encoding="utf-8")
         with stage("predicting with the runtime alone"):
             parity = measured_parity(folder, wanted, kind.runtime)
@@ -101,21 +102,26 @@ def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precisi
     (folder / "classes.json").write_text(classes + "\n", encoding="utf-8")
 
 
-def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision: str, images: Images, to: str) -> None:
-    """The model's files; what a library raises is an `ExportError`: their errors have no class in common but `Exception`."""
+def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision: str, images: Images) -> None:
+    """The model's files."""
 
     def pictures() -> list[Bytes]:
         rows = evenly_spaced(len(images), NUM_PICTURES)
         return [np.asarray(images.read(int(row), graph.largest_pixels))[None] for row in rows]
 
+    kind().write(graph, folder, precision, pictures)
+
+
+@contextmanager
+def _as_export_errors(to: str, folder: Path) -> Iterator[None]:
+    """Turns what libraries raise into `ExportError`: their errors have no class in common but `Exception`."""
     try:
-        kind().write(graph, folder, precision, pictures)
+        yield
     except (HeadstartError, OSError):
         raise
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
-        free = shutil.disk_usage(folder).free
-        if free < 2**20:
+        if shutil.disk_usage(folder).free < 2**20:
             raise ExportError(f"{folder.parent}: the disk is full. Free space or name another folder with --out.") from error
         others = " or ".join(name for name in FORMATS.names() if name != to)
         raise ExportError(f"{to} cannot hold this model ({reason}). Nothing was written; choose --to {others}.") from error
