@@ -93,10 +93,10 @@ class AtOneScale(Images):
 
 def pictures_to_compare(task: Task) -> Images:
     """Pictures of a task, from all of its parts, evenly spaced; labels are not read."""
-    parts = [part.images for part in (task.labeled, task.unlabeled, task.test) if part]
-    images = parts[0]
-    for part in parts[1:]:
-        images = JoinedImages(images, part)
+    first, *others = (image_set.images for image_set in (task.labeled, task.unlabeled, task.test) if image_set)
+    images: Images = first
+    for other in others:
+        images = JoinedImages(images, other)
     return images.take(evenly_spaced(len(images), NUM_PICTURES))
 
 

@@ -10,6 +10,7 @@ small; it is null where the model has no such test.
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import json
 import sys
@@ -103,9 +104,11 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     code, paths, run = 0, picture_files(given.paths), load(folder)
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", line_buffering=True)
     for row in answers(paths, run, about, max(1, given.batch)):
         code = 1 if "error" in row else code
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    out.detach()
     if given.timing:
         sys.stderr.write(json.dumps({"pictures": len(paths), **about["seconds"]}) + "\n")
     return code

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from headstart.data import flattening
@@ -22,24 +23,26 @@ if __name__ == "__main__":
 def predict_script(kind: type[Format]) -> str:
     """The source of a script that imports no headstart: how pictures are read, the format's `load`, and the command line."""
     modules = (flattening, predicting)
-    imports = sorted({line for module in modules for line in _imports(module)}, key=_place_of_import)
+    load = textwrap.dedent(inspect.getsource(kind.load)).removeprefix("@staticmethod\n").rstrip()
+    head = f'"""{predicting.__doc__}"""\n\nfrom __future__ import annotations\n\n{_imports(modules)}\n'
     definitions = [text for module in modules for text in _definitions(module)]
-    parts = [*definitions, textwrap.dedent(inspect.getsource(kind.load)).removeprefix("@staticmethod\n").rstrip()]
-    head = f'"""{predicting.__doc__}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
-    return re.sub(r"  # noqa: [^\n]*", "", head + "\n\n" + "\n\n\n".join(parts) + "\n\n" + LAST_LINES)
+    return re.sub(r"  # noqa: [^\n]*", "", "\n\n\n".join([head.rstrip(), *definitions, load]) + "\n\n" + LAST_LINES)
 
 
-def _imports(module: ModuleType) -> Iterator[str]:
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            line = ast.unparse(node)
-            if not line.startswith(("from headstart", "from __future__")):
-                yield line
-
-
-def _place_of_import(line: str) -> tuple[bool, bool, str]:
-    """The standard library first, `import` before `from`."""
-    return "numpy" in line or "PIL" in line, line.startswith("from"), line
+def _imports(modules: Sequence[ModuleType]) -> str:
+    """What the modules import from elsewhere, each once: the standard library, then other packages."""
+    names: dict[str, set[str]] = {}
+    for module in modules:
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.Import):
+                names |= {ast.unparse(node): set()}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith(("headstart", "__future__")):
+                names.setdefault(f"from {node.module} import ", set()).update(alias.name for alias in node.names)
+    lines = [
+        line + ", ".join(sorted(found)) for line, found in sorted(names.items(), key=lambda item: (item[0][0] == "f", item[0]))
+    ]
+    own = [line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names]
+    return "\n".join([*own, "", *(line for line in lines if line not in own)])
 
 
 def _definitions(module: ModuleType) -> Iterator[str]:

@@ -32,8 +32,8 @@ class DistancesGraph(nn.Module):
     def forward(self, features: GraphFeatures) -> Tensor:
         """The deviations, float64 [sample]."""
         blocks = cast(Any, blocks_of(cast(Any, features), "stages"))
-        parts = zip(self.places, self.scales, self.means.tensors, self.factors.tensors, strict=True)
-        squares = [_squares(blocks[place], mean, scale, factor) for place, scale, mean, factor in parts]
+        early = zip(self.places, self.scales, self.means.tensors, self.factors.tensors, strict=True)
+        squares = [_squares(blocks[place], mean, scale, factor) for place, scale, mean, factor in early]
         centers, stds = self.usual.tensors
         gaps = (torch.log(torch.stack(squares, dim=1).clamp(min=LEAST_DISTANCE)) - centers) / stds
         return -(gaps.clamp(min=0.0) ** 2).mean(dim=1).sqrt()
