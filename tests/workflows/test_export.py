@@ -79,7 +79,7 @@ def test_the_card_says_what_the_model_is(home):
     for said in (
         "pip install numpy pillow torch",
         "- Classes: dark, light.",
-        "- Learned from 28 labeled pictures of shades; per class 14 to 14.",
+        "- Learned from 28 labeled pictures of shades; 14 of each class.",
         "- One model, by ridge.",
         f"| pixels | {run.model.backbone.transform.pixels} pixels | no weights: the picture itself | none |",
         f"| accuracy | {run.evaluation.accuracy.value:.3f} | {run.evaluation.accuracy.low:.3f} |",

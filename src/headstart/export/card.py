@@ -9,7 +9,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.evaluation.metrics import all_metrics
@@ -71,7 +70,7 @@ def _networks(run: Run) -> list[dict[str, Any]]:
     rows = []
     for one in unique_networks(run.model):
         start, license_of = f"weights learned from {one.card.source}", one.card.license
-        if not provider_of(one.card).pretrained:
+        if one.card.num_parameters == 0:
             start, license_of = "no weights: the picture itself", "none"
         elif one.weights == "none":
             start, license_of = "random weights, trained on this task alone", "none: no weights of others"
