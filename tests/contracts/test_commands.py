@@ -94,7 +94,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "label": [place.parent / "domains.npz", "--target-domain", "there", "--num", "3", "-o", folder / "to_label.csv"],
         "fewshot": ["enroll", folder / "gallery", "one", image, "--pretrained", model],
         "report": [runs / "first"],
-        "export": [runs / "second", "--to", "torch", "-o", folder / "bundle"],
+        "export": [runs / "second", "--to", "openvino", "-o", folder / "bundle"],
         "pretrain": [place, "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],
         "extend": [runs / "second", place.parent / "more", "-o", folder / "extended"],

@@ -73,20 +73,20 @@ def test_a_bundle_predicts_by_itself_what_the_run_predicts(to, home):
 
 def test_the_card_says_what_the_model_is(home):
     run = headstart.Run.load("own")
-    made = run.export("torch", out="carded", precision="fp16")
+    made = run.export("openvino", out="carded", precision="fp16")
     card = Path("carded/README.md").read_text()
     assert card.startswith("# shades: which of 2 classes a picture shows\n")
     for said in (
-        "pip install numpy pillow torch",
+        "pip install numpy pillow openvino",
         "- Classes: dark, light.",
         "- Learned from 28 labeled pictures of shades; 14 of each class.",
         "- One model, by ridge.",
         f"| pixels | {run.model.backbone.transform.pixels} pixels | no weights: the picture itself | none |",
         f"| accuracy | {run.evaluation.accuracy.value:.3f} | {run.evaluation.accuracy.low:.3f} |",
         run.evaluation.protocol,
-        f"in a process with torch alone: {made.parity.num_same} have the same label.",
+        f"in a process with openvino alone: {made.parity.num_same} have the same label.",
         "ms a picture one at a time",
-        "torch, fp16,",
+        "openvino, fp16,",
     ):
         assert said in card
     assert "{{" not in card
@@ -188,7 +188,7 @@ def test_a_bundle_that_disagrees_is_refused_with_the_figures(home, monkeypatch):
 
     monkeypatch.setattr(bundle, "expected", other)
     with pytest.raises(ExportError) as raised:
-        headstart.export("own", "torch", out="unequal")
+        headstart.export("own", "openvino", out="unequal")
     assert str(raised.value).startswith("The bundle is not the model: 0 of 28 pictures have the same label, and a probability ")
     assert str(raised.value).endswith(
         "float32 needs all of the labels and a difference of at most 0.01. Nothing was written. Choose another format with --to."
@@ -219,7 +219,7 @@ def test_what_a_precision_may_lose_is_bounded():
 def test_a_bundle_that_does_not_run_by_itself_is_refused(home, monkeypatch):
     monkeypatch.setattr(bundle, "predict_script", lambda kind: "import headstart\n")
     with pytest.raises(ExportError) as raised:
-        headstart.export("own", "torch", out="unable")
+        headstart.export("own", "openvino", out="unable")
     assert str(raised.value) == (
         "The bundle does not run by itself (ModuleNotFoundError: import of headstart halted; None in sys.modules). Nothing was "
         "written; choose another format with --to."
@@ -237,9 +237,9 @@ def test_data_that_are_gone_are_asked_for(home, tmp_path, monkeypatch):
 
 
 def test_the_command_prints_the_figures(home, headstart_command):
-    answer = headstart_command("export", "own", "--to", "torch", "-o", "told")
+    answer = headstart_command("export", "own", "--to", "openvino", "-o", "told")
     assert answer.code == 0, answer.err
     assert "28 of 28 pictures" in answer.out
     assert "told" in answer.out
-    again = headstart_command("export", "own", "--to", "torch", "-o", "told")
+    again = headstart_command("export", "own", "--to", "openvino", "-o", "told")
     assert again == (2, "", "error: told exists already. Name another folder with --out, or delete it.\n")

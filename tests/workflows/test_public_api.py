@@ -149,8 +149,8 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
     + with_each(DATA, lambda home, data: headstart.evaluate(home.run, data))
     + [lambda home: home.run.evaluate("more"), lambda _: headstart.evaluate("own", "shades.csv")],
     "export": [
-        lambda _: headstart.export("own", "torch", out="bundle"),
-        lambda home: home.run.export("torch", out=Path("bundle in half"), precision="fp16"),
+        lambda _: headstart.export("own", "openvino", out="bundle"),
+        lambda home: home.run.export("openvino", out=Path("bundle in half"), precision="fp16"),
     ],
     "extend": [
         *with_each(RUNS, lambda _, run: headstart.extend(run, "more", out="longer")),

@@ -1,0 +1,73 @@
+"""What a bundle's script does with files: they are read as headstart reads them, and computed together where sizes allow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart.data.decoding import open_image
+from headstart.export.predicting import answers, picture_files, read_picture
+
+ABOUT = {"classes": ["dark", "light"], "pixels": 8, "unusual": 0.05}
+
+
+def drawn(mode: str, height: int = 37, width: int = 53) -> Image.Image:
+    pixels = np.random.default_rng(4).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    if mode == "I;16":
+        return Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    return Image.fromarray(pixels, "RGBA").convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("a.png", "RGBA"), ("b.png", "L"), ("c.png", "I;16"), ("d.gif", "P"), ("e.jpg", "RGB"), ("f.webp", "RGB"), ("g.bmp", "1")],
+)
+def test_a_script_reads_a_picture_as_headstart_does(name, mode, tmp_path):
+    path = tmp_path / name
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    drawn(mode).save(path, **({"exif": orientation} if name.endswith("jpg") else {}))
+    found = read_picture(path, 8)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.asarray(open_image(path, 8)))
+
+
+def test_pictures_of_one_size_that_follow_one_another_are_computed_together(tmp_path):
+    for row, side in enumerate((9, 9, 9, 11, 9)):
+        Image.new("RGB", (side, 7), (50 * row, 0, 0)).save(tmp_path / f"{row}.png")
+    (tmp_path / "2b.png").write_text("no picture")
+    shapes = []
+
+    def run(images):
+        shapes.append(images.shape)
+        light = images[:, 0, 0, 0] / 255
+        return [np.stack([1 - light, light], axis=1), np.linspace(0.01, 0.2, len(images))]
+
+    rows = list(answers(picture_files([str(tmp_path)]), run, dict(ABOUT), batch=2))
+    assert shapes == [(2, 7, 9, 3), (1, 7, 9, 3), (1, 7, 11, 3), (1, 7, 9, 3)]
+    assert [row["path"].rsplit("/", 1)[-1] for row in rows] == ["0.png", "1.png", "2.png", "2b.png", "3.png", "4.png"]
+    assert [row.get("label") for row in rows] == ["dark", "dark", "dark", None, "light", "light"]
+    assert rows[0]["probs"] == {"dark": 1.0, "light": 0.0}
+    assert rows[0]["unknown"] == {"p_value": 0.01, "flag": True}
+    assert rows[1]["unknown"]["flag"] is False
+    assert rows[3]["error"].startswith(f"{tmp_path / '2b.png'}: cannot be read (cannot identify image file")
+
+
+def test_a_model_without_a_detector_says_nothing_of_unknown_pictures(tmp_path):
+    Image.new("RGB", (9, 7)).save(tmp_path / "0.png")
+    (row,) = answers([tmp_path / "0.png"], lambda images: [np.array([[0.25, 0.75]])], dict(ABOUT), batch=8)
+    assert row == {
+        "path": str(tmp_path / "0.png"),
+        "label": "light",
+        "probability": 0.75,
+        "probs": {"dark": 0.25, "light": 0.75},
+        "unknown": None,
+    }
+
+
+def test_a_file_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    Image.new("RGB", (9, 7)).save(tmp_path / "0.png")
+    monkeypatch.setattr("headstart.export.predicting.MOST_PIXELS", 60)
+    (row,) = answers([tmp_path / "0.png"], lambda images: [], dict(ABOUT), batch=8)
+    assert row["error"] == f"{tmp_path / '0.png'}: cannot be read (9 x 7 pixels are too many)"
