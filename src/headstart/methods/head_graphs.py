@@ -119,9 +119,12 @@ class MeanGraph(nn.Module):
 
 
 def nearest(cosines: Tensor, num: int) -> Tensor:
-    """Whether each row is among the nearest of each sample, float64 [sample, row]: 1 or 0. Rows as near as the last one are, too.
+    """How much each row counts among the nearest of each sample, float64 [sample, row]: 1 or 0.
 
-    Not by their indices, which OpenVINO gathers wrongly behind the first sample of a batch.
+    Rows that are as near as the last one, copies of it, share its place. Not by indices, which OpenVINO gathers wrongly behind the
+    first sample of a batch.
     """
     least = cosines.topk(num, dim=1).values[:, -1:]
-    return (cosines >= least).double()
+    nearer, last = (cosines > least).double(), (cosines == least).double()
+    places = num - nearer.sum(dim=1, keepdim=True)
+    return nearer + last * (places / last.sum(dim=1, keepdim=True))
