@@ -121,8 +121,8 @@ class MeanGraph(nn.Module):
 def nearest(cosines: Tensor, num: int) -> Tensor:
     """How much each row counts among the nearest of each sample, float64 [sample, row]: 1 or 0.
 
-    Rows that are as near as the last one, copies of it, share its place. Not by indices, which OpenVINO gathers wrongly behind the
-    first sample of a batch.
+    Rows that are as near as the last one, copies of it, share its place. Not by indices, which OpenVINO gathers wrongly behind
+    the first sample of a batch.
     """
     least = cosines.topk(num, dim=1).values[:, -1:]
     nearer, last = (cosines > least).double(), (cosines == least).double()
