@@ -59,6 +59,7 @@ class Method(Record):
         trial_order: Place among adaptation methods: 0 where it does not matter, 1 for closed forms that iterate and take five to
             twenty times as long as others, from 2 on for those that are fitted only within a budget.
         num_solutions: Systems of linear equations that a closed form solves, which is what it takes once features exist.
+        keeps_initial_network: Whether its model predicts with the network that it starts from beside the one that it trains.
     """
 
     summary: ClassVar[str]
@@ -68,6 +69,7 @@ class Method(Record):
     tried_by_run: ClassVar[bool] = False
     trial_order: ClassVar[int] = 0
     num_solutions: ClassVar[int] = 1
+    keeps_initial_network: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

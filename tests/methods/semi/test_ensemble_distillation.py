@@ -19,6 +19,7 @@ from headstart.heads.taught_ridge import fit_taught_ridge
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.methods.semi import ensemble_distillation
+from headstart.methods.semi.ensemble_distillation import Teacher, _network
 from headstart.training.settings import Training
 
 RIDGE = {"kind": "ridge", "blocks": "penultimate"}
@@ -61,6 +62,12 @@ def test_the_targets_are_labels_and_the_weighted_geometric_mean_of_the_teachers(
     np.testing.assert_allclose(targets[12:], softmax(0.7 * logs[0] + 0.4 * logs[1], axis=1), atol=1e-9)
     np.testing.assert_array_equal(targets[:12], np.eye(4)[task.train.labels])
     np.testing.assert_array_equal(taught, np.arange(12, len(rows)))
+
+
+def test_a_teacher_may_see_pictures_by_other_statistics_of_the_channels_than_its_card_says():
+    own = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
+    seen = [_network(Teacher(pretrained="pixels", weights="none", input_pixels=8, method=RIDGE, **one), 0) for one in (own, {})]
+    assert [(one.transform.mean, one.transform.std) for one in seen] == [(own["mean"], own["std"]), (None, None)]
 
 
 def test_without_teachers_its_own_ridge_teaches():

@@ -129,6 +129,21 @@ def test_what_lacks_rows_is_no_member_of_a_pool():
     assert Pool.of([], ("transfer",)) is None
 
 
+def test_a_method_that_keeps_the_network_it_starts_from_costs_that_too_which_folds_and_heads_share():
+    labels, truth, noise = made(2003)
+    residual = {"kind": "residual", "blocks": "stages+pixels"}
+    methods = ((NETWORKS[0], residual), (NETWORKS[0], RIDGE), (NETWORKS[1], RIDGE))
+    tried = [validated(candidate(*one), truth + noise[place], labels) for place, one in enumerate(methods)]
+    tried[0] = replace(tried[0], temperature=1.0)
+    own, other = (ensemble.cost_of(one.candidate) for one in tried[1:])
+    assert ensemble.cost_of(tried[0].candidate) == 2 * own
+    for members, cost in (((0, 1, 2), 6 * own + other), ((0, 2), 6 * own + other)):
+        found = combined([tried[place] for place in members])
+        gain = ensemble_gain(found, [*tried, found], 0, tried[2])
+        assert gain.relative_cost == pytest.approx(cost / other)
+        assert gain.megabytes == pytest.approx(4e-6 * (6 * own + other) / 96**2)
+
+
 def test_trained_members_come_first_then_the_default_head_and_the_cost_counts_each_pass_once():
     labels, truth, noise = made(2003)
     methods = ((NETWORKS[0], KERNEL), (NETWORKS[0], RIDGE), (NETWORKS[1], RIDGE), (NETWORKS[0], TUNED))

@@ -16,7 +16,7 @@ from headstart.planning.fitting import backbone_of, cross_validated_plan
 from headstart.planning.improving import distilling
 from headstart.planning.improving.distilling import check_distillable, distill, students_of
 from headstart.planning.improving.fit_evidence import FitEvidence, gathered
-from headstart.planning.improving.prediction_cost import PredictionCost
+from headstart.planning.improving.prediction_cost import PredictionCost, prediction_cost
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
@@ -71,6 +71,21 @@ def test_where_there_are_unlabeled_images_the_ensemble_teaches_its_weightiest_ne
     assert taught.reason == (
         "ensemble_distillation on the given features, taught by 2 closed forms of the ensemble on 23 unlabeled images."
     )
+
+
+def test_a_teacher_sees_pictures_as_the_plan_s_own_member_does(make_evidence):
+    own = PLAN.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)})
+    taught, *_ = students_of(replace(make_evidence(unlabeled=True), plan=own))
+    seen = [(one.get("mean"), one.get("std")) for one in taught.plan.method["teachers"]]
+    assert seen == [([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]), (None, None)]
+
+
+def test_a_student_that_keeps_the_network_it_starts_from_costs_two(make_evidence, steps):
+    network = {"pretrained": "small_cnn", "weights": "none", "input_pixels": 8}
+    one, two = (Plan(data="a", **network, method={"kind": kind}) for kind in ("fine_tune", "residual"))
+    costs = [distilling.cost_of_fitted(plan) for plan in (one, two)]
+    assert costs[0] == prediction_cost([backbone_of(one)])
+    assert (costs[1].multiply_adds, costs[1].megabytes) == (2 * costs[0].multiply_adds, 2 * costs[0].megabytes)
 
 
 def test_what_is_trained_does_not_teach_and_its_share_goes_to_the_others(make_evidence):

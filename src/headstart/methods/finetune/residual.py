@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, ClassVar, final
 
 import numpy as np
 import torch
@@ -70,6 +70,8 @@ class Residual(ScaledFineTuning):
             has the lowest test loss on emoji and Fashion-MNIST, and 1 on digits (EfficientNet-Lite0, two seeds each).
         blocks: What ridge sees.
     """
+
+    keeps_initial_network: ClassVar[bool] = True
 
     shrinkage: Annotated[float, Field(gt=0, le=1), Searched(0.05, 1.0)] = 0.2
     blocks: Blocks = "stages+pixels"

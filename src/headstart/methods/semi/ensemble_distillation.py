@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
-from headstart.backbones.loading import load_backbone
+from headstart.backbones.loading import Channels, load_backbone
 from headstart.core.errors import PlanError
 from headstart.core.predictions import log_probs
 from headstart.core.records import Record
@@ -30,6 +30,8 @@ from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 
+Positive = Annotated[float, Field(gt=0)]
+
 MOST_TAUGHT = 2_000
 """Unlabeled rows that teach; a random choice of more, as time grows with the cube of the rows. Chosen, not measured."""
 
@@ -43,13 +45,17 @@ class Teacher(Record):
         input_pixels: Side of the input square.
         method: `kind` and hyper-parameters.
         share: Exponent of its probabilities in the geometric mean of all teachers.
+        mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
+        std: Per-channel standard deviation in place of the card's; None keeps the card's.
     """
 
     pretrained: str
     weights: str = "pretrained"
     input_pixels: int
     method: dict[str, Any]
-    share: Annotated[float, Field(gt=0)] = 1.0
+    share: Positive = 1.0
+    mean: Channels | None = None
+    std: tuple[Positive, Positive, Positive] | None = None
 
 
 @final
@@ -115,4 +121,4 @@ def _closed_form(teacher: Teacher) -> Method:
 
 
 def _network(teacher: Teacher, seed: int) -> Backbone:
-    return load_backbone(teacher.pretrained, teacher.weights, teacher.input_pixels, seed)
+    return load_backbone(teacher.pretrained, teacher.weights, teacher.input_pixels, seed, teacher.mean, teacher.std)

@@ -14,6 +14,7 @@ from headstart.core.errors import PlanError
 from headstart.core.predictions import Predictions, log_probs
 from headstart.core.types import Floats, Integers
 from headstart.heads.opinion_pool import Prior, fit_weights
+from headstart.methods import METHODS
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, combined
 from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, compared
@@ -182,26 +183,37 @@ def ensemble_gain(
     own = None if instead is None else instead.on_rows(names)
     alone = own or min(singles, key=lambda one: float(_predictions(one).log_losses.mean()))
     members, cost = chosen.candidate.members, cost_of(alone.candidate)
-
-    def times(member: Candidate) -> int:
-        """Of a trained member, the models of all folds predict."""
-        return chosen.result.num_folds if is_gradient(member.method) else 1
-
+    trained = [member for member in members if is_gradient(member.method)]
+    frozen = [_initial(member) for member in trained if _keeps_initial(member)]
+    # Of a trained member the models of all folds predict; they share the network that they keep.
+    times = [(member, chosen.result.num_folds if member in trained else 1) for member in members] + [(one, 1) for one in frozen]
     return EnsembleGain(
         members=tuple(member.own_name for member in members),
         shares=chosen.shares,
         comparison=compared(_side(chosen), _side(alone), seed),
-        relative_cost=sum({_passes(member): times(member) * cost_of(member) for member in members}.values()) / cost
-        if cost
-        else None,
-        megabytes=sum({_weights(member): times(member) * 4e-6 * _num_parameters(member) for member in members}.values()),
-        fold_models=max(map(times, members)) if any(is_gradient(member.method) for member in members) else 0,
+        relative_cost=sum({_passes(one): count * _pass_cost(one) for one, count in times}.values()) / cost if cost else None,
+        megabytes=sum({_weights(one): count * 4e-6 * _num_parameters(one) for one, count in times}.values()),
+        fold_models=chosen.result.num_folds if trained else 0,
     )
 
 
 def cost_of(candidate: Candidate) -> float:
     """What using it costs, up to a factor: weights times places; measured times would differ between runs."""
+    return _pass_cost(candidate) * (2 if _keeps_initial(candidate) else 1)
+
+
+def _pass_cost(candidate: Candidate) -> float:
+    """What one pass of an image through its network costs, in the unit of `cost_of`."""
     return _num_parameters(candidate) * candidate.input_pixels**2
+
+
+def _keeps_initial(candidate: Candidate) -> bool:
+    return METHODS.get(candidate.method["kind"]).keeps_initial_network
+
+
+def _initial(candidate: Candidate) -> Candidate:
+    """A head on the network that it starts from, in place of what is trained."""
+    return candidate.model_copy(update={"method": {"kind": "ridge"}})
 
 
 def _num_parameters(candidate: Candidate) -> int:

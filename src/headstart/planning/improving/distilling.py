@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from headstart.core.errors import PlanError
 from headstart.core.progress import note, stage
 from headstart.core.steps import Steps
+from headstart.methods import METHODS
 from headstart.methods.base import settings_of
 from headstart.methods.semi.ensemble_distillation import EnsembleDistillation, Teacher
 from headstart.planning.costs import seconds_of_cross_validation
@@ -129,7 +130,7 @@ def _compared_with(
     if validated.predictions is None:
         return ComparedStudent(student, validated, Trial(outcome="failed", sentence=result.reason, **known))
     comparison = compared(Side(result.name, validated.predictions), ensemble, evidence.task.seed)
-    lost, cost = _may_lose(comparison, count), prediction_cost([backbone_of(plan)])
+    lost, cost = _may_lose(comparison, count), cost_of_fitted(plan)
     sentence = f"{measured(comparison)}, so that it may lose {100 * lost:.1f} points; {cost.instead_of(before)}"
     facts = {"outcome": "not chosen", "sentence": sentence, "comparison": comparison}
     return ComparedStudent(student, validated, Trial(may_lose=lost, multiply_adds=cost.multiply_adds, **facts, **known))
@@ -186,4 +187,11 @@ def _alone(plan: Plan, place: int) -> Plan:
 
 
 def _teacher(member: Member, share: float) -> Teacher:
-    return Teacher(share=share, **{name: getattr(member, name) for name in Member.model_fields})
+    """The member as a teacher; the statistics of the channels are those of the plan's own network alone."""
+    shown = {"mean": member.mean, "std": member.std} if isinstance(member, Plan) else {}
+    return Teacher(share=share, **shown, **{name: getattr(member, name) for name in Member.model_fields})
+
+
+def cost_of_fitted(plan: Plan) -> PredictionCost:
+    """What the model of a plan without partners will cost."""
+    return prediction_cost([backbone_of(plan)]).times(2 if METHODS.get(plan.method["kind"]).keeps_initial_network else 1)

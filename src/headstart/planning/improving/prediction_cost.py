@@ -21,6 +21,10 @@ class PredictionCost(Record):
     multiply_adds: float
     megabytes: float
 
+    def times(self, count: int) -> PredictionCost:
+        """The cost of so many networks of that cost."""
+        return PredictionCost(multiply_adds=count * self.multiply_adds, megabytes=count * self.megabytes)
+
     def instead_of(self, other: PredictionCost) -> str:
         """This cost beside that of another model, for a sentence."""
         share = f"{self.multiply_adds / other.multiply_adds:.2f} of the operations an image" if other.multiply_adds else ""
