@@ -7,10 +7,11 @@ import pytest
 from headstart.training.history import MAX_LINES, History, read_history
 
 
-def filled(path, steps: int, done: int, attempt: int = 0, start: int = 0) -> None:
-    history = History(path, steps, attempt, start)
+def filled(path, steps: int, done: int, attempt: int = 0, start: int = 0, last: int | None = None) -> History:
+    history = History(path, steps, attempt, start, last)
     for step in range(start, done):
         history.add(step, attempt, 0.1, float(step), {"cross_entropy": float(step), "decay": 1.0})
+    return history
 
 
 def test_every_step_of_a_short_fit_is_a_line(tmp_path):
@@ -29,6 +30,17 @@ def test_a_long_fit_is_told_in_means_and_its_last_step_is_never_left_out(tmp_pat
     assert lines[1]["losses"]["cross_entropy"] == pytest.approx(7.0)
     assert lines[-1]["step"] == 1001
     assert lines[-1]["losses"]["cross_entropy"] == pytest.approx(1000.0)
+
+
+def test_a_training_that_ends_before_its_schedule_is_told_to_its_last_step(tmp_path):
+    filled(tmp_path / "ends.jsonl", 1001, 503, last=503)
+    filled(tmp_path / "stopped.jsonl", 1001, 503).write()
+    lines = read_history(tmp_path / "ends.jsonl")
+    assert [line["step"] for line in lines[-2:]] == [500, 503]
+    assert lines[-1]["losses"]["cross_entropy"] == pytest.approx(501.0)
+    assert read_history(tmp_path / "stopped.jsonl") == lines
+    filled(tmp_path / "stopped.jsonl", 1001, 503, start=503).write()  # what is there already is not written twice
+    assert read_history(tmp_path / "stopped.jsonl") == lines
 
 
 def test_lines_beyond_the_last_checkpoint_are_cut_off_and_written_again(tmp_path):

@@ -17,7 +17,7 @@ from headstart.core.stopping import StoppedError, Stopper, stoppable
 from headstart.data.augmentation.views import view_of
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
-from headstart.training import loop
+from headstart.training import history, loop
 from headstart.training.batches import Batch
 from headstart.training.learner import Classifier
 from headstart.training.loop import train
@@ -115,8 +115,9 @@ def test_a_killed_fit_goes_on_to_bit_identical_weights(
 
 @pytest.mark.slow
 def test_a_fit_that_time_ends_says_how_far_it_came_and_loses_no_step(
-    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path
+    streams: Streams, settings: Training, new_learner: New, losses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history, "MAX_LINES", 5)
     training = settings.model_copy(update={"checkpoint_seconds": 1e6})
     undisturbed = train(new_learner(), streams, losses, training)
     stopper = Stopper()
@@ -128,6 +129,7 @@ def test_a_fit_that_time_ends_says_how_far_it_came_and_loses_no_step(
     with stoppable(stopper), pytest.raises(StoppedError) as stopped:
         train(new_learner(), streams, ending, training, tmp_path)
     assert (stopped.value.reason, stopped.value.steps_done, stopped.value.steps) == ("over", 9, 23)
+    assert [line["step"] for line in history.read_history(tmp_path / "history.jsonl")] == [4, 8, 9]
     shutil.copytree(tmp_path, tmp_path / "short")
     short = training.model_copy(update={"stop_after": 9})
     assert _same(

@@ -17,15 +17,17 @@ class History:
 
     Args:
         path: The file; None writes nothing.
-        steps: Total number of steps; at most about two hundred lines come of them.
+        steps: Total number of steps of the schedule; at most about two hundred lines come of them.
         attempt: Which attempt the fit is at.
         step: Steps already done; lines beyond them, left by a killed run, are cut off.
+        last_step: Steps after which training ends, before its schedule does; None for all.
     """
 
-    def __init__(self, path: Path | None, steps: int, attempt: int, step: int) -> None:
+    def __init__(self, path: Path | None, steps: int, attempt: int, step: int, last_step: int | None = None) -> None:
         self.path = path
-        self.steps = steps
+        self.last_step = last_step or steps
         self.every = max(1, steps // MAX_LINES)
+        self.latest: dict[str, Any] = {}
         self.sums: dict[str, float] = {}
         self.count = 0
         if path and path.exists():
@@ -39,10 +41,15 @@ class History:
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
-        if (step + 1) % self.every and step + 1 != self.steps:
+        self.latest = {"step": step + 1, "attempt": attempt, "lr": lr, "seconds": round(seconds, 3)}
+        if (step + 1) % self.every == 0 or step + 1 == self.last_step:
+            self.write()
+
+    def write(self) -> None:
+        """Write a line for the steps since the one before, where there are any."""
+        if not self.path or not self.count:
             return
-        means = {name: total / self.count for name, total in self.sums.items()}
-        line = {"step": step + 1, "attempt": attempt, "lr": lr, "seconds": round(seconds, 3), "losses": means}
+        line = {**self.latest, "losses": {name: total / self.count for name, total in self.sums.items()}}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")

@@ -234,7 +234,8 @@ def _taken_up(fit: Fit) -> tuple[Trained, Counters]:
 
 def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watchdog) -> None:
     fit.learner.train()
-    history = History(fit.workspace / "history.jsonl" if fit.workspace else None, fit.steps, counters.attempt, counters.step)
+    path = fit.workspace / "history.jsonl" if fit.workspace else None
+    history = History(path, fit.steps, counters.attempt, counters.step, fit.last_step)
     begun = saved = time.perf_counter()
     pause = 0.0
     if counters.step < fit.last_step:
@@ -243,7 +244,7 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
         advance(counters.step)
         for step in range(counters.step, fit.last_step):
             seconds = counters.seconds + time.perf_counter() - begun
-            _stop_if_asked(fit, trained, Counters(step, counters.attempt, seconds, tuple(watchdog.recent)))
+            _stop_if_asked(fit, trained, Counters(step, counters.attempt, seconds, tuple(watchdog.recent)), history)
             losses = fit.step(trained, step)
             watchdog.see(step, losses)
             now = time.perf_counter()
@@ -258,11 +259,12 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
                 pause = CHECKPOINT_PAUSE * (saved - now)
 
 
-def _stop_if_asked(fit: Fit, trained: Trained, done: Counters) -> None:
-    """Let the fit be stopped between steps; its checkpoint then holds every step done."""
+def _stop_if_asked(fit: Fit, trained: Trained, done: Counters, history: History) -> None:
+    """Let the fit be stopped between steps; its checkpoint and its history then hold every step done."""
     try:
         stop_if_asked()
     except StoppedError as stopped:
+        history.write()
         if fit.workspace and done.step:
             write_checkpoint(fit.workspace, trained, done, fit.fingerprint)
         raise StoppedError(stopped.reason, done.step, fit.steps) from stopped
