@@ -28,6 +28,16 @@ def test_another_method_takes_its_own_defaults():
     assert changed(PLAN, {"method.kind": "ridge"}).method == {"kind": "ridge", "blocks": "stages+pixels"}
 
 
+def test_another_method_has_none_of_the_models_that_the_plan_spoke_of():
+    fitted = PLAN.model_copy(update={"hold_out": True, "fold_models": 3, "temperature": 1.5})
+    ridge, tuned = (changed(fitted, {"method.kind": kind}) for kind in ("ridge", "fine_tune"))
+    assert (ridge.hold_out, ridge.fold_models, ridge.temperature) == (False, None, None)
+    assert (tuned.hold_out, tuned.fold_models, tuned.temperature) == (True, None, None)
+    assert changed(fitted, {"method.kind": "ridge", "temperature": "2.0"}).temperature == 2.0
+    same = changed(fitted, {"method.depth": "half"})
+    assert (same.hold_out, same.fold_models, same.temperature) == (True, 3, 1.5)
+
+
 def test_the_plan_keeps_what_is_not_set():
     plan = changed(PLAN, {"training.epochs": "3"})
     assert plan.training == PLAN.training.model_copy(update={"epochs": 3})
@@ -95,6 +105,9 @@ def test_what_a_plan_names_is_not_given_beside_it(given):
     with pytest.raises(PlanError) as caught:
         plan_and_task(*given, source="photos")
     assert str(caught.value) == "The plan names its own data, method and model. Leave out --source."
+    with pytest.raises(PlanError) as caught:
+        plan_and_task(*given, seed=3)
+    assert str(caught.value) == "The plan names its own data, method and model. Leave out --seed."
 
 
 def test_a_plan_by_its_file_is_for_the_data_given_by_path(tmp_path):

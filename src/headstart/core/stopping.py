@@ -88,10 +88,13 @@ def seconds_until_over() -> float | None:
 
 
 def keep_seconds(seconds: float) -> None:
-    """Let trying end so much earlier, as what follows it takes so much longer. Does nothing outside `stoppable`."""
+    """Let trying end so many seconds before the deadline, as what follows it takes them; what was kept before counts no more.
+
+    Does nothing outside `stoppable`.
+    """
     stopper = _STOPPER.get()
     if stopper is not None:
-        stopper.kept_seconds += seconds
+        stopper.kept_seconds = seconds
 
 
 @contextmanager

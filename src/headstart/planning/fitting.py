@@ -47,6 +47,19 @@ def backbone_of(plan: Plan) -> Backbone:
     return load_backbone(plan.pretrained, plan.weights, plan.input_pixels, plan.seed, plan.mean, plan.std)
 
 
+def refits(task: Task) -> bool:
+    """Whether the final model of what is trained is fitted anew to all rows; with one held-out fold of many rows it is not."""
+    return len(task.folds) != 1 or task.validation is not None
+
+
+def to_its_end(task: Task, plan: Plan) -> Plan:
+    """The plan with all steps of its schedule where time had ended its training; it then learns from all rows again if few."""
+    if not plan.training.stop_after:
+        return plan
+    training = plan.training.model_copy(update={"stop_after": 0})
+    return plan.model_copy(update={"training": training, "hold_out": plan.hold_out and not refits(task)})
+
+
 def rows_of_plan(task: Task, plan: Plan) -> Integers:
     """The rows of `task.labeled` that a plan may be fitted to: all, or those that the first fold does not hold out."""
     return task.folds[0].fit if plan.hold_out else np.arange(len(task.labeled))

@@ -141,6 +141,16 @@ class Plan(Shown, Recipe):
         taught = ((one["pretrained"], one.get("weights", "pretrained")) for one in teachers)
         return *((one.pretrained, one.weights) for one in members), *taught
 
+    def no_longer_said(self, before: Plan) -> dict[str, Any]:
+        """The fields, as they have to be, that said something of the models of another plan's method; none where it is the same.
+
+        That are a temperature, models of folds and, where nothing is trained any more, rows that were held out, as a closed form
+        learns from all of them at little cost.
+        """
+        if self.method["kind"] == before.method["kind"]:
+            return {}
+        return {"temperature": None, "fold_models": None, "hold_out": self.hold_out and self.is_trained}
+
     @property
     def fitted_to(self) -> str:
         """What its model was fitted to, after "the model that is kept"."""

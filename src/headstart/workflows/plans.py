@@ -32,7 +32,7 @@ def plan_and_task(
     settings: dict[str, Any] | None = None,
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
 ) -> tuple[Task, Plan]:
@@ -42,13 +42,15 @@ def plan_and_task(
         plan = data
     from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
     if plan is not None or from_file:
-        how_read = {"source": source, "target-domain": target_domain, "per-class": per_class, "test": test}
+        other = None if isinstance(data, Task) else seed or None
+        how_read = {"source": source, "target-domain": target_domain, "seed": other, "per-class": per_class, "test": test}
         _check_nothing_beside(str(data) if from_file else "The plan", bool(method or pretrained), how_read)
     if from_file:
         plan = plan_from_file(Path(data), settings)  # type: ignore[arg-type]
     elif plan is not None:
         plan = _given(plan, data, settings)
     if plan is not None and isinstance(data, Task):
+        reading_of(data, seed=seed)
         return data, _about(plan, data)
     if plan is not None:
         return task_of_plan(plan), plan
@@ -60,7 +62,7 @@ def plan_and_task(
     card = None if pretrained is None else name_of(pretrained)
     unread = Plan(data=place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
-    task = task_from(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
+    task = task_from(data, reading)  # type: ignore[arg-type]
     origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}
     return task, plan_by_hand(task, method, card, str(weights), settings, origin)
 
@@ -128,7 +130,8 @@ def plan_by_hand(
 def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
     """The plan with those fields set: "training.lr", "method.blocks", a field of the plan, or a hyper-parameter of the method.
 
-    Values are given as they are or as TOML text. A PlanError says what does not exist, is out of range or changes nothing.
+    Values are given as they are or as TOML text. What was said of the models of another method goes. A PlanError says what does
+    not exist, is out of range or changes nothing.
     """
     values = plan.to_dict()
     for key, text in settings.items():
@@ -137,7 +140,8 @@ def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
             raise PlanError(f"--set {key}: no such part of a plan.{did_you_mean(parents[0], ('training', 'method'))}")
         inside = values[parents[0]] if parents else values if last in values else values["method"]
         inside[last] = _value(text)
-    plan = _checked(values, "--set")
+    before, plan = plan, _checked(values, "--set")
+    plan = plan.model_copy(update={name: value for name, value in plan.no_longer_said(before).items() if name not in settings})
     idle = [key for key in settings if key.startswith("training.") and key != "training.seed"]
     if idle and METHODS.get(plan.method["kind"]).cost == "closed form":
         raise PlanError(f"--set {idle[0]} has no effect: {plan.method['kind']} is a closed form. Leave it out.")

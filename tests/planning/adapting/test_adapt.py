@@ -211,7 +211,8 @@ def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_o
     )
     assert (found.stopped, found.minutes) == ("over", 2)
     assert found.unfinished == (
-        "The time was over before everything was tried. The same command with --minutes 3 goes on from here."
+        "The time was over before everything was tried. The same command with --minutes 3 goes on from here, with room for "
+        f"{METHODS[0]}."
     )
 
 
@@ -224,7 +225,9 @@ def test_what_the_budget_has_no_room_for_is_left_out_with_its_price(make_task, i
     monkeypatch.setattr(Coral, "predicted_seconds", lambda *_: 200.0)
     found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=3, steps=steps)
     assert {one.name: one.rejection for one in found.candidates}["coral"] == "it would take about 200 s; give --minutes 4"
-    assert found.unfinished == "The budget had no room for everything. The same command with --minutes 4 goes on from here."
+    assert found.unfinished == (
+        "The budget had no room for everything. The same command with --minutes 4 goes on from here, with room for coral."
+    )
     whole = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=4, steps=steps)
     assert (whole.stopped, whole.unfinished) == ("", "")
 

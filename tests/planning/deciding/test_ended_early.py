@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from headstart.core.steps import Steps
@@ -9,10 +12,13 @@ from headstart.core.stopping import StoppedError
 from headstart.data.reading import read_task
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
+from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import fold_inputs, fold_model
+from headstart.planning.deciding.decide import _plan
 from headstart.planning.deciding.ended_early import ended_early
 from headstart.planning.deciding.trials import Trials
+from headstart.planning.fitting import fit_plan, to_its_end
 from headstart.planning.results import CandidateResult
 from headstart.training import loop
 from headstart.training.settings import Training
@@ -67,6 +73,23 @@ def test_what_was_learned_until_the_time_was_over_is_judged_and_kept(trials, ask
     kept = trials.validated[-1].predictions
     assert (model.predict(rows).predicted == kept.predicted).mean() == 1.0
     assert trials.stopped == "over"
+    assert trials.best == result.accuracy
+
+
+@pytest.mark.slow
+def test_what_time_ended_and_is_chosen_alone_is_not_trained_again(trials, asked, tmp_path) -> None:
+    asked[1] = 11
+    raced(trials)
+    decision = SimpleNamespace(verdict="scratch", reasons=(), rejected=())
+    plan = _plan(trials, trials.validated[-1], decision, None)
+    assert (plan.hold_out, plan.fold_models, plan.training.stop_after) == (True, None, 10)
+    fit_plan(trials.task, plan, tmp_path / "model", trials.steps, tmp_path / "workspace")
+    assert asked[0] == 11
+    rows = trials.task.labeled.take(trials.task.folds[0].held_out)
+    found = Model.load(tmp_path / "model").predict(rows)
+    np.testing.assert_allclose(found.probs, trials.validated[-1].predictions.probs, atol=1e-5)
+    whole = to_its_end(trials.task, plan)
+    assert (whole.hold_out, whole.training.stop_after) == (False, 0)
 
 
 @pytest.mark.slow

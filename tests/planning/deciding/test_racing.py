@@ -9,7 +9,8 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.racing import LeftOut, Race, Whole, next_in_turn
+from headstart.planning.deciding.racing import Race, Whole, next_in_turn
+from headstart.planning.left_out import Price
 from headstart.training.settings import Training
 
 NUM_FOLDS, NUM_ROWS = 5, 30
@@ -95,8 +96,8 @@ def test_folds_before_one_that_broke_down_stay_as_evidence(race):
 
 
 def test_what_is_left_is_the_whole_where_a_larger_budget_trains_longer(race):
-    assert race("net", 1.0, num_folds=2, price=7.0).left == LeftOut(21.0)
-    assert race("net", 1.0, num_folds=2, price=7.0, whole=Whole(10.0, 90.0)).left == LeftOut(50.0, 90.0, 14.0)
+    assert race("net", 1.0, num_folds=2, price=7.0).left == Price(21.0)
+    assert race("net", 1.0, num_folds=2, price=7.0, whole=Whole(10.0, 90.0)).left == Price(50.0, 90.0, 14.0)
 
 
 def test_of_a_fold_that_time_ended_what_was_spent_counts_and_no_more(race):
@@ -105,4 +106,4 @@ def test_of_a_fold_that_time_ended_what_was_spent_counts_and_no_more(race):
     result = ended.concluded().result
     assert (result.predicted_seconds, result.seconds_left_out) == (2.0, 38.0)
     ended.whole = Whole(10.0, 90.0)
-    assert ended.left == LeftOut(50.0, 90.0, 2.0)
+    assert ended.left == Price(50.0, 90.0, 2.0)

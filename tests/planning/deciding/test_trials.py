@@ -89,6 +89,30 @@ def test_closed_forms_leave_time_for_their_final_fit_and_the_test(trials_at, mon
     assert stopper.kept_seconds == pytest.approx(30 * 0.1 + 2.0 + 2.0)
 
 
+def test_time_is_left_for_no_more_closed_forms_than_may_be_fitted_again(trials_at, monkeypatch, make_candidate):
+    trials = replace(trials_at(100, 1000, image=0.1), most_members=2)
+    seconds = {"ridge": 2.0, "knn": 5.0, "logistic": 3.0}
+    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: seconds[method["kind"]])
+    trials.task = replace(trials.task, test=trials.task.train.take(np.arange(30)))
+    stopper = Stopper(deadline=time.monotonic() + 900)
+    with stoppable(stopper):
+        for kind in seconds:
+            trials.closed_form(make_candidate(method={"kind": kind}))
+    assert stopper.kept_seconds == pytest.approx(5.0 + 3.0 + 30 * 0.1)
+
+
+def test_time_is_left_to_train_what_stands_alone_on_all_rows(trials_at, make_candidate):
+    trials = trials_at(100, 1000, fit=8.0)
+    stopper = Stopper(deadline=time.monotonic() + 900)
+    with stoppable(stopper):
+        trials.race([tuned(make_candidate, 0.9)])
+    assert stopper.kept_seconds == pytest.approx(8.0 * 100 / 80)
+    many = trials_at(5003, 1000, fit=8.0)  # one fold holds rows out, and its model is the final one
+    with stoppable(stopper):
+        many.race([tuned(make_candidate, 0.9)])
+    assert stopper.kept_seconds == 0
+
+
 def rows_read(candidate, folds) -> int:
     """Rows whose features cross-validation needs."""
     rows = np.concatenate([fold.held_out for fold in folds])
@@ -175,28 +199,31 @@ def test_what_falls_behind_another_s_fold_has_no_further_one(trials_at, calls, m
     assert [len(folds) for _, folds in calls] == [1, 1, 2, 3, 4, 5]
 
 
-def test_the_minutes_asked_for_have_room_for_everything(trials_at, monkeypatch, make_candidate):
+def test_the_minutes_asked_for_have_room_for_the_cheapest_that_was_left_out(trials_at, monkeypatch, make_candidate):
+    first, second = tuned(make_candidate, 0.5), tuned(make_candidate, 0.5, input_pixels=128)
+
     def raced(budget: float, wholes: dict[str, Whole]) -> Trials:
         trials = trials_at(100, budget, image=0.4)
         trials.wholes = wholes
-        candidates = [tuned(make_candidate, 0.5), tuned(make_candidate, 0.5, input_pixels=128)]
+        candidates = [first, second]
         prices = {96: 30.0, 128: 8.0 if wholes else 20.0}
         monkeypatch.setattr(module, "seconds_of_fit", lambda candidate, *_: prices[candidate.input_pixels])
         trials.closed_form(make_candidate(training=Training(lr=0.0005)))
         trials.race(candidates)
         return trials
 
-    short = raced(81.0, {tuned(make_candidate, 0.5, input_pixels=128).name: Whole(20.0, 200.0)})
+    short = raced(81.0, {second.name: Whole(20.0, 200.0)})
     assert [one.result.num_folds for one in short.validated] == [5, 1, 1]
     assert [one.result.seconds_left_out for one in short.validated] == [0.0, 120.0, 100.0]
     assert [one.result.reason.split(": ")[-1] for one in short.validated[1:]] == [
         "would take about 120 s; give --minutes 4",
         "would take about 100 s; give --minutes 4",
     ]
-    assert short.unfinished == "The budget had no room for everything. The same command with --minutes 6 goes on from here."
-    whole = raced(budget_of(6), {})
-    assert [one.result.num_folds for one in whole.validated] == [5, 5, 5]
-    assert whole.unfinished == ""
+    assert short.unfinished == (
+        f"The budget had no room for everything. The same command with --minutes 4 goes on from here, with room for {first.name}."
+    )
+    assert all(one.result.num_folds > 1 for one in raced(budget_of(4), {}).validated)
+    assert raced(budget_of(6), {}).unfinished == ""
 
 
 def test_the_usual_budget_says_that_it_counts_predicted_work(trials_at, make_candidate):
@@ -204,7 +231,7 @@ def test_the_usual_budget_says_that_it_counts_predicted_work(trials_at, make_can
     trials.race([tuned(make_candidate, 0.5)])
     assert trials.unfinished == (
         "The usual budget, 100 s of predicted work, had no room for everything. The same command with --minutes 10 goes on from "
-        "here."
+        f"here, with room for {tuned(make_candidate, 0.5).name}."
     )
 
 
@@ -226,8 +253,8 @@ def test_a_fit_that_the_budget_has_no_room_for_is_skipped_with_its_price(trials_
 
 
 def test_one_held_out_fold_of_many_rows_needs_no_second_fit(trials_at):
-    assert not trials_at(5003, 100).refits
-    assert trials_at(500, 100, validation=31).refits
+    assert trials_at(5003, 100).many
+    assert not trials_at(500, 100, validation=31).many
 
 
 def test_no_more_folds_are_cross_validated_than_make_an_error_bar_small(trials_at, calls, make_candidate):
@@ -256,7 +283,8 @@ def test_more_minutes_are_asked_for_than_those_that_are_over(trials_at, make_can
     with stoppable(Stopper(deadline=0.0)):
         trials.closed_form(make_candidate())
     assert trials.unfinished == (
-        f"The time was over before everything was tried. The same command with --minutes {minutes + 1} goes on from here."
+        f"The time was over before everything was tried. The same command with --minutes {minutes + 1} goes on from here, with "
+        f"room for {make_candidate().name}."
     )
 
 

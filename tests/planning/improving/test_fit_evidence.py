@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,6 +87,24 @@ def test_a_changed_plan_loses_the_temperature_that_was_fitted_to_another(evidenc
 def test_a_training_that_time_ended_is_changed_to_one_that_takes_all_its_steps(evidence):
     ended = replace(evidence, plan=PLAN.model_copy(update={"training": Training(epochs=5, stop_after=11)}))
     assert ended.trained(epochs=20).training == Training(epochs=20)
+
+
+def test_what_time_ended_alone_learns_from_all_rows_once_it_takes_all_its_steps(evidence, pictures):
+    training = Training(epochs=5, stop_after=11)
+    ended = replace(evidence, plan=PLAN.model_copy(update={"training": training, "hold_out": True}))
+    assert not ended.trained().hold_out
+    assert ended.changed(input_pixels=16).hold_out
+    one_fold = replace(ended, task=SimpleNamespace(folds=pictures.folds[:1], validation=None))
+    assert one_fold.trained().hold_out  # with many rows a second fit costs more than it brings
+
+
+def test_a_plan_with_another_method_forgets_the_models_that_it_had(evidence):
+    tuned = PLAN.model_copy(update={"method": {"kind": "lp_ft"}, "hold_out": True, "fold_models": 3})
+    seen = replace(evidence, plan=tuned)
+    head, other = (seen.changed(method={"kind": kind}) for kind in ("ridge", "fine_tune"))
+    assert [(one.hold_out, one.fold_models) for one in (head, other)] == [(False, None), (True, None)]
+    same = seen.changed(method={"kind": "lp_ft", "depth": "half"})
+    assert (same.hold_out, same.fold_models) == (True, 3)
 
 
 def test_a_plan_that_holds_rows_out_was_fitted_on_the_others(pictures):

@@ -96,8 +96,8 @@ def adaptation_to(
         map=domain_map(pair, predicted),
         classes=pair.task.classes,
         seconds=time.perf_counter() - begun,
-        stopped=fitter.stopped or "",
-        unfinished=fitter.unfinished,
+        stopped=fitter.left_out.stopped or "",
+        unfinished=fitter.left_out.sentence(),
         minutes=minutes,
     )
 

@@ -18,14 +18,14 @@ from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record, write_atomically
 from headstart.core.steps import Steps
-from headstart.core.stopping import Reason, StoppedError, stop_if_asked
+from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.methods import METHODS
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
-from headstart.planning.budget import STARTING_SECONDS
+from headstart.planning.left_out import LeftOutCandidates, Price
 from headstart.shift.projected_domains import SharedProjections
 from headstart.training.settings import Training
 
@@ -131,9 +131,7 @@ class CandidateFitter:
         skip_reason: Why only the unadapted model is fitted, as a part of a sentence; empty where all are.
         shared: What candidates share.
         spent_seconds: Predicted seconds of what was fitted.
-        left_out_seconds: Predicted seconds of what there was no room or no time for.
-        wanted_minutes: Minutes that one of these asks for, at most; 0 where nothing was left out.
-        stopped: Why trying ended before its end; None where it did not.
+        left_out: What was left out for its price or its time.
     """
 
     pair: DomainPair
@@ -144,9 +142,7 @@ class CandidateFitter:
     skip_reason: str = ""
     shared: SharedProjections = field(default_factory=SharedProjections, repr=False)
     spent_seconds: float = 0.0
-    left_out_seconds: float = 0.0
-    wanted_minutes: int = 0
-    stopped: Reason | None = None
+    left_out: LeftOutCandidates = field(default_factory=lambda: LeftOutCandidates(subject="it "))
 
     def candidate(self, method: Method) -> FittedCandidate:
         """The candidate, fitted now or read from the steps.
@@ -156,20 +152,17 @@ class CandidateFitter:
         """
         if self.skip_reason and method.kind() != UNADAPTED:
             return _unfitted(method, f"it was not fitted, as {self.skip_reason}")
-        needed = 0.0
+        needed, account = 0.0, (self.spent_seconds, self.budget_seconds or 0.0)
         try:
             needed = self._predicted_seconds(method)
             left = LONG_SECONDS if self.budget_seconds is None else self.budget_seconds - self.spent_seconds
             if needed > left and method.kind() != UNADAPTED:
-                return _unfitted(method, self._leave_out(needed))
+                return _unfitted(method, self.left_out.add(method.kind(), Price(needed), *account))
             found = self._fitted(method)
         except StoppedError as stopped:
             if method.kind() == UNADAPTED:
                 raise
-            self.stopped = stopped.reason
-            if stopped.reason == "interrupted":
-                return _unfitted(method, "Ctrl-C ended the trying before")
-            return _unfitted(method, f"the time was over: {self._leave_out(needed)}")
+            return _unfitted(method, self.left_out.cut(method.kind(), stopped.reason, Price(needed), *account))
         self.spent_seconds += needed
         return found
 
@@ -177,25 +170,6 @@ class CandidateFitter:
         """Predicted seconds of the fit; nothing for closed forms, whose features are there."""
         stop_if_asked("interrupted")  # pricing takes a second: too long for who waits
         return method.predicted_seconds(self.pair.task, self.backbone, self.training)
-
-    def _leave_out(self, needed: float) -> str:
-        """What a fit would take, and the minutes that have room for it."""
-        self.left_out_seconds += needed
-        budget = max(self.spent_seconds + needed, self.budget_seconds or 0.0)
-        self.wanted_minutes = max(self.wanted_minutes, 1 + math.floor((STARTING_SECONDS + budget) / 60))
-        takes = f"it would take about {needed:.0f} s; " if needed >= 1 else ""
-        return f"{takes}give --minutes {self.wanted_minutes}"
-
-    @property
-    def unfinished(self) -> str:
-        """What there was no time for, and how to go on; empty where everything was tried."""
-        if self.stopped == "interrupted":
-            return "Ctrl-C ended the trying. The same command goes on from here."
-        if not self.wanted_minutes:
-            return ""
-        all_of_it = math.ceil((STARTING_SECONDS + self.spent_seconds + self.left_out_seconds) / 60)
-        why = "The time was over before everything was tried." if self.stopped else "The budget had no room for everything."
-        return f"{why} The same command with --minutes {max(all_of_it, self.wanted_minutes)} goes on from here."
 
     def _fitted(self, method: Method) -> FittedCandidate:
         inputs = {

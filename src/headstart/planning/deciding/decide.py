@@ -27,6 +27,7 @@ from headstart.planning.deciding.stopped import UNKNOWN_GAIN
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import verdict_of
 from headstart.planning.deciding.wording import reasons_for, rejected_from, sentence_for, untried_side
+from headstart.planning.fitting import refits
 from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Decision, LearningCurve, Verdict
@@ -72,6 +73,7 @@ def decide(
     trials = Trials(
         task, steps, budget_of(minutes), weights, options.only, source_weights=source_weights or {}, usual=minutes is None
     )
+    trials.most_members = options.members or MOST_MEMBERS
     if task.train.images.embedded or (options.method is not None and not is_gradient({"kind": options.method})):
         trials.closed_share = 1.0
     if not task.folds:
@@ -113,9 +115,8 @@ def check_options_for(task: Task, options: Options) -> None:
 
 def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: int | None) -> tuple[Decision, Plan]:
     """The decision that what was cross-validated leads to."""
-    seed, only = trials.task.seed, options.only
+    seed, only, most = trials.task.seed, options.only, trials.most_members
     chance = trials.validated[0]
-    most = MOST_MEMBERS if options.members is None else options.members
     best, transfer, without, made, comparisons = contenders_of(trials.validated, trusts_unlabeled(trials), most, seed)
     untried = untried_side(trials.validated, only)
     verdict: Verdict = "not judged"
@@ -196,6 +197,7 @@ def _curve(trials: Trials) -> LearningCurve | None:
 
 def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:
     gradient = chosen.temperature is not None
+    ended = bool(chosen.candidate.training.stop_after) and not chosen.members  # there is no time to train it again
     rows = chosen.candidate.max_rows if gradient or chosen.members else trials.final_rows(chosen)
     return Plan(
         **{**chosen.candidate.recipe, "max_rows": rows, **chosen.calibration},
@@ -203,7 +205,7 @@ def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class:
         seed=trials.task.seed,
         per_class=per_class,
         test=trials.task.test_share,
-        hold_out=gradient and not trials.refits,
+        hold_out=gradient and (ended or not refits(trials.task)),
         verdict=decision.verdict,
         reasons=decision.reasons,
         rejected=decision.rejected,

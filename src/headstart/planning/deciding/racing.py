@@ -17,6 +17,7 @@ from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.selection import loss_of, side_of
 from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, paired_gain
 from headstart.planning.fitting import ENOUGH_HELD_OUT
+from headstart.planning.left_out import Price
 
 HOPE = 0.5
 """Standard errors by which the mean of a candidate and the best has to be ahead of the best alone, so that the candidate goes
@@ -49,20 +50,6 @@ class Whole(NamedTuple):
     budget: float
 
 
-class LeftOut(NamedTuple):
-    """What there is no room or no time for.
-
-    Attributes:
-        seconds: Predicted seconds that it takes.
-        budget: Predicted seconds of a budget at least, whatever else is tried.
-        in_vain: Predicted seconds that were spent on it and that a larger budget would not take over.
-    """
-
-    seconds: float
-    budget: float = 0.0
-    in_vain: float = 0.0
-
-
 @dataclass
 class Race:
     """A candidate that is fitted fold by fold.
@@ -93,11 +80,11 @@ class Race:
         return not self.reason and self.num_fitted < len(self.folds)
 
     @property
-    def left(self) -> LeftOut:
+    def left(self) -> Price:
         """Its folds that are left; all of them where a larger budget would train it longer."""
         if self.whole is None:
-            return LeftOut(self.price * (len(self.folds) - self.num_fitted) + self.steps_left_seconds)
-        return LeftOut(self.whole.price * len(self.folds), self.whole.budget, self.fitted_seconds)
+            return Price(self.price * (len(self.folds) - self.num_fitted) + self.steps_left_seconds)
+        return Price(self.whole.price * len(self.folds), self.whole.budget, self.fitted_seconds)
 
     @property
     def fitted_seconds(self) -> float:

@@ -22,7 +22,7 @@ def run_schedule(trials: Trials, ranking: Ranking, options: Options) -> None:
     try:
         _try_all(trials, ranking, options)
     except StoppedError as stopped:
-        trials.stopped = stopped.reason
+        trials.left_out.stopped = stopped.reason
 
 
 def _try_all(trials: Trials, ranking: Ranking, options: Options) -> None:
@@ -45,9 +45,9 @@ def default_candidate(trials: Trials, ranking: Ranking, options: Options) -> Cro
     That is a head that learns from unlabeled rows too, where the cluster assumption, whose test needs no held-out rows, holds,
     and ridge otherwise.
     """
-    name, recipe = trial_order(trials, ranking)[0], options.recipe(trials.task.seed)
     if options.only == "scratch":
         return trials.untested(scratch_candidate(trials))
+    name, recipe = trial_order(trials, ranking)[0], options.recipe(trials.task.seed)
     if options.method is not None:
         return trials.untested(trials.candidate("transfer", name, options.chosen(options.method), recipe))
     blocks = "penultimate" if trials.task.train.images.embedded else "stages+pixels"

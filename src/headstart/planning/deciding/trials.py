@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,13 +20,16 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of, seconds_an_image
 from headstart.features.feature_set import FeatureSet
-from headstart.planning.budget import STARTING_SECONDS
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
 from headstart.planning.deciding.ended_early import ended_early
+from headstart.planning.deciding.ensemble import MOST_MEMBERS, best_ensemble
 from headstart.planning.deciding.flip_test import FlipTest
-from headstart.planning.deciding.racing import LeftOut, Race, Whole, folds_to_race, next_in_turn, rivals_of
+from headstart.planning.deciding.racing import Race, Whole, folds_to_race, next_in_turn, rivals_of
+from headstart.planning.deciding.selection import loss_of
+from headstart.planning.fitting import refits
+from headstart.planning.left_out import LeftOutCandidates, Price
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
 
@@ -46,6 +48,18 @@ FEWEST_A_CLASS = 20
 """Rows a class that what has to be tried is fitted to, whatever it costs. Chosen, not measured."""
 
 
+class Ending(NamedTuple):
+    """Predicted seconds of what follows trying, for one closed form.
+
+    Attributes:
+        fit: To fit its head to all labeled rows.
+        test: For features of the test.
+    """
+
+    fit: float
+    test: float
+
+
 @dataclass
 class Trials:
     """Cross-validates candidates and keeps account of the budget, in predicted seconds: no clock decides what is tried.
@@ -57,21 +71,21 @@ class Trials:
         weights: A file of weights for the transfer candidates, or "pretrained".
         only: The one side that is tried; None tries both.
         closed_share: Share of the budget for closed forms.
+        most_members: Models that may predict together, at most.
         validated: In the order tried.
         source_weights: What a row of each source weighs that was found to help; empty where none was.
         cluster_assumption: Whether the unlabeled rows may be learned from; None where that was not tested.
         flip_test: Whether flipped pictures help; None where that was not tested.
         spent_seconds: Predicted seconds of what was tried.
-        stopped: Why trying ended before its end; None where it did not.
-        wanted_minutes: Minutes that each candidate asks for that was left out.
+        left_out: What was left out for its price or its time.
         best: The highest accuracy so far.
-        left_out_seconds: Predicted seconds of all of these.
         reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
         usual: Whether the user gave no minutes, and no clock ends anything.
         wholes: By name, what candidates take whose training the budget shortened.
         notes: What tests found, in sentences.
         backbones: Loaded ones, by name, weights and side.
         paid: Networks and rows whose features are on the account already.
+        endings: What the final fit and the test of each closed form take that was tried.
     """
 
     task: Task
@@ -80,14 +94,13 @@ class Trials:
     weights: str = "pretrained"
     only: Only | None = None
     closed_share: float = CLOSED_SHARE
+    most_members: int = MOST_MEMBERS
     validated: list[CrossValidated] = field(default_factory=list)
     source_weights: dict[str, float] = field(default_factory=dict)
     cluster_assumption: ClusterAssumptionTest | None = None
     flip_test: FlipTest | None = None
     spent_seconds: float = 0.0
-    stopped: Reason | None = None
-    wanted_minutes: list[int] = field(default_factory=list)
-    left_out_seconds: float = 0.0
+    left_out: LeftOutCandidates = field(default_factory=LeftOutCandidates)
     best: Estimate | None = None
     reserved_seconds: float = 0.0
     usual: bool = False
@@ -95,6 +108,7 @@ class Trials:
     notes: list[str] = field(default_factory=list)
     backbones: dict[tuple[str, str, int], Backbone] = field(default_factory=dict)
     paid: set[tuple[tuple[str, str, int], str]] = field(default_factory=set)
+    endings: list[Ending] = field(default_factory=list)
 
     @property
     def remaining_seconds(self) -> float:
@@ -108,14 +122,19 @@ class Trials:
         return max(0.0, most - self.spent_seconds)
 
     @property
-    def many(self) -> bool:
-        """Whether rows are so many that one fold is held out, and no final fit follows."""
-        return len(self.task.folds) == 1 and self.task.validation is None
+    def _account(self) -> tuple[float, float]:
+        """Predicted seconds that were spent, and those that may be."""
+        return self.spent_seconds, self.budget_seconds
 
     @property
-    def refits(self) -> bool:
-        """Whether the final model is fitted anew on all rows; with one held-out fold of many rows it is not."""
-        return not self.many
+    def stopped(self) -> Reason | None:
+        """Why trying ended before its end; None where it did not."""
+        return self.left_out.stopped
+
+    @property
+    def many(self) -> bool:
+        """Whether rows are so many that one fold is held out, and no final fit follows."""
+        return not refits(self.task)
 
     def backbone(self, candidate: Candidate) -> Backbone:
         """The candidate's backbone, loaded once."""
@@ -154,13 +173,13 @@ class Trials:
         """
         backbone, folds = self.backbone(candidate), self.task.folds
         heads = sum(seconds_of_head(candidate.method, len(fold.fit)) for fold in folds)
-        ending = self._seconds_of_ending(candidate)
-        price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + ending
+        ending = self._ending(candidate)
+        price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + sum(ending)
         room = self.room_for_closed_forms
         if price > room and not must:
             needed = self.spent_seconds + price
-            left = LeftOut(price, max(needed / self.closed_share, needed + self.reserved_seconds))
-            return self.skip(candidate, self._leave_out(left), price)
+            whole = Price(price, max(needed / self.closed_share, needed + self.reserved_seconds))
+            return self.skip(candidate, self.left_out.add(candidate.name, whole, *self._account), price)
         if price > room:
             folds, num_held_out = folds[:1], len(folds[0].held_out)
             rows = int(room / price * len(self.task.labeled)) - num_held_out
@@ -173,7 +192,8 @@ class Trials:
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
         self._pay(candidate, price)
-        keep_seconds(ending)
+        self.endings.append(ending)
+        self._keep_time_for_ending()
         return self._keep(validated, price)
 
     def reserve(self, candidate: Candidate) -> None:
@@ -191,6 +211,7 @@ class Trials:
         entries = list(self._entered(candidates))
         while (entry := next_in_turn(entries, self.validated)) is not None:
             self._race_on(entry)
+            self._keep_time_for_ending(entries)
             for one in entries:
                 if one.goes_on:
                     one.reason = one.why_behind(rivals_of(one, entries, self.validated))
@@ -210,7 +231,7 @@ class Trials:
     def _race_on(self, entry: Race) -> None:
         """Fit the next fold of a candidate, or say why there is no room or no time for it."""
         if entry.price > self.remaining_seconds:
-            entry.reason, entry.left_out = self._leave_out(entry.left), True
+            entry.reason, entry.left_out = self.left_out.add(entry.candidate.name, entry.left, *self._account), True
             return
         try:
             what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
@@ -224,7 +245,8 @@ class Trials:
         except StoppedError as stopped:
             self._judge_early(entry, stopped)
             done = f" after {stopped.steps_done:,} of {stopped.steps:,} steps of its training" if stopped.steps_done else ""
-            entry.reason, entry.left_out = self._why_cut(stopped.reason, entry.left, done), True
+            entry.reason = self.left_out.cut(entry.candidate.name, stopped.reason, entry.left, *self._account, done)
+            entry.left_out = True
             return
         self.spent_seconds += entry.price
         if entry.validated:
@@ -241,6 +263,8 @@ class Trials:
             share = stopped.steps_done / stopped.steps
             entry.steps_left_seconds = entry.price * (1 - share)
             self.spent_seconds += entry.price * share
+            if entry.validated:
+                self._note_best(entry.validated)
 
     def price_of_features(self, candidate: Candidate) -> float:
         """Predicted seconds for the features of all rows that a method reads, but for those that are on the account already."""
@@ -248,13 +272,34 @@ class Trials:
         rows = [one for one in rows_read(candidate.method, self.task) if (key, one.fingerprint) not in self.paid]
         return seconds_an_image(self.backbone(candidate)) * sum(len(one) for one in rows)
 
-    def _seconds_of_ending(self, candidate: Candidate) -> float:
-        """Predicted seconds of a closed form's final fit and test, which trying has to leave time for."""
+    def _ending(self, candidate: Candidate) -> Ending:
+        """What the final fit and the test of a closed form take, the test's features once for all heads on them."""
         if self.task.train.images.embedded:
-            return 0.0
+            return Ending(0.0, 0.0)
         test = 0 if self.task.test is None or (self._key(candidate), TEST) in self.paid else len(self.task.test)
-        head = seconds_of_head(candidate.method, len(self.task.labeled))
-        return seconds_an_image(self.backbone(candidate)) * test + head
+        return Ending(
+            seconds_of_head(candidate.method, len(self.task.labeled)), seconds_an_image(self.backbone(candidate)) * test
+        )
+
+    def _keep_time_for_ending(self, entries: Sequence[Race] = ()) -> None:
+        """Let trying leave time for the final fit and the test: of as many closed forms as may be members, the costliest.
+
+        Of what is trained the models of the folds are members, and one that time ended is not trained again; it is fitted to all
+        rows where it would be chosen alone.
+        """
+        closed = sum(sum(sorted(seconds, reverse=True)[: self.most_members]) for seconds in zip(*self.endings, strict=True))
+        keep_seconds(max(closed, self._seconds_of_refit(entries)))
+
+    def _seconds_of_refit(self, entries: Sequence[Race]) -> float:
+        """Predicted seconds to train what stands alone so far again, on all rows; 0 where that is nothing, or no clock runs."""
+        if seconds_until_over() is None or not refits(self.task):
+            return 0.0
+        raced = {one.candidate.name: one for one in entries if one.validated and not one.candidate.training.stop_after}
+        fitted = [*self.validated, *(one.validated for one in entries if one.validated)]
+        best = min((one for one in fitted if one.result.family != "chance"), key=loss_of, default=None)
+        if best is None or best.result.name not in raced or best_ensemble(fitted, self.most_members) is not None:
+            return 0.0
+        return raced[best.result.name].price * len(self.task.labeled) / len(self.task.folds[0].fit)
 
     def _pay(self, candidate: Candidate, price: float) -> None:
         self.spent_seconds += price
@@ -264,42 +309,13 @@ class Trials:
 
     def _cut(self, candidate: Candidate, reason: Reason, price: float = 0.0) -> CrossValidated:
         """Note that trying had to end before a candidate."""
-        return self.skip(candidate, self._why_cut(reason, LeftOut(price)), price)
-
-    def _why_cut(self, reason: Reason, left: LeftOut, done: str = "") -> str:
-        """Why a candidate was not tried, or no further, after what was done of it."""
-        self.stopped = reason
-        if reason == "interrupted":
-            return f"Ctrl-C ended the trying{done or ' before'}"
-        return f"the time was over{done}: {self._leave_out(left)}"
-
-    def _leave_out(self, left: LeftOut) -> str:
-        """What it would take, and whole minutes that have room for it.
-
-        They are more than those of this budget, as with as many nothing would go on.
-        """
-        self.left_out_seconds += left.seconds - left.in_vain
-        needed = max(self.spent_seconds + left.seconds - left.in_vain, left.budget, self.budget_seconds)
-        self.wanted_minutes.append(1 + math.floor((STARTING_SECONDS + needed) / 60))
-        takes = f"would take about {left.seconds:.0f} s; " if left.seconds >= 1 else ""
-        return f"{takes}give --minutes {self.wanted_minutes[-1]}"
+        return self.skip(candidate, self.left_out.cut(candidate.name, reason, Price(price), *self._account), price)
 
     @property
     def unfinished(self) -> str:
         """What was left out for its price or its time, and how to go on; empty where nothing was."""
-        if self.stopped == "interrupted":
-            return "Ctrl-C ended the trying. The same command goes on from here."
-        if not self.wanted_minutes:
-            return ""
-        all_of_it = math.ceil((STARTING_SECONDS + self.spent_seconds + self.left_out_seconds) / 60)
-        return f"{self._what_ended_it} The same command with --minutes {max(all_of_it, *self.wanted_minutes)} goes on from here."
-
-    @property
-    def _what_ended_it(self) -> str:
-        if self.stopped == "over":
-            return "The time was over before everything was tried."
-        whose = f"The usual budget, {self.budget_seconds:.0f} s of predicted work," if self.usual else "The budget"
-        return f"{whose} had no room for everything."
+        usual = f"The usual budget, {self.budget_seconds:.0f} s of predicted work,"
+        return self.left_out.sentence(usual if self.usual else "The budget")
 
     def untested(self, candidate: Candidate) -> CrossValidated:
         """Note a candidate where no row can be held out."""

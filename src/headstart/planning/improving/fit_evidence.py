@@ -18,7 +18,7 @@ from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.methods.model import Model
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.fitting import fitted_rows
+from headstart.planning.fitting import fitted_rows, to_its_end
 from headstart.planning.improving.training_curve import TrainingCurve, training_curve_of
 from headstart.planning.plan import Plan, is_gradient
 
@@ -96,12 +96,14 @@ class FitEvidence:
         return np.asarray(np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0))
 
     def changed(self, **fields: Any) -> Plan:
-        """The plan with those fields, for which its temperature no longer holds."""
-        return self.plan.model_copy(update={"temperature": None, "shares": (), **fields})
+        """The plan with those fields, for which its temperature no longer holds; see also `Plan.no_longer_said`."""
+        plan = self.plan.model_copy(update={"temperature": None, "shares": (), **fields})
+        return plan.model_copy(update=plan.no_longer_said(self.plan))
 
     def trained(self, **fields: Any) -> Plan:
         """The plan with those fields of `Training`, which ends where its schedule does, as what time ended says nothing of it."""
-        return self.changed(training=self.plan.training.model_copy(update={"stop_after": 0, **fields}))
+        whole = to_its_end(self.task, self.plan)
+        return replace(self, plan=whole).changed(training=whole.training.model_copy(update=fields))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
 from headstart.planning.deciding.selection import side_of
 from headstart.planning.deciding.verdict import ONE_SIDED_95, advantage, compared
-from headstart.planning.fitting import backbone_of, candidate_of, cross_validated_plan
+from headstart.planning.fitting import backbone_of, candidate_of, cross_validated_plan, to_its_end
 from headstart.planning.improving.adjustment import changes_between, measured, named
 from headstart.planning.improving.sampler import check_optuna, suggest
 from headstart.planning.improving.study import (
@@ -246,7 +246,7 @@ def search(
     check_optuna()
     check_budget(minutes, trials)
     check_folds(task)
-    plan = plan.model_copy(update={"training": plan.training.model_copy(update={"stop_after": 0})})
+    plan = to_its_end(task, plan)
     check_contamination(task, plan.networks)
     check_needs(method_from(plan.method, "method"), task, backbone_of(plan))
     space = space_of(plan, fixed)
