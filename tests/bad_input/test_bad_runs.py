@@ -162,7 +162,7 @@ def test_a_damaged_run_beside_others_is_named_and_stops_nothing(finished, headst
     (finished.parent / "runs" / "half" / "task.json").write_text("{")
     answer = headstart_command("runs", "--json")
     assert answer.code == 0
-    assert [run["folder"] for run in json.loads(answer.out)] == ["runs/whole"]
+    assert [(run["folder"], run["state"]) for run in json.loads(answer.out)] == [("runs/whole", "finished")]
     assert answer.err.startswith("warning: runs/half is left out: runs/half/task.json: not valid JSON (")
     assert headstart_command("search", "vectors.npz", "--method", "knn", "--trials", "1", "-o", "study").code == 0
 

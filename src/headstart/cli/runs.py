@@ -45,7 +45,8 @@ def runs(
         answer(as_json, history.to_dict() if history else None, shown)
         return
     found, unfinished = list_runs(folder), unfinished_runs(folder)
-    results = [{"folder": str(run.folder), **run.result} for run in found]
+    results = [{"folder": str(run.folder), "state": "finished", **run.result} for run in found]
+    results += [{"folder": str(run.folder), "state": run.state, "advice": run.advice} for run in unfinished]
     if not found and not unfinished:
         answer(as_json, results, f"No runs in {folder}. `headstart run DATA` makes one.")
         return
