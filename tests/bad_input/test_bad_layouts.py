@@ -129,7 +129,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "one class": (folders(cat=5), "'cat' is the only class".replace("'", '"')),
     "one image of each class": (folders(cat=1, dog=1, emu=1), "at least two each"),
-    "folder around the set": (folders(set__cat=3, set__dog=3), "holds one folder only, 'set', and no class in it alone."),
+    "folder around the set": (folders(set__cat=3, set__dog=3), "the folders of its classes lie deeper, in set/. Did you mean "),
     "splits without classes": (folders(train=5, val=5, test=5), "test/ and train/ and val/ hold pictures and no class folders."),
     "classes that differ in case": (folders(Cat=3, cat=3), "the classes 'Cat' and 'cat' have the same name but for case"),
     "classes that differ in Unicode form": (

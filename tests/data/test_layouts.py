@@ -43,7 +43,7 @@ def rows(folder: str, ending: str = ".jpg") -> tuple[str, ...]:
 
 
 FLAT = tuple(f"{kind}{number}.jpg" for kind in AB for number in range(3))
-WRAPPED = "ROOT: holds one folder only, '{0}', and no class in it alone. Did you mean ROOT/{1}?"
+WRAPPED = "ROOT: the folders of its classes lie deeper, in {1}/. Did you mean ROOT/{1}?"
 IN_IMAGES = tuple(f"images/{name}" for name in FLAT)
 BIRDS = (
     "class id,filepaths,labels,data set",
@@ -85,7 +85,7 @@ LAYOUTS = {
     ),
     "a split in a folder of its own name": Layout(
         ("train/train/a/*3", "train/train/b/*3", "test/a/*3"),
-        "ROOT/train: holds one folder only, 'train', and no class in it alone. Did you mean ROOT/train/train?",
+        "ROOT/train: the folders of its classes lie deeper, in train/. Did you mean ROOT/train/train?",
     ),
     "loose pictures": Layout(
         FLAT,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from headstart.core.errors import DataError
@@ -26,6 +27,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Other headings of each known column, by its name without a plural s, the most telling ones first. Case, spaces, hyphens,
 underscores and a plural s do not matter. Sets on Kaggle, fastai, Keras and Hugging Face's image folders use them."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 LABEL_OF_EMBEDDINGS = "y"
 """The labels of an .npz file beside its `X`, as scikit-learn calls them."""
 
@@ -73,12 +75,15 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
-def renamed_columns(place: str, meant: dict[str, str]) -> tuple[Finding, ...]:
-    """A finding that names the headings that are read as another column; none when every heading is the known name."""
+def renamed_columns(place: str, meant: dict[str, str], cells: Mapping[str, str] = NOTHING) -> tuple[Finding, ...]:
+    """A finding that names the headings that are read as another column; none when every heading is the known name.
+
+    `cells` says by heading what its cells mean, where they are words of their own.
+    """
     others = {name: word for name, word in meant.items() if known_name(name, (word,)) is None}
     if not others:
         return ()
-    pairs = ", ".join(f'"{name}" as {word}' for name, word in others.items())
+    pairs = ", ".join(f'"{name}" as {word}{f" ({cells[name]})" if name in cells else ""}' for name, word in others.items())
     title = f"Columns of {Path(place).name} are read by other headings: {pairs}."
     advice = "If another column is meant, call that one " + " or ".join(f'"{word}"' for word in others.values()) + "."
     return (Finding.info("columns-renamed", title, advice, columns=others),)

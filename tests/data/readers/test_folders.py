@@ -154,7 +154,7 @@ def test_names_that_are_not_unicode_are_found_or_refused(tmp_path):
         ),
         (
             ["flowers/rose/1.png", "flowers/lily/2.png"],
-            "ROOT: holds one folder only, 'flowers', and no class in it alone. Did you mean ROOT/flowers?",
+            "ROOT: the folders of its classes lie deeper, in flowers/. Did you mean ROOT/flowers?",
         ),
     ],
 )

@@ -56,6 +56,23 @@ def test_all_columns_of_a_csv_file_are_read(folder):
     assert Manifest().read(place).findings == ()
 
 
+def test_what_flags_of_validation_became_is_said(folder):
+    place = write(
+        folder, "fname,label,is_valid", "pictures/1.png,cat,False", "pictures/2.png,dog,True", "pictures/3.png,cat,False"
+    )
+    assert [row[2] for row in rows(place)] == ["train", "validation", "train"]
+    (found,) = Manifest().read(place).findings
+    assert found.code == "columns-renamed"
+    assert found.title == (
+        'Columns of manifest.csv are read by other headings: "fname" as path, "is_valid" as split '
+        "(True: validation, False: train)."
+    )
+    assert found.advice == 'If another column is meant, call that one "path" or "split".'
+    both = write(folder, "path,label,is_valid,split", "pictures/1.png,cat,True,train", "pictures/2.png,dog,,test")
+    assert [row[2] for row in rows(both)] == ["train", "test"]
+    assert Manifest().read(both).findings == ()
+
+
 def test_a_parquet_file_says_the_same(folder):
     columns = {
         "path": ["pictures/1.png", "pictures/2.png", "pictures/3.png"],

@@ -93,7 +93,8 @@ def _split_folders(root: Path, folders: list[Path], found: _Found) -> dict[str, 
 def _check_classes_not_wrapped(root: Path, folders: list[Path], found: _Found) -> None:
     inner = _where_classes_lie(folders, found)
     if inner is not None:
-        raise DataError(f"{root}: holds one folder only, {folders[0].name!r}, and no class in it alone. Did you mean {inner}?")
+        deeper = inner.relative_to(root).as_posix()
+        raise DataError(f"{root}: the folders of its classes lie deeper, in {deeper}/. Did you mean {inner}?")
 
 
 def _where_classes_lie(folders: list[Path], found: _Found) -> Path | None:

@@ -22,6 +22,7 @@ from headstart.data.tables import Table, ignored_columns, read_table
 COLUMNS = ("path", "label", "split", "group", "domain")
 IS_VALID = "is_valid"
 """A column of fastai's tables: whether a row is one of the validation split, the others being for training."""
+MEANT_BY_FLAGS = "True: validation, False: train"
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
@@ -59,7 +60,9 @@ class Manifest(Reader):
             table = read_table(file, (*COLUMNS, IS_VALID), required)
             pictures, found = located(file, table.columns["path"])
             rows += _rows(table, pictures, split)
-            findings += [*renamed_columns(table.place, table.meant), *found]
+            flags = {} if "split" in table.columns else {name: "split" for name, word in table.meant.items() if word == IS_VALID}
+            findings += renamed_columns(table.place, table.meant | flags, dict.fromkeys(flags, MEANT_BY_FLAGS))
+            findings += found
             findings += ignored_columns(table.place, table.unknown, COLUMNS)
         where = str(files[0]) if len(files) == 1 else place
         check_distinct((row.label for row in rows if row.label is not None), where)
