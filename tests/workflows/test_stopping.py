@@ -18,7 +18,10 @@ from headstart.core.errors import PlanError
 from headstart.core.stopping import WHILE_COMPARING, WHILE_FITTING
 from headstart.planning import cross_validation
 from headstart.planning.budget import STARTING_SECONDS, budget_of
+from headstart.planning.deciding.trials import Trials
+from headstart.planning.results import Decision
 from headstart.runs.run import Run
+from headstart.runs.workspace import Workspace
 from headstart.training import loop
 from headstart.workflows import decide as deciding
 from headstart.workflows import fit as fitting_runs
@@ -96,6 +99,32 @@ def test_one_interrupt_while_trying_ships_the_first_model_and_the_same_command_g
     assert run(vectors, out=tmp_path / "run").decision == resumed.decision
 
 
+def test_a_run_that_was_killed_between_an_interrupted_decision_and_its_record_goes_on(vectors, tmp_path, monkeypatch):
+    real, write, calls = Trials.closed_form, Workspace.write, []
+
+    def pressing_at_the_second(self, *args, **named):
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *args, **named)
+
+    def killed(self, *records):
+        if any(isinstance(record, Decision) for record in records):
+            raise KeyboardInterrupt
+        write(self, *records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trials, "closed_form", pressing_at_the_second)
+        patch.setattr(Workspace, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(vectors, out=tmp_path / "run")
+    assert len(list((tmp_path / "run" / "steps").glob("decide-*.json"))) == 1
+    assert not (tmp_path / "run" / "decision.json").exists()
+    resumed = run(vectors, out=tmp_path / "run")
+    assert (resumed.decision.stopped, resumed.decision.unfinished) == ("", "")
+    assert {result.status for result in resumed.decision.results} == {"fitted"}
+
+
 @pytest.mark.parametrize("name", ["fit_plan", "_evaluated", "report_html"])
 def test_one_interrupt_behind_the_decision_ends_nothing(vectors, tmp_path, monkeypatch, capsys, name):
     press_at(monkeypatch, fitting_runs, name)
@@ -152,8 +181,8 @@ def pictures(tmp_path) -> str:
 
 @pytest.mark.parametrize(
     ("owner", "name", "judged"),
-    [(deciding, "rank", False), (cross_validation, "fit_rows", False), (loop.Fit, "step", True)],
-    ids=["rank", "first baseline", "training"],
+    [(deciding, "_decided", False), (cross_validation, "fit_rows", False), (loop.Fit, "step", True)],
+    ids=["decide", "first baseline", "training"],
 )
 def test_one_interrupt_of_training_from_scratch_ships_ridge_on_raw_pixels(pictures, tmp_path, monkeypatch, owner, name, judged):
     press_at(monkeypatch, owner, name)
@@ -167,6 +196,8 @@ def test_one_interrupt_of_training_from_scratch_ships_ridge_on_raw_pixels(pictur
         reasons = {one.name: one.reason for one in stopped.decision.results}
         assert reasons["small_cnn from scratch"] == "Ctrl-C ended the trying before"
         assert " reaches " in stopped.decision.sentence
+        assert stopped.ranking.candidates == ()
+        assert "No pretrained model was ranked: --only scratch leaves out what transfers." in stopped.decision.reasons
     else:
         assert stopped.decision.sentence == (
             "Not judged: Ctrl-C ended the trying before candidates could be compared; the first model is kept, "

@@ -22,9 +22,9 @@ def inspect(
 ) -> None:
     """Find problems of the data: duplicates, leakage, damaged files, class imbalance, sources that do not fit."""
     from headstart.checks.inspection import inspection_of
-    from headstart.workflows.arguments import task_from
+    from headstart.workflows.arguments import reading_of, task_from
 
-    task = task_from(data, source, target_domain, seed, per_class, test)
+    task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
     answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"], found["task"]["place"]))

@@ -25,11 +25,11 @@ def rank(
 
     Beside them stands how well earlier rankings did, by the fits of the runs in runs/. It does not change the ranking.
     """
-    from headstart.workflows.arguments import task_from
+    from headstart.workflows.arguments import reading_of, task_from
     from headstart.workflows.rank import rank_with_sources
     from headstart.workflows.runs import audit_runs
 
-    made = rank_with_sources(task_from(data, source, target_domain, seed, per_class, test), pretrained, weights)
+    made = rank_with_sources(task_from(data, reading_of(data, source, target_domain, seed, per_class, test)), pretrained, weights)
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", said(made.ranking.sentence, "bold")]

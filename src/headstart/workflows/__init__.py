@@ -2,8 +2,8 @@
 
 Arguments have the names of the command line's options, and mean the same for every verb:
 
-    data            a path, the name of a built-in set, or a `Task`, for which source, target_domain, seed, per_class, test say
-                    nothing; `embed`, `extend` and `pretrain` read the place of a task again, in their own way
+    data            a path, the name of a built-in set, or a `Task`, which source, target_domain, seed, per_class and test must
+                    not contradict; `embed`, `extend` and `pretrain` read the place of a task again, in their own way
     run             a finished run, or the path of its folder
     images          paths, folders, Pillow images, arrays or tensors, one or many; see `headstart.predict`
     source          places of labeled images of other domains, one or many; whether they help is part of a decision
@@ -16,7 +16,7 @@ Arguments have the names of the command line's options, and mean the same for ev
     settings        `training.NAME` sets a field of `Training`, any other name a hyper-parameter of the method
     only            "transfer" or "scratch": try this side only
     members         models that may predict together, at most; 1 for a single model, five where it is left out
-    seed            decides split, folds, initialization and training
+    seed            decides split, folds, initialization and training; 0 unless given
     per_class       labeled training rows to keep a class; 0 takes all labels off a target that has sources
     test            share of the labeled rows to set aside as a sealed test where none is given; see `headstart.read_task`
     out             the folder or file that is written; a run's folder is `runs/NAME-FINGERPRINT` without it

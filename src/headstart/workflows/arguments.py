@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from headstart.backbones.pretrained import Names, name_of
 from headstart.core.arguments import Accepts, each, instance_of, path_given
-from headstart.core.errors import DataError
+from headstart.core.errors import ArgumentError, DataError
 from headstart.core.progress import stage
 from headstart.data.task import Task
 from headstart.runs.run import Run
@@ -66,14 +66,24 @@ def reading_of(
     data: Data,
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
 ) -> Reading:
-    """How a task was read; for a place, what the other arguments say."""
-    if isinstance(data, Task):
-        return Reading(data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share)
-    return Reading(str(data), places(source), many(target_domain), seed, per_class, test)
+    """How a task was read; for a place, what the other arguments say. `ArgumentError` where they contradict a task."""
+    sources, target_domains = places(source), many(target_domain)
+    if not isinstance(data, Task):
+        return Reading(str(data), sources, target_domains, seed or 0, per_class, test)
+    reading = Reading(data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share)
+    asked = {"source": sources, "target_domain": target_domains, "seed": seed, "per_class": per_class, "test": test}
+    for (name, value), own in zip(asked.items(), reading[1:], strict=True):
+        if value not in (None, (), own):
+            shown, was = (", ".join(one) if isinstance(one, tuple) else one for one in (value, own))
+            raise ArgumentError(
+                f"{name} = {shown} says how data are read, and the task was read with {'none' if was in (None, '') else was}. "
+                "Leave it out, or give the path of the data."
+            )
+    return reading
 
 
 def many(names: Names) -> tuple[str, ...]:
@@ -86,21 +96,15 @@ def places(given: Places) -> tuple[str, ...]:
     return tuple(map(str, each(_place)(given)))
 
 
-def task_from(
-    data: Data,
-    source: Places = (),
-    target_domain: Domains = (),
-    seed: int = 0,
-    per_class: int | None = None,
-    test: float | None = None,
-) -> Task:
-    """The task that was given, or that is read from a place; the other arguments are for a place."""
+def task_from(data: Data, reading: Reading) -> Task:
+    """The task that was given, or that is read from a place like that."""
     if isinstance(data, Task):
         return data
     from headstart.data.reading import read_task  # noqa: PLC0415  a prediction needs no reader
 
+    _, sources, target_domains, seed, per_class, test = reading
     with stage("reading the data"):
-        return read_task(data, seed, per_class, test=test, sources=places(source), target=many(target_domain))
+        return read_task(data, seed, per_class, test=test, sources=sources, target=target_domains)
 
 
 def split_settings(settings: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

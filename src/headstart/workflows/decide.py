@@ -46,6 +46,7 @@ FEWEST_LABELED = 50
 
 
 NOT_CHOSEN = "the validators did not select it"
+NOTHING_RANKED = "No pretrained model was ranked: --only scratch leaves out what transfers."
 
 
 class Request(Record):
@@ -68,10 +69,7 @@ class Request(Record):
     @classmethod
     def about(cls, reading: Reading, **options: Any) -> Self:
         """The request for data that were, or are to be, read like that."""
-        place, sources, target_domains, seed, per_class, test = reading
-        return cls(
-            place=place, sources=sources, target_domains=target_domains, seed=seed, per_class=per_class, test=test, **options
-        )
+        return cls(**reading._asdict(), **options)
 
     @property
     def options(self) -> Options:
@@ -90,7 +88,12 @@ class Request(Record):
     def check_for(self, task: Task, cards: list[Pretrained]) -> None:
         """Refuse what these data cannot fulfil."""
         deciding.check_options_for(task, self.options)
-        check_candidates(task, cards, self.weights)
+        if self.transfers_to(task):
+            check_candidates(task, cards, self.weights)
+
+    def transfers_to(self, task: Task) -> bool:
+        """Whether pretrained models have a part in it: to transfer from, or to judge sources by."""
+        return self.only != "scratch" or task.source is not None
 
 
 class Decided(Record):
@@ -112,7 +115,7 @@ def decide(
     minutes: float | None = None,
     only: str | None = None,
     members: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
     evidence: AnyPath | None = None,
@@ -123,12 +126,10 @@ def decide(
     ranked sources, the adaptation where the labels cannot decide. The other arguments are those of all verbs; see
     `headstart.workflows`.
     """
-    request = Request.about(
-        reading_of(data, source, target_domain, seed, per_class, test),
-        pretrained=many(pretrained), weights=weights, minutes=minutes, only=only, members=members,
-    )  # fmt: skip
+    reading = reading_of(data, source, target_domain, seed, per_class, test)
+    request = Request.about(reading, pretrained=many(pretrained), weights=weights, minutes=minutes, only=only, members=members)
     request.check()
-    task = task_from(data, source, target_domain, seed, per_class, test)
+    task = task_from(data, reading)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(evidence or folder))
         if ranking is None:
@@ -139,7 +140,12 @@ def decide(
 
 
 def ranked(task: Task, cards: list[Pretrained], request: Request, steps: Steps) -> Ranking:
-    """The candidates, ranked on the labels of the task, or on those of its sources where it has too few."""
+    """The candidates, ranked on the labels of the task, or on those of its sources where it has too few.
+
+    None is ranked where no source is to be judged by it and nothing is to be transferred.
+    """
+    if not request.transfers_to(task):
+        return Ranking.of_nothing(NOTHING_RANKED)
     task = with_source_as_train(task)
     inputs = {"task": task.fingerprint, "cards": [card.name for card in cards], "weights": _content(request.weights)}
     with stage("ranking"):
@@ -192,10 +198,8 @@ def _decided(
 
     inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
     inputs["sources"] = source_weights
-    if workspace.run.decision and workspace.run.decision.stopped == "interrupted":
-        steps.forget(("decide",), inputs)
     with stage("deciding"):
-        decided = steps.run("decide", inputs, Decided, make)
+        decided = steps.run("decide", inputs, Decided, make, lambda found, _: found.decision.stopped != "interrupted")
     workspace.write(decided.decision)
     return decided.plan
 
@@ -255,11 +259,8 @@ def _adaptation(
     def adaptation(_: Path) -> Adaptation:
         return adaptation_to(task, backbone, minutes=minutes, steps=steps, training=recipe)
 
-    before = workspace.run.adaptation
-    if before and before.stopped == "interrupted":
-        steps.forget(("adapt",), inputs)
     with stage("adapting"):
-        found = steps.run("adapt", inputs, Adaptation, adaptation)
+        found = steps.run("adapt", inputs, Adaptation, adaptation, lambda found, _: found.stopped != "interrupted")
         with unstoppable():
             unknown = open_set_finding(task, backbone)
     if unknown:

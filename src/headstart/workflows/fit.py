@@ -65,7 +65,7 @@ def fit(
     find_rate: bool = False,
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
 ) -> Run:

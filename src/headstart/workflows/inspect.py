@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.checks import inspection
 from headstart.core.arguments import checked
 from headstart.core.findings import Finding
-from headstart.workflows.arguments import Data, Domains, Places, task_from
+from headstart.workflows.arguments import Data, Domains, Places, reading_of, task_from
 
 
 @checked
@@ -14,9 +14,9 @@ def inspect(
     *,
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
 ) -> list[Finding]:
     """The findings about a task, or about the data in a place, the worst first; test labels are not read."""
-    return inspection.inspect(task_from(data, source, target_domain, seed, per_class, test))
+    return inspection.inspect(task_from(data, reading_of(data, source, target_domain, seed, per_class, test)))

@@ -22,7 +22,7 @@ from headstart.features.extract import seconds_an_image
 from headstart.methods import METHODS
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 from headstart.planning.adapting.domain_pair import check_adaptable, sampled_rows
-from headstart.workflows.arguments import Data, Domains, Places, many, places, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, places, reading_of, task_from
 
 SECONDS_OF_FITS = 20.0
 """Of all quick ways to adapt: with 2,000 rows of 1,280 features in each domain 18 took 23 processor seconds (AMD EPYC, Zen 4)."""
@@ -38,7 +38,7 @@ def label(
     target_domain: Domains = (),
     pretrained: Name | None = None,
     minutes: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out: AnyPath | None = None,
 ) -> ToLabel:
     """The target images whose labels tell most about how to adapt, written as a manifest.
@@ -56,7 +56,7 @@ def label(
         raise PlanError(
             f"{manifest} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
         )
-    task = task_from(data, source, target_domain, seed)
+    task = task_from(data, reading_of(data, source, target_domain, seed))
     check_adaptable(task)
     name = name_of(pretrained or _first_card(task))
     backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)

@@ -16,7 +16,7 @@ from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
-from headstart.workflows.arguments import Data, Domains, Places, many, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
 
 
 class Ranked(NamedTuple):
@@ -41,7 +41,7 @@ def rank(
     weights: str = "pretrained",
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
 ) -> Ranking:
@@ -51,7 +51,7 @@ def rank(
     `headstart.workflows`.
     """
     check_weights(weights, many(pretrained))
-    task = task_from(data, source, target_domain, seed, per_class, test)
+    task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
     return rank_cards(with_source_as_train(task), cards_named(pretrained, task), weights=weights)
 
 

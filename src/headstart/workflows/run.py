@@ -46,7 +46,7 @@ def run(
     settings: dict[str, Any] | None = None,
     only: str | None = None,
     members: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
     out: AnyPath | None = None,
@@ -62,13 +62,14 @@ def run(
     """
     begun = command_begun()
     data = EMBEDDED_SET if data is None else data
+    reading = reading_of(data, source, target_domain, seed, per_class, test)
     request = Request.about(
-        reading_of(data, source, target_domain, seed, per_class, test), pretrained=many(pretrained), weights=str(weights),
-        minutes=minutes, method=method, settings=settings or {}, only=only, members=members,
+        reading, pretrained=many(pretrained), weights=str(weights), minutes=minutes, method=method, settings=settings or {},
+        only=only, members=members,
     )  # fmt: skip
     request.check()
     with speaking(language):
-        task = task_from(data, source, target_domain, seed, per_class, test)
+        task = task_from(data, reading)
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)

@@ -30,7 +30,7 @@ def search(
     settings: dict[str, Any] | None = None,
     source: Places = (),
     target_domain: Domains = (),
-    seed: int = 0,
+    seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
     runs: AnyPath = "runs",

@@ -136,7 +136,7 @@ def reasons_for(
     if transfer and baseline:
         gap = 100 * (transfer - baseline)
         reasons.append(f"Baseline gap: the best transfer candidate is {gap:+.1f} points from the best one without knowledge.")
-    reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}")
+    reasons.append(f"The ranking, of frozen features alone: {ranking.sentence}" if ranking.candidates else ranking.sentence)
     if curve is not None:
         reasons.append(curve.sentence)
     return tuple(reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
@@ -63,3 +63,8 @@ class Ranking(Shown, Record):
     sentence: str
     num_images: int
     depth: str = ""
+
+    @classmethod
+    def of_nothing(cls, why: str) -> Self:
+        """A ranking without candidates, and why there are none, in a sentence."""
+        return cls(candidates=(), chosen=(), distinguishable=False, sentence=why, num_images=0)
