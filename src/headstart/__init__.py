@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headstart.core.evaluation import Evaluation
     from headstart.core.findings import Finding
     from headstart.core.predictions import Predictions
+    from headstart.data.arrays import read_arrays
     from headstart.data.reading import read_task
     from headstart.data.task import Task
     from headstart.gallery import Gallery
@@ -78,6 +79,7 @@ _MODULES = {
     "list_runs": "headstart.runs.run",
     "load_backbone": "headstart.backbones.loading",
     "pretrained": "headstart.backbones.catalog",
+    "read_arrays": "headstart.data.arrays",
     "read_task": "headstart.data.reading",
     **{verb: f"headstart.workflows.{verb}" for verb in _VERBS},
 }
@@ -87,7 +89,7 @@ __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
-    "rank", "read_task", "report", "run", "runs", "search", "serve",
+    "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
 ]  # fmt: skip
 
 

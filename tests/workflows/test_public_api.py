@@ -72,18 +72,19 @@ def home(tmp_path_factory):
 
 
 A = "shades/dark/0.png"
+FOUR = (A, "shades/dark/1.png", "shades/light/0.png", "shades/light/1.png")
 
 
-def pillow() -> Image.Image:
-    return Image.open(A)
+def pillow(path: str = A) -> Image.Image:
+    return Image.open(path)
 
 
-def array() -> np.ndarray:
-    return np.asarray(pillow())
+def array(path: str = A) -> np.ndarray:
+    return np.asarray(pillow(path))
 
 
-def tensor() -> torch.Tensor:
-    return torch.tensor(array()).permute(2, 0, 1)
+def tensor(path: str = A) -> torch.Tensor:
+    return torch.tensor(array(path)).permute(2, 0, 1)
 
 
 # By function, calls that must work, each with what must come back.
@@ -185,6 +186,12 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         lambda home: headstart.rank(home.task, [card_of(NET)]),
         lambda home: headstart.rank(home.task, pretrained=Path(NET)),
     ],
+    "read_arrays": [
+        lambda _: headstart.read_arrays(np.stack([array(name) for name in FOUR]), [0, 0, 1, 1], name="four"),
+        lambda _: headstart.read_arrays(
+            [pillow(), FOUR[1], array(FOUR[2]), tensor(FOUR[3])], ["x", "x", "y", "y"], groups=range(4)
+        ),
+    ],
     "read_task": [lambda _: headstart.read_task("shades"), lambda _: headstart.read_task(Path("shades"), 1, test=0.2)],
     "report": [*with_each(RUNS, lambda _, run: headstart.report(run)), lambda home: home.run.report()],
     "run": with_each(DATA, lambda _, data: headstart.run(data, out="whole", **FAST)),
@@ -253,6 +260,10 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "pretrain": (lambda _: headstart.pretrain(3), f"source = 3 is an int. Give {A_TASK}."),
     "pretrained": (lambda _: headstart.pretrained(3), "license = 3 is an int. Give a text or None."),
     "rank": (lambda home: headstart.rank(home.task, [3]), f"pretrained[0] = 3 is an int. Give {A_NAME}, or a list of such."),
+    "read_arrays": (
+        lambda _: headstart.read_arrays(array(), "dark"),
+        "labels = 'dark' is a str. Give a name or a whole number for each picture.",
+    ),
     "read_task": (lambda _: headstart.read_task("shades", "0"), "seed = '0' is a str. Give a whole number."),
     "report": (lambda _: headstart.report(3), f"run = 3 is an int. Give {A_RUN}."),
     "run": (lambda _: headstart.run("shades", minutes="5"), "minutes = '5' is a str. Give a number or None."),

@@ -12,6 +12,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Integers
 from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
 from headstart.data.split_assignment import (
@@ -67,11 +68,17 @@ def read_task(
         chosen = tuple(map(str, several(sources))), several(target)
         task = task_with_sources(str(place), seed, *chosen, per_class=per_class, pool=pool, test=test)
         return replace(task, per_class=per_class, source_places=chosen[0], target_domains=chosen[1])
+    return task_in(reader_for(str(place)).read(str(place)), str(place), seed, per_class, pool, test=test)
+
+
+def task_in(
+    raw: RawDataset, place: str, seed: int, per_class: int | None, pool: bool = False, *, test: float | None = None
+) -> Task:
+    """The task of rows as they were found, without a source; arguments as of `read_task`, the place empty for rows in memory."""
     if per_class is not None and per_class < 1:
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
-    place = str(place)
-    rows = cleaned(reader_for(place).read(place).in_name_order())
-    classes, labels = _labels(rows, place)
+    rows = cleaned(raw.in_name_order())
+    classes, labels = _labels(rows, place or raw.name)
     assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, test)
     remove_used(rows, assignment)
     report_what_judges(rows, assignment)

@@ -85,6 +85,12 @@ class Task(Shown):
         """The task that a table lists, one image a row (.csv, .tsv or .parquet); arguments as of `headstart.read_task`."""
         return Task.from_folder(place, seed, **options)
 
+    @staticmethod
+    def from_arrays(images: Any, labels: Any, **options: Any) -> Task:
+        """The task of pictures in memory, arrays or Pillow images, with a label each; arguments as of `headstart.read_arrays`."""
+        task: Task = public("read_arrays")(images, labels, **options)
+        return task
+
     def __len__(self) -> int:
         """The number of its images: labeled and unlabeled ones, those of the test and of sources."""
         return sum(len(part) for part in (self.train, self.validation, self.test, self.unlabeled, self.source) if part)

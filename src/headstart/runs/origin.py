@@ -12,7 +12,9 @@ EARLIER_TEST = 0.2
 
 
 def task_of(run: Run) -> Task | None:
-    """The task that a run was fitted on; None where its data are gone or have changed since."""
+    """The task that a run was fitted on; None where its data are gone, have changed since or lay in memory."""
+    if not run.plan.data:
+        return None
     for plan in (run.plan, run.plan.model_copy(update={"test": EARLIER_TEST})):
         try:
             task = task_of_plan(plan)
@@ -24,8 +26,10 @@ def task_of(run: Run) -> Task | None:
 
 
 def unchanged_task_of(run: Run) -> Task:
-    """The task that a run was fitted on; a DataError where its data are gone or have changed since."""
+    """The task that a run was fitted on; a DataError where its data are gone, have changed since or lay in memory."""
     task = task_of(run)
+    if not run.plan.data:
+        raise DataError(f"{run.folder} was fitted on images in memory, which cannot be read again. Fit it on files, or anew.")
     if task is None:
         raise DataError(f"The data of {run.folder} ({run.plan.data}) are gone or have changed since. Put them back as they were.")
     return task
