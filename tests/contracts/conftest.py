@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -10,6 +13,7 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 
+sys.path.insert(0, str(Path(__file__).parent))  # lets the tests below import `toy_plug_in`
 CLASSES = ("zero", "one", "seven")
 DIGITS = (0, 1, 7)
 TRAIN_COUNTS = (13, 17, 11)

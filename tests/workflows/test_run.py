@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from runs_made import kill_at, outcome, refused, write_pictures, write_vectors
 
 from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
@@ -23,7 +23,7 @@ from headstart.planning.ranking import rank as ranking_module
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.runs import workspace
 from headstart.runs.origin import task_of
-from headstart.runs.run import Run, list_runs
+from headstart.runs.run import Run
 from headstart.training import loop
 from headstart.training.settings import Training
 from headstart.workflows import decide as deciding
@@ -36,25 +36,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory):
-    """A file of feature vectors in two classes."""
-    place, rng = tmp_path_factory.mktemp("data") / "vectors.npz", np.random.default_rng(3)
-    labels = np.arange(97) % 3 == 0
-    features = (rng.normal(size=(97, 7)) + 1.5 * labels[:, None]).astype(np.float32)
-    np.savez(place, features=features, labels=np.where(labels, "high", "low"))
-    return str(place)
+    return write_vectors(tmp_path_factory.mktemp("data") / "vectors.npz")
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Class folders of small pictures in three colors."""
-    place, rng = tmp_path_factory.mktemp("data") / "squares", np.random.default_rng(5)
-    for label, name in enumerate(("red", "green", "blue")):
-        (place / name).mkdir(parents=True)
-        for row in range(17 + label):
-            pixels = rng.integers(0, 190, (8, 8, 3)).astype(np.uint8)
-            pixels[..., label] += 60
-            Image.fromarray(pixels).save(place / name / f"{row}.png")
-    return str(place)
+    return write_pictures(tmp_path_factory.mktemp("data") / "squares")
 
 
 @pytest.fixture(scope="module")
@@ -66,28 +53,6 @@ def finished(vectors, tmp_path_factory) -> Run:
         return run(vectors, minutes=1, out=home / "run")
 
 
-def outcome(folder: Path) -> tuple[str, bytes, dict[str, int]]:
-    """What must not depend on kills: the evaluation, the predictions and the finished steps by name, each once."""
-    stems = [line.split("\t")[0] for line in (folder / "steps" / "log.tsv").read_text().splitlines()]
-    assert len(stems) == len(set(stems))
-    names = Counter(stem.rsplit("-", 1)[0] for stem in stems)
-    return (folder / "evaluation.json").read_text(), (folder / "predictions.parquet").read_bytes(), dict(names)
-
-
-def kill_at(monkeypatch, owner, name: str, call: int) -> list[int]:
-    """Let one call of a function end like a kill; holds one entry a call."""
-    real, count = getattr(owner, name), []
-
-    def once(*args, **named):
-        count.append(1)
-        if len(count) == call:
-            raise KeyboardInterrupt
-        return real(*args, **named)
-
-    monkeypatch.setattr(owner, name, once)
-    return count
-
-
 def test_a_run_leaves_everything_it_promises(finished):
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
@@ -97,64 +62,6 @@ def test_a_run_leaves_everything_it_promises(finished):
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
     assert (finished.evaluation.split, finished.evaluation.num_images) == ("out of fold", 97)
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
-
-
-def test_a_run_that_is_killed_after_its_first_model_predicts_and_goes_on(pictures, tmp_path, monkeypatch, headstart_command):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HEADSTART_QUIET")
-    words = ("run", pictures, "--pretrained", "efficientnet_lite0", "--only", "transfer", "--minutes", "30", "-o")
-    whole = headstart_command(*words, tmp_path / "whole")
-    assert whole.code == 0, whole.err
-    with monkeypatch.context() as patch:
-        kill_at(patch, deciding, "rank", 1)
-        killed = headstart_command(*words, tmp_path / "run")
-    assert killed.code == 130
-    first = Run(tmp_path / "run").first
-    assert f"{first.sentence} Usable now: headstart predict {tmp_path / 'run'} NEW_IMAGES" in killed.err
-    assert first.accuracy.value > 0.8
-    picture = next(Path(pictures, "red").iterdir())
-    answer = headstart_command("predict", tmp_path / "run", picture, "--json")
-    assert json.loads(answer.out)["label"] == "red"
-    assert f"{tmp_path / 'run'} is unfinished: its first model predicts. `headstart run` goes on with it." in answer.err
-    assert refused(DataError, lambda: Run.load(tmp_path / "run")).startswith(f"{tmp_path / 'run'} holds no finished run.")
-    assert list_runs(tmp_path) == [Run(tmp_path / "whole")]
-    resumed = headstart_command(*words, tmp_path / "run")
-    assert resumed.code == 0
-    assert "First model" not in resumed.err
-    assert outcome(tmp_path / "run")[:2] == outcome(tmp_path / "whole")[:2]
-    assert not (tmp_path / "run" / "first_model").exists()
-    assert Run(tmp_path / "run").result["seconds"]["first_model"] == first.seconds
-    assert "unfinished" not in headstart_command("predict", tmp_path / "run", picture).err
-
-
-def test_a_first_model_that_was_cut_off_is_made_again(vectors, tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    with monkeypatch.context() as patch:
-        kill_at(patch, workspace.Workspace, "write_first_model", 1)
-        with pytest.raises(KeyboardInterrupt):
-            run(vectors, minutes=1, out=tmp_path / "run")
-    assert not Run(tmp_path / "run").has_first_model
-    with monkeypatch.context() as patch:
-        kill_at(patch, deciding, "rank", 1)
-        with pytest.raises(KeyboardInterrupt):
-            run(vectors, minutes=1, out=tmp_path / "run")
-    assert Run.load(tmp_path / "run", first=True).model.classes == ("high", "low")
-
-
-def test_nothing_is_fitted_first_where_a_method_is_asked_for(vectors, tmp_path, monkeypatch):
-    kill_at(monkeypatch, deciding, "rank", 1)
-    with pytest.raises(KeyboardInterrupt):
-        run(vectors, minutes=1, out=tmp_path / "run", method="logistic")
-    assert Run(tmp_path / "run").first is None
-    assert not Run(tmp_path / "run").has_first_model
-
-
-def test_the_first_model_of_a_run_from_scratch_has_no_network(pictures, tmp_path, monkeypatch):
-    kill_at(monkeypatch, deciding, "rank", 1)
-    with pytest.raises(KeyboardInterrupt):
-        run(pictures, minutes=1, out=tmp_path / "run", only="scratch")
-    assert Run(tmp_path / "run").first.name == "ridge on raw pixels"
-    assert Run.load(tmp_path / "run", first=True).model.classes == ("blue", "green", "red")
 
 
 def test_a_single_fit_says_what_is_wrong_with_the_data_as_a_run_does(pictures, tmp_path, headstart_command):
@@ -313,12 +220,6 @@ def test_a_kill_in_the_middle_of_an_epoch_costs_that_step_alone(pictures, undist
         run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")
     again = run(pictures, minutes=9, only="scratch", out=tmp_path / "killed")
     assert (outcome(again.folder), len(count) - 1) == undisturbed
-
-
-def refused(error, call) -> str:
-    with pytest.raises(error) as caught:
-        call()
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"method": "ridge"}, {"per_class": 9}])
