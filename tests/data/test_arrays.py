@@ -56,7 +56,7 @@ def test_a_task_of_arrays_is_that_of_their_files(tmp_path):
 
 def test_a_test_of_its_own_is_sealed_and_what_is_in_both_is_not_learned():
     pixels, held_out = noise(37), noise(8, seed=1)
-    held_out[0] = pixels[1]
+    held_out[1] = pixels[1]
     task = read_arrays(pixels, NUMBERS, test=(held_out, np.arange(8) % 3), classes=CLASSES)
     assert (len(task.train), len(task.test), task.test.sealed) == (36, 8, True)
     assert task.test.images.name(0) == "images[37]"

@@ -34,7 +34,7 @@ def test_another_method_has_none_of_the_models_that_the_plan_spoke_of():
     assert (ridge.hold_out, ridge.fold_models, ridge.temperature) == (False, None, None)
     assert (tuned.hold_out, tuned.fold_models, tuned.temperature) == (True, None, None)
     assert changed(fitted, {"method.kind": "ridge", "temperature": "2.0"}).temperature == 2.0
-    same = changed(fitted, {"method.depth": "half"})
+    same = changed(fitted, {"method.depth": "early"})
     assert (same.hold_out, same.fold_models, same.temperature) == (True, 3, 1.5)
 
 

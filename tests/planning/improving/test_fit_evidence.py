@@ -103,7 +103,7 @@ def test_a_plan_with_another_method_forgets_the_models_that_it_had(evidence):
     seen = replace(evidence, plan=tuned)
     head, other = (seen.changed(method={"kind": kind}) for kind in ("ridge", "fine_tune"))
     assert [(one.hold_out, one.fold_models) for one in (head, other)] == [(False, None), (True, None)]
-    same = seen.changed(method={"kind": "lp_ft", "depth": "half"})
+    same = seen.changed(method={"kind": "lp_ft", "depth": "early"})
     assert (same.hold_out, same.fold_models) == (True, 3)
 
 
