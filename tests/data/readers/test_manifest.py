@@ -64,10 +64,10 @@ def test_what_flags_of_validation_became_is_said(folder):
     (found,) = Manifest().read(place).findings
     assert found.code == "columns-renamed"
     assert found.title == (
-        'Columns of manifest.csv are read by other headings: "fname" as path, "is_valid" as split '
-        "(True: validation, False: train)."
+        'Columns of manifest.csv are read by other headings: "is_valid" as split (True: validation, False: train), '
+        '"fname" as path.'
     )
-    assert found.advice == 'If another column is meant, call that one "path" or "split".'
+    assert found.advice == 'If another column is meant, call that one "split" or "path".'
     both = write(folder, "path,label,is_valid,split", "pictures/1.png,cat,True,train", "pictures/2.png,dog,,test")
     assert [row[2] for row in rows(both)] == ["train", "test"]
     assert Manifest().read(both).findings == ()
