@@ -50,11 +50,11 @@ def unlabeled(labeled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # models that a module pretrained are listed no more in the next one
 def supervised(labeled: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return pretrain(labeled, settings=SHORT, out=tmp_path_factory.mktemp("runs") / "supervised")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def headless(unlabeled: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return pretrain(unlabeled, settings=SHORT, out=tmp_path_factory.mktemp("runs") / "headless")
