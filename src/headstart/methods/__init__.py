@@ -24,7 +24,7 @@ METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",
     "method",
     _is_method,
-    frozenset({"base", "model", "heads", "kernel_head", "meta_learner", "test_time"}),
+    frozenset({"base", "model", "model_graph", "heads", "head_graphs", "kernel_head", "meta_learner", "test_time"}),
     listed_by="headstart methods",
 )
 
