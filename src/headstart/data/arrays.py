@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
-from headstart.core.arguments import Accepts, NotAcceptedError, Texts, checked, several
+from headstart.core.arguments import Accepts, NotAcceptedError, Texts, checked, instance_of, several
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import UNLABELED
 from headstart.data.class_names import check_distinct, quoted
@@ -35,8 +35,8 @@ def _cells(value: Any) -> tuple[Any, ...]:
 
 def _test(value: Any) -> Any:
     """A share, or a pair of images and labels."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, numbers.Real):
+        return instance_of(numbers.Real, float)(value)
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise NotAcceptedError(value)
     return given_images(value[0]), _cells(value[1])
