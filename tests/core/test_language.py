@@ -97,7 +97,7 @@ def test_no_entry_stands_twice():
 
 
 def test_the_chinese_catalog_keeps_to_its_terms():
-    text = "".join(translation for one in messages_in(catalog_text("zh"), "zh") for translation in one.translations)
+    text = "\n".join(translation for one in messages_in(catalog_text("zh"), "zh") for translation in one.translations)
     for wanted in ("您", "有待解答的问题", "置信区间", "沿用", "岭回归分类头", "置信度最高的误判", "图片"):
         assert wanted in text
     for other in ("你", "图像", "照片", "可信区间", "最自信", "岭回归头"):
