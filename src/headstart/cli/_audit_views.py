@@ -36,7 +36,7 @@ def history_view(history: dict[str, Any]) -> RenderableType:
         "",
         table(("order by", "weighted tau"), scores, right=("weighted tau",), title="Agreement with real fits"),
         "",
-        said(history["sentence"], "bold"),
+        said(history["sentence"], style="bold"),
     )
 
 
@@ -59,7 +59,7 @@ def matrix_view(matrix: Sequence[dict[str, Any]]) -> RenderableType:
     from rich.console import Group
 
     key = next(kind for kind in MATRIX_TITLES if any(cell[kind] is not None for row in matrix for cell in row["cells"]))
-    blocks: list[RenderableType] = [said(MATRIX_TITLES[key], "bold")]
+    blocks: list[RenderableType] = [said(MATRIX_TITLES[key], style="bold")]
     for begin in range(0, len(matrix[0]["cells"]), MOST_SOURCES):
         part = slice(begin, begin + MOST_SOURCES)
         columns = [_shortened(cell["source"]) for cell in matrix[0]["cells"][part]]

@@ -28,14 +28,14 @@ def adjustment_view(
     if adjustment.get("margin") is not None:
         blocks += [_students(adjustment["trials"]), ""]
     for trial in adjustment["trials"] if not blocks else ():
-        outcome = said(f"{trial['outcome']}: {trial['sentence']}", OUTCOME_STYLES.get(trial["outcome"], "dim"))
+        outcome = said(trial["outcome"], ": ", trial["sentence"], style=OUTCOME_STYLES.get(trial["outcome"], "dim"))
         blocks += [facts([(trial["rule"], trial["reason"]), ("", outcome)]), ""]
     if adjustment["advice"]:
         blocks += [findings_view(adjustment["advice"]), ""]
     rows: list[tuple[str, RenderableType]] = [("Run", run), ("Next", predict_command(run, pictures=pictures))]
     if evaluation is not None:
         rows.insert(0, ("Accuracy", accuracy_line(evaluation)))
-    return Group(*blocks, said(sentence, "bold"), facts(rows))
+    return Group(*blocks, said(sentence, style="bold"), facts(rows))
 
 
 def _students(trials: list[dict[str, Any]]) -> RenderableType:
@@ -66,7 +66,7 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
         (
             str(number),
             said(trial["origin"]),
-            said(trial["outcome"], OUTCOME_STYLES.get(trial["outcome"], "dim")),
+            said(trial["outcome"], style=OUTCOME_STYLES.get(trial["outcome"], "dim")),
             f"{trial['log_losses'][-1]:.3f}" if trial["log_losses"] else "-",
             ", ".join(f"{name}={_short(value)}" for name, value in trial["settings"].items() if value != default[name]),
         )
@@ -75,7 +75,7 @@ def found_view(found: dict[str, Any], study: str) -> RenderableType:
     shown = table(("#", "origin", "outcome", "log loss", "settings"), rows, right=("log loss",), title="Trials, best first")
     plan = f"{study}/plan.toml"
     advice = facts([("Plan", plan), ("Next", f"headstart fit {shlex.quote(plan)} -o RUN")])
-    return Group(shown, "", said(found["sentence"], "bold"), advice)
+    return Group(shown, "", said(found["sentence"], style="bold"), advice)
 
 
 def _loss(trial: dict[str, Any]) -> float:

@@ -127,9 +127,9 @@ def _said(value: RenderableType) -> RenderableType:
     return said(value) if isinstance(value, str) else value
 
 
-def said(text: str, style: str = "") -> Text:
-    """A text of headstart's own in the language that is spoken, in a style."""
-    return plain(spoken().sentence(text), style)
+def said(*texts: str, style: str = "") -> Text:
+    """Texts of headstart's own, one after the other, each in the language that is spoken, in a style."""
+    return plain("".join(map(spoken().sentence, texts)), style)
 
 
 def told(sentence: str) -> None:

@@ -37,7 +37,7 @@ def print_rows(
         return
     shown, blank = [], [""] * (len(columns) - 1)
     for row in rows:
-        given = (said(row["error"].removeprefix(f"{row['path']}: "), "red"), *blank) if "error" in row else cells(row)
+        given = (said(row["error"].removeprefix(f"{row['path']}: "), style="red"), *blank) if "error" in row else cells(row)
         shown.append((row["path"], *given))
     show(table(("path", *columns), shown, right=columns[1:]))
 

@@ -28,7 +28,7 @@ def summary_view(run: Run) -> RenderableType:
 
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, str | Text]] = [
-        ("Result", said(in_plain_words(run), "bold")),
+        ("Result", said(in_plain_words(run), style="bold")),
         ("Verdict", _verdict(result, adaptation)),
         ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
         ("", log_loss_decides(decision.results, decision.chosen) if decision else ""),
@@ -53,7 +53,7 @@ def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> Text:
         verdict = "adapted" if adaptation.adapted else "not adapted"
     else:
         verdict = result["verdict"] or "none: fitted as planned"
-    return said(verdict, VERDICT_STYLES.get(verdict, ""))
+    return said(verdict, style=VERDICT_STYLES.get(verdict, ""))
 
 
 def _estimate_line(adaptation: Adaptation | None) -> str:
@@ -72,7 +72,7 @@ def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[st
     rows: list[tuple[str, str | Text]] = []
     for one in gravest_first([finding.to_dict() for finding in findings])[:MOST_FINDINGS]:
         files = named_files(one, place)
-        shown = f"{one['severity']}: {one['title']}{f' {files}.' if files else ''}"
-        rows.append(("" if rows else "Findings", said(shown, SEVERITY_STYLES[one["severity"]])))
+        shown = (one["severity"], ": ", one["title"], f" {files}." if files else "")
+        rows.append(("" if rows else "Findings", said(*shown, style=SEVERITY_STYLES[one["severity"]])))
     more = len(findings) - MOST_FINDINGS
     return [*rows, ("", f"{more:,} more in the report")] if more > 0 else rows

@@ -29,12 +29,12 @@ MOST_CLASSES = 40
 def findings_view(findings: Sequence[dict[str, Any]], place: str = "") -> RenderableType:
     """Every finding with its advice, gravest first; files are named relative to the place of the data."""
     if not findings:
-        return said("Nothing to report about the data.", "green")
+        return said("Nothing to report about the data.", style="green")
     rows = []
     for row in gravest_first(findings):
         files = named_files(row, place)
         shown = f"{said(row['title'])} ({row['code']}){f': {files}' if files else ''}"
-        rows.append((said(row["severity"], SEVERITY_STYLES[row["severity"]]), shown, said(row["advice"])))
+        rows.append((said(row["severity"], style=SEVERITY_STYLES[row["severity"]]), shown, said(row["advice"])))
     return table(("", "finding", "what to do"), rows)
 
 
@@ -111,7 +111,7 @@ def decision_view(decision: dict[str, Any]) -> RenderableType:
     title += "; ~ is predicted" if any("~" in _cost(result) for result in decision["results"]) else ""
     results = table(columns, rows, right=("accuracy", "judged on", "seconds"), title=title)
     reasons = facts(("-", reason) for reason in decision["reasons"])
-    return Group(results, "", said(decision["sentence"], VERDICT_STYLES[decision["verdict"]]), "", reasons)
+    return Group(results, "", said(decision["sentence"], style=VERDICT_STYLES[decision["verdict"]]), "", reasons)
 
 
 def _cost(result: dict[str, Any]) -> str:
@@ -138,7 +138,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
         ]
         numbers = ("precision", "recall", "f1", "images")
         blocks += [table(("class", *numbers), rows, right=numbers), ""]
-    return Group(*blocks, said(evaluation["protocol"], "dim"))
+    return Group(*blocks, said(evaluation["protocol"], style="dim"))
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> str:
@@ -165,9 +165,9 @@ def task_view(summary: dict[str, Any]) -> RenderableType:
     images = ", ".join(f"{summary[f'num_{split}']:,} {split}" for split in splits if summary[f"num_{split}"])
     sources = f"{summary['num_source']:,} labeled images of {', '.join(summary['source_domains'])}"
     side = f"shorter side {summary['native_pixels']} pixels (median)" if summary["native_pixels"] else "feature vectors"
-    rows = [
+    rows: list[tuple[str, RenderableType]] = [
         ("Data", f"{summary['name']} ({summary['place']})"),
-        ("Images", f"{images}; {side}"),
+        ("Images", said(images, "; ", side)),
         ("Sources", sources if summary["num_source"] else ""),
         ("Classes", f"{len(summary['classes'])}; {_span(min(counts), max(counts))} training images each"),
     ]

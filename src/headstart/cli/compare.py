@@ -37,7 +37,7 @@ def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
     rows = [
         (
             pair["run"],
-            said(pair["verdict"], "bold"),
+            said(pair["verdict"], style="bold"),
             f"{pair['accuracy_gain']['value']:+.3f}",
             interval(pair["accuracy_gain"], "+"),
             f"{pair['log_loss_gain']['value']:+.3f}",

@@ -50,7 +50,7 @@ def decide(
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
     blocks: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
     if made.sources:
-        blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, "bold")]
+        blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, style="bold")]
     answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)
     if out:
         write_atomically(out, plan.to_toml())

@@ -143,7 +143,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     if row["label"] is None:
         label = said(f"unknown (best guess: {row['best_guess']}, {near})")
     else:
-        label = plain(row["label"], "bold").append(said(f" (perhaps unknown: {near})" if unknown["flag"] else "", "yellow"))
+        label = plain(row["label"], "bold").append(said(f" (perhaps unknown: {near})" if unknown["flag"] else "", style="yellow"))
     return label, f"{row['probability']:.3f}"
 
 

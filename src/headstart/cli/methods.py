@@ -48,8 +48,7 @@ def _listed(cards: list[dict[str, Any]]) -> Iterator[RenderableType]:
         for card in members:
             more = _worded([need for need in card["needs"] if need not in shared])
             name = f"{card['name']} *" if card["tried_by_run"] else card["name"]
-            shown = f"{said(card['summary'])}{said('; ')}{said(more)}" if more else said(card["summary"])
-            rows.append((plain(name, "bold"), shown))
+            rows.append((plain(name, "bold"), said(card["summary"], *(("; ", more) if more else ()))))
         yield from (_title(family, cost, shared), meaning, table(("name", "what it does"), rows), "")
 
 
@@ -61,7 +60,7 @@ def _place(group: tuple[tuple[str, str, str], list[dict[str, Any]]]) -> tuple[ob
 
 
 def _title(name: str, cost: str, needs: list[str]) -> RenderableType:
-    return said(f"{name} ({'; '.join(filter(None, (cost, _worded(needs))))})", "bold")
+    return said(name, " (", cost, *(("; ", _worded(needs)) if needs else ()), ")", style="bold")
 
 
 def _worded(needs: list[str]) -> str:

@@ -92,7 +92,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
         label = said(f"unknown (best guess: {row['best_guess']})")
     else:
         label = plain(row["label"], "bold")
-        label.append(said(" (perhaps unknown)" if unknown and unknown["flag"] else "", "yellow"))
+        label.append(said(" (perhaps unknown)" if unknown and unknown["flag"] else "", style="yellow"))
     return label, f"{row['probability']:.3f}", f"{unknown['p_value']:.3f}" if unknown else ""
 
 

@@ -32,14 +32,14 @@ def rank(
     made = rank_with_sources(task_from(data, reading_of(data, source, target_domain, seed, per_class, test)), pretrained, weights)
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
-    blocks = [ranking_view(found), "", said(made.ranking.sentence, "bold")]
+    blocks = [ranking_view(found), "", said(made.ranking.sentence, style="bold")]
     if made.ranking.depth:
         blocks += ["", stages_view(found), "", made.ranking.depth]
     if made.by_sources:
         blocks.append("The target has too few labels to rank by: the labels of the sources are used.")
     if made.sources:
         found["sources"] = made.sources.to_dict()
-        blocks += ["", sources_view(found["sources"]), "", said(made.sources.sentence, "bold")]
+        blocks += ["", sources_view(found["sources"]), "", said(made.sources.sentence, style="bold")]
         blocks += ["", matrix_view(found["sources"]["matrix"]), "", made.sources.pairs]
     if history:
         blocks += ["", history.sentence]

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 
 from headstart.core.errors import PlanError, did_you_mean
@@ -39,6 +39,8 @@ CONTENT = {
 """What holes may hold, by the first part of their name; others hold anything."""
 ENUMERATED, SEPARATED = ", ", "; "
 """What stands between the words and between the items of a list."""
+MOST_KEPT = 4_096
+"""Translations that a language keeps, as many patterns try the same part of a sentence."""
 WIDE = "。！？；：，、）"
 """Punctuation after which Chinese has no space."""
 
@@ -79,6 +81,7 @@ class Language:
         self.code = code
         self._plain = {one.original: one.translations for one in messages if not one.is_pattern}
         self._messages = messages
+        self._matched = lru_cache(MOST_KEPT)(self._match)
 
     @cached_property
     def _patterns(self) -> list[Pattern]:
@@ -119,7 +122,8 @@ class Language:
         """Sentences of this language one after the other, with a space between them where it has one; empty ones are left out."""
         return "".join(self._spaced([one for one in sentences if one]))
 
-    def _matched(self, text: str) -> str | None:
+    def _match(self, text: str) -> str | None:
+        """A text without a sentence end inside, or one that an entry has whole, in this language; None where no entry has it."""
         if text in self._plain:
             return self._plain[text][0]
         for pattern in self._patterns:
