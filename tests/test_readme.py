@@ -73,9 +73,62 @@ def test_the_chinese_readme_keeps_to_its_terms_and_marks_english_pages():
     for other in ("你", "图像", "照片", "岭回归头", "最自信"):
         assert other not in CHINESE
     assert not re.search("(?<!置信)区间", CHINESE)
-    links = re.findall(r"\]\(([^)]+)\)(（英文）)?", CHINESE)
-    assert len(links) >= 5
-    assert [place for place, mark in links if not mark] == []
+    assert len(LINK.findall(CHINESE)) >= 5
+    assert wrongly_marked(ROOT / "README.zh-CN.md") == []
+
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)]+)\)(（英文）)?")
+
+
+def is_chinese(place: Path) -> bool:
+    return "zh" in place.relative_to(ROOT).parts or "zh-CN" in place.name
+
+
+def wrongly_marked(page: Path) -> list[str]:
+    """Links of a Chinese page whose mark is missing or wrong, and those to English pages that have a Chinese twin."""
+    found = []
+    for target, mark in LINK.findall(page.read_text(encoding="utf-8").split("\n", 1)[1]):
+        place = (page.parent / target).resolve()
+        in_chinese = ROOT / "docs" / "zh" / place.name
+        if is_chinese(place) == bool(mark) or (place.parent == ROOT / "docs" and in_chinese.exists()):
+            found.append(target)
+    return found
+
+
+IN_CHINESE = sorted((ROOT / "docs" / "zh").rglob("*.md"))
+LED_TO = {"index.md", "your-data.md", "numbers.md", "glossary.md", "findings.md", "how-to-choose.md"}
+"""What somebody reads who begins."""
+
+
+def test_what_a_newcomer_needs_is_there_in_chinese():
+    assert {page.name for page in (ROOT / "docs" / "zh").glob("*.md")} >= LED_TO
+    english = {page.name for page in (ROOT / "docs" / "findings").glob("*.md")}
+    assert {page.name for page in (ROOT / "docs" / "zh" / "findings").glob("*.md")} <= english
+
+
+@pytest.mark.parametrize("page", IN_CHINESE, ids=lambda page: page.stem)
+def test_a_chinese_page_has_the_blocks_headings_and_tables_of_its_twin_and_leads_to_it(page):
+    text, inside = page.read_text(encoding="utf-8"), page.relative_to(ROOT / "docs" / "zh")
+    twin = ROOT / "docs" / inside
+    up = "../" * len(inside.parts)
+    assert text.startswith(f"[English]({up}{inside.as_posix()})\n")
+    english = twin.read_text(encoding="utf-8")
+    assert BLOCK.findall(text) == BLOCK.findall(english)
+    assert heading_levels(text) == heading_levels(english)
+    assert [line.count("|") for line in prose(text).splitlines() if line.startswith("|")] == [
+        line.count("|") for line in prose(english).splitlines() if line.startswith("|")
+    ]
+    if len(inside.parts) == 1:
+        assert english.startswith(f"[中文](zh/{inside})\n")
+
+
+@pytest.mark.parametrize("page", IN_CHINESE, ids=lambda page: page.stem)
+def test_a_chinese_page_keeps_to_the_terms_and_marks_english_pages(page):
+    text = page.read_text(encoding="utf-8")
+    assert [other for other in ("你", "图像", "照片", "岭回归头", "最自信") if other in text] == []
+    assert not re.search("(?<!置信)区间", text)
+    assert not re.search(r"[。，；：] (?!\|)", text)
+    assert wrongly_marked(page) == []
 
 
 def test_every_page_is_linked_from_the_index_and_every_finding_from_its_list():

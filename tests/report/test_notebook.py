@@ -35,7 +35,10 @@ NAMES = {
     "net",
     "ECE",
     "AUROC",
+    "False",
     "blocks",
+    "flip",
+    "views",
     "stages",
     "p",
 }
