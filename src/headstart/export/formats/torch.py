@@ -15,7 +15,7 @@ from headstart.export.formats.base import Format, example_for, store_in_half
 from headstart.methods.model_graph import ModelGraph
 
 TRACED = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
-"""Where each operation comes from, in text: a third of the file of EfficientNet-Lite0."""
+"""Where each operation comes from: text with paths of this machine, 0.7 of 21 MB for EfficientNet-Lite0."""
 
 
 @final
