@@ -16,7 +16,9 @@ from PIL import Image
 import headstart
 from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.exported import Parity
+from headstart.data.summary import TaskSummary
 from headstart.export import bundle, parity
+from headstart.export.card import learned_from
 from headstart.export.formats import FORMATS
 from headstart.export.formats.torch import Torch
 from headstart.export.script import predict_script
@@ -79,7 +81,7 @@ def test_the_card_says_what_the_model_is(home):
     for said in (
         "pip install numpy pillow openvino",
         "- Classes: dark, light.",
-        "- Learned from 28 labeled pictures of shades; 14 of each class.",
+        "- Learned from 28 labeled pictures of shades (14 of each class).",
         "- One model, by ridge.",
         f"| pixels | {run.model.backbone.transform.pixels} pixels | no weights: the picture itself | none |",
         f"| accuracy | {run.evaluation.accuracy.value:.3f} | {run.evaluation.accuracy.low:.3f} |",
@@ -91,6 +93,26 @@ def test_the_card_says_what_the_model_is(home):
         assert said in card
     assert "{{" not in card
     assert "\n\n\n" not in card
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({"train_counts": (3, 5), "num_train": 8}, "8 labeled pictures of t (3 to 5 of each class)"),
+        (
+            {"train_counts": (2, 2), "num_train": 4, "num_unlabeled": 1_234},
+            "4 labeled pictures of t (2 of each class), and 1,234 unlabeled ones",
+        ),
+        (
+            {"num_unlabeled": 9, "num_source": 7, "source_domains": ("a", "b")},
+            "9 unlabeled ones of t, and 7 labeled ones of a and b",
+        ),
+    ],
+)
+def test_the_card_counts_what_was_learned_from(counts, told):
+    nothing = {"train_counts": (0, 0), "num_train": 0, "num_validation": 0, "num_test": 0, "num_unlabeled": 0}
+    about = {"name": "t", "place": "t", "classes": CLASSES, "native_pixels": 16, "channels": 3, "seed": 0, "task_fingerprint": ""}
+    assert learned_from(TaskSummary(**(about | nothing | counts))) == told
 
 
 def test_a_script_imports_no_headstart():

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
+from headstart.data.summary import TaskSummary
 from headstart.evaluation.metrics import all_metrics
 from headstart.export.formats.base import Format
 from headstart.methods.model_graph import unique_networks
@@ -41,6 +42,7 @@ def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, .
         decision=run.decision,
         evaluation=run.evaluation,
         metrics=_metrics(run),
+        learned=learned_from(run.task_summary),
         plain=in_plain_words(run),
         made=made,
         parity=made.parity,
@@ -57,6 +59,18 @@ def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, .
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         version=version("headstart"),
     )
+
+
+def learned_from(task: TaskSummary) -> str:
+    """The pictures that a model was fitted to, as they are counted in a sentence."""
+    labeled, least, most = task.num_train + task.num_validation, min(task.train_counts), max(task.train_counts)
+    each = f"{most} of each class" if least == most else f"{least} to {most} of each class"
+    found = [f"{labeled:,} labeled pictures of {task.name} ({each})"] if labeled else []
+    if task.num_unlabeled:
+        found.append(f"{task.num_unlabeled:,} unlabeled ones" + ("" if labeled else f" of {task.name}"))
+    if task.num_source:
+        found.append(f"{task.num_source:,} labeled ones of {' and '.join(task.source_domains) or 'other domains'}")
+    return ", and ".join(found)
 
 
 def _metrics(run: Run) -> list[tuple[str, Any]]:
