@@ -105,7 +105,7 @@ def test_the_card_says_what_the_model_is(home):
         ),
         (
             {"num_unlabeled": 9, "num_source": 7, "source_domains": ("a", "b")},
-            "9 unlabeled ones of t, and 7 labeled ones of a and b",
+            "9 unlabeled pictures of t, and 7 labeled ones of a and b",
         ),
     ],
 )

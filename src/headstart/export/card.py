@@ -67,7 +67,7 @@ def learned_from(task: TaskSummary) -> str:
     each = f"{most} of each class" if least == most else f"{least} to {most} of each class"
     found = [f"{labeled:,} labeled pictures of {task.name} ({each})"] if labeled else []
     if task.num_unlabeled:
-        found.append(f"{task.num_unlabeled:,} unlabeled ones" + ("" if labeled else f" of {task.name}"))
+        found.append(f"{task.num_unlabeled:,} unlabeled {'ones' if labeled else f'pictures of {task.name}'}")
     if task.num_source:
         found.append(f"{task.num_source:,} labeled ones of {' and '.join(task.source_domains) or 'other domains'}")
     return ", and ".join(found)
