@@ -86,3 +86,11 @@ def test_a_server_that_may_not_change_offers_no_correction(serving):
 )
 def test_the_language_is_one_that_there_is(asked, header, language):
     assert language_for(asked, header) == language
+
+
+def test_what_is_said_of_a_model_is_in_the_language_that_is_asked_for(serving):
+    client = serving()
+    english, chinese, other = (client.get(f"/models{query}").json()["models"][0] for query in ("", "?lang=zh", "?lang=xx"))
+    assert english["protocol"].startswith("Every one of 33 labeled images")
+    assert not re.search("[A-Za-z]{2,}", chinese["protocol"])
+    assert other == english

@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from headstart.core.language import ENGLISH, language_named
 from headstart.serving.bodies import FORM, JSON
 from headstart.serving.metrics import Metrics
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html
@@ -131,9 +132,12 @@ class _Routes:
         """Metrics in Prometheus's text format."""
         return Response(self.service.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    async def models(self) -> Response:
-        """All that is served, the default first, and the limits of a request."""
+    async def models(self, lang: str = ENGLISH) -> Response:
+        """All that is served, the default first, with sentences in a language, and the limits of a request."""
+        spoken = language_named(language_for(lang, ""))
         cards = [one.card() for one in self.service.served.values()]
+        for card in cards:
+            card |= {name: spoken.sentence(card[name]) for name in ("sentence", "protocol") if card.get(name)}
         return JSONResponse({"models": cards, "limits": self.service.limits.to_dict()})
 
     async def predict(self, request: Request, model: ModelName = None, refuse: Refuse = None) -> Response:

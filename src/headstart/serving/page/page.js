@@ -93,7 +93,7 @@ function heat(shown, drops) {
   if (most < 0.02) return false;
   const small = made("canvas", { width: cells, height: cells }), pen = small.getContext("2d");
   const image = pen.createImageData(cells, cells);
-  drops.flat().forEach((drop, place) => image.data.set([255, 96, 0, Math.round(190 * Math.max(0, drop) / most)], 4 * place));
+  drops.flat().forEach((drop, place) => image.data.set([255, 72, 0, Math.round(205 * Math.max(0, drop) / most)], 4 * place));
   pen.putImageData(image, 0, 0);
   const large = made("canvas", { width: 280, height: 280 });
   large.setAttribute("aria-hidden", "true");
@@ -101,6 +101,7 @@ function heat(shown, drops) {
   brush.imageSmoothingQuality = "high";
   brush.drawImage(small, 0, 0, 280, 280);
   shown.append(large);
+  shown.classList.add("explained");
   return true;
 }
 
@@ -201,7 +202,7 @@ function take(list) {
 
 async function begin() {
   try {
-    const found = await asked("/models");
+    const found = await asked(`/models?lang=${document.documentElement.lang}`);
     models = found.models;
     limits = found.limits;
   } catch (error) {
