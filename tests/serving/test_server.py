@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -16,34 +15,55 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_a_process_answers_until_a_signal_and_exits_with_0(made_run, png, tmp_path):
-    command = [sys.executable, "-m", "headstart", "serve", str(made_run), "--port", "0", "--json"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}, cwd=tmp_path
-    )
+@pytest.fixture
+def process(made_run, tmp_path):
+    """A server of the run, and what it said when it was ready."""
+    command = [sys.executable, "-m", "headstart", "serve", str(made_run), "--port", "0", "--no-examples", "--json"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
         text = ""
         while not text.endswith("}\n") or text.count("{") != text.count("}"):
-            text += process.stdout.readline()
-        found = json.loads(text)
-        assert [one["name"] for one in found["models"]] == ["shades"]
-        answers = []
-        with httpx2.Client(base_url=found["address"], timeout=60) as client:
-            assert client.get("/ready").json() == {"status": "ready"}
-            files = [("files", (f"{number}.png", png("green", number, 400))) for number in range(32)]
-            asking = threading.Thread(target=lambda: answers.append(client.post("/predict", files=files)))
-            asking.start()
-            while 'headstart_waiting_pictures{model="shades"} 32.0' not in httpx2.get(f"{found['address']}/metrics").text:
-                assert asking.is_alive()
-            process.send_signal(signal.SIGTERM)
-            asking.join(60)
-        assert answers[0].status_code == 200
-        assert {row["label"] for row in answers[0].json()["predictions"]} == {"green"}
-        assert process.wait(60) == 0
-        assert process.stderr.read() == ""
+            line = started.stdout.readline()
+            assert line, started.stderr.read()
+            text += line
+        yield started, json.loads(text)
     finally:
-        process.kill()
-        process.communicate()
+        started.kill()
+        started.communicate()
+
+
+def test_a_process_answers_until_a_signal_and_exits_with_0(process, png):
+    started, found = process
+    assert [one["name"] for one in found["models"]] == ["shades"]
+    answers = []
+    with httpx2.Client(base_url=found["address"], timeout=60) as client:
+        assert client.get("/ready").json() == {"status": "ready"}
+        what_cannot_be_read_is_survived(client, found["address"], png)
+        files = [("files", (f"{number}.png", png("green", number, 400))) for number in range(32)]
+        asking = threading.Thread(target=lambda: answers.append(client.post("/predict", files=files)))
+        asking.start()
+        while 'headstart_waiting_pictures{model="shades"} 32.0' not in httpx2.get(f"{found['address']}/metrics").text:
+            assert asking.is_alive()
+        started.send_signal(signal.SIGTERM)
+        asking.join(60)
+    assert answers[0].status_code == 200
+    assert {row["label"] for row in answers[0].json()["predictions"]} == {"green"}
+    assert started.wait(60) == 0
+    assert started.stderr.read() == ""
+
+
+def what_cannot_be_read_is_survived(client, address, png):
+    """Ten thousand files, a body that is too large, one that stops half-way, and bytes that are no HTTP."""
+    answer = client.post("/predict", files=[("files", (f"{number}.png", b"x")) for number in range(10_000)])
+    assert (answer.status_code, answer.json()["code"]) == (422, "too-many-files")
+    answer = client.post("/predict", files=[("files", ("a.png", bytes(33_000_000)))])
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    host, port = address.removeprefix("http://").split(":")
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+    for sent in (head, head[:40], b"\x16\x03\x01\x00", b""):
+        with socket.create_connection((host, int(port))) as half:
+            half.sendall(sent)
+    assert client.post("/predict", files=[("files", ("a.png", png()))]).status_code == 200
 
 
 def test_a_port_in_use_is_refused_before_anything_is_loaded(headstart_command, made_run):

@@ -38,7 +38,7 @@ function form(files, fields = {}) {
 const chosen = () => models.find((one) => one.name === at("model").value) ?? models[0];
 
 function fact(name, big, under = "") {
-  const value = made("dd", {}, made("span", { className: big.length < 12 ? "big" : "", textContent: big }));
+  const value = made("dd", {}, made("span", { className: big.length < 15 ? "big" : "", textContent: big }));
   if (under) value.append(made("span", { className: "soft small", textContent: under }));
   return made("div", {}, made("dt", { textContent: name }), value);
 }
