@@ -16,7 +16,6 @@ from headstart.backbones.loading import load_backbone
 from headstart.checks.inspection import inspect
 from headstart.core.seeds import generator_for, seed_for
 from headstart.core.steps import Steps
-from headstart.data.folds import stratified_folds
 from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
@@ -82,8 +81,8 @@ def twins(repetitions: int, out: Path) -> None:
         )
         sides = []
         for number, name in enumerate(("first", "second")):
-            folds = stratified_folds(task.labeled.labels, task.labeled.groups, 5, seed_for(seed, "twins", number))
-            validated = cross_validate(task, candidate, backbone, folds, Steps(out / "twins" / name))
+            drawn = replace(task, seed=seed_for(seed, "twins", number))
+            validated = cross_validate(drawn, candidate, backbone, drawn.folds, Steps(out / "twins" / name))
             sides.append(Side(name, validated.predictions))
         forth, back = compared(*sides, seed), compared(*reversed(sides), seed)
         rows.append({"seed": seed, "first wins": float(wins(forth)), "second wins": float(wins(back))})
