@@ -7,6 +7,7 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
+from headstart.core.language import speaking
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.pseudo_label_audit import pseudo_label_audit
 from headstart.planning.improving.adjustment import Adjustment, Change, Trial
@@ -331,6 +332,31 @@ def test_a_finding_s_code_opens_its_page(make_run):
     assert "Evidence least 3" in " ".join(opened.split())
     unknown = report_html(replace(run, findings=(finding.model_copy(update={"code": "of-a-plug-in", "evidence": {}}),)), task)
     assert "<br><code>of-a-plug-in</code>" in unknown
+
+
+def test_the_evidence_of_a_finding_is_a_list_of_names_and_values(make_run):
+    run, task = make_run()
+    evidence = {
+        "shares": {"cat": 0.123456, "dog": [1, 2]},
+        "groups": [["a.png", "b.png"], ["c.png"]],
+        "paths": ["d.png"],
+        "none": None,
+    }
+    finding = Finding(code="few-labels", severity="warning", title="Few labels.", evidence=evidence)
+    section = section_of(report_html(replace(run, findings=(finding,)), task), "data")
+    shown = re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", section[section.index('<dl class="evidence">') :])
+    assert shown[:3] == [("shares", "cat: 0.1235; dog: 1, 2"), ("groups", "a.png, b.png; c.png"), ("paths", "d.png")]
+    assert shown[3][1] == "–"
+
+
+def test_sentences_of_chinese_have_no_space_between_them(make_run):
+    run, task = make_run()
+    with speaking("zh"):
+        page = report_html(run, task)
+    page = re.sub("<style>.*?</style>|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+    text = re.sub(r"</?(?:b|a|button|code|strong|span)\b[^>]*>", "", page)
+    found = re.findall("[^\\s]{0,12}。 [^\\s<][^\\s]{0,12}", text)
+    assert found == []
 
 
 def test_sides_that_were_not_compared_have_no_gain(make_run):

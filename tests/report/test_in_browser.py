@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from headstart import report
 from headstart.core.language import languages, speaking
 from headstart.data.images import ArrayImages
 from headstart.report.html import report_html
@@ -76,3 +78,19 @@ def test_nothing_is_cut_and_terms_open(page, tmp_path, code, width):
         assert picture["fit"] == "contain"
         assert abs(picture["side"] - picture["height"]) < 1
     assert len(found["shown"]) > 20
+
+
+def pages_on_paper(page, folder):
+    """How many sheets a page takes."""
+    path, paper = folder / "page.html", folder / "page.pdf"
+    path.write_text(page, encoding="utf-8")
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--print-to-pdf={paper}", path.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
+
+
+def test_folded_details_are_whole_on_paper(tmp_path):
+    style = (Path(report.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    folded = f"<!doctype html><style>{style}</style><details><summary>more</summary><div>{'<p>line</p>' * 300}</div></details>"
+    assert pages_on_paper(folded, tmp_path) > 2
+    assert pages_on_paper(folded.replace("::details-content", "::none"), tmp_path) == 1

@@ -102,6 +102,11 @@ class Language:
         """A text that depends on a number. A catalog with one form has it for every number."""
         return self._plain.get(one, (one if number == 1 else many,))[0]
 
+    @property
+    def gap(self) -> str:
+        """What stands between two sentences."""
+        return "" if self.gettext(".")[-1] in WIDE else " "
+
     def has(self, text: str) -> bool:
         """Whether the catalog has this text, as it is."""
         return text in self._plain

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CHECKOUT = Path(__file__).parents[3] / "docs" / "findings"
 """Where the pages lie in a checkout; the wheel has them in `headstart/findings`."""
@@ -41,3 +42,20 @@ def _explained(text: str) -> Explained:
 
 def _paragraphs(text: str) -> tuple[str, ...]:
     return tuple(" ".join(part.replace("`", "").split()) for part in re.split(r"\n\s*\n", text.strip()) if part.strip())
+
+
+def listed(value: Any) -> str:
+    """What a finding has as evidence, as text: names with their values, and several values one after the other.
+
+    >>> listed({"cat": 5, "dog": [0.123456, "a.png"]}), listed(["a", "b"]), listed(None)
+    ('cat: 5; dog: 0.1235, a.png', 'a, b', '–')
+    """
+    if isinstance(value, Mapping):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {listed(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ("; " if any(isinstance(one, Mapping | list | tuple) for one in value) else ", ").join(map(listed, value))
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return str(value)

@@ -15,6 +15,7 @@ from headstart.core.records import write_atomically
 from headstart.gallery.shots import ShotsCurve
 from headstart.report.charts import shortened, shots_chart
 from headstart.report.figures import briefly
+from headstart.report.finding_pages import listed
 from headstart.report.numbers import FILTERS, SAID
 from headstart.report.terms import Terms
 
@@ -34,7 +35,7 @@ def environment(language: Language) -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, said=language.sentence)
+    made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, listed=listed, said=language.sentence)
     made.filters.update({name: _said(FILTERS[name], language) for name in SAID}, joined=language.joined)
     return made
 
@@ -42,7 +43,8 @@ def environment(language: Language) -> Environment:
 def page_of(template: str, **values: Any) -> str:
     """The HTML text of a template with those values, in the language that is spoken."""
     language = spoken()
-    return environment(language).get_template(f"{template}.html.j2").render(values, term=Terms(language), language=language.code)
+    spoken_by = {"term": Terms(language), "language": language.code, "gap": language.gap}
+    return environment(language).get_template(f"{template}.html.j2").render(values, **spoken_by)
 
 
 def _said(filter_: Callable[..., str], language: Language) -> Callable[..., str]:
