@@ -50,16 +50,16 @@ def photographs(folder: Path) -> list[Path]:
     return made
 
 
-def bare_rate(run: headstart.Run, paths: list[Path], seconds: float) -> float:
-    """Pictures a second of `predict`, in the same process and without features on disk."""
+def bare_rate(run: headstart.Run, paths: list[Path], seconds: float) -> tuple[float, float]:
+    """Pictures a second of `predict` without features on disk, and processor seconds a picture."""
     with transient_features():
         run.predict(paths[:64])
-    done, begun = 0, time.perf_counter()
+    done, begun, used = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - begun < seconds:
         with transient_features():
             run.predict(paths)
         done += len(paths)
-    return done / (time.perf_counter() - begun)
+    return done / (time.perf_counter() - begun), (time.process_time() - used) / done
 
 
 class Load:
@@ -116,6 +116,11 @@ def memory_megabytes(process: int) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
 
 
+def processor_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def started(run: Path) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "headstart", "serve", str(run), "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -140,12 +145,17 @@ def main() -> None:
         paths = photographs(Path(place) / "pictures")
         contents = [path.read_bytes() for path in paths]
         print(f"{os.cpu_count()} cores; {len(contents[0]) / 1000:.0f} KB a picture; {FILES_A_REQUEST} pictures a request")
-        bare = bare_rate(headstart.Run.load(folder), paths, given.seconds)
+        bare, bare_seconds = bare_rate(headstart.Run.load(folder), paths, given.seconds)
         process, address = started(folder)
         try:
             asyncio.run(Load(address, contents).closed(2.0))
-            rate = asyncio.run(Load(address, contents).closed(given.seconds))
+            load, used = Load(address, contents), processor_seconds(process.pid)
+            rate = asyncio.run(load.closed(given.seconds))
+            each = (processor_seconds(process.pid) - used) / (load.statuses[200] * FILES_A_REQUEST)
             print(f"throughput: bare engine {bare:.0f} pictures/s, served {rate:.0f}: ratio {rate / bare:.2f}")
+            print(
+                f"processor time a picture: bare {bare_seconds * 1e3:.2f} ms, server {each * 1e3:.2f} ms, the client not counted"
+            )
             steady = Load(address, contents)
             asyncio.run(steady.open(0.8 * rate, given.seconds))
             median, high = steady.percentile(50) * 1e3, steady.percentile(99) * 1e3
