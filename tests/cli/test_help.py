@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -13,6 +14,7 @@ from headstart.cli import _help
 from headstart.core.language import VARIABLE, language_named, languages, speaking
 
 OTHER_LANGUAGES = languages()[1:]
+OLD_RUNS = Path(__file__).parents[1] / "old_artefacts" / "format_1" / "runs"
 TOLERATED = 20
 """One in so many texts may be English: a new command is one new file."""
 
@@ -94,3 +96,11 @@ def test_what_is_json_is_english_in_every_language(headstart_command):
     with speaking("zh"):
         there = headstart_command("datasets", "--json").out
     assert there == headstart_command("datasets", "--json").out
+
+
+def test_a_table_of_runs_is_in_the_language_that_is_spoken_and_keeps_names(headstart_command):
+    out = headstart_command("runs", OLD_RUNS, "--language", "zh").out
+    for said in ("运行", "结论", "95 % 置信区间", "单个模型", "8 像素", "0.701 至 1.000"):
+        assert said in out
+    assert "pictures" in out
+    assert max(map(cell_len, out.splitlines())) <= 80

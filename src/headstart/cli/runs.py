@@ -61,7 +61,8 @@ def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:
     for run, differs in zip(found, differences([facts_of(run) for run in found]), strict=True):
         accuracy = (run.result["evaluation"] or {}).get("metrics", {}).get("accuracy")
         shown = f"{accuracy['value']:.3f}" if accuracy else "-"
-        plan = said(", ".join([f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs]))
+        words = [f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs]
+        plan = str(said(", ")).join(one if one == run.task_summary.name else str(said(one)) for one in words)
         rows.append((plain(run.folder.name, "bold"), said(run.result["verdict"] or "-"), plan, shown, interval(accuracy)))
     columns = ("run", "verdict", "plan", "accuracy", "95 % interval")
     yield table(columns, rows, right=("accuracy",), title=f"Runs in {folder}")
