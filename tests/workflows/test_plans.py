@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headstart.core.errors import DataError, PlanError
+from headstart.methods import method_from
+from headstart.methods.base import settings_of
 from headstart.planning.plan import Plan
 from headstart.workflows import plans
 from headstart.workflows.plans import changed, plan_and_task, plan_from_file
@@ -25,7 +27,7 @@ def test_a_bare_name_that_is_no_field_of_the_plan_is_a_setting_of_the_method():
 
 
 def test_another_method_takes_its_own_defaults():
-    assert changed(PLAN, {"method.kind": "ridge"}).method == {"kind": "ridge", "blocks": "stages+pixels"}
+    assert changed(PLAN, {"method.kind": "ridge"}).method == settings_of(method_from({"kind": "ridge"}))
 
 
 def test_another_method_has_none_of_the_models_that_the_plan_spoke_of():

@@ -68,15 +68,17 @@ class Request(Record):
 
     @classmethod
     def about(cls, reading: Reading, **options: Any) -> Self:
-        """The request for data that were, or are to be, read like that."""
-        return cls(**reading._asdict(), **options)
+        """The request for data that were, or are to be, read like that; what no data could fulfil is refused."""
+        request = cls(**reading._asdict(), **options)
+        request._check()
+        return request
 
     @property
     def options(self) -> Options:
         """The options of the decision."""
         return Options(self.method, *split_settings(self.settings), self.only, self.members)  # type: ignore[arg-type]
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Refuse what no data could fulfil."""
         for name in self.pretrained:
             card_of(name)
@@ -128,7 +130,6 @@ def decide(
     """
     reading = reading_of(data, source, target_domain, seed, per_class, test)
     request = Request.about(reading, pretrained=many(pretrained), weights=weights, minutes=minutes, only=only, members=members)
-    request.check()
     task = task_from(data, reading)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(evidence or folder))

@@ -38,8 +38,7 @@ def plan_and_task(
 ) -> tuple[Task, Plan]:
     """The task and the plan that a plan, its file, or data with options describe; see `headstart.fit`."""
     settings = settings or {}
-    if plan is None and isinstance(data, Plan):
-        plan = data
+    plan = data if plan is None and isinstance(data, Plan) else plan
     from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
     if plan is not None or from_file:
         other = None if isinstance(data, Task) else seed or None
@@ -50,8 +49,7 @@ def plan_and_task(
     elif plan is not None:
         plan = _given(plan, data, settings)
     if plan is not None and isinstance(data, Task):
-        reading_of(data, seed=seed)
-        return data, _about(plan, data)
+        return data, _about(plan, data, seed)
     if plan is not None:
         return task_of_plan(plan), plan
     reading = reading_of(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
@@ -67,9 +65,12 @@ def plan_and_task(
     return task, plan_by_hand(task, method, card, str(weights), settings, origin)
 
 
-def _about(plan: Plan, task: Task) -> Plan:
-    """The plan for that task, whatever it was made for; a task from no place leaves the place that the plan names."""
-    place, sources, target_domains, seed, per_class, test = reading_of(task)
+def _about(plan: Plan, task: Task, asked: int | None) -> Plan:
+    """The plan for that task, whatever it was made for; a task from no place leaves the place that the plan names.
+
+    A seed that was asked for is to be the task's own.
+    """
+    place, sources, target_domains, seed, per_class, test = reading_of(task, seed=asked)
     origin = {"data": place, "sources": sources, "target_domains": target_domains, "seed": seed, "per_class": per_class}
     return plan.model_copy(update={**(origin if place else {}), "test": test})
 

@@ -67,7 +67,6 @@ def run(
         reading, pretrained=many(pretrained), weights=str(weights), minutes=minutes, method=method, settings=settings or {},
         only=only, members=members,
     )  # fmt: skip
-    request.check()
     with speaking(language):
         task = task_from(data, reading)
         cards = cards_named(request.pretrained, task)
