@@ -1,7 +1,7 @@
 """Whole runs of two versions on folders of few labels, judged on pictures that neither has seen.
 
 Each cell is a built-in set and a number of labels a class. For each seed its labeled pictures are written as class folders
-without a test split, and up to 2,000 others as a second folder. `headstart run` and `headstart evaluate` of each version, a
+without a test split, and up to 800 others as a second folder. `headstart run` and `headstart evaluate` of each version, a
 source tree put on PYTHONPATH, work in processes of their own with a cache folder of their own; every picture gets the best guess.
 A result that is there is not computed again, so that the table can be made while one version still works.
 
@@ -37,7 +37,7 @@ from headstart.planning.cross_validation import fit_rows
 from headstart.runs.run import Run
 
 CELLS = ("digits:10", "digits:20", "fashion-mnist:20", "elpv:50", "emoji-noto:20", "emoji-twemoji:20", "mnist:10", "elpv:200")
-MOST_TEST_PICTURES = 2_000
+MOST_TEST_PICTURES = 800
 
 
 def folders_of(cell: str, seed: int, out: Path) -> tuple[Path, Path]:
