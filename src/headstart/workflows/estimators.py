@@ -253,7 +253,7 @@ def _network(pretrained: str | None) -> str:
         return pretrained
     cards = packaged()
     if not cards:
-        raise PlanError('No pretrained network is installed. Give pretrained="...", or install headstart[weights].')
+        raise PlanError('No pretrained network is installed. Give pretrained="...": `headstart models` lists names.')
     return min(cards, key=lambda card: card.num_parameters or 0).name
 
 

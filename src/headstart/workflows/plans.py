@@ -37,8 +37,7 @@ def plan_and_task(
     test: float | None = None,
 ) -> tuple[Task, Plan]:
     """The task and the plan that a plan, its file, or data with options describe; see `headstart.fit`."""
-    settings = settings or {}
-    plan = data if plan is None and isinstance(data, Plan) else plan
+    settings, plan = settings or {}, data if plan is None and isinstance(data, Plan) else plan
     from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
     if plan is not None or from_file:
         other = None if isinstance(data, Task) else seed or None
@@ -53,12 +52,13 @@ def plan_and_task(
     if plan is not None:
         return task_of_plan(plan), plan
     reading = reading_of(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
-    place = reading.place
     if method is None:
-        raise PlanError(f"{place} is data, so --method KIND is needed. `headstart run {place}` decides by itself.")
+        raise PlanError(
+            f"{reading.place} is data, so --method KIND is needed. `headstart run {reading.place}` decides by itself."
+        )
     METHODS.get(method)
     card = None if pretrained is None else name_of(pretrained)
-    unread = Plan(data=place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
+    unread = Plan(data=reading.place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
     task = task_from(data, reading)  # type: ignore[arg-type]
     origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}

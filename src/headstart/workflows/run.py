@@ -77,8 +77,7 @@ def run(
                 return in_language(workspace.run, task)
             workspace.reopen()
         _write_first_model(workspace, task, cards, request, begun)
-        stopper = Stopper(None if minutes is None else begun + 60 * minutes)
-        with interruptible(stopper):
+        with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
             write_findings(workspace, task)
             used, plan = _chosen(workspace, task, cards, request, stopper)
             return fit_task(used, plan, workspace.folder, anew=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.core.predictions import Predictions, joined
+from headstart.planning.deciding import verdict
 from headstart.planning.deciding.verdict import Side, advantage, compared, verdict_of, wins
 
 
@@ -51,6 +52,15 @@ def test_no_difference_between_equals(side, chance):
     assert verdict == "no difference"
     assert not made[0].significant
     assert made[0].p_value == 1
+
+
+@pytest.mark.parametrize(("errors", "significant"), [(1.7, False), (2.3, False), (2.5, True)])
+def test_a_verdict_asks_for_more_than_held_out_rows_alone_show(errors, significant, side):
+    plain = compared(side("net", margins(200, 12)), side("pixels", margins(200, 60)), 0)
+    assert plain.significant
+    gain = plain.log_loss_gain.model_copy(update={"value": errors, "low": errors - 1.96, "high": errors + 1.96})
+    assert verdict.with_fold_noise(plain.model_copy(update={"log_loss_gain": gain})).significant is significant
+    assert not verdict.with_fold_noise(plain.model_copy(update={"significant": False})).significant
 
 
 def test_less_than_a_point_is_no_difference_however_sure(side, chance):
