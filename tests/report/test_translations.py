@@ -210,3 +210,35 @@ def test_every_page_about_a_finding_says_what_it_means_and_what_to_do(path):
     assert page is not None
     assert page.meaning
     assert page.do or page.why
+
+
+MOSTLY = 5
+"""One in so many refusals may be English: those of rare methods, and of what is written at the same time."""
+
+
+def sentences_of_refusals() -> set[str]:
+    """What errors and notes say, with a number wherever something is put in, and without the nearest name."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            call = node.exc if isinstance(node, ast.Raise) else node
+            if not isinstance(call, ast.Call) or not call.args:
+                continue
+            name = ast.unparse(call.func)
+            if name in ("note", "stage", "told") or (isinstance(node, ast.Raise) and re.search(r"^[A-Z]\w+Error$", name)):
+                found |= set(SENTENCE_END.split(_filled(_without_nearest(call.args[0]))))
+    return {text for text in found if re.search("[A-Za-z]{3,} [a-z]{2,}", text) and text != "7"}
+
+
+def _without_nearest(node: ast.expr) -> ast.expr:
+    if not isinstance(node, ast.JoinedStr):
+        return node
+    return ast.JoinedStr([part for part in node.values if not re.search(r"did_you_mean|\bnear\b", ast.unparse(part))])
+
+
+@pytest.mark.parametrize("code", OTHER_LANGUAGES)
+def test_refusals_and_notes_are_mostly_translated(code):
+    spoken, sentences = language_named(code), sentences_of_refusals()
+    assert len(sentences) > 500
+    missing = [text for text in sorted(sentences) if spoken.sentence(text) == text]
+    assert len(missing) <= len(sentences) // MOSTLY, missing
