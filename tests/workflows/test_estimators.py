@@ -101,7 +101,7 @@ def test_it_is_kept_by_pickle(files: list[Path]) -> None:
     ("arguments", "rows", "labels", "error", "sentence"),
     [
         ({"method": "rigde"}, VECTORS[:9], DIGITS[:9], PlanError, '"rigde" is not a method. Did you mean "ridge"?'),
-        ({"settings": {"blocs": 1}}, VECTORS[:9], DIGITS[:9], PlanError, "blocs"),
+        ({"settings": {"epocs": 1}}, VECTORS[:9], DIGITS[:9], PlanError, "epocs"),
         ({"method": "fix_match"}, PICTURES[:9], DIGITS[:9], PlanError, "fix_match learns from more than labeled images."),
         ({"method": "lp_ft"}, VECTORS[:9], DIGITS[:9], PlanError, "X holds feature vectors, and lp_ft trains on pictures."),
         (RAW, PICTURES[:9], DIGITS[:8], DataError, "9 images and 8 labels were given. Give a label for each image."),
