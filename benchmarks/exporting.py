@@ -1,22 +1,21 @@
 """Parity, size and milliseconds an image of exported runs, by format and precision, beside `headstart predict` itself.
 
-python -m benchmarks.exporting RUN...
+    python -m benchmarks.exporting --runs RUN... [--formats onnx] [--precisions float32] [--seeds 1]
 
 Each bundle is made in a temporary folder and predicts 128 of the run's pictures in a fresh process that has the runtime alone.
 The last column is the time of a picture in the bundle, eight at a time where sizes allow, over that of `Run.predict` in a warm
-process with the run's own engine, on as many pictures in memory, one after the other.
+process with the run's own engine, on as many pictures in memory, one after the other. --seeds repeats all of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 from PIL import ImageOps
 
-from benchmarks.protocol import show
+from benchmarks.protocol import arguments, show
 from headstart.core.errors import HeadstartError
 from headstart.data.images import Images
 from headstart.export.formats import FORMATS
@@ -60,14 +59,12 @@ def row_of(run: Run, own: float, to: str, precision: str, folder: Path) -> dict[
 
 def main() -> None:
     """Print one row a bundle."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs whose data are still there")
-    parser.add_argument("--formats", nargs="+", default=FORMATS.names(), help="formats [all]")
-    parser.add_argument("--precisions", nargs="+", help="precisions [all of each format]")
-    given = parser.parse_args()
+    given = arguments(__doc__ or "", seeds=1, runs=(), formats=tuple(FORMATS.names()), precisions=())
+    if not given.runs:
+        raise SystemExit("Name the folders of finished runs, whose data are still there, with --runs.")
     rows = []
-    for folder in given.runs:
-        run = Run.load(folder)
+    for folder in given.seeds * list(given.runs):
+        run = Run.load(Path(folder))
         own = own_milliseconds(run, pictures_to_compare(unchanged_task_of(run)))
         with tempfile.TemporaryDirectory() as place:
             for to in given.formats:

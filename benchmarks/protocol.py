@@ -25,14 +25,14 @@ R = TypeVar("R")
 
 
 def arguments(description: str, seeds: int, **more: Any) -> argparse.Namespace:
-    """The options that all benchmarks take, and further ones by name and default; a tuple takes several values."""
+    """The options that all benchmarks take, and further ones by name and default; a tuple takes several, an empty one words."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds or repetitions, from 0 on")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder for the runs")
     parser.add_argument("--minutes", type=float, default=None, help="budget of a run")
     for name, default in more.items():
         many = isinstance(default, tuple)
-        kind = type(default[0] if many else default)
+        kind = str if default == () else type(default[0] if many else default)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+" if many else None, default=default)
     return parser.parse_args()
 

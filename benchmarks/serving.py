@@ -1,15 +1,14 @@
 """Serving against the bare engine: throughput, seconds at 80 % load, twice the load, and memory, in one run.
 
-    python -m benchmarks.serving [--seconds 20] [--minutes-of-load 0] [--run RUN]
+    python -m benchmarks.serving [--seconds 20] [--minutes-of-load 0] [--run RUN] [--seeds 1]
 
 Expected: throughput at least 70 % of the bare engine's; the 99th percentile at 80 % load below five times the median; at twice
 the load 429 and no other failure; memory flat. The client runs on the same machine, and takes a part of it. Without --run a ridge
-head on EfficientNet-Lite0 is fitted to the embedded set first.
+head on EfficientNet-Lite0 is fitted to the embedded set first. --seeds repeats the measurement with a new server.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -27,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 import headstart
+from benchmarks.protocol import arguments
 from headstart.features.store.transient import transient_features
 
 NUM_PICTURES = 256
@@ -133,43 +133,45 @@ def started(run: Path) -> tuple[subprocess.Popen[str], str]:
     return process, json.loads(text)["address"]
 
 
+def measure(folder: Path, paths: list[Path], seconds: float, minutes_of_load: float) -> None:
+    """Print what the bare engine and a server of a run do with the pictures."""
+    contents = [path.read_bytes() for path in paths]
+    print(f"{os.cpu_count()} cores; {len(contents[0]) / 1000:.0f} KB a picture; {FILES_A_REQUEST} pictures a request")
+    bare, bare_seconds = bare_rate(headstart.Run.load(folder), paths, seconds)
+    process, address = started(folder)
+    try:
+        asyncio.run(Load(address, contents).closed(2.0))
+        load, used = Load(address, contents), processor_seconds(process.pid)
+        rate = asyncio.run(load.closed(seconds))
+        each = (processor_seconds(process.pid) - used) / (load.statuses[200] * FILES_A_REQUEST)
+        print(f"throughput: bare engine {bare:.0f} pictures/s, served {rate:.0f}: ratio {rate / bare:.2f}")
+        print(f"processor time a picture: bare {bare_seconds * 1e3:.2f} ms, server {each * 1e3:.2f} ms, the client not counted")
+        steady = Load(address, contents)
+        asyncio.run(steady.open(0.8 * rate, seconds))
+        median, high = steady.percentile(50) * 1e3, steady.percentile(99) * 1e3
+        spread = f"median {median:.0f} ms, p99 {high:.0f} ms: ratio {high / median:.1f}"
+        print(f"80 % load: {spread}; {dict(steady.statuses)}")
+        heavy, before = Load(address, contents), memory_megabytes(process.pid)
+        asyncio.run(heavy.open(2.0 * rate, seconds))
+        print(f"twice the load: {dict(heavy.statuses)}; p99 of the answered {heavy.percentile(99) * 1e3:.0f} ms")
+        if minutes_of_load:
+            asyncio.run(Load(address, contents).closed(60 * minutes_of_load))
+        print(f"memory: {before:.0f} MB before, {memory_megabytes(process.pid):.0f} MB after")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        print(f"SIGTERM: exit code {process.wait(60)}")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--minutes-of-load", type=float, default=0.0)
-    parser.add_argument("--run", type=Path)
-    given = parser.parse_args()
+    given = arguments(__doc__ or "", seeds=1, seconds=15.0, minutes_of_load=0.0, run="")
     with tempfile.TemporaryDirectory() as place:
-        folder = given.run or headstart.fit("emoji", method="ridge", pretrained="efficientnet_lite0", out=f"{place}/run").folder
+        folder = Path(given.run or f"{place}/run")
+        if not given.run:
+            headstart.fit("emoji", method="ridge", pretrained="efficientnet_lite0", out=folder)
         (Path(place) / "pictures").mkdir()
         paths = photographs(Path(place) / "pictures")
-        contents = [path.read_bytes() for path in paths]
-        print(f"{os.cpu_count()} cores; {len(contents[0]) / 1000:.0f} KB a picture; {FILES_A_REQUEST} pictures a request")
-        bare, bare_seconds = bare_rate(headstart.Run.load(folder), paths, given.seconds)
-        process, address = started(folder)
-        try:
-            asyncio.run(Load(address, contents).closed(2.0))
-            load, used = Load(address, contents), processor_seconds(process.pid)
-            rate = asyncio.run(load.closed(given.seconds))
-            each = (processor_seconds(process.pid) - used) / (load.statuses[200] * FILES_A_REQUEST)
-            print(f"throughput: bare engine {bare:.0f} pictures/s, served {rate:.0f}: ratio {rate / bare:.2f}")
-            print(
-                f"processor time a picture: bare {bare_seconds * 1e3:.2f} ms, server {each * 1e3:.2f} ms, the client not counted"
-            )
-            steady = Load(address, contents)
-            asyncio.run(steady.open(0.8 * rate, given.seconds))
-            median, high = steady.percentile(50) * 1e3, steady.percentile(99) * 1e3
-            seconds = f"median {median:.0f} ms, p99 {high:.0f} ms: ratio {high / median:.1f}"
-            print(f"80 % load: {seconds}; {dict(steady.statuses)}")
-            heavy, before = Load(address, contents), memory_megabytes(process.pid)
-            asyncio.run(heavy.open(2.0 * rate, given.seconds))
-            print(f"twice the load: {dict(heavy.statuses)}; p99 of the answered {heavy.percentile(99) * 1e3:.0f} ms")
-            if given.minutes_of_load:
-                asyncio.run(Load(address, contents).closed(60 * given.minutes_of_load))
-            print(f"memory: {before:.0f} MB before, {memory_megabytes(process.pid):.0f} MB after")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            print(f"SIGTERM: exit code {process.wait(60)}")
+        for _ in range(given.seeds):
+            measure(folder, paths, given.seconds, given.minutes_of_load)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks import profile_run, protocol
+from benchmarks import exporting, profile_run, protocol
 
 import headstart
 
@@ -64,3 +64,9 @@ def test_a_table_names_the_machine_first(monkeypatch: pytest.MonkeyPatch, capsys
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["title", "on 2 cores of some kind"]
     assert json.loads(lines[-1])["machine"] == "2 cores of some kind"
+
+
+def test_without_runs_exporting_says_how_to_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["exporting"])
+    with pytest.raises(SystemExit, match=r"^Name the folders of finished runs, whose data are still there, with --runs\.$"):
+        exporting.main()
