@@ -53,3 +53,13 @@ def test_pictures_keep_their_shape():
     pixels = np.random.default_rng(1).integers(0, 256, (1, 6, 11, 1), np.uint8)
     rows = ImageSet(ArrayImages(pixels, "gray", np.arange(1)), ("a",), np.zeros(1, np.int64), np.zeros(1, np.int64))
     assert views_of(rows, view_of("weak", 6), 1).images.read(0).size == (11, 6)
+
+
+def test_a_large_picture_is_reduced_before_a_view_is_drawn():
+    pixels = np.random.default_rng(2).integers(0, 256, (1, 800, 1200, 3), np.uint8)
+    rows = ImageSet(ArrayImages(pixels, "large", np.arange(1)), ("a",), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    view = view_of("weak", 224)
+    seen = views_of(rows, view, 1).images
+    assert seen.read(0).size == (1200, 800)
+    assert seen.read(0, at_least=96).size == (240, 160)
+    assert 0.5**0.5 * 160 > 96

@@ -35,11 +35,11 @@ def probs_without(one: Extendable, images: ImageSet, rows: np.ndarray, solution:
     """Probabilities of rows by scikit-learn's ridge on the other rows, at the share and the temperature of the solution."""
     seen = one.learned_from(images)
     inputs = np.asarray(one.inputs(seen), np.float64)
-    rest = np.flatnonzero(~np.isin(np.arange(len(seen)) % len(images), rows))
+    rest = np.flatnonzero(~np.isin(np.arange(len(seen)) // one.rows_an_image, rows))
     share, temperature = solution.statistics["scalars"]
     alpha = share * RidgeStatistics.of(inputs[rest], seen.labels[rest], 3).mean_eigenvalue
     fit = Ridge(alpha=alpha).fit(inputs[rest], 2.0 * np.eye(3)[seen.labels[rest]] - 1)
-    return softmax(fit.predict(inputs[rows]) / temperature, axis=1)
+    return softmax(fit.predict(inputs[rows * one.rows_an_image]) / temperature, axis=1)
 
 
 @pytest.mark.parametrize(("pixels", "views"), [(2, 0), (8, 0), (2, 2), (8, 2)])  # fewer features than the 43 images, and more
@@ -92,19 +92,21 @@ def fits(labels: np.ndarray, right: float) -> list[SimpleNamespace]:
 
 def test_shares_become_as_sure_as_left_out_images_show() -> None:
     labels = np.random.default_rng(3).integers(0, 3, 211)
-    found = calibrated((0.5, 0.7), fits(labels, 0.6), labels, np.arange(211))
+    found = calibrated((0.5, 0.7), fits(labels, 0.6), labels, np.arange(211), (1, 1))
     assert sum(found) < 1.0  # they are wrong more often than the given shares say
     assert found[1] / found[0] == pytest.approx(0.7 / 0.5)
-    assert calibrated((1.0, 1.4), fits(labels, 0.6), labels, np.arange(211)) == pytest.approx(found, rel=1e-3)
+    assert calibrated((1.0, 1.4), fits(labels, 0.6), labels, np.arange(211), (1, 1)) == pytest.approx(found, rel=1e-3)
 
 
 def test_members_with_views_and_without_are_compared_on_the_images_alone() -> None:
     labels = np.random.default_rng(4).integers(0, 3, 150)
     plain, seen = fits(labels, 0.6)
-    views = fits(np.tile(labels, 3), 0.2)[0].loo_probs[len(labels) :]
-    more = SimpleNamespace(loo_rows=np.arange(3 * len(labels)), loo_probs=np.concatenate([seen.loo_probs, views]))
-    found = calibrated((0.5, 0.7), [plain, more], labels, np.arange(150))
-    assert found == pytest.approx(calibrated((0.5, 0.7), [plain, seen], labels, np.arange(150)))
+    views = fits(labels, 0.2)[0].loo_probs
+    more = SimpleNamespace(
+        loo_rows=np.arange(2 * len(labels)), loo_probs=np.stack([seen.loo_probs, views], axis=1).reshape(-1, 3)
+    )
+    found = calibrated((0.5, 0.7), [plain, more], labels, np.arange(150), (1, 2))
+    assert found == pytest.approx(calibrated((0.5, 0.7), [plain, seen], labels, np.arange(150), (1, 1)))
 
 
 def test_a_head_that_another_solver_solves_again_keeps_its_views(pictures: Task) -> None:
@@ -116,5 +118,5 @@ def test_a_head_that_another_solver_solves_again_keeps_its_views(pictures: Task)
 
 def test_shares_stay_where_there_is_one_model_or_too_little_to_tell() -> None:
     labels = np.array([0, 0, 1, 2])
-    assert calibrated((), fits(labels, 0.9)[:1], labels, np.arange(4)) == ()
-    assert calibrated((0.5, 0.7), fits(labels, 0.9), labels, np.arange(4)) == (0.5, 0.7)
+    assert calibrated((), fits(labels, 0.9)[:1], labels, np.arange(4), (1,)) == ()
+    assert calibrated((0.5, 0.7), fits(labels, 0.9), labels, np.arange(4), (1, 1)) == (0.5, 0.7)

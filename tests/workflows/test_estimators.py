@@ -107,7 +107,9 @@ def test_it_is_kept_by_pickle(files: list[Path]) -> None:
         (RAW, PICTURES[:9], DIGITS[:8], DataError, "9 images and 8 labels were given. Give a label for each image."),
         (RAW, ["nowhere.png"] * 2, [0, 1], DataError, "nowhere.png"),
         (RAW, PICTURES[:2], [[0], [1]], DataError, "The labels have the shape (2, 1). Give one label an image."),
-        ({"training": {"epoch": 2}}, VECTORS[:9], DIGITS[:9], PlanError, "epoch"),
+        ({"training": {"epochs": 2}}, VECTORS[:9], DIGITS[:9], PlanError, "training has no effect: ridge is a closed form."),
+        ({"method": "fine_tune", "training": {"epoch": 2}, **RAW}, PICTURES[:9], DIGITS[:9], PlanError, "epoch"),
+        ({"pretrained": "pixels"}, VECTORS[:9], DIGITS[:9], PlanError, "pretrained has no effect on feature vectors."),
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_a_sentence(arguments, rows, labels, error, sentence) -> None:
@@ -128,3 +130,13 @@ def test_images_and_feature_vectors_are_not_mixed() -> None:
         pictures.predict(VECTORS[:3])
     with pytest.raises(DataError, match=r"^No images were given\. Give a list of paths"):
         Features(**RAW).fit(VECTORS[:3])
+
+
+def test_copies_do_not_make_it_overconfident() -> None:
+    draw = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    rows = draw.normal(size=(60, 20)) + 0.8 * np.eye(3, 20)[labels]
+    doubled = TransferClassifier(settings={"blocks": "penultimate"}).fit(np.tile(rows, (4, 1)), np.tile(labels, 4))
+    once = TransferClassifier(settings={"blocks": "penultimate"}).fit(rows, labels)
+    new = draw.normal(size=(300, 20))
+    assert doubled.predict_proba(new).max(axis=1).mean() < once.predict_proba(new).max(axis=1).mean() + 0.05

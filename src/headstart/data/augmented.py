@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -40,7 +41,7 @@ class AugmentedImages(Images):
         return f"{self.images.name(row)}, view {self.number}"
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
-        pixels = np.asarray(self.images.read(row, at_least))
+        pixels = np.asarray(_shrunk(self.images.read(row, at_least), at_least, self.view))
         seed = seed_for(self.number, str(self.view), self.images.content_key(row))
         return Image.fromarray(_seen(pixels, self.view, seed))
 
@@ -59,6 +60,17 @@ def views_of(rows: ImageSet, view: View, count: int) -> ImageSet:
     return reduce(concatenate, (_seen_once(rows, view, number) for number in range(1, count + 1)))
 
 
+def each_with_views(rows: ImageSet, views: ImageSet | None) -> ImageSet:
+    """The pictures, each followed by its views, as `views_of` gave them; the pictures alone where there are none.
+
+    Whoever cuts a large group into blocks of rows then leaves a picture out together with its views.
+    """
+    if views is None:
+        return rows
+    both = concatenate(rows, views)
+    return both.take(np.arange(len(both)).reshape(-1, len(rows)).T.ravel())
+
+
 def _seen_once(rows: ImageSet, view: View, number: int) -> ImageSet:
     seen = replace(rows, images=AugmentedImages(rows.images, view, number))
     return seen.with_content_keys(_key(key, view, number) for key in rows.content_keys)
@@ -66,6 +78,12 @@ def _seen_once(rows: ImageSet, view: View, number: int) -> ImageSet:
 
 def _key(content_key: str, view: View, number: int) -> str:
     return f"{content_key}, view {number} of {view}"
+
+
+def _shrunk(image: Image.Image, at_least: int | None, view: View) -> Image.Image:
+    """The picture, reduced by a whole factor as far as its smallest crop keeps a side of `at_least` pixels."""
+    factor = 1 if at_least is None else int(min(image.size) * math.sqrt(view.crop) // at_least)
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _seen(pixels: Bytes, view: View, seed: int) -> Bytes:

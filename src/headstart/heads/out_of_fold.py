@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold, stratified_folds
+from headstart.heads.class_statistics import has_mates
 
 NUM_FOLDS = 5
 """Five or ten are a good compromise (Hastie, Tibshirani & Friedman, "The Elements of Statistical Learning", section 7.10.1)."""
@@ -17,13 +18,12 @@ HOLDOUT_ROWS = 5_000
 
 
 def inner_folds(labels: Integers, groups: Integers | None, seed: int) -> tuple[Fold, ...]:
-    """Folds of training rows for choosing inside a method: five, one from 5,000 rows on, none when no class has two rows.
+    """Folds of training rows for choosing inside a method: five, one from 5,000 rows on, none where no class has two groups.
 
     Rows of one group stay together; without `groups` every row is its own group. Labels and groups are int64 [sample].
     """
     own = np.arange(len(labels)) if groups is None else groups
-    counts = np.bincount(labels)
-    if not len(labels) or counts.max() < 2 or len(np.unique(own)) < 2:
+    if not len(labels) or not has_mates(labels, own).any():
         return ()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

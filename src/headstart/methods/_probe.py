@@ -12,10 +12,9 @@ from pydantic import Field
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
 from headstart.data.augmentation.views import view_of
-from headstart.data.augmented import views_of
+from headstart.data.augmented import each_with_views, views_of
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
-from headstart.data.joined import concatenate
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
@@ -59,7 +58,7 @@ class Probe(Method):
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:
         """See `Method.fit`; of `training` the seed alone is used."""
         views = self.views_of(task.train, task.native_pixels)
-        rows = task.train if views is None else concatenate(task.train, views)
+        rows = each_with_views(task.train, views)
         features = features_of(rows, backbone)
         head, temperature = self.head_of(features, rows.labels, task.num_classes, rows.groups, training.seed)
         return Model(backbone, head, temperature, task.classes)

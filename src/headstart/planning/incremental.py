@@ -13,8 +13,8 @@ from headstart.core.errors import PlanError
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.rows import Rows, taken
 from headstart.core.types import Floats, Integers
+from headstart.data.augmented import each_with_views
 from headstart.data.images import ImageSet
-from headstart.data.joined import concatenate
 from headstart.evaluation.extension import LeftOut
 from headstart.features.extract import features_of
 from headstart.heads.class_statistics import has_mates
@@ -74,9 +74,13 @@ class Extendable:
         return replace(self, head=self.head.for_rows(features_of(self.learned_from(images), self.model.backbone), seed))
 
     def learned_from(self, images: ImageSet) -> ImageSet:
-        """The images, then the views of them that its head is fitted to, too."""
-        views = method_from(self.candidate.method).views_of(images, self.native_pixels)
-        return images if views is None else concatenate(images, views)
+        """The images, each followed by the views of it that its head is fitted to, too."""
+        return each_with_views(images, method_from(self.candidate.method).views_of(images, self.native_pixels))
+
+    @property
+    def rows_an_image(self) -> int:
+        """Rows that its head is fitted to for an image: itself and its views; feature vectors have none."""
+        return 1 + int(self.candidate.method.get("views", 0)) if self.native_pixels else 1
 
     def inputs(self, images: ImageSet) -> Rows:
         """What its head's solution is multiplied with, float [sample, input]."""
@@ -125,7 +129,7 @@ class Solution:
         sums, fit = RidgeStatistics.and_fit(inputs, labels, len(classes), seen.groups)
 
         def without(some: Integers) -> tuple[Floats, Floats]:
-            rows = np.concatenate([some + first for first in range(0, len(seen), len(images))])
+            rows = (some[:, None] * one.rows_an_image + np.arange(one.rows_an_image)).ravel()
             if len(inputs) > inputs.shape[1]:
                 return sums.without(RidgeStatistics.of(taken(inputs, rows), labels[rows], len(classes))).solution()
             rest = np.setdiff1d(np.arange(len(inputs)), rows)
@@ -244,7 +248,9 @@ def shares_of(members: Sequence[Extendable], model: Model) -> tuple[float, ...]:
     return tuple(scale * one.share for one in members)
 
 
-def calibrated(shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Integers, groups: Integers) -> tuple[float, ...]:
+def calibrated(
+    shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Integers, groups: Integers, rows_an_image: Sequence[int]
+) -> tuple[float, ...]:
     """The shares over a common temperature, which makes the confidence of the leave-one-out predictions that of the labels.
 
     Args:
@@ -252,16 +258,23 @@ def calibrated(shares: tuple[float, ...], fits: Sequence[RidgeFit], labels: Inte
         fits: One a model, to these images and to views of them.
         labels: int64 [sample].
         groups: int64 [sample], left out together.
+        rows_an_image: Of each fit.
 
     Returns:
         The shares.
     """
-    rows = reduce(np.intersect1d, (fit.loo_rows for fit in fits), np.arange(len(labels)))
+    scored = [fit.loo_rows[fit.loo_rows % each == 0] // each for fit, each in zip(fits, rows_an_image, strict=True)]
+    rows = reduce(np.intersect1d, scored, np.arange(len(labels)))
     fair = has_mates(labels, groups)[rows]
     known = labels[rows][fair]
     if not shares or len(np.unique(known)) < 2:
         return shares
-    logs = np.stack([np.log(np.maximum(fit.loo_probs[np.searchsorted(fit.loo_rows, rows[fair])], 1e-12)) for fit in fits])
+    logs = np.stack(
+        [
+            np.log(np.maximum(fit.loo_probs[np.searchsorted(fit.loo_rows, rows[fair] * each)], 1e-12))
+            for fit, each in zip(fits, rows_an_image, strict=True)
+        ]
+    )
     temperature = fit_temperature(np.tensordot(shares, logs, 1), known)
     return tuple(share / temperature for share in shares)
 

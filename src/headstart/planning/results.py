@@ -93,7 +93,8 @@ class Comparison(Record):
         accuracy_gain: Accuracy of the first minus that of the second.
         log_loss_gain: Log loss of the second minus that of the first; positive speaks for the first.
         p_value: Exact McNemar, two-sided.
-        significant: Whether the one-sided 95 % bound of the log-loss gain is above zero.
+        significant: Whether the one-sided 95 % bound of the log-loss gain is above zero; for a verdict, a two-sided one that
+            allows for the draw of the folds.
         num_rows: Shared rows.
     """
 

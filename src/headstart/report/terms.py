@@ -86,8 +86,8 @@ TERMS: dict[str, Term] = {
     "transfer": Term("Transfer", "A network that has learned from other pictures is the starting point."),
     "beyond_noise": Term(
         "Beyond noise",
-        "The log loss is lower with a certainty of 95%, by a bootstrap on the same images; otherwise within noise: it "
-        "may be chance.",
+        "The log loss is lower with a certainty of 95%, by a bootstrap on the same images; a verdict also allows for the "
+        "draw of the folds. Otherwise within noise: it may be chance.",
     ),
     "mcnemar": Term(
         "McNemar p",

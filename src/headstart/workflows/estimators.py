@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.representation import Blocks, blocks_of
 from headstart.methods import method_from
+from headstart.methods.base import Method
 from headstart.training.settings import Training
 
 MOST_SEED = 2**31 - 1
@@ -102,17 +104,27 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = _seed(self.random_state)
         task = _task(images, tuple(map(str, self.classes_)), np.asarray(numbers_, np.int64), seed)
         method = _method(self.method, self.settings)
+        self._check_effect(method, images.embedded)
         name = "embeddings" if images.embedded else _network(self.pretrained)
         side = 1 if images.embedded else self.input_pixels or side_for(card_of(name), task.native_pixels)
         backbone = load_backbone(name, "none" if images.embedded else self.weights, side, seed)
         self.model_ = method.fit(task, backbone, _training(self.training, seed))
         return self
 
+    def _check_effect(self, method: Method, embedded: bool) -> None:
+        """Refuse arguments that would change nothing."""
+        if self.training and not method.reads_training():
+            raise PlanError(f"training has no effect: {self.method} is a closed form. Leave it out.")
+        pictures = {"pretrained": self.pretrained, "input_pixels": self.input_pixels}
+        given = [name for name, value in pictures.items() if value is not None and embedded]
+        if given:
+            raise PlanError(f"{given[0]} has no effect on feature vectors. Leave it out, or give images.")
+
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """Calibrated probabilities of the classes, float64 [sample, class], in the order of `classes_`."""
         check_is_fitted(self)
         embedded = hasattr(self, "n_features_in_")
-        if embedded == are_pictures(X):
+        if embedded == are_pictures(X) and not _is_empty(X):
             was, now = ("feature vectors", "images") if embedded else ("images", "feature vectors")
             raise DataError(f"This classifier was fitted to {was}, and {now} were given. Give {was}.")
         images = _vectors(validate_data(self, X, dtype=np.float64, reset=False)) if embedded else _pictures(X)
@@ -190,10 +202,14 @@ def are_pictures(X: Any) -> bool:  # noqa: N803
         return False
     if getattr(X, "ndim", 1) != 1:
         return bool(X.ndim > 2)
-    first = next(iter(X), None) if hasattr(X, "__iter__") else None
-    if isinstance(first, list | tuple | np.ndarray):
-        return np.ndim(first) > 1
+    first: Any = next(iter(X), None) if hasattr(X, "__iter__") else None
+    if not isinstance(first, str) and (isinstance(first, list | tuple) or hasattr(first, "ndim")):
+        return bool(np.ndim(first) > 1)
     return first is not None and not isinstance(first, numbers.Number)
+
+
+def _is_empty(X: Any) -> bool:  # noqa: N803
+    return isinstance(X, list | tuple) and not X
 
 
 def _only_pictures(X: Any) -> Any:  # noqa: N803
@@ -236,11 +252,13 @@ def _native_pixels(images: Images) -> int:
 
 def _task(images: Images, classes: tuple[str, ...], labels: Integers, seed: int) -> Task:
     rows = ImageSet(images, classes, labels, np.arange(len(images)))
+    copies = np.unique(rows.content_keys, return_inverse=True)[1].astype(np.int64)  # equal rows are left out together
+    rows = replace(rows, groups=copies).with_content_keys(rows.content_keys)
     native = 0 if images.embedded else _native_pixels(images)
     return Task("X", classes, rows, seed=seed, native_pixels=native)
 
 
-def _method(kind: str, settings: dict[str, Any] | None) -> Any:
+def _method(kind: str, settings: dict[str, Any] | None) -> Method:
     method = method_from({"kind": kind, **(settings or {})}, "settings")
     if set(method.needs) & {"unlabeled", "source", "domains"}:
         raise PlanError(f"{kind} learns from more than labeled images. Choose ridge, lp_ft or another of `headstart methods`.")

@@ -156,7 +156,13 @@ def _extended(
         every = all_of([learned_rows(task, run), learn], classes)
         suited = (one.for_images(every, run.plan.seed) for one in members)
         solutions = tuple(Solution.of_images(one, every, [rows for _, rows in learned]) for one in suited)
-        shares = calibrated(shares, [one.fit for one in solutions if one.fit], every.labels, every.groups)
+        shares = calibrated(
+            shares,
+            [one.fit for one in solutions if one.fit],
+            every.labels,
+            every.groups,
+            [one.extendable.rows_an_image for one in solutions if one.fit],
+        )
         whole = replace(task, classes=classes, train=every, validation=None, test=None, source=None, test_by_default=False)
         untouched = {one.model.backbone.weights_hash for one in members if not one.is_trained}
         model = with_detector(together(solutions, shares), whole, untouched)
@@ -228,7 +234,8 @@ def _together(several: list[Predictions]) -> Predictions:
 
 def _summary(run: Run, addition: Addition, extended: _Extended, sets: list[EvaluatedSet]) -> TaskSummary:
     """The run's numbers with those of the addition; no place can be read again as this task."""
-    counts = extended.solutions[0].statistics["counts"].astype(int).tolist()
+    first = extended.solutions[0]
+    counts = (first.statistics["counts"].astype(int) // first.extendable.rows_an_image).tolist()
     new = {
         "classes": extended.model.classes,
         "train_counts": tuple(counts),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from headstart.backbones.catalog import card_of
 from headstart.core.records import Migration, Record, renamed
 from headstart.core.stopping import StoppedError
+from headstart.features.extract import seconds_an_image
 from headstart.heads.unlabeled_pool import unlabeled_pool
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
@@ -127,8 +128,13 @@ def _with_views(trials: Trials, at_once: Sequence[Candidate], options: Options) 
     for one in at_once:
         if _is_usual(one):
             candidate = one.with_settings(views=VIEWS)
-            has_room = trials.price_of_features(candidate) <= trials.room_for_closed_forms
-            yield flip_tested(trials, candidate, options) if has_room else candidate
+            price = trials.price_of_features(candidate) + _price_of_flip_test(trials, candidate)
+            yield flip_tested(trials, candidate, options) if price <= trials.room_for_closed_forms else candidate
+
+
+def _price_of_flip_test(trials: Trials, candidate: Candidate) -> float:
+    """Predicted seconds for the features of flipped pictures; 0 where the test was made."""
+    return seconds_an_image(trials.backbone(candidate)) * len(trials.task.labeled) if trials.flip_test is None else 0.0
 
 
 def flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Candidate:
@@ -139,6 +145,7 @@ def flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Candi
     if "flip" not in candidate.method or "flip" in options.settings:
         return candidate
     if trials.flip_test is None:
+        trials.spent_seconds += _price_of_flip_test(trials, candidate)
         try:
             trials.flip_test = flip_test(trials.task, trials.backbone(candidate), trials.steps)
         except StoppedError:

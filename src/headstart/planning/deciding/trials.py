@@ -326,7 +326,8 @@ class Trials:
         rows = validated.candidate.max_rows
         if rows is None:
             return None
-        more = self.remaining_seconds / max(seconds_an_image(self.backbone(validated.candidate)), 1e-9)
+        each = seconds_an_image(self.backbone(validated.candidate)) * (1 + int(validated.candidate.method.get("views", 0)))
+        more = self.remaining_seconds / max(each, 1e-9)
         wanted = max(rows, int(rows + more) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
 

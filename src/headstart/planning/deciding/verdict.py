@@ -100,4 +100,4 @@ def verdict_of(best: Side, transfer: Side, without: Side, chance: Side, seed: in
     if wins(scratch_gain):
         over_chance = with_fold_noise(compared(without, chance, seed))
         return ("scratch" if wins(over_chance) else "no difference"), (transfer_gain, scratch_gain, over_chance)
-    return "no difference", (transfer_gain, compared(best, chance, seed))
+    return "no difference", (transfer_gain, with_fold_noise(compared(best, chance, seed)))
