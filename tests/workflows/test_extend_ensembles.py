@@ -268,3 +268,13 @@ def test_the_plan_says_how_heads_were_solved_again_whatever_had_fitted_them(home
     made = extend("logistic", "more", out=home / "extended")
     assert made.plan.method == {"kind": "ridge", "blocks": "penultimate"}
     assert 'kind = "ridge"' in (home / "extended" / "plan.toml").read_text(encoding="utf-8")
+
+
+def test_views_of_images_are_no_images(home: Path) -> None:
+    fitted("seen", method={**RIDGE, "views": 2})
+    made = extend("seen", "more", out=home / "more-seen")
+    learned = made.extension.num_learned
+    assert made.task_summary.train_counts == (37, 31, learned)
+    assert made.task_summary.num_train == 68 + learned
+    assert made.plan.method == {**RIDGE, "views": 2}
+    assert made.statistics[0]["counts"].tolist() == [3 * count for count in made.task_summary.train_counts]
