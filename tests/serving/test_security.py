@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.core.errors import DataError
+from headstart.workflows.serve import _keys
+
 NO_KEY = {"code": "no-key", "error": 'The request has no valid key. Send the header "Authorization: Bearer KEY".'}
 
 
@@ -41,3 +44,25 @@ def test_a_page_that_is_allowed_may_ask(serving, picture):
     headers = {"origin": "https://shop.example", "authorization": "Bearer k"}
     answer = client.post("/predict", files=[picture()], headers=headers)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+
+
+def test_a_server_of_this_machine_answers_its_own_names_only(serving, picture):
+    client = serving(local=True)
+    for host in ("127.0.0.1:8000", "localhost", "LOCALHOST:80", "[::1]:8000"):
+        assert client.get("/models", headers={"host": host}).status_code == 200
+    sentence = "The request names another host, and this server answers its own machine only. Ask 127.0.0.1 or localhost."
+    for host in ("evil.example:8000", "127.0.0.1.evil.example", "localhost:x", ""):
+        answer = client.post("/predict", files=[picture()], headers={"host": host, "origin": f"http://{host}"})
+        assert (answer.status_code, answer.json()) == (403, {"code": "foreign-host", "error": sentence})
+
+
+@pytest.mark.parametrize("given", ["", " , "])
+def test_a_variable_without_a_key_is_refused(monkeypatch, given):
+    monkeypatch.setenv("HEADSTART_API_KEYS", given)
+    with pytest.raises(DataError, match=r"^HEADSTART_API_KEYS holds no key\. Write keys separated by commas, or unset it\.$"):
+        _keys(None)
+
+
+def test_a_key_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "keys").write_text("first\nsecond\n", encoding="utf-8-sig")
+    assert _keys(tmp_path / "keys") == ["first", "second"]

@@ -59,7 +59,7 @@ def what_cannot_be_read_is_survived(client, address, png):
     answer = client.post("/predict", files=[("files", ("a.png", bytes(33_000_000)))])
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
     host, port = address.removeprefix("http://").split(":")
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
     for sent in (head, head[:40], b"\x16\x03\x01\x00", b""):
         with socket.create_connection((host, int(port))) as half:
             half.sendall(sent)

@@ -40,7 +40,7 @@ PICTURES = {
 REASONS = {
     400: "The body is damaged.",
     401: "A key is needed.",
-    403: "A page of another host sent this.",
+    403: "A page of another host sent this, or the request names another host.",
     404: "There is no such model or class.",
     408: "The body came too slowly.",
     409: "The state of the gallery does not allow this.",
@@ -56,13 +56,14 @@ Refuse = Annotated[
 ]
 
 
-def application(service: Service, keys: Sequence[str] = (), origins: Sequence[str] = ()) -> FastAPI:
+def application(service: Service, keys: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> FastAPI:
     """The application that answers for a service; it closes the service when it ends.
 
     Args:
         service: Models and galleries.
         keys: Of which a request needs one; none where there are none.
         origins: Of pages on other hosts that may ask.
+        local: Whether requests must name this machine as their host.
 
     Returns:
         The application.
@@ -79,7 +80,7 @@ def application(service: Service, keys: Sequence[str] = (), origins: Sequence[st
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     _Routes(service).add_to(app)
-    app.add_middleware(Guard, keys=keys, origins=origins)
+    app.add_middleware(Guard, keys=keys, origins=origins, local=local)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(_Measured, metrics=service.metrics)
@@ -124,7 +125,7 @@ class _Routes:
         return JSONResponse({"status": "ok"})
 
     async def ready(self) -> Response:
-        """Whether requests can be answered: not while the server stops."""
+        """Whether requests can be answered: not where the thread of a model has stopped."""
         fault = self.service.fault
         return JSONResponse({"status": "ready"}) if fault is None else JSONResponse({"code": "not-ready", "error": fault}, 503)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,24 +20,29 @@ Send = Callable[[Any], Awaitable[None]]
 OPEN = ("/health", "/ready", "/", "/page.css", "/page.js")
 """Routes that need no key: they tell nothing of a model."""
 READING = ("GET", "HEAD", "OPTIONS")
+OF_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d*)?", re.IGNORECASE)
+"""What a request to a server that only this machine reaches names as its host."""
 
 
 class Guard:
     """Lets requests through that have a key, where keys are needed, and that no foreign page sent.
 
     A browser sends forms to any address that a page names, without asking. What would change something, or cost time, is
-    therefore refused where the page is of another host, unless that one is allowed.
+    therefore refused where the page is of another host, unless that one is allowed. The name of another host may also be made
+    to lead to this machine, and its pages then count as own ones: a server that only this machine reaches knows its own names.
 
     Args:
         app: What answers.
         keys: Of which one is needed; none needed where there are none.
         origins: Of pages that may ask.
+        local: Whether requests must name this machine as their host.
     """
 
-    def __init__(self, app: Any, keys: Sequence[str] = (), origins: Sequence[str] = ()) -> None:
+    def __init__(self, app: Any, keys: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> None:
         self.app = app
         self.keys = [key.encode() for key in keys]
         self.origins = frozenset(origins)
+        self.local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -48,6 +54,9 @@ class Guard:
 
     def _refused(self, scope: Scope) -> RefusedError | None:
         headers = Headers(scope=scope)
+        if self.local and not OF_THIS_MACHINE.fullmatch(headers.get("host", "")):
+            sentence = "The request names another host, and this server answers its own machine only. Ask 127.0.0.1 or localhost."
+            return RefusedError(403, "foreign-host", sentence)
         origin = headers.get("origin")
         if origin and scope["method"] not in READING and not self._is_own(origin, headers.get("host", "")):
             sentence = "A page of another host sent this. Start the server with --cors and the page's origin to allow it."

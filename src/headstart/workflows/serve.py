@@ -45,7 +45,8 @@ def serve(
     """Answer HTTP requests with the models of runs, and of galleries, until SIGTERM or Ctrl-C.
 
     Requests that wait for the same model are computed together. A run that is fitted again is loaded without a dropped request.
-    At the end, requests that were begun are answered. No picture, and nothing computed of one, is written on disk.
+    At the end, requests that were begun are answered. No picture, and nothing computed of one, is written on disk, but for
+    corrections and the features of enrolled classes.
 
     Args:
         *runs: Runs; requests name one by its folder's name, and the first is the default.
@@ -94,7 +95,7 @@ def serve(
             return found
         if started is not None:
             started(found)
-        serve_on(sock, application(service, keys, several(cors)), drain_seconds=deadline)
+        serve_on(sock, application(service, keys, several(cors), host in LOCAL), drain_seconds=deadline)
     return found
 
 
@@ -120,11 +121,15 @@ def _limits(megabytes: float, files: int, megapixels: float, queue: int, deadlin
 
 
 def _keys(file: AnyPath | None) -> list[str]:
-    """The keys in a file, one a line, or in the variable; `DataError` where the file holds none."""
+    """The keys in a file, one a line, or in the variable; `DataError` where the one that is given holds none."""
     if file is None:
-        return [key for key in map(str.strip, os.environ.get(KEYS, "").split(",")) if key]
+        given = os.environ.get(KEYS)
+        keys = [key for key in map(str.strip, (given or "").split(",")) if key]
+        if given is not None and not keys:
+            raise DataError(f"{KEYS} holds no key. Write keys separated by commas, or unset it.")
+        return keys
     try:
-        keys = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines() if line.strip()]
+        keys = [line.strip() for line in Path(file).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}). Give a text file.") from None
     if not keys:
