@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from headstart.core.errors import ExportError
 from headstart.gallery import Gallery
 
 
@@ -87,3 +90,49 @@ def test_the_classes_of_a_run_are_fixed(serving, picture):
         409,
         '"shades" is a run, whose classes are fixed. Enroll into a gallery.',
     )
+
+
+def test_enrolled_pictures_are_kept_at_the_side_of_the_gallery_as_of_files(client, png, empty, tmp_path, monkeypatch):
+    enroll, sizes = Gallery.enroll, []
+
+    def noted(gallery, images):
+        sizes.extend(image.size for own in images.values() for image in own)
+        return enroll(gallery, images)
+
+    monkeypatch.setattr(Gallery, "enroll", noted)
+    client.post("/galleries/parts/classes/red", files=[("files", ("a.png", png("red", 0, 500)))])
+    assert sizes == [(Gallery.open(empty).state.card.input_pixels,) * 2]
+    (tmp_path / "a.png").write_bytes(png("red", 0, 500))
+    other = Gallery.create(tmp_path / "other", "pixels")
+    enroll(other, {"red": [tmp_path / "a.png"]})
+    own, theirs = (one.class_store.read()[0].features for one in (Gallery.open(empty), other))
+    assert all((a == b).all() for a, b in zip(own.stages, theirs.stages, strict=True))
+
+
+def test_a_damaged_class_is_refused_without_its_file_and_can_be_forgotten(client, picture, empty):
+    enrolled(client, picture)
+    path = Gallery.open(empty).class_store.path_of("red")
+    path.write_bytes(b"damaged")
+    sentence = "A class of the gallery cannot be read. Restore its file, or delete it and enroll the class again."
+    for answer in (client.post("/predict", files=[picture()]), enrolled(client, picture, "blue", color="blue")):
+        assert (answer.status_code, answer.json()) == (409, {"code": "damaged-gallery", "error": sentence})
+    answer = client.get("/models")
+    assert (answer.status_code, answer.json()["models"][0]["sentence"]) == (200, sentence)
+    assert client.delete("/galleries/parts/classes/red").json()["num_classes"] == 0
+
+
+def test_a_disk_that_takes_no_class_is_said(client, picture, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def failed(*_):
+        try:
+            full()
+        except OSError as error:
+            raise ExportError("/secret/place cannot be written") from error
+
+    sentence = "The folder of the gallery cannot be read or written (No space left on device)."
+    for refused in (full, failed):
+        monkeypatch.setattr("headstart.gallery.class_store.write_atomically", refused)
+        answer = enrolled(client, picture)
+        assert (answer.status_code, answer.json()) == (507, {"code": "not-kept", "error": sentence})

@@ -11,6 +11,9 @@ import threading
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+
+from headstart.serving.server import serve_on
 
 pytestmark = pytest.mark.slow
 
@@ -106,3 +109,16 @@ def test_a_missing_package_names_the_extra(headstart_command, made_run, monkeypa
     monkeypatch.setattr("headstart.workflows.serve.PACKAGES", ("fastapi", "no_such_package"))
     expected = 'error: no_such_package is not installed. Install it with `pip install "headstart[serve]"`.\n'
     assert headstart_command("serve", made_run) == (2, "", expected)
+
+
+def test_a_run_is_served_from_its_own_folder(headstart_command, run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder)
+    answer = headstart_command("serve", ".", "--port", "0", "--check", "--json")
+    assert (answer.code, json.loads(answer.out)["models"][0]["name"]) == (0, "shades")
+
+
+def test_a_short_deadline_leaves_a_second_to_end(monkeypatch):
+    given = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: given.append(server.config.timeout_graceful_shutdown))
+    serve_on(None, FastAPI(), 0.3)
+    assert given == [1]

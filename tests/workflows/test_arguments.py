@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ import headstart
 from headstart.core.errors import ArgumentError
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
-from headstart.workflows.arguments import Reading, reading_of, task_from
+from headstart.workflows.arguments import Reading, named_folder, reading_of, task_from
 
 
 def made(**about: object) -> Task:
@@ -48,3 +50,11 @@ def test_what_contradicts_a_task_is_refused(task, asked, said):
         with pytest.raises(ArgumentError) as caught:
             call(task, **asked)
         assert str(caught.value) == f"{said}Leave it out, or give the path of the data."
+
+
+def test_a_folder_has_the_name_that_its_path_leaves_out(tmp_path, monkeypatch):
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "run" / "model")
+    assert named_folder(Path()) == (tmp_path / "run" / "model").resolve()
+    assert named_folder(Path("..")) == (tmp_path / "run").resolve()
+    assert named_folder(Path("sets/own")) == Path("sets/own")

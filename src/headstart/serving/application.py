@@ -49,6 +49,7 @@ REASONS = {
     422: "Too many pictures, too many pixels, or a damaged picture.",
     429: "Too much waits already; Retry-After says when to come again.",
     504: "There was no answer in time.",
+    507: "The disk takes no correction, or no class.",
 }
 ModelName = Annotated[str | None, Query(description="Of the model or gallery; the first one where it is left out.")]
 Refuse = Annotated[

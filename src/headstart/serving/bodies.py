@@ -126,6 +126,13 @@ class BodyReader:
 
     async def _read_json(self, chunks: AsyncIterator[bytes]) -> Body:
         content = b"".join([chunk async for chunk in chunks])
+        self.num_bytes += len(content)
+        try:
+            return await asyncio.to_thread(self._body_of_json, content)
+        finally:
+            self.num_bytes -= len(content)
+
+    def _body_of_json(self, content: bytes) -> Body:
         try:
             values = json.loads(content)
         except (ValueError, RecursionError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
-from headstart.core.errors import DataError, did_you_mean
+from headstart.core.errors import DataError, ExportError, did_you_mean
 from headstart.data.class_names import canonical
 from headstart.gallery import Gallery
 from headstart.serving.pictures import DecodedImages, DecodedPicture
@@ -18,6 +19,7 @@ from headstart.serving.refusals import RefusedError, without_folders
 LONGEST_CLASS = 200
 """Characters of a class name."""
 EMPTY = "The gallery holds no class yet. Enroll one first."
+DAMAGED = "A class of the gallery cannot be read. Restore its file, or delete it and enroll the class again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,8 @@ class Matching:
 
     def __call__(self, pictures: Sequence[DecodedPicture]) -> list[dict[str, Any]]:
         """One row a picture, as `headstart fewshot predict --json` prints it."""
-        enrolled = self.gallery.class_store.read()
+        with _disk_can_refuse():
+            enrolled = self.gallery.class_store.read()
         if not enrolled:
             raise RefusedError(409, "empty-gallery", EMPTY)
         answers = self.gallery.answers_of(DecodedImages(tuple(pictures)), self.refuse, enrolled)
@@ -48,15 +51,19 @@ class Matching:
 
 
 def card_of_gallery(gallery: Gallery) -> dict[str, Any]:
-    """What users may know of a gallery."""
-    classes, made = gallery.classes(), gallery.state.card
+    """What users may know of a gallery; of one with a damaged class, no class but that there is one."""
+    made, sentence = gallery.state.card, gallery.state.card.sentence
+    try:
+        classes = gallery.classes()
+    except DataError:
+        classes, sentence = {}, DAMAGED
     return {
         "kind": "gallery",
         "version": version_of_gallery(gallery),
         "classes": list(classes),
         "num_images": classes,
         "pretrained": [without_folders(made.pretrained)],
-        "sentence": without_folders(made.sentence) if made.sentence else None,
+        "sentence": without_folders(sentence) if sentence else None,
         "novelty": True,
     }
 
@@ -70,26 +77,44 @@ def version_of_gallery(gallery: Gallery) -> str:
 def enroll(gallery: Gallery, name: str, images: Sequence[Image.Image]) -> dict[str, Any]:
     """Add a class; a refusal says that the gallery has it already, or has one of the pictures in another class."""
     name = class_name(name)
-    taken = gallery.class_store.taken([name])
+    with _disk_can_refuse():
+        gallery.classes()
+        taken = gallery.class_store.taken([name])
     if taken is not None:
         sentence = f'"{taken[0]}" is enrolled already, with {taken[1]} image{"s" * (taken[1] != 1)}. Forget it first.'
         raise RefusedError(409, "class-exists", sentence)
-    try:
-        gallery.enroll({name: list(images)})
-    except DataError as error:
-        raise RefusedError(409, "not-enrolled", without_folders(str(error), (str(gallery.folder),))) from None
-    classes = gallery.classes()
+    with _disk_can_refuse():
+        try:
+            gallery.enroll({name: list(images)})
+        except DataError as error:
+            raise RefusedError(409, "not-enrolled", without_folders(str(error), (str(gallery.folder),))) from None
+        classes = gallery.classes()
     return {"class": name, "num_images": classes[name], "num_classes": len(classes)}
 
 
 def forget(gallery: Gallery, name: str) -> dict[str, Any]:
     """Remove a class; a refusal says that there is none of that name."""
     if gallery.class_store.path_of(name) is None:
-        known = list(gallery.classes())
+        with _disk_can_refuse():
+            known = list(gallery.classes())
         sentence = f'The gallery has no class "{name}".{did_you_mean(name, known)} `GET /models` lists its classes.'
         raise RefusedError(404, "no-class", sentence)
-    gallery.forget(name)
-    return {"forgotten": name, "num_classes": len(gallery.classes())}
+    with _disk_can_refuse():
+        gallery.forget(name)
+    return {"forgotten": name, "num_classes": len(gallery.class_store.paths())}
+
+
+@contextmanager
+def _disk_can_refuse() -> Iterator[None]:
+    """Inside, a damaged class and a disk that takes no change are refusals, which name no file."""
+    try:
+        yield
+    except DataError:
+        raise RefusedError(409, "damaged-gallery", DAMAGED) from None
+    except (ExportError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = getattr(cause, "strerror", None) or "no reason given"
+        raise RefusedError(507, "not-kept", f"The folder of the gallery cannot be read or written ({reason}).") from None
 
 
 def class_name(name: str) -> str:

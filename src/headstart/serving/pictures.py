@@ -85,14 +85,6 @@ def decoded(upload: Upload, sides: Sequence[int], max_pixels: int) -> DecodedPic
     return DecodedPicture(upload.name, hashlib.sha256(upload.content).hexdigest(), squares)
 
 
-def opened(upload: Upload, max_pixels: int) -> Image.Image | Unreadable:
-    """The picture in a file, in its own size."""
-    try:
-        return decode_image(io.BytesIO(upload.content), upload.name, max_pixels=max_pixels).image
-    except DataError as error:
-        return unreadable(upload.name, error)
-
-
 def unreadable(name: str, error: DataError) -> Unreadable:
     """Why a file cannot be read, as a status and a sentence."""
     if isinstance(error, NoPictureError):

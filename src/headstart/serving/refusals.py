@@ -65,6 +65,7 @@ def without_folders(text: str, places: tuple[str, ...] = ()) -> str:
     >>> without_folders("run:/home/me/own is better than sets/flowers.", ("sets/flowers",))
     'run:own is better than flowers.'
     """
-    for place in sorted(filter(None, places), key=len, reverse=True):
+    named = [place for place in places if PurePosixPath(place).name not in ("", "..")]
+    for place in sorted(named, key=len, reverse=True):
         text = text.replace(place, PurePosixPath(place).name)
     return re.sub(r"(?<![\w/])(?:~|\.{1,2})?/(?:[^\s,;:()\"'/]+/)*([^\s,;:()\"'/]+)/?", r"\1", text)

@@ -53,8 +53,8 @@ class Served(ABC):
         """How many networks it runs."""
 
     @abstractmethod
-    def answering(self, refuse: float | None) -> Compute:
-        """A function of decoded pictures; it stays what it is when the model is loaded anew."""
+    def answering(self, refuse: float | None) -> tuple[Compute, str, tuple[int, ...]]:
+        """A function of decoded pictures, its version and its sides; they stay what they are when the model is loaded anew."""
 
     @abstractmethod
     def card(self) -> dict[str, Any]:
@@ -87,8 +87,9 @@ class ServedRun(Served):
     def num_engines(self) -> int:
         return len(self.current.model.backbones)
 
-    def answering(self, refuse: float | None) -> Answering:
-        return Answering(self.current, refuse)
+    def answering(self, refuse: float | None) -> tuple[Answering, str, tuple[int, ...]]:
+        version = self.current
+        return Answering(version, refuse), version.identity, version.sides
 
     def card(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, **self.current.card}
@@ -156,8 +157,8 @@ class ServedGallery(Served):
     def num_engines(self) -> int:
         return 1
 
-    def answering(self, refuse: float | None) -> Matching:
-        return Matching(self.gallery, bool(refuse))
+    def answering(self, refuse: float | None) -> tuple[Matching, str, tuple[int, ...]]:
+        return Matching(self.gallery, bool(refuse)), self.version, self.sides
 
     def card(self) -> dict[str, Any]:
         return {"name": self.name, **card_of_gallery(self.gallery)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import signal
 import socket
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def serve_on(sock: socket.socket, app: FastAPI, drain_seconds: float) -> None:
     """Answer requests until SIGTERM or Ctrl-C; those that were begun are answered first, for at most so many seconds."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=round(drain_seconds)
+        app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=math.ceil(drain_seconds)
     )
     with _signals_end_it():
         uvicorn.Server(config).run(sockets=[sock])

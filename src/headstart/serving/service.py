@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PIL import Image
-
 from headstart.backbones.engines.choice import keep_engines
 from headstart.core.cores import num_cores
 from headstart.core.errors import PlanError, did_you_mean
@@ -25,7 +23,7 @@ from headstart.serving.corrections import Corrections
 from headstart.serving.enrolling import class_name, enroll, forget
 from headstart.serving.limits import Limits
 from headstart.serving.metrics import Metrics
-from headstart.serving.pictures import DecodedPicture, Unreadable, Upload, decoded, opened
+from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
 from headstart.serving.reasons import CELLS
 from headstart.serving.refusals import RefusedError
 from headstart.serving.served import Served, ServedGallery, ServedRun
@@ -157,8 +155,8 @@ class Service:
         """
         served, deadline = self.named(name), time.monotonic() + self.limits.deadline_seconds
         with served.batcher.admitted(len(uploads)):
-            compute, version = served.answering(refuse), served.version
-            pictures = await self._decoded(uploads, served.sides)
+            compute, version, sides = served.answering(refuse)
+            pictures = await self._decoded(uploads, sides)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         self.metrics.note_rows(served.name, rows)
         return {"model": served.name, "version": version, "predictions": rows}
@@ -220,15 +218,13 @@ class Service:
         """Add a class to a gallery; pictures that cannot be read are left out and named."""
         self.check_writable()
         served = self.gallery(gallery)
-        if not uploads:
-            raise RefusedError(422, "no-picture-sent", NO_PICTURE)
         with served.batcher.admitted(len(uploads)):
-            tasks = (self._threaded(partial(opened, one, self.limits.max_pixels)) for one in uploads)
-            found = list(await asyncio.gather(*tasks))
-            images = [one for one in found if isinstance(one, Image.Image)]
+            found = await self._decoded(uploads, served.sides)
+            readable = DecodedImages(tuple(one for one in found if isinstance(one, DecodedPicture)))
             left_out = [one for one in found if isinstance(one, Unreadable)]
-            if not images:
+            if not readable.pictures:
                 raise _unreadable(left_out)
+            images = [readable.read(row) for row in range(len(readable))]
             made = await self._alone(served, lambda: enroll(served.gallery, name, images))
         return {"gallery": served.name, **made, "left_out": [_error_row(one) for one in left_out]}
 
@@ -266,7 +262,10 @@ def _check_names(folders: Sequence[Path]) -> None:
 
 
 def _gallery_in(folder: Path) -> Gallery:
-    return Gallery.open(folder) if (folder / "gallery.json").exists() else Gallery.create(folder)
+    """The gallery in a folder, which is made where there is none; `DataError` where a class of it is damaged."""
+    gallery = Gallery.open(folder) if (folder / "gallery.json").exists() else Gallery.create(folder)
+    gallery.classes()
+    return gallery
 
 
 def _error_row(one: Unreadable) -> dict[str, Any]:

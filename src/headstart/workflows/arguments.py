@@ -16,7 +16,14 @@ from headstart.core.progress import stage
 from headstart.data.task import Task
 from headstart.runs.run import Run
 
+NO_NAME = ("", "..")
+"""The last part of a path that ends with no name of a folder: of "." and of ".."."""
 A_TASK = "a task, a path or the name of a built-in set"
+
+
+def named_folder(folder: Path) -> Path:
+    """The folder by a path that ends with its name: "." and ".." are resolved, any other path, or link, stays as it is."""
+    return folder.resolve() if folder.name in NO_NAME else folder
 
 
 def _task_or_place(value: Any) -> Any:

@@ -8,7 +8,7 @@ from headstart.core.arguments import AnyPath, checked
 from headstart.core.exported import Export
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
-from headstart.workflows.arguments import AnyRun
+from headstart.workflows.arguments import AnyRun, named_folder
 
 
 @checked
@@ -41,5 +41,5 @@ def export(run: AnyRun, to: str = "onnx", *, precision: str = "float32", out: An
     check_classes(loaded, "export")
     check_exportable(loaded)
     suffix = to if precision == "float32" else f"{to}-{precision}"
-    place = Path(f"{loaded.folder}-{suffix}") if out is None else Path(out)
+    place = Path(f"{named_folder(loaded.folder)}-{suffix}") if out is None else Path(out)
     return export_bundle(loaded, unchanged_task_of(loaded), to, precision, place)

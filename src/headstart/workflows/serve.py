@@ -13,7 +13,7 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.progress import note
 from headstart.runs.run import Run
 from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits
-from headstart.workflows.arguments import AnyRun
+from headstart.workflows.arguments import AnyRun, named_folder
 
 KEYS = "HEADSTART_API_KEYS"
 """The variable with the keys of which a request needs one, separated by commas."""
@@ -84,8 +84,8 @@ def serve(
     keys = _keys(api_keys)
     if host not in LOCAL and not keys:
         note(f"Whoever reaches {host} can ask: no key is needed. --api-keys names a file with keys.")
-    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
-    galleries = [Path(one) for one in several(gallery)]
+    folders = [named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs]
+    galleries = [named_folder(Path(one)) for one in several(gallery)]
     below = None if corrections is None else Path(corrections)
     with bound_socket(host, port) as sock:
         service = Service(folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check)
