@@ -180,7 +180,7 @@ def test_what_would_wait_too_long_is_told_when_to_come_again(serving, picture):
         goes_on.wait(20)
         return [{"path": one.name} for one in pictures]
 
-    client.service.served["shades"].answering = lambda refuse: slow
+    client.service.served["shades"].answering = lambda refuse: (slow, "v", (32,))
     waiting = threading.Thread(target=lambda: answers.append(client.post("/predict", files=[picture()] * 2)))
     waiting.start()
     begun.wait(20)
@@ -195,7 +195,7 @@ def test_what_would_wait_too_long_is_told_when_to_come_again(serving, picture):
 
 def test_a_request_that_is_not_answered_in_time_is_refused(serving, picture):
     client = serving(limits={"deadline_seconds": 0.2})
-    client.service.served["shades"].answering = lambda refuse: lambda pictures: time.sleep(0.6) or [{}]
+    client.service.served["shades"].answering = lambda refuse: (lambda pictures: time.sleep(0.6) or [{}], "v", (32,))
     answer = client.post("/predict", files=[picture()])
     refused(answer, 504, "deadline", "There was no answer within 0.2 seconds. Try again, or send fewer pictures.")
 
@@ -213,7 +213,7 @@ def test_a_fault_of_the_program_is_told_without_its_text(serving, picture):
     def broken(pictures):
         raise RuntimeError("/secret/place")
 
-    client.service.served["shades"].answering = lambda refuse: broken
+    client.service.served["shades"].answering = lambda refuse: (broken, "v", (32,))
     answer = client.post("/predict", files=[picture()])
     refused(answer, 500, "failed", "The server failed; what it wrote on stderr says why.")
     del client.service.served["shades"].answering
