@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -103,6 +105,7 @@ def test_the_card_says_what_the_model_is(home):
             {"train_counts": (2, 2), "num_train": 4, "num_unlabeled": 1_234},
             "4 labeled pictures of t (2 of each class), and 1,234 unlabeled ones",
         ),
+        ({"train_counts": (2, 2), "num_train": 4, "num_validation": 3}, "7 labeled pictures of t"),
         (
             {"num_unlabeled": 9, "num_source": 7, "source_domains": ("a", "b")},
             "9 unlabeled pictures of t, and 7 labeled ones of a and b",
@@ -113,6 +116,32 @@ def test_the_card_counts_what_was_learned_from(counts, told):
     nothing = {"train_counts": (0, 0), "num_train": 0, "num_validation": 0, "num_test": 0, "num_unlabeled": 0}
     about = {"name": "t", "place": "t", "classes": CLASSES, "native_pixels": 16, "channels": 3, "seed": 0, "task_fingerprint": ""}
     assert learned_from(TaskSummary(**(about | nothing | counts))) == told
+
+
+def test_the_card_counts_a_test_by_default_that_was_learned_too(home, monkeypatch):
+    monkeypatch.setattr("headstart.data.split_assignment.HOLDOUT_ROWS", 20)
+    run = headstart.fit("shades", method="ridge", pretrained="pixels", out="tested")
+    assert run.task_summary.num_test > 0
+    run.export("torch", out="tested-torch")
+    assert "- Learned from 28 labeled pictures of shades (14 of each class).\n" in Path("tested-torch/README.md").read_text()
+
+
+def test_the_card_of_a_run_without_evaluation_says_so_alone(home):
+    shutil.copytree("own", "unevaluated")
+    Path("unevaluated/evaluation.json").unlink()
+    headstart.Run.load("unevaluated").export("torch", out="unjudged")
+    card = Path("unjudged/README.md").read_text()
+    assert "\n\nIt was not evaluated.\n\n" in card
+    assert "\n\nNot known: it was not evaluated.\n" in card
+
+
+def test_a_file_name_that_is_not_utf_8_is_answered(home):
+    headstart.export("own", "torch", out="named")
+    name = os.fsencode(home) + b"/\xff\xe4.png"
+    Path(os.fsdecode(name)).write_bytes(next(Path("shades/dark").glob("*.png")).read_bytes())
+    done = subprocess.run([sys.executable, "-I", "named/predict.py", name], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert os.fsencode(json.loads(done.stdout)["path"]) == name
 
 
 def test_a_script_imports_no_headstart():
@@ -265,3 +294,44 @@ def test_the_command_prints_the_figures(home, headstart_command):
     assert "told" in answer.out
     again = headstart_command("export", "own", "--to", "openvino", "-o", "told")
     assert again == (2, "", "error: told exists already. Name another folder with --out, or delete it.\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("import sys; print('loading'); sys.exit('no such file')", "no such file"),
+        ("print('loading')", "what it prints is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("print('{}')", "what it prints is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("", "no reason given"),
+    ],
+)
+def test_a_script_that_does_not_do_its_work_is_refused_in_one_sentence(script, reason, tmp_path):
+    (tmp_path / "predict.py").write_text(script)
+    refused(
+        ExportError,
+        f"The bundle does not run by itself ({reason}). Nothing was written; choose another format with --to.",
+        lambda: parity._predicted(tmp_path, [tmp_path / "0.png"], 1, "torch"),
+    )
+
+
+def test_answers_end_at_line_feeds_alone(tmp_path):
+    row = {"path": "a\u2028b.png"}
+    line = f"{json.dumps(row, ensure_ascii=False)}\n".encode()
+    (tmp_path / "predict.py").write_text(f"import sys; sys.stdout.buffer.write({line!r}); sys.stderr.write('{{}}')")
+    assert parity._predicted(tmp_path, [tmp_path / "0.png"], 1, "torch") == ([row], {})
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_p_values_that_are_no_numbers_are_refused(wrong, tmp_path, monkeypatch):
+    rows = [[{"probs": {"a": 0.9, "b": 0.1}, "unknown": {"p_value": value}}] for value in (0.5, 0.5)]
+    rows[wrong][0]["unknown"]["p_value"] = float("nan")
+    answers = iter(rows)
+    monkeypatch.setattr(parity, "_predicted", lambda *_: (next(answers), {"model": 1.0, "reading": 1.0}))
+    monkeypatch.setattr(parity, "_files", lambda *_: [tmp_path])
+    found = parity.measured_parity(tmp_path, parity.Expected(None, np.array([[0.9, 0.1]]), np.array([0.5])), "torch")
+    refused(
+        ExportError,
+        "The bundle is not the model: a novelty p-value differs by up to nan on 1 pictures; float32 allows 0.05. Nothing was "
+        "written. Choose another format with --to.",
+        lambda: parity.check(found, "float32"),
+    )

@@ -66,7 +66,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
         check(parity, precision)
         size = sum(file.stat().st_size for file in folder.glob("model.*"))
         made = Export(folder=str(out), format=to, precision=precision, model_bytes=size, parity=parity)
-        (folder / "README.md").write_text(model_card(run, made, kind, graph.output_names), encoding="utf-8")
+        (folder / "README.md").write_text(model_card(run, task, made, kind, graph.output_names), encoding="utf-8")
     return made
 
 

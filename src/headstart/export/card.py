@@ -12,10 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.data.summary import TaskSummary
+from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
+from headstart.evaluation.protocols import with_test_as_train
 from headstart.export.formats.base import Format
 from headstart.methods.model_graph import unique_networks
 from headstart.novelty.detector import UNUSUAL
+from headstart.planning.fitting import learns_test
 from headstart.report.plain_words import in_plain_words
 from headstart.runs.run import Run
 
@@ -24,8 +27,9 @@ MOST_CLASSES = 30
 """Classes that the card names; all are in classes.json."""
 
 
-def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, ...]) -> str:
-    """The card of a bundle as Markdown."""
+def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: tuple[str, ...]) -> str:
+    """The card of a bundle as Markdown; the task is the one that the run was fitted to."""
+    whole = with_test_as_train(task).summary() if learns_test(task, run.plan) else run.task_summary
     environment = Environment(  # noqa: S701  Markdown, not HTML
         loader=FileSystemLoader(TEMPLATES),
         trim_blocks=True,
@@ -42,7 +46,7 @@ def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, .
         decision=run.decision,
         evaluation=run.evaluation,
         metrics=_metrics(run),
-        learned=learned_from(run.task_summary),
+        learned=learned_from(whole),
         plain=in_plain_words(run),
         made=made,
         parity=made.parity,
@@ -62,10 +66,14 @@ def model_card(run: Run, made: Export, kind: type[Format], outputs: tuple[str, .
 
 
 def learned_from(task: TaskSummary) -> str:
-    """The pictures that a model was fitted to, as they are counted in a sentence."""
+    """The pictures that a model was fitted to, as they are counted in a sentence.
+
+    Pictures of a class are not counted where there is a validation split: `train_counts` leaves its rows out.
+    """
     labeled, least, most = task.num_train + task.num_validation, min(task.train_counts), max(task.train_counts)
     each = f"{most} of each class" if least == most else f"{least} to {most} of each class"
-    found = [f"{labeled:,} labeled pictures of {task.name} ({each})"] if labeled else []
+    counts = "" if task.num_validation else f" ({each})"
+    found = [f"{labeled:,} labeled pictures of {task.name}{counts}"] if labeled else []
     if task.num_unlabeled:
         found.append(f"{task.num_unlabeled:,} unlabeled {'ones' if labeled else f'pictures of {task.name}'}")
     if task.num_source:

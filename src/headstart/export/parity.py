@@ -49,6 +49,7 @@ _RUN = (
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
 """What the process runs: the script with its arguments, with packages that cannot be imported."""
+_DOES_NOT_RUN = "The bundle does not run by itself ({reason}). Nothing was written; choose another format with --to."
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ def measured_parity(folder: Path, wanted: Expected, runtime: str) -> Parity:
     return Parity(
         num_pictures=count,
         num_same=min(one["same"] for one in found),
-        largest_difference=max(one["largest"] for one in found),
-        mean_difference=max(one["mean"] for one in found),
-        largest_p_difference=max(p_differences) if p_differences else None,
+        largest_difference=float(np.max([one["largest"] for one in found])),
+        mean_difference=float(np.max([one["mean"] for one in found])),
+        largest_p_difference=float(np.max(p_differences)) if p_differences else None,
         num_same_flag=None if wanted.p_values is None else min(one["flags"] for one in found),
         own_same=None if own is None else own["same"],
         own_largest_difference=None if own is None else own["largest"],
@@ -167,18 +168,22 @@ def _files(images: Images, place: Path) -> list[Path]:
 
 
 def _predicted(folder: Path, files: Sequence[Path], batch: int, runtime: str) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """The rows that `predict.py` prints, and the seconds it took."""
+    """The rows that `predict.py` prints, and the seconds it took; an `ExportError` where it fails or prints something else."""
     blocked = [name for name in BLOCKED if name != runtime]
     options = ["--timing", "--batch", str(batch)]
     words = [sys.executable, "-I", "-c", _RUN.format(blocked=blocked), str(folder / "predict.py"), *options]
     words += [str(file.absolute()) for file in files]
-    done = subprocess.run(words, capture_output=True, check=False, encoding="utf-8")  # noqa: S603
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    fault = next((str(row["error"]) for row in rows if "error" in row), "")
-    if done.returncode or fault or len(rows) != len(files):
-        reason = fault or (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ExportError(f"The bundle does not run by itself ({reason}). Nothing was written; choose another format with --to.")
-    seconds: dict[str, float] = json.loads(done.stderr.strip().splitlines()[-1])
+    done = subprocess.run(words, capture_output=True, check=False, encoding="utf-8", errors="replace")  # noqa: S603
+    last = done.stderr.strip().split("\n")[-1] or "no reason given"
+    try:
+        rows = [json.loads(line) for line in done.stdout.split("\n") if line]
+        fault = next((str(row["error"]) for row in rows if "error" in row), "")
+        if done.returncode or fault or len(rows) != len(files):
+            raise ExportError(_DOES_NOT_RUN.format(reason=fault or last))
+        seconds: dict[str, float] = json.loads(last)
+    except json.JSONDecodeError as error:
+        reason = last if done.returncode else f"what it prints is not JSON: {error}"
+        raise ExportError(_DOES_NOT_RUN.format(reason=reason)) from error
     return rows, seconds
 
 
@@ -202,7 +207,7 @@ def check(parity: Parity, precision: str) -> None:
     """Refuse a bundle that disagrees with its model by more than the precision may lose: an `ExportError` with the figures."""
     bound, least = LARGEST_DIFFERENCES[precision], LEAST_SAME[precision]
     p_gap = parity.largest_p_difference or 0.0
-    if p_gap > LARGEST_P_DIFFERENCES[precision]:
+    if not p_gap <= LARGEST_P_DIFFERENCES[precision]:  # a p-value that is no number, too
         raise ExportError(
             f"The bundle is not the model: a novelty p-value differs by up to {p_gap:.3f} on {parity.num_pictures} pictures; "
             f"{precision} allows {LARGEST_P_DIFFERENCES[precision]:g}. Nothing was written. {_advice(precision)}."

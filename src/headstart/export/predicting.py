@@ -104,7 +104,7 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     code, paths, run = 0, picture_files(given.paths), load(folder)
-    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", line_buffering=True)
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
     for row in answers(paths, run, about, max(1, given.batch)):
         code = 1 if "error" in row else code
         out.write(json.dumps(row, ensure_ascii=False) + "\n")
