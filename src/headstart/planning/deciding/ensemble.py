@@ -17,7 +17,7 @@ from headstart.heads.opinion_pool import Prior, fit_weights
 from headstart.methods import METHODS
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, combined
-from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, compared
+from headstart.planning.deciding.verdict import VERDICT_ERRORS, Side, advantage, compared
 from headstart.planning.plan import is_gradient
 from headstart.planning.results import EnsembleGain
 
@@ -150,7 +150,8 @@ def best_ensemble(
     """The best ensemble of candidates of those families, with at most so many members; None where one alone is as good.
 
     Candidates trained by gradient may have predicted the rows of the first folds alone. An ensemble with such members is made,
-    and judged, on these rows, and has to be better there beyond noise than what more rows speak for.
+    and judged, on these rows, and has to be better there than what more rows speak for by as much as a verdict asks for: the
+    number that is then given is one of fewer rows.
     """
     pool = Pool.of(validated, families)
     best = ensemble_of(pool, most)
@@ -164,7 +165,7 @@ def best_ensemble(
         names = _predictions(one).names
         shared = [found for other in validated if not other.members and (found := other.on_rows(names)) is not None]
         found = ensemble_of(Pool.of(shared, families), most)
-        if found is not None and advantage(_side(found), _side(standing)) > ONE_SIDED_95:
+        if found is not None and advantage(_side(found), _side(standing)) > VERDICT_ERRORS:
             best = standing = found
     return best
 
