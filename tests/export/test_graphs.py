@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +154,9 @@ def test_integers_are_calibrated_on_pictures(to, package, model_of, task, tmp_pa
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed here")
     pictures = [np.array(task.train.images.read(row))[None] for row in range(8)]
+    level = logging.getLogger().level
     FORMATS.get(to)().write(model_of("ridge").graph(), tmp_path, "int8", lambda: pictures)
+    assert logging.getLogger().level == level
     found = gaps(model_of("ridge"), task, FORMATS.get(to).load(tmp_path))
     assert 0 < found["probs"] < 0.3
 

@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -66,6 +67,18 @@ def _exported(graph: ModelGraph) -> bytes:
     return written
 
 
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """Let the root logger, which the tool writes to, be silent below errors meanwhile."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(max(logging.ERROR, before))
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+
+
 def _quantize(content: bytes, path: Path, pictures: list[Bytes]) -> None:
     """Write the model with 8-bit convolutions and products inside of its networks; resizing and heads stay as they are."""
     import onnx  # noqa: PLC0415
@@ -82,15 +95,15 @@ def _quantize(content: bytes, path: Path, pictures: list[Bytes]) -> None:
     model = onnx.load_from_string(content)
     kinds = ("Conv", "Gemm", "MatMul")
     inside = [node.name for node in model.graph.node if "/backbone/" in node.name and node.op_type in kinds]
-    logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
-    quantize_static(
-        model,
-        path,
-        Pictures(),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(kinds),
-        nodes_to_quantize=inside,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
+    with _errors_alone():
+        quantize_static(
+            model,
+            path,
+            Pictures(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(kinds),
+            nodes_to_quantize=inside,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
