@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_DEVELOPERS = {"dev", "benchmark"}
+FOR_DEVELOPERS = {"dev", "docs", "benchmark"}
 
 
 def _installed(environment: dict[str, str]) -> set[str]:

@@ -198,6 +198,17 @@ def pictures(rng: np.random.Generator, labels: np.ndarray, pixels: int) -> np.nd
 
 
 @pytest.fixture
+def section_of() -> Callable[[str, str], str]:
+    """Cuts the section of that name out of a page."""
+
+    def cut(page: str, name: str) -> str:
+        section = page[page.index(f'id="{name}"') :]
+        return section[: section.index("</section>")]
+
+    return cut
+
+
+@pytest.fixture
 def make_run() -> Callable[..., tuple[FakeRun, Task]]:
     """Makes a finished run and its task."""
     return fake_run
