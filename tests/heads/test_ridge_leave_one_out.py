@@ -287,3 +287,12 @@ def test_the_order_of_rows_does_not_matter(seed, wide):
     assert moved.penalty == pytest.approx(plain.penalty, rel=1e-9)
     np.testing.assert_allclose(moved.loo_scores, plain.loo_scores[order], atol=1e-6)
     np.testing.assert_allclose(moved.weight, plain.weight, atol=1e-7)
+
+
+@pytest.mark.parametrize("rows_a_picture", [2, 3, 5, 8])
+def test_parts_of_a_large_group_keep_a_picture_and_its_views_together(rows_a_picture: int) -> None:
+    pictures = np.repeat(np.arange(400), rows_a_picture)
+    for part in leave_group_out.blocks_of_groups(np.zeros(len(pictures), np.int64)):
+        for rows in part:
+            counts = np.unique(pictures[rows], return_counts=True)[1]
+            assert (counts == rows_a_picture).all()

@@ -107,9 +107,10 @@ def test_what_a_plan_names_is_not_given_beside_it(given):
     with pytest.raises(PlanError) as caught:
         plan_and_task(*given, source="photos")
     assert str(caught.value) == "The plan names its own data, method and model. Leave out --source."
-    with pytest.raises(PlanError) as caught:
-        plan_and_task(*given, seed=3)
-    assert str(caught.value) == "The plan names its own data, method and model. Leave out --seed."
+    for seed in (0, 3):
+        with pytest.raises(PlanError) as caught:
+            plan_and_task(*given, seed=seed)
+        assert str(caught.value) == "The plan names its own data, method and model. Leave out --seed."
 
 
 def test_a_plan_by_its_file_is_for_the_data_given_by_path(tmp_path):

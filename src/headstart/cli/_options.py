@@ -32,6 +32,9 @@ Minutes: TypeAlias = Annotated[
     ),
 ]
 Seed: TypeAlias = Annotated[int, typer.Option(min=0, metavar="S", help="Seed of splits, folds and training.")]
+OptionalSeed: TypeAlias = Annotated[
+    int | None, typer.Option(min=0, metavar="S", help="Seed of splits, folds and training; 0 unless a plan says.")
+]
 PerClass: TypeAlias = Annotated[
     int | None,
     typer.Option(

@@ -22,7 +22,7 @@ def fit(
     ] = False,
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
-    seed: options.Seed = 0,
+    seed: options.OptionalSeed = None,
     per_class: options.PerClass = None,
     test: options.Test = None,
     out: options.Out = None,

@@ -29,7 +29,7 @@ def search(
     settings: options.Settings = None,
     source: options.Sources = None,
     target_domain: options.TargetDomains = None,
-    seed: options.Seed = 0,
+    seed: options.OptionalSeed = None,
     per_class: options.PerClass = None,
     test: options.Test = None,
     as_json: options.Json = False,

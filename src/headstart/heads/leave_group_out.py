@@ -19,8 +19,9 @@ import numpy as np
 from headstart.core.rows import row_slices
 from headstart.core.types import Floats, Integers
 
-LARGEST_BLOCK = 512
-"""Rows of a larger group are left out in parts of this size, because the solve is cubic in it."""
+LARGEST_BLOCK = 480
+"""Rows of a larger group are left out in parts of this size, because the solve is cubic in it. Pictures that stand with their
+views in up to six rows, or in eight, ten or twelve, are never cut, as their number divides it."""
 BATCH_VALUES = 20_000_000
 """Values of the basis or of the hat matrix at once: 160 MB."""
 MOST_PAIRED = 8

@@ -40,7 +40,7 @@ def plan_and_task(
     settings, plan = settings or {}, data if plan is None and isinstance(data, Plan) else plan
     from_file = plan is None and isinstance(data, str | Path) and Path(data).suffix.lower() == ".toml"
     if plan is not None or from_file:
-        other = None if isinstance(data, Task) else seed or None
+        other = None if isinstance(data, Task) else seed
         how_read = {"source": source, "target-domain": target_domain, "seed": other, "per-class": per_class, "test": test}
         _check_nothing_beside(str(data) if from_file else "The plan", bool(method or pretrained), how_read)
     if from_file:
