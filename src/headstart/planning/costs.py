@@ -24,7 +24,7 @@ MARGIN = 1.2
 """Factor on a predicted cost before it is compared with a budget that a clock cuts."""
 
 HEAD_WIDTH = 2_500
-"""Features of a row that a head is fitted to, about: EfficientNet-Lite0 has 1,792 on its stages, and the pixels are 972."""
+"""Features of a row that a head on all stages is fitted to, about: EfficientNet-Lite0 has 1,792 there, and the pixels are 972."""
 HEAD_PASSES = 8
 """Multiply-adds that solving for a head takes, as a multiple of rows times features times the smaller of both. Of 1,126 and 8,000
 rows ridge takes 22 and 14 with one thread of the machine that the rates are of, and kernel ridge 84 and 31."""
@@ -55,11 +55,12 @@ def seconds_of_features(backbone: Backbone, task: Task, method: dict[str, Any] |
     return seconds_an_image(backbone) * sum(num_missing(rows, backbone) for rows in read)
 
 
-def seconds_of_head(method: dict[str, Any], num_rows: int) -> float:
-    """Predicted seconds to fit a closed form to features, which exist, of so many rows and of views of them."""
+def seconds_of_head(method: dict[str, Any], num_rows: int, backbone: Backbone) -> float:
+    """Predicted seconds to fit a closed form to features of a backbone, which exist, of so many rows and of views of them."""
     passes = HEAD_PASSES * METHODS.get(method["kind"]).num_solutions
     num_fitted = num_rows * (1 + int(method.get("views", 0)))
-    return slowness() * passes * num_fitted * HEAD_WIDTH * min(num_fitted, HEAD_WIDTH) / FULL_RATE
+    width = backbone.feature_width if method.get("blocks") == "penultimate" else HEAD_WIDTH
+    return slowness() * passes * num_fitted * width * min(num_fitted, width) / FULL_RATE
 
 
 def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: Steps) -> float:
@@ -88,5 +89,5 @@ def _seconds_of_member(candidate: Candidate, task: Task, backbone: Backbone, ste
     num_fits = len(task.folds) - num_finished(task, candidate, backbone, steps) + num_more
     if is_gradient(candidate.method):
         return num_fits * seconds_of_fit(candidate, task.restricted_to(task.folds[0].fit), backbone, steps) if num_fits else 0.0
-    heads = 0.0 if task.train.images.embedded else num_fits * seconds_of_head(candidate.method, len(task.folds[0].fit))
+    heads = 0.0 if task.train.images.embedded else num_fits * seconds_of_head(candidate.method, len(task.folds[0].fit), backbone)
     return seconds_of_features(backbone, task, candidate.method) + heads

@@ -9,7 +9,8 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.steps import Steps
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
-from headstart.planning.deciding.flip_test import FlipTest, flip_test
+from headstart.features.extract import features_of
+from headstart.planning.deciding.flip_test import FlipTest, flip_test, num_flipped
 
 
 def leaning(flipped_class: bool, num: int = 48) -> Task:
@@ -54,3 +55,19 @@ def test_the_answer_is_found_again(asked, monkeypatch):
     first = asked(leaning(flipped_class=True))
     monkeypatch.setattr("headstart.planning.deciding.flip_test.ridge_head", None)
     assert asked(leaning(flipped_class=True)) == first
+
+
+def test_as_many_pictures_are_flipped_as_the_account_says(tmp_path, monkeypatch):
+    from headstart.planning.deciding import flip_test as module
+
+    read = set()
+
+    def noted(rows, backbone):
+        read.update(rows.content_keys)
+        return features_of(rows, backbone)
+
+    monkeypatch.setattr(module, "MOST_ROWS", 10)
+    monkeypatch.setattr(module, "features_of", noted)
+    task = leaning(flipped_class=False)
+    flip_test(task, load_backbone("pixels", "none", 8), Steps(tmp_path))
+    assert num_flipped(task) == len(read - set(task.labeled.content_keys)) < len(task.labeled)

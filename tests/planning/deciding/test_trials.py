@@ -69,7 +69,7 @@ def trials_at(calls, monkeypatch, tmp_path):
 
     def make(num_rows: int, budget: float, image: float = 0.0, fit: float = 0.0, validation: int = 0) -> Trials:
         monkeypatch.setattr(module, "seconds_an_image", lambda _: image)
-        monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: 0.0)
+        monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows, backbone: 0.0)
         monkeypatch.setattr(module, "seconds_of_fit", lambda *_: fit)
         return Trials(blank_task(num_rows, validation), Steps(tmp_path / "steps"), budget, closed_share=0.5)
 
@@ -78,7 +78,7 @@ def trials_at(calls, monkeypatch, tmp_path):
 
 def test_closed_forms_leave_time_for_their_final_fit_and_the_test(trials_at, monkeypatch, make_candidate):
     trials = trials_at(100, 1000, image=0.1)
-    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: 2.0 if num_rows == 100 else 0.5)
+    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows, backbone: 2.0 if num_rows == 100 else 0.5)
     trials.task = replace(trials.task, test=trials.task.train.take(np.arange(30)))
     stopper = Stopper(deadline=time.monotonic() + 900)
     with stoppable(stopper):
@@ -92,7 +92,7 @@ def test_closed_forms_leave_time_for_their_final_fit_and_the_test(trials_at, mon
 def test_time_is_left_for_no_more_closed_forms_than_may_be_fitted_again(trials_at, monkeypatch, make_candidate):
     trials = replace(trials_at(100, 1000, image=0.1), most_members=2)
     seconds = {"ridge": 2.0, "knn": 5.0, "logistic": 3.0}
-    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows: seconds[method["kind"]])
+    monkeypatch.setattr(module, "seconds_of_head", lambda method, num_rows, backbone: seconds[method["kind"]])
     trials.task = replace(trials.task, test=trials.task.train.take(np.arange(30)))
     stopper = Stopper(deadline=time.monotonic() + 900)
     with stoppable(stopper):

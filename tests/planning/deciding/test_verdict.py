@@ -59,7 +59,10 @@ def test_a_verdict_asks_for_more_than_held_out_rows_alone_show(errors, significa
     plain = compared(side("net", margins(200, 12)), side("pixels", margins(200, 60)), 0)
     assert plain.significant
     gain = plain.log_loss_gain.model_copy(update={"value": errors, "low": errors - 1.96, "high": errors + 1.96})
-    assert verdict.with_fold_noise(plain.model_copy(update={"log_loss_gain": gain})).significant is significant
+    widened = verdict.with_fold_noise(plain.model_copy(update={"log_loss_gain": gain}))
+    assert widened.significant is significant
+    assert (widened.log_loss_gain.low > 0) is significant
+    assert widened.log_loss_gain.high - widened.log_loss_gain.low == pytest.approx(2 * verdict.VERDICT_ERRORS)
     assert not verdict.with_fold_noise(plain.model_copy(update={"significant": False})).significant
 
 

@@ -16,7 +16,7 @@ from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding.flip_test import flip_test
+from headstart.planning.deciding.flip_test import flip_test, num_flipped
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.selection import best_closed
 from headstart.planning.deciding.trials import Trials
@@ -134,7 +134,7 @@ def _with_views(trials: Trials, at_once: Sequence[Candidate], options: Options) 
 
 def _price_of_flip_test(trials: Trials, candidate: Candidate) -> float:
     """Predicted seconds for the features of flipped pictures; 0 where the test was made."""
-    return seconds_an_image(trials.backbone(candidate)) * len(trials.task.labeled) if trials.flip_test is None else 0.0
+    return seconds_an_image(trials.backbone(candidate)) * num_flipped(trials.task) if trials.flip_test is None else 0.0
 
 
 def flip_tested(trials: Trials, candidate: Candidate, options: Options) -> Candidate:

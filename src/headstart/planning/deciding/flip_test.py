@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
+
 from headstart.backbones.backbone import Backbone
 from headstart.core.predictions import Predictions, joined
 from headstart.core.records import Record
@@ -51,6 +53,11 @@ class FlipTest(Record):
             f"With flipped copies of the pictures a ridge head gains {100 * self.accuracy_gain:+.1f} points out of fold and its "
             f"log loss falls by {self.log_loss_gain:+.3f} ({self.standard_errors:+.1f} standard errors): {then}."
         )
+
+
+def num_flipped(task: Task) -> int:
+    """Pictures whose flipped copies the test reads."""
+    return len(np.unique(np.concatenate([every_nth(fold.fit, MOST_ROWS) for fold in task.folds])))
 
 
 def flip_test(task: Task, backbone: Backbone, steps: Steps) -> FlipTest:

@@ -172,7 +172,7 @@ class Trials:
         If it must be tried, it is fitted to as many rows of one fold as there is room for instead.
         """
         backbone, folds = self.backbone(candidate), self.task.folds
-        heads = sum(seconds_of_head(candidate.method, len(fold.fit)) for fold in folds)
+        heads = sum(seconds_of_head(candidate.method, len(fold.fit), backbone) for fold in folds)
         ending = self._ending(candidate)
         price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + sum(ending)
         room = self.room_for_closed_forms
@@ -277,9 +277,8 @@ class Trials:
         if self.task.train.images.embedded:
             return Ending(0.0, 0.0)
         test = 0 if self.task.test is None or (self._key(candidate), TEST) in self.paid else len(self.task.test)
-        return Ending(
-            seconds_of_head(candidate.method, len(self.task.labeled)), seconds_an_image(self.backbone(candidate)) * test
-        )
+        backbone = self.backbone(candidate)
+        return Ending(seconds_of_head(candidate.method, len(self.task.labeled), backbone), seconds_an_image(backbone) * test)
 
     def _keep_time_for_ending(self, entries: Sequence[Race] = ()) -> None:
         """Let trying leave time for the final fit and the test: of as many closed forms as may be members, the costliest.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headstart.core.estimate import Estimate
 from headstart.core.predictions import Predictions
 from headstart.evaluation.compare import compare
 from headstart.planning.results import Comparison, Verdict
@@ -22,8 +23,6 @@ repetitions; `python -m benchmarks.honesty`)."""
 VERDICT_ERRORS = 1.96 * FOLD_NOISE
 """Standard errors by which a side has to be ahead. With 1.645, one model under two names had a winner in 13 % of these
 repetitions, and in 5 % with the next larger bound that was tried, 2.33."""
-INTERVAL_ERRORS = 2 * 1.96
-"""Standard errors in a 95 % interval."""
 
 
 class Side(NamedTuple):
@@ -40,10 +39,16 @@ def compared(first: Side, second: Side, seed: int, balanced: bool = False) -> Co
 
 
 def with_fold_noise(comparison: Comparison) -> Comparison:
-    """The comparison as a verdict reads it: significant where the first side's log loss is lower by `VERDICT_ERRORS` as well."""
+    """The comparison as a verdict reads it: the interval of the log loss allows for the draw of the folds, and holds zero where
+    that may be all.
+
+    The widened interval is symmetric. Significant where its low end is above zero, which is `VERDICT_ERRORS` standard errors, as
+    well.
+    """
     gain = comparison.log_loss_gain
-    beyond = gain.value > VERDICT_ERRORS * (gain.high - gain.low) / INTERVAL_ERRORS
-    return comparison.model_copy(update={"significant": comparison.significant and beyond})
+    half = FOLD_NOISE * (gain.high - gain.low) / 2
+    wider = Estimate(value=gain.value, low=gain.value - half, high=gain.value + half)
+    return comparison.model_copy(update={"log_loss_gain": wider, "significant": comparison.significant and wider.low > 0})
 
 
 def wins(comparison: Comparison) -> bool:
