@@ -31,3 +31,10 @@ def test_epochs_from_scratch_are_cut_to_the_share_of_the_budget(
     candidate = scratch_candidate(trials)
     assert candidate.training.epochs == 720 * share
     assert trials.wholes == ({} if share == 1 else {candidate.name: (price, pytest.approx(price / 0.6))})
+
+
+def test_the_first_fold_from_scratch_fits_into_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trained, "seconds_of_fit", lambda *_: 50.0)
+    monkeypatch.setattr(trained, "folds_to_race", lambda task: task.folds[:1])
+    trials = Trials(read_task("digits", per_class=10), Steps(tmp_path), budget_seconds=100.0, spent_seconds=75.0)
+    assert scratch_candidate(trials).training.epochs == 360

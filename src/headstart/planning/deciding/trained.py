@@ -69,10 +69,13 @@ def scratch_candidate(trials: Trials) -> Candidate:
 
 
 def _shortened(trials: Trials, candidate: Candidate, share: float) -> Candidate:
-    """The candidate with as many of its epochs as that share of the budget has room for in one fold; a quarter at least."""
+    """The candidate with as many of its epochs as that share of the budget, or what is left of it, has room for in one fold.
+
+    They are a quarter at least.
+    """
     first = trials.task.restricted_to(trials.task.folds[0].fit)
     price = seconds_of_fit(candidate, first, trials.backbone(candidate), trials.steps)
-    epochs, allowed = candidate.training.epochs, share * trials.budget_seconds
+    epochs, allowed = candidate.training.epochs, min(share * trials.budget_seconds, trials.remaining_seconds)
     if price <= allowed:
         return candidate
     trials.wholes[candidate.name] = Whole(price, price / share)
