@@ -360,3 +360,21 @@ def test_a_closed_form_cross_validated_on_all_rows_is_fitted_on_all(trials_at, m
 def test_features_and_fits_that_cost_nothing_allow_all_rows(trials_at, make_candidate):
     candidate = make_candidate(max_rows=30)
     assert trials_at(100, 10, image=0.0).final_rows(CrossValidated(candidate, candidate.result(seconds=0.0))) is None
+
+
+def test_what_nothing_else_asks_for_goes_to_closed_forms_that_were_left_out(trials_at, make_candidate):
+    trials = trials_at(100, 50, image=0.3)
+    first = trials.closed_form(make_candidate())
+    assert first.result.status == "skipped"
+    assert first.result.reason == "would take about 30 s; give --minutes 2"
+    trials.spend_the_rest()
+    (again,) = trials.validated
+    assert (again.result.status, trials.spent_seconds, trials.unfinished) == ("fitted", 30, "")
+
+
+def test_what_the_rest_has_no_room_for_says_what_it_would_take_beside_all_else(trials_at, make_candidate):
+    trials = trials_at(100, 50, image=0.6)
+    trials.spent_seconds = 10.0
+    assert trials.closed_form(make_candidate()).result.reason == "would take about 60 s; give --minutes 3"
+    trials.spend_the_rest()
+    assert [one.result.reason for one in trials.validated] == ["would take about 60 s; give --minutes 2"]

@@ -37,6 +37,8 @@ def _try_all(trials: Trials, ranking: Ranking, options: Options) -> None:
     if embedded:
         return
     trials.race(trained_candidates(trials, ranking, options))
+    if trials.stopped is None:
+        trials.spend_the_rest()
 
 
 def default_candidate(trials: Trials, ranking: Ranking, options: Options) -> CrossValidated:

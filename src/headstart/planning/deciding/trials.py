@@ -30,6 +30,7 @@ from headstart.planning.deciding.racing import Race, Whole, folds_to_race, next_
 from headstart.planning.deciding.selection import loss_of
 from headstart.planning.fitting import refits
 from headstart.planning.left_out import LeftOutCandidates, Price
+from headstart.planning.plan import is_gradient
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
 
@@ -195,6 +196,19 @@ class Trials:
         self.endings.append(ending)
         self._keep_time_for_ending()
         return self._keep(validated, price)
+
+    def spend_the_rest(self) -> None:
+        """Try the closed forms again that were left out for their price, as nothing else asks for the rest of the budget."""
+        self.closed_share, self.reserved_seconds = 1.0, 0.0
+        again = [one for one in self.validated if one.result.family == "transfer" and self._was_too_costly(one)]
+        for one in again:
+            del self.left_out.minutes[one.result.name]
+            self.validated = [other for other in self.validated if other is not one]
+            self.closed_form(one.candidate)
+
+    def _was_too_costly(self, one: CrossValidated) -> bool:
+        skipped = one.result.status == "skipped" and one.result.name in self.left_out.minutes
+        return skipped and not is_gradient(one.candidate.method)
 
     def reserve(self, candidate: Candidate) -> None:
         """Let closed forms leave as much of the budget as one fold of a candidate takes, where that is not most of it."""
