@@ -71,23 +71,24 @@ def _described(card: dict[str, Any]) -> Iterator[RenderableType]:
     yield _title(card["name"], card["cost"], card["needs"])
     yield from paragraphs(card["description"])
     rows = [
-        (plain(key, "bold"), _written(value.get("default", "")), _allowed(value), said(value["description"]))
+        (plain(key, "bold"), written(value.get("default", "")), allowed(value), said(value["description"]))
         for key, value in card["schema"]["properties"].items()
     ]
     if rows:
         yield from ("", table(("--set method.KEY=", "default", "allowed", "meaning"), rows))
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """The value as it stands after --set."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _allowed(field: dict[str, Any]) -> str:
+def allowed(field: dict[str, Any]) -> str:
+    """The values that a setting may have, in words: a choice, or a type with its bounds."""
     if "enum" in field:
         return ", ".join(map(str, field["enum"]))
     if "anyOf" in field:
-        return " or ".join(_allowed(choice) for choice in field["anyOf"])
+        return " or ".join(allowed(choice) for choice in field["anyOf"])
     bounds = [
         f"{sign} {field[key]}"
         for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))
