@@ -17,7 +17,10 @@ from scripts.documentation.tables import table
 TEXTS = {
     "en": {
         "columns": ("option", "default", "meaning"),
-        "commands": ("# Commands", "What `headstart COMMAND --help` says. Options stand before or after arguments. Each command also has `--language` and `--help`."),
+        "commands": (
+            "# Commands",
+            "What `headstart COMMAND --help` says. Options stand before or after arguments. Each command also has `--language` and `--help`.",
+        ),
         "python": ("# Python", "Every name of the package `headstart`. Names load what they need when they are first used."),
         "headings": {"Args": "Arguments", "Returns": "Returns", "Raises": "Raises", "Attributes": "Attributes"},
         "verbs": "Functions",
@@ -25,7 +28,10 @@ TEXTS = {
     },
     "zh": {
         "columns": ("选项", "默认值", "含义"),
-        "commands": ("# 命令", "`headstart COMMAND --help` 的内容。选项可以写在参数之前或之后。每条命令还有 `--language` 和 `--help`。"),
+        "commands": (
+            "# 命令",
+            "`headstart COMMAND --help` 的内容。选项可以写在参数之前或之后。每条命令还有 `--language` 和 `--help`。",
+        ),
         "python": ("# Python", "软件包 `headstart` 的全部名称。每个名称在首次使用时才载入所需的内容。说明为英文。"),
         "headings": {"Args": "参数", "Returns": "返回", "Raises": "异常", "Attributes": "属性"},
         "verbs": "函数",
@@ -47,7 +53,10 @@ def _commands(texts: dict[str, Any]) -> str:
     group = Commands(name="headstart")
     parts = [*texts["commands"]]
     for name in group.list_commands(None):
-        parts += [f"## {name}", *_described(group.get_command(None, name), typer.Context(group, info_name="headstart"), name, texts)]
+        parts += [
+            f"## {name}",
+            *_described(group.get_command(None, name), typer.Context(group, info_name="headstart"), name, texts),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

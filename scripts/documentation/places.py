@@ -28,7 +28,9 @@ def sources(language: str) -> dict[str, str]:
     pages = {page.relative_to(ROOT / "docs").as_posix(): page for page in sorted((ROOT / "docs").rglob("*.md"))}
     english = {place: page for place, page in pages.items() if not place.startswith("zh/")}
     chinese = {place.removeprefix("zh/"): page for place, page in pages.items() if place.startswith("zh/")}
-    own = {place: page.relative_to(ROOT).as_posix() for place, page in {**english, **(chinese if language == "zh" else {})}.items()}
+    own = {
+        place: page.relative_to(ROOT).as_posix() for place, page in {**english, **(chinese if language == "zh" else {})}.items()
+    }
     others = {place: name for name, place in OTHERS.items() if ("zh-CN" in name) <= (language == "zh")}
     return {**own, **others}
 

@@ -52,7 +52,9 @@ def test_links_in_code_stay():
 
 
 def test_a_link_to_a_file_that_is_no_page_is_refused():
-    with pytest.raises(ValueError, match=r"^docs/a\.md has a link to pyproject\.toml, which is no page of the site\. Add it to OTHERS"):
+    with pytest.raises(
+        ValueError, match=r"^docs/a\.md has a link to pyproject\.toml, which is no page of the site\. Add it to OTHERS"
+    ):
         places.relinked("[a](../pyproject.toml)", "docs/a.md", "a.md")
 
 

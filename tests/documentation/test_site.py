@@ -40,7 +40,9 @@ def test_every_page_is_there_in_both_languages(site):
 
 
 def test_no_page_asks_another_host(site):
-    asked = {(page.relative_to(site).as_posix(), *ASKED.findall(page.read_text(encoding="utf-8"))) for page in site.rglob("*.html")}
+    asked = {
+        (page.relative_to(site).as_posix(), *ASKED.findall(page.read_text(encoding="utf-8"))) for page in site.rglob("*.html")
+    }
     assert {one for one in asked if len(one) > 1} == set()
 
 
