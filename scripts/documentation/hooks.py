@@ -9,10 +9,11 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # mkdocs loads this file by its path
 
-from headstart.core.language import speaking  # noqa: E402
 from scripts.documentation import interface, methods  # noqa: E402
 from scripts.documentation.navigation import HOME, navigation  # noqa: E402
 from scripts.documentation.places import LANGUAGES, relinked, sources  # noqa: E402
+
+from headstart.core.language import speaking  # noqa: E402
 
 LAID_OUT = ROOT / "build" / "pages"
 """Where the pages lie by language; `docs_dir` is set to it."""

@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 import typer
+from scripts.documentation.tables import table
 
 import headstart
-from headstart.cli._application import COMMANDS, Commands
+from headstart.cli._application import Commands
 from headstart.core.docstrings import described
 from headstart.core.language import spoken
-from scripts.documentation.tables import table
 
 TEXTS = {
     "en": {

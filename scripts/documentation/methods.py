@@ -6,14 +6,15 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
+from scripts.documentation.figures import tables
+from scripts.documentation.tables import table
+
 import headstart
 from headstart.cli.methods import allowed, written
 from headstart.core.docstrings import paragraphs
 from headstart.core.language import spoken
 from headstart.methods import METHODS
 from headstart.workflows.methods import family_of
-from scripts.documentation.figures import tables
-from scripts.documentation.tables import table
 
 LIST = "methods.md"
 FOLDER = "methods"

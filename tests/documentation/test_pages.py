@@ -6,12 +6,12 @@ import doctest
 import re
 
 import pytest
+from scripts.documentation import figures, interface, methods, navigation, places, tables
 
 import headstart
 from headstart.cli._application import COMMANDS
 from headstart.core.language import speaking
 from headstart.methods import METHODS
-from scripts.documentation import figures, interface, methods, navigation, places, tables
 
 
 @pytest.mark.parametrize("module", [figures, navigation, tables], ids=lambda module: module.__name__)
