@@ -1,4 +1,4 @@
-"""What mkdocs runs before it builds: all pages are laid out by language below build/, with generated ones, links and navigation."""
+"""What mkdocs runs before it builds: pages are laid out by language below build/, with generated ones, links and navigation."""
 
 from __future__ import annotations
 

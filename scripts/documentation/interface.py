@@ -19,7 +19,7 @@ TEXTS = {
         "columns": ("option", "default", "meaning"),
         "commands": (
             "# Commands",
-            "What `headstart COMMAND --help` says. Options stand before or after arguments. Each command also has `--language` and `--help`.",
+            "What `headstart COMMAND --help` says. Each command also has `--language` and `--help`.",
         ),
         "python": ("# Python", "Every name of the package `headstart`. Names load what they need when they are first used."),
         "headings": {"Args": "Arguments", "Returns": "Returns", "Raises": "Raises", "Attributes": "Attributes"},

@@ -21,9 +21,9 @@ FOLDER = "methods"
 TEXTS = {
     "en": {
         "list": "Methods",
-        "intro": "How what a network has learned elsewhere is adapted to your images. Methods with a star are tried by `headstart run` by "
-        "itself; any other is fitted by name. A method from another package is described by `headstart methods NAME` where it is "
-        "installed. These pages are made from the classes.",
+        "intro": "How what a network has learned elsewhere is adapted to your images. Methods with a star are tried by "
+        "`headstart run` by itself; any other is fitted by name. A method from another package is described by "
+        "`headstart methods NAME` where it is installed. These pages are made from the classes.",
         "columns": ("method", "what it does", "cost", "needs"),
         "by name": "By name",
         "tried": "`headstart run` tries it by itself.",
@@ -98,8 +98,8 @@ def _page(card: dict[str, Any], texts: dict[str, Any]) -> str:
     parts = [
         f"# {name}",
         f"**{_said(card['summary'])}**",
-        "\n\n".join(filter(None, map(_marked, paragraphs(card["description"])))),
         f"{texts['cost']}: {cost}. {texts['needs']}: {needs}. {texts['tried' if card['tried_by_run'] else 'untried']}",
+        "\n\n".join(filter(None, map(_marked, paragraphs(card["description"])))),
         f"## {texts['by name']}",
         f"```console\nheadstart fit DATA --method {name} -o RUN\nheadstart methods {name}\n```",
     ]

@@ -13,7 +13,7 @@ HOME = {"en": "Home", "zh": "首页"}
 
 
 def navigation(index: str, home: str, below: Mapping[str, list[Entry]]) -> list[Entry]:
-    """What mkdocs takes as `nav`.
+    r"""What mkdocs takes as `nav`.
 
     Args:
         index: The text of the index, as it is on the site.
@@ -23,7 +23,7 @@ def navigation(index: str, home: str, below: Mapping[str, list[Entry]]) -> list[
     Returns:
         The index, then a section for each of its sections that lists pages.
 
-    >>> navigation("## Use\\n\\n- [Serve](serve.md): by HTTP.", "Home", {"serve.md": [{"Limits": "limits.md"}]})
+    >>> navigation("## Use\n\n- [Serve](serve.md): by HTTP.", "Home", {"serve.md": [{"Limits": "limits.md"}]})
     [{'Home': 'index.md'}, {'Use': [{'Serve': ['serve.md', {'Limits': 'limits.md'}]}]}]
     """
     _, *parts = SECTION.split(index)

@@ -24,7 +24,7 @@ LINK = re.compile(r"(?<=\]\()(?!https?://|mailto:|#)([^)#\s]+)(?=[)#])")
 
 
 def sources(language: str) -> dict[str, str]:
-    """The files of the site in a language: where each lies on the site, and in the repository. What has no Chinese is in English."""
+    """The files of the site in a language: its place on the site, and in the repository. What has no Chinese is in English."""
     pages = {page.relative_to(ROOT / "docs").as_posix(): page for page in sorted((ROOT / "docs").rglob("*.md"))}
     english = {place: page for place, page in pages.items() if not place.startswith("zh/")}
     chinese = {place.removeprefix("zh/"): page for place, page in pages.items() if place.startswith("zh/")}
