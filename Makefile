@@ -4,13 +4,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find src -type f ! -name '*.pyc' 2>/dev/null)
 
-.PHONY: help demo test gate bench bench-quick clean
+.PHONY: help demo test gate docs docs-serve wheel fresh bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, run the main job on the embedded images, say where the report is"
 	@echo "make test   install with the tools, run the gate and all tests"
 	@echo "make gate   formatting, lint, types, docstrings, floors, dependencies, spelling"
+	@echo "make docs   the documentation site, in build/site; make docs-serve shows it and follows changes"
+	@echo "make wheel  sdist and wheel, in dist"
+	@echo "make fresh  from the wheel to a served model in an environment of its own, nothing shared"
 	@echo "make bench  benchmarks, side by side with what one would run instead"
 	@echo "make bench-quick   the main ones, cut short: one table for this machine in ten minutes"
 
@@ -45,6 +48,18 @@ gate: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/codespell
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+docs-serve: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+fresh: $(VENV)/.dev
+	$(BIN)/python -m scripts.four_commands
 
 bench: $(VENV)/.dev
 	@for script in $$(grep -l "^def main" benchmarks/[a-z]*.py | grep -v quick); do name=$$(basename $$script .py); echo "== $$name"; \
