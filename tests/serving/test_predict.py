@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import headstart
+from headstart.serving import service as service_module
 
 
 def refused(answer, status, code, sentence):
@@ -198,6 +199,18 @@ def test_a_request_that_is_not_answered_in_time_is_refused(serving, picture):
     client.service.served["shades"].answering = lambda refuse: (lambda pictures: time.sleep(0.6) or [{}], "v", (32,))
     answer = client.post("/predict", files=[picture()])
     refused(answer, 504, "deadline", "There was no answer within 0.2 seconds. Try again, or send fewer pictures.")
+
+
+def test_the_time_to_decode_counts_too(serving, picture, monkeypatch):
+    goes_on, decoded = threading.Event(), []
+    client = serving(limits={"deadline_seconds": 0.2})
+    monkeypatch.setattr(service_module, "decoded", lambda upload, *_: decoded.append(upload) or goes_on.wait(20))
+    answer = client.post("/predict", files=[picture()] * 40)
+    refused(answer, 504, "deadline", "There was no answer within 0.2 seconds. Try again, or send fewer pictures.")
+    assert client.service.served["shades"].batcher.waiting == 0
+    goes_on.set()
+    client.service.close()
+    assert len(decoded) < 40
 
 
 def test_bodies_that_take_too_much_memory_together_are_refused(serving, picture):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 
@@ -84,3 +85,25 @@ def test_a_run_folder_that_is_deleted_goes_on_from_memory(serving, picture, run_
 
 def test_the_identity_of_a_version_follows_from_its_files(made_run, run_folder, other_run):
     assert load_version(made_run).identity == load_version(run_folder).identity != load_version(other_run).identity
+
+
+def test_an_evaluation_that_follows_the_model_renews_the_card_alone(serving, run_folder, monkeypatch):
+    monkeypatch.setattr(service_module, "RELOAD_SECONDS", 3600)
+    path = run_folder / "evaluation.json"
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    client = serving(run_folder)
+    model = client.service.served["shades"].current.model
+
+    def card():
+        client.service.reload()
+        return client.get("/models").json()["models"][0]
+
+    assert card()["metrics"] == {}
+    path.write_text(text, encoding="utf-8")
+    evaluated = card()
+    assert evaluated["metrics"]["accuracy"]["value"] == json.loads(text)["metrics"]["accuracy"]["value"]
+    assert client.service.served["shades"].current.model is model
+    (run_folder / "plan.toml").write_text("another plan, whose model is being fitted", encoding="utf-8")
+    path.unlink()
+    assert card() == evaluated

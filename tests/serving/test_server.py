@@ -117,8 +117,45 @@ def test_a_run_is_served_from_its_own_folder(headstart_command, run_folder, monk
     assert (answer.code, json.loads(answer.out)["models"][0]["name"]) == (0, "shades")
 
 
-def test_a_short_deadline_leaves_a_second_to_end(monkeypatch):
+@pytest.fixture
+def given_config(monkeypatch, made_run):
+    """The configuration of a server with a deadline, which does not run."""
+    from headstart.serving.limits import Limits
+    from headstart.serving.service import Service
+
     given = []
-    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: given.append(server.config.timeout_graceful_shutdown))
-    serve_on(None, FastAPI(), 0.3)
-    assert given == [1]
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: given.append(server.config))
+
+    def config(seconds):
+        service = Service([made_run], limits=Limits(deadline_seconds=seconds), examples=False)
+        serve_on(None, FastAPI(), service)
+        service.close()
+        return given[-1]
+
+    return config
+
+
+def test_a_short_deadline_leaves_a_second_to_end(given_config):
+    assert given_config(0.3).timeout_graceful_shutdown == 1
+
+
+def test_a_server_that_stops_says_so_refuses_what_is_new_and_answers_what_was_begun(process, png):
+    started, found = process
+    answers = []
+    files = [("files", (f"{number}.png", png("green", number, 400))) for number in range(64)]
+    with httpx2.Client(base_url=found["address"], timeout=60) as client:
+        asking = threading.Thread(target=lambda: answers.append(client.post("/predict", files=files)))
+        asking.start()
+        while 'headstart_waiting_pictures{model="shades"} 64.0' not in httpx2.get(f"{found['address']}/metrics").text:
+            assert asking.is_alive()
+        started.send_signal(signal.SIGTERM)
+        while (ready := httpx2.get(f"{found['address']}/ready")).status_code == 200:
+            assert asking.is_alive()
+        assert (ready.status_code, ready.json()) == (503, {"code": "not-ready", "error": "The server is stopping."})
+        refused = httpx2.post(f"{found['address']}/predict", files=files[:1])
+        sentence = "The server is stopping. Ask another one, or try again."
+        assert (refused.status_code, refused.json()) == (503, {"code": "stopping", "error": sentence})
+        assert refused.headers["retry-after"] == "1"
+        asking.join(60)
+    assert answers[0].status_code == 200
+    assert started.wait(60) == 0

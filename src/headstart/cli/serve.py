@@ -10,6 +10,7 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._printing import answer, facts
+from headstart.serving.limits import DEFAULTS, MEGABYTE, MEGAPIXEL
 
 POSITION = 21
 
@@ -60,11 +61,11 @@ def serve(
     port: Port = 8000,
     api_keys: Keys = None,
     cors: Origins = None,
-    max_megabytes: Megabytes = 32.0,
-    max_files: Files = 64,
-    max_megapixels: Megapixels = 50.0,
-    queue: Queue = 256,
-    deadline: Deadline = 10.0,
+    max_megabytes: Megabytes = DEFAULTS.max_bytes / MEGABYTE,
+    max_files: Files = DEFAULTS.max_files,
+    max_megapixels: Megapixels = DEFAULTS.max_pixels / MEGAPIXEL,
+    queue: Queue = DEFAULTS.queue_pictures,
+    deadline: Deadline = DEFAULTS.deadline_seconds,
     corrections: Corrected = None,
     read_only: ReadOnly = False,
     no_examples: NoExamples = False,

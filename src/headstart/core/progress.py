@@ -1,6 +1,6 @@
 """Progress: a bar with the time left on a terminal, sparse lines elsewhere, nothing when HEADSTART_QUIET=1. Always on stderr.
 
-Sentences are translated here, into the language that is spoken.
+Sentences are translated here, into the language that is spoken. Whoever watches is told all the same, in English.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from headstart.core.language import spoken
+from headstart.core.watching import told_stage, watcher
 
 _STATUS: ContextVar[str] = ContextVar("status", default="")
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
@@ -38,7 +39,13 @@ def silent() -> Iterator[None]:
 @contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of items just done, out of a total."""
-    description = " · ".join(map(spoken().sentence, filter(None, (_STATUS.get(), description))))
+    with _shown(total, " · ".join(map(spoken().sentence, filter(None, (_STATUS.get(), description))))) as advance:
+        yield advance if watcher() is None else _told(advance, total, description)
+
+
+@contextmanager
+def _shown(total: int, description: str) -> Iterator[Callable[[int], None]]:
+    """A function that shows on stderr how far something is."""
     if _is_quiet():
         yield lambda done: None
     elif sys.stderr.isatty():
@@ -46,6 +53,20 @@ def progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
             yield advance
     else:
         yield _Lines(total, description).advance
+
+
+def _told(advance: Callable[[int], None], total: int, description: str) -> Callable[[int], None]:
+    """The function, which also tells whoever watches."""
+    count, who = 0, watcher()
+
+    def tell(done: int) -> None:
+        nonlocal count
+        count += done
+        advance(done)
+        if who is not None:
+            who.note_advance(description, count, total)
+
+    return tell
 
 
 @contextmanager
@@ -95,7 +116,8 @@ def stage(description: str) -> Iterator[None]:
     begun = time.monotonic()
     if not quiet:
         _tell(f"{spoken().sentence(description)} ...")
-    yield
+    with told_stage(description):
+        yield
     seconds = time.monotonic() - begun
     if not quiet and seconds >= 1.0:
         _tell(f"{spoken().sentence(description)}{spoken().gettext(': ')}{spoken().sentence(f'{seconds:.0f} s')}")

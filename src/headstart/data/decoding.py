@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -72,17 +74,52 @@ def open_file(path: Path) -> BufferedReader:
 
 def decode_image(stream: BinaryIO, name: str, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     """The picture in an open file, which messages call by the name, and its native size; see `open_image`."""
-    try:
+    return decode_opened(opened_image(stream, name, at_least, max_pixels), name)
+
+
+class OpenedImage(NamedTuple):
+    """A picture whose header was read, and nothing more.
+
+    Attributes:
+        image: Its size is that at which it will be decoded.
+        shorter_side: Of the picture in the file, in pixels.
+    """
+
+    image: ImageFile.ImageFile
+    shorter_side: int
+
+    @property
+    def num_pixels(self) -> int:
+        """That decoding has in memory."""
+        return self.image.size[0] * self.image.size[1]
+
+
+def opened_image(stream: BinaryIO, name: str, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
+    """The picture in an open file before it is decoded, to know what that will take; see `open_image`."""
+    with _as_data_errors(name):
         image = _undecoded(stream, name, max_pixels)
         shorter_side = min(image.size)
         if at_least is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (at_least, at_least))
-        image.load()
-        turn_upright(image)
-        return DecodedImage(flattened(image), shorter_side)
+        return OpenedImage(image, shorter_side)
+
+
+def decode_opened(opened: OpenedImage, name: str) -> DecodedImage:
+    """The picture that was opened, decoded; its file has to be open still."""
+    with _as_data_errors(name):
+        opened.image.load()
+        turn_upright(opened.image)
+        return DecodedImage(flattened(opened.image), opened.shorter_side)
+
+
+@contextmanager
+def _as_data_errors(name: str) -> Iterator[None]:
+    """Inside, whatever decoders raise on hostile bytes is a `DataError` that names the picture."""
+    try:
+        yield
     except DataError:
         raise
-    except Exception as error:  # noqa: BLE001  decoders raise anything on hostile bytes
+    except Exception as error:  # noqa: BLE001  decoders raise anything
         reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
         raise DataError(f"{name}: cannot be decoded ({reason}). Restore it, convert it to PNG, or delete it.") from None
 
@@ -93,7 +130,7 @@ def as_shown(image: Image.Image, name: str) -> Image.Image:
         upright = ImageOps.exif_transpose(image)
         upright.format = image.format  # says what 16-bit values mean
         return flattened(upright)
-    except Exception as error:  # noqa: BLE001  as in `decode_image`
+    except Exception as error:  # noqa: BLE001  as in `_as_data_errors`
         reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
         raise DataError(f"{name}: cannot be decoded ({reason}). Open it again.") from None
 

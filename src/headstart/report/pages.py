@@ -22,10 +22,10 @@ from headstart.report.terms import Terms
 HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
 
 
-def environment(language: Language) -> Environment:
-    """The templates with their filters, in a language."""
+def environment(language: Language, package: str = "headstart.report", folder: str = "templates") -> Environment:
+    """The templates in a folder of a package with the filters of reports, in a language."""
     made = Environment(
-        loader=PackageLoader("headstart.report"),
+        loader=PackageLoader(package, folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.runs.in_progress import InProgress, in_progress
 from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL, REQUEST
 
 OPTIONS = {
@@ -33,13 +34,15 @@ class UnfinishedRun:
 
     Attributes:
         folder: Where it lies.
-        state: "interrupted", with a first model or without, or "broke down".
-        advice: The command that goes on with it, or why it broke down.
+        state: "in progress", "interrupted", with a first model or without, or "broke down".
+        advice: What it is doing, the command that goes on with it, or why it broke down.
+        doing: What it does, or did last; None where it did not say.
     """
 
     folder: Path
     state: str
     advice: str
+    doing: InProgress | None = None
 
 
 def unfinished_runs(folder: str | Path = "runs") -> list[UnfinishedRun]:
@@ -71,13 +74,15 @@ def command_of(request: dict[str, Any], folder: Path) -> str:
 
 
 def _described(place: Path) -> UnfinishedRun:
-    failure = place / FAILURE
+    failure, doing = place / FAILURE, in_progress(place)
+    if doing is not None and doing.goes_on:
+        return UnfinishedRun(place, "in progress", doing.stage, doing)
     if failure.exists():
-        return UnfinishedRun(place, "broke down", failure.read_text(encoding="utf-8").strip())
+        return UnfinishedRun(place, "broke down", failure.read_text(encoding="utf-8").strip(), doing)
     first = (place / FIRST_MODEL / "model.json").exists()
     state = "interrupted; its first model predicts" if first else "interrupted"
     try:
         request = json.loads((place / REQUEST).read_text(encoding="utf-8"))
-        return UnfinishedRun(place, state, command_of(request, place))
+        return UnfinishedRun(place, state, command_of(request, place), doing)
     except (OSError, ValueError, KeyError, TypeError):
-        return UnfinishedRun(place, state, "the same command as before")
+        return UnfinishedRun(place, state, "the same command as before", doing)

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,7 @@ from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
+from headstart.runs.in_progress import noted_in
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
@@ -175,6 +177,10 @@ class Workspace:
         for record in records:
             path = self.path(file_of(type(record)))
             write_atomically(path, record.to_toml() if path.suffix == ".toml" else record.to_json())
+
+    def noted(self) -> AbstractContextManager[None]:
+        """Inside, a file of the folder says what is being done; see `headstart.runs.in_progress`."""
+        return noted_in(self.folder)
 
     def drop(self, *kinds: type[Record]) -> None:
         """Delete the records of those classes, which an earlier, stopped call has left."""

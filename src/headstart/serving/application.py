@@ -19,11 +19,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from headstart.core.language import ENGLISH, language_named
 from headstart.serving.bodies import FORM, JSON
-from headstart.serving.metrics import Metrics
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html
-from headstart.serving.refusals import RefusedError
+from headstart.serving.refusals import RefusedError, stopping
 from headstart.serving.schemas import Answer, Cards, Corrected, Enrolled, Forgotten, Problem, Reasons, Status
-from headstart.serving.security import Guard, Receive, Scope, Send
+from headstart.serving.security import READING, Guard, Receive, Scope, Send
 from headstart.serving.service import Service
 
 FILES = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
@@ -48,6 +47,7 @@ REASONS = {
     415: "The type of the body, or of every file, is not supported.",
     422: "Too many pictures, too many pixels, or a damaged picture.",
     429: "Too much waits already; Retry-After says when to come again.",
+    503: "The server is stopping.",
     504: "There was no answer in time.",
     507: "The disk takes no correction, or no class.",
 }
@@ -84,7 +84,7 @@ def application(service: Service, keys: Sequence[str] = (), origins: Sequence[st
     app.add_middleware(Guard, keys=keys, origins=origins, local=local)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
-    app.add_middleware(_Measured, metrics=service.metrics)
+    app.add_middleware(_Measured, service=service)
     return app
 
 
@@ -182,30 +182,36 @@ async def _asset(name: str) -> Response:
 
 
 class _Measured:
-    """Counts requests and their seconds by route."""
+    """Counts requests and their seconds by route, and those that were begun; while the server stops, nothing new is begun."""
 
-    def __init__(self, app: Any, metrics: Metrics) -> None:
+    def __init__(self, app: Any, service: Service) -> None:
         self.app = app
-        self.recorded = metrics
+        self.service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and count it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), [500]
+        begun, status, recorded = time.perf_counter(), [500], self.service.metrics
 
         async def sent(message: Any) -> None:
             if message["type"] == "http.response.start":
                 status[0] = message["status"]
             await send(message)
 
+        refused = stopping() if self.service.draining and scope["method"] not in READING else None
+        self.service.num_begun += 1
         try:
-            await self.app(scope, receive, sent)
+            if refused is None:
+                await self.app(scope, receive, sent)
+            else:
+                await JSONResponse(refused.content, refused.status, refused.headers)(scope, receive, sent)
         finally:
+            self.service.num_begun -= 1
             route = getattr(scope.get("route"), "path", "other")
-            self.recorded.requests.labels(route, status[0]).inc()
-            self.recorded.seconds.labels(route).observe(time.perf_counter() - begun)
+            recorded.requests.labels(route, status[0]).inc()
+            recorded.seconds.labels(route).observe(time.perf_counter() - begun)
 
 
 async def _refused(_: Request, error: Any) -> Response:

@@ -16,7 +16,7 @@ from headstart.core.progress import silent
 from headstart.features.store.transient import transient_features
 from headstart.serving.limits import Limits
 from headstart.serving.pictures import DecodedPicture
-from headstart.serving.refusals import queue_full, too_late
+from headstart.serving.refusals import in_time, queue_full, too_late
 
 Rows = list[dict[str, Any]]
 Compute = Callable[[Sequence[DecodedPicture]], Rows]
@@ -105,11 +105,8 @@ class Batcher:
         """
         job = _Job(compute, pictures, deadline)
         self._jobs.put(job)
-        try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return await asyncio.wrap_future(job.result)
-        except TimeoutError:
-            raise too_late(self.limits.deadline_seconds) from None
+        async with in_time(deadline, self.limits.deadline_seconds):
+            return await asyncio.wrap_future(job.result)
 
     def close(self) -> None:
         """Finish what waits, and end the thread."""

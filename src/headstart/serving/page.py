@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from headstart.core.language import ENGLISH, language_named, languages
+from headstart.report.pages import environment
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -70,18 +69,9 @@ def language_for(asked: str | None, header: str) -> str:
 def page_html(code: str, learns: bool) -> str:
     """The page in a language; `learns` says whether corrections are kept."""
     spoken = language_named(code)
-    made = Environment(
-        loader=PackageLoader("headstart.serving", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    made.policies["ext.i18n.trimmed"] = True
-    made.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
     texts = {text: spoken.gettext(text) for text in TEXTS}
-    return made.get_template("page.html.j2").render(language=code, texts=texts, learns=learns)
+    templates = environment(spoken, "headstart.serving", "page")
+    return templates.get_template("page.html.j2").render(language=code, texts=texts, learns=learns)
 
 
 @cache

@@ -13,9 +13,10 @@ from PIL import Image
 
 from headstart.core.errors import DataError
 from headstart.core.types import Bytes, Integers
-from headstart.data.decoding import NoPictureError, TooManyPixelsError, decode_image
+from headstart.data.decoding import NoPictureError, TooManyPixelsError, decode_opened, opened_image
 from headstart.data.images import Images
 from headstart.data.resizing import resized_to_square
+from headstart.serving.limits import Room
 
 LONGEST_NAME = 120
 """Characters of a file's name that an answer repeats."""
@@ -73,13 +74,18 @@ class Unreadable:
     sentence: str
 
 
-def decoded(upload: Upload, sides: Sequence[int], max_pixels: int) -> DecodedPicture | Unreadable:
-    """The picture in a file as a prediction of the file itself would see it, at each of those sides."""
+def decoded(upload: Upload, sides: Sequence[int], room: Room) -> DecodedPicture | Unreadable:
+    """The picture in a file as a prediction of the file itself would see it, at each of those sides.
+
+    It is decoded as soon as there is room for its pixels; one that has more than all the room is not read.
+    """
     squares = {}
     try:
         for side in sides:
-            image = decode_image(io.BytesIO(upload.content), upload.name, side, max_pixels).image
-            squares[side] = resized_to_square(np.asarray(image)[None], side)[0]
+            opened = opened_image(io.BytesIO(upload.content), upload.name, side, room.num_pixels)
+            with room.taken(opened.num_pixels):
+                image = decode_opened(opened, upload.name).image
+                squares[side] = resized_to_square(np.asarray(image)[None], side)[0]
     except DataError as error:
         return unreadable(upload.name, error)
     return DecodedPicture(upload.name, hashlib.sha256(upload.content).hexdigest(), squares)

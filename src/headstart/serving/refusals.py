@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -57,6 +60,21 @@ def busy() -> RefusedError:
 def too_late(seconds: float) -> RefusedError:
     """The refusal of a request that could not be answered in time."""
     return RefusedError(504, "deadline", f"There was no answer within {seconds:g} seconds. Try again, or send fewer pictures.")
+
+
+def stopping() -> RefusedError:
+    """The refusal of a request that comes when the server was told to stop."""
+    return RefusedError(503, "stopping", "The server is stopping. Ask another one, or try again.", {"Retry-After": "1"})
+
+
+@asynccontextmanager
+async def in_time(deadline: float, seconds: float) -> AsyncIterator[None]:
+    """Inside, what is not done by the deadline, on the clock of `time.monotonic`, is refused; `seconds` is what was allowed."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            yield
+    except TimeoutError:
+        raise too_late(seconds) from None
 
 
 def without_folders(text: str, places: tuple[str, ...] = ()) -> str:

@@ -15,10 +15,11 @@ from headstart.data.images import ImageSet
 from headstart.features.extract import features_of
 from headstart.features.store.transient import transient_features
 from headstart.gallery import Gallery
+from headstart.methods.model import Model
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.enrolling import Matching, card_of_gallery, version_of_gallery
 from headstart.serving.reasons import Examples, Explaining, examples_of
-from headstart.serving.versions import Answering, Version, blank_pictures, load_version, stamp_of
+from headstart.serving.versions import Answering, Stamp, Version, blank_pictures, load_version, stamp_of, with_new_card
 
 Made = Callable[[str], Batcher]
 """Gives the batcher for a name."""
@@ -71,8 +72,8 @@ class ServedRun(Served):
 
     def __init__(self, folder: Path, make_batcher: Made) -> None:
         self.current: Version = load_version(folder)
-        self._examples: tuple[Version, Examples | None] | None = None
-        self._refused: tuple[Any, ...] | None = None
+        self._examples: tuple[Model, Examples | None] | None = None
+        self._refused: Stamp | None = None
         super().__init__(folder, make_batcher)
 
     @property
@@ -97,30 +98,34 @@ class ServedRun(Served):
     def explaining(self) -> Explaining:
         """A function that gives the reasons for what the model says of one picture."""
         version, examples = self.current, self._examples
-        return Explaining(version, examples[1] if examples and examples[0] is version else None)
+        return Explaining(version, examples[1] if examples and examples[0] is version.model else None)
 
     def prepare_examples(self) -> None:
         """Have training pictures ready, to be shown as reasons; there are none where the data are gone or cannot be read."""
         version = self.current
-        if self._examples is not None and self._examples[0] is version:
+        if self._examples is not None and self._examples[0] is version.model:
             return
         try:
             with silent():
-                self._examples = (version, examples_of(version))
+                self._examples = (version.model, examples_of(version))
         except Exception as error:  # noqa: BLE001  the server goes on without them, and says so
-            self._examples = (version, None)
+            self._examples = (version.model, None)
             note(f"{self.name}: training pictures cannot be shown. {error}")
 
     def reload(self) -> str | None:
-        """Load what the folder holds now, if that is new: "loaded", or "refused" where it cannot be; None where nothing is new.
+        """Load what the folder holds now, if that is new: "loaded", or "refused" where it cannot be; None where no model is new.
 
-        Requests go on with the old model meanwhile, and so do those that were decoded for it. What is refused is tried again
-        when it changes.
+        Requests go on with the old model meanwhile, and so do those that were decoded for it. Where the same model was evaluated,
+        its card alone is read anew; where its evaluation is gone, another fit has begun, and the card stays that of the model.
+        What is refused is tried again when it changes.
         """
         stamp = stamp_of(self.folder)
         if stamp is None or stamp in (self.current.stamp, self._refused):
             return None
         try:
+            if stamp.of_same_model(self.current.stamp):
+                self.current = self.current if stamp.evaluation is None else with_new_card(self.current, stamp)
+                return None
             self.current = load_version(self.folder)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the new model, the old one goes on
             self._refused = stamp

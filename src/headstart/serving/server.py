@@ -7,14 +7,17 @@ import logging
 import math
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from headstart.core.errors import PlanError
+from headstart.serving.service import Service
 
 MOST_CONNECTIONS = 1_000
 """That wait to be accepted."""
@@ -40,14 +43,47 @@ def address_of(sock: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def serve_on(sock: socket.socket, app: FastAPI, drain_seconds: float) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; those that were begun are answered first, for at most so many seconds."""
+def serve_on(sock: socket.socket, app: FastAPI, service: Service) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; those that were begun are answered first, for at most the service's deadline.
+
+    Meanwhile `/ready` says that the server is stopping, and new requests are refused. A second signal ends it at once.
+    """
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=math.ceil(drain_seconds)
+        app,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(service.limits.deadline_seconds),
     )
     with _signals_end_it():
-        uvicorn.Server(config).run(sockets=[sock])
+        _Server(config, service).run(sockets=[sock])
+
+
+class _Server(uvicorn.Server):
+    """A server that goes on listening until what was begun is answered.
+
+    Args:
+        config: Of uvicorn.
+        service: That answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._end = math.inf
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._service.draining:
+            super().handle_exit(sig, frame)
+        else:
+            self._service.draining = True
+            self._end = time.monotonic() + self._service.limits.deadline_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._service.draining and (self._service.num_begun == 0 or time.monotonic() > self._end):
+            self.should_exit = True
+        return bool(await super().on_tick(counter))
 
 
 @contextmanager

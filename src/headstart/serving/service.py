@@ -21,11 +21,11 @@ from headstart.serving.batching import Batcher, Compute
 from headstart.serving.bodies import BodyReader
 from headstart.serving.corrections import Corrections
 from headstart.serving.enrolling import class_name, enroll, forget
-from headstart.serving.limits import Limits
+from headstart.serving.limits import Limits, Room
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
 from headstart.serving.reasons import CELLS
-from headstart.serving.refusals import RefusedError
+from headstart.serving.refusals import RefusedError, in_time
 from headstart.serving.served import Served, ServedGallery, ServedRun
 
 T = TypeVar("T")
@@ -68,9 +68,11 @@ class Service:
         self.metrics = Metrics()
         self.bodies = BodyReader(self.limits)
         self.draining = False
+        self.num_begun = 0
         self._engine = threading.Lock()
         self._stopped = threading.Event()
         self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
+        self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
         _check_names([*runs, *galleries])
         served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
@@ -153,19 +155,28 @@ class Service:
 
         A picture that cannot be read has a row with the error; where none can be read the request is refused.
         """
-        served, deadline = self.named(name), time.monotonic() + self.limits.deadline_seconds
+        served, deadline = self.named(name), self._deadline
         with served.batcher.admitted(len(uploads)):
             compute, version, sides = served.answering(refuse)
-            pictures = await self._decoded(uploads, sides)
+            pictures = await self._decoded(uploads, sides, deadline)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         self.metrics.note_rows(served.name, rows)
         return {"model": served.name, "version": version, "predictions": rows}
 
-    async def _decoded(self, uploads: Sequence[Upload], sides: tuple[int, ...]) -> list[DecodedPicture | Unreadable]:
+    @property
+    def _deadline(self) -> float:
+        """Of a request that begins now, on the clock of `time.monotonic`."""
+        return time.monotonic() + self.limits.deadline_seconds
+
+    async def _decoded(
+        self, uploads: Sequence[Upload], sides: tuple[int, ...], deadline: float
+    ) -> list[DecodedPicture | Unreadable]:
+        """The pictures, decoded by threads; where time is over, those that were not begun are not decoded any more."""
         if not uploads:
             raise RefusedError(422, "no-picture-sent", NO_PICTURE)
-        tasks = (self._threaded(partial(decoded, one, sides, self.limits.max_pixels)) for one in uploads)
-        return list(await asyncio.gather(*tasks))
+        async with in_time(deadline, self.limits.deadline_seconds):
+            tasks = (self._threaded(partial(decoded, one, sides, self._room)) for one in uploads)
+            return list(await asyncio.gather(*tasks))
 
     async def _threaded(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
@@ -181,14 +192,14 @@ class Service:
 
     async def explain(self, uploads: Sequence[Upload], name: str | None) -> dict[str, Any]:
         """Where in one picture a model looked, and which training pictures are most like it."""
-        served, deadline = self.run(name), time.monotonic() + self.limits.deadline_seconds
+        served, deadline = self.run(name), self._deadline
         if len(uploads) != 1:
             raise RefusedError(
                 422, "not-one-picture", f"Reasons are given for one picture at a time, and {len(uploads)} were sent."
             )
         with served.batcher.admitted(min(COST, self.limits.queue_pictures)):
             compute = served.explaining()
-            pictures = await self._decoded(uploads, compute.version.sides)
+            pictures = await self._decoded(uploads, compute.version.sides, deadline)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         return {"model": served.name, "version": compute.version.identity, **rows[0]}
 
@@ -199,7 +210,7 @@ class Service:
         if not uploads:
             raise RefusedError(422, "no-picture-sent", NO_PICTURE)
         with served.batcher.admitted(len(uploads)):
-            pictures = await self._decoded(uploads, served.sides)
+            pictures = await self._decoded(uploads, served.sides, self._deadline)
             unreadable = [one for one in pictures if isinstance(one, Unreadable)]
             if unreadable:
                 raise _unreadable(unreadable)
@@ -219,7 +230,7 @@ class Service:
         self.check_writable()
         served = self.gallery(gallery)
         with served.batcher.admitted(len(uploads)):
-            found = await self._decoded(uploads, served.sides)
+            found = await self._decoded(uploads, served.sides, self._deadline)
             readable = DecodedImages(tuple(one for one in found if isinstance(one, DecodedPicture)))
             left_out = [one for one in found if isinstance(one, Unreadable)]
             if not readable.pictures:
@@ -236,8 +247,7 @@ class Service:
 
     async def _alone(self, served: Served, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The result of some work, done by the thread of the model between two batches."""
-        deadline = time.monotonic() + self.limits.deadline_seconds
-        return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], deadline))[0]
+        return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], self._deadline))[0]
 
     def close(self) -> None:
         """Answer what waits, and end all threads."""

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError, PlanError
+from headstart.core.evaluation import Evaluation
 from headstart.core.progress import silent
 from headstart.data.images import ArrayImages
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import HEAD_FILE, NO_DETECTOR, Model
 from headstart.runs.predicting import answers_of
-from headstart.runs.run import FIRST_MODEL, MODEL, Run
+from headstart.runs.run import FIRST_MODEL, MODEL, Run, file_of
 from headstart.serving.pictures import DecodedImages, DecodedPicture
 from headstart.serving.refusals import RefusedError, without_folders
 
 GRAY = 127
+
+
+class Stamp(NamedTuple):
+    """Which files a version was made of; see `stamp_of`.
+
+    Attributes:
+        name: The folder of the model.
+        model: Changes with the model.
+        evaluation: Changes with the evaluation, which follows the model; None where there is none yet.
+    """
+
+    name: str
+    model: tuple[int, ...]
+    evaluation: tuple[int, ...] | None
+
+    def of_same_model(self, other: Stamp) -> bool:
+        """Whether the model is the same, however it was evaluated."""
+        return (self.name, self.model) == (other.name, other.model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +56,7 @@ class Version:
     """
 
     identity: str
-    stamp: tuple[Any, ...]
+    stamp: Stamp
     model: Model = field(repr=False)
     run: Run = field(repr=False)
     card: dict[str, Any] = field(repr=False)
@@ -69,15 +88,22 @@ class Answering:
         return [{"path": picture.name, **answer} for picture, answer in zip(pictures, answers, strict=True)]
 
 
-def stamp_of(folder: Path) -> tuple[Any, ...] | None:
-    """What changes when the run in a folder is fitted again; None where it holds no model."""
+def stamp_of(folder: Path) -> Stamp | None:
+    """What changes when the run in a folder is fitted again, or evaluated; None where it holds no model."""
     for name in (MODEL, FIRST_MODEL):
-        try:
-            status = (folder / name / "model.json").stat()
-        except OSError:
-            continue
-        return name, status.st_mtime_ns, status.st_size, status.st_ino
+        status = _status(folder / name / "model.json")
+        if status is not None:
+            return Stamp(name, status, _status(folder / file_of(Evaluation)))
     return None
+
+
+def _status(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is written; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def load_version(folder: Path) -> Version:
@@ -94,9 +120,15 @@ def load_version(folder: Path) -> Version:
         raise PlanError(f"{folder} was fitted on feature vectors, and pictures are served. Use `headstart predict` with it.")
     if stamp is None or stamp != stamp_of(folder):
         raise DataError(f"{folder} changed while it was loaded. Try again when its fit is finished.")
-    found = Version(_identity(folder / stamp[0]), stamp, model, run, card_of(run, model))
+    found = Version(_identity(folder / stamp.name), stamp, model, run, card_of(run, model))
     warm_up(found)
     return found
+
+
+def with_new_card(version: Version, stamp: Stamp) -> Version:
+    """The version with the evaluation of its model, which was not there yet when it was loaded."""
+    run = Run(version.run.folder)
+    return replace(version, stamp=stamp, run=run, card=card_of(run, version.model))
 
 
 def warm_up(version: Version) -> None:

@@ -126,6 +126,12 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, a
     workspace.write(plan, task.summary())
     if workspace.run.evaluation is None:
         workspace.write_environment()
+    with workspace.noted():
+        return _fitted_and_evaluated(workspace, task, plan, inputs)
+
+
+def _fitted_and_evaluated(workspace: Workspace, task: Task, plan: Plan, inputs: dict[str, Any]) -> Run:
+    """The run of a workspace that was claimed; see `fit_and_evaluate`."""
     steps = workspace.sharing_steps
 
     def fitted(checkpoints: Path) -> Done:

@@ -76,11 +76,12 @@ def run(
             if not _goes_on(workspace.run, minutes):
                 return in_language(workspace.run, task)
             workspace.reopen()
-        _write_first_model(workspace, task, cards, request, begun)
-        with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
-            write_findings(workspace, task)
-            used, plan = _chosen(workspace, task, cards, request, stopper)
-            return fit_task(used, plan, workspace.folder, anew=True)
+        with workspace.noted():
+            _write_first_model(workspace, task, cards, request, begun)
+            with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
+                write_findings(workspace, task)
+                used, plan = _chosen(workspace, task, cards, request, stopper)
+                return fit_task(used, plan, workspace.folder, anew=True)
 
 
 def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:

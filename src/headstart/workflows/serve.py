@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
-from headstart.core.errors import DataError, MissingExtraError, PlanError
+from headstart.core.errors import DataError, MissingExtraError
 from headstart.core.progress import note
 from headstart.runs.run import Run
-from headstart.serving.limits import MEGABYTE, MEGAPIXEL, Limits
+from headstart.serving.limits import DEFAULTS, MEGABYTE, MEGAPIXEL, Limits
 from headstart.workflows.arguments import AnyRun, named_folder
 
 KEYS = "HEADSTART_API_KEYS"
@@ -31,11 +31,11 @@ def serve(
     port: int = 8000,
     api_keys: AnyPath | None = None,
     cors: Texts = None,
-    max_megabytes: float = 32.0,
-    max_files: int = 64,
-    max_megapixels: float = 50.0,
-    queue: int = 256,
-    deadline: float = 10.0,
+    max_megabytes: float = DEFAULTS.max_bytes / MEGABYTE,
+    max_files: int = DEFAULTS.max_files,
+    max_megapixels: float = DEFAULTS.max_pixels / MEGAPIXEL,
+    queue: int = DEFAULTS.queue_pictures,
+    deadline: float = DEFAULTS.deadline_seconds,
     corrections: AnyPath | None = None,
     read_only: bool = False,
     examples: bool = True,
@@ -80,7 +80,7 @@ def serve(
     from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
     from headstart.serving.service import Service  # noqa: PLC0415
 
-    limits = _limits(max_megabytes, max_files, max_megapixels, queue, deadline)
+    limits = Limits.of_options(max_megabytes, max_files, max_megapixels, queue, deadline)
     keys = _keys(api_keys)
     if host not in LOCAL and not keys:
         note(f"Whoever reaches {host} can ask: no key is needed. --api-keys names a file with keys.")
@@ -95,7 +95,7 @@ def serve(
             return found
         if started is not None:
             started(found)
-        serve_on(sock, application(service, keys, several(cors), host in LOCAL), drain_seconds=deadline)
+        serve_on(sock, application(service, keys, several(cors), host in LOCAL), service)
     return found
 
 
@@ -103,21 +103,6 @@ def _check_packages() -> None:
     missing = next((name for name in PACKAGES if importlib.util.find_spec(name) is None), None)
     if missing is not None:
         raise MissingExtraError(f'{missing} is not installed. Install it with `pip install "headstart[serve]"`.')
-
-
-def _limits(megabytes: float, files: int, megapixels: float, queue: int, deadline: float) -> Limits:
-    if files > queue:
-        raise PlanError(
-            f"--max-files {files} is more than --queue {queue}: such a request would always be refused. Raise --queue."
-        )
-    values = {
-        "max_bytes": round(megabytes * MEGABYTE),
-        "max_files": files,
-        "max_pixels": round(megapixels * MEGAPIXEL),
-        "queue_pictures": queue,
-        "deadline_seconds": deadline,
-    }
-    return Limits.from_dict(values, "serve")
 
 
 def _keys(file: AnyPath | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from headstart.core.estimate import Estimate
 from headstart.core.progress import note, stage, status
 from headstart.core.steps import Steps
 from headstart.core.stopping import Reason, StoppedError, keep_seconds, seconds_until_over, unstoppable
+from headstart.core.watching import Standing, tell_standing
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.features.extract import features_of, seconds_an_image
@@ -80,6 +82,8 @@ class Trials:
         spent_seconds: Predicted seconds of what was tried.
         left_out: What was left out for its price or its time.
         best: The highest accuracy so far.
+        best_name: What has it.
+        fitted: Names of what was fitted, on some of its folds at least.
         reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
         usual: Whether the user gave no minutes, and no clock ends anything.
         wholes: By name, what candidates take whose training the budget shortened.
@@ -103,6 +107,8 @@ class Trials:
     spent_seconds: float = 0.0
     left_out: LeftOutCandidates = field(default_factory=LeftOutCandidates)
     best: Estimate | None = None
+    best_name: str = ""
+    fitted: set[str] = field(default_factory=set)
     reserved_seconds: float = 0.0
     usual: bool = False
     wholes: dict[str, Whole] = field(default_factory=dict)
@@ -188,7 +194,7 @@ class Trials:
             candidate = candidate.model_copy(update={"max_rows": rows})
             price *= (rows + num_held_out) / len(self.task.labeled)
         try:
-            with stage(candidate.name), status(self._standing(candidate.name)):
+            with self._trying(candidate.name):
                 validated = cross_validate(self.task, candidate, backbone, folds, self.steps)
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
@@ -249,7 +255,7 @@ class Trials:
             return
         try:
             what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
-            with stage(what), status(self._standing(what)):
+            with self._trying(what):
                 folds = entry.folds[: entry.num_fitted + 1]
                 entry.take(
                     cross_validate(
@@ -360,15 +366,26 @@ class Trials:
 
     def _note_best(self, validated: CrossValidated) -> None:
         """Tell a person where this is the most accurate so far."""
-        accuracy = validated.result.accuracy
-        if accuracy and validated.result.family != "chance" and (self.best is None or accuracy.value > self.best.value):
-            self.best = accuracy
-            note(f"Best so far: {validated.result.name}, {_percent(accuracy)}; about {self._left_seconds:.0f} s left at most.")
+        accuracy, name = validated.result.accuracy, validated.result.name
+        if accuracy is None or validated.result.family == "chance":
+            return
+        self.fitted.add(name)
+        if self.best is None or accuracy.value > self.best.value:
+            self.best, self.best_name = accuracy, name
+            note(f"Best so far: {name}, {_percent(accuracy)}; about {self._left_seconds:.0f} s left at most.")
+        self._tell()
 
-    def _standing(self, what: str) -> str:
-        """What a person sees while something is tried: the best so far, what it is, and the time left."""
+    @contextmanager
+    def _trying(self, what: str) -> Iterator[None]:
+        """Inside, a person sees that this is tried, the best so far and the time left."""
+        self._tell()
         best = f"best {_percent(self.best)}" if self.best else "nothing yet"
-        return f"{best} · {what} · {self._left_seconds:.0f} s left at most"
+        with stage(what), status(f"{best} · {what} · {self._left_seconds:.0f} s left at most"):
+            yield
+
+    def _tell(self) -> None:
+        """Tell whoever watches where trying stands."""
+        tell_standing(Standing(self.best_name, self.best, len(self.fitted), self._left_seconds))
 
     @property
     def _left_seconds(self) -> float:

@@ -1,0 +1,142 @@
+"""In progress: what a run that is being made is doing, in a file of its folder that others read meanwhile."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from headstart.core.errors import ExportError, HeadstartError, PlanError
+from headstart.core.estimate import Estimate
+from headstart.core.records import Record, write_atomically
+from headstart.core.watching import Standing, watched_by, watcher
+
+PROGRESS = "progress.json"
+"""The file; a run that ended well has none."""
+SECONDS_BETWEEN = 1.0
+"""How often it is written while one stage goes on; a stage and a new best are written at once."""
+SILENT_SECONDS = 600.0
+"""A run of another machine that has written nothing for so long counts as gone. Chosen, not measured."""
+CLOCK_SECONDS = 2.0
+"""What the clocks of a process's start and of a file may differ by."""
+
+
+class InProgress(Record):
+    """What a run is doing. Moments are seconds since 1970, as clocks of several processes show them.
+
+    Attributes:
+        process: That makes it.
+        machine: Where that runs.
+        begun: When it began, or went on.
+        written: The last sign of life.
+        stage: What is being done.
+        part: A part of it that is counted; empty where nothing is.
+        done: How much of the part is done.
+        total: Of how much.
+        best: What is most accurate so far.
+        accuracy: Its accuracy.
+        num_tried: Candidates that were fitted.
+        until: When trying ends at the latest, as predicted; None before anything was tried.
+        ended: Why it ended before its end; empty while it goes on.
+    """
+
+    process: int
+    machine: str
+    begun: float
+    written: float
+    stage: str = ""
+    part: str = ""
+    done: int = 0
+    total: int = 0
+    best: str = ""
+    accuracy: Estimate | None = None
+    num_tried: int = 0
+    until: float | None = None
+    ended: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run is being made."""
+        if self.ended:
+            return False
+        if self.machine == platform.node():
+            return _runs(self.process, self.begun)
+        return time.time() - self.written < SILENT_SECONDS
+
+
+def in_progress(folder: Path) -> InProgress | None:
+    """What the run in a folder is doing, or did when it ended early; None where it ended well, or nothing was written."""
+    path = folder / PROGRESS
+    try:
+        return InProgress.from_json(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, PlanError):  # gone meanwhile, or of another version: nothing is known of it then
+        return None
+
+
+def _runs(process: int, begun: float) -> bool:
+    """Whether the process that began something then is alive: another one may have its number by now."""
+    try:
+        found = psutil.Process(process)
+        return bool(found.create_time() <= begun + CLOCK_SECONDS and found.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+@contextmanager
+def noted_in(folder: Path) -> Iterator[None]:
+    """Inside, a file of the folder says what is being done. It is deleted at the end, unless that is an exception, which it says."""
+    who = watcher()
+    if isinstance(who, _Writer) and who.folder == folder:
+        yield
+        return
+    writer = _Writer(folder)
+    try:
+        with watched_by(writer):
+            yield
+    except BaseException as error:
+        writer.change(ended=_reason(error))
+        raise
+    (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _reason(error: BaseException) -> Literal["interrupted"] | str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, HeadstartError) else type(error).__name__
+
+
+class _Writer:
+    """Writes what is told into the file of a folder.
+
+    Args:
+        folder: Of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        now = time.time()
+        self._known = InProgress(process=os.getpid(), machine=platform.node(), begun=now, written=now)
+        self.change()
+
+    def note_stage(self, description: str) -> None:
+        self.change(stage=description, part="", done=0, total=0)
+
+    def note_advance(self, description: str, done: int, total: int) -> None:
+        if time.time() - self._known.written >= SECONDS_BETWEEN:
+            self.change(part=description, done=done, total=total)
+
+    def note_standing(self, standing: Standing) -> None:
+        until = time.time() + standing.left_seconds
+        self.change(best=standing.best, accuracy=standing.accuracy, num_tried=standing.num_tried, until=until)
+
+    def change(self, **values: Any) -> None:
+        """Write what is known with other values. A disk that takes no record of this ends no run: its own files will say so."""
+        self._known = self._known.model_copy(update={**values, "written": time.time()})
+        with suppress(ExportError):
+            write_atomically(self.folder / PROGRESS, self._known.to_json())
