@@ -1,39 +1,58 @@
-"""Serving against the bare engine: throughput, seconds at 80 % load, twice the load, and memory, in one run.
+"""Serving against the bare engine and against LitServe, in one run: throughput, seconds at 80 % load, overload, reload, memory.
 
-    python -m benchmarks.serving [--seconds 20] [--minutes-of-load 0] [--run RUN] [--seeds 1]
+    python -m benchmarks.serving [--minutes 10] [--seconds 15] [--run RUN] [--seeds 1]
 
 Expected: throughput at least 70 % of the bare engine's; the 99th percentile at 80 % load below five times the median; at twice
-the load 429 and no other failure; memory flat. The client runs on the same machine, and takes a part of it. Without --run a ridge
-head on EfficientNet-Lite0 is fitted to the embedded set first. --seeds repeats the measurement with a new server.
+the load 429 and no other failure; no failed request while the run is fitted again; memory flat over the minutes.
+
+The client runs on the same machine and takes a part of it, which is printed, so that the ratio is a lower bound. There are three
+bare rates: the engine alone on decoded pictures; decoding alone; and `run.predict` on the files, which does both. A server does
+both too: 1 / (1 / decoding + 1 / engine) is what no server can exceed on these cores. Without --run a ridge head on
+EfficientNet-Lite0 is fitted to the embedded set first. --seeds repeats the measurement with a new server. LitServe is measured
+where it is installed (`pip install litserve`), with the same functions to decode and to predict.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
-import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import numpy as np
 from PIL import Image
 
 import headstart
+from benchmarks._load import Load
 from benchmarks.protocol import arguments
+from headstart.core.cores import num_cores
+from headstart.core.progress import silent
 from headstart.features.store.transient import transient_features
+from headstart.runs.predicting import answers_of
+from headstart.serving.batching import MOST_TOGETHER
+from headstart.serving.limits import DEFAULTS, Room
+from headstart.serving.pictures import DecodedImages, Upload, decoded
+from headstart.serving.versions import load_version
 
 NUM_PICTURES = 256
 SIDE = 320
 """Of the photographs that are sent: JPEG files of about 40 KB."""
 FILES_A_REQUEST = 4
 CLIENTS = 16
+MINUTES_BETWEEN = 1.0
+"""Memory is read so often."""
 
 
 def photographs(folder: Path) -> list[Path]:
@@ -50,65 +69,39 @@ def photographs(folder: Path) -> list[Path]:
     return made
 
 
-def bare_rate(run: headstart.Run, paths: list[Path], seconds: float) -> tuple[float, float]:
-    """Pictures a second of `predict` without features on disk, and processor seconds a picture."""
-    with transient_features():
-        run.predict(paths[:64])
+def rate_of(work: Callable[[], int], seconds: float) -> tuple[float, float]:
+    """Pictures a second of some work, which returns how many it did, and processor seconds a picture."""
+    work()
     done, begun, used = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - begun < seconds:
-        with transient_features():
-            run.predict(paths)
-        done += len(paths)
+        done += work()
     return done / (time.perf_counter() - begun), (time.process_time() - used) / done
 
 
-class Load:
-    """Requests to a server, and what came of them."""
+def bare_rates(folder: Path, paths: list[Path], seconds: float) -> dict[str, tuple[float, float]]:
+    """What the engine, the decoders, and both do without a server."""
+    version, run = load_version(folder), headstart.Run.load(folder)
+    uploads, room = [Upload(path.name, path.read_bytes()) for path in paths], Room(DEFAULTS.max_pixels)
+    with ThreadPoolExecutor(num_cores()) as pool:
 
-    def __init__(self, address: str, contents: list[bytes]) -> None:
-        self.address, self.contents = address, contents
-        self.statuses: Counter[int] = Counter()
-        self.seconds: list[float] = []
-        self.draw = random.Random(0)
+        def read() -> list[object]:
+            return list(pool.map(lambda one: decoded(one, version.sides, room), uploads))
 
-    async def ask(self, client: httpx2.AsyncClient) -> None:
-        files = [("files", (f"{n}.jpg", self.draw.choice(self.contents))) for n in range(FILES_A_REQUEST)]
-        begun = time.perf_counter()
-        try:
-            status = (await client.post("/predict", files=files)).status_code
-        except httpx2.HTTPError:
-            status = 0
-        self.statuses[status] += 1
-        if status == 200:
-            self.seconds.append(time.perf_counter() - begun)
+        pictures = read()
 
-    async def closed(self, seconds: float) -> float:
-        """Pictures a second with so many clients, each of which asks again as soon as it has its answer."""
-        end = time.perf_counter() + seconds
-        async with httpx2.AsyncClient(base_url=self.address, timeout=60, limits=httpx2.Limits(max_connections=CLIENTS)) as client:
+        def engine() -> int:
+            for begin in range(0, len(pictures), MOST_TOGETHER):
+                with silent(), transient_features():
+                    list(answers_of(version.model, DecodedImages(tuple(pictures[begin : begin + MOST_TOGETHER]))))
+            return len(pictures)
 
-            async def one() -> None:
-                while time.perf_counter() < end:
-                    await self.ask(client)
+        def both() -> int:
+            with silent(), transient_features():
+                run.predict(paths)
+            return len(paths)
 
-            begun = time.perf_counter()
-            await asyncio.gather(*(one() for _ in range(CLIENTS)))
-            return self.statuses[200] * FILES_A_REQUEST / (time.perf_counter() - begun)
-
-    async def open(self, pictures_a_second: float, seconds: float) -> None:
-        """Requests at random moments, however many are unanswered (a Poisson process)."""
-        limits = httpx2.Limits(max_connections=500)
-        async with httpx2.AsyncClient(base_url=self.address, timeout=60, limits=limits) as client:
-            end, tasks = time.perf_counter() + seconds, []
-            due = time.perf_counter()
-            while due < end:
-                due += self.draw.expovariate(pictures_a_second / FILES_A_REQUEST)
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                tasks.append(asyncio.ensure_future(self.ask(client)))
-            await asyncio.gather(*tasks)
-
-    def percentile(self, share: float) -> float:
-        return float(np.percentile(self.seconds, share)) if self.seconds else float("nan")
+        works = {"engine on decoded pictures": engine, "decoding": lambda: len(read()), "run.predict on files": both}
+        return {name: rate_of(work, seconds) for name, work in works.items()}
 
 
 def memory_megabytes(process: int) -> float:
@@ -121,7 +114,9 @@ def processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def started(run: Path) -> tuple[subprocess.Popen[str], str]:
+@contextmanager
+def served(run: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server of a run as its own process, and its address."""
     command = [sys.executable, "-m", "headstart", "serve", str(run), "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     text = ""
@@ -130,48 +125,126 @@ def started(run: Path) -> tuple[subprocess.Popen[str], str]:
         if not line:
             raise SystemExit("the server did not start")
         text += line
-    return process, json.loads(text)["address"]
-
-
-def measure(folder: Path, paths: list[Path], seconds: float, minutes_of_load: float) -> None:
-    """Print what the bare engine and a server of a run do with the pictures."""
-    contents = [path.read_bytes() for path in paths]
-    print(f"{os.cpu_count()} cores; {len(contents[0]) / 1000:.0f} KB a picture; {FILES_A_REQUEST} pictures a request")
-    bare, bare_seconds = bare_rate(headstart.Run.load(folder), paths, seconds)
-    process, address = started(folder)
     try:
-        asyncio.run(Load(address, contents).closed(2.0))
-        load, used = Load(address, contents), processor_seconds(process.pid)
-        rate = asyncio.run(load.closed(seconds))
-        each = (processor_seconds(process.pid) - used) / (load.statuses[200] * FILES_A_REQUEST)
-        print(f"throughput: bare engine {bare:.0f} pictures/s, served {rate:.0f}: ratio {rate / bare:.2f}")
-        print(f"processor time a picture: bare {bare_seconds * 1e3:.2f} ms, server {each * 1e3:.2f} ms, the client not counted")
-        steady = Load(address, contents)
-        asyncio.run(steady.open(0.8 * rate, seconds))
-        median, high = steady.percentile(50) * 1e3, steady.percentile(99) * 1e3
-        spread = f"median {median:.0f} ms, p99 {high:.0f} ms: ratio {high / median:.1f}"
-        print(f"80 % load: {spread}; {dict(steady.statuses)}")
-        heavy, before = Load(address, contents), memory_megabytes(process.pid)
-        asyncio.run(heavy.open(2.0 * rate, seconds))
-        print(f"twice the load: {dict(heavy.statuses)}; p99 of the answered {heavy.percentile(99) * 1e3:.0f} ms")
-        if minutes_of_load:
-            asyncio.run(Load(address, contents).closed(60 * minutes_of_load))
-        print(f"memory: {before:.0f} MB before, {memory_megabytes(process.pid):.0f} MB after")
+        yield process, json.loads(text)["address"]
     finally:
         process.send_signal(signal.SIGTERM)
         print(f"SIGTERM: exit code {process.wait(60)}")
 
 
+@contextmanager
+def under_litserve(run: Path) -> Iterator[str]:
+    """The address of the same model under LitServe."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "benchmarks._litserve_app", str(run), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    for _ in range(1_200):
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def fitted_again(run: Path, stop: threading.Event) -> None:
+    """Write the files of the run's model anew, as a fit does, every two seconds."""
+    while not stop.wait(2.0):
+        for path in sorted((run / "model").rglob("*"), key=lambda path: path.name == "model.json"):
+            if path.is_file():
+                temporary = path.with_name(f".{path.name}.new")
+                shutil.copyfile(path, temporary)
+                temporary.replace(path)
+
+
+def throughput(address: str, contents: list[bytes], seconds: float) -> tuple[float, float, Load]:
+    """Pictures a second under clients that always ask, processor seconds of the client a picture, and the load."""
+    asyncio.run(Load(address, contents, FILES_A_REQUEST).closed(3.0, CLIENTS))
+    load, used = Load(address, contents, FILES_A_REQUEST), time.process_time()
+    rate = asyncio.run(load.closed(seconds, CLIENTS))
+    return rate, (time.process_time() - used) / max(1, load.statuses[200] * FILES_A_REQUEST), load
+
+
+def print_throughput(
+    process: subprocess.Popen[str], address: str, contents: list[bytes], seconds: float, bare: dict[str, tuple[float, float]]
+) -> float:
+    used = processor_seconds(process.pid)
+    rate, client, load = throughput(address, contents, seconds)
+    each = (processor_seconds(process.pid) - used) / (load.statuses[200] * FILES_A_REQUEST) * seconds / (seconds + 3.0)
+    engine, reading = bare["engine on decoded pictures"][0], bare["decoding"][0]
+    possible = 1 / (1 / engine + 1 / reading)
+    took = f"{each * 1e3:.2f} ms of processor time a picture, client {client * 1e3:.2f}"
+    print(f"served: {rate:.0f} pictures/s; {dict(load.statuses)}; {took}")
+    for name, (other, _) in bare.items():
+        print(f"    {rate / other:.2f} of the bare rate of {name}")
+    print(f"    {rate / possible:.2f} of {possible:.0f} pictures/s, what decoding and the engine leave possible")
+    return rate
+
+
+def measure(folder: Path, paths: list[Path], seconds: float, minutes: float) -> None:
+    """Print what the bare engine and a server of a run do with the pictures."""
+    contents = [path.read_bytes() for path in paths]
+    about = f"{len(contents[0]) / 1000:.0f} KB a picture; {FILES_A_REQUEST} pictures a request; {CLIENTS} clients"
+    print(f"{num_cores()} cores; {about}")
+    bare = bare_rates(folder, paths, seconds)
+    for name, (rate, each) in bare.items():
+        print(f"bare, {name}: {rate:.0f} pictures/s, {each * 1e3:.2f} ms of processor time a picture")
+    with served(folder) as (process, address):
+        rate = print_throughput(process, address, contents, seconds, bare)
+        steady = Load(address, contents, FILES_A_REQUEST)
+        asyncio.run(steady.open(0.8 * rate, seconds))
+        median, high = steady.percentile(50) * 1e3, steady.percentile(99) * 1e3
+        spread = f"median {median:.0f} ms, p99 {high:.0f} ms: ratio {high / median:.1f}"
+        print(f"80 % load: {spread}; {dict(steady.statuses)}")
+        heavy = Load(address, contents, FILES_A_REQUEST)
+        asyncio.run(heavy.open(2.0 * rate, seconds))
+        print(f"twice the load: {dict(heavy.statuses)}; p99 of the answered {heavy.percentile(99) * 1e3:.0f} ms")
+        stop = threading.Event()
+        fitting = threading.Thread(target=fitted_again, args=(folder, stop))
+        fitting.start()
+        reloading = Load(address, contents, FILES_A_REQUEST)
+        asyncio.run(reloading.closed(seconds, CLIENTS))
+        stop.set()
+        fitting.join()
+        print(f"fitted again every two seconds: {dict(reloading.statuses)}")
+        print_memory(process.pid, Load(address, contents, FILES_A_REQUEST), minutes)
+    print_litserve(folder, contents, seconds, rate)
+
+
+def print_memory(process: int, load: Load, minutes: float) -> None:
+    sizes, end = [memory_megabytes(process)], time.perf_counter() + 60 * minutes
+    while (left := end - time.perf_counter()) > 0:
+        asyncio.run(load.closed(min(left, 60 * MINUTES_BETWEEN), CLIENTS))
+        sizes.append(memory_megabytes(process))
+    print(f"memory over {minutes:g} minutes of load, MB: {', '.join(f'{size:.0f}' for size in sizes)}; {dict(load.statuses)}")
+
+
+def print_litserve(folder: Path, contents: list[bytes], seconds: float, ours: float) -> None:
+    if importlib.util.find_spec("litserve") is None:
+        print("LitServe is not installed: no ratio to it")
+        return
+    with under_litserve(folder) as address:
+        rate, client, load = throughput(address, contents, seconds)
+    took = f"client {client * 1e3:.2f} ms a picture"
+    print(f"LitServe: {rate:.0f} pictures/s; {dict(load.statuses)}; {took}; ours is {ours / max(rate, 1e-9):.2f} times")
+
+
 def main() -> None:
-    given = arguments(__doc__ or "", seeds=1, seconds=15.0, minutes_of_load=0.0, run="")
+    given = arguments(__doc__ or "", seeds=1, seconds=15.0, run="")
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(given.run or f"{place}/run")
-        if not given.run:
+        folder = Path(place) / "run"
+        if given.run:
+            shutil.copytree(given.run, folder)
+        else:
             headstart.fit("emoji", method="ridge", pretrained="efficientnet_lite0", out=folder)
         (Path(place) / "pictures").mkdir()
         paths = photographs(Path(place) / "pictures")
         for _ in range(given.seeds):
-            measure(folder, paths, given.seconds, given.minutes_of_load)
+            measure(folder, paths, given.seconds, given.minutes or 0.0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from headstart.core.progress import stage
+from headstart.runs.in_progress import noted_in
 from headstart.runs.unfinished import UnfinishedRun, command_of, unfinished_runs
 
 
@@ -41,3 +43,15 @@ def test_a_pretraining_goes_on_as_one():
     assert command_of({"pretraining": request}, Path("runs/own")) == (
         "headstart pretrain x --pretrained small_cnn --weights none --set training.epochs=3 -o runs/own"
     )
+
+
+def test_a_run_that_is_being_made_says_so_and_one_that_was_killed_how_to_go_on(tmp_path):
+    request = {"request": {"place": "flowers"}}
+    place = folder(tmp_path, "one", **{"request.json": json.dumps(request)})
+    finished = folder(tmp_path, "done", **{"model__model.json": "{}"})
+    with noted_in(place), noted_in(finished), stage("ridge on stages"):
+        found = {run.folder: run for run in unfinished_runs(tmp_path)}
+    assert (found[finished].state, found[finished].advice) == ("in progress", "ridge on stages")
+    assert found[place].state == "in progress"
+    assert found[place].doing.goes_on
+    assert unfinished_runs(tmp_path) == [UnfinishedRun(place, "interrupted", f"headstart run flowers -o {place}")]

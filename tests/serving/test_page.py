@@ -12,10 +12,11 @@ from jinja2 import Environment
 
 import headstart
 from headstart.core.language import language_named, languages
-from headstart.serving.page import ASSETS, TEXTS, asset, language_for, page_html
+from headstart.serving.page import ASSETS, RUN_TEXTS, SHARED_TEXTS, TEXTS, asset, language_for, page_html, runs_html
 
 FOLDER = Path(headstart.__file__).parent / "serving" / "page"
-TEMPLATE = (FOLDER / "page.html.j2").read_text(encoding="utf-8")
+PAGES = {"page": TEXTS, "runs": RUN_TEXTS}
+TEMPLATES = {name: (FOLDER / f"{name}.html.j2").read_text(encoding="utf-8") for name in PAGES}
 NOT_WORDS = {"headstart", "English", "en"}
 
 
@@ -31,34 +32,41 @@ class Attributes(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("code", languages()[1:])
-def test_every_text_is_translated(code):
+def test_every_text_is_translated(code, name):
     spoken = language_named(code)
     made = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
     made.policies["ext.i18n.trimmed"] = True
-    of_template = [message for _, _, message in made.extract_translations(TEMPLATE)]
+    of_template = [message for _, _, message in made.extract_translations(TEMPLATES[name])]
     assert len(of_template) > 8
-    assert [text for text in (*of_template, *TEXTS) if not spoken.has(text)] == []
+    assert [text for text in (*of_template, *SHARED_TEXTS, *PAGES[name]) if not spoken.has(text)] == []
 
 
-def test_no_text_is_outside_the_catalog():
-    text = re.sub(r"{% trans.*?{% endtrans %}|{%.*?%}|{{.*?}}", "", TEMPLATE, flags=re.DOTALL)
+@pytest.mark.parametrize("name", PAGES)
+def test_no_text_is_outside_the_catalog(name):
+    text = re.sub(r"{% trans.*?{% endtrans %}|{%.*?%}|{{.*?}}", "", TEMPLATES[name], flags=re.DOTALL)
     assert set(re.findall(r"[A-Za-z]{2,}", re.sub("<[^>]*>", " ", text))) <= NOT_WORDS
 
 
-def test_the_script_shows_the_texts_that_are_translated_and_no_others():
-    script = asset("page.js").decode()
+@pytest.mark.parametrize("name", ["page", "runs", "shared"])
+def test_the_script_shows_the_texts_that_are_translated_and_no_others(name):
+    script = asset(f"{name}.js").decode()
     shown = set(re.findall(r'said\("((?:[^"\\]|\\.)*)"', script))
-    assert shown == set(TEXTS)
+    assert shown == set(PAGES.get(name, SHARED_TEXTS))
 
 
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("code", languages())
-def test_the_page_has_its_texts_and_asks_no_other_host(code):
-    page = page_html(code, True)
+def test_the_page_has_its_texts_and_asks_no_other_host(code, name):
+    page = page_html(code, True) if name == "page" else runs_html(code, False)
     body = next(attributes for tag, attributes in Attributes(page).found if tag == "body")
-    assert json.loads(body["data-texts"]) == {text: language_named(code).gettext(text) for text in TEXTS}
+    assert json.loads(body["data-texts"]) == {text: language_named(code).gettext(text) for text in (*SHARED_TEXTS, *PAGES[name])}
     places = [attributes.get(name) for _, attributes in Attributes(page).found for name in ("src", "href") if name in attributes]
-    assert {place for place in places if not place.startswith("?lang=")} == {"/page.css", "/page.js", "data:,"}
+    own = {"/page.css", "/shared.js", f"/{name}.js", "data:,"} | (
+        {"/runs.css", f"/runs?lang={code}"} if name == "runs" else set()
+    )
+    assert {place for place in places if not place.startswith("?lang=")} == own
     for name in ASSETS:
         assert re.findall(rb"https?://|//[a-z]+\.|@import|url\(", asset(name)) == []
 

@@ -22,6 +22,12 @@ Galleries: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option("--gallery", metavar="DIR", help="A gallery, to enroll classes by requests; repeatable.", show_default=False),
 ]
+ShowRuns: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--show-runs", metavar="DIR", help="Show the runs of a folder at /runs, compared, and live meanwhile.", show_default=False
+    ),
+]
 Host: TypeAlias = Annotated[str, typer.Option(metavar="HOST", help="The address to listen on; 0.0.0.0 lets other machines ask.")]
 Port: TypeAlias = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")]
 Keys: TypeAlias = Annotated[
@@ -57,6 +63,7 @@ Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Load everything
 def serve(
     runs: Runs = None,
     gallery: Galleries = None,
+    show_runs: ShowRuns = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     api_keys: Keys = None,
@@ -83,6 +90,7 @@ def serve(
     found = serve_runs(
         *(runs or ()),
         gallery=gallery,
+        show_runs=show_runs,
         host=host,
         port=port,
         api_keys=api_keys,

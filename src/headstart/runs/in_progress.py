@@ -90,7 +90,7 @@ def _runs(process: int, begun: float) -> bool:
 
 @contextmanager
 def noted_in(folder: Path) -> Iterator[None]:
-    """Inside, a file of the folder says what is being done. It is deleted at the end, unless that is an exception, which it says."""
+    """Inside, a file of the folder says what is being done. It is deleted at the end; where that is an exception, it says so."""
     who = watcher()
     if isinstance(who, _Writer) and who.folder == folder:
         yield

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.runs.in_progress import InProgress, in_progress
+from headstart.runs.in_progress import PROGRESS, InProgress, in_progress
 from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL, REQUEST
 
 OPTIONS = {
@@ -46,9 +46,9 @@ class UnfinishedRun:
 
 
 def unfinished_runs(folder: str | Path = "runs") -> list[UnfinishedRun]:
-    """The runs in a folder that have steps or a request and no final model, oldest first."""
-    places = {path.parent for name in ("steps", REQUEST, FAILURE) for path in Path(folder).glob(f"*/{name}")}
-    waiting = [place for place in places if not (place / MODEL / "model.json").exists()]
+    """The runs in a folder that have steps or a request and no final model, or go on with one, oldest first."""
+    places = {path.parent for name in ("steps", REQUEST, FAILURE, PROGRESS) for path in Path(folder).glob(f"*/{name}")}
+    waiting = [place for place in places if (place / PROGRESS).exists() or not (place / MODEL / "model.json").exists()]
     return [_described(place) for place in sorted(waiting, key=lambda place: (place.stat().st_mtime, place.name))]
 
 

@@ -15,13 +15,25 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from headstart.core.language import ENGLISH, language_named
 from headstart.serving.bodies import FORM, JSON
-from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html
+from headstart.serving.folder_of_runs import FolderOfRuns
+from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html, runs_html
 from headstart.serving.refusals import RefusedError, stopping
-from headstart.serving.schemas import Answer, Cards, Corrected, Enrolled, Forgotten, Problem, Reasons, Status
+from headstart.serving.schemas import (
+    Answer,
+    Cards,
+    Compared,
+    Corrected,
+    Enrolled,
+    Forgotten,
+    Listing,
+    Problem,
+    Reasons,
+    Status,
+)
 from headstart.serving.security import READING, Guard, Receive, Scope, Send
 from headstart.serving.service import Service
 
@@ -116,6 +128,10 @@ class _Routes:
         add("POST", "/explain", self.explain, Reasons)
         add("POST", "/corrections", self.correct, Corrected, 201)
         app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
+        if self.service.folder is not None:
+            app.add_api_route("/runs", self.runs_page, methods=["GET"], include_in_schema=False)
+            add("GET", "/runs/list", self.runs, Listing)
+            add("GET", "/runs/compare", self.compare, Compared)
         for name in ASSETS:
             app.add_api_route(f"/{name}", partial(_asset, name), methods=["GET"], include_in_schema=False)
         add("POST", "/galleries/{gallery}/classes/{name:path}", self.enroll, Enrolled, 201)
@@ -162,8 +178,31 @@ class _Routes:
 
     async def page(self, request: Request, lang: str | None = None) -> Response:
         """The page to try a model on."""
+        if not self.service.served:
+            return RedirectResponse(f"/runs?{request.url.query}".rstrip("?"), 307)
         language = language_for(lang, request.headers.get("accept-language", ""))
-        return HTMLResponse(page_html(language, not self.service.read_only), headers=HEADERS)
+        return HTMLResponse(
+            page_html(language, learns=not self.service.read_only, shows_runs=self.service.folder is not None), headers=HEADERS
+        )
+
+    async def runs_page(self, request: Request, lang: str | None = None) -> Response:
+        """The page that compares the runs of a folder."""
+        language = language_for(lang, request.headers.get("accept-language", ""))
+        return HTMLResponse(runs_html(language, serves=bool(self.service.served)), headers=HEADERS)
+
+    async def runs(self, lang: str = ENGLISH) -> Response:
+        """The runs of the folder that is shown: finished ones with metrics and costs, and unfinished ones with what they do."""
+        spoken = language_named(language_for(lang, ""))
+        return JSONResponse(await asyncio.to_thread(self._folder.listing, spoken))
+
+    async def compare(self, first: str, second: str) -> Response:
+        """One run of the folder against another, on the images that both predicted."""
+        return JSONResponse(await asyncio.to_thread(self._folder.compared, first, second))
+
+    @property
+    def _folder(self) -> FolderOfRuns:
+        assert self.service.folder is not None
+        return self.service.folder
 
     async def enroll(self, request: Request, gallery: str, name: str) -> Response:
         """Add a class to a gallery, from one picture or several."""

@@ -17,7 +17,19 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+ASSETS = {
+    "page.css": "text/css",
+    "runs.css": "text/css",
+    "shared.js": "text/javascript",
+    "page.js": "text/javascript",
+    "runs.js": "text/javascript",
+}
+SHARED_TEXTS = (
+    "The server does not answer. Is it still running?",
+    "This server needs a key.",
+    "between %(low)s and %(high)s",
+    "on %(count)s images",
+)
 TEXTS = (
     "Looks like none of them",
     "This picture is unlike those that the model learned from. The label is its best guess.",
@@ -36,11 +48,7 @@ TEXTS = (
     "Name of the class",
     "Keep",
     "Kept as %(label)s. %(count)s corrections wait for `headstart extend`.",
-    "The server does not answer. Is it still running?",
-    "This server needs a key.",
     "Accuracy",
-    "between %(low)s and %(high)s",
-    "on %(count)s images",
     "Learned from",
     "%(count)s images",
     "Classes",
@@ -52,7 +60,56 @@ TEXTS = (
     "The first model of an unfinished run",
     "It knows %(count)s classes.",
 )
-"""What the script shows."""
+"""What the script of the page to try a model on shows."""
+RUN_TEXTS = (
+    "Run",
+    "Verdict",
+    "Accuracy",
+    "Balanced accuracy",
+    "Calibration error",
+    "Time",
+    "Weights",
+    "An image",
+    "Date",
+    "transfer",
+    "scratch",
+    "no difference",
+    "not judged",
+    "fitted by hand",
+    "%(count)s runs in %(folder)s",
+    "There is no run in %(folder)s yet. `headstart run DATA` makes one.",
+    "in progress",
+    "interrupted",
+    "broke down",
+    "Best so far",
+    "nothing yet",
+    "Now",
+    "%(done)s of %(total)s",
+    "Candidates tried",
+    "Time left, at most",
+    "Running for",
+    "Last sign of life",
+    "%(time)s ago",
+    "Its process is gone. It ended before its end: %(reason)s",
+    "Its process is gone.",
+    "To go on",
+    "Folders are left out here. A run that is started again goes on from what is finished.",
+    "Its first model predicts.",
+    "%(name)s is finished.",
+    "%(name)s cannot be read: %(reason)s",
+    "Compare %(name)s with another run: choose one more.",
+    "Compare %(first)s with %(second)s",
+    "%(first)s is better than %(second)s.",
+    "%(first)s is worse than %(second)s.",
+    "These images show no difference between %(first)s and %(second)s.",
+    "Accuracy, points",
+    "Log loss, lower by",
+    "p-value (McNemar)",
+    "Images that both predicted",
+    "Sort by %(name)s",
+    "Choose %(name)s to compare",
+)
+"""What the script of the page of runs shows."""
 
 
 def language_for(asked: str | None, header: str) -> str:
@@ -66,12 +123,31 @@ def language_for(asked: str | None, header: str) -> str:
 
 
 @cache
-def page_html(code: str, learns: bool) -> str:
-    """The page in a language; `learns` says whether corrections are kept."""
+def page_html(code: str, learns: bool, shows_runs: bool = False) -> str:
+    """The page to try a model on, in a language.
+
+    Args:
+        code: Of the language.
+        learns: Whether corrections are kept.
+        shows_runs: Whether there is a page of runs to go to.
+
+    Returns:
+        HTML.
+    """
+    return _filled_in("page", code, TEXTS, learns=learns, shows_runs=shows_runs)
+
+
+@cache
+def runs_html(code: str, serves: bool) -> str:
+    """The page of runs in a language; `serves` says whether there is a model to try."""
+    return _filled_in("runs", code, RUN_TEXTS, serves=serves)
+
+
+def _filled_in(name: str, code: str, shown: tuple[str, ...], **values: bool) -> str:
     spoken = language_named(code)
-    texts = {text: spoken.gettext(text) for text in TEXTS}
-    templates = environment(spoken, "headstart.serving", "page")
-    return templates.get_template("page.html.j2").render(language=code, texts=texts, learns=learns)
+    texts = {text: spoken.gettext(text) for text in (*SHARED_TEXTS, *shown)}
+    template = environment(spoken, "headstart.serving", "page").get_template(f"{name}.html.j2")
+    return template.render(language=code, texts=texts, **values)
 
 
 @cache

@@ -113,3 +113,39 @@ class Corrected(BaseModel):
     new_class: bool
     num_corrections: int = Field(description="Pictures in the folder of corrections.")
     folder: str = Field(description="Its name.")
+
+
+class ShownRun(BaseModel, extra="allow"):
+    """A run of the folder: metrics and costs of a finished one, state and standing of an unfinished one."""
+
+    name: str
+
+
+class Listing(BaseModel):
+    """The runs of the folder that is shown."""
+
+    folder: str = Field(description="Its name.")
+    finished: list[ShownRun] = Field(description="The newest first.")
+    unfinished: list[ShownRun] = Field(description="In progress, interrupted or broken down.")
+
+
+class Interval(BaseModel):
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Compared(BaseModel):
+    """One run against another, on the images that both predicted."""
+
+    first: str
+    second: str
+    verdict: str = Field(description="Whether the first is better or worse, by the interval of the log-loss gain.")
+    accuracy_gain: Interval
+    log_loss_gain: Interval
+    lower_bound: float
+    p_value: float
+    significant: bool
+    num_rows: int

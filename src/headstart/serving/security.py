@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
+from headstart.serving.page import ASSETS
 from headstart.serving.refusals import RefusedError
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-OPEN = ("/health", "/ready", "/", "/page.css", "/page.js")
+OPEN = ("/health", "/ready", "/", "/runs", *(f"/{name}" for name in ASSETS))
 """Routes that need no key: they tell nothing of a model."""
 READING = ("GET", "HEAD", "OPTIONS")
 OF_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d*)?", re.IGNORECASE)

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from headstart.backbones.engines.choice import keep_engines
 from headstart.core.cores import num_cores
-from headstart.core.errors import PlanError, did_you_mean
+from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.resizing import TORCH_REPAID_AFTER, prepare_resizing
 from headstart.gallery import Gallery
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.bodies import BodyReader
 from headstart.serving.corrections import Corrections
 from headstart.serving.enrolling import class_name, enroll, forget
+from headstart.serving.folder_of_runs import FolderOfRuns
 from headstart.serving.limits import Limits, Room
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
@@ -50,6 +51,7 @@ class Service:
         corrections: The folder for corrections, one folder a run inside; without it they lie beside each run.
         read_only: Whether nothing can be changed by requests: no corrections, and no classes of galleries.
         examples: Whether training pictures are shown as reasons.
+        folder: A folder whose runs are shown and compared; None shows none.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Service:
         corrections: Path | None = None,
         read_only: bool = False,
         examples: bool = True,
+        folder: Path | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.read_only = read_only
@@ -74,7 +77,10 @@ class Service:
         self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
+        if not (runs or galleries or folder):
+            raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
         _check_names([*runs, *galleries])
+        self.folder = None if folder is None else FolderOfRuns(_folder_at(folder))
         served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
         served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
         self.served = {one.name: one for one in served}
@@ -124,6 +130,8 @@ class Service:
 
     def named(self, name: str | None) -> Served:
         """What is served under a name, or first without one."""
+        if not self.served:
+            raise RefusedError(404, "no-model", "This server shows runs and serves no model. Start it with the folder of a run.")
         if name is None:
             return next(iter(self.served.values()))
         if name not in self.served:
@@ -264,11 +272,15 @@ _NOTHING = DecodedPicture("", "", {})
 
 
 def _check_names(folders: Sequence[Path]) -> None:
-    if not folders:
-        raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
     twice = [name for name, count in Counter(folder.resolve().name for folder in folders).items() if count > 1]
     if twice:
         raise PlanError(f"Two folders are named {twice[0]}, and requests name a model by its folder. Rename one.")
+
+
+def _folder_at(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. Give the folder that contains the runs to --show-runs.")
+    return folder
 
 
 def _gallery_in(folder: Path) -> Gallery:

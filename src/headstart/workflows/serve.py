@@ -27,6 +27,7 @@ PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 def serve(
     *runs: AnyRun,
     gallery: Paths = None,
+    show_runs: AnyPath | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     api_keys: AnyPath | None = None,
@@ -51,6 +52,7 @@ def serve(
     Args:
         *runs: Runs; requests name one by its folder's name, and the first is the default.
         gallery: Folders of few-shot galleries, whose classes are enrolled and forgotten by requests; an absent one is made.
+        show_runs: A folder whose runs are shown at /runs, compared, and live while they are being made; without it none is.
         host: The address to listen on; 0.0.0.0 lets other machines ask.
         port: The port; 0 takes a free one.
         api_keys: A file with a key a line, of which a request needs one. Without it, `HEADSTART_API_KEYS` may hold keys.
@@ -88,7 +90,10 @@ def serve(
     galleries = [named_folder(Path(one)) for one in several(gallery)]
     below = None if corrections is None else Path(corrections)
     with bound_socket(host, port) as sock:
-        service = Service(folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check)
+        service = Service(
+            folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check,
+            folder=None if show_runs is None else Path(show_runs),
+        )  # fmt: skip
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()

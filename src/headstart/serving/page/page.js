@@ -1,32 +1,6 @@
 "use strict";
-const texts = JSON.parse(document.body.dataset.texts), learns = document.body.dataset.learns === "1";
-const FEW = 5, MOST_AT_ONCE = 16, KEY = "headstart-key";
-const at = (id) => document.getElementById(id);
-const said = (text, values = {}) => Object.entries(values).reduce((so, [name, value]) => so.replace(`%(${name})s`, value), texts[text] ?? text);
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
-const number = (value) => value.toLocaleString(document.documentElement.lang);
+const learns = document.body.dataset.learns === "1", FEW = 5, MOST_AT_ONCE = 16;
 let models = [], limits = {}, waiting = Promise.resolve();
-
-function made(tag, given = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), given);
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
-
-async function asked(address, options = {}) {
-  const key = sessionStorage.getItem(KEY), headers = key ? { Authorization: `Bearer ${key}` } : {};
-  let answer;
-  try { answer = await fetch(address, { ...options, headers }); } catch { throw new Error(said("The server does not answer. Is it still running?")); }
-  const found = await answer.json();
-  if (answer.status === 401) { at("key").hidden = false; throw new Error(said("This server needs a key.")); }
-  if (!answer.ok) throw Object.assign(new Error(found.error), { found });
-  return found;
-}
-
-function tell(text, bad = false) {
-  at("status").textContent = text;
-  at("status").classList.toggle("bad", bad);
-}
 
 function form(files, fields = {}) {
   const body = new FormData();
@@ -49,7 +23,7 @@ function describe() {
   at("sentence").textContent = one.sentence ?? "";
   at("protocol").textContent = one.protocol ?? "";
   if (accuracy) facts.push(fact(said("Accuracy"), percent(accuracy.value),
-    `${said("between %(low)s and %(high)s", { low: percent(accuracy.low), high: percent(accuracy.high) })} ${said("on %(count)s images", { count: number(one.num_images) })}`));
+    between(accuracy, one.num_images)));
   if (one.num_train) facts.push(fact(said("Learned from"), said("%(count)s images", { count: number(one.num_train) })));
   facts.push(fact(said("Classes"), number(one.classes.length)));
   const networks = [...new Set((one.pretrained ?? []).map((name) => (name === "none" ? said("From scratch") : name)))];
@@ -202,7 +176,7 @@ function take(list) {
 
 async function begin() {
   try {
-    const found = await asked(`/models?lang=${document.documentElement.lang}`);
+    const found = await asked(`/models?lang=${LANGUAGE}`);
     models = found.models;
     limits = found.limits;
   } catch (error) {
@@ -220,7 +194,7 @@ at("choose").onclick = () => at("files").click();
 at("shoot").onclick = () => at("photo").click();
 for (const id of ["files", "photo"]) at(id).onchange = (event) => { take(event.target.files); event.target.value = ""; };
 at("model").onchange = describe;
-at("key").onsubmit = (event) => { event.preventDefault(); sessionStorage.setItem(KEY, at("secret").value); begin(); };
+whenKeyIsGiven(begin);
 addEventListener("paste", (event) => take(event.clipboardData?.files ?? []));
 addEventListener("dragover", (event) => { event.preventDefault(); at("drop").classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) at("drop").classList.remove("over"); });

@@ -1,0 +1,141 @@
+"""The runs of a folder over HTTP: listed with metrics and costs, compared in pairs, and live; nothing of it unless asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from headstart.core.errors import DataError, PlanError
+from headstart.core.language import language_named
+from headstart.core.progress import stage
+from headstart.evaluation.compare import compare
+from headstart.runs.in_progress import noted_in
+from headstart.runs.run import Run
+from headstart.serving.folder_of_runs import FolderOfRuns
+from headstart.serving.service import Service
+
+
+@pytest.fixture
+def folder(run_folder):
+    """A folder with the run, and a copy of it under another name."""
+    shutil.copytree(run_folder, run_folder.with_name("other"))
+    return run_folder.parent
+
+
+@pytest.fixture
+def shown(serving, run_folder, folder):
+    return serving(run_folder, service={"folder": folder})
+
+
+def row_of(listing, name):
+    return next(run for run in (*listing["finished"], *listing["unfinished"]) if run["name"] == name)
+
+
+def test_no_folder_is_shown_unless_asked_for(serving):
+    client = serving()
+    for address in ("/runs", "/runs/list", "/runs/compare?first=shades&second=shades"):
+        assert client.get(address).status_code == 404
+    assert "/runs/list" not in client.get("/openapi.json").json()["paths"]
+    assert '"/runs' not in client.get("/").text
+
+
+def test_finished_runs_have_metrics_cost_and_date_and_no_path(shown, run_folder):
+    found = shown.get("/runs/list").json()
+    assert (found["folder"], {run["name"] for run in found["finished"]}, found["unfinished"]) == ("runs", {"shades", "other"}, [])
+    run = row_of(found, "shades")
+    metrics = json.loads((run_folder / "evaluation.json").read_text(encoding="utf-8"))["metrics"]
+    assert run["metrics"] == {name: metrics[name] for name in ("accuracy", "balanced_accuracy", "ece", "log_loss")}
+    assert (run["chosen"], run["verdict"], run["num_images"]) == ("ridge on raw pixels", None, 33)
+    assert run["seconds"] > 0
+    assert run["date"].startswith("20")
+    assert str(run_folder.parent.parent) not in json.dumps(found)
+    while run["megabytes"] is None:  # a thread finds it out
+        run = row_of(shown.get("/runs/list").json(), "shades")
+    assert (run["megabytes"], run["milliseconds"]) == (0.0, 0.0)  # there is no network
+
+
+def test_two_runs_are_compared_as_the_command_compares_them(shown, run_folder):
+    found = shown.get("/runs/compare?first=shades&second=other").json()
+    predictions = Run(run_folder).predictions
+    expected = compare(predictions, predictions, 0).to_dict()
+    assert found == {"first": "shades", "second": "other", "verdict": "no difference", **expected}
+
+
+@pytest.mark.parametrize("name", ["shade", "../runs/shades", "/etc", ""])
+def test_a_run_that_is_not_there_is_not_compared(shown, name):
+    answer = shown.get("/runs/compare", params={"first": "shades", "second": name})
+    assert (answer.status_code, answer.json()["code"]) == (404, "no-run")
+    assert answer.json()["error"].startswith(f'There is no finished run "{name}".')
+
+
+def test_runs_without_shared_images_are_refused_without_a_path(shown, run_folder):
+    (run_folder / "predictions.parquet").unlink()
+    answer = shown.get("/runs/compare?first=shades&second=other")
+    sentence = "runs/shades has no predictions to compare: no labeled image could be held out. Add labels and fit again."
+    assert (answer.status_code, answer.json()) == (409, {"code": "not-comparable", "error": sentence})
+
+
+def test_a_run_that_cannot_be_read_says_so_and_the_others_are_listed(shown, run_folder):
+    (run_folder / "plan.toml").write_text("[", encoding="utf-8")
+    found = shown.get("/runs/list").json()
+    assert row_of(found, "shades")["damage"].startswith("runs/shades/plan.toml: not valid TOML")
+    assert row_of(found, "other")["metrics"]
+
+
+def test_a_run_is_live_while_it_is_made_and_says_how_to_go_on_when_it_is_gone(shown, folder):
+    place = folder / "moths"
+    place.mkdir()
+    (place / "request.json").write_text(json.dumps({"request": {"place": str(folder / "data"), "minutes": 3}}), encoding="utf-8")
+    with noted_in(place), stage("ridge on stages of efficientnet_lite0"):
+        run = row_of(shown.get("/runs/list").json(), "moths")
+        assert (run["state"], run["stage"], run["accuracy"]) == ("in progress", "ridge on stages of efficientnet_lite0", None)
+        assert run["left_seconds"] is None
+        assert 0 <= run["silent_seconds"] <= run["running_seconds"] + 1
+        chinese = row_of(shown.get("/runs/list?lang=zh").json(), "moths")
+        assert chinese["stage"] == language_named("zh").sentence("ridge on stages of efficientnet_lite0") != run["stage"]
+    with pytest.raises(KeyboardInterrupt), noted_in(place):
+        raise KeyboardInterrupt
+    run = row_of(shown.get("/runs/list").json(), "moths")
+    assert (run["state"], run["ended"]) == ("interrupted", "interrupted")
+    assert run["advice"] == "headstart run runs/data --minutes 3 -o runs/moths"
+
+
+def test_a_run_that_is_fitted_again_is_read_anew(run_folder):
+    shown = FolderOfRuns(run_folder.parent)
+    english = language_named("en")
+    assert shown.listing(english)["finished"][0]["num_images"] == 33
+    path = run_folder / "evaluation.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"num_images": 33', '"num_images": 34'), encoding="utf-8")
+    assert shown.listing(english)["finished"][0]["num_images"] == 34
+
+
+def test_a_server_of_runs_alone_leads_to_their_page_and_predicts_nothing(folder, picture):
+    from fastapi.testclient import TestClient
+
+    from headstart.serving.application import application
+
+    with TestClient(application(Service([], folder=folder))) as client:
+        answer = client.get("/?lang=zh", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "/runs?lang=zh")
+        assert client.get("/ready").status_code == 200
+        assert client.get("/models").json()["models"] == []
+        answer = client.post("/predict", files=[picture()])
+        sentence = "This server shows runs and serves no model. Start it with the folder of a run."
+        assert (answer.status_code, answer.json()) == (404, {"code": "no-model", "error": sentence})
+
+
+def test_the_folder_needs_a_key_where_one_is_needed_and_its_page_does_not(serving, run_folder, folder):
+    client = serving(run_folder, service={"folder": folder}, keys=["k"])
+    assert client.get("/runs/list").status_code == client.get("/runs/compare?first=a&second=b").status_code == 401
+    assert client.get("/runs").status_code == 200
+    assert client.get("/runs/list", headers={"x-api-key": "k"}).status_code == 200
+
+
+def test_a_place_that_is_no_folder_is_refused(run_folder):
+    place = run_folder / "plan.toml"
+    with pytest.raises(DataError, match=r" is not a folder\. Give the folder that contains the runs to --show-runs\.$"):
+        Service([run_folder], folder=place)
+    with pytest.raises(PlanError, match=r"^Nothing to serve\. "):
+        Service([])
