@@ -33,6 +33,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 import headstart
 from benchmarks._load import Load
@@ -82,7 +83,7 @@ def bare_rates(folder: Path, paths: list[Path], seconds: float) -> dict[str, tup
     """What the engine, the decoders, and both do without a server."""
     version, run = load_version(folder), headstart.Run.load(folder)
     uploads, room = [Upload(path.name, path.read_bytes()) for path in paths], Room(DEFAULTS.max_pixels)
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(num_cores()) as pool, threadpool_limits(1, "blas"):  # as the server has it
 
         def read() -> list[object]:
             return list(pool.map(lambda one: decoded(one, version.sides, room), uploads))

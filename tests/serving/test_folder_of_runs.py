@@ -53,7 +53,8 @@ def test_finished_runs_have_metrics_cost_and_date_and_no_path(shown, run_folder)
     assert str(run_folder.parent.parent) not in json.dumps(found)
     while run["megabytes"] is None:  # a thread finds it out
         run = row_of(shown.get("/runs/list").json(), "shades")
-    assert (run["megabytes"], run["milliseconds"]) == (0.0, 0.0)  # there is no network
+    assert run["megabytes"] == 0.0  # there is no network
+    assert 0.0 < run["milliseconds"] < 1.0
 
 
 def test_two_runs_are_compared_as_the_command_compares_them(shown, run_folder):

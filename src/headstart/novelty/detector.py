@@ -90,8 +90,8 @@ class NoveltyDetector:
 
         At most a share a of images like the left-out ones has a p-value of a or less.
         """
-        totals, left_out = self.totals(self.statistics(features)), self.totals(self.calibration)
-        below = np.searchsorted(np.sort(left_out), totals, side="right")
+        totals, left_out = self.totals(self.statistics(features)), self._sorted_totals
+        below = np.searchsorted(left_out, totals, side="right")
         return np.asarray((1.0 + below) / (len(left_out) + 1.0))
 
     def totals(self, statistics: Floats) -> Floats:
@@ -122,9 +122,18 @@ class NoveltyDetector:
         return max(float(self._standardized(self.calibration)[:, :2].sum(axis=1).std()), LEAST_STD)
 
     @cached_property
+    def _probe(self) -> tuple[Floats, Floats]:
+        """Training rows and weight of the probe, float32: to convert them takes as long as to predict twenty pictures."""
+        return self.rows.astype(np.float32), self.weight.astype(np.float32)
+
+    @cached_property
+    def _sorted_totals(self) -> Floats:
+        return np.sort(self.totals(self.calibration))
+
+    @cached_property
     def _least_of_rows(self) -> Floats:
         """The least value of each statistic over the training rows, float [2 or 3]: leaving an image out may raise its score."""
-        least = self._statistics(self.rows.astype(np.float32)).min(axis=0)
+        least = self._statistics(self._probe[0]).min(axis=0)
         return np.asarray(least if self.distances is None else np.append(least, self.calibration[:, 2].min()))
 
     def directions_only(self) -> Self:
@@ -140,8 +149,9 @@ class NoveltyDetector:
         return np.column_stack([directions, deviations]).astype(np.float32)
 
     def _statistics(self, rows: Floats) -> Floats:
-        similarity = (2.0 * (rows @ self.rows.astype(np.float32).T) - self.hubness).max(axis=1)
-        scores = linear_scores(rows, self.weight.astype(np.float32), self.bias).max(axis=1)
+        known, weight = self._probe
+        similarity = (2.0 * (rows @ known.T) - self.hubness).max(axis=1)
+        scores = linear_scores(rows, weight, self.bias).max(axis=1)
         return np.stack([similarity, scores], axis=1).astype(np.float32)
 
     def graph(self) -> nn.Module:
@@ -158,7 +168,7 @@ class NoveltyDetector:
             varies=varies,
             least_std=LEAST_STD,
             std_of_directions=self._std_of_directions,
-            left_out=np.sort(self.totals(self.calibration)),
+            left_out=self._sorted_totals,
         )
 
     def arrays(self) -> dict[str, Floats]:

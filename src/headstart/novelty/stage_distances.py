@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -68,7 +69,12 @@ class StageDistances:
         return _combined((logs - self.centers) / self.stds)
 
     def _logs(self, index: int, block: Rows) -> Floats:
-        return _logs(_squares(_projected(block, self.means[index], float(self.scales[index]), self.factors[index])))
+        return _logs(_squares(_projected(block, self.means[index], float(self.scales[index]), self._factors[index])))
+
+    @cached_property
+    def _factors(self) -> tuple[Floats, ...]:
+        """The factors, float32: converted once, as that takes as long as to predict many pictures."""
+        return tuple(factor.astype(np.float32) for factor in self.factors)
 
     def arrays(self) -> dict[str, Any]:
         """Named arrays from which `from_arrays` restores the distances."""
@@ -134,7 +140,7 @@ def _squares(projected: Floats) -> Floats:
 
 def _projected(block: Rows, mean: Floats, scale: float, factor: Floats) -> Floats:
     centered = (np.asarray(block, np.float32) - mean) / np.float32(scale)
-    return np.asarray(centered @ factor.astype(np.float32))
+    return np.asarray(centered @ factor)
 
 
 def _fitted(block: Floats, groups: Integers) -> tuple[Floats, Floats, float, Floats]:
