@@ -25,7 +25,7 @@ def test_chinese_pages_stand_in_for_english_ones():
     assert set(english) == set(chinese)
     assert (english["tutorial.md"], chinese["tutorial.md"]) == ("docs/tutorial.md", "docs/zh/tutorial.md")
     assert (english["readme.md"], chinese["readme.md"]) == ("README.md", "README.zh-CN.md")
-    assert english["sources.md"] == chinese["sources.md"] == "docs/sources.md"
+    assert english["changelog.md"] == chinese["changelog.md"] == "CHANGELOG.md"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_other_language_is_one_click_away(site):
 
 
 def test_a_page_without_a_translation_says_so(site):
-    assert "这一页还没有中文版" in (site / "zh" / "sources" / "index.html").read_text(encoding="utf-8")
+    assert "这一页还没有中文版" in (site / "zh" / "changelog" / "index.html").read_text(encoding="utf-8")
     assert "这一页还没有中文版" not in (site / "zh" / "tutorial" / "index.html").read_text(encoding="utf-8")
 
 
