@@ -40,9 +40,9 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for line in block[1].splitlines()]
 
 
-def write_pictures(folder: Path, num_images: int = 11, side: int = 16) -> None:
+def write_pictures(folder: Path, num_images: int = 11, side: int = 16, seed: int = 7) -> None:
     """Write `flowers/` with three classes of noise about a color, `more/` with one picture, and `new.jpg`, a rose."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
 
     def write(path: Path, color: tuple[int, int, int]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,11 +21,12 @@ SHORTENED = {"run": ("--minutes", "0.15"), "serve": ("--check",)}
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial")
     write_pictures(folder)
+    write_pictures(folder / "other", seed=11)
     return folder
 
 
 def correct(run: Path) -> None:
-    """Keep the new picture under its class, as the page of the server does."""
+    """Keep two pictures under their class, as the page of the server does."""
     from fastapi.testclient import TestClient
 
     from headstart.serving.application import application
@@ -33,8 +34,9 @@ def correct(run: Path) -> None:
     from headstart.serving.service import Service
 
     with TestClient(application(Service((run,), (), Limits()))) as client:
-        kept = client.post("/corrections", files={"files": Path("new.jpg").read_bytes()}, data={"label": "rose"})
-    assert kept.status_code == 201, kept.text
+        for picture in ("new.jpg", "other/new.jpg"):
+            kept = client.post("/corrections", files={"files": Path(picture).read_bytes()}, data={"label": "rose"})
+            assert kept.status_code == 201, kept.text
 
 
 def test_every_command_works_one_after_the_other(place, monkeypatch, headstart_command):
