@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ sys.path.insert(0, str(ROOT))  # mkdocs loads this file by its path
 
 from scripts.documentation import interface, methods  # noqa: E402
 from scripts.documentation.navigation import HOME, navigation  # noqa: E402
-from scripts.documentation.places import LANGUAGES, relinked, sources  # noqa: E402
+from scripts.documentation.places import LANGUAGES, outside_of_code, relinked, sources  # noqa: E402
 
 from headstart.core.language import speaking  # noqa: E402
 
@@ -26,6 +27,8 @@ GENERATED = {
     "- [Python](python.md)：全部函数和类。\n",
 }
 """The section of the index about generated pages."""
+BROKEN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
+"""A line that ends within Chinese; a browser would show a gap there."""
 UNTRANSLATED = '!!! note ""\n\n    这一页还没有中文版。\n'
 
 
@@ -67,6 +70,7 @@ def _page(place: str, name: str, language: str) -> str:
     first, _, rest = text.partition("\n")
     text = rest.lstrip("\n") if first in {f"[中文](zh/{place})", f"[English](../{place})", f"[English](../../{place})"} else text
     text = relinked(text, name, place)
+    text = outside_of_code(text, lambda part: BROKEN.sub("", part)) if language == "zh" else text
     if place == "index.md":
         before, last, after = text.rpartition("\n## ")
         text = f'<div class="home" markdown>\n\n{before}\n\n{GENERATED[language]}{last}{after}\n</div>\n'

@@ -10,7 +10,7 @@ from scripts.documentation.figures import tables
 from scripts.documentation.tables import table
 
 import headstart
-from headstart.cli.methods import allowed, written
+from headstart.cli.methods import FURTHER, allowed, written
 from headstart.core.docstrings import paragraphs
 from headstart.core.language import spoken
 from headstart.methods import METHODS
@@ -72,8 +72,11 @@ def place_of(kind: str) -> str:
 
 
 def _families() -> dict[str, str]:
-    """Families with what all of them do."""
-    return dict(sorted(family_of(method) for method in METHODS.all().values()))
+    """Families with what all of them do; those that need nothing but labeled images come first."""
+    needs: dict[tuple[str, str], set[str]] = {}
+    for method in METHODS.all().values():
+        needs.setdefault(family_of(method), set()).update(method.needs)
+    return dict(sorted(needs, key=lambda family: (bool(needs[family] & FURTHER), family)))
 
 
 def _list(cards: list[dict[str, Any]], texts: dict[str, Any]) -> str:

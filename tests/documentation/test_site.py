@@ -58,6 +58,11 @@ def test_a_page_without_a_translation_says_so(site):
     assert "这一页还没有中文版" not in (site / "zh" / "tutorial" / "index.html").read_text(encoding="utf-8")
 
 
+def test_lines_of_chinese_are_joined_without_a_gap(site):
+    page = (site / "zh" / "troubleshooting" / "index.html").read_text(encoding="utf-8")
+    assert "那就是 headstart 的错误：请连同命令一起报告" in page
+
+
 def test_the_navigation_has_the_sections_of_the_index_and_the_pages_of_its_entries(site):
     page = (site / "index.html").read_text(encoding="utf-8")
     tabs = re.findall(r'class="md-tabs__link">\s*(?:<[^>]+>\s*)*([^<]+?)\s*<', page)
