@@ -9,9 +9,11 @@ import pytest
 from runs_made import kill_at, outcome, refused, write_pictures, write_vectors
 
 from headstart.core.errors import DataError
-from headstart.runs import workspace
+from headstart.runs import in_progress, workspace
 from headstart.runs.run import Run, list_runs
+from headstart.runs.unfinished import unfinished_runs
 from headstart.workflows import decide as deciding
+from headstart.workflows import fit as fitting_runs
 from headstart.workflows.run import run
 
 pytestmark = pytest.mark.slow
@@ -83,3 +85,25 @@ def test_the_first_model_of_a_run_from_scratch_has_no_network(pictures, tmp_path
         run(pictures, minutes=1, out=tmp_path / "run", only="scratch")
     assert Run(tmp_path / "run").first.name == "ridge on raw pixels"
     assert Run.load(tmp_path / "run", first=True).model.classes == ("blue", "green", "red")
+
+
+def test_a_run_says_what_it_does_while_it_is_made_and_what_ended_it(vectors, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    folder, seen = tmp_path / "run", []
+    write = in_progress.write_atomically
+    monkeypatch.setattr(in_progress, "write_atomically", lambda path, text: (write(path, text), seen.append(json.loads(text))))
+    with monkeypatch.context() as patch:
+        kill_at(patch, fitting_runs, "fit_plan", 1)
+        with pytest.raises(KeyboardInterrupt):
+            run(vectors, minutes=1, out=folder)
+    (left,) = unfinished_runs(tmp_path)
+    assert (left.state, left.doing.ended) == ("interrupted; its first model predicts", "interrupted")
+    assert left.advice == f"headstart run {vectors} -o {folder}"
+    assert left.doing.num_tried > 1
+    assert left.doing.accuracy.value > 0.5
+    tried = {one["stage"] for one in seen}
+    assert {"fitting the first model", "inspecting", "ranking", "deciding", "fitting"} < tried
+    assert left.doing.best in tried
+    run(vectors, minutes=1, out=folder)
+    assert unfinished_runs(tmp_path) == []
+    assert not (folder / "progress.json").exists()
