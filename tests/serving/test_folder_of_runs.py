@@ -106,10 +106,10 @@ def test_a_run_is_live_while_it_is_made_and_says_how_to_go_on_when_it_is_gone(sh
 def test_a_run_that_is_fitted_again_is_read_anew(run_folder):
     shown = FolderOfRuns(run_folder.parent)
     english = language_named("en")
-    assert shown.listing(english)["finished"][0]["num_images"] == 33
+    assert shown.all_runs(english)["finished"][0]["num_images"] == 33
     path = run_folder / "evaluation.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"num_images": 33', '"num_images": 34'), encoding="utf-8")
-    assert shown.listing(english)["finished"][0]["num_images"] == 34
+    assert shown.all_runs(english)["finished"][0]["num_images"] == 34
 
 
 def test_a_server_of_runs_alone_leads_to_their_page_and_predicts_nothing(folder, picture):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.core.errors import DataError
-from headstart.workflows.serve import _keys
+from headstart.workflows.serve import _given_keys
 
 NO_KEY = {"code": "no-key", "error": 'The request has no valid key. Send the header "Authorization: Bearer KEY".'}
 
@@ -60,9 +60,9 @@ def test_a_server_of_this_machine_answers_its_own_names_only(serving, picture):
 def test_a_variable_without_a_key_is_refused(monkeypatch, given):
     monkeypatch.setenv("HEADSTART_API_KEYS", given)
     with pytest.raises(DataError, match=r"^HEADSTART_API_KEYS holds no key\. Write keys separated by commas, or unset it\.$"):
-        _keys(None)
+        _given_keys(None)
 
 
 def test_a_key_file_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / "keys").write_text("first\nsecond\n", encoding="utf-8-sig")
-    assert _keys(tmp_path / "keys") == ["first", "second"]
+    assert _given_keys(tmp_path / "keys") == ["first", "second"]

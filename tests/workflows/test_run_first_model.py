@@ -89,14 +89,14 @@ def test_the_first_model_of_a_run_from_scratch_has_no_network(pictures, tmp_path
 
 def test_a_run_says_what_it_does_while_it_is_made_and_what_ended_it(vectors, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    folder, seen = tmp_path / "run", []
+    folder, seen = tmp_path / "runs" / "run", []
     write = in_progress.write_atomically
     monkeypatch.setattr(in_progress, "write_atomically", lambda path, text: (write(path, text), seen.append(json.loads(text))))
     with monkeypatch.context() as patch:
         kill_at(patch, fitting_runs, "fit_plan", 1)
         with pytest.raises(KeyboardInterrupt):
             run(vectors, minutes=1, out=folder)
-    (left,) = unfinished_runs(tmp_path)
+    (left,) = unfinished_runs(tmp_path / "runs")
     assert (left.state, left.doing.ended) == ("interrupted; its first model predicts", "interrupted")
     assert left.advice == f"headstart run {vectors} -o {folder}"
     assert left.doing.num_tried > 1
@@ -105,5 +105,5 @@ def test_a_run_says_what_it_does_while_it_is_made_and_what_ended_it(vectors, tmp
     assert {"fitting the first model", "inspecting", "ranking", "deciding", "fitting"} < tried
     assert left.doing.best in tried
     run(vectors, minutes=1, out=folder)
-    assert unfinished_runs(tmp_path) == []
+    assert unfinished_runs(tmp_path / "runs") == []
     assert not (folder / "progress.json").exists()

@@ -88,24 +88,10 @@ def serve(
     from headstart.workflows.serve import serve as serve_runs
 
     found = serve_runs(
-        *(runs or ()),
-        gallery=gallery,
-        show_runs=show_runs,
-        host=host,
-        port=port,
-        api_keys=api_keys,
-        cors=cors,
-        max_megabytes=max_megabytes,
-        max_files=max_files,
-        max_megapixels=max_megapixels,
-        queue=queue,
-        deadline=deadline,
-        corrections=corrections,
-        read_only=read_only,
-        examples=not no_examples,
-        check=check,
-        started=partial(_tell, as_json),
-    )
+        *(runs or ()), gallery=gallery, show_runs=show_runs, host=host, port=port, api_keys=api_keys, cors=cors,
+        max_megabytes=max_megabytes, max_files=max_files, max_megapixels=max_megapixels, queue=queue, deadline=deadline,
+        corrections=corrections, read_only=read_only, examples=not no_examples, check=check, started=partial(_tell, as_json),
+    )  # fmt: skip
     if check:
         _tell(as_json, found)
 

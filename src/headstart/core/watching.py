@@ -25,6 +25,21 @@ class Standing(NamedTuple):
     num_tried: int
     left_seconds: float
 
+    @property
+    def sentence(self) -> str:
+        """What a person is told of a new best."""
+        return f"Best so far: {self.best}, {self._shown}; about {self.left_seconds:.0f} s left at most."
+
+    def while_trying(self, what: str) -> str:
+        """What a person sees while something is tried."""
+        best = f"best {self._shown}" if self.accuracy else "nothing yet"
+        return f"{best} · {what} · {self.left_seconds:.0f} s left at most"
+
+    @property
+    def _shown(self) -> str:
+        one = self.accuracy
+        return f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]" if one else ""
+
 
 class Watcher(Protocol):
     """Is told of events, by the thread where they happen."""

@@ -23,13 +23,13 @@ from headstart.serving.folder_of_runs import FolderOfRuns
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html, runs_html
 from headstart.serving.refusals import RefusedError, stopping
 from headstart.serving.schemas import (
+    AllRuns,
     Answer,
     Cards,
     Compared,
     Corrected,
     Enrolled,
     Forgotten,
-    Listing,
     Problem,
     Reasons,
     Status,
@@ -130,7 +130,7 @@ class _Routes:
         app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
         if self.service.folder is not None:
             app.add_api_route("/runs", self.runs_page, methods=["GET"], include_in_schema=False)
-            add("GET", "/runs/list", self.runs, Listing)
+            add("GET", "/runs/list", self.runs, AllRuns)
             add("GET", "/runs/compare", self.compare, Compared)
         for name in ASSETS:
             app.add_api_route(f"/{name}", partial(_asset, name), methods=["GET"], include_in_schema=False)
@@ -193,7 +193,7 @@ class _Routes:
     async def runs(self, lang: str = ENGLISH) -> Response:
         """The runs of the folder that is shown: finished ones with metrics and costs, and unfinished ones with what they do."""
         spoken = language_named(language_for(lang, ""))
-        return JSONResponse(await asyncio.to_thread(self._folder.listing, spoken))
+        return JSONResponse(await asyncio.to_thread(self._folder.all_runs, spoken))
 
     async def compare(self, first: str, second: str) -> Response:
         """One run of the folder against another, on the images that both predicted."""

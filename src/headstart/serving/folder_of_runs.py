@@ -39,7 +39,7 @@ class FolderOfRuns:
         self._costs: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
         self._measuring = threading.Lock()
 
-    def listing(self, language: Language) -> dict[str, Any]:
+    def all_runs(self, language: Language) -> dict[str, Any]:
         """All runs, with sentences in a language; the cost of a run is there a while after it was listed first."""
         places = list(self._finished())
         finished = [self._described(place, stamp, language) for place, stamp in places]

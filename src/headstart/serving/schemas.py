@@ -121,7 +121,7 @@ class ShownRun(BaseModel, extra="allow"):
     name: str
 
 
-class Listing(BaseModel):
+class AllRuns(BaseModel):
     """The runs of the folder that is shown."""
 
     folder: str = Field(description="Its name.")

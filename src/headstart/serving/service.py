@@ -74,27 +74,21 @@ class Service:
         self.bodies = BodyReader(self.limits)
         self.draining = False
         self.num_begun = 0
-        # A thread of BLAS that waits for more spins for some 30 ms and takes a core from the engine: with two cores a call with 8
-        # pictures took 14 ms of processor time a picture, and 4 with one thread (`python -m benchmarks.serving`).
-        self._blas = threadpool_limits(1, "blas")
         self._engine = threading.Lock()
         self._stopped = threading.Event()
         self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
-        if not (runs or galleries or folder):
-            raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
-        _check_names([*runs, *galleries])
-        self.folder = None if folder is None else FolderOfRuns(_folder_at(folder))
+        _check_names([*runs, *galleries], folder)
+        self.folder = None if folder is None else FolderOfRuns(folder)
         served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
         served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
         self.served = {one.name: one for one in served}
-        self._corrections = {
-            one.name: Corrections(corrections / one.name if corrections else one.folder.with_name(f"{one.name}{BESIDE}"))
-            for one in served
-            if isinstance(one, ServedRun)
-        }
+        self._corrections = {one.name: _corrections_of(one, corrections) for one in served if isinstance(one, ServedRun)}
         self._keep_engines()
+        # A thread of BLAS that waits for more spins for some 30 ms and takes a core from the engine: with two cores a call with 8
+        # pictures took 14 ms of processor time a picture, and 4 with one thread (`python -m benchmarks.serving`).
+        self._blas = threadpool_limits(1, "blas")
         self.metrics.watch(lambda: {name: one.batcher.waiting for name, one in self.served.items()})
         self._watcher = threading.Thread(target=self._watch, name="watching run folders", daemon=True)
         self._watcher.start()
@@ -277,16 +271,18 @@ _NOTHING = DecodedPicture("", "", {})
 """Stands for the picture of work that has none."""
 
 
-def _check_names(folders: Sequence[Path]) -> None:
+def _check_names(folders: Sequence[Path], shown: Path | None) -> None:
+    if not folders and shown is None:
+        raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
+    if shown is not None and not shown.is_dir():
+        raise DataError(f"{shown} is not a folder. Give the folder that contains the runs to --show-runs.")
     twice = [name for name, count in Counter(folder.resolve().name for folder in folders).items() if count > 1]
     if twice:
         raise PlanError(f"Two folders are named {twice[0]}, and requests name a model by its folder. Rename one.")
 
 
-def _folder_at(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder. Give the folder that contains the runs to --show-runs.")
-    return folder
+def _corrections_of(run: ServedRun, below: Path | None) -> Corrections:
+    return Corrections(run.folder.with_name(f"{run.name}{BESIDE}") if below is None else below / run.name)
 
 
 def _gallery_in(folder: Path) -> Gallery:

@@ -83,17 +83,14 @@ def serve(
     from headstart.serving.service import Service  # noqa: PLC0415
 
     limits = Limits.of_options(max_megabytes, max_files, max_megapixels, queue, deadline)
-    keys = _keys(api_keys)
-    if host not in LOCAL and not keys:
-        note(f"Whoever reaches {host} can ask: no key is needed. --api-keys names a file with keys.")
+    keys = _keys(api_keys, host)
     folders = [named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs]
     galleries = [named_folder(Path(one)) for one in several(gallery)]
-    below = None if corrections is None else Path(corrections)
+    below, shown = (None if one is None else Path(one) for one in (corrections, show_runs))
     with bound_socket(host, port) as sock:
         service = Service(
-            folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check,
-            folder=None if show_runs is None else Path(show_runs),
-        )  # fmt: skip
+            folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check, folder=shown
+        )
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()
@@ -110,7 +107,15 @@ def _check_packages() -> None:
         raise MissingExtraError(f'{missing} is not installed. Install it with `pip install "headstart[serve]"`.')
 
 
-def _keys(file: AnyPath | None) -> list[str]:
+def _keys(file: AnyPath | None, host: str) -> list[str]:
+    """The keys that requests need one of; where there is none, whoever lets other machines ask is told so."""
+    keys = _given_keys(file)
+    if host not in LOCAL and not keys:
+        note(f"Whoever reaches {host} can ask: no key is needed. --api-keys names a file with keys.")
+    return keys
+
+
+def _given_keys(file: AnyPath | None) -> list[str]:
     """The keys in a file, one a line, or in the variable; `DataError` where the one that is given holds none."""
     if file is None:
         given = os.environ.get(KEYS)

@@ -83,7 +83,7 @@ class Trials:
         left_out: What was left out for its price or its time.
         best: The highest accuracy so far.
         best_name: What has it.
-        fitted: Names of what was fitted, on some of its folds at least.
+        fitted: Names of what was fitted.
         reserved_seconds: Of the budget, what closed forms leave for the network from scratch.
         usual: Whether the user gave no minutes, and no clock ends anything.
         wholes: By name, what candidates take whose training the budget shortened.
@@ -194,7 +194,7 @@ class Trials:
             candidate = candidate.model_copy(update={"max_rows": rows})
             price *= (rows + num_held_out) / len(self.task.labeled)
         try:
-            with self._trying(candidate.name):
+            with self._shown(candidate.name):
                 validated = cross_validate(self.task, candidate, backbone, folds, self.steps)
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
@@ -255,7 +255,7 @@ class Trials:
             return
         try:
             what = f"{entry.candidate.name}, fold {entry.num_fitted + 1} of {len(entry.folds)}"
-            with self._trying(what):
+            with self._shown(what):
                 folds = entry.folds[: entry.num_fitted + 1]
                 entry.take(
                     cross_validate(
@@ -367,25 +367,23 @@ class Trials:
     def _note_best(self, validated: CrossValidated) -> None:
         """Tell a person where this is the most accurate so far."""
         accuracy, name = validated.result.accuracy, validated.result.name
-        if accuracy is None or validated.result.family == "chance":
-            return
-        self.fitted.add(name)
-        if self.best is None or accuracy.value > self.best.value:
-            self.best, self.best_name = accuracy, name
-            note(f"Best so far: {name}, {_percent(accuracy)}; about {self._left_seconds:.0f} s left at most.")
-        self._tell()
+        if accuracy and validated.result.family != "chance":
+            self.fitted.add(name)
+            if self.best is None or accuracy.value > self.best.value:
+                self.best, self.best_name = accuracy, name
+                note(self._standing.sentence)
+            tell_standing(self._standing)
+
+    @property
+    def _standing(self) -> Standing:
+        return Standing(self.best_name, self.best, len(self.fitted), self._left_seconds)
 
     @contextmanager
-    def _trying(self, what: str) -> Iterator[None]:
+    def _shown(self, what: str) -> Iterator[None]:
         """Inside, a person sees that this is tried, the best so far and the time left."""
-        self._tell()
-        best = f"best {_percent(self.best)}" if self.best else "nothing yet"
-        with stage(what), status(f"{best} · {what} · {self._left_seconds:.0f} s left at most"):
+        tell_standing(self._standing)
+        with stage(what), status(self._standing.while_trying(what)):
             yield
-
-    def _tell(self) -> None:
-        """Tell whoever watches where trying stands."""
-        tell_standing(Standing(self.best_name, self.best, len(self.fitted), self._left_seconds))
 
     @property
     def _left_seconds(self) -> float:
@@ -398,7 +396,3 @@ class Trials:
         result = candidate.result(status="skipped", reason=reason, predicted_seconds=predicted)
         self.validated.append(CrossValidated(candidate, result))
         return self.validated[-1]
-
-
-def _percent(accuracy: Estimate) -> str:
-    return f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]"
