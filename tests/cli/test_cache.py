@@ -13,6 +13,7 @@ import pytest
 from headstart.backbones.engines.chosen import Choice
 from headstart.cli.cache import by_network, rates_by_network
 from headstart.core.records import write_atomically
+from headstart.data.images import stamp_of
 from headstart.data.scan_cache import Measured, ScanCache
 from headstart.features.store.store import Store
 
@@ -29,7 +30,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (old,) = (root / "features" / "older").glob("*.safetensors")
     os.utime(old, (time.time() - 18_000,) * 2)
     (tmp_path / "picture.png").write_bytes(b"seen")
-    ScanCache([tmp_path / "picture.png"]).add({0: Measured(sha="0" * 64)})
+    ScanCache([stamp_of(tmp_path / "picture.png")]).add({0: Measured(sha="0" * 64)})
     (root / "steps" / "0.1.0-auto" / "fold-0a").mkdir(parents=True)
     (root / "steps" / "0.1.0-auto" / "fold-0a.json").write_text("{}")
     (root / "steps" / "0.1.0-auto" / "fold-0a" / "predictions.parquet").write_bytes(b"rows")

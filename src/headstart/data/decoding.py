@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image, ImageFile, ImageOps
 
 from headstart.core.errors import DataError
+from headstart.data.addresses import shown_name
 from headstart.data.flattening import FORMATS, flattened, turn_upright
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
@@ -50,26 +51,27 @@ def open_image(path: Path, at_least: int | None = None) -> Image.Image:
     Raises `DataError` where the file is missing, unreadable, empty, no picture, damaged in any part, or too large.
     """
     with open_file(path) as stream:
-        return decode_image(stream, str(path), at_least).image
+        return decode_image(stream, shown_name(path), at_least).image
 
 
 def open_file(path: Path) -> BufferedReader:
     """The file, opened for reading; `DataError` where it is missing, unreadable, not a regular file, or empty."""
-    if "\0" in str(path):
-        raise DataError(f"{str(path)!r}: is not a file name. Correct the path.")
+    name = shown_name(path)
+    if "\0" in name:
+        raise DataError(f"{name!r}: is not a file name. Correct the path.")
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{path}: is not a regular file. Remove it, or put the picture itself there.")
+            raise DataError(f"{name}: is not a regular file. Remove it, or put the picture itself there.")
         if status.st_size == 0:
-            raise DataError(f"{path}: is empty (0 bytes). Restore or delete it.")
+            raise DataError(f"{name}: is empty (0 bytes). Restore or delete it.")
         return path.open("rb")
     except FileNotFoundError:
         raise DataError(
-            f"{path}: does not exist, or is a link to nothing. Restore the file or remove it from the data."
+            f"{name}: does not exist, or is a link to nothing. Restore the file or remove it from the data."
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Make it readable or remove it.") from None
+        raise DataError(f"{name}: cannot be read ({error.strerror}). Make it readable or remove it.") from None
 
 
 def decode_image(stream: BinaryIO, name: str, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> DecodedImage:

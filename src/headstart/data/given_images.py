@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, overload
 
 import numpy as np
 from PIL import Image
@@ -19,15 +21,16 @@ from PIL import Image
 from headstart.core.arguments import Accepts, NotAcceptedError, path_given
 from headstart.core.errors import DataError
 from headstart.core.types import Bytes, Floats, Integers
-from headstart.data.decoding import IMAGE_SUFFIXES, as_shown, open_file, open_image
-from headstart.data.images import ArrayImages, Embeddings, FileImages, Images, ImageSet
+from headstart.data.addresses import is_address, shown_name
+from headstart.data.decoding import IMAGE_SUFFIXES, as_shown, decode_image, open_file
+from headstart.data.images import ArrayImages, Embeddings, Encoded, FileImages, Images, ImageSet
 
 GivenImages: TypeAlias = Any
 """A path, a Pillow image, an array, a tensor, `Images` or an `ImageSet`, or an iterable of such."""
 Given: TypeAlias = str | Path | Image.Image | np.ndarray
 """One of the images, or an array of many."""
-Item: TypeAlias = Path | Image.Image
-"""One picture."""
+Item: TypeAlias = Path | Image.Image | bytes
+"""One picture; bytes are those of a file."""
 ORIGIN = "images"
 """What images in memory are called: "images[3]" is the fourth one."""
 CHANNELS = (1, 3, 4)
@@ -36,39 +39,73 @@ STORED = (1, 3)
 """Channels of `ArrayImages`: alpha is laid over white first, picture by picture."""
 
 
+class Items(Sequence[Item]):
+    """Pictures that are made when they are asked for, such as those of a table."""
+
+    @abstractmethod
+    def item(self, row: int) -> Item:
+        """The picture of a row."""
+
+    @overload
+    def __getitem__(self, row: int) -> Item: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Item]: ...
+    def __getitem__(self, row: int | slice) -> Item | list[Item]:
+        return [self.item(at) for at in range(*row.indices(len(self)))] if isinstance(row, slice) else self.item(row)
+
+
 @dataclass(frozen=True)
 class MixedImages(Images):
-    """Pictures in files and in memory.
+    """Pictures in files and in memory, or what makes one when it is asked for.
 
     Attributes:
-        items: A path or a Pillow image each.
+        items: A path, a Pillow image or the bytes of a file each.
         rows: The index of each among those that were given.
+        origin: What those without a path are called, before their index.
     """
 
-    items: tuple[Item, ...] = field(repr=False)
+    items: Sequence[Item] = field(repr=False)
     rows: Integers = field(repr=False)
+    origin: str = ORIGIN
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.rows)
+
+    def _item(self, row: int) -> Item:
+        return self.items[int(self.rows[row])]
 
     def name(self, row: int) -> str:
-        item = self.items[row]
-        return str(item) if isinstance(item, Path) else f"{ORIGIN}[{self.rows[row]}]"
+        item = self.items[int(self.rows[row])] if isinstance(self.items, tuple) else None
+        return shown_name(item) if isinstance(item, Path) else f"{self.origin}[{self.rows[row]}]"
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
-        item = self.items[row]
-        return open_image(item, at_least) if isinstance(item, Path) else as_shown(item, self.name(row))
+        item = self._item(row)
+        if isinstance(item, Image.Image):
+            return as_shown(item, self.name(row))
+        with self._opened(item, row) as stream:
+            return decode_image(stream, self.name(row), at_least).image
 
     def content_key(self, row: int) -> str:
-        item = self.items[row]
-        if isinstance(item, Path):
-            with open_file(item) as stream:
+        stream = self.encoded(row)
+        if stream is not None:
+            with stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         pixels = np.asarray(self.read(row))
         return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
+    def encoded(self, row: int) -> Encoded | None:
+        item = self._item(row)
+        return None if isinstance(item, Image.Image) else self._opened(item, row)
+
+    def _opened(self, item: Path | bytes, row: int) -> Encoded:
+        if isinstance(item, Path):
+            return open_file(item)
+        if not item:
+            raise DataError(f"{self.name(row)}: is empty (0 bytes). Restore or delete it.")
+        return BytesIO(item)
+
     def take(self, rows: Integers) -> MixedImages:
-        return MixedImages(tuple(self.items[row] for row in rows), self.rows[rows])
+        return replace(self, rows=self.rows[rows])
 
 
 def given_images(value: Any) -> Images | list[Given]:
@@ -81,6 +118,9 @@ def given_images(value: Any) -> Images | list[Given]:
     one = _one(value)
     if one is not None:
         return [one]
+    images = None if isinstance(value, bytes | dict | list | tuple | Iterator) else _of_object(value)
+    if images is not None:
+        return images
     if isinstance(value, bytes | dict) or not isinstance(value, Iterable):
         raise NotAcceptedError(value)
     found = []
@@ -90,6 +130,13 @@ def given_images(value: Any) -> Images | list[Given]:
             raise NotAcceptedError(item, f"[{row}]")
         found.append(one)
     return found
+
+
+def _of_object(value: Any) -> Images | None:
+    """The pictures of a frame or a Dataset; None where it is none."""
+    from headstart.data.readers import is_object, reader_for  # noqa: PLC0415  a prediction seldom needs a reader
+
+    return reader_for(value).read_unsorted(value).images if is_object(value) else None
 
 
 def _one(value: Any) -> Given | None:
@@ -117,12 +164,25 @@ def image_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
     A DataError says that no image is among them.
     """
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    given = _local([paths] if isinstance(paths, str | Path) else paths)
     files = [file for path in given for file in (_walked(path) if path.is_dir() else [path])]
     if not files:
         where = f" in {', '.join(map(str, given))}" if given else ": no file or folder is named"
         raise DataError(f"No images{where}. Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
     return files
+
+
+def _local(paths: Iterable[str | Path]) -> list[Path]:
+    """The paths; addresses of pictures and of folders are fetched, and give the paths of their copies."""
+    given = list(paths)
+    addresses = [path for path in given if is_address(path)]
+    if not addresses:
+        return [Path(path) for path in given]
+    from headstart.data.stores import local_files, local_place  # noqa: PLC0415  addresses are rare
+
+    pictures = [path for path in addresses if Path(path).suffix.lower() in IMAGE_SUFFIXES]
+    local = local_files(map(str, pictures)) | {str(one): local_place(str(one)) for one in addresses if one not in pictures}
+    return [local[str(path)] if is_address(path) else Path(path) for path in given]
 
 
 def _walked(folder: Path) -> list[Path]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from io import BufferedReader, BytesIO
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -16,8 +19,36 @@ from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
+from headstart.data.addresses import shown_name
 from headstart.data.decoding import open_file, open_image
 from headstart.data.resizing import resized_to_square
+
+Encoded: TypeAlias = BufferedReader | BytesIO
+"""The bytes of a picture's file, opened for reading."""
+
+
+class Stamp(NamedTuple):
+    """Where a picture lies, and what changes when its bytes do.
+
+    Attributes:
+        place: Its absolute path, or that of the file that holds it, with its position.
+        size_bytes: Its size; -1 where it does not exist.
+        changed_ns: When the file was changed, in nanoseconds since 1970.
+    """
+
+    place: str
+    size_bytes: int
+    changed_ns: int
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of a file."""
+    place = os.path.abspath(path)  # noqa: PTH100  a link and its target are two rows
+    try:
+        status = os.stat(place)  # noqa: PTH116
+    except (OSError, ValueError):
+        return Stamp(place, -1, 0)
+    return Stamp(place, status.st_size, status.st_mtime_ns)
 
 
 class Images(ABC):
@@ -54,6 +85,18 @@ class Images(ABC):
     def content_key(self, row: int) -> str:
         """SHA-256 of the picture's bytes, in hexadecimal."""
 
+    def encoded(self, row: int) -> Encoded | None:
+        """The bytes of the picture's file, opened for reading; None where it is none of a file.
+
+        `DataError` where they are missing, unreadable or none.
+        """
+        del row
+        return None
+
+    def stamps(self) -> list[Stamp] | None:
+        """Where each picture lies, with what changes when its bytes do; None where they lie in memory."""
+        return None
+
     @abstractmethod
     def take(self, rows: Integers) -> Images:
         """The sequence of those rows, in that order."""
@@ -73,14 +116,20 @@ class FileImages(Images):
         return len(self.paths)
 
     def name(self, row: int) -> str:
-        return str(self.paths[row])
+        return shown_name(self.paths[row])
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
         return open_image(self.paths[row], at_least)
 
     def content_key(self, row: int) -> str:
-        with open_file(self.paths[row]) as stream:
+        with self.encoded(row) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def encoded(self, row: int) -> BufferedReader:
+        return open_file(self.paths[row])
+
+    def stamps(self) -> list[Stamp]:
+        return [stamp_of(path) for path in self.paths]
 
     def take(self, rows: Integers) -> FileImages:
         return FileImages(tuple(self.paths[row] for row in rows))

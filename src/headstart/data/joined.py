@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from PIL import Image
 
 from headstart.core.types import Floats, Integers
-from headstart.data.images import Images, ImageSet
+from headstart.data.images import Encoded, Images, ImageSet, Stamp
+from headstart.data.raw_dataset import RawDataset
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class JoinedImages(Images):
         part, at = self._locate(row)
         return part.content_key(at)
 
+    def encoded(self, row: int) -> Encoded | None:
+        part, at = self._locate(row)
+        return part.encoded(at)
+
+    def stamps(self) -> list[Stamp] | None:
+        first, second = self.first.stamps(), self.second.stamps()
+        if first is None or second is None:
+            return None
+        both = first + second
+        return both if self.rows is None else [both[row] for row in self.rows]
+
     def vectors(self) -> Floats:
         both = np.concatenate([self.first.vectors(), self.second.vectors()])
         return both if self.rows is None else both[self.rows]
@@ -49,6 +63,24 @@ class JoinedImages(Images):
     def take(self, rows: Integers) -> JoinedImages:
         chosen = np.asarray(rows, dtype=np.int64)
         return JoinedImages(self.first, self.second, chosen if self.rows is None else self.rows[chosen])
+
+
+def joined_rows(parts: Sequence[RawDataset]) -> RawDataset:
+    """The rows of several raw datasets as one, which has the name of the first."""
+
+    def joined(first: RawDataset, second: RawDataset) -> RawDataset:
+        return replace(
+            first,
+            images=JoinedImages(first.images, second.images),
+            labels=first.labels + second.labels,
+            splits=first.splits + second.splits,
+            groups=first.groups + second.groups,
+            domains=first.domains + second.domains,
+            findings=first.findings
+            + tuple(one for one in second.findings if one.code not in {each.code for each in first.findings}),
+        )
+
+    return reduce(joined, parts)
 
 
 def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:

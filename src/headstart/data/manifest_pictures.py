@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.core.findings import Finding
+from headstart.data.addresses import copy_of, is_address
 from headstart.data.decoding import IMAGE_SUFFIXES
 
 MOST_TRIED = 50
@@ -22,7 +23,8 @@ class Located(NamedTuple):
 
     def path(self, name: str) -> Path:
         """The picture of that name."""
-        return Path(os.path.normpath(self.folder / f"{name}{self.ending}"))
+        copy = copy_of(name) if is_address(name) else None
+        return copy or Path(os.path.normpath(self.folder / f"{name}{self.ending}"))
 
 
 def located(manifest: Path, names: Sequence[str]) -> tuple[Located, tuple[Finding, ...]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
-from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
+from headstart.core.arguments import Accepts, Paths, Texts, checked, path_given, several
 from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Integers
 from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
 from headstart.data.raw_dataset import RawDataset
-from headstart.data.readers import reader_for
+from headstart.data.readers import is_object, reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
 from headstart.data.split_assignment import (
     check_shares,
@@ -25,10 +27,20 @@ from headstart.data.split_assignment import (
 )
 from headstart.data.task import Task
 
+PLACES = "a path, the name of a built-in set, a frame or a Dataset"
+
+
+def _place(value: Any) -> Any:
+    return value if is_object(value) else path_given(value)
+
+
+AnyPlace: TypeAlias = Annotated[Any, Accepts(PLACES, _place)]
+"""Where data lie: a path, an address or a name, or an object that holds them."""
+
 
 @checked
 def read_task(
-    place: AnyPath,
+    place: AnyPlace,
     seed: int = 0,
     per_class: int | None = None,
     pool: bool = False,
@@ -37,14 +49,16 @@ def read_task(
     sources: Paths = (),
     target: Texts = (),
 ) -> Task:
-    """The task read from a path or a built-in name.
+    """The task read from a path, an address, a built-in name, a frame or a Dataset.
 
-    Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, embeddings, CIFAR archives,
-    IDX files, or the name of a built-in set. Unreadable images are left out and reported; exact and near duplicates and
-    given groups stay on one side of every split.
+    Any layout that a reader recognizes is accepted: class folders, given splits, a manifest, shards of pictures, embeddings,
+    CIFAR archives, IDX files, one of these at an address such as s3://bucket/flowers, the name of a built-in set, or, in memory,
+    a frame of pandas or polars, a `Dataset` of Hugging Face's `datasets` or of torch. Unreadable images are left out and
+    reported; exact and near duplicates and given groups stay on one side of every split.
 
     Args:
-        place: A path or the name of a built-in set.
+        place: A path, an address, the name of a built-in set, or an object. A run on an object cannot be adjusted or extended
+            later in another process, as there is no place to read it from again.
         seed: Decides the split where none is given, and the folds.
         per_class: Keep only this many labeled training rows a class; without a given test split, all others become
             the test set. 0 takes all labels but the test's off a target that has sources.
@@ -64,11 +78,13 @@ def read_task(
         PlanError: `per_class` is too small, `pool` is given without it, or `test` is no share or has no effect.
     """
     check_shares(test, per_class, pool)
+    place = str(place) if isinstance(place, Path) else place
     if sources or target:
         chosen = tuple(map(str, several(sources))), several(target)
-        task = task_with_sources(str(place), seed, *chosen, per_class=per_class, pool=pool, test=test)
+        task = task_with_sources(place, seed, *chosen, per_class=per_class, pool=pool, test=test)
         return replace(task, per_class=per_class, source_places=chosen[0], target_domains=chosen[1])
-    return task_in(reader_for(str(place)).read(str(place)), str(place), seed, per_class, pool, test=test)
+    raw = reader_for(place).read(place)
+    return task_in(raw, place if isinstance(place, str) else "", seed, per_class, pool, test=test)
 
 
 def task_in(

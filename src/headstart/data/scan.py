@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,8 @@ from headstart.core.cores import num_cores
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
 from headstart.core.types import Booleans, Bytes, Floats, Integers
-from headstart.data.decoding import decode_image, open_file
-from headstart.data.images import ArrayImages, FileImages, Images
+from headstart.data.decoding import decode_image
+from headstart.data.images import ArrayImages, Images
 from headstart.data.scan_cache import Measured, ScanCache
 
 THUMBNAIL_PIXELS = 16
@@ -62,17 +61,22 @@ class Scan:
 def scan(images: Images) -> Scan:
     """The measurements of each picture, in order; of feature vectors only the hash is taken.
 
-    Pictures in files are read by one thread a core, and what was measured is cached until a file's size or time of change
-    differs. A picture that cannot be read is a row with a problem, never an exception.
+    Pictures are read by one thread a core, and what was measured of those in files is cached until a file's size or time of
+    change differs. A picture that cannot be read is a row with a problem, never an exception.
     """
     if isinstance(images, ArrayImages):
         return _scan_array(images)
-    if isinstance(images, FileImages):
-        return _scan_files(images)
     if images.embedded:
         return _as_scan(Measured(images.content_key(row)) for row in range(len(images)))
-    with ThreadPoolExecutor(num_cores()) as pool:
-        return _as_scan(pool.map(lambda row: _measured_row(images, row), range(len(images))))
+    stamps = images.stamps()
+    if stamps is None:
+        measured: dict[int, Measured] = {}
+        _measure(images, list(range(len(images))), 0, measured.update)
+        return _as_scan(measured[row] for row in range(len(images)))
+    cache = ScanCache(stamps)
+    absent = [row for row in range(len(images)) if cache.get(row) is None]
+    _measure(images, absent, len(images) - len(absent), cache.add)
+    return _as_scan(cache[row] for row in range(len(images)))
 
 
 def joined_scans(scans: Sequence[Scan]) -> Scan:
@@ -101,21 +105,19 @@ def _as_scan(pictures: Iterable[Measured]) -> Scan:
     )
 
 
-def _scan_files(images: FileImages) -> Scan:
-    cache = ScanCache(images.paths)
-    absent = [row for row in range(len(images)) if cache.get(row) is None]
-    if absent:
-        num_known = len(images) - len(absent)
-        # Means are products of matrices so small that threads of BLAS, beside a thread a core, only get in each other's way.
-        blas = threadpool_limits(1, "blas")
-        with blas, ThreadPoolExecutor(num_cores()) as pool, progress(len(absent), "Looking at pictures") as advance:
-            for rows in _chunks(absent, num_known):
-                measured: dict[int, Measured] = {}
-                for row, one in zip(rows, pool.map(lambda row: _measured_file(images.paths[row]), rows), strict=True):
-                    measured[row] = one
-                    advance(1)
-                cache.add(measured)
-    return _as_scan(cache[row] for row in range(len(images)))
+def _measure(images: Images, absent: list[int], num_known: int, add: Callable[[dict[int, Measured]], None]) -> None:
+    """Measure those rows, beside which so many are known, and add them part by part."""
+    if not absent:
+        return
+    # Means are products of matrices so small that threads of BLAS, beside a thread a core, only get in each other's way.
+    blas = threadpool_limits(1, "blas")
+    with blas, ThreadPoolExecutor(num_cores()) as pool, progress(len(absent), "Looking at pictures") as advance:
+        for rows in _chunks(absent, num_known):
+            measured: dict[int, Measured] = {}
+            for row, one in zip(rows, pool.map(lambda row: _measured_row(images, row), rows), strict=True):
+                measured[row] = one
+                advance(1)
+            add(measured)
 
 
 def _chunks(rows: list[int], num_known: int) -> Iterator[list[int]]:
@@ -127,25 +129,21 @@ def _chunks(rows: list[int], num_known: int) -> Iterator[list[int]]:
         start += size
 
 
-def _measured_file(path: Path) -> Measured:
+def _measured_row(images: Images, row: int) -> Measured:
     try:
-        with open_file(path) as stream:
+        stream = images.encoded(row)
+        if stream is None:
+            image = images.read(row)
+            return _measured(image, images.content_key(row), min(image.size))
+        with stream:
             sha = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            decoded = decode_image(stream, str(path), REDUCED_PIXELS)
+            decoded = decode_image(stream, images.name(row), REDUCED_PIXELS)
     except DataError as error:
         return Measured(problem=str(error))
     except OSError as error:
-        return Measured(problem=f"{path}: cannot be read ({error.strerror}). Restore it or remove it from the data.")
+        return Measured(problem=f"{images.name(row)}: cannot be read ({error.strerror}). Restore it or remove it from the data.")
     return _measured(decoded.image, sha, decoded.shorter_side)
-
-
-def _measured_row(images: Images, row: int) -> Measured:
-    try:
-        image = images.read(row)
-        return _measured(image, images.content_key(row), min(image.size))
-    except DataError as error:
-        return Measured(problem=str(error))
 
 
 def _measured(image: Image.Image, sha: str, shorter_side: int) -> Measured:

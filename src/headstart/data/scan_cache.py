@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from headstart.core.errors import ExportError
 from headstart.core.folders import cache_folder
 from headstart.core.records import write_atomically
 from headstart.core.types import Bytes
+from headstart.data.images import Stamp
 
 FORMAT = 1
 """Raised when the meaning of a cached value changes, so that older files are left unread."""
@@ -48,22 +48,21 @@ class Measured:
 
 
 class ScanCache:
-    """What was measured of files, by their position in `paths`, kept in one file for their common folder.
+    """What was measured of pictures in files, by their position in `stamps`, kept in one file for their common folder.
 
-    An entry counts as long as the file's size and time of change stay. Problems are not kept: they may be mended without a
+    An entry counts as long as the picture's size and time of change stay. Problems are not kept: they may be mended without a
     trace in either. A cache that cannot be read or written costs time and nothing else.
 
     Args:
-        paths: The files of the set.
+        stamps: Of the pictures of the set.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, stamps: Sequence[Stamp]) -> None:
         self._known: dict[int, Measured] = {}
         self._rows_by_key: dict[bytes, np.void] = {}
-        absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100  a link and its target are two rows
-        self._keys = [hashlib.sha256(os.fsencode(path)).hexdigest()[:32].encode() for path in absolute]
-        self._stamps = [_stamp(path) for path in absolute]
-        common = os.path.commonpath([os.path.dirname(path) for path in absolute]) if absolute else ""  # noqa: PTH120
+        self._keys = [hashlib.sha256(os.fsencode(stamp.place)).hexdigest()[:32].encode() for stamp in stamps]
+        self._stamps = stamps
+        common = os.path.commonpath([os.path.dirname(stamp.place) for stamp in stamps]) if stamps else ""  # noqa: PTH120
         self._file = cache_folder() / "scan" / f"{hashlib.sha256(os.fsencode(common)).hexdigest()[:32]}.npz"
         self._load()
 
@@ -79,7 +78,7 @@ class ScanCache:
             self._rows_by_key = {bytes(row["path"]): row for row in rows}
         for position, (key, stamp) in enumerate(zip(self._keys, self._stamps, strict=True)):
             row = self._rows_by_key.get(key)
-            if row is not None and stamp == (int(row["size"]), int(row["mtime"])):
+            if row is not None and stamp[1:] == (int(row["size"]), int(row["mtime"])):
                 self._known[position] = Measured(
                     sha=row["sha"].decode(),
                     dhash=int(row["dhash"]),
@@ -89,7 +88,7 @@ class ScanCache:
                 )
 
     def get(self, position: int) -> Measured | None:
-        """What was measured of that file; None where the file changed since, or is new."""
+        """What was measured of that picture; None where it changed since, or is new."""
         return self._known.get(position)
 
     def __getitem__(self, position: int) -> Measured:
@@ -98,7 +97,7 @@ class ScanCache:
     def add(self, measured: Mapping[int, Measured]) -> None:
         """Take in entries by position, and write the cache when any is worth keeping."""
         self._known.update(measured)
-        fresh = [position for position, one in measured.items() if not one.problem and self._stamps[position] is not None]
+        fresh = [position for position, one in measured.items() if not one.problem and self._stamps[position].size_bytes >= 0]
         if not fresh:
             return
         for position, row in zip(fresh, self._rows(fresh), strict=True):
@@ -112,17 +111,9 @@ class ScanCache:
         rows = np.zeros(len(positions), dtype=ROW)
         for row, position in zip(rows, positions, strict=True):
             one = self._known[position]
-            row["path"], (row["size"], row["mtime"]) = self._keys[position], self._stamps[position] or (0, 0)
+            row["path"], (_, row["size"], row["mtime"]) = self._keys[position], self._stamps[position]
             row["sha"], row["dhash"] = one.sha.encode(), one.dhash
             row["shorter_side"], row["gray"] = one.shorter_side, one.gray
             if one.thumbnail is not None:
                 row["thumbnail"] = one.thumbnail
         return rows
-
-
-def _stamp(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
+from headstart.core.types import UNLABELED
+from headstart.data.addresses import shown_name
 from headstart.data.column_names import columns_meant
 
 DELIMITERS = ",;\t"
@@ -53,8 +56,16 @@ def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...]) ->
     Columns may have the headings of `headstart.data.column_names`; one required column may have any heading, if it is the only
     one left. Raises `DataError` where the file cannot be read, or required columns or all rows are missing.
     """
-    place = str(path)
-    names, cells, rows = _parquet_cells(path) if path.suffix.lower() == ".parquet" else _csv_cells(path)
+    place = shown_name(path)
+    if path.suffix.lower() == ".parquet":
+        return table_of(place, *cells_of(read_parquet(path), place), known, required)
+    return table_of(place, *_csv_cells(path), known, required)
+
+
+def table_of(
+    place: str, names: list[str], cells: list[list[str]], rows: list[str], known: tuple[str, ...], required: tuple[str, ...]
+) -> Table:
+    """The known columns of cells by the names of their columns, as `read_table` has them; `rows` is what messages call each."""
     by_name = dict(zip(names, cells, strict=True))
     meant = columns_meant(names, known, place, by_name.__getitem__)
     missing = [name for name in required if name not in meant.values()]
@@ -97,6 +108,13 @@ def text_of(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip()
+
+
+def label_text(value: Any, where: str) -> str:
+    """A label as text, as `text_of` has it; `DataError`, which names the row as `where`, for an amount such as 0.37."""
+    if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+        raise DataError(f"{where}: label = {value} is not a name or a whole number. Classes are wanted, not amounts.")
+    return text_of(value)
 
 
 def _csv_cells(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
@@ -151,7 +169,48 @@ def read_parquet(path: Path) -> pa.Table:
         raise DataError(f"{path}: cannot be read as Parquet ({reason}). Write it again.") from None
 
 
-def _parquet_cells(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
-    table = read_parquet(path)
-    cells = [[text_of(value) for value in column.to_pylist()] for column in table.columns]
-    return list(table.column_names), cells, [f"row {row}" for row in range(table.num_rows)]
+def cells_of(table: pa.Table, place: str) -> tuple[list[str], list[list[str]], list[str]]:
+    """The names of an Arrow table's columns, their cells as text, and what messages call its rows.
+
+    Labels that Hugging Face's `ClassLabel` numbers have their names. `DataError` where labels are amounts or lists.
+    """
+    names = list(table.column_names)
+    rows = [f"row {row}" for row in range(table.num_rows)]
+    labels = {name for name, word in columns_meant(names, ("label",), place, lambda name: ()).items() if word == "label"}
+    cells = [_labels(table, name, place) if name in labels else _texts(table.column(name)) for name in names]
+    return names, cells, rows
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """The cells of a column; empty ones where they are lists, records or bytes, which are no texts."""
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return [""] * len(column)
+    return [text_of(value) for value in column.to_pylist()]
+
+
+def _labels(table: pa.Table, name: str, place: str) -> list[str]:
+    column = table.column(name)
+    if pa.types.is_nested(column.type):
+        raise DataError(f"{place}: {name} is a column of {column.type}, and must be one class a picture. Write one name each.")
+    classes = class_names_of(table.schema, name)
+    if not classes:
+        return [label_text(value, f"{place}, row {row}") for row, value in enumerate(column.to_pylist())]
+    texts = []
+    for row, number in enumerate(column.to_pylist()):
+        if number is None or number == UNLABELED:
+            texts.append("")
+        elif isinstance(number, int) and 0 <= number < len(classes):
+            texts.append(classes[number])
+        else:
+            raise DataError(f"{place}, row {row}: {name} = {number}, and its {len(classes)} classes count from 0. Correct it.")
+    return texts
+
+
+def class_names_of(schema: pa.Schema, name: str) -> tuple[str, ...]:
+    """The class names that Hugging Face's `datasets` notes in a schema for a column; none where it notes none."""
+    try:
+        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"][name]
+        names = noted["names"] if noted["_type"] == "ClassLabel" else []
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return tuple(map(str, names)) if isinstance(names, list) else ()

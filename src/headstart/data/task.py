@@ -86,6 +86,17 @@ class Task(Shown):
         return Task.from_folder(place, seed, **options)
 
     @staticmethod
+    def from_frame(frame: Any, seed: int = 0, **options: Any) -> Task:
+        """The task of a frame of pandas or polars with paths or pictures and labels; arguments as of `headstart.read_task`."""
+        return Task.from_dataset(frame, seed, **options)
+
+    @staticmethod
+    def from_dataset(dataset: Any, seed: int = 0, **options: Any) -> Task:
+        """The task of a Dataset of Hugging Face's `datasets` or of torch; arguments as of `headstart.read_task`."""
+        task: Task = public("read_task")(dataset, seed, **options)
+        return task
+
+    @staticmethod
     def from_arrays(images: Any, labels: Any, **options: Any) -> Task:
         """The task of pictures in memory, arrays or Pillow images, with a label each; arguments as of `headstart.read_arrays`."""
         task: Task = public("read_arrays")(images, labels, **options)

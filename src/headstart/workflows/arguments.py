@@ -19,6 +19,7 @@ from headstart.runs.run import Run
 NO_NAME = ("", "..")
 """The last part of a path that ends with no name of a folder: of "." and of ".."."""
 A_TASK = "a task, a path or the name of a built-in set"
+DATA = "a task, a path, the name of a built-in set, a frame or a Dataset"
 
 
 def named_folder(folder: Path) -> Path:
@@ -27,7 +28,16 @@ def named_folder(folder: Path) -> Path:
 
 
 def _task_or_place(value: Any) -> Any:
-    return value if isinstance(value, Task) else path_given(value)
+    return value if isinstance(value, Task) or _is_object(value) else path_given(value)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is data in memory, such as a frame."""
+    if isinstance(value, str | Path | Task):
+        return False
+    from headstart.data.readers import is_object  # noqa: PLC0415  a prediction needs no reader
+
+    return is_object(value)
 
 
 def _place(value: Any) -> Any:
@@ -39,8 +49,8 @@ def _place(value: Any) -> Any:
     return value.place
 
 
-Data: TypeAlias = Annotated[Task | str | Path, Accepts(A_TASK, _task_or_place)]
-"""A task, or the path or built-in name that one is read from."""
+Data: TypeAlias = Annotated[Any, Accepts(DATA, _task_or_place)]
+"""A task, or what one is read from: a path, an address, a built-in name, a frame or a Dataset."""
 Place: TypeAlias = Annotated[Task | str | Path, Accepts(A_TASK, _place)]
 """As `Data`, for what reads a place in its own way: of a task, the place that it was read from."""
 Places: TypeAlias = Annotated[
@@ -80,7 +90,8 @@ def reading_of(
     """How a task was read; for a place, what the other arguments say. `ArgumentError` where they contradict a task."""
     sources, target_domains = places(source), many(target_domain)
     if not isinstance(data, Task):
-        return Reading(str(data), sources, target_domains, seed or 0, per_class, test)
+        place = str(data) if isinstance(data, str | Path) else ""
+        return Reading(place, sources, target_domains, seed or 0, per_class, test)
     reading = Reading(data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share)
     asked = {"source": sources, "target_domain": target_domains, "seed": seed, "per_class": per_class, "test": test}
     for (name, value), own in zip(asked.items(), reading[1:], strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +37,7 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     if isinstance(data, Task):
         return _evaluation_on_task(run, data)
     if data is not None:
-        return _evaluation_on(run, str(data))
+        return _evaluation_on(run, str(data) if isinstance(data, Path) else data)
     if run.evaluation is None:
         raise DataError(
             f"{run.folder} was not evaluated: no labeled image could be held out. Name labeled images: headstart evaluate "
@@ -44,8 +46,9 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     return run.evaluation
 
 
-def _evaluation_on(run: Run, place: str) -> Evaluation:
+def _evaluation_on(run: Run, place: Any) -> Evaluation:
     raw = reader_for(place).read(place)
+    place = place if isinstance(place, str) else raw.name
     wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
     problems = scan(raw.images).problems
     rows = np.array(

@@ -1,6 +1,7 @@
 """One file per layout of data on disk; the folder is the registry."""
 
 from pathlib import Path
+from typing import Any
 
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import DataError, did_you_mean
@@ -14,14 +15,15 @@ ARCHIVES = frozenset({".zip", ".7z", ".rar", ".gz", ".xz"})
 READERS: Catalog[type[Reader]] = Catalog("headstart.data.readers", "reader", is_final_class(Reader), frozenset({"base"}))
 
 
-def reader_for(place: str) -> Reader:
-    """The reader of highest precedence that recognizes the path or built-in name; `DataError` where none does."""
-    if not place.strip():
+def reader_for(place: Any) -> Reader:
+    """The reader of highest precedence that recognizes the path, built-in name or object; `DataError` where none does."""
+    if isinstance(place, str) and not place.strip():
         raise DataError(f'"{place}" names no place. Give a folder, a file, or the name of a built-in set.')
-    readers = sorted((kind() for kind in READERS.all().values()), key=lambda reader: -reader.precedence)
-    for reader in readers:
-        if reader.recognizes(place):
-            return reader
+    reader = _recognizing(place)
+    if reader is not None:
+        return reader
+    if not isinstance(place, str):
+        raise DataError(f"A {type(place).__name__} is no data. Give a path, a frame, or a Dataset.")
     path = Path(place)
     if not path.exists():
         state = "is a link to something that is gone" if path.is_symlink() else "does not exist"
@@ -34,5 +36,17 @@ def reader_for(place: str) -> Reader:
         raise DataError(f"{place}: is an archive. Unpack it and give the folder.")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise DataError(f"{place}: is one picture. Give the folder that holds one folder of pictures for each class.")
-    known = "; ".join(sorted(kind.summary.rstrip(".") for kind in READERS.all().values()))
+    known = "; ".join(sorted(kind.summary.rstrip(".") for kind in READERS.all().values() if not kind.of_objects))
     raise DataError(f"{place}: no known layout of images. Known: {known}.")
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is data in memory that a reader reads, such as a frame."""
+    return not isinstance(value, str) and _recognizing(value) is not None
+
+
+def _recognizing(place: Any) -> Reader | None:
+    kinds = (kind for kind in READERS.all().values() if kind.of_objects is not isinstance(place, str))
+    return next(
+        (reader for kind in sorted(kinds, key=lambda kind: -kind.precedence) if (reader := kind()).recognizes(place)), None
+    )

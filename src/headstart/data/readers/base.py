@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from headstart.data.raw_dataset import RawDataset
 
@@ -13,20 +13,22 @@ class Reader(ABC):
 
     Attributes:
         precedence: Readers are asked in descending precedence; the first that recognizes the place reads it.
+        of_objects: Whether places are objects in memory, not paths or names.
         summary: One line for `headstart datasets` and for the message when no reader fits.
     """
 
     precedence: ClassVar[int] = 0
+    of_objects: ClassVar[bool] = False
     summary: ClassVar[str]
 
     @abstractmethod
-    def recognizes(self, place: str) -> bool:
-        """Whether the place (a path or a built-in name) has this layout; never raises."""
+    def recognizes(self, place: Any) -> bool:
+        """Whether the place (a path or a built-in name, or an object) has this layout; never raises."""
 
     @abstractmethod
-    def read(self, place: str) -> RawDataset:
+    def read(self, place: Any) -> RawDataset:
         """What lies at a place of this layout; `DataError`, of one sentence, where it cannot be used."""
 
-    def read_unsorted(self, place: str) -> RawDataset:
+    def read_unsorted(self, place: Any) -> RawDataset:
         """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones."""
         return self.read(place)

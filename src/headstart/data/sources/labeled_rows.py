@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,11 +48,12 @@ class SourceRows:
         return {name for row in np.flatnonzero(self.rows.usable) if (name := labels[row]) is not None}
 
 
-def target_and_others(place: str, target: Sequence[str]) -> tuple[RawDataset, list[RawDataset]]:
+def target_and_others(place: Any, target: Sequence[str]) -> tuple[RawDataset, list[RawDataset]]:
     """The rows of the domains `target` of a place, or all, and the labeled rows of its other domains, one raw dataset each."""
     raw = reader_for(place).read_unsorted(place).in_name_order()
     if not target:
         return raw, []
+    place = place if isinstance(place, str) else raw.name
     names = sorted(set(raw.domains) - {""})
     if not names:
         raise DataError(f'{place}: names no domains, so that {quoted(tuple(target))} is none of them. Add a column "domain".')

@@ -43,7 +43,7 @@ OF_COPIES = -1
 
 
 def task_with_sources(
-    place: str,
+    place: Any,
     seed: int,
     sources: tuple[str, ...],
     target: tuple[str, ...],
@@ -63,20 +63,21 @@ def task_with_sources(
     if per_class is not None and per_class < 0:
         raise PlanError(f"per_class = {per_class}: give 0 to use no label of the target, or more to use so many a class.")
     raw, others = target_and_others(place, target)
+    where = place if isinstance(place, str) else raw.name
     places = [others, *map(raw_sources, sources)]
     if not any(places):
         raise DataError(
-            f"{place}: no other domain than {quoted(target)} has a labeled image, so that there is no source. Add one."
+            f"{where}: no other domain than {quoted(target)} has a labeled image, so that there is no source. Add one."
         )
     for one in chain.from_iterable(places):
         check_same_kind(raw.images, one.images, one.name)
     rows = cleaned(raw)
-    found = _Joined(rows, cleaned_sources(places), place)
+    found = _Joined(rows, cleaned_sources(places), where)
     assignment = found.assignment(seed, per_class, pool, test)
     usable = found.usable_sources(assignment)
     classes = found.classes(assignment, usable)
     task = _task(found, assignment, classes, usable, seed, wanted=bool(per_class or test))
-    return replace(task, test_share=test)
+    return replace(task, test_share=test, place=place if isinstance(place, str) else "")
 
 
 class _Joined:

@@ -19,24 +19,26 @@ from headstart.features.store.chunks import SUFFIX, read_chunk
 from headstart.features.store.eviction import evict, removed
 from headstart.features.store.store import NAME_FILE
 
-Kind = Literal["features", "scan", "engines", "graphs", "steps"]
+Kind = Literal["features", "scan", "engines", "graphs", "steps", "remote", "pictures"]
 
 OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("scan", "*.npz", "scans of files"),
     ("engines", "**/*.*", "choices of engines"),
     ("graphs", "**/*.*", "compiled networks"),
     ("steps", "**/*.*", "finished steps of runs"),
+    ("remote", "**/*", "copies of files in stores"),
+    ("pictures", "*.arrow", "pictures of tables, unpacked"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
 
 class CacheEntry(Record):
-    """Features of one network, scans of files, choices of engines, compiled networks, or finished steps of runs.
+    """Features of one network, scans of files, or another kind of what is kept.
 
     Attributes:
         kind: Its folder.
         name: For people.
-        num_rows: Pictures; for engines, graphs and steps, files.
+        num_rows: Pictures; of other kinds than features and scans, files.
         size_bytes: On disk.
         last_used: In UTC, as ISO 8601 writes it.
     """
@@ -55,7 +57,8 @@ def cache_contents() -> tuple[CacheEntry, ...]:
     entries.sort(key=lambda entry: entry.last_used, reverse=True)
     for kind, pattern, name in OTHERS:
         files = [path for path in (cache_folder() / kind).glob(pattern) if path.is_file()]
-        entries.append(_entry(kind, name, sum(map(_num_scanned, files)) if kind == "scan" else len(files), files))
+        count = sum(map(_num_scanned, files)) if kind == "scan" else sum(file.stat().st_size > 0 for file in files)
+        entries.append(_entry(kind, name, count, files))
     return tuple(entry for entry in entries if entry.size_bytes)
 
 
@@ -115,7 +118,7 @@ def clear_cache() -> int:
             folder.rmdir()
     files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
     freed += sum(map(_freed, files))
-    for kind in ("engines", "graphs", "steps"):  # an empty folder would be taken for a whole one
+    for kind in ("engines", "graphs", "steps", "remote"):  # an empty folder would be taken for a whole one
         shutil.rmtree(root / kind, ignore_errors=True)
     return freed
 

@@ -1,0 +1,173 @@
+"""Pictures in Arrow and Parquet files: where the bytes of each lie in a file that is read range by range."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headstart.core.errors import DataError, ExportError, HeadstartError
+from headstart.core.folders import cache_folder
+from headstart.core.progress import progress
+from headstart.core.records import atomic_file
+from headstart.core.types import Integers
+from headstart.data.addresses import shown_name
+from headstart.data.images import stamp_of
+from headstart.data.picture_columns import BYTES, bytes_of
+
+FOLDER = "pictures"
+"""The folder of the cache with pictures that lie compressed in files of tables."""
+BATCH_ROWS = 64
+"""Pictures that are in memory while they are unpacked."""
+MAX_BYTES = 64 * 2**30
+PARQUET = ".parquet"
+MAGIC = b"ARROW1"
+"""How Arrow's file format begins; its stream format, which `datasets` writes, has no such word."""
+END = bytes(4)
+"""How a stream ends that is whole."""
+
+
+class Ranges(NamedTuple):
+    """Where the pictures of a file lie.
+
+    Attributes:
+        file: The file with the bytes, which may be another one.
+        starts: int64 [sample].
+        sizes: int64 [sample]; -1 where there is no picture.
+    """
+
+    file: Path
+    starts: Integers
+    sizes: Integers
+
+
+def schema_of(file: Path) -> pa.Schema:
+    """The schema of a Parquet or Arrow file; `DataError` where it cannot be read."""
+    with _readable(file):
+        if file.suffix.lower() == PARQUET:
+            return pq.read_schema(file)
+        with pa.memory_map(str(file)) as source:
+            return _opened(source).schema
+
+
+def rest_of(file: Path, picture: str) -> pa.Table:
+    """The other columns than the pictures."""
+    names = [name for name in schema_of(file).names if name != picture]
+    with _readable(file):
+        if file.suffix.lower() == PARQUET:
+            return pq.read_table(file, columns=names, partitioning=None)
+        with pa.memory_map(str(file)) as source:
+            table = _opened(source).read_all().select(names)
+            table.validate(full=True)  # a damaged file may point anywhere
+            return table
+
+
+def ranges_of(file: Path, picture: str) -> Ranges:
+    """Where the pictures lie: in an Arrow file itself where they are not compressed, or else in an unpacked copy in the cache."""
+    if file.suffix.lower() != PARQUET:
+        with _readable(file):
+            found = _ranges_in(file, picture)
+        if found is not None:
+            return found
+    copy = (
+        cache_folder().absolute() / FOLDER / f"{hashlib.sha256(repr((stamp_of(file), picture)).encode()).hexdigest()[:32]}.arrow"
+    )
+    if not copy.exists():
+        _unpack(file, picture, copy)
+    with _readable(copy):
+        found = _ranges_in(copy, BYTES)
+    if found is None:
+        raise DataError(f"{copy}: is damaged. Delete it with `headstart cache --clear`, and start again.")
+    return found
+
+
+def _ranges_in(file: Path, picture: str) -> Ranges | None:
+    """The ranges of bytes of an Arrow file that hold the pictures; None where they are compressed, or of another form."""
+    starts, sizes = [], []
+    with pa.memory_map(str(file)) as source:
+        num_bytes = source.size()
+        first = source.read_buffer(num_bytes).address
+        source.seek(0)
+        for chunk in _opened(source).read_all().column(picture).chunks:
+            pictures = bytes_of(chunk)
+            if not len(pictures):
+                continue
+            if pa.types.is_binary_view(pictures.type):
+                return None
+            _, offsets, values = pictures.buffers()
+            width = np.int64 if pa.types.is_large_binary(pictures.type) else np.int32
+            edges = np.frombuffer(offsets, width)[pictures.offset : pictures.offset + len(pictures) + 1].astype(np.int64)
+            start = 0 if values is None else values.address - first
+            size = np.where(pictures.is_valid().to_numpy(zero_copy_only=False), np.diff(edges), -1)
+            if not 0 <= start <= num_bytes:
+                return None
+            if (np.diff(edges) < 0).any() or not 0 <= edges[0] <= edges[-1] <= num_bytes - start:
+                raise pa.ArrowInvalid("its pictures lie outside of it")
+            starts.append(start + edges[:-1])
+            sizes.append(size)
+    blank = [np.empty(0, np.int64)]
+    return Ranges(file, np.concatenate(starts or blank), np.concatenate(sizes or blank))
+
+
+def _opened(source: Any) -> Any:
+    """The reader of an Arrow file of either format; `pa.ArrowInvalid` where a stream lacks its end, and so may lack more."""
+    is_file = source.read(len(MAGIC)) == MAGIC
+    if not is_file:
+        source.seek(max(0, source.size() - len(END)))
+        if source.read(len(END)) != END:
+            raise pa.ArrowInvalid("it is cut off")
+    source.seek(0)
+    return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+
+
+def _unpack(file: Path, picture: str, copy: Path) -> None:
+    """Write the pictures of a file one after the other into a copy, some at a time."""
+    name, num_bytes = shown_name(file), 0
+    schema = pa.schema({BYTES: pa.large_binary()})
+    try:
+        with _readable(file), atomic_file(copy) as stream, pa.ipc.new_stream(stream, schema) as writer:
+            num_rows, batches = _batches_of(file, picture)
+            with progress(num_rows, "Unpacking pictures") as advance:
+                for batch in batches:
+                    pictures = bytes_of(batch.column(batch.schema.get_field_index(picture))).cast(pa.large_binary())
+                    num_bytes += pictures.nbytes
+                    if num_bytes > MAX_BYTES:
+                        raise DataError(f"{name}: unpacks to more than the {MAX_BYTES:,} bytes allowed. Split or shrink it.")
+                    writer.write_batch(pa.record_batch([pictures], schema=schema))
+                    advance(len(pictures))
+    except ExportError as error:
+        reason = f"{error.__cause__}" if error.__cause__ else str(error)
+        raise DataError(
+            f"{name}: its pictures cannot be unpacked into the cache ({reason}). Free space, or name another folder by "
+            "HEADSTART_CACHE."
+        ) from None
+
+
+def _batches_of(file: Path, picture: str) -> tuple[int, Iterator[pa.RecordBatch]]:
+    """The number of rows of a file, and its pictures, some at a time."""
+    if file.suffix.lower() == PARQUET:
+        parquet = pq.ParquetFile(file)
+        return parquet.metadata.num_rows, parquet.iter_batches(BATCH_ROWS, columns=[picture])
+    opened = _opened(pa.memory_map(str(file)))
+    count = getattr(opened, "num_record_batches", None)
+    batches = iter(opened) if count is None else map(opened.get_batch, range(count))
+    return 0, (part for batch in batches for part in pa.Table.from_batches([batch]).to_batches(BATCH_ROWS))
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Inside, what Arrow raises is a `DataError` of one sentence."""
+    try:
+        yield
+    except HeadstartError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        kind = "Parquet" if file.suffix.lower() == PARQUET else "Arrow"
+        reason = " ".join(str(error).split())[:120].rstrip(". ")
+        raise DataError(f"{shown_name(file)}: cannot be read as {kind} ({reason}). Write it again.") from None

@@ -1,0 +1,68 @@
+"""Columns of Arrow tables that hold pictures as bytes of files, as Hugging Face's `datasets` and others keep them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from headstart.core.errors import DataError
+from headstart.data.column_names import columns_meant
+from headstart.data.given_images import Item
+from headstart.data.table_rows import IS_VALID
+from headstart.data.tables import Table, cells_of, table_of
+
+KNOWN = ("label", "split", "group", "domain", IS_VALID)
+BYTES, PATH = "bytes", "path"
+"""The fields of a picture, as Hugging Face's `Image` has them."""
+
+
+def picture_column(schema: pa.Schema, place: str) -> str | None:
+    """The name of the column with pictures, one of bytes or of records with `bytes`; None where there is none.
+
+    Of several the one that its heading calls a picture; `DataError` where none or several are called so.
+    """
+    found = [field.name for field in schema if _holds_bytes(field.type)]
+    if len(found) > 1:
+        meant = [name for name, word in columns_meant(found, ("path",), place, lambda name: ()).items() if word == "path"]
+        if len(meant) != 1:
+            raise DataError(f'{place}: has several columns of bytes, {", ".join(found)}. Call the one with the pictures "image".')
+        return meant[0]
+    return found[0] if found else None
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return any(kind.field(at).name == BYTES and _is_bytes(kind.field(at).type) for at in range(kind.num_fields))
+    return _is_bytes(kind)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
+
+
+def bytes_of(pictures: pa.Array) -> pa.Array:
+    """The bytes of the pictures of a column, null where there are none."""
+    if not pa.types.is_struct(pictures.type):
+        return pictures
+    return pictures.flatten()[pictures.type.get_field_index(BYTES)]  # which knows of the records that are null
+
+
+def table_beside(table: pa.Table, place: str, num_rows: int, *, needs_labels: bool) -> Table:
+    """What the other columns tell of each of so many pictures."""
+    names, cells, _ = cells_of(table, place)  # which cannot count the rows of a table without columns
+    rows = [f"row {row}" for row in range(num_rows)]
+    return table_of(place, names, cells, rows, KNOWN, ("label",) if needs_labels else ())
+
+
+def item_of(value: Any, name: str) -> Item:
+    """The picture of one cell: bytes, or a path where the bytes lie elsewhere; empty bytes where there is neither."""
+    if isinstance(value, dict):
+        value = value.get(BYTES) or value.get(PATH)
+    if isinstance(value, str):
+        from headstart.data.stores import local_of  # noqa: PLC0415  addresses are rare
+
+        return local_of(value)
+    if value is None or isinstance(value, bytes):
+        return value or b""
+    raise DataError(f"{name}: is a cell of type {type(value).__name__}, and no picture. Give the bytes of files.")

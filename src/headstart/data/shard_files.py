@@ -1,0 +1,102 @@
+"""Which files of a place are the shards of one data set, and of which split each is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from headstart.core.errors import DataError
+from headstart.data.class_names import canonical
+from headstart.data.decoding import IMAGE_SUFFIXES
+from headstart.data.split_names import SPLIT_NAMES
+
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+MOST_SHARDS = 100_000
+DEEPEST = 3
+"""Folders below a place that are looked into: Hugging Face keeps shards in CONFIG/SPLIT/ at most."""
+
+
+def expanded(place: str) -> list[str]:
+    """The names that a pattern of shards stands for; the place itself where it is none. `DataError` where they are too many.
+
+    >>> expanded("s-{08..10}.tar")
+    ['s-08.tar', 's-09.tar', 's-10.tar']
+    """
+    found = RANGE.search(place)
+    if found is None:
+        return [place]
+    first, last = int(found[1]), int(found[2])
+    if not 0 <= last - first < MOST_SHARDS:
+        met = (
+            "ends before it begins"
+            if last < first
+            else f"has {last - first + 1:,} numbers, more than the {MOST_SHARDS:,} allowed"
+        )
+        raise DataError(f"{place}: the range {found[0]} {met}. Correct it.")
+    names = (f"{place[: found.start()]}{number:0{len(found[1])}d}" for number in range(first, last + 1))
+    made = [f"{name}{rest}" for name in names for rest in expanded(place[found.end() :])]
+    if len(made) > MOST_SHARDS:
+        raise DataError(f"{place}: stands for {len(made):,} files, more than the {MOST_SHARDS:,} allowed. Correct it.")
+    return made
+
+
+def shards_of(place: str, suffixes: tuple[str, ...], is_shard: Callable[[Path], bool]) -> list[Path]:
+    """The shards at a place: a file, the files of a pattern, or those in a folder and below, sorted by name; never raises.
+
+    A folder has shards where the first of its files with such an ending is one, and it holds no pictures.
+    """
+    if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
+        return [Path(place)] if place.lower().endswith(suffixes) and is_shard(Path(place)) else []
+    if RANGE.search(place):
+        return [Path(place)] if place.lower().endswith(suffixes) else []
+    found = sorted(_below(place, suffixes, DEEPEST) or [])
+    return found if found and is_shard(found[0]) else []
+
+
+def _below(folder: str, suffixes: tuple[str, ...], depth: int) -> list[Path] | None:
+    """The files with those endings in a folder and below; None where pictures lie there."""
+    found: list[Path] = []
+    folders = []
+    try:
+        with os.scandir(folder) as listed:
+            for entry in listed:
+                if entry.name.startswith("."):
+                    continue
+                if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122
+                    return None
+                if entry.name.lower().endswith(suffixes) and entry.is_file():
+                    found.append(Path(entry.path))
+                elif depth and entry.is_dir():
+                    folders.append(entry.path)
+    except (OSError, ValueError):
+        return []
+    for inner in folders:
+        more = _below(inner, suffixes, depth - 1)
+        if more is None:
+            return None
+        found += more
+    return found
+
+
+def split_of(shard: Path, place: str) -> str:
+    """The split, of `SPLITS`, that the name of a shard or of a folder between it and the place tells; empty where none does.
+
+    >>> split_of(Path("set/flowers-train-000.tar"), "set"), split_of(Path("set/test/0.parquet"), "set")
+    ('train', 'test')
+    """
+    inside = shard.relative_to(place) if shard.is_relative_to(place) else Path(shard.name)
+    for part in reversed((*inside.parent.parts, inside.stem)):
+        named = [SPLIT_NAMES[word] for word in re.split(r"[-_.]", part.casefold()) if word in SPLIT_NAMES]
+        if named:
+            return named[0] if len(set(named)) == 1 else ""
+    return ""
+
+
+def name_of_set(place: str) -> str:
+    """The name of the data set, fit for a folder name: of a folder its own, of shards what their names have in common."""
+    path = Path(RANGE.sub("", place))
+    if os.path.isdir(place):  # noqa: PTH112
+        return canonical(path.resolve().name) or "data"
+    return canonical(re.sub(r"[-_.\d]*([-_.](of|data)?\d*)*$", "", path.stem)) or canonical(path.resolve().parent.name) or "data"

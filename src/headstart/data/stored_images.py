@@ -1,0 +1,101 @@
+"""Pictures inside of larger files, such as the shards of a data set: each is a range of bytes that is read when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.core.types import Integers
+from headstart.data.decoding import decode_image, open_file
+from headstart.data.images import Images, Stamp, stamp_of
+
+MAX_BYTES = 2**30
+"""A picture of more bytes is refused: none that is read has so many, and a damaged table can claim any number."""
+
+
+class Stored(NamedTuple):
+    """Where a picture lies.
+
+    Attributes:
+        file: The file that holds it.
+        start: The position of its first byte.
+        size_bytes: How many bytes it has.
+        name: What messages and tables call it.
+    """
+
+    file: Path
+    start: int
+    size_bytes: int
+    name: str
+
+
+@dataclass(frozen=True)
+class StoredImages(Images):
+    """Pictures in ranges of bytes of files.
+
+    Attributes:
+        files: The files.
+        file_of: int64 [sample], an index into `files`.
+        starts: int64 [sample], the position of the first byte.
+        sizes: int64 [sample], in bytes.
+        names: What messages and tables call each picture.
+    """
+
+    files: tuple[Path, ...]
+    file_of: Integers = field(repr=False)
+    starts: Integers = field(repr=False)
+    sizes: Integers = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, pictures: Iterable[Stored]) -> StoredImages:
+        """Those pictures, in order."""
+        stored = list(pictures)
+        files = {file: at for at, file in enumerate(dict.fromkeys(one.file for one in stored))}
+        columns = [(files[one.file], one.start, one.size_bytes) for one in stored]
+        file_of, starts, sizes = np.array(columns, np.int64).reshape(-1, 3).T
+        return cls(tuple(files), file_of, starts, sizes, tuple(one.name for one in stored))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, row: int) -> str:
+        return self.names[row]
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        return decode_image(self.encoded(row), self.name(row), at_least).image
+
+    def content_key(self, row: int) -> str:
+        return hashlib.sha256(self.encoded(row).getbuffer()).hexdigest()
+
+    def encoded(self, row: int) -> BytesIO:
+        size, name = int(self.sizes[row]), self.name(row)
+        if size == 0:
+            raise DataError(f"{name}: is empty (0 bytes). Restore or delete it.")
+        if size > MAX_BYTES:
+            raise DataError(f"{name}: has {size:,} bytes, more than the {MAX_BYTES:,} allowed. Shrink or delete it.")
+        with open_file(self.files[self.file_of[row]]) as stream:
+            stream.seek(int(self.starts[row]))
+            content = stream.read(size)
+        if len(content) < size:
+            raise DataError(f"{name}: has {len(content):,} of its {size:,} bytes: its file is cut off. Get that file again.")
+        return BytesIO(content)
+
+    def stamps(self) -> list[Stamp]:
+        files = [stamp_of(file) for file in self.files]
+        return [
+            Stamp(f"{files[at].place}#{start}", size if files[at].size_bytes >= 0 else -1, files[at].changed_ns)
+            for at, start, size in zip(self.file_of.tolist(), self.starts.tolist(), self.sizes.tolist(), strict=True)
+        ]
+
+    def take(self, rows: Integers) -> StoredImages:
+        names = tuple(self.names[row] for row in rows)
+        return StoredImages(self.files, self.file_of[rows], self.starts[rows], self.sizes[rows], names)
