@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +31,30 @@ def write_classes(root: Path, counts: dict[str, int], side: int = 40, seed: int 
         for at in range(count):
             Image.fromarray(next(pictures)).save(root / name / f"{at:03d}.png")
     return root
+
+
+def picture(number: int, side: int = 24) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    Image.fromarray(smooth(number + 1, side)[number]).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_shard(path: Path, members: dict[str, bytes]) -> Path:
+    """A tar archive of those members."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def samples(*numbers: int, prefix: str = "") -> dict[str, bytes]:
+    """The members of samples of two classes, "0" and "1"."""
+    return {
+        name: content
+        for number in numbers
+        for name, content in ((f"{prefix}{number:03d}.png", picture(number)), (f"{prefix}{number:03d}.cls", b"%d" % (number % 2)))
+    }

@@ -103,7 +103,7 @@ def _ranges_in(file: Path, picture: str) -> Ranges | None:
             _, offsets, values = pictures.buffers()
             width = np.int64 if pa.types.is_large_binary(pictures.type) else np.int32
             edges = np.frombuffer(offsets, width)[pictures.offset : pictures.offset + len(pictures) + 1].astype(np.int64)
-            start = 0 if values is None else values.address - first
+            start = values.address - first if edges[-1] > edges[0] else 0  # nothing may lie anywhere
             size = np.where(pictures.is_valid().to_numpy(zero_copy_only=False), np.diff(edges), -1)
             if not 0 <= start <= num_bytes:
                 return None

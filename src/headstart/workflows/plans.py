@@ -51,7 +51,7 @@ def plan_and_task(
         return data, _about(plan, data, seed)
     if plan is not None:
         return task_of_plan(plan), plan
-    reading = reading_of(data, source, target_domain, seed, per_class, test)  # type: ignore[arg-type]
+    reading = reading_of(data, source, target_domain, seed, per_class, test)
     if method is None:
         raise PlanError(
             f"{reading.place} is data, so --method KIND is needed. `headstart run {reading.place}` decides by itself."
@@ -60,7 +60,7 @@ def plan_and_task(
     card = None if pretrained is None else name_of(pretrained)
     unread = Plan(data=reading.place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
-    task = task_from(data, reading)  # type: ignore[arg-type]
+    task = task_from(data, reading)
     origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}
     return task, plan_by_hand(task, method, card, str(weights), settings, origin)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from small_data import smooth
+from small_data import picture, samples, smooth, write_shard
 
 from headstart.core.errors import DataError
 from headstart.data.images import FileImages
@@ -20,34 +18,10 @@ from headstart.data.scan import scan
 from headstart.data.shard_files import expanded, name_of_set, split_of
 
 
-def picture(number: int, side: int = 24) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(smooth(number + 1, side)[number]).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def write_shard(path: Path, members: dict[str, bytes]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
-
-
 def refusal(place: Path | str) -> str:
     with pytest.raises(DataError) as raised:
         reader_for(str(place)).read(str(place))
     return str(raised.value)
-
-
-def samples(*numbers: int, prefix: str = "") -> dict[str, bytes]:
-    return {
-        name: content
-        for number in numbers
-        for name, content in ((f"{prefix}{number:03d}.png", picture(number)), (f"{prefix}{number:03d}.cls", b"%d" % (number % 2)))
-    }
 
 
 def test_shards_of_the_library_are_read(tmp_path: Path):
