@@ -11,6 +11,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, overload
@@ -24,6 +25,7 @@ from headstart.core.types import Bytes, Floats, Integers
 from headstart.data.addresses import is_address, shown_name
 from headstart.data.decoding import IMAGE_SUFFIXES, as_shown, decode_image, open_file
 from headstart.data.images import ArrayImages, Embeddings, Encoded, FileImages, Images, ImageSet
+from headstart.data.joined import JoinedImages
 
 GivenImages: TypeAlias = Any
 """A path, a Pillow image, an array, a tensor, `Images` or an `ImageSet`, or an iterable of such."""
@@ -35,6 +37,8 @@ ORIGIN = "images"
 """What images in memory are called: "images[3]" is the fourth one."""
 CHANNELS = (1, 3, 4)
 """Gray, RGB, and RGB with alpha."""
+CONTAINERS = frozenset({".tar", ".parquet", ".arrow"})
+"""Endings of files that hold pictures."""
 STORED = (1, 3)
 """Channels of `ArrayImages`: alpha is laid over white first, picture by picture."""
 
@@ -197,7 +201,22 @@ def pictures_of(given: Images | list[Given]) -> Images:
         pixels = _pixels_of(given[0], ORIGIN)
         if pixels.shape[-1] in STORED:
             return ArrayImages(pixels, ORIGIN, np.arange(len(pixels)))
-    return pictures_from(items_of(given))
+    inside = [_inside(item) if isinstance(item, str | Path) else None for item in given]
+    if not any(inside):
+        return pictures_from(items_of(given))
+    parts = [one or pictures_from(items_of([item])) for one, item in zip(inside, given, strict=True)]
+    return reduce(JoinedImages, parts)
+
+
+def _inside(path: str | Path) -> Images | None:
+    """The pictures inside of a file such as a shard, or of the shards in a folder; None where a path is no such."""
+    suffix = Path(path).suffix.lower()
+    if suffix in IMAGE_SUFFIXES or not (suffix in CONTAINERS or is_address(path) or Path(path).is_dir()):
+        return None
+    from headstart.data.readers import pictures_inside  # noqa: PLC0415  as above
+
+    (local,) = _local([path])
+    return pictures_inside(str(local))
 
 
 def pictures_from(items: Sequence[Item]) -> Images:

@@ -68,6 +68,11 @@ AnyRun: TypeAlias = Annotated[
 """A run, or its folder."""
 
 
+def place_of(data: Data) -> Any:
+    """Where data lie, as text, or the object that they are: of a task the place that it was read from."""
+    return data if _is_object(data) else str(_place(data))
+
+
 class Reading(NamedTuple):
     """How data were read, or are to be read; see `headstart.read_task`."""
 

@@ -25,14 +25,14 @@ from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
-from headstart.workflows.arguments import Place
+from headstart.workflows.arguments import Data, place_of
 
 ROW_GROUP = 16_384
 """Rows that are written to a Parquet file at a time: 80 MB of 1,280 features."""
 
 
 @checked
-def embed(data: Place, out: AnyPath, *, pretrained: Name | None = None, pixels: int | None = None) -> int:
+def embed(data: Data, out: AnyPath, *, pretrained: Name | None = None, pixels: int | None = None) -> int:
     """Write what a pretrained model sees in images, with their labels, splits, groups and domains.
 
     Rows are the images that a task would use: unreadable and contradictory ones are left out, and copies of one image are one
@@ -44,11 +44,14 @@ def embed(data: Place, out: AnyPath, *, pretrained: Name | None = None, pixels: 
         raise ExportError(f'{path} ends in "{path.suffix}". Choose one of {", ".join(WRITERS)}.')
     card = card_of(name_of(pretrained or packaged()[0]))
     with stage("reading the data"):
-        rows = cleaned(reader_for(str(data)).read_unsorted(str(data)).in_name_order())
+        place = place_of(data)
+        rows = cleaned(reader_for(place).read_unsorted(place).in_name_order())
     usable = np.flatnonzero(rows.usable)
     if rows.raw.images.embedded or not len(usable):
         contents = "feature vectors already" if rows.raw.images.embedded else "no readable image"
-        raise DataError(f"{data} holds {contents}. Name images.")
+        raise DataError(
+            f"{rows.raw.name if data is place and not isinstance(data, str) else data} holds {contents}. Name images."
+        )
     native = int(np.median(rows.scan.shorter_sides[usable]))
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
     images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])

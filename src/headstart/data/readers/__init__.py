@@ -7,6 +7,7 @@ from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import DataError, did_you_mean
 from headstart.data.built_in import built_in_names
 from headstart.data.decoding import IMAGE_SUFFIXES
+from headstart.data.images import Images
 from headstart.data.readers.base import Reader
 
 ARCHIVES = frozenset({".zip", ".7z", ".rar", ".gz", ".xz"})
@@ -50,3 +51,9 @@ def _recognizing(place: Any) -> Reader | None:
     return next(
         (reader for kind in sorted(kinds, key=lambda kind: -kind.precedence) if (reader := kind()).recognizes(place)), None
     )
+
+
+def pictures_inside(place: str) -> Images | None:
+    """The pictures inside of a larger file, or of those in a folder, labeled or not; None where a place has none such."""
+    kinds = (kind for kind in READERS.all().values() if kind.of_containers)
+    return next((reader.read_unsorted(place).images for kind in kinds if (reader := kind()).recognizes(place)), None)

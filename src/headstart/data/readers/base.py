@@ -14,11 +14,13 @@ class Reader(ABC):
     Attributes:
         precedence: Readers are asked in descending precedence; the first that recognizes the place reads it.
         of_objects: Whether places are objects in memory, not paths or names.
+        of_containers: Whether it reads pictures that lie inside of larger files.
         summary: One line for `headstart datasets` and for the message when no reader fits.
     """
 
     precedence: ClassVar[int] = 0
     of_objects: ClassVar[bool] = False
+    of_containers: ClassVar[bool] = False
     summary: ClassVar[str]
 
     @abstractmethod

@@ -27,6 +27,7 @@ class PictureTables(Reader):
     """
 
     precedence = 25
+    of_containers = True
     summary: ClassVar[str] = "pictures.parquet, a folder of such shards, or a saved Hugging Face data set: columns image, label"
 
     def recognizes(self, place: str) -> bool:

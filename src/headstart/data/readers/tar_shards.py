@@ -45,6 +45,7 @@ class TarShards(Reader):
     """
 
     precedence = 60
+    of_containers = True
     summary: ClassVar[str] = (
         "shards/*.tar or shards-{000..009}.tar: pictures with .cls or .json beside them, as WebDataset has them"
     )
