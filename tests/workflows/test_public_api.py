@@ -232,7 +232,7 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
 
 # By function, a call that must be refused, and the sentence.
 A_TASK = "a task, a path or the name of a built-in set"
-DATA_GIVEN = "a task, a path, the name of a built-in set, a frame or a Dataset"
+A_PLACE = "a task, a path, the name of a built-in set, a frame or a Dataset"
 A_TASK_SHOWN = '<Task "shades": 24 labeled images of 2 classes>'
 A_RUN = "a run, or the path of its folder"
 AN_IMAGE = "paths of images, Pillow images, arrays or tensors: one, or a list of such"
@@ -244,14 +244,14 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "compare": (lambda home: headstart.compare(home.run, 3), f"others = 3 is an int. Give {A_RUN}."),
     "datasets": (lambda _: headstart.datasets(3), "too many positional arguments. It takes none."),
     "decide": (lambda _: headstart.decide("shades", "own"), "ranking = 'own' is a str. Give a Ranking or None."),
-    "embed": (lambda home: headstart.embed(home.run, "x.npz"), f"data = Run(folder=PosixPath('own')) is a Run. Give {DATA_GIVEN}."),
+    "embed": (lambda home: headstart.embed(home.run, "x.npz"), f"data = Run(folder=PosixPath('own')) is a Run. Give {A_PLACE}."),
     "enroll": (lambda _: headstart.enroll("gallery", "x", 3), f"images = 3 is an int. Give {AN_IMAGE}."),
-    "evaluate": (lambda _: headstart.evaluate("own", 3), f"data = 3 is an int. Give {DATA_GIVEN} or None."),
+    "evaluate": (lambda _: headstart.evaluate("own", 3), f"data = 3 is an int. Give {A_PLACE} or None."),
     "export": (lambda _: headstart.export("own", 3), "to = 3 is an int. Give a text."),
     "extend": (lambda _: headstart.extend("own", ["more"]), f"data = ['more'] is a list. Give {A_TASK}."),
     "fit": (lambda _: headstart.fit("shades", metod="ridge"), 'there is no argument metod. Did you mean "method"? It takes data, '
             "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test."),
-    "inspect": (lambda _: headstart.inspect(None), f"data is None. Give {DATA_GIVEN}."),
+    "inspect": (lambda _: headstart.inspect(None), f"data is None. Give {A_PLACE}."),
     "label": (lambda home: headstart.label(home.task, num="3"), "num = '3' is a str. Give a whole number."),
     "list_runs": (lambda _: headstart.list_runs(None), "folder is None. Give a path."),
     "load_backbone": (lambda _: headstart.load_backbone(3), f"name = 3 is an int. Give {A_NAME}."),

@@ -202,9 +202,9 @@ def pictures_of(given: Images | list[Given]) -> Images:
         if pixels.shape[-1] in STORED:
             return ArrayImages(pixels, ORIGIN, np.arange(len(pixels)))
     inside = [_inside(item) if isinstance(item, str | Path) else None for item in given]
-    if not any(inside):
+    if all(one is None for one in inside):
         return pictures_from(items_of(given))
-    parts = [one or pictures_from(items_of([item])) for one, item in zip(inside, given, strict=True)]
+    parts = [pictures_from(items_of([item])) if one is None else one for one, item in zip(inside, given, strict=True)]
     return reduce(JoinedImages, parts)
 
 

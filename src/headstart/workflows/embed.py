@@ -49,9 +49,7 @@ def embed(data: Data, out: AnyPath, *, pretrained: Name | None = None, pixels: i
     usable = np.flatnonzero(rows.usable)
     if rows.raw.images.embedded or not len(usable):
         contents = "feature vectors already" if rows.raw.images.embedded else "no readable image"
-        raise DataError(
-            f"{rows.raw.name if data is place and not isinstance(data, str) else data} holds {contents}. Name images."
-        )
+        raise DataError(f"{place if isinstance(place, str) else rows.raw.name} holds {contents}. Name images.")
     native = int(np.median(rows.scan.shorter_sides[usable]))
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
     images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])
