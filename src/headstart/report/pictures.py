@@ -14,6 +14,7 @@ from PIL import Image
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
 from headstart.core.types import UNLABELED, Integers
+from headstart.data.addresses import copy_of, is_address
 from headstart.data.images import FileImages, Images
 from headstart.data.task import Task
 from headstart.novelty.detector import UNUSUAL
@@ -74,8 +75,9 @@ class PictureBook:
     def uri(self, name: str) -> tuple[str, bool]:
         """The thumbnail as a data URI, empty when there is none, and whether it is tiny."""
         images, row = self._places.get(name, (None, 0))
-        if images is None and Path(name).is_file():
-            images = FileImages((Path(name),))
+        path = copy_of(name) if is_address(name) else Path(name)
+        if images is None and path is not None and path.is_file():
+            images = FileImages((path,))
         return ("", False) if images is None else picture_of(images, row)
 
 
