@@ -33,10 +33,10 @@ def copies() -> Path:
 def copy_of(address: str) -> Path | None:
     """Where the copy of a file or folder lies; None where a part of the address is no file name, as ".." is none."""
     found = ADDRESS.fullmatch(address)
-    parts = found[2].strip("/").split("/") if found else [""]
-    if found is None or any(part in NO_NAMES or "\0" in part or "\\" in part for part in parts):
+    names = found[2].strip("/").split("/") if found else [""]
+    if found is None or any(name in NO_NAMES or "\0" in name or "\\" in name for name in names):
         return None
-    return copies().joinpath(found[1].lower(), *parts)
+    return copies().joinpath(found[1].lower(), *names)
 
 
 def shown_name(path: Path) -> str:
@@ -59,5 +59,5 @@ def with_addresses(found: Any) -> Any:
 
 
 def _address(relative: str) -> str:
-    protocol, *parts = Path(relative).parts
-    return f"{protocol}://{'/'.join(parts)}"
+    protocol, *names = Path(relative).parts
+    return f"{protocol}://{'/'.join(names)}"

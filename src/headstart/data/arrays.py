@@ -12,8 +12,9 @@ from headstart.core.arguments import Accepts, NotAcceptedError, Texts, checked, 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import UNLABELED
 from headstart.data.class_names import check_distinct, quoted
-from headstart.data.given_images import ORIGIN, AnyImages, given_images, items_of, pictures_from, pictures_of
+from headstart.data.given_images import AnyImages, given_images, items_of, pictures_from, pictures_of
 from headstart.data.images import ArrayImages, Images
+from headstart.data.mixed_images import ORIGIN
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.reading import task_in
 from headstart.data.split_assignment import check_shares

@@ -29,7 +29,7 @@ MAX_BYTES = 64 * 2**30
 PARQUET = ".parquet"
 MAGIC = b"ARROW1"
 """How Arrow's file format begins; its stream format, which `datasets` writes, has no such word."""
-END = bytes(4)
+END = b"\xff\xff\xff\xff" + bytes(4)
 """How a stream ends that is whole."""
 
 

@@ -65,7 +65,7 @@ class JoinedImages(Images):
         return JoinedImages(self.first, self.second, chosen if self.rows is None else self.rows[chosen])
 
 
-def joined_rows(parts: Sequence[RawDataset]) -> RawDataset:
+def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:
     """The rows of several raw datasets as one, which has the name of the first."""
 
     def joined(first: RawDataset, second: RawDataset) -> RawDataset:
@@ -80,7 +80,7 @@ def joined_rows(parts: Sequence[RawDataset]) -> RawDataset:
             + tuple(one for one in second.findings if one.code not in {each.code for each in first.findings}),
         )
 
-    return reduce(joined, parts)
+    return reduce(joined, raws)
 
 
 def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:

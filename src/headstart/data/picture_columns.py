@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from headstart.core.errors import DataError
 from headstart.data.column_names import columns_meant
-from headstart.data.given_images import Item
+from headstart.data.mixed_images import Item
 from headstart.data.table_rows import IS_VALID
 from headstart.data.tables import Table, cells_of, table_of
 

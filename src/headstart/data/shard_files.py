@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -24,22 +25,23 @@ def expanded(place: str) -> list[str]:
     >>> expanded("s-{08..10}.tar")
     ['s-08.tar', 's-09.tar', 's-10.tar']
     """
+    ranges = [(match[0], int(match[1]), int(match[2])) for match in RANGE.finditer(place)]
+    for text, first, last in ranges:
+        if last < first:
+            raise DataError(f"{place}: the range {text} ends before it begins. Correct it.")
+    number = math.prod(last - first + 1 for _, first, last in ranges)
+    if number > MOST_SHARDS:
+        raise DataError(f"{place}: stands for {number:,} files, more than the {MOST_SHARDS:,} allowed. Correct it.")
+    return _expanded(place)
+
+
+def _expanded(place: str) -> list[str]:
     found = RANGE.search(place)
     if found is None:
         return [place]
-    first, last = int(found[1]), int(found[2])
-    if not 0 <= last - first < MOST_SHARDS:
-        met = (
-            "ends before it begins"
-            if last < first
-            else f"has {last - first + 1:,} numbers, more than the {MOST_SHARDS:,} allowed"
-        )
-        raise DataError(f"{place}: the range {found[0]} {met}. Correct it.")
-    names = (f"{place[: found.start()]}{number:0{len(found[1])}d}" for number in range(first, last + 1))
-    made = [f"{name}{rest}" for name in names for rest in expanded(place[found.end() :])]
-    if len(made) > MOST_SHARDS:
-        raise DataError(f"{place}: stands for {len(made):,} files, more than the {MOST_SHARDS:,} allowed. Correct it.")
-    return made
+    numbers = range(int(found[1]), int(found[2]) + 1)
+    after = _expanded(place[found.end() :])
+    return [f"{place[: found.start()]}{number:0{len(found[1])}d}{rest}" for number in numbers for rest in after]
 
 
 def shards_of(place: str, suffixes: tuple[str, ...], is_shard: Callable[[Path], bool]) -> list[Path]:

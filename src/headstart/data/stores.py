@@ -208,10 +208,10 @@ def _changed_ns(info: dict[str, Any]) -> int:
     return int(seconds) * 10**9 + fraction * 100  # file systems of Windows count hundreds of nanoseconds
 
 
-def _remove_others(target: Path, kept: set[Path]) -> None:
+def _remove_others(target: Path, wanted: set[Path]) -> None:
     """Remove the copies of what the store no longer has."""
     for path in target.rglob("*") if target.is_dir() else ():
-        if path.is_file() and path not in kept and not path.name.startswith("."):
+        if path.is_file() and path not in wanted and not path.name.startswith("."):
             path.unlink(missing_ok=True)
 
 

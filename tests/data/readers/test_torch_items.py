@@ -105,11 +105,11 @@ class Stream(IterableDataset):
         ),
         (
             Flowers(make=lambda pixels: 4 * (pixels / 255.0 - 0.5)),
-            "flowers[0]: its image cannot be read (images has values from -2 to 2, and those of float64 pixels go "
-            "from 0 to 1. Give "
-            "whole numbers from 0 to 255, or real ones from 0 to 1, not normalized). Give one image an item.",
+            "flowers[0] has values from -2 to 2, and those of float64 pixels go from 0 to 1. Give whole numbers "
+            "from 0 to 255, or real "
+            "ones from 0 to 1, not normalized.",
         ),
-        (Flowers(make=lambda pixels: 7), "flowers[0]: its image cannot be read (it is a int). Give one image an item."),
+        (Flowers(make=lambda pixels: 7), "flowers[0]: its image is a int. Give a Pillow image, an array or a path."),
         (
             Flowers(labels=[0.5] * 6),
             "flowers[0]: label = 0.5 is not a name or a whole number. Classes are wanted, not amounts.",

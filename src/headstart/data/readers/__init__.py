@@ -48,9 +48,12 @@ def is_object(value: Any) -> bool:
 
 def _recognizing(place: Any) -> Reader | None:
     kinds = (kind for kind in READERS.all().values() if kind.of_objects is not isinstance(place, str))
-    return next(
-        (reader for kind in sorted(kinds, key=lambda kind: -kind.precedence) if (reader := kind()).recognizes(place)), None
-    )
+    for kind in sorted(kinds, key=lambda kind: -kind.precedence):
+        reader = kind()
+        if reader.recognizes(place):
+            reader.resolve = reader_for
+            return reader
+    return None
 
 
 def pictures_inside(place: str) -> Images | None:

@@ -26,22 +26,19 @@ class Addresses(Reader):
         return is_address(place)
 
     def read(self, place: str) -> RawDataset:
-        return _read(place, needs_labels=True)
+        return self._read(place, needs_labels=True)
 
     def read_unsorted(self, place: str) -> RawDataset:
-        return _read(place, needs_labels=False)
+        return self._read(place, needs_labels=False)
 
-
-def _read(place: str, *, needs_labels: bool) -> RawDataset:
-    from headstart.data.readers import reader_for  # noqa: PLC0415  which finds this reader, too
-
-    copy = str(local_place(place))
-    try:
-        reader = reader_for(copy)
-        raw = reader.read(copy) if needs_labels else reader.read_unsorted(copy)
-    except DataError as error:
-        raise DataError(with_addresses(str(error))) from None
-    return replace(raw, findings=tuple(map(_with_addresses, raw.findings)))
+    def _read(self, place: str, *, needs_labels: bool) -> RawDataset:
+        copy = str(local_place(place))
+        try:
+            reader = self.resolve(copy)
+            raw = reader.read(copy) if needs_labels else reader.read_unsorted(copy)
+        except DataError as error:
+            raise DataError(with_addresses(str(error))) from None
+        return replace(raw, findings=tuple(map(_with_addresses, raw.findings)))
 
 
 def _with_addresses(finding: Finding) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from headstart.data.raw_dataset import RawDataset
@@ -22,6 +23,9 @@ class Reader(ABC):
     of_objects: ClassVar[bool] = False
     of_containers: ClassVar[bool] = False
     summary: ClassVar[str]
+
+    resolve: Callable[[Any], Reader]
+    """Finds the reader of a place that this one's leads to; who finds this reader sets it."""
 
     @abstractmethod
     def recognizes(self, place: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.core.errors import DataError
-from headstart.data.given_images import Item, Items, MixedImages
+from headstart.data.mixed_images import Item, Items, MixedImages
 from headstart.data.picture_columns import item_of, picture_column, table_beside
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader

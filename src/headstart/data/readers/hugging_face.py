@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from headstart.core.errors import DataError
 from headstart.data.class_names import canonical
-from headstart.data.given_images import Item, Items, MixedImages
 from headstart.data.joined import joined_rows
+from headstart.data.mixed_images import Item, Items, MixedImages
 from headstart.data.picture_columns import item_of, picture_column, table_beside
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
@@ -40,10 +40,10 @@ class HuggingFace(Reader):
 def _raw(place: Any, *, needs_labels: bool) -> RawDataset:
     if not isinstance(place, Mapping):
         return _raw_of(place, "", needs_labels=needs_labels)
-    parts = [(split_named(name, "dataset"), part) for name, part in place.items()]
-    if not parts:
+    splits = [(split_named(name, "dataset"), dataset) for name, dataset in place.items()]
+    if not splits:
         raise DataError("dataset: has no split. Give one that holds rows.")
-    return joined_rows([_raw_of(part, split, needs_labels=needs_labels) for split, part in parts])
+    return joined_rows([_raw_of(dataset, split, needs_labels=needs_labels) for split, dataset in splits])
 
 
 def _raw_of(dataset: Any, split: str, *, needs_labels: bool) -> RawDataset:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
-from headstart.core.arguments import NotAcceptedError
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
 from headstart.core.types import UNLABELED
 from headstart.data.class_names import canonical, check_distinct
-from headstart.data.given_images import Item, Items, MixedImages, given_images, items_of
+from headstart.data.mixed_images import Item, Items, MixedImages
+from headstart.data.pixel_arrays import as_pillow, given_one, pixels_of
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.tables import label_text
@@ -69,16 +70,17 @@ class _Pictures(Items):
     def item(self, row: int) -> Item:
         with self._lock:
             image, _ = pair_of(self._dataset[row], f"{self._name}[{row}]")
-        if isinstance(image, Image.Image):
-            return image
-        try:
-            (item,) = items_of(given_images(image))
-        except (NotAcceptedError, ValueError) as error:
-            reason = str(error) if isinstance(error, DataError) else f"it is a {type(image).__name__}"
+        one = given_one(image)
+        if isinstance(one, np.ndarray):
+            pixels = pixels_of(one, f"{self._name}[{row}]")
+            if len(pixels) == 1:
+                return as_pillow(pixels[0])
+            raise DataError(f"{self._name}[{row}]: has {len(pixels)} images. Give one image an item.")
+        if one is None:
             raise DataError(
-                f"{self._name}[{row}]: its image cannot be read ({reason.rstrip('.')}). Give one image an item."
-            ) from None
-        return item
+                f"{self._name}[{row}]: its image is a {type(image).__name__}. Give a Pillow image, an array or a path."
+            )
+        return Path(one) if isinstance(one, str) else one
 
     def check_repeatable(self) -> None:
         """Refuse items that change from one reading to the next: a picture could then not be known again."""

@@ -1,0 +1,94 @@
+"""Pictures in files and in memory, one after the other, or what makes one when it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TypeAlias, overload
+
+import numpy as np
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.core.types import Integers
+from headstart.data.addresses import shown_name
+from headstart.data.decoding import as_shown, decode_image, open_file
+from headstart.data.images import Encoded, Images
+
+Item: TypeAlias = Path | Image.Image | bytes
+"""One picture; bytes are those of a file."""
+ORIGIN = "images"
+"""What images in memory are called: "images[3]" is the fourth one."""
+
+
+class Items(Sequence[Item]):
+    """Pictures that are made when they are asked for, such as those of a table."""
+
+    @abstractmethod
+    def item(self, row: int) -> Item:
+        """The picture of a row."""
+
+    @overload
+    def __getitem__(self, row: int) -> Item: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Item]: ...
+    def __getitem__(self, row: int | slice) -> Item | list[Item]:
+        return [self.item(at) for at in range(*row.indices(len(self)))] if isinstance(row, slice) else self.item(row)
+
+
+@dataclass(frozen=True)
+class MixedImages(Images):
+    """Pictures in files and in memory, or what makes one when it is asked for.
+
+    Attributes:
+        items: A path, a Pillow image or the bytes of a file each.
+        rows: The index of each among those that were given.
+        origin: What those without a path are called, before their index.
+    """
+
+    items: Sequence[Item] = field(repr=False)
+    rows: Integers = field(repr=False)
+    origin: str = ORIGIN
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _item(self, row: int) -> Item:
+        return self.items[int(self.rows[row])]
+
+    def name(self, row: int) -> str:
+        item = self.items[int(self.rows[row])] if isinstance(self.items, tuple) else None
+        return shown_name(item) if isinstance(item, Path) else f"{self.origin}[{self.rows[row]}]"
+
+    def read(self, row: int, at_least: int | None = None) -> Image.Image:
+        item = self._item(row)
+        if isinstance(item, Image.Image):
+            return as_shown(item, self.name(row))
+        with self._opened(item, row) as stream:
+            return decode_image(stream, self.name(row), at_least).image
+
+    def content_key(self, row: int) -> str:
+        stream = self.encoded(row)
+        if stream is not None:
+            with stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        pixels = np.asarray(self.read(row))
+        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+    def encoded(self, row: int) -> Encoded | None:
+        item = self._item(row)
+        return None if isinstance(item, Image.Image) else self._opened(item, row)
+
+    def _opened(self, item: Path | bytes, row: int) -> Encoded:
+        if isinstance(item, Path):
+            return open_file(item)
+        if not item:
+            raise DataError(f"{self.name(row)}: is empty (0 bytes). Restore or delete it.")
+        return BytesIO(item)
+
+    def take(self, rows: Integers) -> MixedImages:
+        return replace(self, rows=self.rows[rows])
