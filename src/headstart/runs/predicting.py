@@ -12,8 +12,9 @@ from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError, PlanError
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED, Floats, TestTime
-from headstart.data.given_images import Given, GivenImages, given_images, pictures_of, vectors_of
+from headstart.data.given_images import GivenImages, given_images, pictures_of, vectors_of
 from headstart.data.images import Images, ImageSet
+from headstart.data.pixel_arrays import Given
 from headstart.data.prefetch import prefetched
 from headstart.data.scan import scan
 from headstart.methods.model import NO_DETECTOR, Model
