@@ -21,14 +21,16 @@ LAID_OUT = ROOT / "build" / "pages"
 LOOKS = ("style.css", "favicon.svg")
 """Files beside this one that give the site its looks."""
 GENERATED = {
-    "en": "## Made from the code\n\n- [Methods](methods.md): each with its needs, settings and measured figures.\n"
+    "en": "## Reference\n\n- [Methods](methods/index.md): each with its needs, settings and measured figures.\n"
     "- [Commands](commands.md): every option.\n- [Python](python.md): every function and class.\n",
-    "zh": "## 由代码生成\n\n- [方法](methods.md)：每种方法的需要、设置和测量结果。\n- [命令](commands.md)：全部选项。\n"
+    "zh": "## 参考\n\n- [方法](methods/index.md)：每种方法的需要、设置和测量结果。\n- [命令](commands.md)：全部选项。\n"
     "- [Python](python.md)：全部函数和类。\n",
 }
 """The section of the index about generated pages."""
 BROKEN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 """A line that ends within Chinese; a browser would show a gap there."""
+OTHER_LANGUAGE = re.compile(r"\[(?:中文|English)\]\([^)]+\)")
+"""The first line of a page that is there in both languages; the site has a menu in its place."""
 UNTRANSLATED = '!!! note ""\n\n    这一页还没有中文版。\n'
 
 
@@ -39,9 +41,10 @@ def on_config(config: Any) -> Any:
     if language == plugin.default_language:
         lay_out()
     index = (LAID_OUT / language / "index.md").read_text(encoding="utf-8")
-    findings = [{page.stem: f"findings/{page.name}"} for page in sorted((LAID_OUT / language / "findings").glob("*.md"))]
+    pages = sorted((LAID_OUT / language / "findings").glob("*.md"))
+    findings = [{page.stem: f"findings/{page.name}"} for page in pages if page.stem != "index"]
     config.docs_dir = str(LAID_OUT)
-    config.nav = navigation(index, HOME[language], {"methods.md": methods.below(), "findings.md": findings})
+    config.nav = navigation(index, HOME[language], {methods.LIST: methods.below(), "findings/index.md": findings})
     return config
 
 
@@ -68,7 +71,7 @@ def _page(place: str, name: str, language: str) -> str:
     if not name.endswith(".md"):
         return text
     first, _, rest = text.partition("\n")
-    text = rest.lstrip("\n") if first in {f"[中文](zh/{place})", f"[English](../{place})", f"[English](../../{place})"} else text
+    text = rest.lstrip("\n") if OTHER_LANGUAGE.fullmatch(first) else text
     text = relinked(text, name, place)
     text = outside_of_code(text, lambda part: BROKEN.sub("", part)) if language == "zh" else text
     if place == "index.md":

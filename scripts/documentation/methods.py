@@ -16,8 +16,8 @@ from headstart.core.language import spoken
 from headstart.methods import METHODS
 from headstart.workflows.methods import family_of
 
-LIST = "methods.md"
 FOLDER = "methods"
+LIST = f"{FOLDER}/index.md"
 TEXTS = {
     "en": {
         "list": "Methods",
@@ -29,6 +29,7 @@ TEXTS = {
         "tried": "`headstart run` tries it by itself.",
         "untried": "`headstart run` does not try it by itself; name it.",
         "needs": "Needs",
+        "nothing": "labeled images",
         "cost": "Cost",
         "settings": "Settings",
         "setting columns": ("`--set method.KEY=`", "default", "allowed", "meaning"),
@@ -44,6 +45,7 @@ TEXTS = {
         "tried": "`headstart run` 会自行尝试。",
         "untried": "`headstart run` 不会自行尝试；请指名使用。",
         "needs": "需要",
+        "nothing": "带标签的图片",
         "cost": "代价",
         "settings": "设置",
         "setting columns": ("`--set method.KEY=`", "默认值", "允许的值", "含义"),
@@ -83,7 +85,7 @@ def _list(cards: list[dict[str, Any]], texts: dict[str, Any]) -> str:
     parts = [f"# {texts['list']}", texts["intro"]]
     for family, meaning in _families().items():
         rows = [
-            (f"[`{one['name']}`]({place_of(one['name'])}){' ★' * one['tried_by_run']}", _said(one["summary"]), *_terms(one))
+            (f"[`{one['name']}`]({one['name']}.md){' ★' * one['tried_by_run']}", _said(one["summary"]), *_terms(one))
             for one in cards
             if one["family"] == family
         ]
@@ -98,10 +100,11 @@ def _terms(card: dict[str, Any]) -> tuple[str, str]:
 
 def _page(card: dict[str, Any], texts: dict[str, Any]) -> str:
     name, (cost, needs) = card["name"], _terms(card)
+    tried = texts["tried" if card["tried_by_run"] else "untried"]
     parts = [
         f"# {name}",
         f"**{_said(card['summary'])}**",
-        f"{texts['cost']}: {cost}. {texts['needs']}: {needs}. {texts['tried' if card['tried_by_run'] else 'untried']}",
+        f"{texts['cost']}: {cost}. {texts['needs']}: {needs or texts['nothing']}. {tried}",
         "\n\n".join(filter(None, map(_marked, paragraphs(card["description"])))),
         f"## {texts['by name']}",
         f"```console\nheadstart fit DATA --method {name} -o RUN\nheadstart methods {name}\n```",

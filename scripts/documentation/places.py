@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
+CHINESE = "docs/zh/"
 OTHERS = {
     "README.md": "readme.md",
     "README.zh-CN.md": "readme.md",
@@ -19,26 +20,26 @@ OTHERS = {
     "NOTICE": "notice.txt",
 }
 """Files outside of docs/ that the site has as well, and where."""
+LISTS = {"findings.md": "findings/index.md"}
+"""Pages of docs/ that list those in a folder, and are its index on the site."""
 FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?!https?://|mailto:|#)([^)#\s]+)(?=[)#])")
 
 
 def sources(language: str) -> dict[str, str]:
     """The files of the site in a language: its place on the site, and in the repository. What has no Chinese is in English."""
-    pages = {page.relative_to(ROOT / "docs").as_posix(): page for page in sorted((ROOT / "docs").rglob("*.md"))}
-    english = {place: page for place, page in pages.items() if not place.startswith("zh/")}
-    chinese = {place.removeprefix("zh/"): page for place, page in pages.items() if place.startswith("zh/")}
-    own = {
-        place: page.relative_to(ROOT).as_posix() for place, page in {**english, **(chinese if language == "zh" else {})}.items()
-    }
-    others = {place: name for name, place in OTHERS.items() if ("zh-CN" in name) <= (language == "zh")}
-    return {**own, **others}
+    pages = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").rglob("*.md"))]
+    own = [name for name in pages if not name.startswith(CHINESE)]
+    translated = [name for name in pages if name.startswith(CHINESE)] if language == "zh" else []
+    others = [name for name in OTHERS if ("zh-CN" in name) <= (language == "zh")]
+    return {str(place_of(name)): name for name in (*own, *translated, *others)}
 
 
 def place_of(name: str) -> str | None:
     """Where a file of the repository lies on the site, in each language; None where it does not."""
     folder, _, rest = name.partition("/")
-    return rest.removeprefix("zh/") if folder == "docs" and name.endswith(".md") else OTHERS.get(name)
+    place = rest.removeprefix("zh/")
+    return LISTS.get(place, place) if folder == "docs" and name.endswith(".md") else OTHERS.get(name)
 
 
 def outside_of_code(text: str, change: Callable[[str], str]) -> str:

@@ -38,6 +38,8 @@ def test_chinese_pages_stand_in_for_english_ones():
         ("README.zh-CN.md", "readme.md", "docs/zh/numbers.md", "numbers.md"),
         ("docs/index.md", "index.md", "../CHANGELOG.md", "changelog.md"),
         ("README.md", "readme.md", "LICENSE", "license.txt"),
+        ("docs/index.md", "index.md", "findings.md", "findings/index.md"),
+        ("docs/findings.md", "findings/index.md", "findings/leakage.md", "leakage.md"),
         ("docs/index.md", "index.md", "https://example.org/a.md", "https://example.org/a.md"),
         ("docs/index.md", "index.md", "#language", "#language"),
     ],
@@ -77,13 +79,13 @@ def test_many_methods_have_measured_figures():
 def test_every_method_has_a_page_with_its_settings():
     with speaking("en"):
         pages = methods.pages("en")
-    assert set(pages) == {"methods.md", *map(methods.place_of, METHODS.names())}
+    assert set(pages) == {methods.LIST, *map(methods.place_of, METHODS.names())}
     page = pages["methods/fix_match.md"]
     assert "\n**Needs:** labeled rows, and unlabeled pictures of the same classes.\n" in page
     assert "| `threshold` | `0.95` | number > 0, <= 1" in page.replace(" exclusive", "") or "| `threshold` |" in page
     assert "headstart fit DATA --method fix_match -o RUN" in page
     listed = [place for entry in methods.below() for members in entry.values() for one in members for place in one.values()]
-    assert sorted(listed) == sorted(set(pages) - {"methods.md"})
+    assert sorted(listed) == sorted(set(pages) - {methods.LIST})
 
 
 def test_every_command_and_every_public_name_is_described():

@@ -67,4 +67,4 @@ def test_the_navigation_has_the_sections_of_the_index_and_the_pages_of_its_entri
     page = (site / "index.html").read_text(encoding="utf-8")
     tabs = re.findall(r'class="md-tabs__link">\s*(?:<[^>]+>\s*)*([^<]+?)\s*<', page)
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert tabs == ["Home", *headings[:-1], "Made from the code"]
+    assert tabs == ["Home", *headings[:-1], "Reference"]
