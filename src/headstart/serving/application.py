@@ -19,7 +19,6 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from headstart.core.language import ENGLISH, language_named
 from headstart.serving.bodies import FORM, JSON
-from headstart.serving.folder_of_runs import FolderOfRuns
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html, runs_html
 from headstart.serving.refusals import RefusedError, stopping
 from headstart.serving.schemas import (
@@ -193,16 +192,11 @@ class _Routes:
     async def runs(self, lang: str = ENGLISH) -> Response:
         """The runs of the folder that is shown: finished ones with metrics and costs, and unfinished ones with what they do."""
         spoken = language_named(language_for(lang, ""))
-        return JSONResponse(await asyncio.to_thread(self._folder.all_runs, spoken))
+        return JSONResponse(await asyncio.to_thread(self.service.shown_folder.all_runs, spoken))
 
     async def compare(self, first: str, second: str) -> Response:
         """One run of the folder against another, on the images that both predicted."""
-        return JSONResponse(await asyncio.to_thread(self._folder.compared, first, second))
-
-    @property
-    def _folder(self) -> FolderOfRuns:
-        assert self.service.folder is not None
-        return self.service.folder
+        return JSONResponse(await self.service.compare(first, second))
 
     async def enroll(self, request: Request, gallery: str, name: str) -> Response:
         """Add a class to a gallery, from one picture or several."""

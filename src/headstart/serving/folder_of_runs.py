@@ -27,7 +27,7 @@ NO_COST = {"megabytes": None, "milliseconds": None}
 
 
 class FolderOfRuns:
-    """The runs of a folder. What was read of a finished one is kept until it is fitted or evaluated again.
+    """The runs of a folder. What was read of finished ones is kept until they are fitted or evaluated again.
 
     Args:
         folder: That contains run folders.
@@ -37,6 +37,7 @@ class FolderOfRuns:
         self.folder = folder
         self._facts: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
         self._costs: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
+        self._compared: dict[tuple[Path, Stamp, Path, Stamp], dict[str, Any]] = {}
         self._measuring = threading.Lock()
 
     def all_runs(self, language: Language) -> dict[str, Any]:
@@ -50,15 +51,18 @@ class FolderOfRuns:
 
     def compared(self, first: str, second: str) -> dict[str, Any]:
         """The first of two runs against the second, on the images that both predicted; `RefusedError` where there are none."""
-        places = {place.name: place for place, _ in self._finished()}
+        places = {place.name: (place, stamp) for place, stamp in self._finished()}
         for name in (first, second):
             if name not in places:
                 raise RefusedError(404, "no-run", f'There is no finished run "{name}".{did_you_mean(name, places)}')
-        try:
-            (made,) = Run.load(places[first]).compare(places[second])
-        except (DataError, PlanError) as error:
-            raise RefusedError(409, "not-comparable", self._said(str(error))) from None
-        return {"first": first, "second": second, "verdict": made.verdict, **made.paired.to_dict()}
+        key = (*places[first], *places[second])
+        if key not in self._compared:
+            try:
+                (made,) = Run.load(key[0]).compare(key[2])
+            except (DataError, PlanError) as error:
+                raise RefusedError(409, "not-comparable", self._said(str(error))) from None
+            self._compared[key] = {"verdict": made.verdict, **made.paired.to_dict()}
+        return {"first": first, "second": second, **self._compared[key]}
 
     def measure_costs(self) -> None:
         """Find out what a prediction of each run costs, unless another thread does."""

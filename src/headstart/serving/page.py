@@ -99,6 +99,7 @@ RUN_TEXTS = (
     "%(name)s cannot be read: %(reason)s",
     "Compare %(name)s with another run: choose one more.",
     "Compare %(first)s with %(second)s",
+    "Comparing …",
     "%(first)s is better than %(second)s.",
     "%(first)s is worse than %(second)s.",
     "These images show no difference between %(first)s and %(second)s.",

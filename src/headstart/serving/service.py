@@ -77,6 +77,7 @@ class Service:
         self._engine = threading.Lock()
         self._stopped = threading.Event()
         self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
+        self._comparing = ThreadPoolExecutor(1, thread_name_prefix="comparing")
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
         _check_names([*runs, *galleries], folder)
@@ -252,6 +253,17 @@ class Service:
         served = self.gallery(gallery)
         return {"gallery": served.name, **await self._alone(served, lambda: forget(served.gallery, name))}
 
+    async def compare(self, first: str, second: str) -> dict[str, Any]:
+        """One run of the folder that is shown against another; comparisons take seconds, and are made one after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._comparing, self.shown_folder.compared, first, second)
+
+    @property
+    def shown_folder(self) -> FolderOfRuns:
+        """The folder whose runs are shown."""
+        if self.folder is None:
+            raise RefusedError(404, "no-folder", "This server shows no runs. Start it with --show-runs and a folder of runs.")
+        return self.folder
+
     async def _alone(self, served: Served, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The result of some work, done by the thread of the model between two batches."""
         return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], self._deadline))[0]
@@ -264,6 +276,7 @@ class Service:
         for one in self.served.values():
             one.batcher.close()
         self._decoders.shutdown()
+        self._comparing.shutdown(cancel_futures=True)
         self._blas.restore_original_limits()
 
 

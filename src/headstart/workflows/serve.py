@@ -82,8 +82,7 @@ def serve(
     from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
     from headstart.serving.service import Service  # noqa: PLC0415
 
-    limits = Limits.of_options(max_megabytes, max_files, max_megapixels, queue, deadline)
-    keys = _keys(api_keys, host)
+    limits, keys = Limits.of_options(max_megabytes, max_files, max_megapixels, queue, deadline), _keys(api_keys, host)
     folders = [named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs]
     galleries = [named_folder(Path(one)) for one in several(gallery)]
     below, shown = (None if one is None else Path(one) for one in (corrections, show_runs))

@@ -197,6 +197,7 @@ function gain(title, one, scale, digits) {
 async function compare() {
   const [first, second] = chosen;
   at("compare").disabled = true;
+  at("compared").replaceChildren(made("p", { className: "soft", textContent: said("Comparing …") }));
   try {
     const found = await asked(`/runs/compare?first=${encodeURIComponent(first)}&second=${encodeURIComponent(second)}`);
     const verdicts = { better: said("%(first)s is better than %(second)s.", { first, second }), worse: said("%(first)s is worse than %(second)s.", { first, second }) };
