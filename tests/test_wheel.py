@@ -124,6 +124,12 @@ def test_four_commands_lead_from_the_wheel_to_a_served_model(built, tmp_path):
     assert Path(where.stdout.strip()).is_relative_to(tmp_path)
 
 
+def test_pages_name_the_wheel_of_this_version():
+    pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {name for page in pages for name in re.findall(r"headstart-[\d.]+-py3[\w-]*\.whl", page.read_text(encoding="utf-8"))}
+    assert named == {f"headstart-{headstart.__version__}-py3-none-any.whl"}
+
+
 def test_the_tutorial_begins_with_the_wheel_of_this_version():
     assert [words[0] for words in commands()] == ["pip", "headstart", "headstart", "curl"]
     assert commands()[0][-1] == f"headstart-{headstart.__version__}-py3-none-any.whl[serve]"
