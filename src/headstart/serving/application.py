@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from headstart.core.language import ENGLISH, language_named
+from headstart.serving.answers import answered
 from headstart.serving.bodies import FORM, JSON
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html, runs_html
 from headstart.serving.refusals import RefusedError, stopping
@@ -161,7 +162,7 @@ class _Routes:
         """Label, probabilities and p-value of each picture."""
         self.service.named(model).batcher.check_room(1)
         body = await self.service.bodies.read(request)
-        return JSONResponse(await self.service.predict(body.files, model, refuse))
+        return _answer(request, await self.service.predict(body.files, model, refuse))
 
     async def explain(self, request: Request, model: ModelName = None) -> Response:
         """Where in one picture the model looked, and which training pictures are most like it."""
@@ -239,7 +240,7 @@ class _Measured:
             if refused is None:
                 await self.app(scope, receive, sent)
             else:
-                await JSONResponse(refused.content, refused.status, refused.headers)(scope, receive, sent)
+                await answered(scope["query_string"], refused.content, refused.status, refused.headers)(scope, receive, sent)
         finally:
             self.service.num_begun -= 1
             route = getattr(scope.get("route"), "path", "other")
@@ -247,30 +248,34 @@ class _Measured:
             recorded.seconds.labels(route).observe(time.perf_counter() - begun)
 
 
-async def _refused(_: Request, error: Any) -> Response:
-    return JSONResponse(error.content, error.status, error.headers)
+def _answer(request: Request, content: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return answered(request.scope["query_string"], content, status, headers)
 
 
-async def _invalid(_: Request, error: Any) -> Response:
+async def _refused(request: Request, error: Any) -> Response:
+    return _answer(request, error.content, error.status, error.headers)
+
+
+async def _invalid(request: Request, error: Any) -> Response:
     first = error.errors()[0]
     sentence = f"{first['loc'][-1]}: {first['msg'][:1].lower()}{first['msg'][1:]}."
-    return JSONResponse({"code": "bad-argument", "error": sentence}, 422)
+    return _answer(request, {"code": "bad-argument", "error": sentence}, 422)
 
 
-async def _of_http(_: Request, error: Any) -> Response:
+async def _of_http(request: Request, error: Any) -> Response:
     sentence = {
         404: "There is no such address. /openapi.json lists all.",
         405: "This address takes another method. /openapi.json lists all.",
     }.get(error.status_code, str(error.detail))
-    return JSONResponse({"code": f"http-{error.status_code}", "error": sentence}, error.status_code, error.headers)
+    return _answer(request, {"code": f"http-{error.status_code}", "error": sentence}, error.status_code, error.headers)
 
 
-async def _left(_: Request, error: Any) -> Response:
-    return JSONResponse({"code": "half-body", "error": "The body ended half-way. Send it again."}, 400)
+async def _left(request: Request, error: Any) -> Response:
+    return _answer(request, {"code": "half-body", "error": "The body ended half-way. Send it again."}, 400)
 
 
-async def _failed(_: Request, error: Any) -> Response:
-    return JSONResponse({"code": "failed", "error": "The server failed; what it wrote on stderr says why."}, 500)
+async def _failed(request: Request, error: Any) -> Response:
+    return _answer(request, {"code": "failed", "error": "The server failed; what it wrote on stderr says why."}, 500)
 
 
 HANDLERS: dict[type[Exception], Any] = {

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 
+from headstart.serving.answers import answered
 from headstart.serving.page import ASSETS
 from headstart.serving.refusals import RefusedError
 
@@ -51,7 +51,7 @@ class Guard:
         if refused is None:
             await self.app(scope, receive, send)
         else:
-            await JSONResponse(refused.content, refused.status, refused.headers)(scope, receive, send)
+            await answered(scope["query_string"], refused.content, refused.status, refused.headers)(scope, receive, send)
 
     def _refused(self, scope: Scope) -> RefusedError | None:
         headers = Headers(scope=scope)

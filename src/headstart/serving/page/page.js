@@ -176,7 +176,7 @@ function take(list) {
 
 async function begin() {
   try {
-    const found = await asked(`/models?lang=${LANGUAGE}`);
+    const found = await asked("/models");
     models = found.models;
     limits = found.limits;
   } catch (error) {

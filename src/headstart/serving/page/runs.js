@@ -236,7 +236,7 @@ async function look() {
   clearTimeout(timer);
   if (!document.hidden) {
     try {
-      draw(await asked(`/runs/list?lang=${LANGUAGE}`));
+      draw(await asked("/runs/list"));
       if (at("status").classList.contains("bad")) tell("");
     } catch (error) {
       tell(error.message, true);

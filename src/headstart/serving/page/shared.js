@@ -13,8 +13,9 @@ function made(tag, given = {}, ...children) {
 
 async function asked(address, options = {}) {
   const key = sessionStorage.getItem(KEY), headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const place = `${address}${address.includes("?") ? "&" : "?"}lang=${LANGUAGE}`;
   let answer;
-  try { answer = await fetch(address, { ...options, headers }); } catch { throw new Error(said("The server does not answer. Is it still running?")); }
+  try { answer = await fetch(place, { ...options, headers }); } catch { throw new Error(said("The server does not answer. Is it still running?")); }
   const found = await answer.json();
   if (answer.status === 401) { at("key").hidden = false; throw new Error(said("This server needs a key.")); }
   if (!answer.ok) throw Object.assign(new Error(found.error), { found });
