@@ -73,7 +73,7 @@ def new_environment(folder: Path) -> Path:
 
 def run_them(
     folder: Path, python: Path, wheel: Path, pip_options: Sequence[str] = (), run_options: Sequence[str] = ()
-) -> tuple[dict[str, Any], dict[str, float]]:
+) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
     """Run the four commands.
 
     Args:
@@ -84,7 +84,7 @@ def run_them(
         run_options: Further options of `headstart run`.
 
     Returns:
-        What the server answered to the last one, and the seconds of each.
+        What the server answered to the last one, and the seconds of each by the clock and of the processor; the server's not.
     """
     install, run, serve, ask = commands()
     outside = {name: value for name, value in os.environ.items() if name not in OF_PYTHON}
@@ -92,9 +92,11 @@ def run_them(
     seconds = {}
 
     def timed(words: Sequence[str]) -> str:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), os.times()
         done = subprocess.run(words, capture_output=True, check=False, **here)
-        seconds[" ".join(words[-4:])] = time.perf_counter() - start
+        after = os.times()
+        busy = after.children_user + after.children_system - before.children_user - before.children_system
+        seconds[" ".join(words[-4:])] = (time.perf_counter() - start, busy)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return str(done.stdout)
 
@@ -137,8 +139,8 @@ def main() -> None:
         write_pictures(folder)
         answer, seconds = run_them(folder, new_environment(folder / "environment"), wheel)
         size = sum(file.stat().st_size for file in (folder / "environment").rglob("*") if file.is_file())
-        for words, taken in seconds.items():
-            print(f"{taken:7.1f} s  {words.replace(str(folder), '.')}")
+        for words, (taken, busy) in seconds.items():
+            print(f"{taken:7.1f} s by the clock, {busy:6.1f} s of the processor: {words.replace(str(folder), '.')}")
         print(f"environment: {size / 1e9:.2f} GB; answer: {answer['predictions'][0]['label']}")
 
 
