@@ -141,9 +141,22 @@ def test_a_chinese_page_keeps_to_the_terms_and_marks_english_pages(page):
     assert wrongly_marked(page) == []
 
 
-def test_every_page_is_linked_from_the_index_and_every_finding_from_its_list():
-    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8")))
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} == linked
+def listed_in(index: str) -> set[str]:
+    """The pages of docs/ that an index lists."""
+    return {
+        target.rpartition("/")[2]
+        for target in re.findall(r"^- \[[^\]]+\]\(([^)]+\.md)\)", (ROOT / index).read_text(encoding="utf-8"), re.M)
+    }
+
+
+@pytest.mark.parametrize("index", ["docs/index.md", "docs/zh/index.md"])
+def test_every_page_is_listed_in_the_index(index):
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    missing = sorted(pages - listed_in(index))
+    assert missing == [], f"{index} lists no {', '.join(missing)}. Name each below the section where the site shall have it."
+
+
+def test_every_finding_is_listed():
     listed = set(re.findall(r"\]\(findings/([\w-]+\.md)\)", (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")))
     assert {page.name for page in (ROOT / "docs" / "findings").glob("*.md")} == listed
 

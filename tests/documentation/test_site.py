@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
 from headstart.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
+BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 ASKED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?((?:https?:)?//[^\s\">]+)")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -28,6 +36,37 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Of a server of the built site."""
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(site))) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+@pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="there is no Playwright")
+def test_pages_fit_a_phone_and_ask_this_host_alone(address):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as made:
+        browser = made.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 400, "height": 800})
+        hosts = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        for place in ("", "zh/tutorial/", "methods/ridge/", "commands/", "results/"):
+            page.goto(f"{address}/{place}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, place
+        browser.close()
+    assert hosts == {urlsplit(address).netloc}
 
 
 def test_every_page_is_there_in_both_languages(site):
