@@ -3,13 +3,12 @@
 python -m benchmarks._litserve_app RUN PORT
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any
 
 import litserve
+from fastapi import Request
 
 from headstart.core.progress import silent
 from headstart.features.store.transient import transient_features
@@ -34,7 +33,7 @@ class Served(litserve.LitAPI):
         self.version = load_version(self.folder)
         self.room = Room(DEFAULTS.max_pixels)
 
-    def decode_request(self, request: Any) -> list[Any]:
+    def decode_request(self, request: Request) -> list[Any]:
         return [decoded(Upload("a", one.file.read()), self.version.sides, self.room) for one in request.getlist("files")]
 
     def predict(self, batch: list[list[Any]]) -> list[list[dict[str, Any]]]:

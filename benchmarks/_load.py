@@ -32,15 +32,22 @@ def form_of(contents: list[bytes], path: str, host: str) -> bytes:
     return head.encode() + body
 
 
+IDLE_SECONDS = 3.0
+"""A connection that was idle for longer is opened again: servers close theirs after a few seconds."""
+
+
 class Connection:
-    """One connection that is kept open, and opened again where it broke."""
+    """One connection that is kept open, and opened again where it broke or was idle."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
+        self.used = 0.0
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> int:
         """The status of the answer."""
+        if time.perf_counter() - self.used > IDLE_SECONDS:
+            self.close()
         try:
             if self.streams is None:
                 self.streams = await asyncio.open_connection(self.host, self.port, limit=2**20)
@@ -50,6 +57,7 @@ class Connection:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
             await reader.readexactly(length)
+            self.used = time.perf_counter()
             if b"connection: close" in head:
                 self.close()
             return int(head[9:12])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import platform
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 
 from headstart.serving.server import serve_on
 
@@ -53,6 +57,23 @@ def test_a_process_answers_until_a_signal_and_exits_with_0(process, png):
     assert {row["label"] for row in answers[0].json()["predictions"]} == {"green"}
     assert started.wait(60) == 0
     assert started.stderr.read() == ""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has another allocator")
+def test_memory_of_large_pictures_is_given_back(process):
+    started, found = process
+
+    def megabytes():
+        status = Path(f"/proc/{started.pid}/status").read_text(encoding="utf-8")
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
+
+    stream = io.BytesIO()
+    Image.new("RGBA", (3_000, 3_000), (9, 9, 9, 99)).save(stream, "PNG")
+    before = megabytes()
+    with httpx2.Client(base_url=found["address"], timeout=60) as client:
+        for _ in range(3):
+            assert client.post("/predict", files=[("files", ("a.png", stream.getvalue()))]).status_code == 200
+    assert megabytes() < before + 60  # it takes 250 while it is decoded
 
 
 def what_cannot_be_read_is_survived(client, address, png):

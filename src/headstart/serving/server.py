@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
 import math
@@ -9,7 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,10 @@ from headstart.serving.service import Service
 
 MOST_CONNECTIONS = 1_000
 """That wait to be accepted."""
+M_MMAP_THRESHOLD = -3
+"""The option of `mallopt` of glibc for the size from which blocks are mapped, each by itself."""
+LARGE_BYTES = 8 * 2**20
+"""Such blocks; Pillow takes memory in blocks of 16 MB."""
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -56,6 +61,7 @@ def serve_on(sock: socket.socket, app: FastAPI, service: Service) -> None:
         server_header=False,
         timeout_graceful_shutdown=math.ceil(service.limits.deadline_seconds),
     )
+    _return_large_blocks()
     with _signals_end_it():
         _Server(config, service).run(sockets=[sock])
 
@@ -84,6 +90,15 @@ class _Server(uvicorn.Server):
         if self._service.draining and (self._service.num_begun == 0 or time.monotonic() > self._end):
             self.should_exit = True
         return bool(await super().on_tick(counter))
+
+
+def _return_large_blocks() -> None:
+    """Let the allocator of glibc give large blocks back to the system as soon as they are freed; elsewhere nothing changes.
+
+    It keeps blocks of up to 32 MB by itself once some were freed: after pictures of 39 megapixels a server kept 1,200 MB.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 @contextmanager
