@@ -51,18 +51,20 @@ if TYPE_CHECKING:
     from headstart.workflows.models import models
     from headstart.workflows.predict import predict
     from headstart.workflows.pretrain import pretrain
+    from headstart.workflows.push import push
     from headstart.workflows.rank import rank
     from headstart.workflows.report import report
     from headstart.workflows.run import run
     from headstart.workflows.runs import audit_runs, runs
     from headstart.workflows.search import search
     from headstart.workflows.serve import serve
+    from headstart.workflows.track import track
 
 __version__ = "0.1.0"
 
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
-    "label", "methods", "models", "predict", "pretrain", "rank", "report", "run", "runs", "search", "serve",
+    "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "track",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -89,7 +91,7 @@ __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
-    "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
+    "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve", "track",
 ]  # fmt: skip
 
 

@@ -93,6 +93,10 @@ MethodKind: TypeAlias = Annotated[
     str | None, typer.Option("--method", metavar="KIND", help="Use this method instead of deciding; see `headstart methods`.")
 ]
 Out: TypeAlias = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run's folder.", show_default=False)]
+Track: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--track", metavar="NAME", help="Track it with tensorboard, mlflow or wandb; repeatable.", show_default=False),
+]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings or errors.")]
 PlanOrData: TypeAlias = Annotated[

@@ -43,12 +43,13 @@ def adjust(
         ),
     ] = None,
     out: options.NewOut = None,
+    track: options.Track = None,
     as_json: options.Json = False,
 ) -> None:
     """Find faults of a finished run, change its plan, and keep a change only if a paired test on held-out images supports it."""
     from headstart.workflows.adjust import adjust as adjust_run
 
-    better, tried = adjust_run(run, minutes=minutes, distill=distill, margin=margin, out=out)
+    better, tried = adjust_run(run, minutes=minutes, distill=distill, margin=margin, out=out, track=track)
     evaluation = better.evaluation.to_dict() if better.evaluation else None
     pictures = better.task_summary.native_pixels > 0
     view = adjustment_view(tried.to_dict(), tried.sentence, str(better.folder), evaluation, pictures=pictures)

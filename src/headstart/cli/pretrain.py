@@ -55,6 +55,7 @@ def pretrain(
     settings: options.Settings = None,
     seed: options.Seed = 0,
     out: options.Out = None,
+    track: options.Track = None,
     as_json: options.Json = False,
 ) -> None:
     """Train a backbone on your own images, with or without labels, to transfer from later."""
@@ -64,6 +65,7 @@ def pretrain(
     run = pretrain_on(
         source, method=method, pretrained=pretrained, weights=weights, minutes=minutes, settings=options.settings_from(settings),
         seed=seed, out=out,
+        track=track,
     )  # fmt: skip
     lineage, name, evaluation = lineage_of(run.folder), f"run:{run.folder}", run.result["evaluation"]
     rows: list[tuple[str, RenderableType]] = [

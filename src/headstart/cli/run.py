@@ -22,6 +22,7 @@ def run(
     only: options.Only = None,
     members: options.Members = None,
     out: options.Out = None,
+    track: options.Track = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
@@ -38,5 +39,6 @@ def run(
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
+        track=track,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -32,6 +32,7 @@ def search(
     seed: options.OptionalSeed = None,
     per_class: options.PerClass = None,
     test: options.Test = None,
+    track: options.Track = None,
     as_json: options.Json = False,
 ) -> None:
     """Search better settings of a method on shared folds, and write the plan with the best; --set fixes a setting.
@@ -43,6 +44,6 @@ def search(
     found = search_settings(
         plan_or_data, out=out, minutes=minutes, trials=trials, method=method, pretrained=pretrained, weights=weights,
         settings=options.settings_from(settings), source=source, target_domain=target_domain, seed=seed, per_class=per_class,
-        test=test,
+        test=test, track=track,
     ).to_dict()  # fmt: skip
     answer(as_json, {"study": str(out), **found}, found_view(found, str(out)))

@@ -1,4 +1,4 @@
-"""Export: what an exported model is, and how far it agrees with the model that it was made of."""
+"""Export: what an exported or pushed model is, and how far it agrees with the model that it was made of."""
 
 from __future__ import annotations
 
@@ -51,3 +51,19 @@ class Export(Record):
     precision: str
     model_bytes: int
     parity: Parity
+
+
+class Repository(Record):
+    """A repository that a run was pushed to.
+
+    Attributes:
+        place: The folder, or the address of its page on the hub.
+        license: What its card states.
+        files: Their paths in it.
+        num_bytes: Size of all files together.
+    """
+
+    place: str
+    license: str
+    files: tuple[str, ...]
+    num_bytes: int

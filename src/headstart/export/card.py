@@ -29,7 +29,21 @@ MOST_CLASSES = 30
 
 def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: tuple[str, ...]) -> str:
     """The card of a bundle as Markdown; the task is the one that the run was fitted to."""
-    whole = with_test_as_train(task).summary() if learns_test(task, run.plan) else run.task_summary
+    return rendered(
+        "card.md.j2",
+        **facts_of(run, task),
+        made=made,
+        parity=made.parity,
+        kind=kind,
+        has_p_values="p_values" in outputs,
+        classes_file="classes.json",
+        machine=this_machine(),
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+    )
+
+
+def rendered(template: str, **facts: Any) -> str:
+    """A page of this folder's templates, Markdown."""
     environment = Environment(  # noqa: S701  Markdown, not HTML
         loader=FileSystemLoader(TEMPLATES),
         trim_blocks=True,
@@ -38,31 +52,35 @@ def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: 
         keep_trailing_newline=True,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-    page = environment.get_template("card.md.j2")
-    return page.render(
-        run=run,
-        task=run.task_summary,
-        plan=run.plan,
-        decision=run.decision,
-        evaluation=run.evaluation,
-        metrics=_metrics(run),
-        learned=learned_from(whole),
-        plain=in_plain_words(run),
-        made=made,
-        parity=made.parity,
-        kind=kind,
-        outputs=outputs,
-        networks=_networks(run),
-        methods=list(dict.fromkeys(one.method["kind"] for one in (run.plan, *run.plan.partners))),
-        num_members=1 + len(run.model.partners),
-        least_p_value=run.model.least_p_value,
-        unusual=UNUSUAL,
-        warnings=[one for one in run.findings or () if one.severity != "info"],
-        most_classes=MOST_CLASSES,
-        machine=this_machine(),
-        python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        version=version("headstart"),
-    )
+    return environment.get_template(template).render(facts)
+
+
+def facts_of(run: Run, task: Task | None) -> dict[str, Any]:
+    """What every card says of a run; without the task, pictures of a test by default are not counted among those learned from."""
+    whole = with_test_as_train(task).summary() if task and learns_test(task, run.plan) else run.task_summary
+    return {
+        "run": run,
+        "task": run.task_summary,
+        "plan": run.plan,
+        "decision": run.decision,
+        "evaluation": run.evaluation,
+        "metrics": metrics_in_order(run),
+        "learned": learned_from(whole),
+        "plain": in_plain_words(run),
+        "networks": _networks(run),
+        "methods": methods_of(run),
+        "num_members": 1 + len(run.model.partners),
+        "least_p_value": run.model.least_p_value,
+        "unusual": UNUSUAL,
+        "warnings": [one for one in run.findings or () if one.severity != "info"],
+        "most_classes": MOST_CLASSES,
+        "version": version("headstart"),
+    }
+
+
+def methods_of(run: Run) -> list[str]:
+    """The kinds of the methods that its model was made by, each once."""
+    return list(dict.fromkeys(one.method["kind"] for one in (run.plan, *run.plan.partners)))
 
 
 def learned_from(task: TaskSummary) -> str:
@@ -81,7 +99,7 @@ def learned_from(task: TaskSummary) -> str:
     return ", and ".join(found)
 
 
-def _metrics(run: Run) -> list[tuple[str, Any]]:
+def metrics_in_order(run: Run) -> list[tuple[str, Any]]:
     """Name and estimate of each metric, in the order of the metrics."""
     found = run.evaluation.metrics if run.evaluation else {}
     return [(name, found[name]) for name in all_metrics() if name in found]

@@ -14,6 +14,7 @@ from scipy.special import softmax
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.curves import training_of
 from headstart.core.errors import TrainingError
 from headstart.core.predictions import Predictions, joined, log_probs, mean_of
 from headstart.core.records import Record
@@ -212,7 +213,8 @@ def _fold_step(
             stop_if_asked()
         begun = time.perf_counter()
         try:
-            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
+            with training_of(candidate.own_name), training_of(f"fold {index + 1}"):
+                model = fit_rows(task, fold.fit, candidate, backbone, workspace)
         except (TrainingError, np.linalg.LinAlgError) as error:
             return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
         if is_gradient(candidate.method) and keep_model:

@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
+from headstart.core.curves import training_of
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
@@ -142,7 +143,9 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
     def fitted(member: Candidate, own: Backbone, said: Plan | Partner, place: Path) -> list[Model]:
         count = 1 if plan.hold_out else min(said.fold_models, len(task.folds)) if said.fold_models else 0
         models = [fold_model(task, member, own, index, steps) for index in range(count)]
-        models = models or [fit_rows(task, rows, member, own, place)]
+        if not models:
+            with training_of(member.own_name), training_of("final fit"):
+                models = [fit_rows(task, rows, member, own, place)]
         return models if said.temperature is None else [replace(one, temperature=said.temperature) for one in models]
 
     members = [fitted(own, backbone, plan, workspace)]

@@ -20,7 +20,7 @@ from headstart.core.verbs import public
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.core.evaluation import Evaluation
-    from headstart.core.exported import Export
+    from headstart.core.exported import Export, Repository
     from headstart.core.prediction_rows import PredictionRows
     from headstart.core.predictions import Predictions
     from headstart.core.types import TestTime
@@ -300,6 +300,11 @@ class Run(Shown):
     def export(self, to: str = "onnx", *, precision: str = "float32", out: str | Path | None = None) -> Export:
         """The folder with its model for a runtime alone; see `headstart.export`."""
         made: Export = public("export")(self, to, precision=precision, out=out)
+        return made
+
+    def push(self, place: str | Path, **options: Any) -> Repository:
+        """The repository with its model, in a folder or on the Hugging Face hub; `headstart.push` lists the options."""
+        made: Repository = public("push")(self, place, **options)
         return made
 
     def report(self, *, language: str | None = None) -> Path:

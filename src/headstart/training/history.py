@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from headstart.core.curves import curve_grew, name_of_training
 from headstart.core.records import write_atomically
 
 MAX_LINES = 200
@@ -14,6 +15,8 @@ MAX_LINES = 200
 
 class History:
     """Writes the losses of a fit as JSON lines: step, attempt, lr, seconds and losses (means since the line before).
+
+    Each line also has the name of what is trained, as `trained`, where it has one.
 
     Args:
         path: The file; None writes nothing.
@@ -41,7 +44,9 @@ class History:
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
+        name = name_of_training()
         self.latest = {"step": step + 1, "attempt": attempt, "lr": lr, "seconds": round(seconds, 3)}
+        self.latest |= {"trained": name} if name else {}
         if (step + 1) % self.every == 0 or step + 1 == self.last_step:
             self.write()
 
@@ -54,6 +59,7 @@ class History:
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
         self.sums, self.count = {}, 0
+        curve_grew(self.path)
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

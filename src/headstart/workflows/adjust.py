@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from headstart.backbones.label_contamination import check_contamination
-from headstart.core.arguments import AnyPath, checked
+from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import PlanError, TrainingError
 from headstart.core.progress import note, stage
 from headstart.core.records import Record
@@ -24,8 +24,10 @@ from headstart.planning.plan import Plan
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
+from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import AnyRun
 from headstart.workflows.fit import fit_task
+from headstart.workflows.track import tracked_run
 
 
 class ValidationTime(Record):
@@ -42,6 +44,7 @@ def adjust(
     distill: bool = False,
     margin: float | None = None,
     out: AnyPath | None = None,
+    track: Texts = (),
 ) -> tuple[Run, Adjustment]:
     """The run with one changed plan, if a paired test on held-out rows says that the change is better; else the run itself.
 
@@ -52,6 +55,7 @@ def adjust(
     `distill` one network takes the place of an ensemble where it may lose no more accuracy than `margin`, a share, 0.02 unless
     given; see `headstart.planning.improving.distilling`. The run to use from now on comes back with what was tried.
     """
+    trackers = trackers_named(track)
     run = Run.load(run, broken=True)
     check_budget(minutes)
     allowed = _checked_margin(run.plan, minutes, distill, margin)
@@ -71,7 +75,8 @@ def adjust(
     workspace.write(adjustment)
     taken_over = Steps(workspace.steps.folder, steps.folder)  # the folds, and their models, are not fitted again
     cross_validated_plan(task, adjustment.plan, taken_over)
-    better = fit_task(task, adjustment.plan, workspace.folder)
+    with tracked_run(trackers, workspace.folder):
+        better = fit_task(task, adjustment.plan, workspace.folder)
     drop_fold_models(steps, before)
     drop_fold_models(workspace.steps)
     return better, adjustment

@@ -10,7 +10,7 @@ from headstart.backbones.label_contamination import check_contamination, labels_
 from headstart.backbones.pretrained import AnyWeights, Name
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
-from headstart.core.arguments import AnyPath, checked
+from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
@@ -31,8 +31,11 @@ from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
+from headstart.tracking.session import trackers_named
+from headstart.training.learning_rate_finder import LearningRateCurve
 from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.plans import plan_and_task
+from headstart.workflows.track import tracked_run
 
 CHOSEN_ON_THEM = "The plan was chosen before, by these same images: the numbers may be optimistic."
 LEARNED_LATER = (
@@ -68,6 +71,7 @@ def fit(
     seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
+    track: Texts = (),
 ) -> Run:
     """Fit a plan, or one method on data; evaluate it on the test set, inspect the data and write the report.
 
@@ -78,16 +82,26 @@ def fit(
     down, `failure.txt` keeps the sentence, so that `adjust` can go on from there. The other arguments are those of all verbs; see
     `headstart.workflows`.
     """
+    trackers = trackers_named(track)
     task, chosen = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
         target_domain=target_domain, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
-    return fit_task(task, chosen, out, find_rate=find_rate)
+    chosen, curve = with_found_learning_rate(task, chosen) if find_rate else (chosen, None)
+    folder = folder_of_fit(task, chosen, out)
+    with tracked_run(trackers, folder):
+        return fit_task(task, chosen, folder, curve=curve)
 
 
-def fit_task(task: Task, plan: Plan, out: str | Path | None = None, *, find_rate: bool = False, anew: bool = False) -> Run:
+def folder_of_fit(task: Task, plan: Plan, out: str | Path | None = None) -> Path:
+    """Where the run of a plan lies: in `out`, or in a folder named after the task and the plan."""
+    return Workspace.named(out, Path("runs") / task.name, [plan.to_dict(), task.fingerprint]).folder
+
+
+def fit_task(
+    task: Task, plan: Plan, out: str | Path | None = None, *, curve: LearningRateCurve | None = None, anew: bool = False
+) -> Run:
     """The run of a plan on its task; see `fit`. With `anew` it takes the place of another fit in the folder."""
-    plan, curve = with_found_learning_rate(task, plan) if find_rate else (plan, None)
     workspace = Workspace(fit_and_evaluate(task, plan, out, anew=anew).folder)
     write_findings(workspace, task)
     if curve is not None:
@@ -119,7 +133,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, a
     """The run with its model, evaluation and predictions, but without findings and report; see `fit_task`."""
     check_contamination(task, plan.networks, cross_validated=False)
     inputs = {"plan": plan.to_dict(), "task": task.fingerprint}
-    workspace = Workspace.named(out, Path("runs") / task.name, [inputs["plan"], inputs["task"]])
+    workspace = Workspace(folder_of_fit(task, plan, out))
     if anew:
         workspace.forget_other_fits(inputs)
     workspace.claim_fit(inputs)

@@ -10,7 +10,7 @@ from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import AnyWeights, Name, Pretrained, name_of
 from headstart.backbones.providers.own_runs import register_run, run_of
-from headstart.core.arguments import AnyPath, checked
+from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import about, note, stage
 from headstart.core.records import Record
@@ -26,10 +26,12 @@ from headstart.planning.fitting import backbone_of, candidate_of
 from headstart.planning.plan import Plan
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
+from headstart.tracking.session import trackers_named
 from headstart.training.budget import pretraining_training, scratch_training
 from headstart.training.settings import Training
 from headstart.workflows.arguments import Place, split_settings
 from headstart.workflows.fit import finish, fit_and_evaluate
+from headstart.workflows.track import tracked_run
 
 SUPERVISED = "supervised"
 WITHOUT_LABELS = "sim_clr"
@@ -63,6 +65,7 @@ def pretrain(
     settings: dict[str, Any] | None = None,
     seed: int = 0,
     out: AnyPath | None = None,
+    track: Texts = (),
 ) -> Run:
     """Train a backbone on a source domain, and list it among the models.
 
@@ -73,6 +76,7 @@ def pretrain(
     Without `pretrained` the small network is trained from scratch. Methods that need no labels use all of the minutes, unless the
     number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
     """
+    trackers = trackers_named(track)
     card = card_of(name_of(pretrained or "small_cnn"))
     fresh = "none" if provider_of(card).trainable_only else "pretrained"
     request = Request(
@@ -90,10 +94,11 @@ def pretrain(
     workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
     workspace.claim_request("pretraining", request, task)
     inputs = {"request": request.to_dict(), "task": task.fingerprint}
-    with stage("planning"):
-        plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
-    workspace.write(Findings(findings=task.findings))
-    return _pretrained(workspace, task, plan)
+    with tracked_run(trackers, workspace.folder):
+        with stage("planning"):
+            plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
+        workspace.write(Findings(findings=task.findings))
+        return _pretrained(workspace, task, plan)
 
 
 def _pretrained(workspace: Workspace, task: Task, plan: Plan) -> Run:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.pretrained import AnyWeights, Names, Pretrained
-from headstart.core.arguments import AnyPath, checked
+from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import PlanError
 from headstart.core.language import speaking
 from headstart.core.progress import command_begun, note, stage
@@ -24,11 +24,13 @@ from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.runs.run import Run
 from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
+from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
 from headstart.workflows.decide import Request, decide_in, ranked
 from headstart.workflows.fit import fit_task, write_findings
 from headstart.workflows.rank import cards_named
 from headstart.workflows.report import in_language
+from headstart.workflows.track import tracked_run
 
 EMBEDDED_SET = "emoji"
 
@@ -50,6 +52,7 @@ def run(
     per_class: int | None = None,
     test: float | None = None,
     out: AnyPath | None = None,
+    track: Texts = (),
     language: str | None = None,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
@@ -60,7 +63,7 @@ def run(
     language is that of the report and of what is said meanwhile, "en" or "zh", by default that of `HEADSTART_LANGUAGE`. The other
     arguments are those of all verbs; see `headstart.workflows`.
     """
-    begun = command_begun()
+    begun, trackers = command_begun(), trackers_named(track)
     data = EMBEDDED_SET if data is None else data
     reading = reading_of(data, source, target_domain, seed, per_class, test)
     request = Request.about(
@@ -72,16 +75,23 @@ def run(
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)
-        if workspace.is_evaluated:
-            if not _goes_on(workspace.run, minutes):
-                return in_language(workspace.run, task)
-            workspace.reopen()
-        with workspace.noted():
-            _write_first_model(workspace, task, cards, request, begun)
-            with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
-                write_findings(workspace, task)
-                used, plan = _chosen(workspace, task, cards, request, stopper)
-                return fit_task(used, plan, workspace.folder, anew=True)
+        with tracked_run(trackers, workspace.folder):
+            return _made(workspace, task, cards, request, begun)
+
+
+def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> Run:
+    """The run of a request, read where it is finished."""
+    minutes = request.minutes
+    if workspace.is_evaluated:
+        if not _goes_on(workspace.run, minutes):
+            return in_language(workspace.run, task)
+        workspace.reopen()
+    with workspace.noted():
+        _write_first_model(workspace, task, cards, request, begun)
+        with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
+            write_findings(workspace, task)
+            used, plan = _chosen(workspace, task, cards, request, stopper)
+            return fit_task(used, plan, workspace.folder, anew=True)
 
 
 def _claimed(request: Request, task: Task, out: str | Path | None) -> Workspace:

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones.pretrained import AnyWeights, Name
-from headstart.core.arguments import AnyPath, checked
+from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.planning.improving import search as searching
 from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
 from headstart.runs.run import list_runs
 from headstart.runs.workspace import shared_steps
+from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.plans import plan_and_task
+from headstart.workflows.track import tracked_search
 
 
 @checked
@@ -34,6 +36,7 @@ def search(
     per_class: int | None = None,
     test: float | None = None,
     runs: AnyPath = "runs",
+    track: Texts = (),
 ) -> Found:
     """The plan with better settings, if some were found, with all trials; see `planning.improving.search`.
 
@@ -41,12 +44,14 @@ def search(
     minutes allow, and 20 without minutes. What earlier runs in the folder `runs` chose on similar tasks is tried first. The other
     arguments are those of all verbs; see `headstart.workflows`.
     """
+    trackers = trackers_named(track)
     task, default = plan_and_task(
         data, plan, method=method, pretrained=pretrained, weights=weights, settings=settings, source=source,
         target_domain=target_domain, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
     fixed = [name if "." in name else f"method.{name}" for name in settings or {}]
-    return searching.search(
-        task, default, Path(out), minutes=minutes, trials=trials, fixed=fixed, past=past, shared=shared_steps()
-    )
+    with tracked_search(trackers, Path(out)):
+        return searching.search(
+            task, default, Path(out), minutes=minutes, trials=trials, fixed=fixed, past=past, shared=shared_steps()
+        )

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from headstart.backbones.label_contamination import check_contamination
+from headstart.core.curves import training_of
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.progress import about, note, stage
 from headstart.core.ranges import Range
@@ -151,7 +152,7 @@ class Search:
                 reason = f"its folds would take {cost:.0f} s, and {self.left_seconds:.0f} s are left"
                 return SearchTrial(settings=suggested.settings, origin=suggested.run, outcome="too costly", reason=reason)
         inputs = {"study": self.study.content_fingerprint(), "settings": suggested.settings}
-        with stage(f"trial {len(self.trials)}"):
+        with stage(f"trial {len(self.trials)}"), training_of(f"trial {len(self.trials)}"):
             return self.steps.run("trial", inputs, SearchTrial, lambda _: self._fold_by_fold(plan, suggested))
 
     def _fold_by_fold(self, plan: Plan, suggested: WarmStart) -> SearchTrial:
