@@ -95,6 +95,8 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "fewshot": ["enroll", folder / "gallery", "one", image, "--pretrained", model],
         "report": [runs / "first"],
         "export": [runs / "second", "--to", "openvino", "-o", folder / "bundle"],
+        "push": [runs / "second", folder / "repository"],
+        "track": [runs / "second", "--to", "tensorboard"],
         "pretrain": [place, "--method", "vic_reg", "--set", "training.epochs=1", "-o", folder / "own"],
         "adjust": [runs / "first", "--minutes", "0.05", "-o", folder / "adjusted"],
         "extend": [runs / "second", place.parent / "more", "-o", folder / "extended"],

@@ -15,7 +15,7 @@ from headstart.workflows.fit import fit
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from tracking_made import OPTIONS, FakeWandb
+from tracking_made import OPTIONS, FakeWandb  # noqa: E402  its folder is put on the path first
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,10 @@ from headstart.training.loop import Fit
 from headstart.workflows.fit import fit
 
 EVENTS = Path("tracking", "tensorboard", "1")
-FULL = "Tracking with tensorboard stopped: [Errno 28] No space left on device. The run goes on; `headstart track {} --to tensorboard` "
+FULL = (
+    "Tracking with tensorboard stopped: [Errno 28] No space left on device. "
+    "The run goes on; `headstart track {} --to tensorboard` writes it later.\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def later(trained, tmp_path):
     """`trained`, tracked once it was finished."""
     run = Run(Path(shutil.copytree(trained.folder, tmp_path / "trained")))
     (tracked,) = headstart.track(run, to="tensorboard")
-    assert tracked.to_dict() == {"tracker": "tensorboard", "place": str(run.folder / EVENTS.parent), "identity": "1"}
+    assert tracked.to_dict() == {"tracker": "tensorboard", "place": "tracking/tensorboard", "identity": "1"}
     return run
 
 
@@ -74,9 +77,8 @@ def test_tracking_changes_neither_the_model_nor_the_request(live, trained):
 def test_what_was_told_is_not_told_again(later):
     before = {path: path.stat().st_size for path in (later.folder / EVENTS).iterdir()}
     headstart.track(later, to="tensorboard")
-    assert points_in(later.folder / EVENTS, f"{CURVE}/lr") == points_in(later.folder / EVENTS, f"{CURVE}/lr")
     assert {path: path.stat().st_size for path in before} == before
-    assert len(points_in(later.folder / EVENTS, "accuracy")) == 2  # as a metric, and beside the parameters
+    assert len(points_in(later.folder / EVENTS, "accuracy")) == 1
     assert len(points_in(later.folder / EVENTS, f"{CURVE}/lr")) == 12
 
 
@@ -117,7 +119,7 @@ def test_a_tracker_that_fails_says_so_once_and_loses_nothing(pictures, trained, 
     assert run.evaluation == trained.evaluation
     said = capsys.readouterr().err
     assert said.count("Tracking with") == 1
-    assert f"{FULL.format(run.folder)}writes it later.\n" in said
+    assert FULL.format(run.folder) in said
 
 
 def test_a_failure_of_the_command_itself_is_an_error(trained, tmp_path, monkeypatch):
@@ -137,7 +139,7 @@ def test_a_tracker_that_does_not_answer_is_given_up(trained, tmp_path, monkeypat
     monkeypatch.setattr(session, "PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr(TensorBoard, "write", lambda self, contents: asked.wait(20))
     run = shutil.copytree(trained.folder, tmp_path / "run")
-    with pytest.raises(headstart.core.errors.ExportError, match="^tensorboard: it did not answer for 0 s"):
+    with pytest.raises(headstart.core.errors.ExportError, match=r"^tensorboard: it did not answer for 0 s\."):
         headstart.track(run, to="tensorboard")
     asked.set()
 

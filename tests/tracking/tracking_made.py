@@ -65,7 +65,7 @@ class FakeRun:
 class FakeArtifact:
     """An artifact of wandb."""
 
-    def __init__(self, name: str, type: str) -> None:
+    def __init__(self, name: str, type: str) -> None:  # noqa: A002
         self.name, self.type, self.files = name, type, []
 
     def add_file(self, path: str) -> None:
@@ -81,7 +81,7 @@ class FakeTable:
 
 
 class FakeWandb(ModuleType):
-    """The part of wandb 0.31 that is called, by the same names and arguments; a test in a virtual environment ran the real one."""
+    """The part of wandb 0.31 that is called, by the same names and arguments."""
 
     Artifact = FakeArtifact
     Table = FakeTable

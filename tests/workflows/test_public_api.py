@@ -181,6 +181,10 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         lambda _, source: headstart.pretrain(source, settings={"training.epochs": 1}, out="net"),
     ),
     "pretrained": [lambda _: headstart.pretrained(), lambda _: headstart.pretrained(license="permissive")],
+    "push": [
+        *with_each(RUNS, lambda _, run: headstart.push(run, "repository", thumbnails=True)),
+        lambda home: home.run.push(Path("repository"), license="mit", thumbnails=True),
+    ],
     "rank": [
         *with_each(DATA, lambda _, data: headstart.rank(data, NET)),
         lambda home: headstart.rank(home.task, [card_of(NET)]),
@@ -201,6 +205,10 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         lambda home: headstart.search(home.plan, out=Path("study"), trials=1),
     ],
     "serve": with_each(RUNS, loaded),
+    "track": [
+        *with_each(RUNS, lambda _, run: headstart.track(run, "tensorboard")),
+        lambda home: headstart.track(home.run, to=["tensorboard"]),
+    ],
     "Evaluation": [lambda home: home.run.evaluation],
     "Features": [lambda _: headstart.Features("pixels", pretrained="pixels", weights="none").fit_transform([A])],
     "Finding": [lambda _: headstart.Finding.info("code", "A title.")],
@@ -250,7 +258,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "export": (lambda _: headstart.export("own", 3), "to = 3 is an int. Give a text."),
     "extend": (lambda _: headstart.extend("own", ["more"]), f"data = ['more'] is a list. Give {A_TASK}."),
     "fit": (lambda _: headstart.fit("shades", metod="ridge"), 'there is no argument metod. Did you mean "method"? It takes data, '
-            "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test."),
+            "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test, track."),
     "inspect": (lambda _: headstart.inspect(None), f"data is None. Give {A_PLACE}."),
     "label": (lambda home: headstart.label(home.task, num="3"), "num = '3' is a str. Give a whole number."),
     "list_runs": (lambda _: headstart.list_runs(None), "folder is None. Give a path."),
@@ -260,6 +268,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "predict": (lambda _: headstart.predict("own", [A, 3]), f"images[1] = 3 is an int. Give {AN_IMAGE}."),
     "pretrain": (lambda _: headstart.pretrain(3), f"source = 3 is an int. Give {A_TASK}."),
     "pretrained": (lambda _: headstart.pretrained(3), "license = 3 is an int. Give a text or None."),
+    "push": (lambda _: headstart.push("own", 3), "place = 3 is an int. Give a path."),
     "rank": (lambda home: headstart.rank(home.task, [3]), f"pretrained[0] = 3 is an int. Give {A_NAME}, or a list of such."),
     "read_arrays": (
         lambda _: headstart.read_arrays(array(), "dark"),
@@ -271,6 +280,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "runs": (lambda _: headstart.runs(3), "folder = 3 is an int. Give a path."),
     "search": (lambda _: headstart.search("shades", trials=0.5), "trials = 0.5 is a float. Give a whole number or None."),
     "serve": (lambda _: headstart.serve("own", port="80"), "port = '80' is a str. Give a whole number."),
+    "track": (lambda _: headstart.track("own", 3), "to = 3 is an int. Give a text, or a list of texts."),
 }  # fmt: skip
 CLASSES_OF_VALUES = {"Evaluation", "Finding", "Model", "Plan", "Predictions"}
 """Records: pydantic and NumPy say what is wrong with their fields."""

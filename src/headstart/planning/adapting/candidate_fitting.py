@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.curves import training_of
 from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.progress import stage
 from headstart.core.records import Record, write_atomically
@@ -200,7 +201,7 @@ class CandidateFitter:
         fault = ""
         stop_if_asked()
         try:
-            with stage(f"adapting by {method.kind()}"):
+            with stage(f"adapting by {method.kind()}"), training_of(method.kind()):
                 _write(folder, self._probs(method, folder))
         except (HeadstartError, np.linalg.LinAlgError) as error:
             fault = str(error)

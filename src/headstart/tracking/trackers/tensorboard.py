@@ -23,8 +23,8 @@ class TensorBoard(Tracker):
     package = "tensorboard"
 
     def place(self) -> str:
-        """See `Tracker.place`."""
-        return str(self.folder)
+        """See `Tracker.place`; in the run's folder, wherever that is moved."""
+        return "/".join(self.folder.parts[-2:])
 
     def open(self, name: str, identity: str) -> str:
         """See `Tracker.open`; each identity is a folder of event files."""
@@ -45,7 +45,7 @@ class TensorBoard(Tracker):
         report: dict[str, str] = {"report": _linked(contents.files[0])} if contents.files else {}
         # accelerate's own `store_init_configuration` writes parameters alone, as a run beside this one.
         self._tracker.tracker.add_hparams(contents.parameters, contents.metrics, run_name=".", global_step=0)
-        self._tracker.log({**contents.metrics, **contents.texts, **tables, **report}, step=0)
+        self._tracker.log({**contents.texts, **tables, **report}, step=0)
 
     def close(self, status: Status) -> None:
         """See `Tracker.close`."""
