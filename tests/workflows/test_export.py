@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -288,12 +289,14 @@ def test_data_that_are_gone_are_asked_for(home, tmp_path, monkeypatch):
 
 
 def test_the_command_prints_the_figures(home, headstart_command):
-    answer = headstart_command("export", "own", "--to", "openvino", "-o", "told")
+    answer = headstart_command("export", "own", "--to", "openvino", "-o", "told", "--archive")
     assert answer.code == 0, answer.err
     assert "28 of 28 pictures" in answer.out
-    assert "told" in answer.out
-    again = headstart_command("export", "own", "--to", "openvino", "-o", "told")
-    assert again == (2, "", "error: told exists already. Name another folder with --out, or delete it.\n")
+    assert "told.zip" in answer.out
+    assert "told/predict.py" in ZipFile("told.zip").namelist()
+    assert not list(Path().glob(".told*"))
+    again = headstart_command("export", "own", "--to", "openvino", "-o", "told.zip", "--archive")
+    assert again == (2, "", "error: told.zip exists already. Name another folder with --out, or delete it.\n")
 
 
 @pytest.mark.parametrize(

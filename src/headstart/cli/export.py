@@ -20,6 +20,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="The folder, which must not exist.", show_default=False)
     ] = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Write one zip file in place of a folder.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Write a run's model as a folder that needs no headstart.
@@ -30,8 +31,8 @@ def export(
     """
     from headstart.workflows.export import export as export_run
 
-    made = export_run(run, to, precision=precision, out=out).to_dict()
-    parity = made["parity"]
+    made = export_run(run, to, precision=precision, out=out, archive=archive).to_dict()
+    parity, bundle = made["parity"], Path(made["folder"].removesuffix(".zip") if archive else made["folder"])
     lost = f"up to {parity['largest_difference']:.4f}, on average {parity['mean_difference']:.4f}"
     flags = f"{parity['num_same_flag']} of {parity['num_pictures']} have the same flag"
     rows = [
@@ -45,6 +46,6 @@ def export(
             else [("p-values", f"differ by up to {parity['largest_p_difference']:.4f}; {flags}")]
         ),
         ("time a picture", f"{parity['model_milliseconds']:.1f} ms, {parity['batch_milliseconds']:.1f} ms in batches of 8"),
-        ("predict with", f"python {Path(made['folder']) / 'predict.py'} PICTURE_OR_FOLDER..."),
+        ("predict with", f"python {bundle / 'predict.py'} PICTURE_OR_FOLDER..."),
     ]
     answer(as_json, made, facts(rows))

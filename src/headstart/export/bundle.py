@@ -19,6 +19,7 @@ from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Bytes
 from headstart.data.images import Images
 from headstart.data.task import Task
+from headstart.export.archive import write_archive
 from headstart.export.card import model_card
 from headstart.export.formats import FORMATS
 from headstart.export.formats.base import INPUT, Format
@@ -30,7 +31,7 @@ from headstart.novelty.detector import UNUSUAL
 from headstart.runs.run import MODEL, Run
 
 
-def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> Export:
+def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, archive: bool = False) -> Export:
     """Write the bundle of a run's model, once it has predicted what the model predicts.
 
     Args:
@@ -39,6 +40,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
         to: A format.
         precision: One of the format's.
         out: The folder, which must not exist.
+        archive: Whether `out` is one zip file with that folder.
 
     Returns:
         What was written.
@@ -54,7 +56,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
         raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
     with stage("predicting the pictures to compare"):
         wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
-    with _put_in_place(out) as folder:
+    with _put_in_place(out, archive) as folder:
         with stage("writing the graph"), _as_export_errors(to, folder):
             graph = run.model.graph()
             images = task.labeled.images if len(task.labeled) else task.pool.images
@@ -71,19 +73,25 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path) -> E
 
 
 @contextmanager
-def _put_in_place(out: Path) -> Iterator[Path]:
-    """A folder beside the one that is wanted, which takes its place at the end; after a fault nothing is left of it."""
+def _put_in_place(out: Path, archive: bool) -> Iterator[Path]:
+    """A folder beside what is wanted, which takes its place at the end, as an archive perhaps; after a fault nothing is left."""
     folder = out.parent / f".{out.name[:40]}.{uuid4().hex}"
+    packed = folder.with_name(f"{folder.name}.zip")
     try:
         folder.mkdir(parents=True)
         yield folder
-        folder.rename(out)
+        if archive:
+            write_archive(folder, packed, out.stem)
+            packed.rename(out)
+        else:
+            folder.rename(out)
     except OSError as error:
         raise ExportError(
             f"{out}: cannot be written ({error.strerror or error}). Free space or name another with --out."
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        packed.unlink(missing_ok=True)
 
 
 def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precision: str) -> None:

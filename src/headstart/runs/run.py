@@ -297,9 +297,11 @@ class Run(Shown):
         comparisons: RunComparisons = public("compare")(self, *others, seed=seed)
         return comparisons
 
-    def export(self, to: str = "onnx", *, precision: str = "float32", out: str | Path | None = None) -> Export:
+    def export(
+        self, to: str = "onnx", *, precision: str = "float32", out: str | Path | None = None, archive: bool = False
+    ) -> Export:
         """The folder with its model for a runtime alone; see `headstart.export`."""
-        made: Export = public("export")(self, to, precision=precision, out=out)
+        made: Export = public("export")(self, to, precision=precision, out=out, archive=archive)
         return made
 
     def push(self, place: str | Path, **options: Any) -> Repository:

@@ -12,7 +12,9 @@ from headstart.workflows.arguments import AnyRun, named_folder
 
 
 @checked
-def export(run: AnyRun, to: str = "onnx", *, precision: str = "float32", out: AnyPath | None = None) -> Export:
+def export(
+    run: AnyRun, to: str = "onnx", *, precision: str = "float32", out: AnyPath | None = None, archive: bool = False
+) -> Export:
     """A folder with the model as one graph from pictures as bytes to probabilities, `predict.py`, and a model card.
 
     The graph takes RGB pictures of any size, resizes them as headstart does, and gives the probabilities of the whole model and
@@ -25,6 +27,7 @@ def export(run: AnyRun, to: str = "onnx", *, precision: str = "float32", out: An
         precision: "float32"; "fp16" stores weights in half precision, "int8" computes in 8-bit integers. What they lose is
             measured and part of the result.
         out: The folder, which must not exist; beside the run's folder without it.
+        archive: Whether the folder becomes one zip file, `out` with ".zip" at its end.
 
     Returns:
         Where it lies, its size, how far it agrees, and its time a picture.
@@ -42,4 +45,6 @@ def export(run: AnyRun, to: str = "onnx", *, precision: str = "float32", out: An
     check_exportable(loaded)
     suffix = to if precision == "float32" else f"{to}-{precision}"
     place = Path(f"{named_folder(loaded.folder)}-{suffix}") if out is None else Path(out)
-    return export_bundle(loaded, unchanged_task_of(loaded), to, precision, place)
+    if archive and place.suffix.lower() != ".zip":
+        place = place.with_name(f"{place.name}.zip")
+    return export_bundle(loaded, unchanged_task_of(loaded), to, precision, place, archive=archive)
