@@ -18,6 +18,7 @@ from headstart.export import hub
 from headstart.methods.stored_rows import stored_rows
 from headstart.runs.run import Run
 from headstart.workflows.fit import fit
+from headstart.workflows.pretrain import pretrain
 from headstart.workflows.push import push
 
 CLASSES = ("dark", "light", "mid")
@@ -25,17 +26,16 @@ CLASSES = ("dark", "light", "mid")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """Three runs: `trained` on a network of its own, `again` from that network, and `near` on the pictures themselves."""
+    """A pretraining `net`, a run `again` on its network, and `near` on the pictures themselves."""
     home, draw = tmp_path_factory.mktemp("someone") / "home", np.random.default_rng(3)
-    for level, (name, count) in enumerate(zip(CLASSES, (13, 17, 11), strict=True)):
+    for level, (name, count) in enumerate(zip(CLASSES, (23, 27, 19), strict=True)):
         (home / "shades" / name).mkdir(parents=True)
         for row in range(count):
             pixels = (60 * level + draw.integers(0, 130, (8, 8, 3))).astype(np.uint8)
             Image.fromarray(pixels).save(home / "shades" / name / f"{row}.png")
-    few = {"training.epochs": 2, "training.batch_size": 8}
     data = str(home / "shades")
-    fit(data, method="fine_tune", pretrained="small_cnn", weights="none", settings=few, out=home / "trained")
-    fit(data, method="fine_tune", pretrained=f"run:{home / 'trained'}", settings=few, out=home / "again")
+    pretrain(data, method="vic_reg", settings={"training.epochs": 1}, out=home / "net")
+    fit(data, method="ridge", pretrained=f"run:{home / 'net'}", settings={"blocks": "stages"}, out=home / "again")
     fit(data, method="knn", pretrained="pixels", out=home / "near")
     return home
 
@@ -65,7 +65,7 @@ def test_what_is_in_it(repository):
     assert config["id2label"] == {"0": "dark", "1": "light", "2": "mid"}
     assert config["label2id"] == {"dark": 0, "light": 1, "mid": 2}
     (seen,) = config["preprocessing"]
-    assert (seen["network"], len(seen["mean"]), len(seen["std"])) == ("run:trained", 3, 3)
+    assert (seen["network"], len(seen["mean"]), len(seen["std"])) == ("run:net", 3, 3)
 
 
 def test_nothing_tells_where_the_data_or_other_runs_lie(home, repository):
@@ -78,18 +78,18 @@ def test_nothing_tells_where_the_data_or_other_runs_lie(home, repository):
 def test_the_card_has_the_headers_of_the_hub(repository, home):
     card = ModelCard.load(repository / "README.md")
     assert (card.data.license, card.data.library_name, card.data.pipeline_tag) == ("mit", "headstart", "image-classification")
-    assert card.data.tags == ["image-classification", "headstart", "transfer-learning", "fine_tune"]
+    assert card.data.tags == ["image-classification", "headstart", "transfer-learning", "ridge"]
     metrics = {one.metric_type: one.metric_value for one in card.data.eval_results}
     assert metrics["accuracy"] == round(Run(home / "again").evaluation.accuracy.value, 4)
     assert "snapshot_download" in card.text
-    assert "| run:trained |" in card.text
+    assert "| run:net |" in card.text
 
 
 def test_a_repository_is_replaced_and_what_else_is_there_stays(home, repository, tmp_path):
     place = Path(shutil.copytree(repository, tmp_path / "place"))
     (place / ".git").mkdir()
     (place / "model" / "old.bin").touch()
-    push(home / "trained", place)
+    push(home / "near", place, thumbnails=True)
     assert (place / ".git").is_dir()
     assert not (place / "model" / "old.bin").exists()
     assert ModelCard.load(place / "README.md").data.license == "other"
@@ -105,24 +105,24 @@ def refused(error, call) -> str:
 def test_another_folder_is_not_overwritten(home, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")
-    said = refused(ExportError, lambda: push(home / "trained", tmp_path / "notes"))
+    said = refused(ExportError, lambda: push(home / "again", tmp_path / "notes"))
     assert said == f"{tmp_path}/notes holds something else than a repository of headstart. Name another place, or delete it."
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["a.txt"]
-    said = refused(ExportError, lambda: push(home / "trained", tmp_path / "notes" / "a.txt"))
+    said = refused(ExportError, lambda: push(home / "again", tmp_path / "notes" / "a.txt"))
     assert said == f"{tmp_path}/notes/a.txt is a file. Name a folder."
-    assert "holds something else" in refused(ExportError, lambda: push(home / "trained", home / "trained"))
+    assert "holds something else" in refused(ExportError, lambda: push(home / "again", home / "again"))
 
 
 def test_pictures_in_the_model_are_refused_unless_they_are_allowed(home, tmp_path):
     said = refused(ExportError, lambda: push(home / "near", tmp_path / "near"))
     assert said == (
-        f"{home}/near keeps 41 training pictures, reduced to a few pixels, as parts of its model: whoever has the repository can "
+        f"{home}/near keeps 69 training pictures, reduced to a few pixels, as parts of its model: whoever has the repository can "
         "look at them. Give --thumbnails if that may be, or push a run of another method, such as "
         "`headstart fit DATA --method ridge`."
     )
     assert not (tmp_path / "near").exists()
     push(home / "near", tmp_path / "near", thumbnails=True)
-    assert "there are 41 training pictures, reduced to a few pixels." in (tmp_path / "near" / "README.md").read_text()
+    assert "there are 69 training pictures, reduced to a few pixels." in (tmp_path / "near" / "README.md").read_text()
 
 
 def test_rows_of_features_are_no_pictures(home):

@@ -33,7 +33,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that nothing tracked; it is copied before it is tracked."""
-    return fit(str(pictures), out=tmp_path_factory.mktemp("runs") / "trained", **OPTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return fit(str(pictures), out=tmp_path_factory.mktemp("runs") / "trained", **OPTIONS)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,8 @@ import headstart
 from headstart.runs.run import Run
 
 pytest.importorskip("mlflow")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+"""MLflow uses what SQLAlchemy is about to remove."""
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +25,9 @@ def tracked(trained, tmp_path_factory):
         patch.chdir(home)
         run = Run(Path(shutil.copytree(trained.folder, home / "trained")))
         (told,) = headstart.track(run, to="mlflow")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from mlflow import MlflowClient
+        from mlflow import MlflowClient
 
-            yield run, told, MlflowClient()
+        yield run, told, MlflowClient()
 
 
 def test_parameters_metrics_and_the_end(tracked):

@@ -11,10 +11,10 @@ from tracking_made import CURVE, OPTIONS, lines_of, points_in, read, text_in
 
 import headstart
 from headstart.runs.run import Run
-from headstart.tracking import session
 from headstart.tracking.trackers.tensorboard import TensorBoard
 from headstart.training.loop import Fit
 from headstart.workflows.fit import fit
+from headstart.workflows.track import tracked_run
 
 EVENTS = Path("tracking", "tensorboard", "1")
 FULL = (
@@ -25,8 +25,10 @@ FULL = (
 
 @pytest.fixture(scope="module")
 def live(pictures, tmp_path_factory):
-    """The same run as `trained`, tracked while it was made."""
-    return fit(str(pictures), out=tmp_path_factory.mktemp("runs") / "trained", track="tensorboard", **OPTIONS)
+    """The same run as `trained`, tracked while it was made, with a cache of its own: it takes no fold from there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return fit(str(pictures), out=tmp_path_factory.mktemp("runs") / "trained", track="tensorboard", **OPTIONS)
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_a_killed_run_goes_on_in_the_same_run_of_the_tracker(pictures, tmp_path,
         return step(self, *given)
 
     monkeypatch.setattr(Fit, "step", killed)
-    options = OPTIONS | {"settings": OPTIONS["settings"] | {"training.checkpoint_seconds": 0}, "out": tmp_path / "run"}
+    options = OPTIONS | {"settings": OPTIONS["settings"] | {"training.checkpoint_seconds": 1e-6}, "out": tmp_path / "run"}
     with pytest.raises(KeyboardInterrupt):
         fit(str(pictures), track="tensorboard", **options)
     run = fit(str(pictures), track=["tensorboard", "tensorboard"], **options)
@@ -136,11 +138,11 @@ def test_a_tracker_that_does_not_answer_is_given_up(trained, tmp_path, monkeypat
     from threading import Event
 
     asked = Event()
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 0.3)
-    monkeypatch.setattr(TensorBoard, "write", lambda self, contents: asked.wait(20))
-    run = shutil.copytree(trained.folder, tmp_path / "run")
-    with pytest.raises(headstart.core.errors.ExportError, match=r"^tensorboard: it did not answer for 0 s\."):
-        headstart.track(run, to="tensorboard")
+    monkeypatch.setattr(TensorBoard, "open", lambda self, name, identity: str(asked.wait(20)))
+    run = Path(shutil.copytree(trained.folder, tmp_path / "run"))
+    with tracked_run(("tensorboard",), run, patience=0.3) as (session,):
+        pass
+    assert session.fault == "it did not answer for 0 s"
     asked.set()
 
 

@@ -12,6 +12,7 @@ OPTIONS: dict[str, Any] = {
     "method": "fine_tune",
     "pretrained": "small_cnn",
     "weights": "none",
+    "test": 0.3,
     "settings": {"training.epochs": 3, "training.batch_size": 8},
 }
 CURVE = "small_cnn from scratch/final fit"

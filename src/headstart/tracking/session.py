@@ -27,7 +27,8 @@ FOLDER = "tracking"
 PAUSE_SECONDS = 2.0
 """New lines of histories are sent this often."""
 PATIENCE_SECONDS = 60.0
-"""At the end, a tracker that has not answered for so long is given up. Clients of servers that are gone try again for minutes."""
+"""At the end, a tracker that has not answered for so long is given up. Clients of servers that are gone try again for minutes.
+Chosen, not measured."""
 PATIENCE_STOPPED_SECONDS = 5.0
 """The same where the run was stopped or failed."""
 
@@ -92,9 +93,8 @@ class Session:
         self._status, self._contents, self._answered = status, contents, time.monotonic()
         self._ending.set()
 
-    def wait(self) -> None:
-        """Wait for the end; a tracker that does not answer is given up."""
-        patience = PATIENCE_SECONDS if self._status == "finished" else PATIENCE_STOPPED_SECONDS
+    def wait(self, patience: float) -> None:
+        """Wait for the end; a tracker that does not answer for so many seconds is given up."""
         while self._thread.is_alive():
             self._thread.join(0.1)
             if self._thread.is_alive() and time.monotonic() - self._answered > patience:
@@ -135,8 +135,8 @@ class Session:
     def _send_curves(self) -> None:
         tracker, record = self._open()
         steps = self.folder / "steps"
-        while self._grown:
-            history = self._grown.pop()
+        for history in sorted(self._grown.copy()):
+            self._grown.discard(history)  # before it is read: lines that come now are told again
             key = history.relative_to(steps).as_posix()
             curves, count = points_of(history, steps, record.lines.get(key, 0))
             for name, points in curves.items():
@@ -180,7 +180,9 @@ def trackers_named(names: Texts) -> tuple[str, ...]:
 
 
 @contextmanager
-def tracked(names: Sequence[str], folder: Path, contents: Callable[[], Contents]) -> Iterator[list[Session]]:
+def tracked(
+    names: Sequence[str], folder: Path, contents: Callable[[], Contents], patience: float = PATIENCE_SECONDS
+) -> Iterator[list[Session]]:
     """Inside, training curves are written to trackers as they grow, and at the end what came out.
 
     A tracker that fails says so once, on stderr; nothing else changes.
@@ -189,6 +191,7 @@ def tracked(names: Sequence[str], folder: Path, contents: Callable[[], Contents]
         names: Of the trackers, as `trackers_named` gives them.
         folder: Of the run or search.
         contents: What came out; called at the end.
+        patience: Seconds that a tracker has at the end to give a sign; five where the run was stopped or failed.
 
     Yields:
         One session a tracker.
@@ -218,7 +221,7 @@ def tracked(names: Sequence[str], folder: Path, contents: Callable[[], Contents]
         for session in sessions:
             session.end(*ended)
         for session in sessions:
-            session.wait()
+            session.wait(patience if ended[0] == "finished" else PATIENCE_STOPPED_SECONDS)
 
 
 def _recorded(path: Path) -> Tracked | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from headstart.core.records import Record
 from headstart.planning.improving.study import Found
 from headstart.runs.run import Run
 from headstart.tracking.contents import Contents, contents_of_run, contents_of_search
-from headstart.tracking.session import Session, tracked, trackers_named
+from headstart.tracking.session import PATIENCE_SECONDS, Session, tracked, trackers_named
 from headstart.tracking.trackers import TRACKERS
 from headstart.workflows.arguments import AnyRun
 
@@ -55,7 +56,7 @@ def track(run: AnyRun, to: Texts) -> tuple[TrackedRun, ...]:
     if not names:
         raise PlanError(f"No tracker is named. Give one or several of {', '.join(TRACKERS.names())} with --to.")
     loaded = Run.load(run)
-    with silent(), tracked_run(names, loaded.folder) as sessions:
+    with silent(), tracked_run(names, loaded.folder, patience=math.inf) as sessions:
         pass
     faults = [f"{one.name}: {one.fault}." for one in sessions if one.fault]
     if faults:
@@ -65,9 +66,11 @@ def track(run: AnyRun, to: Texts) -> tuple[TrackedRun, ...]:
     )
 
 
-def tracked_run(names: tuple[str, ...], folder: Path) -> AbstractContextManager[list[Session]]:
+def tracked_run(
+    names: tuple[str, ...], folder: Path, patience: float = PATIENCE_SECONDS
+) -> AbstractContextManager[list[Session]]:
     """Inside, a run is made in that folder, which is tracked; see `headstart.tracking.session.tracked`."""
-    return tracked(names, folder, lambda: contents_of_run(Run(folder)))
+    return tracked(names, folder, lambda: contents_of_run(Run(folder)), patience)
 
 
 def tracked_search(names: tuple[str, ...], folder: Path) -> AbstractContextManager[list[Session]]:
