@@ -28,7 +28,7 @@ CLASSES = ("dark", "light", "mid")
 def home(tmp_path_factory) -> Path:
     """A pretraining `net`, a run `again` on its network, and `near` on the pictures themselves."""
     home, draw = tmp_path_factory.mktemp("someone") / "home", np.random.default_rng(3)
-    for level, (name, count) in enumerate(zip(CLASSES, (23, 27, 19), strict=True)):
+    for level, (name, count) in enumerate(zip(CLASSES, (29, 31, 23), strict=True)):
         (home / "shades" / name).mkdir(parents=True)
         for row in range(count):
             pixels = (60 * level + draw.integers(0, 130, (8, 8, 3))).astype(np.uint8)
@@ -116,13 +116,13 @@ def test_another_folder_is_not_overwritten(home, tmp_path):
 def test_pictures_in_the_model_are_refused_unless_they_are_allowed(home, tmp_path):
     said = refused(ExportError, lambda: push(home / "near", tmp_path / "near"))
     assert said == (
-        f"{home}/near keeps 69 training pictures, reduced to a few pixels, as parts of its model: whoever has the repository can "
+        f"{home}/near keeps 83 training pictures, reduced to a few pixels, as parts of its model: whoever has the repository can "
         "look at them. Give --thumbnails if that may be, or push a run of another method, such as "
         "`headstart fit DATA --method ridge`."
     )
     assert not (tmp_path / "near").exists()
     push(home / "near", tmp_path / "near", thumbnails=True)
-    assert "there are 69 training pictures, reduced to a few pixels." in (tmp_path / "near" / "README.md").read_text()
+    assert "there are 83 training pictures, reduced to a few pixels." in (tmp_path / "near" / "README.md").read_text()
 
 
 def test_rows_of_features_are_no_pictures(home):
