@@ -27,6 +27,15 @@ Kind = Annotated[
         show_default=False,
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrained",
+        metavar="NAME",
+        help="The model to start from. [dim]\\[a small network from scratch][/dim]",
+        show_default=False,
+    ),
+]
 Source = Annotated[
     str,
     typer.Argument(
@@ -38,12 +47,7 @@ Source = Annotated[
 def pretrain(
     source: Source,
     method: Kind = None,
-    pretrained: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="The model to start from. [dim]\\[a small network from scratch][/dim]", show_default=False
-        ),
-    ] = None,
+    pretrained: Start = None,
     weights: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="A file of weights for the model, or 'none' (from scratch).", show_default=False),
