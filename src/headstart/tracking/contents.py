@@ -132,7 +132,7 @@ def _plain(value: Any) -> Value:
 
 def _numbers(estimates: Mapping[str, Estimate]) -> dict[str, float]:
     """Each value and both ends of its interval; what is no number is left out."""
-    found = {}
+    found: dict[str, float] = {}
     for name, one in estimates.items():
         found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
     return {name: value for name, value in found.items() if math.isfinite(value)}
