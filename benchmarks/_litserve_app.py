@@ -13,7 +13,7 @@ from fastapi import Request
 from headstart.core.progress import silent
 from headstart.features.store.transient import transient_features
 from headstart.runs.predicting import answers_of
-from headstart.serving.limits import DEFAULTS, Room
+from headstart.serving.limits import Limits, Room
 from headstart.serving.pictures import DecodedImages, Upload, decoded
 from headstart.serving.versions import load_version
 
@@ -31,7 +31,7 @@ class Served(litserve.LitAPI):
 
     def setup(self, device: str) -> None:
         self.version = load_version(self.folder)
-        self.room = Room(DEFAULTS.max_pixels)
+        self.room = Room(Limits().max_pixels)
 
     def decode_request(self, request: Request) -> list[Any]:
         return [decoded(Upload("a", one.file.read()), self.version.sides, self.room) for one in request.getlist("files")]

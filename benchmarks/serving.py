@@ -43,7 +43,7 @@ from headstart.core.progress import silent
 from headstart.features.store.transient import transient_features
 from headstart.runs.predicting import answers_of
 from headstart.serving.batching import MOST_TOGETHER
-from headstart.serving.limits import DEFAULTS, Room
+from headstart.serving.limits import Limits, Room
 from headstart.serving.pictures import DecodedImages, Upload, decoded
 from headstart.serving.versions import load_version
 
@@ -82,7 +82,7 @@ def rate_of(work: Callable[[], int], seconds: float) -> tuple[float, float]:
 def bare_rates(folder: Path, paths: list[Path], seconds: float) -> dict[str, tuple[float, float]]:
     """What the engine, the decoders, and both do without a server."""
     version, run = load_version(folder), headstart.Run.load(folder)
-    uploads, room = [Upload(path.name, path.read_bytes()) for path in paths], Room(DEFAULTS.max_pixels)
+    uploads, room = [Upload(path.name, path.read_bytes()) for path in paths], Room(Limits().max_pixels)
     with ThreadPoolExecutor(num_cores()) as pool, threadpool_limits(1, "blas"):  # as the server has it
 
         def read() -> list[object]:

@@ -100,7 +100,7 @@ def test_a_run_is_live_while_it_is_made_and_says_how_to_go_on_when_it_is_gone(sh
         raise KeyboardInterrupt
     run = row_of(shown.get("/runs/list").json(), "moths")
     assert (run["state"], run["ended"]) == ("interrupted", "interrupted")
-    assert run["advice"] == "headstart run runs/data --minutes 3 -o runs/moths"
+    assert run["advice"] == "headstart run data --minutes 3 -o moths"
 
 
 def test_a_run_that_is_fitted_again_is_read_anew(run_folder):

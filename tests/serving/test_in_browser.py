@@ -181,7 +181,7 @@ def test_a_run_is_seen_to_progress_and_then_that_it_is_gone(runs_page, run_folde
     with pytest.raises(KeyboardInterrupt):
         seen_to_progress(page, place, shown)
     page.wait_for_selector(f"{shown}.ended")
-    assert page.inner_text(f"{shown} .command") == "headstart run moths -o runs/moths"
+    assert page.inner_text(f"{shown} .command") == "headstart run moths -o moths"
     assert page.complaints == []
 
 

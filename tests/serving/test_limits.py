@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import PlanError
+from headstart.core.limit_options import LimitOptions
 from headstart.serving import pictures as module
 from headstart.serving.limits import Limits, Room
 from headstart.serving.pictures import Unreadable, Upload, decoded
 
 
 def test_options_become_limits():
-    found = Limits.of_options(megabytes=1.5, files=3, megapixels=0.25, queue=4, deadline=2.0)
+    found = Limits.of(LimitOptions(max_megabytes=1.5, max_files=3, max_megapixels=0.25, queue=4, deadline=2.0))
     expected = {"max_bytes": 1_500_000, "max_files": 3, "max_pixels": 250_000, "queue_pictures": 4, "deadline_seconds": 2.0}
     assert expected.items() <= found.to_dict().items()
 
@@ -24,13 +25,16 @@ def test_options_become_limits():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"files": 9}, r"^--max-files 9 is more than --queue 8: such a request would always be refused\. Raise --queue\.$"),
+        (
+            {"max_files": 9, "queue": 8},
+            r"^--max-files 9 is more than --queue 8: such a request would always be refused\. Raise --queue\.$",
+        ),
         ({"deadline": 0.0}, r"^serve: deadline_seconds = 0\.0: input should be greater than 0\.$"),
     ],
 )
 def test_options_that_are_impossible_are_refused(options, message):
     with pytest.raises(PlanError, match=message):
-        Limits.of_options(**{"megabytes": 1.0, "files": 1, "megapixels": 1.0, "queue": 8, "deadline": 1.0} | options)
+        Limits.of(LimitOptions(**options))
 
 
 def taken_by_threads(room, sizes):

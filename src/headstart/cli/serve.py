@@ -10,7 +10,7 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._printing import answer, facts
-from headstart.serving.limits import DEFAULTS, MEGABYTE, MEGAPIXEL
+from headstart.core.limit_options import USUAL
 
 POSITION = 21
 
@@ -68,11 +68,11 @@ def serve(
     port: Port = 8000,
     api_keys: Keys = None,
     cors: Origins = None,
-    max_megabytes: Megabytes = DEFAULTS.max_bytes / MEGABYTE,
-    max_files: Files = DEFAULTS.max_files,
-    max_megapixels: Megapixels = DEFAULTS.max_pixels / MEGAPIXEL,
-    queue: Queue = DEFAULTS.queue_pictures,
-    deadline: Deadline = DEFAULTS.deadline_seconds,
+    max_megabytes: Megabytes = USUAL.max_megabytes,
+    max_files: Files = USUAL.max_files,
+    max_megapixels: Megapixels = USUAL.max_megapixels,
+    queue: Queue = USUAL.queue,
+    deadline: Deadline = USUAL.deadline,
     corrections: Corrected = None,
     read_only: ReadOnly = False,
     no_examples: NoExamples = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from headstart.serving.versions import Stamp, stamp_of
 
 SHOWN = ("accuracy", "balanced_accuracy", "ece", "log_loss")
 """Metrics of a run that the page shows, each with its interval."""
+FOLDERS = re.compile(r"(?<=\s)[^\s']*/(?=[^\s'/])")
+"""What stands before the last part of a path in a command."""
 NO_COST = {"megabytes": None, "milliseconds": None}
 
 
@@ -116,7 +119,8 @@ class FolderOfRuns:
     def _unfinished(self, one: UnfinishedRun, language: Language) -> dict[str, Any]:
         """What an unfinished run does, or how to go on with it; times are seconds before or after now."""
         doing, now = one.doing, time.time()
-        about: dict[str, Any] = {"name": one.folder.name, "state": one.state, "advice": language.sentence(self._said(one.advice))}
+        advice = FOLDERS.sub("", one.advice) if one.state.startswith("interrupted") else self._said(one.advice)
+        about: dict[str, Any] = {"name": one.folder.name, "state": one.state, "advice": language.sentence(advice)}
         about |= self._first_of(Run(one.folder))
         if doing is None:
             return about

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from headstart.core.errors import PlanError
+from headstart.core.limit_options import USUAL, LimitOptions
 from headstart.core.records import Record
 
 MEGABYTE = 1_000_000
@@ -30,33 +31,30 @@ class Limits(Record):
         total_bytes: Of all bodies in memory at the same time.
     """
 
-    max_bytes: Annotated[int, Field(ge=1)] = 32 * MEGABYTE
-    max_files: Annotated[int, Field(ge=1)] = 64
-    max_pixels: Annotated[int, Field(ge=1)] = 50 * MEGAPIXEL
-    queue_pictures: Annotated[int, Field(ge=1)] = 256
-    deadline_seconds: Annotated[float, Field(gt=0)] = 10.0
+    max_bytes: Annotated[int, Field(ge=1)] = round(USUAL.max_megabytes * MEGABYTE)
+    max_files: Annotated[int, Field(ge=1)] = USUAL.max_files
+    max_pixels: Annotated[int, Field(ge=1)] = round(USUAL.max_megapixels * MEGAPIXEL)
+    queue_pictures: Annotated[int, Field(ge=1)] = USUAL.queue
+    deadline_seconds: Annotated[float, Field(gt=0)] = USUAL.deadline
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
     total_bytes: Annotated[int, Field(ge=1)] = 512 * MEGABYTE
 
     @classmethod
-    def of_options(cls, megabytes: float, files: int, megapixels: float, queue: int, deadline: float) -> Self:
-        """The limits by what the options of `headstart serve` say; `PlanError` where they are impossible."""
+    def of(cls, options: LimitOptions) -> Self:
+        """The limits that options say; `PlanError` where they are impossible."""
+        files, queue = options.max_files, options.queue
         if files > queue:
             raise PlanError(
                 f"--max-files {files} is more than --queue {queue}: such a request would always be refused. Raise --queue."
             )
         values = {
-            "max_bytes": round(megabytes * MEGABYTE),
+            "max_bytes": round(options.max_megabytes * MEGABYTE),
             "max_files": files,
-            "max_pixels": round(megapixels * MEGAPIXEL),
+            "max_pixels": round(options.max_megapixels * MEGAPIXEL),
             "queue_pictures": queue,
-            "deadline_seconds": deadline,
+            "deadline_seconds": options.deadline,
         }
         return cls.from_dict(values, "serve")
-
-
-DEFAULTS = Limits()
-"""Of the options of `headstart serve`."""
 
 
 class Room:

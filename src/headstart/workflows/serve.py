@@ -10,9 +10,10 @@ from typing import Any
 
 from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, MissingExtraError
+from headstart.core.limit_options import USUAL, LimitOptions
 from headstart.core.progress import note
 from headstart.runs.run import Run
-from headstart.serving.limits import DEFAULTS, MEGABYTE, MEGAPIXEL, Limits
+from headstart.serving.limits import Limits
 from headstart.workflows.arguments import AnyRun, named_folder
 
 KEYS = "HEADSTART_API_KEYS"
@@ -32,11 +33,11 @@ def serve(
     port: int = 8000,
     api_keys: AnyPath | None = None,
     cors: Texts = None,
-    max_megabytes: float = DEFAULTS.max_bytes / MEGABYTE,
-    max_files: int = DEFAULTS.max_files,
-    max_megapixels: float = DEFAULTS.max_pixels / MEGAPIXEL,
-    queue: int = DEFAULTS.queue_pictures,
-    deadline: float = DEFAULTS.deadline_seconds,
+    max_megabytes: float = USUAL.max_megabytes,
+    max_files: int = USUAL.max_files,
+    max_megapixels: float = USUAL.max_megapixels,
+    queue: int = USUAL.queue,
+    deadline: float = USUAL.deadline,
     corrections: AnyPath | None = None,
     read_only: bool = False,
     examples: bool = True,
@@ -82,7 +83,7 @@ def serve(
     from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
     from headstart.serving.service import Service  # noqa: PLC0415
 
-    limits, keys = Limits.of_options(max_megabytes, max_files, max_megapixels, queue, deadline), _keys(api_keys, host)
+    limits, keys = Limits.of(LimitOptions(max_megabytes, max_files, max_megapixels, queue, deadline)), _keys(api_keys, host)
     folders = [named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs]
     galleries = [named_folder(Path(one)) for one in several(gallery)]
     below, shown = (None if one is None else Path(one) for one in (corrections, show_runs))
