@@ -10,7 +10,9 @@ import typer
 Data: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="A path to data, or the name of a built-in set; see `headstart datasets`.", show_default=False
+        metavar="DATA",
+        help="A path or address of data, or the name of a built-in set; see `headstart datasets`.",
+        show_default=False,
     ),
 ]
 PretrainedNames: TypeAlias = Annotated[
@@ -57,7 +59,7 @@ DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(
         metavar="[DATA]",
-        help="A path to data, or a built-in set; see `headstart datasets`. [dim]\\[emoji][/dim]",
+        help="A path or address of data, or a built-in set; see `headstart datasets`. [dim]\\[emoji][/dim]",
         show_default=False,
     ),
 ]
