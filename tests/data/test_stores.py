@@ -307,14 +307,18 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-def test_the_command_line_reads_a_bucket_of_s3(s3: str, folder: Path, headstart_command):
+def test_the_command_line_reads_a_bucket_of_s3(s3: str, folder: Path, headstart_command, monkeypatch: pytest.MonkeyPatch):
     fs = fsspec.filesystem("s3")
     fs.mkdir("flowers")
     fs.put(str(folder), "flowers/set", recursive=True)
     answer = headstart_command("inspect", "s3://flowers/set", "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["task"]["place"] == "s3://flowers/set"
+    names = fetched(monkeypatch)
     assert read_task("s3://flowers/set").fingerprint == read_task(folder).fingerprint
+    one = "s3://flowers/set/rose/000.png"
+    assert stores.local_place(one) == stores.local_of(one) == stores.local_place("s3://flowers/set/rose") / "000.png"
+    assert names == []
     assert refusal("s3://flowers/other") == (
         "s3://flowers/other: holds no picture, table, shard or archive, or does not exist. Put one folder a class "
         "there, a manifest, "

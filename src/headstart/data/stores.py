@@ -203,7 +203,8 @@ def _changed_ns(info: dict[str, Any]) -> int:
     with contextlib.suppress(ValueError, TypeError):
         moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     seconds = moment.timestamp() if isinstance(moment, datetime) else moment if isinstance(moment, int | float) else 0
-    mark = repr([moment, *(info.get(name) for name in MARKS)])
+    # Stores tell the time of a file in more ways than one: by listing a folder, and by asking for the file itself.
+    mark = repr([int(seconds) or moment, *(info.get(name) for name in MARKS)])
     fraction = int(hashlib.sha256(mark.encode()).hexdigest(), 16) % 10**7
     return int(seconds) * 10**9 + fraction * 100  # file systems of Windows count hundreds of nanoseconds
 
