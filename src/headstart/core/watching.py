@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from headstart.core.estimate import Estimate
+if TYPE_CHECKING:  # the help of a command is shown without pydantic
+    from headstart.core.estimate import Estimate
 
 
 class Standing(NamedTuple):
