@@ -24,7 +24,9 @@ METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",
     "method",
     _is_method,
-    frozenset({"base", "model", "model_graph", "heads", "head_graphs", "kernel_head", "meta_learner", "test_time"}),
+    frozenset(
+        {"base", "model", "model_graph", "heads", "head_graphs", "kernel_head", "meta_learner", "stored_rows", "test_time"}
+    ),
     listed_by="headstart methods",
 )
 
