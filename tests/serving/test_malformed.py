@@ -6,6 +6,7 @@ import random
 
 REQUESTS = 1_000
 PATHS = ["/predict", "/predict?model=", "/predict?refuse=nan", "/galleries/x/classes/", "/models", "/%00", "/predict/../x"]
+READ = ["/runs/list?lang=%ff", "/runs/compare", "/runs/compare?first=%00&second=..%2F..", "/runs?lang=zh%00", "/models?lang=../x"]
 TYPES = [
     "multipart/form-data; boundary=x",
     "multipart/form-data; boundary=",
@@ -37,8 +38,9 @@ def malformed(draw, whole):
     return bytes(body[:cut] + body[cut:] * draw.randrange(3))
 
 
-def test_no_malformed_request_is_a_fault_of_the_server(serving, png):
-    client, draw = serving(limits={"max_bytes": 1_500, "max_files": 5}), random.Random(7)
+def test_no_malformed_request_is_a_fault_of_the_server(serving, png, made_run):
+    client = serving(made_run, limits={"max_bytes": 1_500, "max_files": 5}, service={"folder": made_run.parent})
+    draw = random.Random(7)
     whole = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + png() + b"\r\n--x--\r\n"
     found: dict[int, int] = {}
     for _ in range(REQUESTS):
@@ -56,6 +58,7 @@ def test_no_malformed_request_is_a_fault_of_the_server(serving, png):
         assert answer.status_code < 500, (method, path, headers, answer.text)
         assert answer.json()
     assert sum(found.values()) > 0.9 * REQUESTS
+    assert all(client.get(path).status_code < 500 for path in READ)
     assert {200, 400, 404, 405, 413, 415, 422} <= found.keys()
     service = client.service
     assert (service.bodies.num_bytes, [one.batcher.waiting for one in service.served.values()]) == (0, [0])
