@@ -372,9 +372,9 @@ def test_what_nothing_else_asks_for_goes_to_closed_forms_that_were_left_out(tria
     assert (again.result.status, trials.spent_seconds, trials.unfinished) == ("fitted", 30, "")
 
 
-def test_what_the_rest_has_no_room_for_says_what_it_would_take_beside_all_else(trials_at, make_candidate):
+def test_what_the_rest_has_no_room_for_says_what_it_would_take_as_before(trials_at, make_candidate):
     trials = trials_at(100, 50, image=0.6)
     trials.spent_seconds = 10.0
     assert trials.closed_form(make_candidate()).result.reason == "would take about 60 s; give --minutes 3"
     trials.spend_the_rest()
-    assert [one.result.reason for one in trials.validated] == ["would take about 60 s; give --minutes 2"]
+    assert [one.result.reason for one in trials.validated] == ["would take about 60 s; give --minutes 3"]

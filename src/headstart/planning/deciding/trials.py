@@ -173,16 +173,17 @@ class Trials:
         candidate = self.candidate("chance", "pixels", {"kind": "ridge"})
         return self._keep(cross_validate_chance(self.task, candidate, self.task.folds))
 
-    def closed_form(self, candidate: Candidate, *, must: bool = False) -> CrossValidated:
+    def closed_form(self, candidate: Candidate, *, must: bool = False, room: float | None = None) -> CrossValidated:
         """Cross-validate a closed form on all rows; where the budget has no room for its features, it is skipped with its price.
 
-        If it must be tried, it is fitted to as many rows of one fold as there is room for instead.
+        If it must be tried, it is fitted to as many rows of one fold as there is room for instead. The room is that of the closed
+        forms' share where none is given.
         """
         backbone, folds = self.backbone(candidate), self.task.folds
         heads = sum(seconds_of_head(candidate.method, len(fold.fit), backbone) for fold in folds)
         ending = self._ending(candidate)
         price = self.price_of_features(candidate) + (0.0 if self.task.train.images.embedded else heads) + sum(ending)
-        room = self.room_for_closed_forms
+        room = self.room_for_closed_forms if room is None else room
         if price > room and not must:
             needed = self.spent_seconds + price
             whole = Price(price, max(needed / self.closed_share, needed + self.reserved_seconds))
@@ -205,12 +206,11 @@ class Trials:
 
     def spend_the_rest(self) -> None:
         """Try the closed forms again that were left out for their price, as nothing else asks for the rest of the budget."""
-        self.closed_share, self.reserved_seconds = 1.0, 0.0
-        again = [one for one in self.validated if one.result.family == "transfer" and self._was_too_costly(one)]
-        for one in again:
-            del self.left_out.minutes[one.result.name]
-            self.validated = [other for other in self.validated if other is not one]
-            self.closed_form(one.candidate)
+        for one in [one for one in self.validated if self._was_too_costly(one)]:
+            if one.result.predicted_seconds <= self.remaining_seconds:
+                self.left_out.minutes.pop(one.result.name, None)
+                self.validated = [other for other in self.validated if other is not one]
+                self.closed_form(one.candidate, room=self.remaining_seconds)
 
     def _was_too_costly(self, one: CrossValidated) -> bool:
         skipped = one.result.status == "skipped" and one.result.name in self.left_out.minutes
