@@ -7,7 +7,9 @@ import platform
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from headstart.core.errors import ExportError, TrainingError
@@ -24,7 +26,7 @@ def test_what_is_done_is_read_by_others_meanwhile_and_the_file_goes_at_the_end(t
     monkeypatch.setattr(module, "SECONDS_BETWEEN", 0.0)
     with noted_in(tmp_path):
         found = in_progress(tmp_path)
-        assert (found.process, found.machine, found.stage, found.goes_on) == (os.getpid(), platform.node(), "", True)
+        assert (found.process, found.machine, found.stage, found.goes_on) == (os.getpid(), module.this_machine(), "", True)
         with stage("deciding"):
             tell_standing(Standing("ridge", ACCURACY, 3, 60.0))
             with stage("fine_tune, fold 1 of 5"), progress(8, "training") as advance:
@@ -79,7 +81,8 @@ def test_a_disk_that_takes_no_such_file_ends_no_run(tmp_path, monkeypatch):
 
 def record(**values):
     now = time.time()
-    return InProgress(**{"process": os.getpid(), "machine": platform.node(), "begun": now, "written": now} | values)
+    own = {"process": os.getpid(), "process_begun": psutil.Process().create_time(), "machine": module.this_machine()}
+    return InProgress(**own | {"begun": now, "written": now} | values)
 
 
 def test_a_process_that_is_gone_or_is_another_one_by_now_makes_no_run():
@@ -87,8 +90,26 @@ def test_a_process_that_is_gone_or_is_another_one_by_now_makes_no_run():
     begun = time.time()
     ended.wait()
     assert record().goes_on
-    assert not record(process=ended.pid, begun=begun).goes_on
-    assert not record(begun=time.time() - 10**6).goes_on  # before this process was
+    assert not record(process=ended.pid, process_begun=begun).goes_on
+    assert not record(process_begun=time.time() - 10**6).goes_on  # an earlier process of the same number
+    assert not record(process_begun=time.time() + 10**6).goes_on
+    assert not record(process=-1).goes_on
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="no namespaces of processes here")
+def test_a_container_with_the_name_of_the_host_is_another_machine():
+    assert module.this_machine() == f"{platform.node()} {Path('/proc/self/ns/pid').stat().st_ino}"
+    assert record(machine=platform.node(), process=1).goes_on  # as it wrote a moment ago; the process here says nothing
+
+
+def test_a_file_that_cannot_be_deleted_ends_no_run(tmp_path, monkeypatch):
+    def held(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "unlink", held)
+    with noted_in(tmp_path):
+        pass
+    assert in_progress(tmp_path) is not None
 
 
 def test_a_run_of_another_machine_is_gone_where_it_was_silent_for_long():

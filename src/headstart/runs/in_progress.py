@@ -24,7 +24,7 @@ SECONDS_BETWEEN = 1.0
 SILENT_SECONDS = 600.0
 """A run of another machine that has written nothing for so long counts as gone. Chosen, not measured."""
 CLOCK_SECONDS = 2.0
-"""What the clocks of a process's start and of a file may differ by."""
+"""What two readings of the moment at which a process began may differ by."""
 
 
 class InProgress(Record):
@@ -32,7 +32,8 @@ class InProgress(Record):
 
     Attributes:
         process: That makes it.
-        machine: Where that runs.
+        machine: Where that runs, and among which processes, as a container has numbers of its own.
+        process_begun: When the process began, which tells it from a later one of the same number.
         begun: When it began, or went on.
         written: The last sign of life.
         stage: What is being done.
@@ -50,6 +51,7 @@ class InProgress(Record):
     machine: str
     begun: float
     written: float
+    process_begun: float = 0.0
     stage: str = ""
     part: str = ""
     done: int = 0
@@ -65,8 +67,8 @@ class InProgress(Record):
         """Whether the run is being made."""
         if self.ended:
             return False
-        if self.machine == platform.node():
-            return _runs(self.process, self.begun)
+        if self.machine == this_machine():
+            return abs(_begun(self.process) - self.process_begun) < CLOCK_SECONDS
         return time.time() - self.written < SILENT_SECONDS
 
 
@@ -79,13 +81,19 @@ def in_progress(folder: Path) -> InProgress | None:
         return None
 
 
-def _runs(process: int, begun: float) -> bool:
-    """Whether the process that began something then is alive: another one may have its number by now."""
+def this_machine() -> str:
+    """The name of the machine, with the number of the namespace of its processes where there are such."""
+    namespace = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {namespace.stat().st_ino}" if namespace.exists() else platform.node()
+
+
+def _begun(process: int) -> float:
+    """When a process of this machine began, in seconds since 1970; below every moment where it is gone."""
     try:
         found = psutil.Process(process)
-        return bool(found.create_time() <= begun + CLOCK_SECONDS and found.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+        return float("-inf") if found.status() == psutil.STATUS_ZOMBIE else float(found.create_time())
+    except (psutil.Error, ValueError):
+        return float("-inf")
 
 
 @contextmanager
@@ -102,7 +110,13 @@ def noted_in(folder: Path) -> Iterator[None]:
     except BaseException as error:
         writer.change(ended=_reason(error))
         raise
-    (folder / PROGRESS).unlink(missing_ok=True)
+    forget_in(folder)
+
+
+def forget_in(folder: Path) -> None:
+    """Delete the file of a run that ended well; where somebody reads it, as on Windows, the next call does."""
+    with suppress(OSError):
+        (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def _reason(error: BaseException) -> Literal["interrupted"] | str:
@@ -121,7 +135,8 @@ class _Writer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         now = time.time()
-        self._known = InProgress(process=os.getpid(), machine=platform.node(), begun=now, written=now)
+        own = {"process": os.getpid(), "process_begun": _begun(os.getpid()), "machine": this_machine()}
+        self._known = InProgress(**own, begun=now, written=now)
         self.change()
 
     def note_stage(self, description: str) -> None:

@@ -31,7 +31,7 @@ from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
-from headstart.runs.in_progress import noted_in
+from headstart.runs.in_progress import forget_in, noted_in
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
@@ -181,6 +181,10 @@ class Workspace:
     def noted(self) -> AbstractContextManager[None]:
         """Inside, a file of the folder says what is being done; see `headstart.runs.in_progress`."""
         return noted_in(self.folder)
+
+    def not_in_progress(self) -> None:
+        """Delete that file, which a call that was killed after the report has left."""
+        forget_in(self.folder)
 
     def drop(self, *kinds: type[Record]) -> None:
         """Delete the records of those classes, which an earlier, stopped call has left."""

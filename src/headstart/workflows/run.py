@@ -84,6 +84,7 @@ def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Re
     minutes = request.minutes
     if workspace.is_evaluated:
         if not _goes_on(workspace.run, minutes):
+            workspace.not_in_progress()
             return in_language(workspace.run, task)
         workspace.reopen()
     with workspace.noted():
