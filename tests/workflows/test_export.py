@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from PIL import Image
 import headstart
 from headstart.core.errors import DataError, ExportError, MissingExtraError, PlanError
 from headstart.core.exported import Parity
+from headstart.core.language import language_named
 from headstart.data.summary import TaskSummary
 from headstart.export import bundle, parity
-from headstart.export.card import learned_from
+from headstart.export.card import in_language, learned_from
 from headstart.export.formats import FORMATS
 from headstart.export.formats.torch import Torch
 from headstart.export.script import predict_script
@@ -96,6 +98,14 @@ def test_the_card_says_what_the_model_is(home):
         assert said in card
     assert "{{" not in card
     assert "\n\n\n" not in card
+    chinese = in_language(card, language_named("zh"))
+    assert chinese.startswith("# shades：图片属于 2 个类别中的哪一个\n")
+    assert "```sh\npip install numpy pillow openvino\npython predict.py PICTURE_OR_FOLDER...\n```\n" in chinese
+    assert f"| 像素 | {run.model.backbone.transform.pixels} 像素 | 没有权重：图片本身 | 无 |\n" in chinese
+    assert "- 从 shades 的 28 张带标签图片（每类 14 张）学习。\n" in chinese
+    assert [line for line in chinese.splitlines() if re.search("[a-z]{2,} [a-z]{2,} [a-z]{2,}", line)] == [
+        "pip install numpy pillow openvino"
+    ]
 
 
 @pytest.mark.parametrize(

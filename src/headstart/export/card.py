@@ -1,7 +1,11 @@
-"""The model card of a bundle: what it is, what it was trained on, how good it is, where it ends, and whose weights are in it."""
+"""The model card of a bundle: what it is, what it was trained on, how good it is, where it ends, and whose weights are in it.
+
+The template is English. The card is translated line by line into the language that is spoken, as sentences that a run keeps are.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
+from headstart.core.language import Language, spoken
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
@@ -23,13 +28,16 @@ from headstart.report.plain_words import in_plain_words
 from headstart.runs.run import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
+FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"#+ |- ")
+"""What a line of Markdown may begin with."""
 MOST_CLASSES = 30
 """Classes that the card names; all are in classes.json."""
 
 
 def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: tuple[str, ...]) -> str:
     """The card of a bundle as Markdown; the task is the one that the run was fitted to."""
-    return rendered(
+    text = rendered(
         "card.md.j2",
         **facts_of(run, task),
         made=made,
@@ -40,6 +48,27 @@ def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: 
         machine=this_machine(),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
+    return in_language(text, spoken())
+
+
+def in_language(text: str, language: Language) -> str:
+    """A card in a language; blocks of code, and what the catalog has no entry for, stay as they are."""
+    parts = FENCED.split(text)
+    lines = ["\n".join(_said(line, language) for line in part.split("\n")) for part in parts[::2]]
+    return "".join(part for pair in zip(lines, [*parts[1::2], ""], strict=True) for part in pair)
+
+
+def _said(line: str, language: Language) -> str:
+    if line.startswith("|"):
+        return line if "---" in line else _row(line, language)
+    mark = MARK.match(line)
+    start = mark[0] if mark else ""
+    return start + language.sentence(line[len(start) :])
+
+
+def _row(line: str, language: Language) -> str:
+    cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+    return f"| {' | '.join(map(language.sentence, cells))} |"
 
 
 def rendered(template: str, **facts: Any) -> str:
