@@ -159,6 +159,7 @@ def test_runs_are_sorted_and_two_are_compared(runs_page, address, width, languag
 def seen_to_progress(page, place, shown):
     """What the page shows of a run that is being made, until that is interrupted."""
     with noted_in(place), stage("deciding"):
+        page.evaluate("look()")  # a page without a live run looks every ten seconds
         page.wait_for_selector(f"{shown}.alive")
         tell_standing(Standing("ridge on stages", Estimate(value=0.75, low=0.5, high=0.9), 2, 60.0))
         page.locator(f"{shown} .big", has_text="75.0%").wait_for()
@@ -177,7 +178,6 @@ def test_a_run_is_seen_to_progress_and_then_that_it_is_gone(runs_page, run_folde
     (place / "request.json").write_text(json.dumps({"request": {"place": "moths"}}), encoding="utf-8")
     page, shown = runs_page(), '#unfinished li[data-name="moths"]'
     page.wait_for_selector(f"{shown}.ended")
-    page.evaluate("look()")
     with pytest.raises(KeyboardInterrupt):
         seen_to_progress(page, place, shown)
     page.wait_for_selector(f"{shown}.ended")
