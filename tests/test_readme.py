@@ -96,7 +96,7 @@ def wrongly_marked(page: Path) -> list[str]:
 
 
 IN_CHINESE = sorted((ROOT / "docs" / "zh").rglob("*.md"))
-WITHOUT_CHINESE = 9
+WITHOUT_CHINESE = 3
 """Pages below docs/ that may have no Chinese counterpart: what is written at the same time. Lower it when there are fewer."""
 
 
