@@ -272,11 +272,11 @@ def test_every_method_says_what_it_does_and_what_its_settings_mean(code):
 
 
 def first_sentences() -> set[str]:
-    """The first sentences of all docstrings, of which few are ever shown."""
+    """The first sentences of modules and classes, of which few are ever shown."""
     found = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+            if isinstance(node, ast.Module | ast.ClassDef) and (text := ast.get_docstring(node)):
                 found.add(SENTENCE_END.split(" ".join(text.split("\n\n")[0].split()))[0])
     return found
 
@@ -288,6 +288,6 @@ MISTAKEN = 200
 @pytest.mark.parametrize("code", OTHER_LANGUAGES)
 def test_a_sentence_without_an_entry_stays_as_it_is(code):
     sentences, spoken = first_sentences(), language_named(code)
-    assert len(sentences) > 2000
+    assert len(sentences) > 900
     mistaken = [text for text in sorted(sentences) if spoken.sentence(text) != text and is_left_in_english(text, code)]
     assert len(mistaken) <= len(sentences) // MISTAKEN, f"entries that fit too much: {mistaken}"
