@@ -25,6 +25,8 @@ FOLDER = "pictures"
 """The folder of the cache with pictures that lie compressed in files of tables."""
 BATCH_ROWS = 64
 """Pictures that are in memory while they are unpacked."""
+BUFFER_BYTES = 2**20
+"""Of a Parquet file that is read at a time: without it, all pictures of a group of rows are."""
 MAX_BYTES = 64 * 2**30
 PARQUET = ".parquet"
 MAGIC = b"ARROW1"
@@ -152,7 +154,7 @@ def _unpack(file: Path, picture: str, copy: Path) -> None:
 def _batches_of(file: Path, picture: str) -> tuple[int, Iterator[pa.RecordBatch]]:
     """The number of rows of a file, and its pictures, some at a time."""
     if file.suffix.lower() == PARQUET:
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES)
         return parquet.metadata.num_rows, parquet.iter_batches(BATCH_ROWS, columns=[picture])
     opened = _opened(pa.memory_map(str(file)))
     count = getattr(opened, "num_record_batches", None)
