@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from headstart.core.language import spoken
 from headstart.data.task import Task
-from headstart.export.card import facts_of, methods_of, metrics_in_order, rendered
+from headstart.export.card import facts_of, in_language, methods_of, metrics_in_order, rendered
 from headstart.methods.model_graph import unique_networks
 from headstart.methods.stored_rows import stored_rows
 from headstart.runs.run import Run
@@ -37,6 +38,7 @@ def repository_card(run: Run, task: Task | None, name: str, license_id: str, nam
         stored_pictures=rows.pictures,
         stored_features=rows.features,
     )
+    page = in_language(page, spoken())
     for network in (name for name, _ in run.plan.networks):
         page = page.replace(network, named(network))
     return f"---\n{header.to_yaml()}\n---\n\n{page}"
