@@ -42,6 +42,8 @@ def in_sdist(built: tuple[Path, Path]) -> set[str]:
 
 def files_of(*folders: str) -> set[str]:
     """The files below folders that git has or does not ignore."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone: nothing says which files belong to the tree")
     words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     return {name for name in done.stdout.splitlines() if (ROOT / name).exists()}
