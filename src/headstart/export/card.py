@@ -53,9 +53,9 @@ def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: 
 
 def in_language(text: str, language: Language) -> str:
     """A card in a language; blocks of code, and what the catalog has no entry for, stay as they are."""
-    parts = FENCED.split(text)
-    lines = ["\n".join(_said(line, language) for line in part.split("\n")) for part in parts[::2]]
-    return "".join(part for pair in zip(lines, [*parts[1::2], ""], strict=True) for part in pair)
+    prose, code = FENCED.split(text)[::2], FENCED.split(text)[1::2]
+    said = ["\n".join(_said(line, language) for line in one.split("\n")) for one in prose]
+    return "".join(one for pair in zip(said, [*code, ""], strict=True) for one in pair)
 
 
 def _said(line: str, language: Language) -> str:
