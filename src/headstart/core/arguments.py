@@ -94,7 +94,7 @@ def _argument(function: str, name: str, hint: Any, value: Any) -> Any:
         return _converted(hint, value)
     except NotAcceptedError as refused:
         met = refused.value
-        is_what = "is None" if met is None else f"= {_shown(met)} is {_with_article(type(met).__name__)}"
+        is_what = "is None" if met is None else f"= {_shown(met)} is {with_article(type(met).__name__)}"
         raise ArgumentError(f"{function}: {name}{refused.place} {is_what}. Give {_allowed(hint)}.") from None
 
 
@@ -134,7 +134,7 @@ def _allowed(hint: Any) -> str:
     if _is_union(hint):
         *others, last = dict.fromkeys(map(_allowed, get_args(hint)))
         return f"{', '.join(others)} or {last}" if others else last
-    return _with_article(_class_of(hint).__name__)
+    return with_article(_class_of(hint).__name__)
 
 
 def _mark_of(hint: Any) -> Accepts | None:
@@ -162,7 +162,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
-def _with_article(name: str) -> str:
+def with_article(name: str) -> str:
+    """The name of a kind of thing after "a" or "an"."""
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 

@@ -58,7 +58,7 @@ def _of_object(value: Any) -> Images | None:
     """The pictures of a frame or a Dataset; None where it is none."""
     from headstart.data.readers import is_object, reader_for  # noqa: PLC0415  a prediction seldom needs a reader
 
-    return reader_for(value).read_unsorted(value).images if is_object(value) else None
+    return reader_for(value).pictures(value) if is_object(value) else None
 
 
 def image_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:

@@ -93,6 +93,11 @@ class Images(ABC):
         del row
         return None
 
+    def opened(self, row: int) -> Encoded | tuple[Image.Image, str]:
+        """The bytes of the picture's file, opened for reading, or the picture with its content key where it is none of a file."""
+        stream = self.encoded(row)
+        return (self.read(row), self.content_key(row)) if stream is None else stream
+
     def stamps(self) -> list[Stamp] | None:
         """Where each picture lies, with what changes when its bytes do; None where they lie in memory."""
         return None

@@ -49,6 +49,10 @@ class JoinedImages(Images):
         part, at = self._locate(row)
         return part.encoded(at)
 
+    def opened(self, row: int) -> Encoded | tuple[Image.Image, str]:
+        part, at = self._locate(row)
+        return part.opened(at)
+
     def stamps(self) -> list[Stamp] | None:
         first, second = self.first.stamps(), self.second.stamps()
         if first is None or second is None:

@@ -72,16 +72,23 @@ class MixedImages(Images):
             return decode_image(stream, self.name(row), at_least).image
 
     def content_key(self, row: int) -> str:
-        stream = self.encoded(row)
-        if stream is not None:
-            with stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        pixels = np.asarray(self.read(row))
-        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+        found = self.opened(row)
+        if isinstance(found, tuple):
+            return found[1]
+        with found:
+            return hashlib.file_digest(found, "sha256").hexdigest()
 
     def encoded(self, row: int) -> Encoded | None:
         item = self._item(row)
         return None if isinstance(item, Image.Image) else self._opened(item, row)
+
+    def opened(self, row: int) -> Encoded | tuple[Image.Image, str]:
+        item = self._item(row)
+        if not isinstance(item, Image.Image):
+            return self._opened(item, row)
+        shown = as_shown(item, self.name(row))
+        pixels = np.asarray(shown)
+        return shown, hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
     def _opened(self, item: Path | bytes, row: int) -> Encoded:
         if isinstance(item, Path):

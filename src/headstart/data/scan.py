@@ -131,14 +131,14 @@ def _chunks(rows: list[int], num_known: int) -> Iterator[list[int]]:
 
 def _measured_row(images: Images, row: int) -> Measured:
     try:
-        stream = images.encoded(row)
-        if stream is None:
-            image = images.read(row)
-            return _measured(image, images.content_key(row), min(image.size))
-        with stream:
-            sha = hashlib.file_digest(stream, "sha256").hexdigest()
-            stream.seek(0)
-            decoded = decode_image(stream, images.name(row), REDUCED_PIXELS)
+        found = images.opened(row)
+        if isinstance(found, tuple):
+            image, key = found
+            return _measured(image, key, min(image.size))
+        with found:
+            sha = hashlib.file_digest(found, "sha256").hexdigest()
+            found.seek(0)
+            decoded = decode_image(found, images.name(row), REDUCED_PIXELS)
     except DataError as error:
         return Measured(problem=str(error))
     except OSError as error:

@@ -16,6 +16,7 @@ from headstart.core.errors import DataError
 from headstart.data.given_images import given_images
 from headstart.data.readers import reader_for
 from headstart.data.reading import read_task
+from headstart.data.scan import scan
 
 PIXELS = smooth(6, 24)
 
@@ -65,7 +66,7 @@ def test_the_task_is_that_of_the_same_pictures_in_memory():
 def test_a_folder_of_torchvision_and_a_part_of_it_need_no_item_for_their_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     dataset = ImageFolder(write_classes(tmp_path, {"rose": 3, "tulip": 3}))
     part = Subset(dataset, [5, 0])
-    monkeypatch.setattr("headstart.data.readers.torch_items.pair_of", None)
+    monkeypatch.setattr("headstart.data.readers.torch_items._pair_of", None)
     monkeypatch.setattr("headstart.data.readers.torch_items.NUM_COMPARED", 0)
     assert reader_for(dataset).read(dataset).labels == ("rose",) * 3 + ("tulip",) * 3
     assert reader_for(part).read(part).labels == ("tulip", "rose")
@@ -74,6 +75,80 @@ def test_a_folder_of_torchvision_and_a_part_of_it_need_no_item_for_their_labels(
 def test_labels_that_are_transformed_are_those_of_the_items(tmp_path: Path):
     dataset = ImageFolder(write_classes(tmp_path, {"rose": 2, "tulip": 2}), target_transform=lambda label: 1 - label)
     assert reader_for(dataset).read(dataset).labels == ("tulip", "tulip", "rose", "rose")
+
+
+class Relabeled(Dataset):
+    """Another label for each item of a set, and only some of its items."""
+
+    def __init__(self, dataset: Dataset, rows: list[int]) -> None:
+        self.dataset, self.indices, self.targets = dataset, rows, [0] * len(rows)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, row: int):
+        image, label = self.dataset[self.indices[row]]
+        return image, 1 - label
+
+
+class OtherFolder(ImageFolder):
+    def __getitem__(self, row: int):
+        image, label = super().__getitem__(row)
+        return image, 1 - label
+
+
+def test_a_wrapper_that_relabels_and_selects_has_the_labels_of_its_items(tmp_path: Path):
+    folder = write_classes(tmp_path, {"rose": 3, "tulip": 3})
+    dataset = Relabeled(ImageFolder(folder), [5, 4, 0, 1])
+    assert reader_for(dataset).read(dataset).labels == ("0", "0", "1", "1")
+    part = Subset(dataset, [3, 0])
+    assert reader_for(part).read(part).labels == ("1", "0")
+    other = OtherFolder(folder)
+    assert reader_for(other).read(other).labels == ("tulip",) * 3 + ("rose",) * 3
+
+
+class Photos(Dataset):
+    """Images without labels, which counts how often each is made; `make` turns pixels into an item."""
+
+    def __init__(self, make=Image.fromarray) -> None:
+        self.make, self.made = make, [0] * len(PIXELS)
+
+    def __len__(self) -> int:
+        return len(PIXELS)
+
+    def __getitem__(self, row: int):
+        self.made[row] += 1
+        return self.make(PIXELS[row])
+
+
+@pytest.mark.parametrize("make", [Image.fromarray, lambda pixels: (pixels,)], ids=["alone", "a tuple of one"])
+def test_predictions_take_a_dataset_of_images_alone_and_make_each_once(make):
+    dataset = Photos(make)
+    images = given_images(dataset)
+    dataset.made = [0] * 6
+    assert scan(images).problems == ("",) * 6
+    assert dataset.made == [1] * 6
+    raw = reader_for(dataset).read_unsorted(dataset)
+    assert (raw.labels, raw.splits) == ((None,) * 6, ("unlabeled",) * 6)
+
+
+def test_an_item_that_fails_is_named_and_the_others_are_predicted():
+    def failing(pixels):
+        if np.array_equal(pixels, PIXELS[4]):
+            raise OSError("the disk is gone.")
+        return Image.fromarray(pixels), 0
+
+    sentence = (
+        "photos[4]: cannot be read from the data set (OSError: the disk is gone). Mend this item, or leave it out."
+    )
+    assert scan(given_images(Photos(failing))).problems == ("",) * 4 + (sentence, "")
+    assert refusal(Photos(failing)) == sentence
+
+
+def test_classes_may_be_an_array_and_labels_without_a_value_are_none():
+    dataset = Flowers(labels=[0, 1, float("nan"), "", 0, 1])
+    dataset.classes = np.array(["rose", "tulip"])
+    assert reader_for(dataset).read(dataset).labels == ("rose", "tulip", None, None, "rose", "tulip")
 
 
 def test_tensors_of_labels_minus_one_and_none_are_understood():
@@ -93,10 +168,24 @@ class Stream(IterableDataset):
         yield from ()
 
 
+class Counted(Stream):
+    def __len__(self) -> int:
+        return 3
+
+
 @pytest.mark.parametrize(
     ("dataset", "sentence"),
     [
         (Stream(), "stream: is a stream without a length, and its items are read more than once. Give one that has both."),
+        (Counted(), "counted: is a stream without a length, and its items are read more than once. Give one that has both."),
+        (
+            Flowers(labels=list(torch.eye(6))),
+            "flowers[0]: its label is a Tensor, and must be a name or a whole number. Give one class each.",
+        ),
+        (
+            Flowers(classes=5),
+            "flowers: its classes are an int, and must be a list of names. Name the class of each number.",
+        ),
         (Flowers(labels=()), "flowers: has no items. Add one for each picture."),
         (
             Flowers(make=lambda pixels: np.random.default_rng().integers(0, 255, (8, 8, 3), dtype=np.uint8)),
@@ -109,7 +198,7 @@ class Stream(IterableDataset):
             "from 0 to 255, or real "
             "ones from 0 to 1, not normalized.",
         ),
-        (Flowers(make=lambda pixels: 7), "flowers[0]: its image is a int. Give a Pillow image, an array or a path."),
+        (Flowers(make=lambda pixels: 7), "flowers[0]: its image is an int. Give a Pillow image, an array or a path."),
         (
             Flowers(labels=[0.5] * 6),
             "flowers[0]: label = 0.5 is not a name or a whole number. Classes are wanted, not amounts.",
@@ -128,7 +217,7 @@ class Stream(IterableDataset):
             "that gives such.",
         ),
     ],
-    ids=["stream", "empty", "random", "normalized", "no image", "amount", "dict", "unnamed", "no pair"],
+    ids=["stream", "stream with a length", "one-hot", "number of classes", "empty", "random", "normalized", "no image", "amount", "dict", "unnamed", "no pair"],
 )
 def test_a_dataset_that_cannot_be_used_is_refused(dataset: object, sentence: str):
     assert refusal(dataset) == sentence

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from headstart.core.arguments import with_article
 from headstart.core.catalog import Catalog, is_final_class
 from headstart.core.errors import DataError, did_you_mean
 from headstart.data.built_in import built_in_names
@@ -24,7 +25,8 @@ def reader_for(place: Any) -> Reader:
     if reader is not None:
         return reader
     if not isinstance(place, str):
-        raise DataError(f"A {type(place).__name__} is no data. Give a path, a frame, or a Dataset.")
+        kind = with_article(type(place).__name__)
+        raise DataError(f"{kind[0].upper()}{kind[1:]} is no data. Give a path, a frame, or a Dataset.")
     path = Path(place)
     if not path.exists():
         state = "is a link to something that is gone" if path.is_symlink() else "does not exist"
@@ -59,4 +61,4 @@ def _recognizing(place: Any) -> Reader | None:
 def pictures_inside(place: str) -> Images | None:
     """The pictures inside of a larger file, or of those in a folder, labeled or not; None where a place has none such."""
     kinds = (kind for kind in READERS.all().values() if kind.of_containers)
-    return next((reader.read_unsorted(place).images for kind in kinds if (reader := kind()).recognizes(place)), None)
+    return next((reader.pictures(place) for kind in kinds if (reader := kind()).recognizes(place)), None)

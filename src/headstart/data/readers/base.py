@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from headstart.data.images import Images
 from headstart.data.raw_dataset import RawDataset
 
 
@@ -38,3 +39,7 @@ class Reader(ABC):
     def read_unsorted(self, place: Any) -> RawDataset:
         """As `read`, but the place may hold no labels at all: rows without one are unlabeled ones."""
         return self.read(place)
+
+    def pictures(self, place: Any) -> Images:
+        """The pictures alone, to predict for: every row, in order, those without a picture too; no label is read."""
+        return self.read_unsorted(place).images
