@@ -138,9 +138,7 @@ def test_an_item_that_fails_is_named_and_the_others_are_predicted():
             raise OSError("the disk is gone.")
         return Image.fromarray(pixels), 0
 
-    sentence = (
-        "photos[4]: cannot be read from the data set (OSError: the disk is gone). Mend this item, or leave it out."
-    )
+    sentence = "photos[4]: cannot be read from the data set (OSError: the disk is gone). Mend this item, or leave it out."
     assert scan(given_images(Photos(failing))).problems == ("",) * 4 + (sentence, "")
     assert refusal(Photos(failing)) == sentence
 
@@ -217,7 +215,20 @@ class Counted(Stream):
             "that gives such.",
         ),
     ],
-    ids=["stream", "stream with a length", "one-hot", "number of classes", "empty", "random", "normalized", "no image", "amount", "dict", "unnamed", "no pair"],
+    ids=[
+        "stream",
+        "stream with a length",
+        "one-hot",
+        "number of classes",
+        "empty",
+        "random",
+        "normalized",
+        "no image",
+        "amount",
+        "dict",
+        "unnamed",
+        "no pair",
+    ],
 )
 def test_a_dataset_that_cannot_be_used_is_refused(dataset: object, sentence: str):
     assert refusal(dataset) == sentence

@@ -37,9 +37,9 @@ NUM_COMPARED = 3
 class TorchItems(Reader):
     """A torch `Dataset` with a length, whose items are (image, label): `classes` names the labels where the set has them.
 
-    Images may be Pillow images, arrays, tensors of values from 0 to 1, or paths. Labels are those of the items; for torchvision's own
-    sets that keep them beside the pictures, and for a `Subset` of one, they are had without reading items. Where no labels are
-    needed, items may be images alone. Transforms have to give the same image each time.
+    Images may be Pillow images, arrays, tensors of values from 0 to 1, or paths. Labels are those of the items; for sets of
+    torchvision that keep them beside the pictures, and for a `Subset` of one, they are had without reading items. Where no labels
+    are needed, items may be images alone. Transforms have to give the same image each time.
     """
 
     of_objects = True
@@ -103,9 +103,8 @@ class _Pictures(Items):
                 return as_pillow(pixels[0])
             raise DataError(f"{self._name}[{row}]: has {len(pixels)} images. Give one image an item.")
         if one is None:
-            raise DataError(
-                f"{self._name}[{row}]: its image is {with_article(type(image).__name__)}. Give a Pillow image, an array or a path."
-            )
+            met = with_article(type(image).__name__)
+            raise DataError(f"{self._name}[{row}]: its image is {met}. Give a Pillow image, an array or a path.")
         return Path(one) if isinstance(one, str) else one
 
     def check_repeatable(self) -> None:
@@ -125,9 +124,11 @@ def _item_of(dataset: Any, row: int, name: str) -> Any:
     """An item of the set; `DataError` where the code of the set fails."""
     try:
         return dataset[row]
-    except Exception as error:  # noqa: BLE001  the code of the set is its author's
+    except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(". ")
-        raise DataError(f"{name}[{row}]: cannot be read from the data set ({reason}). Mend this item, or leave it out.") from error
+        raise DataError(
+            f"{name}[{row}]: cannot be read from the data set ({reason}). Mend this item, or leave it out."
+        ) from error
 
 
 def _image_of(item: Any, where: str) -> Any:
@@ -203,7 +204,7 @@ def _label(label: Any, classes: tuple[str, ...], where: str) -> str | None:
         met = with_article(type(value).__name__)
         raise DataError(f"{where}: its label is {met}, and must be a name or a whole number. Give one class each.")
     text = label_text(value, where)
-    if text == "" or (value == UNLABELED and not isinstance(value, str)):
+    if text == "" or (text == str(UNLABELED) and not isinstance(label, str)):
         return None
     if not classes or isinstance(value, str):
         return canonical(text) or None
