@@ -114,6 +114,7 @@ def test_copies_of_one_image_leave_nothing_to_measure_by(tmp_path: Path) -> None
     place = written(tmp_path / "more", {"ant": 1})
     for number in range(1, 5):
         shutil.copy(tmp_path / "more" / "ant" / "0.png", tmp_path / "more" / "ant" / f"{number}.png")
+    assert len(read_addition(place, ("ant",)).learn) == 5  # of a class that is known they are corrections
     with pytest.raises(DataError) as error:
         read_addition(place, ("dog",))
     assert str(error.value) == (

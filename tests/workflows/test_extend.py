@@ -80,6 +80,34 @@ def test_a_new_class_is_learned_and_the_old_ones_stay_known(home: Path) -> None:
     assert predict(Run.load("extended"), [seven])[0]["label"] == "seven"
 
 
+def test_one_correction_is_learned_from_and_measured_by_the_old_images(home: Path) -> None:
+    correction = next((home / "more" / "seven").iterdir())
+    (home / "corrections" / "zero").mkdir(parents=True)
+    shutil.copy(correction, home / "corrections" / "zero")
+    assert predict(Run.load("run"), [correction])[0]["label"] in ("one", "zero")
+    made = extend("run", "corrections", out=home / "extended")
+    extension = made.extension
+    assert (extension.num_learned, extension.num_held_out, extension.new) == (1, 0, None)
+    assert extension.old.num_images == made.evaluation.num_images == len(task_of(Run.load("run")).test)
+    assert "None of corrections was held out, as there are too few." in extension.sentence
+    page = (home / "extended" / "report.html").read_text(encoding="utf-8")
+    assert "Old classes, now" in page
+    assert "Images added" not in page
+
+
+def test_one_correction_without_anything_to_measure_by_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "corrections" / "zero").mkdir(parents=True)
+    shutil.copy(next((home / "more" / "seven").iterdir()), home / "corrections" / "zero")
+    monkeypatch.setattr("headstart.workflows.extend.evaluated_sets_of", lambda run, task: [])
+    with pytest.raises(DataError) as error:
+        extend("run", "corrections", out=home / "extended")
+    assert str(error.value) == (
+        "corrections has too few images to hold one out, and there are none at hand that run was evaluated on. "
+        "Add others of one class."
+    )
+    assert not (home / "extended").exists()
+
+
 def test_what_was_noticed_of_the_run_s_images_and_of_those_added_is_kept(home: Path) -> None:
     (home / "more" / "seven" / "broken.png").write_bytes(b"\x89PNG\r\n")
     made = extend("run", "more", out=home / "extended")

@@ -55,8 +55,10 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     Pictures with a content key in `without` are left out: the task has learned from them or is tested on them. The seed decides
     what is held out where no test split is given.
 
+    So few images of known classes that none can be held out are all learned from.
+
     Raises `DataError` where the place cannot be used, holds no labeled image, has one image of a new class, or leaves nothing
-    to learn from or to measure by.
+    to learn from, or nothing of a new class to measure by.
     """
     raw = reader_for(place).read(place)
     rows = cleaned(raw)
@@ -72,7 +74,7 @@ def read_addition(place: str, known: tuple[str, ...], seed: int = 0, without: Co
     images = ImageSet(raw.images.take(index), classes, labels, rows.groups[index])
     given = np.array([raw.splits[row] == "test" for row in index], bool)
     held_out = given if given.any() else _held_out(labels, images.groups, seed)
-    _check_neither_empty(place, held_out)
+    _check_neither_empty(place, held_out, bool(added))
     return Addition(raw.name, place, images.take(~held_out), images.take(held_out), added, tuple(rows.findings))
 
 
@@ -84,10 +86,10 @@ def _check_counts(place: str, labels: Integers, classes: tuple[str, ...], num_kn
         raise DataError(f'{place} has one image of "{rare}". Two are needed: one to learn from, and one to measure by.')
 
 
-def _check_neither_empty(place: str, held_out: Booleans) -> None:
+def _check_neither_empty(place: str, held_out: Booleans, with_new_classes: bool) -> None:
     if held_out.all():
         raise DataError(f"{place} has new images in its test split only. Add some to learn from.")
-    if not held_out.any():
+    if with_new_classes and not held_out.any():
         raise DataError(
             f"{place} leaves no image to measure by: those of a class are copies of one another, or of one group. Add others."
         )

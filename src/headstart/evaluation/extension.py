@@ -41,7 +41,7 @@ class Extension(Record):
         with_old_images: Whether the run's own images were read again; else sums over them were enough.
         old: Accuracy on images of the run that neither model has learned when it predicts them, before among the old classes,
             after among all; None where there are none at hand.
-        new: Accuracy on the held-out images.
+        new: Accuracy on the held-out images; None where there are none, as of one correction.
         num_models: Models that were solved again and predict together.
         left_out: Those of the run that are no part any more.
     """
@@ -55,7 +55,7 @@ class Extension(Record):
     num_held_out: int
     with_old_images: bool
     old: Forgetting | None
-    new: Estimate
+    new: Estimate | None
     num_models: int = 1
     left_out: tuple[LeftOut, ...] = ()
 
@@ -69,13 +69,19 @@ class Extension(Record):
         return " ".join(
             [
                 f"{self.num_learned:,} images of {self.place} were added, with {what}, to {source}.",
-                f"Accuracy on {self.num_held_out:,} held-out images of {self.place}: {self.new.value:.1%} "
-                f"(95%: {self.new.low:.1%} to {self.new.high:.1%}).",
+                self._on_new,
                 self.old.sentence if self.old else self._why_not_measured,
                 *self._models,
                 *([] if self.with_old_images else [AS_BEFORE]),
             ]
         )
+
+    @property
+    def _on_new(self) -> str:
+        if self.new is None:
+            return f"None of {self.place} was held out, as there are too few."
+        value, low, high = self.new.value, self.new.low, self.new.high
+        return f"Accuracy on {self.num_held_out:,} held-out images of {self.place}: {value:.1%} (95%: {low:.1%} to {high:.1%})."
 
     @property
     def _why_not_measured(self) -> str:

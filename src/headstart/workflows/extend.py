@@ -44,6 +44,10 @@ from headstart.workflows.arguments import AnyRun, Place
 from headstart.workflows.fit import finish
 
 FITTED_TO = "was fitted to all but the {count:,} held out of {place}"
+NOTHING_TO_MEASURE_BY = (
+    "{place} has too few images to hold one out, and there are none at hand that {run} was evaluated on. Add others of one class."
+)
+FITTED_TO_ALL = "was fitted to all of {place} as well"
 
 
 @checked
@@ -70,6 +74,8 @@ def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     _check_kind(run, addition, str(data))
     if not members:
         raise DataError(_no_sums(run))
+    if not len(addition.held_out) and not _unlearned(sets, members):
+        raise DataError(NOTHING_TO_MEASURE_BY.format(place=data, run=run.folder))
     workspace = Workspace.named(out, run.folder, [str(run.folder), addition.fingerprint])
     if workspace.claim_extension(run.folder, addition.fingerprint):
         return workspace.run
@@ -184,10 +190,11 @@ def _evaluated(
     run: Run, addition: Addition, extended: _Extended, left_out: tuple[LeftOut, ...]
 ) -> tuple[Evaluation, Predictions, Extension]:
     """The evaluation on all images that the model has not learned, or did without; its predictions; and what has changed."""
-    on_new, new = evaluate(extended.model, addition.held_out, split=addition.name)
-    predictions = _together([*(after for _, after in extended.pairs), new])
+    held_out = addition.held_out
+    on_new, new = evaluate(extended.model, held_out, split=addition.name) if len(held_out) else (None, None)
+    predictions = _together([*(after for _, after in extended.pairs), *([new] if new else [])])
     if extended.learned_since:
-        fitted_to = FITTED_TO.format(count=len(addition.held_out), place=addition.place)
+        fitted_to = (FITTED_TO if new else FITTED_TO_ALL).format(count=len(held_out), place=addition.place)
         evaluation = evaluation_out_of_fold(predictions, fitted_to=fitted_to)
     else:
         evaluation = evaluation_of(predictions, "test")
@@ -197,10 +204,10 @@ def _evaluated(
         fingerprint=addition.fingerprint,
         added=addition.added,
         num_learned=len(addition.learn),
-        num_held_out=len(addition.held_out),
+        num_held_out=len(held_out),
         with_old_images=extended.with_old_images,
         old=_forgotten(extended),
-        new=on_new.metrics["accuracy"],
+        new=on_new.metrics["accuracy"] if on_new else None,
         num_models=len(extended.solutions),
         left_out=left_out,
     )
