@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -15,6 +16,10 @@ from headstart.data.split_names import SPLIT_NAMES
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_SHARDS = 100_000
+STATE = "state.json"
+"""The file that Hugging Face's `datasets` writes beside the Arrow files of a set, with their names."""
+WORK_FILES = re.compile(r"(cache-.*\.arrow|tmp.*)", re.IGNORECASE)
+"""What `datasets` leaves beside them: results of `map`, `filter` and `shuffle`, and files that are being written."""
 DEEPEST = 3
 """Folders below a place that are looked into: Hugging Face keeps shards in CONFIG/SPLIT/ at most."""
 
@@ -47,7 +52,8 @@ def _expanded(place: str) -> list[str]:
 def shards_of(place: str, suffixes: tuple[str, ...], is_shard: Callable[[Path], bool]) -> list[Path]:
     """The shards at a place: a file, the files of a pattern, or those in a folder and below, sorted by name; never raises.
 
-    A folder has shards where the first of its files with such an ending is one, and it holds no pictures.
+    A folder has shards where the first of its files with such an ending is one, and it holds no pictures. Of a set that
+    Hugging Face's `datasets` saved, only the files of the set itself are shards, not what the library keeps beside them.
     """
     if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
         return [Path(place)] if place.lower().endswith(suffixes) and is_shard(Path(place)) else []
@@ -74,12 +80,23 @@ def _below(folder: str, suffixes: tuple[str, ...], depth: int) -> list[Path] | N
                     folders.append(entry.path)
     except (OSError, ValueError):
         return []
+    found = _of_set(folder, found)
     for inner in folders:
         more = _below(inner, suffixes, depth - 1)
         if more is None:
             return None
         found += more
     return found
+
+
+def _of_set(folder: str, files: list[Path]) -> list[Path]:
+    """The files that belong to a set: those that its state names, if `datasets` saved it, or else all but its work files."""
+    try:
+        state = json.loads(Path(folder, STATE).read_text(encoding="utf-8")) if files else {}
+        named = {one["filename"] for one in state["_data_files"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return [file for file in files if not WORK_FILES.fullmatch(file.name)]
+    return [file for file in files if file.name in named]
 
 
 def split_of(shard: Path, place: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class StoredImages(Images):
 
     Attributes:
         files: The files.
+        as_read: The stamp of each when its ranges were found: they are those of another picture once it has changed.
         file_of: int64 [sample], an index into `files`.
         starts: int64 [sample], the position of the first byte.
         sizes: int64 [sample], in bytes.
@@ -50,6 +52,7 @@ class StoredImages(Images):
     """
 
     files: tuple[Path, ...]
+    as_read: tuple[Stamp, ...] = field(repr=False)
     file_of: Integers = field(repr=False)
     starts: Integers = field(repr=False)
     sizes: Integers = field(repr=False)
@@ -62,7 +65,7 @@ class StoredImages(Images):
         files = {file: at for at, file in enumerate(dict.fromkeys(one.file for one in stored))}
         columns = [(files[one.file], one.start, one.size_bytes) for one in stored]
         file_of, starts, sizes = np.array(columns, np.int64).reshape(-1, 3).T
-        return cls(tuple(files), file_of, starts, sizes, tuple(one.name for one in stored))
+        return cls(tuple(files), tuple(map(stamp_of, files)), file_of, starts, sizes, tuple(one.name for one in stored))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -82,15 +85,27 @@ class StoredImages(Images):
             raise DataError(f"{name}: is empty (0 bytes). Restore or delete it.")
         if size > MAX_BYTES:
             raise DataError(f"{name}: has {size:,} bytes, more than the {MAX_BYTES:,} allowed. Shrink or delete it.")
-        with open_file(self.files[self.file_of[row]]) as stream:
+        with self._opened(row) as stream:
             stream.seek(int(self.starts[row]))
             content = stream.read(size)
         if len(content) < size:
             raise DataError(f"{name}: has {len(content):,} of its {size:,} bytes: its file is cut off. Get that file again.")
         return BytesIO(content)
 
+    def _opened(self, row: int) -> BufferedReader:
+        """The file of a picture; `DataError` where it is no longer the one whose ranges were found."""
+        at = int(self.file_of[row])
+        if stamp_of(self.files[at]) == self.as_read[at]:
+            stream = open_file(self.files[at])
+            found = os.fstat(stream.fileno())
+            if (found.st_size, found.st_mtime_ns) == self.as_read[at][1:]:
+                return stream
+            stream.close()
+        raise DataError(f"{self.name(row)}: the file that holds it has changed, or is gone, since it was read. Start again.")
+
     def stamps(self) -> list[Stamp]:
-        files = [stamp_of(file) for file in self.files]
+        now = map(stamp_of, self.files)
+        files = [one if one == before else before._replace(size_bytes=-1) for one, before in zip(now, self.as_read, strict=True)]
         return [
             Stamp(f"{files[at].place}#{start}", size if files[at].size_bytes >= 0 else -1, files[at].changed_ns)
             for at, start, size in zip(self.file_of.tolist(), self.starts.tolist(), self.sizes.tolist(), strict=True)
@@ -98,4 +113,4 @@ class StoredImages(Images):
 
     def take(self, rows: Integers) -> StoredImages:
         names = tuple(self.names[row] for row in rows)
-        return StoredImages(self.files, self.file_of[rows], self.starts[rows], self.sizes[rows], names)
+        return StoredImages(self.files, self.as_read, self.file_of[rows], self.starts[rows], self.sizes[rows], names)

@@ -159,6 +159,32 @@ def test_reading_what_is_saved_needs_no_library_and_unpacks_once(tmp_path: Path,
     assert again.images.content_key(3) == first.images.content_key(3)
 
 
+@pytest.mark.parametrize("state", [True, False])
+def test_what_the_library_keeps_beside_a_saved_set_is_not_read(tmp_path: Path, state: bool):
+    made().save_to_disk(tmp_path / "set")
+    loaded = datasets.load_from_disk(str(tmp_path / "set"))
+    loaded.map(lambda row: {"label": 1 - row["label"]})
+    loaded.shuffle(seed=1)
+    assert len(list((tmp_path / "set").glob("cache-*.arrow"))) == 2
+    (tmp_path / "set" / "tmp1a2b.arrow").write_bytes(b"half")
+    if not state:
+        (tmp_path / "set" / "state.json").unlink()
+    raw = reader_for(str(tmp_path / "set")).read(str(tmp_path / "set"))
+    assert raw.labels == tuple(CLASSES[label] for label in LABELS)
+
+
+def test_a_file_that_is_replaced_after_it_was_read_is_refused(tmp_path: Path):
+    file = write("arrow file", tmp_path)
+    raw = reader_for(str(file)).read(str(file))
+    chosen = raw.images.take(np.array([3]))
+    made(CONTENTS[::-1]).to_parquet(tmp_path / "other.parquet")
+    (tmp_path / "other.parquet").replace(file)
+    with pytest.raises(DataError) as raised:
+        chosen.read(0)
+    assert str(raised.value) == f"{file}[3]: the file that holds it has changed, or is gone, since it was read. Start again."
+    assert [stamp.size_bytes for stamp in raw.images.stamps()] == [-1] * 6
+
+
 def test_rows_without_bytes_are_left_out(tmp_path: Path):
     made([*CONTENTS[:4], None, None]).to_parquet(tmp_path / "a.parquet")
     raw = reader_for(str(tmp_path)).read(str(tmp_path))
