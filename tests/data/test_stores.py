@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import fsspec
 import numpy as np
@@ -17,6 +17,7 @@ from small_data import samples, smooth, write_classes, write_shard
 import headstart
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data import stores
+from headstart.data.addresses import copy_of
 from headstart.data.given_images import given_images, pictures_of
 from headstart.data.readers import reader_for
 from headstart.data.reading import read_task
@@ -209,11 +210,72 @@ def test_an_address_of_this_machine_is_a_path(folder: Path):
             "zip://x::memory://a.zip",
             "zip://x::memory://a.zip: is a chain of addresses. Give the address of the data itself, unpacked.",
         ),
+        *(
+            (
+                address,
+                f"{shown}: this address holds a password or a key, which names and reports would show. Leave it out, and set it "
+                "where the store's own tools look for it, such as ~/.netrc or a variable of the environment.",
+            )
+            for address, shown in [
+                ("ftp://user:sEcret@127.0.0.1:1/x", "ftp://127.0.0.1:1"),
+                ("https://user:sE/cret@host/x", "https://host"),
+                ("memory://bucket/x.tar?X-Amz-Signature=sEcret", "memory://bucket"),
+                ("zip://x::https://user:sEcret@host/a.zip", "zip://host"),
+            ]
+        ),
+        (
+            "https://host:80/flowers/a@b.csv",
+            "https://host:80: addresses of the web are not read, as most of its servers neither list files nor tell when they "
+            "changed. Download the data, and give its folder.",
+        ),
         ("nowhere://a", "nowhere://a: nowhere:// is no store that is known. Use s3://, gs://, hf:// or another one of fsspec."),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused(memory, address: str, sentence: str):
     assert refusal(address) == sentence
+
+
+def test_a_store_that_is_not_reached_before_anything_is_asked_for_is_told():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"ftp://127.0.0.1:{free.getsockname()[1]}/x"
+    assert refusal(address) == (
+        f"{address}: cannot be reached, or the connection was lost ([Errno 111] Connection refused). Try again: what arrived "
+        "whole is kept."
+    )
+
+
+@pytest.mark.parametrize("name", ["/etc/x.png", "../../secret/x.png", "..", "file:///etc/x.png"])
+def test_a_table_in_a_store_names_nothing_outside_of_its_bucket(stored: str, memory, name: str):
+    memory.pipe("/secret/x.png", memory.cat("/bucket/flowers/rose/000.png"))
+    memory.pipe("/bucket/flowers/m.csv", f"path,label\nrose/000.png,a\nrose/001.png,a\n{name},b\n".encode())
+    assert refusal(f"{stored}/m.csv") == (
+        f'{stored}/m.csv: names the picture "{name}", which lies outside of its bucket. Write paths relative to the table, or '
+        "whole addresses of stores."
+    )
+
+
+def test_a_table_in_a_store_whose_paths_are_empty_or_folders_is_told(stored: str, memory):
+    memory.pipe("/bucket/flowers/m.csv", b"path,label\nrose/000.png,a\n,b\n")
+    assert refusal(f"{stored}/m.csv") == f"{stored}/m.csv, line 3: has no path. Name the picture, relative to the manifest."
+    reader_for(f"{stored}/rose").read_unsorted(f"{stored}/rose")
+    memory.pipe("/bucket/flowers/m.csv", b"path,label\nrose/000.png,a\nrose,b\ntulip/000.png,b\n")
+    raw = reader_for(f"{stored}/m.csv").read(f"{stored}/m.csv")
+    assert [bool(problem) for problem in scan(raw.images).problems] == [False, True, False]
+
+
+def test_a_table_on_disk_may_name_files_by_their_addresses(folder: Path, tmp_path: Path):
+    paths = sorted(folder.rglob("*.png"))
+    rows = "".join(f"file://{path},{path.parent.name}\n" for path in paths)
+    (tmp_path / "table.csv").write_text(f"path,label\n{rows}file:///gone.png,rose\n")
+    raw = reader_for(str(tmp_path / "table.csv")).read(str(tmp_path / "table.csv"))
+    assert [raw.images.name(row) for row in range(6)] == list(map(str, paths))
+    assert raw.findings[-1].evidence["paths"] == ["/gone.png"]
+
+
+def test_a_part_of_an_address_that_is_a_drive_is_no_file_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("headstart.data.addresses.Path", PureWindowsPath)
+    assert copy_of("memory://bucket/C:/x.png") is None
 
 
 def test_a_folder_without_data_is_refused(memory):

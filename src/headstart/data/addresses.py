@@ -34,7 +34,7 @@ def copy_of(address: str) -> Path | None:
     """Where the copy of a file or folder lies; None where a part of the address is no file name, as ".." is none."""
     found = ADDRESS.fullmatch(address)
     names = found[2].strip("/").split("/") if found else [""]
-    if found is None or any(name in NO_NAMES or "\0" in name or "\\" in name for name in names):
+    if found is None or any(name in NO_NAMES or "\0" in name or "\\" in name or Path(name).drive for name in names):
         return None
     return copies().joinpath(found[1].lower(), *names)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from headstart.core.findings import Finding
-from headstart.data.addresses import copy_of, is_address
 from headstart.data.decoding import IMAGE_SUFFIXES
 
 MOST_TRIED = 50
@@ -16,29 +15,30 @@ MOST_TRIED = 50
 
 
 class Located(NamedTuple):
-    """Where pictures lie: a folder, and what their names lack at the end."""
+    """Where pictures lie: a folder, and what their names lack at the end; but for those that are known to lie elsewhere."""
 
     folder: Path
     ending: str
+    elsewhere: Mapping[str, Path]
 
     def path(self, name: str) -> Path:
         """The picture of that name."""
-        copy = copy_of(name) if is_address(name) else None
-        return copy or Path(os.path.normpath(self.folder / f"{name}{self.ending}"))
+        return self.elsewhere.get(name) or Path(os.path.normpath(self.folder / f"{name}{self.ending}"))
 
 
-def located(manifest: Path, names: Sequence[str]) -> tuple[Located, tuple[Finding, ...]]:
+def located(manifest: Path, names: Sequence[str], elsewhere: Mapping[str, Path]) -> tuple[Located, tuple[Finding, ...]]:
     """Where the pictures of a manifest lie, and a finding where that is not where it says.
 
     It is the manifest's folder, and the names are whole, wherever one of them exists so. Otherwise the folders beside the
     manifest are tried, and the usual endings: many tables name pictures by a number, and keep them in `images` or `train`.
+    `elsewhere` has the paths of the pictures whose names are addresses.
     """
     folder = manifest.parent
-    as_written, tried = Located(folder, ""), names[:MOST_TRIED]
+    as_written, tried = Located(folder, "", elsewhere), names[:MOST_TRIED]
     if any(as_written.path(name).exists() for name in tried):
         return as_written, ()
     beside = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    choices = [Located(place, ending) for place in (folder, *beside) for ending in ("", *sorted(IMAGE_SUFFIXES))]
+    choices = [Located(place, ending, elsewhere) for place in (folder, *beside) for ending in ("", *sorted(IMAGE_SUFFIXES))]
     counts = [sum(choice.path(name).exists() for name in tried) for choice in choices]
     if not max(counts):
         return as_written, ()

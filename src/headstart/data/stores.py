@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import posixpath
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,15 @@ NUM_THREADS = 16
 TABLES = frozenset({".csv", ".tsv", ".parquet", ".arrow", ".tar", ".npz", ".gz", ".tgz"})
 """Endings of what is fetched from a folder beside pictures."""
 LOCAL = ("file", "local")
+"""Protocols of addresses that are paths of this machine."""
+WEB = ("http", "https")
+"""Protocols whose servers list no folders, and tell of few files when they changed."""
+PASSWORD = re.compile(r"[^/]*:(?!\d+(?:/|$)).*@.*", re.DOTALL)
+"""What stands after the protocol of an address with a password, as in user:password@host; a port is none."""
+KEY = re.compile(r"[?&][^=&]*(?:sig|token|secret|passw|credential|key)[^=&]*=", re.IGNORECASE)
+"""A part of an address that lets whoever has it in, as signed addresses have them."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of the system that free space, or another folder, mends."""
 MARKS = ("ETag", "etag", "blob_id", "md5Hash", "content_md5", "checksum", "crc32c", "sha256", "generation")
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created", "modified")
 """What stores tell of a file's content and its time of change, by the names that `fsspec` passes on."""
@@ -65,6 +74,7 @@ def local_place(address: str) -> Path:
 
     Of a folder, pictures, tables, shards and archives are fetched. `DataError` where the address cannot be used, reached or read.
     """
+    _check_readable(address)
     addresses = expanded(address)
     if len(addresses) > 1:
         local_files(addresses)
@@ -111,7 +121,7 @@ def local_files(names: Iterable[str]) -> dict[str, Path]:
         infos = _listed(stores[store], folder, wanted[0][0])
         found = [(name, inside, infos[inside]) for name, inside in wanted if inside in infos]
         for name, inside in wanted:
-            if inside not in infos:
+            if inside not in infos and paths[name].is_file():
                 paths[name].unlink(missing_ok=True)
         _fetch(
             stores[store],
@@ -125,25 +135,63 @@ def local_of(name: str) -> Path:
     return local_files([name])[name]
 
 
-def fetch_named(table: Path, names: Iterable[str]) -> None:
-    """Fetch the pictures that a table names by addresses, or, where it is a copy itself, by paths beside it."""
+def fetch_named(table: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Where the pictures lie that a table names by addresses, fetched; also those beside it, where it is a copy itself.
+
+    A table of a store names nothing on this machine, and by paths nothing out of its bucket.
+    """
     address = shown_name(table)
     folder = address.rpartition("/")[0] if is_address(address) else ""
-    wanted = {name: name if is_address(name) else _joined(folder, name) for name in names if folder or is_address(name)}
+    wanted = {name: name if is_address(name) else _beside(address, name) for name in names if name and (folder or is_address(name))}
     if not wanted:
-        return
+        return {}
     found = local_files(wanted.values())
-    if folder and not any(found[one].exists() for one in wanted.values()):
-        local_place(folder)  # the names may lack their folder, or their ending
+    if folder:
+        for name, one in wanted.items():
+            if not found[one].is_relative_to(copies()):
+                raise _outside(address, name)
+        if not any(found[one].exists() for one in wanted.values()):
+            local_place(folder)  # the names may lack their folder, or their ending
+    return {name: found[one] for name, one in wanted.items() if is_address(name)}
 
 
-def _joined(folder: str, name: str) -> str:
-    protocol, _, inside = folder.partition("://")
-    return f"{protocol}://{posixpath.normpath(posixpath.join(inside, name)).lstrip('/')}"
+def _beside(table: str, name: str) -> str:
+    """The address of a picture that the table of a store names by a path."""
+    protocol, _, inside = table.partition("://")
+    bucket = inside.partition("/")[0]
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(inside), name))
+    if not joined.startswith(f"{bucket}/"):
+        raise _outside(table, name)
+    return f"{protocol}://{joined}"
+
+
+def _outside(table: str, name: str) -> DataError:
+    return DataError(
+        f'{table}: names the picture "{name}", which lies outside of its bucket. Write paths relative to the table, or whole '
+        "addresses of stores."
+    )
+
+
+def _check_readable(address: str) -> None:
+    """Refuse an address that would show or keep a password, without showing it, and an address of the web."""
+    protocol, _, inside = address.partition("://")
+    has_password, first = PASSWORD.fullmatch(inside), re.split(r"[/?]", inside)[0]
+    host = re.split(r"[/?]", (inside if has_password and "@" not in first else first).rpartition("@")[2])[0]
+    if has_password or KEY.search(inside):
+        raise DataError(
+            f"{protocol}://{host}: this address holds a password or a key, which names and reports would show. Leave it out, "
+            "and set it where the store's own tools look for it, such as ~/.netrc or a variable of the environment."
+        )
+    if protocol.lower() in WEB:
+        raise DataError(
+            f"{protocol}://{host}: addresses of the web are not read, as most of its servers neither list files nor tell when "
+            "they changed. Download the data, and give its folder."
+        )
 
 
 def _opened(address: str) -> tuple[Any, str]:
     """The file system of an address, and the name that it has there."""
+    _check_readable(address)
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415
     except ImportError:
@@ -154,7 +202,10 @@ def _opened(address: str) -> tuple[Any, str]:
     if "::" in address:
         raise DataError(f"{address}: is a chain of addresses. Give the address of the data itself, unpacked.")
     try:
-        fs, name = url_to_fs(address)
+        with _reaching(address, (ImportError, ValueError)):
+            fs, name = url_to_fs(address)
+    except HeadstartError:
+        raise
     except ImportError as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise MissingExtraError(
@@ -271,11 +322,11 @@ def _no_room(address: str, error: OSError) -> DataError:
 
 
 @contextmanager
-def _reaching(address: str) -> Iterator[None]:
-    """Inside, whatever a client of a store raises is a `DataError` of one sentence."""
+def _reaching(address: str, passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Inside, whatever a client of a store raises, but for what is passed on, is a `DataError` of one sentence."""
     try:
         yield
-    except HeadstartError:
+    except (HeadstartError, *passed):
         raise
     except FileNotFoundError:
         raise DataError(f"{address}: does not exist, or its bucket does not. Correct the address.") from None

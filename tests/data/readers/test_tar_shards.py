@@ -121,6 +121,18 @@ def test_a_shard_that_is_cut_off_is_refused(tmp_path: Path, keep: int):
     assert refusal(shard) == CUT.format(shard=shard)
 
 
+def test_many_long_names_one_after_the_other_are_refused(tmp_path: Path):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 4
+    long_name = header.tobuf(tarfile.GNU_FORMAT) + b"a.p\0" + bytes(508)
+    shard = write_shard(tmp_path / "a.tar", samples(0, 1))
+    content = shard.read_bytes()
+    shard.write_bytes(1500 * long_name + content)
+    assert refusal(shard) == f"{shard}: is not an archive, or a damaged one. Get it again."
+    shard.write_bytes(content.rstrip(b"\0") + bytes(-len(content.rstrip(b"\0")) % 512) + 1500 * long_name + bytes(10_240))
+    assert refusal(shard) == CUT.format(shard=shard)
+
+
 def test_a_header_that_is_broken_half_way_is_refused(tmp_path: Path):
     shard = write_shard(tmp_path / "a.tar", samples(0, 1))
     content = bytearray(shard.read_bytes())

@@ -141,7 +141,7 @@ def _files_of_archive(path: Path) -> tuple[Version, Files]:
                 stream = archive.extractfile(member) if member.isreg() and name in wanted else None
                 if stream is not None and member.size <= MAX_FILE_BYTES:
                     files[name] = stream.read()
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError):
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError, RecursionError):
         raise DataError(f"{path}: is not an archive, or a damaged one. Get it again.") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}). Make it readable.") from None

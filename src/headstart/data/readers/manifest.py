@@ -45,8 +45,8 @@ class Manifest(Reader):
         findings: list[Finding] = []
         for file, split in zip(files, splits or [""], strict=True):
             table = read_table(file, (*COLUMNS, IS_VALID), required)
-            fetch_named(file, table.columns["path"])
-            pictures, found = located(file, table.columns["path"])
+            elsewhere = fetch_named(file, table.columns["path"])
+            pictures, found = located(file, table.columns["path"], elsewhere)
             rows += picture_rows(table, pictures.path, split, "relative to the manifest")
             findings += (*headings_read(table), *found)
         return raw_of(rows, _name_of(place, files), shown_name(files[0]) if len(files) == 1 else place, OF_MANIFEST, findings)

@@ -111,7 +111,7 @@ def _is_shard(path: Path) -> bool:
                     return False
                 if member.isreg() and f".{member.name.rsplit('.', 1)[-1].lower()}" in IMAGE_SUFFIXES:
                     return True
-    except (tarfile.TarError, OSError, ValueError, EOFError, zlib.error):
+    except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError, zlib.error):
         return False
     return False
 
@@ -140,7 +140,7 @@ def _samples_of(shard: Path) -> dict[str, _Sample]:
             _check_end(archive, shard)
     except FileNotFoundError:
         raise DataError(f"{where}: does not exist. Get this shard, or correct the pattern.") from None
-    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, ValueError, RecursionError, zlib.error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
