@@ -142,7 +142,9 @@ def fetch_named(table: Path, names: Iterable[str]) -> dict[str, Path]:
     """
     address = shown_name(table)
     folder = address.rpartition("/")[0] if is_address(address) else ""
-    wanted = {name: name if is_address(name) else _beside(address, name) for name in names if name and (folder or is_address(name))}
+    wanted = {
+        name: name if is_address(name) else _beside(address, name) for name in names if name and (folder or is_address(name))
+    }
     if not wanted:
         return {}
     found = local_files(wanted.values())
