@@ -328,7 +328,9 @@ def _reaching(address: str, passed: tuple[type[Exception], ...] = ()) -> Iterato
     """Inside, whatever a client of a store raises, but for what is passed on, is a `DataError` of one sentence."""
     try:
         yield
-    except (HeadstartError, *passed):
+    except passed:
+        raise
+    except HeadstartError:
         raise
     except FileNotFoundError:
         raise DataError(f"{address}: does not exist, or its bucket does not. Correct the address.") from None
