@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_data import samples, write_shard
 
 from headstart.core.arguments import NotAcceptedError
 from headstart.core.errors import DataError
@@ -80,6 +81,17 @@ def test_a_list_of_everything_keeps_its_order_and_names(pixels, path):
     taken = found.take(np.array([2, 1]))
     assert [taken.name(row) for row in range(2)] == ["images[2]", str(path)]
     assert found.content_key(0) == taken.content_key(0) != taken.content_key(1)
+
+
+def test_a_shard_among_many_paths_keeps_their_order_and_counts_pictures_once(tmp_path, pixels, path):
+    shard = write_shard(tmp_path / "a.tar", samples(0, 1))
+    images = pictures_of(given_images([path, shard, Image.fromarray(pixels), np.stack([pixels, pixels]), *[path] * 1_500]))
+    assert len(images) == 1_506
+    names = [images.name(row) for row in range(7)]
+    assert names == [str(path), f"{shard}/000.png", f"{shard}/001.png", "images[3]", "images[4]", "images[5]", str(path)]
+    assert np.array_equal(np.asarray(images.read(1_505)), pixels)
+    taken = images.take(np.array([5, 2]))
+    assert [taken.name(row) for row in range(2)] == ["images[5]", f"{shard}/001.png"]
 
 
 def test_many_pictures_in_an_array_stay_one(pixels):

@@ -12,7 +12,7 @@ from headstart.core.arguments import Accepts, NotAcceptedError, Texts, checked, 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import UNLABELED
 from headstart.data.class_names import check_distinct, quoted
-from headstart.data.given_images import AnyImages, given_images, items_of, pictures_from, pictures_of
+from headstart.data.given_images import AnyImages, given_images, joined_pictures, pictures_of
 from headstart.data.images import ArrayImages, Images
 from headstart.data.mixed_images import ORIGIN
 from headstart.data.raw_dataset import RawDataset
@@ -107,7 +107,7 @@ def _joined(first: Images, second: Images) -> Images:
     if isinstance(first, ArrayImages) and isinstance(second, ArrayImages) and first.pixels.shape[1:] == second.pixels.shape[1:]:
         pixels = np.concatenate([first.pixels, second.pixels])
         return ArrayImages(pixels, ORIGIN, np.arange(len(pixels)))
-    return pictures_from([*items_of(first), *items_of(second)])
+    return joined_pictures([first, second])
 
 
 def _check_count(cells: Sequence[Any], count: int, what: str) -> None:

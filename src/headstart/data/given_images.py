@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -102,8 +103,30 @@ def pictures_of(given: Images | list[Given]) -> Images:
     inside = [_inside(item) if isinstance(item, str | Path) else None for item in given]
     if all(one is None for one in inside):
         return pictures_from(items_of(given))
-    images = [pictures_from(items_of([item])) if one is None else one for one, item in zip(inside, given, strict=True)]
-    return reduce(JoinedImages, images)
+    parts: list[Images] = []
+    for alone, group in groupby(zip(inside, given, strict=True), lambda pair: pair[0] is None):
+        if alone:
+            parts.append(pictures_from(items_of([item for _, item in group])))
+        else:
+            parts += [one for one, _ in group if one is not None]
+    return joined_pictures(parts)
+
+
+def joined_pictures(parts: Sequence[Images]) -> Images:
+    """The pictures of each part in turn; those that have no names of their own are counted over all parts."""
+    if all(isinstance(part, FileImages) for part in parts):
+        return FileImages(tuple(path for part in parts if isinstance(part, FileImages) for path in part.paths))
+    counted: list[Images] = []
+    start = 0
+    for part in parts:
+        if isinstance(part, MixedImages) and part.origin == ORIGIN:
+            counted.append(replace(part, start=part.start + start))
+        elif isinstance(part, ArrayImages) and part.origin == ORIGIN:
+            counted.append(replace(part, rows=part.rows + start))
+        else:
+            counted.append(part)
+        start += len(part)
+    return counted[0] if len(counted) == 1 else JoinedImages(tuple(counted))
 
 
 def _inside(path: str | Path) -> Images | None:

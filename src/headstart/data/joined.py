@@ -1,14 +1,15 @@
-"""Two sequences of pictures, or two sets, as one."""
+"""Several sequences of pictures, or two sets, as one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 
+from headstart.core.findings import Finding
 from headstart.core.types import Floats, Integers
 from headstart.data.images import Encoded, Images, ImageSet, Stamp
 from headstart.data.raw_dataset import RawDataset
@@ -16,22 +17,32 @@ from headstart.data.raw_dataset import RawDataset
 
 @dataclass(frozen=True)
 class JoinedImages(Images):
-    """The first sequence's pictures, then the second's, or any choice of rows of the two."""
+    """The pictures of each sequence in turn, or any choice of rows of all.
 
-    first: Images
-    second: Images
+    Attributes:
+        parts: The sequences.
+        rows: int64 [sample], each counted over all parts; None for all.
+    """
+
+    parts: tuple[Images, ...]
     rows: Integers | None = None
 
     @property
     def embedded(self) -> bool:  # type: ignore[override]
-        return self.first.embedded
+        return self.parts[0].embedded
+
+    @cached_property
+    def _ends(self) -> Integers:
+        """The row after the last one of each part, int64 [part]."""
+        return np.cumsum([len(part) for part in self.parts], dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self.first) + len(self.second) if self.rows is None else len(self.rows)
+        return int(self._ends[-1]) if self.rows is None else len(self.rows)
 
     def _locate(self, row: int) -> tuple[Images, int]:
         at = int(row if self.rows is None else self.rows[row])
-        return (self.first, at) if at < len(self.first) else (self.second, at - len(self.first))
+        part = int(np.searchsorted(self._ends, at, side="right"))
+        return self.parts[part], at - (int(self._ends[part - 1]) if part else 0)
 
     def name(self, row: int) -> str:
         part, at = self._locate(row)
@@ -54,43 +65,42 @@ class JoinedImages(Images):
         return part.opened(at)
 
     def stamps(self) -> list[Stamp] | None:
-        first, second = self.first.stamps(), self.second.stamps()
-        if first is None or second is None:
+        known = [part.stamps() for part in self.parts]
+        of_all = [stamp for one in known if one is not None for stamp in one]
+        if None in known:
             return None
-        both = first + second
-        return both if self.rows is None else [both[row] for row in self.rows]
+        return of_all if self.rows is None else [of_all[row] for row in self.rows]
 
     def vectors(self) -> Floats:
-        both = np.concatenate([self.first.vectors(), self.second.vectors()])
-        return both if self.rows is None else both[self.rows]
+        of_all = np.concatenate([part.vectors() for part in self.parts])
+        return of_all if self.rows is None else of_all[self.rows]
 
     def take(self, rows: Integers) -> JoinedImages:
         chosen = np.asarray(rows, dtype=np.int64)
-        return JoinedImages(self.first, self.second, chosen if self.rows is None else self.rows[chosen])
+        return JoinedImages(self.parts, chosen if self.rows is None else self.rows[chosen])
 
 
 def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:
     """The rows of several raw datasets as one, which has the name of the first."""
-
-    def joined(first: RawDataset, second: RawDataset) -> RawDataset:
-        return replace(
-            first,
-            images=JoinedImages(first.images, second.images),
-            labels=first.labels + second.labels,
-            splits=first.splits + second.splits,
-            groups=first.groups + second.groups,
-            domains=first.domains + second.domains,
-            findings=first.findings
-            + tuple(one for one in second.findings if one.code not in {each.code for each in first.findings}),
-        )
-
-    return reduce(joined, raws)
+    findings: list[Finding] = []
+    for raw in raws:
+        known = {finding.code for finding in findings}
+        findings += [finding for finding in raw.findings if finding.code not in known]
+    return replace(
+        raws[0],
+        images=JoinedImages(tuple(raw.images for raw in raws)),
+        labels=tuple(label for raw in raws for label in raw.labels),
+        splits=tuple(split for raw in raws for split in raw.splits),
+        groups=tuple(group for raw in raws for group in raw.groups),
+        domains=tuple(domain for raw in raws for domain in raw.domains),
+        findings=tuple(findings),
+    )
 
 
 def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
     """Two sets of the same classes as one; the first one's rows come first."""
     both = ImageSet(
-        images=JoinedImages(first.images, second.images),
+        images=JoinedImages((first.images, second.images)),
         classes=first.classes,
         hidden_labels=np.concatenate([first.hidden_labels, second.hidden_labels]),
         groups=np.concatenate([first.groups, second.groups]),

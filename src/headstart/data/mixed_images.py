@@ -48,11 +48,13 @@ class MixedImages(Images):
         items: A path, a Pillow image or the bytes of a file each.
         rows: The index of each among those that were given.
         origin: What those without a path are called, before their index.
+        start: The index of the first item, where others were given before it.
     """
 
     items: Sequence[Item] = field(repr=False)
     rows: Integers = field(repr=False)
     origin: str = ORIGIN
+    start: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,7 +64,7 @@ class MixedImages(Images):
 
     def name(self, row: int) -> str:
         item = self.items[int(self.rows[row])] if isinstance(self.items, tuple) else None
-        return shown_name(item) if isinstance(item, Path) else f"{self.origin}[{self.rows[row]}]"
+        return shown_name(item) if isinstance(item, Path) else f"{self.origin}[{self.start + self.rows[row]}]"
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
         item = self._item(row)

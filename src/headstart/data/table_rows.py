@@ -60,13 +60,18 @@ def headings_read(table: Table) -> tuple[Finding, ...]:
     return (*renamed, *ignored_columns(table.place, table.unknown, COLUMNS))
 
 
-def picture_rows(table: Table, path_of: Callable[[str], Path], split: str, relative: str) -> list[PictureRow]:
-    """The rows of a table with a column of paths; `relative` says what these are relative to, for messages."""
+def check_paths(table: Table, relative: str) -> None:
+    """Refuse rows whose path is none; `relative` says what paths are relative to."""
     for row, path in enumerate(table.columns["path"]):
         if not path:
             raise DataError(f"{table.where(row)}: has no path. Name the picture, {relative}.")
         if "\0" in path:
             raise DataError(f"{table.where(row)}: path = {path!r} is not a file name. Correct it.")
+
+
+def picture_rows(table: Table, path_of: Callable[[str], Path], split: str, relative: str) -> list[PictureRow]:
+    """The rows of a table with a column of paths; `relative` says what these are relative to, for messages."""
+    check_paths(table, relative)
     paths = map(path_of, table.columns["path"])
     return [PictureRow(path, told) for path, told in zip(paths, told_of(table, split), strict=True)]
 

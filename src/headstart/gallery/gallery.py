@@ -17,7 +17,7 @@ from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED
-from headstart.data.given_images import AnyImages, GivenImages, ImagesByClass, given_images, items_of, pictures_from, pictures_of
+from headstart.data.given_images import AnyImages, GivenImages, ImagesByClass, given_images, joined_pictures, pictures_of
 from headstart.data.images import FileImages, Images, ImageSet
 from headstart.data.scan import Scan, scan
 from headstart.features.extract import features_of
@@ -233,9 +233,9 @@ def scan_by_class(images: Mapping[str, GivenImages]) -> tuple[list[str], Images,
             raise DataError(f'The class name "{name}" is empty. Give the class a name.')
         if isinstance(given, Sequence) and not given:
             raise DataError(f'No image was given for "{name}", and a class needs at least 1. Name its image files.')
-    items = {name: items_of(given_images(given)) for name, given in images.items()}
-    names = [name for name, own in items.items() for _ in own]
-    pictures = pictures_from([item for own in items.values() for item in own])
+    given_of = {name: pictures_of(given_images(given)) for name, given in images.items()}
+    names = [name for name, own in given_of.items() for _ in range(len(own))]
+    pictures = joined_pictures(list(given_of.values())) if given_of else FileImages(())
     scanned = scan(pictures)
     readable = {name for name, problem in zip(names, scanned.problems, strict=True) if not problem}
     for name, problem in zip(names, scanned.problems, strict=True):

@@ -102,6 +102,16 @@ def test_predictions_take_frames_and_name_rows(folder: Path):
     assert given_images(pd.Series(cells["path"])) == cells["path"]
 
 
+def test_predictions_have_a_row_for_each_row_of_a_frame(folder: Path):
+    paths = columns(folder)["path"]
+    given = [paths[0], "gone.png", paths[0], paths[1]]
+    images = given_images(pd.DataFrame({"path": given}))
+    assert [images.name(row) for row in range(len(images))] == given
+    problems = scan(images).problems
+    assert problems[1].startswith("gone.png: does not exist")
+    assert [bool(problem) for problem in problems] == [False, True, False, False]
+
+
 def test_pictures_that_are_damaged_or_missing_are_left_out(folder: Path):
     contents = [Path(path).read_bytes() for path in columns(folder)["path"]]
     frame = pl.DataFrame({"image": [*contents[:4], b"oh", None], "label": list("ababab")})

@@ -10,16 +10,18 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.core.errors import DataError
+from headstart.data.images import FileImages, Images
 from headstart.data.mixed_images import Item, Items, MixedImages
 from headstart.data.picture_columns import item_of, picture_column, table_beside
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.stores import local_files
-from headstart.data.table_rows import COLUMNS, IS_VALID, headings_read, picture_rows, raw_of, raw_with, told_of
+from headstart.data.table_rows import COLUMNS, IS_VALID, check_paths, headings_read, picture_rows, raw_of, raw_with, told_of
 from headstart.data.tables import cells_of, table_of
 
 NAME = "frame"
 """What messages call a frame, and "frame[3]" is its fourth row."""
+RELATIVE = "relative to the folder that this program works in"
 OF_FRAME = "Paths are relative to the folder that this program works in; correct them, or give whole paths."
 
 
@@ -40,6 +42,9 @@ class Frames(Reader):
 
     def read_unsorted(self, place: Any) -> RawDataset:
         return raw_of_table(arrow_table(place), NAME, needs_labels=False)
+
+    def pictures(self, place: Any) -> Images:
+        return pictures_of_table(arrow_table(place), NAME)
 
 
 def arrow_table(frame: Any) -> pa.Table:
@@ -65,9 +70,7 @@ def _plain(cell: Any) -> Any:
 
 def raw_of_table(table: pa.Table, name: str, split: str = "", *, needs_labels: bool) -> RawDataset:
     """The rows of a table with a column of paths, or of pictures as bytes; `split` is that of all, where no column tells it."""
-    if not table.num_rows:
-        raise DataError(f"{name}: has no rows. Add a row for each picture.")
-    column = picture_column(table.schema, name)
+    column = _picture_column(table, name)
     if column is not None:
         rest = table_beside(table.drop_columns([column]), name, table.num_rows, needs_labels=needs_labels)
         images = MixedImages(_Cells(table.column(column), name), np.arange(table.num_rows), name)
@@ -75,8 +78,26 @@ def raw_of_table(table: pa.Table, name: str, split: str = "", *, needs_labels: b
     required = ("path", "label") if needs_labels else ("path",)
     found = table_of(name, *cells_of(table, name), (*COLUMNS, IS_VALID), required)
     paths = local_files(found.columns["path"])
-    rows = picture_rows(found, paths.__getitem__, split, "relative to the folder that this program works in")
+    rows = picture_rows(found, paths.__getitem__, split, RELATIVE)
     return raw_of(rows, name, name, OF_FRAME, headings_read(found))
+
+
+def pictures_of_table(table: pa.Table, name: str) -> Images:
+    """The pictures of all rows of such a table, in order: those that are missing or repeated, too."""
+    column = _picture_column(table, name)
+    if column is not None:
+        return MixedImages(_Cells(table.column(column), name), np.arange(table.num_rows), name)
+    found = table_of(name, *cells_of(table, name), (*COLUMNS, IS_VALID), ("path",))
+    check_paths(found, RELATIVE)
+    paths = local_files(found.columns["path"])
+    return FileImages(tuple(paths[path] for path in found.columns["path"]))
+
+
+def _picture_column(table: pa.Table, name: str) -> str | None:
+    """The column of pictures as bytes; `DataError` where the table has no rows."""
+    if not table.num_rows:
+        raise DataError(f"{name}: has no rows. Add a row for each picture.")
+    return picture_column(table.schema, name)
 
 
 class _Cells(Items):

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from headstart.core.errors import DataError
 from headstart.data.class_names import canonical
-from headstart.data.joined import joined_rows
+from headstart.data.images import Images
+from headstart.data.joined import JoinedImages, joined_rows
 from headstart.data.mixed_images import Item, Items, MixedImages
 from headstart.data.picture_columns import item_of, picture_column, table_beside
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
-from headstart.data.readers.frames import raw_of_table
+from headstart.data.readers.frames import pictures_of_table, raw_of_table
 from headstart.data.split_names import split_named
 from headstart.data.table_rows import headings_read, raw_with, told_of
 
@@ -36,22 +37,29 @@ class HuggingFace(Reader):
     def read_unsorted(self, place: Any) -> RawDataset:
         return _raw(place, needs_labels=False)
 
+    def pictures(self, place: Any) -> Images:
+        parts = [_pictures_of(dataset, split) for split, dataset in _splits(place)]
+        return parts[0] if len(parts) == 1 else JoinedImages(tuple(parts))
+
+
+def _splits(place: Any) -> list[tuple[str, Any]]:
+    """The name and the rows of each split; a data set that is none of several has no name."""
+    splits = list(place.items()) if isinstance(place, Mapping) else [("", place)]
+    if not splits:
+        raise DataError("dataset: has no split. Give one that holds rows.")
+    return splits
+
 
 def _raw(place: Any, *, needs_labels: bool) -> RawDataset:
     if not isinstance(place, Mapping):
         return _raw_of(place, "", needs_labels=needs_labels)
-    splits = [(split_named(name, "dataset"), dataset) for name, dataset in place.items()]
-    if not splits:
-        raise DataError("dataset: has no split. Give one that holds rows.")
+    splits = [(split_named(name, "dataset"), dataset) for name, dataset in _splits(place)]
     return joined_rows([_raw_of(dataset, split, needs_labels=needs_labels) for split, dataset in splits])
 
 
 def _raw_of(dataset: Any, split: str, *, needs_labels: bool) -> RawDataset:
     """The rows of one data set; `split` is that of all, where it is known and no column tells it."""
-    if not all(hasattr(dataset, needed) for needed in ("__len__", "__getitem__", "select_columns")):
-        kind = type(dataset).__name__
-        raise DataError(f"dataset: is a stream ({kind}), and its rows are read more than once. Load it without streaming.")
-    name = canonical(str(dataset.info.dataset_name or "")) or "dataset"
+    name = _name_of(dataset)
     called = f"{name}/{split}" if split else name
     schema = dataset.features.arrow_schema
     column = picture_column(schema, called)
@@ -62,9 +70,31 @@ def _raw_of(dataset: Any, split: str, *, needs_labels: bool) -> RawDataset:
     others = [one for one in schema.names if one != column]
     table = dataset.select_columns(others).with_format("arrow")[:] if others else pa.table({})
     rest = table_beside(table, called, len(dataset), needs_labels=needs_labels)
-    pictures = _Pictures(dataset.select_columns([column]).with_format("arrow"), column, called)
-    images = MixedImages(pictures, np.arange(len(dataset)), called)
+    images = _images_in(dataset, column, called)
     return raw_with(images, told_of(rest, split), name, called, headings_read(rest))
+
+
+def _name_of(dataset: Any) -> str:
+    """What messages call a data set; `DataError` where its rows cannot be read by their numbers."""
+    if not all(hasattr(dataset, needed) for needed in ("__len__", "__getitem__", "select_columns")):
+        kind = type(dataset).__name__
+        raise DataError(f"dataset: is a stream ({kind}), and its rows are read more than once. Load it without streaming.")
+    return canonical(str(dataset.info.dataset_name or "")) or "dataset"
+
+
+def _pictures_of(dataset: Any, split: str) -> Images:
+    """The pictures of all rows of a data set, in order."""
+    name = f"{_name_of(dataset)}/{split}" if split else _name_of(dataset)
+    column = picture_column(dataset.features.arrow_schema, name)
+    if column is None:
+        return pictures_of_table(dataset.with_format("arrow")[:], name)
+    return _images_in(dataset, column, name)
+
+
+def _images_in(dataset: Any, column: str, name: str) -> Images:
+    return MixedImages(
+        _Pictures(dataset.select_columns([column]).with_format("arrow"), column, name), np.arange(len(dataset)), name
+    )
 
 
 class _Pictures(Items):
