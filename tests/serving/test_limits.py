@@ -92,14 +92,18 @@ def test_small_pictures_do_not_pass_a_large_one():
     assert order == [90, 10]
 
 
-def content(size, kind):
+def content(size, kind, **options):
     stream = io.BytesIO()
-    Image.new("RGB", size).save(stream, kind)
+    Image.new("RGB", size).save(stream, kind, **options)
     return stream.getvalue()
 
 
-@pytest.mark.parametrize(("kind", "pixels"), [("PNG", 320 * 240), ("JPEG", 40 * 30)])
-def test_a_picture_takes_as_much_room_as_decoding_it_takes(monkeypatch, kind, pixels):
+@pytest.mark.parametrize(
+    ("kind", "options", "pixels"),
+    [("PNG", {}, 320 * 240), ("JPEG", {}, 40 * 30), ("JPEG", {"progressive": True}, 320 * 240)],
+    ids=["PNG", "JPEG", "progressive"],
+)
+def test_a_picture_takes_as_much_room_as_decoding_it_takes(monkeypatch, kind, options, pixels):
     asked, decode = [], module.decode_opened
 
     def noted(opened, name):
@@ -108,7 +112,7 @@ def test_a_picture_takes_as_much_room_as_decoding_it_takes(monkeypatch, kind, pi
 
     monkeypatch.setattr(module, "decode_opened", noted)
     room = Room(100_000)
-    decoded(Upload("a", content((320, 240), kind)), (24,), room)
+    decoded(Upload("a", content((320, 240), kind, **options)), (24,), room)
     assert asked == [(pixels, pixels)]
 
 

@@ -84,26 +84,28 @@ class OpenedImage(NamedTuple):
 
     Attributes:
         image: Its size is that at which it will be decoded.
-        shorter_side: Of the picture in the file, in pixels.
+        size: Width and height of the picture in the file, in pixels.
     """
 
     image: ImageFile.ImageFile
-    shorter_side: int
+    size: tuple[int, int]
 
     @property
     def num_pixels(self) -> int:
-        """That decoding has in memory."""
-        return self.image.size[0] * self.image.size[1]
+        """That decoding has in memory: of a progressive JPEG all coefficients, at whatever scale it is decoded."""
+        progressive = any(self.image.info.get(name) for name in ("progressive", "progression"))
+        width, height = self.size if progressive else self.image.size
+        return width * height
 
 
 def opened_image(stream: BinaryIO, name: str, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> OpenedImage:
     """The picture in an open file before it is decoded, to know what that will take; see `open_image`."""
     with _as_data_errors(name):
         image = _undecoded(stream, name, max_pixels)
-        shorter_side = min(image.size)
+        size = image.size
         if at_least is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (at_least, at_least))
-        return OpenedImage(image, shorter_side)
+        return OpenedImage(image, size)
 
 
 def decode_opened(opened: OpenedImage, name: str) -> DecodedImage:
@@ -111,7 +113,7 @@ def decode_opened(opened: OpenedImage, name: str) -> DecodedImage:
     with _as_data_errors(name):
         opened.image.load()
         turn_upright(opened.image)
-        return DecodedImage(flattened(opened.image), opened.shorter_side)
+        return DecodedImage(flattened(opened.image), min(opened.size))
 
 
 @contextmanager
