@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
+import time
 
 import pytest
 
 from headstart.core.errors import DataError, PlanError
+from headstart.core.estimate import Estimate
 from headstart.core.language import language_named
 from headstart.core.progress import stage
 from headstart.evaluation.compare import compare
+from headstart.planning.results import FirstModel
 from headstart.runs.in_progress import noted_in
 from headstart.runs.run import Run
 from headstart.serving.folder_of_runs import FolderOfRuns
@@ -33,6 +38,16 @@ def row_of(listing, name):
     return next(run for run in (*listing["finished"], *listing["unfinished"]) if run["name"] == name)
 
 
+def until_costs_are_known(client):
+    """The list once no cost of a run is looked for any more: a thread finds them out."""
+    for _ in range(600):
+        found = client.get("/runs/list").json()
+        if all(run["cost"] != "not yet" for run in found["finished"]):
+            return found
+        time.sleep(0.1)
+    pytest.fail("the costs are not known after a minute")
+
+
 def test_no_folder_is_shown_unless_asked_for(serving):
     client = serving()
     for address in ("/runs", "/runs/list", "/runs/compare?first=shades&second=shades"):
@@ -51,8 +66,9 @@ def test_finished_runs_have_metrics_cost_and_date_and_no_path(shown, run_folder)
     assert run["seconds"] > 0
     assert run["date"].startswith("20")
     assert str(run_folder.parent.parent) not in json.dumps(found)
-    while run["megabytes"] is None:  # a thread finds it out
-        run = row_of(shown.get("/runs/list").json(), "shades")
+    costed = until_costs_are_known(shown)
+    run = row_of(costed, "shades")
+    assert run["cost"] == "known"
     assert run["megabytes"] == 0.0  # there is no network
     assert 0.0 < run["milliseconds"] < 1.0
 
@@ -83,6 +99,119 @@ def test_a_run_that_cannot_be_read_says_so_and_the_others_are_listed(shown, run_
     found = shown.get("/runs/list").json()
     assert row_of(found, "shades")["damage"].startswith("runs/shades/plan.toml: not valid TOML")
     assert row_of(found, "other")["metrics"]
+
+
+def test_damage_that_is_mended_is_forgotten(shown, run_folder):
+    plan = (run_folder / "plan.toml").read_text(encoding="utf-8")
+    (run_folder / "plan.toml").write_text("[", encoding="utf-8")
+    assert row_of(shown.get("/runs/list").json(), "shades")["damage"]
+    (run_folder / "plan.toml").write_text(plan, encoding="utf-8")
+    run = row_of(shown.get("/runs/list").json(), "shades")
+    assert ("damage" in run, run["num_images"]) == (False, 33)
+
+
+def test_files_that_cannot_be_read_take_no_other_run_with_them(shown, run_folder, folder):
+    (run_folder / "plan.toml").unlink()
+    (run_folder / "plan.toml").mkdir()
+    for name, file, content in [
+        ("bytes", "failure.txt", b"loss \xff"),
+        ("null", "request.json", b'{"request": {"place": "x", "settings": null}}'),
+        ("list", "request.json", b'{"request": {"place": "x", "settings": [1]}}'),
+    ]:
+        (folder / name).mkdir()
+        (folder / name / file).write_bytes(content)
+    (folder / "odd" / "failure.txt").mkdir(parents=True)
+    found = shown.get("/runs/list").json()
+    assert row_of(found, "shades")["damage"] == "plan.toml: cannot be read (Is a directory)."
+    assert row_of(found, "other")["num_images"] == 33
+    assert {run["name"]: run["advice"] for run in found["unfinished"]} == {
+        "bytes": "loss \N{REPLACEMENT CHARACTER}",
+        "null": "headstart run x -o null",
+        "list": "the same command as before",
+        "odd": "failure.txt: cannot be read (Is a directory).",
+    }
+
+
+def test_a_run_that_is_deleted_while_it_is_read_is_left_out(folder, monkeypatch):
+    from headstart.serving import folder_of_runs
+
+    stamps = folder_of_runs.stamp_of
+    shown, english = FolderOfRuns(folder), language_named("en")
+
+    def gone_afterwards(place):
+        stamp = stamps(place)
+        shutil.rmtree(place, ignore_errors=True)
+        return stamp
+
+    monkeypatch.setattr(folder_of_runs, "stamp_of", gone_afterwards)
+    monkeypatch.setattr(shown, "_begin_measuring", lambda: None)
+    assert shown.all_runs(english)["finished"] == []
+
+
+def test_the_first_model_of_an_interrupted_run_tells_no_path_and_is_said_in_chinese(folder):
+    place = folder / "moths"
+    (place / "first_model").mkdir(parents=True)
+    (place / "steps").mkdir()
+    accuracy, name = Estimate(value=0.5, low=0.4, high=0.6), "ridge on stages of run:/home/me/own"
+    first = FirstModel(
+        name=name, accuracy=accuracy, num_rows=9, pretrained="run:/home/me/own", input_pixels=32, method={"kind": "ridge"}
+    )
+    (place / "first_model.json").write_text(first.to_json(), encoding="utf-8")
+    for language in map(language_named, ("en", "zh")):
+        found = row_of(FolderOfRuns(folder).all_runs(language), "moths")
+        assert found["best"] == language.sentence("ridge on stages of run:own")
+
+
+def test_a_cost_that_cannot_be_found_is_unknown_and_not_looked_for_again(shown, monkeypatch):
+    monkeypatch.setattr("headstart.serving.folder_of_runs.prediction_cost", lambda networks: 1 / 0)
+    found = until_costs_are_known(shown)
+    assert {(run["cost"], run["megabytes"]) for run in found["finished"]} == {("unknown", None)}
+
+
+def test_the_end_waits_for_the_run_whose_cost_is_found_and_for_no_other(folder, monkeypatch):
+    begun, goes_on, asked = threading.Event(), threading.Event(), []
+
+    def cost(run):
+        asked.append(run.folder.name)
+        begun.set()
+        assert goes_on.wait(20)
+        return {}
+
+    monkeypatch.setattr("headstart.serving.folder_of_runs._cost_of", cost)
+    service = Service([], folder=folder)
+    service.folder.all_runs(language_named("en"))
+    assert begun.wait(20)
+    closing = threading.Thread(target=service.close)
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive()
+    goes_on.set()
+    closing.join(20)
+    assert len(asked) == 1
+    assert "costs of runs" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_comparisons_wait_for_few_others_and_for_the_deadline(serving, run_folder, folder, monkeypatch):
+    goes_on = threading.Event()
+    client = serving(run_folder, service={"folder": folder}, limits={"deadline_seconds": 0.2})
+    monkeypatch.setattr(client.service.folder, "compared", lambda first, second: {"found": goes_on.wait(20)})
+    address = "/runs/compare?first=shades&second=other"
+    assert client.get(address).status_code == 504
+    client.service._comparisons.update(range(3))
+    answer = client.get(address)
+    sentence = "4 comparisons are waiting already. Try again in 5 seconds."
+    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (429, {"code": "busy", "error": sentence}, "5")
+    assert client.get(f"{address}&lang=zh").json()["error"] == "已有 4 个比较在等待。请您 5 秒后再试。"
+    goes_on.set()
+
+
+def test_comparisons_of_models_that_were_replaced_are_not_kept(folder):
+    shown = FolderOfRuns(folder)
+    shown.compared("shades", "other")
+    model = folder / "other" / "model" / "model.json"
+    os.utime(model, (1, 1))
+    shown.compared("shades", "other")
+    assert len(shown._compared) == 1
 
 
 def test_a_run_is_live_while_it_is_made_and_says_how_to_go_on_when_it_is_gone(shown, folder):

@@ -31,6 +31,24 @@ def test_a_page_of_another_host_may_not_send_pictures_unless_it_is_allowed(servi
     assert "access-control-allow-origin" not in client.get("/models", headers={"origin": "https://evil.example"}).headers
 
 
+@pytest.mark.parametrize("path", ["/runs/list", "/runs/compare?first=shades&second=shades"])
+def test_a_picture_of_a_foreign_page_starts_no_comparison(serving, run_folder, path):
+    client = serving(run_folder, service={"folder": run_folder.parent}, origins=["https://shop.example"])
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}):
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "foreign-page")
+    own = ({}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "cross-site", "origin": "https://shop.example"})
+    assert {client.get(path, headers=headers).status_code for headers in own} == {200}
+    assert client.get("/runs", headers={"sec-fetch-site": "cross-site"}).status_code == 200
+
+
+def test_an_allowed_page_can_read_that_the_server_is_stopping(serving, picture):
+    client = serving(origins=["https://shop.example"])
+    client.service.draining = True
+    answer = client.post("/predict", files=[picture()], headers={"origin": "https://shop.example"})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (503, "https://shop.example")
+
+
 @pytest.mark.parametrize("origin", ["null", "http://[", "x", "https://testserver.evil.example"])
 def test_an_origin_that_is_no_host_is_another_one(serving, picture, origin):
     assert serving().post("/predict", files=[picture()], headers={"origin": origin}).status_code == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -328,13 +329,19 @@ def damaged_runs(folder: str | Path = "runs") -> dict[str, str]:
 
 def _runs_in(folder: str | Path) -> list[Run]:
     found = [path.parent.parent for path in Path(folder).glob(f"*/{MODEL}/model.json")]
-    return [Run(path) for path in sorted(found, key=lambda path: (path / MODEL / "model.json").stat().st_mtime)]
+    changed = {}
+    for path in found:
+        with suppress(OSError):  # deleted meanwhile
+            changed[path] = (path / MODEL / "model.json").stat().st_mtime
+    return [Run(path) for path in sorted(changed, key=lambda path: changed[path])]
 
 
 def _damage(run: Run) -> str:
     """Why plan, task or result cannot be read; empty where they can."""
     try:
         _ = run.plan, run.task_summary, run.result
+    except OSError as error:
+        return f"{error.filename or run.folder}: cannot be read ({error.strerror})."
     except (PlanError, UnicodeDecodeError) as error:
         return str(error) if isinstance(error, PlanError) else f"{run.folder}: a file is not UTF-8 text. Restore or delete it."
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,13 @@ class UnfinishedRun:
 def unfinished_runs(folder: str | Path = "runs") -> list[UnfinishedRun]:
     """The runs in a folder that have steps or a request and no final model, or go on with one, oldest first."""
     places = {path.parent for name in ("steps", REQUEST, FAILURE, PROGRESS) for path in Path(folder).glob(f"*/{name}")}
-    waiting = [place for place in places if (place / PROGRESS).exists() or not (place / MODEL / "model.json").exists()]
-    return [_described(place) for place in sorted(waiting, key=lambda place: (place.stat().st_mtime, place.name))]
+    waiting = [place for place in places if _exists(place / PROGRESS) or not _exists(place / MODEL / "model.json")]
+    described = {place: _described(place) for place in waiting}
+    changed = {}
+    for place in waiting:
+        with suppress(FileNotFoundError):  # deleted meanwhile: there is no such run any more
+            changed[place] = place.stat().st_mtime
+    return [described[place] for place in sorted(changed, key=lambda place: (changed[place], place.name))]
 
 
 def command_of(request: dict[str, Any], folder: Path) -> str:
@@ -69,20 +75,39 @@ def command_of(request: dict[str, Any], folder: Path) -> str:
         value = asked.get(field)
         if value is not None and value != DEFAULTS.get(field):
             words += [word for one in (value if isinstance(value, list) else [value]) for word in (option, str(one))]
-    words += [word for key, value in asked.get("settings", {}).items() for word in ("--set", f"{key}={value}")]
+    words += [word for key, value in (asked.get("settings") or {}).items() for word in ("--set", f"{key}={value}")]
     return shlex.join([*words, "-o", str(folder)])
 
 
 def _described(place: Path) -> UnfinishedRun:
-    failure, doing = place / FAILURE, in_progress(place)
+    doing = in_progress(place)
     if doing is not None and doing.goes_on:
         return UnfinishedRun(place, "in progress", doing.stage, doing)
-    if failure.exists():
-        return UnfinishedRun(place, "broke down", failure.read_text(encoding="utf-8").strip(), doing)
-    first = (place / FIRST_MODEL / "model.json").exists()
+    failure = _failure_of(place)
+    if failure is not None:
+        return UnfinishedRun(place, "broke down", failure, doing)
+    first = _exists(place / FIRST_MODEL / "model.json")
     state = "interrupted; its first model predicts" if first else "interrupted"
     try:
         request = json.loads((place / REQUEST).read_text(encoding="utf-8"))
         return UnfinishedRun(place, state, command_of(request, place), doing)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return UnfinishedRun(place, state, "the same command as before", doing)
+
+
+def _failure_of(place: Path) -> str | None:
+    """Why a run broke down, as far as that can be read; None where it did not."""
+    try:
+        return (place / FAILURE).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{FAILURE}: cannot be read ({error.strerror})."
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file, as far as one may look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

@@ -94,9 +94,9 @@ def application(service: Service, keys: Sequence[str] = (), origins: Sequence[st
         app.add_exception_handler(kind, handler)
     _Routes(service).add_to(app)
     app.add_middleware(Guard, keys=keys, origins=origins, local=local)
-    if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(_Measured, service=service)
+    if origins:  # outside of all, so that allowed pages can read every refusal
+        app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
     return app
 
 
@@ -228,19 +228,29 @@ class _Measured:
             await self.app(scope, receive, send)
             return
         begun, status, recorded = time.perf_counter(), [500], self.service.metrics
+        answering = False
 
         async def sent(message: Any) -> None:
+            nonlocal answering
             if message["type"] == "http.response.start":
-                status[0] = message["status"]
+                answering, status[0] = True, message["status"]
             await send(message)
 
-        refused = stopping() if self.service.draining and scope["method"] not in READING else None
+        async def refuse() -> None:
+            refused = stopping()
+            await answered(scope["query_string"], refused.content, refused.status, refused.headers)(scope, receive, sent)
+
         self.service.num_begun += 1
         try:
-            if refused is None:
-                await self.app(scope, receive, sent)
+            if self.service.draining and scope["method"] not in READING:
+                await refuse()
             else:
-                await answered(scope["query_string"], refused.content, refused.status, refused.headers)(scope, receive, sent)
+                await self.app(scope, receive, sent)
+        except asyncio.CancelledError:
+            if not self.service.draining:
+                raise
+            if not answering:  # the server ends, and gives up what was begun
+                await refuse()
         finally:
             self.service.num_begun -= 1
             route = getattr(scope.get("route"), "path", "other")

@@ -26,7 +26,8 @@ SHOWN = ("accuracy", "balanced_accuracy", "ece", "log_loss")
 """Metrics of a run that the page shows, each with its interval."""
 FOLDERS = re.compile(r"(?<=\s)[^\s']*/(?=[^\s'/])")
 """What stands before the last part of a path in a command."""
-NO_COST = {"megabytes": None, "milliseconds": None}
+NOT_YET = {"cost": "not yet", "megabytes": None, "milliseconds": None}
+UNKNOWN = {**NOT_YET, "cost": "unknown"}
 
 
 class FolderOfRuns:
@@ -41,15 +42,17 @@ class FolderOfRuns:
         self._facts: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
         self._costs: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
         self._compared: dict[tuple[Path, Stamp, Path, Stamp], dict[str, Any]] = {}
-        self._measuring = threading.Lock()
+        self._starting = threading.Lock()
+        self._stopped = threading.Event()
+        self._measuring: threading.Thread | None = None
 
     def all_runs(self, language: Language) -> dict[str, Any]:
         """All runs, with sentences in a language; the cost of a run is there a while after it was listed first."""
         places = list(self._finished())
-        finished = [self._described(place, stamp, language) for place, stamp in places]
+        finished = [row for place, stamp in places if (row := self._described(place, stamp, language)) is not None]
         unfinished = [self._unfinished(one, language) for one in unfinished_runs(self.folder)]
         if any(self._lacks_cost(place, stamp) for place, stamp in places):
-            threading.Thread(target=self.measure_costs, name="costs of runs", daemon=True).start()
+            self._begin_measuring()
         return {"folder": self.folder.resolve().name, "finished": finished, "unfinished": unfinished}
 
     def compared(self, first: str, second: str) -> dict[str, Any]:
@@ -64,19 +67,32 @@ class FolderOfRuns:
                 (made,) = Run.load(key[0]).compare(key[2])
             except (DataError, PlanError) as error:
                 raise RefusedError(409, "not-comparable", self._said(str(error))) from None
+            current = set(places.values())
+            self._compared = {old: found for old, found in self._compared.items() if {old[:2], old[2:]} <= current}
             self._compared[key] = {"verdict": made.verdict, **made.paired.to_dict()}
         return {"first": first, "second": second, **self._compared[key]}
 
-    def measure_costs(self) -> None:
-        """Find out what a prediction of each run costs, unless another thread does."""
-        if not self._measuring.acquire(blocking=False):
-            return
-        try:
-            for place, stamp in self._finished():
-                if self._lacks_cost(place, stamp):
-                    self._costs[place] = stamp, _cost_of(Run(place))
-        finally:
-            self._measuring.release()
+    def close(self) -> None:
+        """End the thread that finds out costs, after the run that it is at."""
+        with self._starting:
+            self._stopped.set()
+        if self._measuring is not None:
+            self._measuring.join()
+
+    def _begin_measuring(self) -> None:
+        """Start a thread that finds out costs, unless there is one or this is closed."""
+        with self._starting:
+            if not self._stopped.is_set() and (self._measuring is None or not self._measuring.is_alive()):
+                self._measuring = threading.Thread(target=self._measure_costs, name="costs of runs", daemon=True)
+                self._measuring.start()
+
+    def _measure_costs(self) -> None:
+        """Find out what a prediction of each run costs."""
+        for place, stamp in self._finished():
+            if self._stopped.is_set():
+                return
+            if self._lacks_cost(place, stamp):
+                self._costs[place] = stamp, _cost_of(Run(place))
 
     def _lacks_cost(self, place: Path, stamp: Stamp) -> bool:
         return place not in self._costs or not self._costs[place][0].of_same_model(stamp)
@@ -90,11 +106,16 @@ class FolderOfRuns:
                 found.append((path.parent.parent, stamp))
         yield from sorted(found, key=lambda one: one[1].model, reverse=True)
 
-    def _described(self, place: Path, stamp: Stamp, language: Language) -> dict[str, Any]:
+    def _described(self, place: Path, stamp: Stamp, language: Language) -> dict[str, Any] | None:
+        """What is shown of a finished run; None where it is gone. Damage may be mended, and is looked for again each time."""
         known = self._facts.get(place)
         if known is None or known[0] != stamp:
-            self._facts[place] = known = stamp, self._facts_of(Run(place), stamp)
-        facts, cost = known[1], NO_COST if self._lacks_cost(place, stamp) else self._costs[place][1]
+            known = stamp, self._facts_of(Run(place), stamp)
+            if "damage" not in known[1]:
+                self._facts[place] = known
+            elif stamp_of(place) is None:
+                return None
+        facts, cost = known[1], NOT_YET if self._lacks_cost(place, stamp) else self._costs[place][1]
         said = {name: language.sentence(facts[name]) for name in ("chosen", "sentence", "damage") if facts.get(name)}
         return {**facts, **said, **cost}
 
@@ -113,6 +134,8 @@ class FolderOfRuns:
                 "num_images": evaluation.num_images if evaluation else None,
                 "seconds": sum(run.seconds.values()),
             }
+        except OSError as error:
+            return about | {"damage": f"{Path(error.filename or run.folder).name}: cannot be read ({error.strerror})."}
         except (PlanError, UnicodeDecodeError) as error:
             return about | {"damage": self._said(str(error))}
 
@@ -121,13 +144,12 @@ class FolderOfRuns:
         doing, now = one.doing, time.time()
         advice = FOLDERS.sub("", one.advice) if one.state.startswith("interrupted") else self._said(one.advice)
         about: dict[str, Any] = {"name": one.folder.name, "state": one.state, "advice": language.sentence(advice)}
-        about |= self._first_of(Run(one.folder))
+        about |= self._first_of(Run(one.folder), language)
         if doing is None:
             return about
         if doing.accuracy is not None:
-            about |= {"best": doing.best, "accuracy": doing.accuracy.to_dict()}
+            about |= {"best": language.sentence(self._said(doing.best)), "accuracy": doing.accuracy.to_dict()}
         return about | {
-            "best": language.sentence(self._said(about["best"])),
             "stage": language.sentence(self._said(doing.stage)),
             "part": language.sentence(self._said(doing.part)),
             "done": doing.done,
@@ -139,11 +161,11 @@ class FolderOfRuns:
             "ended": language.sentence(self._said(doing.ended)),
         }
 
-    def _first_of(self, run: Run) -> dict[str, Any]:
+    def _first_of(self, run: Run, language: Language) -> dict[str, Any]:
         """The first model, which is the best until candidates are tried."""
-        with suppress(PlanError, UnicodeDecodeError):  # it is being written, or of another version
+        with suppress(PlanError, UnicodeDecodeError, OSError):  # it is being written, unreadable, or of another version
             if run.first is not None and run.first.accuracy is not None:
-                return {"best": run.first.name, "accuracy": run.first.accuracy.to_dict()}
+                return {"best": language.sentence(self._said(run.first.name)), "accuracy": run.first.accuracy.to_dict()}
         return {"best": "", "accuracy": None}
 
     def _said(self, text: str, *places: str) -> str:
@@ -156,7 +178,7 @@ def _cost_of(run: Run) -> dict[str, Any]:
         with silent():
             networks = run.model.backbones
             milliseconds = 1000 * sum(seconds_an_image(one) for one in networks)
-            return {"megabytes": prediction_cost(networks).megabytes, "milliseconds": milliseconds}
+            return {"cost": "known", "megabytes": prediction_cost(networks).megabytes, "milliseconds": milliseconds}
     except Exception as error:  # noqa: BLE001  weights that are gone, or a package: the page goes on without, and says so
         note(f"{run.folder.name}: what a prediction costs is not known. {error}")
-        return dict(NO_COST)
+        return dict(UNKNOWN)

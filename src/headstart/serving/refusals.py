@@ -11,6 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
+_NAME = r"[^\s,;:()\"'/\\]+"
+_FOLDERS = rf"(?:{_NAME}(?: {_NAME}){{0,2}}[/\\])"
+PATH = re.compile(
+    rf"(?:(?<![\w/])(?:~|\.{{1,2}})?/{_FOLDERS}*|(?<!\w)[A-Za-z]:[/\\]+{_FOLDERS}*|\b[a-z][a-z0-9+.-]+:/{{2,3}}{_FOLDERS}+)({_NAME})[/\\]?"
+)
+"""A path from the root, from home or from a drive, or an address, whose folders have names of at most three words."""
+
 
 class RefusedError(Exception):
     """A request cannot be answered.
@@ -51,6 +58,12 @@ def queue_full(waiting: int, seconds: float) -> RefusedError:
     return RefusedError(429, "queue-full", sentence, {"Retry-After": str(again)})
 
 
+def too_many_comparisons(waiting: int) -> RefusedError:
+    """The refusal of a comparison of runs that would have to wait for too many others."""
+    sentence = f"{waiting:,} comparisons are waiting already. Try again in 5 seconds."
+    return RefusedError(429, "busy", sentence, {"Retry-After": "5"})
+
+
 def busy() -> RefusedError:
     """The refusal of a body for which there is no memory now."""
     sentence = "Too many requests are being received at the same time. Try again in 1 second."
@@ -82,8 +95,10 @@ def without_folders(text: str, places: tuple[str, ...] = ()) -> str:
 
     >>> without_folders("run:/home/me/own is better than sets/flowers.", ("sets/flowers",))
     'run:own is better than flowers.'
+    >>> without_folders("s3://bucket/secret/x.png: is empty. /home/me/my pictures/y.png is not.")
+    'x.png: is empty. y.png is not.'
     """
     named = [place for place in places if PurePosixPath(place).name not in ("", "..")]
     for place in sorted(named, key=len, reverse=True):
         text = text.replace(place, PurePosixPath(place).name)
-    return re.sub(r"(?<![\w/])(?:~|\.{1,2})?/(?:[^\s,;:()\"'/]+/)*([^\s,;:()\"'/]+)/?", r"\1", text)
+    return PATH.sub(r"\1", text)

@@ -20,6 +20,8 @@ Send = Callable[[Any], Awaitable[None]]
 
 OPEN = ("/health", "/ready", "/", "/runs", *(f"/{name}" for name in ASSETS))
 """Routes that need no key: they tell nothing of a model."""
+COSTLY = ("/runs/list", "/runs/compare")
+"""Routes that are read, and take seconds."""
 READING = ("GET", "HEAD", "OPTIONS")
 OF_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d*)?", re.IGNORECASE)
 """What a request to a server that only this machine reaches names as its host."""
@@ -29,8 +31,10 @@ class Guard:
     """Lets requests through that have a key, where keys are needed, and that no foreign page sent.
 
     A browser sends forms to any address that a page names, without asking. What would change something, or cost time, is
-    therefore refused where the page is of another host, unless that one is allowed. The name of another host may also be made
-    to lead to this machine, and its pages then count as own ones: a server that only this machine reaches knows its own names.
+    therefore refused where the page is of another host, unless that one is allowed. Pictures and scripts of a page are asked for
+    without its origin; of these, browsers say in `Sec-Fetch-Site` that they are for another host. The name of another host may
+    also be made to lead to this machine, and its pages then count as own ones: a server that only this machine reaches knows its
+    own names.
 
     Args:
         app: What answers.
@@ -59,7 +63,9 @@ class Guard:
             sentence = "The request names another host, and this server answers its own machine only. Ask 127.0.0.1 or localhost."
             return RefusedError(403, "foreign-host", sentence)
         origin = headers.get("origin")
-        if origin and scope["method"] not in READING and not self._is_own(origin, headers.get("host", "")):
+        costs = scope["method"] not in READING or scope["path"] in COSTLY
+        foreign = bool(origin) or headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+        if costs and foreign and not self._is_own(origin or "", headers.get("host", "")):
             sentence = "A page of another host sent this. Start the server with --cors and the page's origin to allow it."
             return RefusedError(403, "foreign-page", sentence)
         if self.keys and scope["path"] not in OPEN and not self._has_key(headers):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,12 +28,14 @@ from headstart.serving.limits import Limits, Room
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
 from headstart.serving.reasons import CELLS
-from headstart.serving.refusals import RefusedError, in_time
+from headstart.serving.refusals import RefusedError, in_time, too_many_comparisons
 from headstart.serving.served import Served, ServedGallery, ServedRun
 
 T = TypeVar("T")
 CLOSING_SECONDS = 5.0
 """So long the end waits for a model that is being loaded; what is not answered by then is given up."""
+MOST_COMPARISONS = 4
+"""Of runs, made and waiting. Chosen, not measured."""
 RELOAD_SECONDS = 2.0
 """How often run folders are looked at. Chosen, not measured."""
 BESIDE = "-corrections"
@@ -78,6 +80,7 @@ class Service:
         self._stopped = threading.Event()
         self._decoders = ThreadPoolExecutor(num_cores(), thread_name_prefix="decoding")
         self._comparing = ThreadPoolExecutor(1, thread_name_prefix="comparing")
+        self._comparisons: set[Future[dict[str, Any]]] = set()
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
         _check_names([*runs, *galleries], folder)
@@ -255,7 +258,13 @@ class Service:
 
     async def compare(self, first: str, second: str) -> dict[str, Any]:
         """One run of the folder that is shown against another; comparisons take seconds, and are made one after the other."""
-        return await asyncio.get_running_loop().run_in_executor(self._comparing, self.shown_folder.compared, first, second)
+        if len(self._comparisons) >= MOST_COMPARISONS:
+            raise too_many_comparisons(len(self._comparisons))
+        made = self._comparing.submit(self.shown_folder.compared, first, second)
+        self._comparisons.add(made)
+        made.add_done_callback(self._comparisons.discard)
+        async with in_time(self._deadline, self.limits.deadline_seconds):
+            return await asyncio.wrap_future(made)
 
     @property
     def shown_folder(self) -> FolderOfRuns:
@@ -277,6 +286,8 @@ class Service:
             one.batcher.close()
         self._decoders.shutdown()
         self._comparing.shutdown(cancel_futures=True)
+        if self.folder is not None:
+            self.folder.close()
         self._blas.restore_original_limits()
 
 

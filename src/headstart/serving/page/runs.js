@@ -210,11 +210,24 @@ async function compare() {
   at("compare").disabled = false;
 }
 
+function drawUnfinished() {
+  const list = at("unfinished"), before = new Map([...list.children].map((item) => [item.dataset.name, item]));
+  const alive = (run) => run.state === "in progress";
+  const items = [...unfinished].sort((one, other) => alive(other) - alive(one)).map((run) => renewed(before.get(run.name), card(run)));
+  if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place])) list.replaceChildren(...items);
+}
+
+function renewed(before, item) {
+  if (before?.className !== item.className || before.children.length !== item.children.length) return item;
+  [...item.children].forEach((part, place) => { if (part.outerHTML !== before.children[place].outerHTML) before.children[place].replaceWith(part); });
+  return before;
+}
+
 function draw(found) {
   const before = unfinished.filter((run) => run.state === "in progress").map((run) => run.name);
   unfinished = found.unfinished;
   at("unfinished-part").hidden = !unfinished.length;
-  at("unfinished").replaceChildren(...unfinished.sort((one, other) => (other.state === "in progress") - (one.state === "in progress")).map(card));
+  drawUnfinished();
   const text = JSON.stringify(found.finished);
   if (text !== shown) {
     shown = text;
@@ -242,7 +255,7 @@ async function look() {
       tell(error.message, true);
     }
   }
-  const soon = unfinished.some((run) => run.state === "in progress") || finished.some((run) => run.megabytes === null && !run.damage);
+  const soon = unfinished.some((run) => run.state === "in progress") || finished.some((run) => run.cost === "not yet");
   timer = setTimeout(look, soon ? SOON : LATER);
 }
 
