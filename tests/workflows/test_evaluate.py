@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -42,3 +44,20 @@ def test_a_test_split_was_not_learned_from(run: headstart.Run) -> None:
     sealed = headstart.fit(headstart.read_task("learned", test=0.3), method="ridge", pretrained="pixels", out="sealed")
     task = headstart.read_task("learned", test=0.3)
     assert "has learned from" not in headstart.evaluate(sealed, task).protocol
+
+
+def frame(seed: int) -> pa.Table:
+    draw = np.random.default_rng(seed)
+    rows = [draw.integers(0, 150, (16, 16, 3)) + 90 * (row % 2) for row in range(12)]
+    contents = []
+    for pixels in rows:
+        stream = io.BytesIO()
+        Image.fromarray(pixels.astype(np.uint8)).save(stream, "PNG")
+        contents.append(stream.getvalue())
+    return pa.table({"image": contents, "label": ["dark", "light"] * 6})
+
+
+def test_another_frame_whose_rows_have_the_same_names_was_not_learned_from(tmp_path: Path) -> None:
+    own = headstart.fit(frame(0), method="ridge", pretrained="pixels", out=tmp_path / "own")
+    assert "frame[0]" in own.predictions.names
+    assert "has learned from" not in headstart.evaluate(own, frame(1)).protocol

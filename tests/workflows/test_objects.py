@@ -100,3 +100,11 @@ def test_the_command_line_takes_shards(pictures: list[tuple[bytes, str]], tmp_pa
     predicted = headstart_command("predict", tmp_path / "run", tmp_path / "s-0.tar", "--json")
     assert predicted.code == 0, predicted.err
     assert json.loads(predicted.out.splitlines()[0])["path"] == f"{tmp_path}/s-0.tar/00.png"
+
+
+def test_a_fit_of_a_frame_needs_a_method(frame: pl.DataFrame):
+    with pytest.raises(headstart.HeadstartError) as raised:
+        headstart.fit(frame)
+    assert str(raised.value) == (
+        'The data are in memory, and no method is named. Give method="ridge" or another; headstart.run decides by itself.'
+    )

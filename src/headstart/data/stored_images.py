@@ -28,7 +28,7 @@ class Stored(NamedTuple):
     Attributes:
         file: The file that holds it.
         start: The position of its first byte.
-        size_bytes: How many bytes it has.
+        size_bytes: How many bytes it has; -1 where a row has no picture.
         name: What messages and tables call it.
     """
 
@@ -81,6 +81,8 @@ class StoredImages(Images):
 
     def encoded(self, row: int) -> BytesIO:
         size, name = int(self.sizes[row]), self.name(row)
+        if size < 0:
+            raise DataError(f"{name}: has no picture. Save its bytes, or delete its row.")
         if size == 0:
             raise DataError(f"{name}: is empty (0 bytes). Restore or delete it.")
         if size > MAX_BYTES:

@@ -111,7 +111,12 @@ def text_of(value: Any) -> str:
 
 
 def label_text(value: Any, where: str) -> str:
-    """A label as text, as `text_of` has it; `DataError`, which names the row as `where`, for an amount such as 0.37."""
+    """A label as text, as `text_of` has it; empty for the number -1, which leaves a row without a label.
+
+    `DataError`, which names the row as `where`, for an amount such as 0.37.
+    """
+    if isinstance(value, int | float) and value == UNLABELED:
+        return ""
     if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
         raise DataError(f"{where}: label = {value} is not a name or a whole number. Classes are wanted, not amounts.")
     return text_of(value)
@@ -172,12 +177,18 @@ def read_parquet(path: Path) -> pa.Table:
 def cells_of(table: pa.Table, place: str) -> tuple[list[str], list[list[str]], list[str]]:
     """The names of an Arrow table's columns, their cells as text, and what messages call its rows.
 
-    Labels that Hugging Face's `ClassLabel` numbers have their names. `DataError` where labels are amounts or lists.
+    Cells that Hugging Face's `ClassLabel` numbers have their names. `DataError` where labels are amounts or lists.
     """
     names = list(table.column_names)
     rows = [f"row {row}" for row in range(table.num_rows)]
     labels = {name for name, word in columns_meant(names, ("label",), place, lambda name: ()).items() if word == "label"}
-    cells = [_labels(table, name, place) if name in labels else _texts(table.column(name)) for name in names]
+    cells = []
+    for name in names:
+        classes = class_names_of(table.schema, name)
+        if classes:
+            cells.append(_named(table.column(name), classes, name, place))
+        else:
+            cells.append(_labels(table.column(name), name, place) if name in labels else _texts(table.column(name)))
     return names, cells, rows
 
 
@@ -188,13 +199,14 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
     return [text_of(value) for value in column.to_pylist()]
 
 
-def _labels(table: pa.Table, name: str, place: str) -> list[str]:
-    column = table.column(name)
+def _labels(column: pa.ChunkedArray, name: str, place: str) -> list[str]:
     if pa.types.is_nested(column.type):
         raise DataError(f"{place}: {name} is a column of {column.type}, and must be one class a picture. Write one name each.")
-    classes = class_names_of(table.schema, name)
-    if not classes:
-        return [label_text(value, f"{place}, row {row}") for row, value in enumerate(column.to_pylist())]
+    return [label_text(value, f"{place}, row {row}") for row, value in enumerate(column.to_pylist())]
+
+
+def _named(column: pa.ChunkedArray, classes: tuple[str, ...], name: str, place: str) -> list[str]:
+    """The names of numbered cells; empty where a cell is, or is -1."""
     texts = []
     for row, number in enumerate(column.to_pylist()):
         if number is None or number == UNLABELED:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
@@ -48,7 +49,7 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
 
 def _evaluation_on(run: Run, place: Any) -> Evaluation:
     raw = reader_for(place).read(place)
-    place = place if isinstance(place, str) else raw.name
+    in_place, place = isinstance(place, str), place if isinstance(place, str) else raw.name
     wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
     problems = scan(raw.images).problems
     rows = np.array(
@@ -60,25 +61,38 @@ def _evaluation_on(run: Run, place: Any) -> Evaluation:
     classes = run.model.classes
     labels = _labels([str(raw.labels[row]) for row in rows], classes, place)
     image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows))
-    return _evaluated(run, image_set, raw.name)
+    return _evaluated(run, image_set, raw.name, in_place=in_place)
 
 
 def _evaluation_on_task(run: Run, task: Task) -> Evaluation:
     """The evaluation on the test rows of a task, or on all labeled ones where it has no test."""
     images = task.labeled if task.test is None else task.test
     classes = run.model.classes
-    return _evaluated(run, images.in_classes(classes, _labels(task.classes, classes, task.name)), task.name)
+    return _evaluated(
+        run, images.in_classes(classes, _labels(task.classes, classes, task.name)), task.name, in_place=bool(task.place)
+    )
 
 
-def _evaluated(run: Run, images: ImageSet, name: str) -> Evaluation:
+def _evaluated(run: Run, images: ImageSet, name: str, *, in_place: bool) -> Evaluation:
     """The evaluation on those images, which says where the model has learned from some of them."""
-    evaluation, predictions = protocols.evaluate(run.model, images, split=name)
+    evaluation, _ = protocols.evaluate(run.model, images, split=name)
     own = run.evaluation is not None and run.evaluation.split == OUT_OF_FOLD and run.predictions
-    learned = set(own.names).intersection(predictions.names) if own else set()
+    learned = _num_learned(run, images, own.names, in_place=in_place) if own else 0
     if not learned:
         return evaluation
-    warning = LEARNED.format(learned=len(learned), count=evaluation.num_images, folder=run.folder)
+    warning = LEARNED.format(learned=learned, count=evaluation.num_images, folder=run.folder)
     return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {warning}"})
+
+
+def _num_learned(run: Run, images: ImageSet, names: Sequence[str], *, in_place: bool) -> int:
+    """How many of the images the model has learned from, by their content where that was kept, and by their names.
+
+    Names of pictures in memory, such as "frame[3]", tell nothing: those of another frame have the same ones.
+    """
+    own = frozenset(names) if images.images.stamps() is not None or (in_place and run.plan.data) else frozenset()
+    keys = labels_learned_in(run.folder)
+    contents = images.content_keys if keys else ("",) * len(images)
+    return sum(images.images.name(row) in own or key in keys for row, key in enumerate(contents))
 
 
 def _labels(names: Sequence[str], classes: tuple[str, ...], place: str) -> Integers:

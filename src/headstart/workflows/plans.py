@@ -52,6 +52,10 @@ def plan_and_task(
     if plan is not None:
         return task_of_plan(plan), plan
     reading = reading_of(data, source, target_domain, seed, per_class, test)
+    if method is None and not reading.place:
+        raise PlanError(
+            'The data are in memory, and no method is named. Give method="ridge" or another; headstart.run decides by itself.'
+        )
     if method is None:
         raise PlanError(
             f"{reading.place} is data, so --method KIND is needed. `headstart run {reading.place}` decides by itself."

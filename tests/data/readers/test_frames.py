@@ -83,6 +83,11 @@ def test_paths_may_be_objects_and_labels_categories_numbers_or_nothing(folder: P
     assert reader_for(numbers).read(numbers).labels == ("0", "1", "0", "1", "0", None)
 
 
+def test_the_number_minus_one_leaves_a_row_without_a_label(folder: Path):
+    frame = pa.table({"path": columns(folder)["path"], "label": [0, 1, -1, 0, 1, -1]})
+    assert reader_for(frame).read(frame).labels == ("0", "1", None, "0", "1", None)
+
+
 def test_a_task_has_a_target_and_sources_of_a_frame(folder: Path):
     other = write_classes(folder.parent / "other", {"rose": 3, "tulip": 3}, seed=1)
     cells = {name: values + columns(other)[name] for name, values in columns(folder).items()}

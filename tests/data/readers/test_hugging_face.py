@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from small_data import smooth, write_classes
+from small_data import picture, smooth, write_classes
 
 from headstart.core.errors import DataError
-from headstart.data.given_images import given_images
+from headstart.data.given_images import given_images, pictures_of
 from headstart.data.readers import reader_for
 from headstart.data.reading import read_task
 from headstart.data.scan import scan
@@ -271,3 +271,16 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_predictions_take_a_dataset():
     images = given_images(made())
     assert (len(images), images.name(5)) == (6, "dataset[5]")
+
+
+def test_predictions_have_a_row_for_each_row_of_a_file_and_numbered_columns_have_their_names(tmp_path: Path):
+    features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
+    features |= {"domain": datasets.ClassLabel(names=["old", "new"]), "split": datasets.ClassLabel(names=["train", "test"])}
+    cells = {"image": [{"bytes": picture(0)}, None, {"bytes": picture(1)}], "label": [0, 1, 1], "domain": [0, 1, 1]}
+    dataset = datasets.Dataset.from_dict(cells | {"split": [0, 0, 1]}, features=datasets.Features(features))
+    raw = reader_for(dataset).read(dataset)
+    assert (raw.domains, raw.splits) == (("old", "new", "new"), ("train", "train", "test"))
+    file = tmp_path / "a.parquet"
+    dataset.to_parquet(file)
+    problems = scan(pictures_of(given_images(str(file)))).problems
+    assert problems == ("", f"{file}[1]: has no picture. Save its bytes, or delete its row.", "")

@@ -11,6 +11,7 @@ import pytest
 from small_data import picture, samples, smooth, write_shard
 
 from headstart.core.errors import DataError
+from headstart.data.given_images import given_images, pictures_of
 from headstart.data.images import FileImages
 from headstart.data.readers import reader_for
 from headstart.data.reading import read_task
@@ -91,6 +92,18 @@ def test_what_is_not_of_a_sample_is_passed_over(tmp_path: Path):
     raw = reader_for(str(tmp_path)).read(str(tmp_path))
     assert (raw.labels, raw.splits) == (("0", "1", None), ("", "", "unlabeled"))
     assert [finding.title for finding in raw.findings] == ["Samples without a picture are left out (1)."]
+
+
+def test_the_number_minus_one_leaves_a_sample_without_a_label(tmp_path: Path):
+    told = {"2.png": picture(2), "2.json": b'{"label": -1}', "3.png": picture(3), "3.json": b"-1"}
+    shard = write_shard(tmp_path / "a.tar", {**samples(0, 1), **told})
+    assert reader_for(str(shard)).read(str(shard)).labels == ("0", "1", None, None)
+
+
+def test_predictions_have_a_row_for_each_sample_of_a_shard(tmp_path: Path):
+    shard = write_shard(tmp_path / "a.tar", {"0.png": picture(0), "1.json": b"{}", "2.png": picture(2)})
+    problems = scan(pictures_of(given_images(str(shard)))).problems
+    assert problems == ("", f"{shard}/1: has no picture. Save its bytes, or delete its row.", "")
 
 
 def test_members_are_not_unpacked_and_may_have_any_name(tmp_path: Path):

@@ -9,6 +9,7 @@ from headstart.core.errors import DataError
 from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.data.addresses import shown_name
 from headstart.data.arrow_files import ranges_of, rest_of, schema_of
+from headstart.data.images import Images
 from headstart.data.picture_columns import picture_column, table_beside
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
@@ -39,6 +40,14 @@ class PictureTables(Reader):
     def read_unsorted(self, place: str) -> RawDataset:
         return self._read(place, needs_labels=False)
 
+    def pictures(self, place: str) -> Images:
+        stored: list[Stored] = []
+        for file in shards_of(place, SUFFIXES, _has_pictures):
+            found, name = ranges_of(file, _column_of(file, place)), shown_name(file)
+            rows = enumerate(zip(found.starts.tolist(), found.sizes.tolist(), strict=True))
+            stored += [Stored(found.file, start, size, f"{name}[{row}]") for row, (start, size) in rows]
+        return StoredImages.of(stored)
+
     def _read(self, place: str, *, needs_labels: bool) -> RawDataset:
         pictures: list[Stored] = []
         told: list[Told] = []
@@ -46,9 +55,7 @@ class PictureTables(Reader):
         missing: list[str] = []
         for file in shards_of(place, SUFFIXES, _has_pictures):
             name = shown_name(file)
-            column = picture_column(schema_of(file), name)
-            if column is None:
-                raise DataError(f"{name}: has no column of pictures, and the other files of {place} have. Move it away.")
+            column = _column_of(file, place)
             found = ranges_of(file, column)
             table = table_beside(rest_of(file, column), name, len(found.starts), needs_labels=needs_labels)
             findings |= {finding.code: finding for finding in headings_read(table)}
@@ -64,6 +71,15 @@ class PictureTables(Reader):
         return raw_with(
             StoredImages.of(pictures), told, name_of_set(place), place, [*findings.values(), *without_picture(missing)]
         )
+
+
+def _column_of(file: Path, place: str) -> str:
+    """The column of pictures of a file; `DataError` where it has none."""
+    name = shown_name(file)
+    column = picture_column(schema_of(file), name)
+    if column is None:
+        raise DataError(f"{name}: has no column of pictures, and the other files of {place} have. Move it away.")
+    return column
 
 
 def without_picture(names: list[str]) -> tuple[Finding, ...]:

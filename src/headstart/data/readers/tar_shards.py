@@ -17,6 +17,7 @@ from headstart.data.addresses import shown_name
 from headstart.data.class_names import check_distinct
 from headstart.data.column_names import columns_meant
 from headstart.data.decoding import IMAGE_SUFFIXES
+from headstart.data.images import Images
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.shard_files import expanded, name_of_set, shards_of, split_of
@@ -33,6 +34,7 @@ MAX_TEXT_BYTES = 2**20
 FIRST = 20
 """Members by which a tar archive is known for a shard."""
 BLOCK = 512
+NO_PICTURES = "{place}: holds no pictures. Each sample needs one, such as 0001.jpg beside 0001.cls."
 
 Told: TypeAlias = dict[str, str]
 """What is told of a sample, by the name of the column."""
@@ -59,13 +61,17 @@ class TarShards(Reader):
     def read_unsorted(self, place: str) -> RawDataset:
         return self._read(place, needs_labels=False)
 
+    def pictures(self, place: str) -> Images:
+        samples = [(shard, sample) for shard in _shards_in(place) for sample in _samples_of(shard).values()]
+        if not any(sample.picture for _, sample in samples):
+            raise DataError(NO_PICTURES.format(place=place))
+        return StoredImages.of(sample.picture or Stored(shard, 0, -1, sample.name) for shard, sample in samples)
+
     def _read(self, place: str, *, needs_labels: bool) -> RawDataset:
-        shards = shards_of(place, SUFFIXES, _is_shard)
-        shards = shards if len(shards) != 1 else [Path(name) for name in expanded(str(shards[0]))]
         pictures: list[Stored] = []
         told: list[Told] = []
         missing: list[str] = []
-        for shard in shards:
+        for shard in _shards_in(place):
             for sample in _samples_of(shard).values():
                 if sample.picture is None:
                     missing.append(sample.name)
@@ -73,7 +79,7 @@ class TarShards(Reader):
                 pictures.append(sample.picture)
                 told.append({"split": split_of(shard, place), **sample.told})
         if not pictures:
-            raise DataError(f"{place}: holds no pictures. Each sample needs one, such as 0001.jpg beside 0001.cls.")
+            raise DataError(NO_PICTURES.format(place=place))
         if needs_labels and not any(one.get("label") for one in told):
             raise DataError(
                 f"{place}: no picture has a label (the first is {pictures[0].name}). Put its class into a file of the same name "
@@ -90,6 +96,11 @@ class TarShards(Reader):
             domains=tuple(one.get("domain", "") for one in told),
             findings=_without_picture(missing),
         )
+
+
+def _shards_in(place: str) -> list[Path]:
+    shards = shards_of(place, SUFFIXES, _is_shard)
+    return shards if len(shards) != 1 else [Path(name) for name in expanded(str(shards[0]))]
 
 
 @dataclass

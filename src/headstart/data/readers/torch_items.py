@@ -14,7 +14,6 @@ from PIL import Image
 from headstart.core.arguments import with_article
 from headstart.core.errors import DataError
 from headstart.core.progress import progress
-from headstart.core.types import UNLABELED
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.images import Images
 from headstart.data.mixed_images import Item, Items, MixedImages
@@ -204,7 +203,7 @@ def _label(label: Any, classes: tuple[str, ...], where: str) -> str | None:
         met = with_article(type(value).__name__)
         raise DataError(f"{where}: its label is {met}, and must be a name or a whole number. Give one class each.")
     text = label_text(value, where)
-    if text == "" or (text == str(UNLABELED) and not isinstance(label, str)):
+    if not text:
         return None
     if not classes or isinstance(value, str):
         return canonical(text) or None
