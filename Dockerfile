@@ -27,6 +27,7 @@ EXPOSE 8000
 # /ready is 200 once every model can answer. It needs no key.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/ready', timeout=4)"]
+# It answers what was begun, for at most the seconds of --deadline (10) and one more; `docker run --stop-timeout 15` waits for that.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["headstart", "serve", "--host", "0.0.0.0", "--port", "8000", "--corrections", "/var/lib/headstart/corrections"]
 CMD ["/runs/model"]

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx2
@@ -23,9 +24,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def process(made_run, tmp_path):
-    """A server of the run, and what it said when it was ready."""
+def process(made_run, tmp_path, request):
+    """A server of the run, with options, and what it said when it was ready."""
     command = [sys.executable, "-m", "headstart", "serve", str(made_run), "--port", "0", "--no-examples", "--json"]
+    command += getattr(request, "param", ())
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
         text = ""
@@ -156,8 +158,59 @@ def given_config(monkeypatch, made_run):
     return config
 
 
-def test_a_short_deadline_leaves_a_second_to_end(given_config):
-    assert given_config(0.3).timeout_graceful_shutdown == 1
+@pytest.mark.parametrize("seconds", [0.3, 9.0])
+def test_a_second_is_left_to_end_after_the_deadline(given_config, seconds):
+    assert given_config(seconds).timeout_graceful_shutdown == 1
+
+
+@pytest.fixture
+def stalled(process):
+    """A server with a request whose body does not come."""
+    started, found = process
+    host, port = found["address"].removeprefix("http://").split(":")
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(head)
+        httpx2.get(f"{found['address']}/health", timeout=60)
+        yield started, half, found["address"]
+
+
+def refused_in_the_end(started, half):
+    """What a request that is given up gets; the server must end well and write no traceback."""
+    half.settimeout(60)
+    answer = b"".join(iter(lambda: half.recv(4096), b""))
+    assert started.wait(60) == 0
+    assert "Traceback" not in started.stderr.read()
+    return answer
+
+
+@pytest.mark.parametrize("process", [("--deadline", "3")], indirect=True)
+def test_a_request_that_is_not_answered_by_the_deadline_is_given_up(stalled):
+    started, half, _ = stalled
+    begun = time.monotonic()
+    started.send_signal(signal.SIGTERM)
+    assert refused_in_the_end(started, half).startswith(b"HTTP/1.1 503 ")
+    assert 3.0 <= time.monotonic() - begun < 6.0
+
+
+@pytest.mark.parametrize("process", [("--deadline", "60")], indirect=True)
+def test_a_second_signal_ends_it_at_once(stalled):
+    started, half, address = stalled
+    started.send_signal(signal.SIGTERM)
+    while httpx2.get(f"{address}/ready", timeout=60).status_code == 200:
+        time.sleep(0.05)
+    begun = time.monotonic()
+    started.send_signal(signal.SIGTERM)
+    refused_in_the_end(started, half)
+    assert time.monotonic() - begun < 15.0
+
+
+def test_a_signal_that_comes_as_soon_as_the_address_is_told_ends_it_well(made_run, monkeypatch):
+    import headstart
+
+    before = signal.getsignal(signal.SIGTERM)
+    headstart.serve(made_run, port=0, examples=False, started=lambda found: signal.raise_signal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_server_that_stops_says_so_refuses_what_is_new_and_answers_what_was_begun(process, png):

@@ -9,7 +9,7 @@ import math
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -24,6 +24,8 @@ MOST_CONNECTIONS = 1_000
 """That wait to be accepted."""
 M_MMAP_THRESHOLD = -3
 """The option of `mallopt` of glibc for the size from which blocks are mapped, each by itself."""
+SECONDS_TO_END = 1
+"""In which requests that the deadline found unanswered are refused, and connections closed."""
 LARGE_BYTES = 8 * 2**20
 """Such blocks; Pillow takes memory in blocks of 16 MB."""
 
@@ -48,10 +50,17 @@ def address_of(sock: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def serve_on(sock: socket.socket, app: FastAPI, service: Service) -> None:
+def serve_on(sock: socket.socket, app: FastAPI, service: Service, started: Callable[[], None] | None = None) -> None:
     """Answer requests until SIGTERM or Ctrl-C; those that were begun are answered first, for at most the service's deadline.
 
-    Meanwhile `/ready` says that the server is stopping, and new requests are refused. A second signal ends it at once.
+    Meanwhile `/ready` says that the server is stopping, and new requests are refused. What is not answered by then has a second
+    to be refused. A second signal gives up what was begun at once.
+
+    Args:
+        sock: That listens.
+        app: That answers.
+        service: That it answers for.
+        started: Called once requests are answered and signals are waited for.
     """
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
     config = uvicorn.Config(
@@ -59,11 +68,11 @@ def serve_on(sock: socket.socket, app: FastAPI, service: Service) -> None:
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=math.ceil(service.limits.deadline_seconds),
+        timeout_graceful_shutdown=SECONDS_TO_END,
     )
     _return_large_blocks()
     with _signals_end_it():
-        _Server(config, service).run(sockets=[sock])
+        _Server(config, service, started).run(sockets=[sock])
 
 
 class _Server(uvicorn.Server):
@@ -72,16 +81,24 @@ class _Server(uvicorn.Server):
     Args:
         config: Of uvicorn.
         service: That answers.
+        started: Called once it listens.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, started: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self._service = service
+        self._started = started
         self._end = math.inf
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._started is not None:
+            self._started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._service.draining:
-            super().handle_exit(sig, frame)
+            self.should_exit = True
+            self.config.timeout_graceful_shutdown = 0
         else:
             self._service.draining = True
             self._end = time.monotonic() + self._service.limits.deadline_seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,8 @@ def serve(
         if check:
             service.close()
             return found
-        if started is not None:
-            started(found)
-        serve_on(sock, application(service, keys, several(cors), host in LOCAL), service)
+        app = application(service, keys, several(cors), host in LOCAL)
+        serve_on(sock, app, service, None if started is None else partial(started, found))
     return found
 
 
