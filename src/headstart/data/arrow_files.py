@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,11 +77,15 @@ def ranges_of(file: Path, picture: str) -> Ranges:
             found = _ranges_in(file, picture)
         if found is not None:
             return found
-    copy = (
-        cache_folder().absolute() / FOLDER / f"{hashlib.sha256(repr((stamp_of(file), picture)).encode()).hexdigest()[:32]}.arrow"
-    )
+    stamp = stamp_of(file)
+    of_file, of_state = (hashlib.sha256(repr(one).encode()).hexdigest()[:16] for one in ((stamp.place, picture), stamp[1:]))
+    copy = cache_folder().absolute() / FOLDER / f"{of_file}{of_state}.arrow"
     if not copy.exists():
         _unpack(file, picture, copy)
+        for other in copy.parent.glob(f"{of_file}*.arrow"):
+            if other != copy:  # of the file before it changed
+                with suppress(OSError):
+                    other.unlink()
     with _readable(copy):
         found = _ranges_in(copy, BYTES)
     if found is None:
@@ -133,10 +137,11 @@ def _unpack(file: Path, picture: str, copy: Path) -> None:
     name, num_bytes = shown_name(file), 0
     schema = pa.schema({BYTES: pa.large_binary()})
     try:
-        with _readable(file), atomic_file(copy) as stream, pa.ipc.new_stream(stream, schema) as writer:
+        with _readable(file):
             num_rows, batches = _batches_of(file, picture)
+        with atomic_file(copy) as stream, pa.ipc.new_stream(stream, schema) as writer:
             with progress(num_rows, "Unpacking pictures") as advance:
-                for batch in batches:
+                for batch in _each_readable(file, batches):
                     pictures = bytes_of(batch.column(batch.schema.get_field_index(picture))).cast(pa.large_binary())
                     num_bytes += pictures.nbytes
                     if num_bytes > MAX_BYTES:
@@ -160,6 +165,12 @@ def _batches_of(file: Path, picture: str) -> tuple[int, Iterator[pa.RecordBatch]
     count = getattr(opened, "num_record_batches", None)
     batches = iter(opened) if count is None else map(opened.get_batch, range(count))
     return 0, (part for batch in batches for part in pa.Table.from_batches([batch]).to_batches(BATCH_ROWS))
+
+
+def _each_readable(file: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; what Arrow raises while it reads them is told of the file, and not of the cache that they go to."""
+    with _readable(file):
+        yield from batches
 
 
 @contextmanager

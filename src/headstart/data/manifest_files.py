@@ -26,9 +26,13 @@ def manifest_files(place: str) -> list[Path]:
     """
     if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
         return [Path(place)] if place.lower().endswith(SUFFIXES) else []
-    named = [os.path.join(place, f"manifest{suffix}") for suffix in SUFFIXES]  # noqa: PTH118
-    named = [path for path in named if os.path.isfile(path)]  # noqa: PTH113
-    return [Path(path) for path in named] or _tables_of_labels(place)
+    return named_manifests(place) or _tables_of_labels(place)
+
+
+def named_manifests(folder: str) -> list[Path]:
+    """The files of a folder that are called `manifest`; never raises."""
+    named = [os.path.join(folder, f"manifest{suffix}") for suffix in SUFFIXES]  # noqa: PTH118
+    return [Path(path) for path in named if os.path.isfile(path)]  # noqa: PTH113
 
 
 def splits_of(files: list[Path]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from headstart.core.errors import DataError
-from headstart.data.column_names import columns_meant
+from headstart.data.column_names import columns_meant, known_name
+from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.mixed_images import Item
 from headstart.data.table_rows import IS_VALID
 from headstart.data.tables import Table, cells_of, table_of
@@ -15,20 +16,42 @@ from headstart.data.tables import Table, cells_of, table_of
 KNOWN = ("label", "split", "group", "domain", IS_VALID)
 BYTES, PATH = "bytes", "path"
 """The fields of a picture, as Hugging Face's `Image` has them."""
+OF_BYTES = frozenset({BYTES, *(suffix[1:] for suffix in IMAGE_SUFFIXES)})
+"""Headings of columns of bytes that are pictures, beside those of `column_names`."""
 
 
 def picture_column(schema: pa.Schema, place: str) -> str | None:
     """The name of the column with pictures, one of bytes or of records with `bytes`; None where there is none.
 
-    Of several the one that its heading calls a picture; `DataError` where none or several are called so.
+    Of several the one that its heading calls a picture. Beside a column of texts called `path`, bytes of another heading are no
+    pictures. `DataError` where several columns may be the one.
     """
     found = [field.name for field in schema if _holds_bytes(field.type)]
+    called = _called_path(found, place) or [name for name in found if name.strip().casefold() in OF_BYTES]
+    records = [name for name in found if pa.types.is_struct(schema.field(name).type)] if len(found) == 1 else []
+    if not found or len(called) == 1 or records:
+        return next(iter(called or records), None)
+    paths = _called_path([field.name for field in schema if _holds_text(field.type)], place)
+    if paths and known_name(paths[0], (PATH,)):
+        return None
     if len(found) > 1:
-        meant = [name for name, word in columns_meant(found, ("path",), place, lambda name: ()).items() if word == "path"]
-        if len(meant) != 1:
-            raise DataError(f'{place}: has several columns of bytes, {", ".join(found)}. Call the one with the pictures "image".')
-        return meant[0]
-    return found[0] if found else None
+        raise DataError(f'{place}: has several columns of bytes, {", ".join(found)}. Call the one with the pictures "image".')
+    if paths:
+        raise DataError(
+            f'{place}: may have its pictures in "{found[0]}", as bytes, or in the files that "{paths[0]}" names. Call the '
+            'first "image" or the other "path".'
+        )
+    return found[0]
+
+
+def _called_path(names: list[str], place: str) -> list[str]:
+    """The one of several columns whose heading means pictures; none where no heading does."""
+    return [name for name, word in columns_meant(names, (PATH,), place, lambda name: ()).items() if word == PATH]
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held))
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from headstart.core.errors import DataError
 from headstart.data.class_names import canonical
 from headstart.data.decoding import IMAGE_SUFFIXES
+from headstart.data.manifest_files import named_manifests
 from headstart.data.split_names import SPLIT_NAMES
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -52,7 +53,8 @@ def _expanded(place: str) -> list[str]:
 def shards_of(place: str, suffixes: tuple[str, ...], is_shard: Callable[[Path], bool]) -> list[Path]:
     """The shards at a place: a file, the files of a pattern, or those in a folder and below, sorted by name; never raises.
 
-    A folder has shards where the first of its files with such an ending is one, and it holds no pictures. Of a set that
+    A folder has shards where the first of its files with such an ending is one, and it holds neither a `manifest` that is none
+    of them nor pictures, however deep. Of a set that
     Hugging Face's `datasets` saved, only the files of the set itself are shards, not what the library keeps beside them.
     """
     if os.path.isfile(place):  # noqa: PTH113  never raises, as Path.is_file may
@@ -60,7 +62,9 @@ def shards_of(place: str, suffixes: tuple[str, ...], is_shard: Callable[[Path], 
     if RANGE.search(place):
         return [Path(place)] if place.lower().endswith(suffixes) else []
     found = sorted(_below(place, suffixes, DEEPEST) or [])
-    return found if found and is_shard(found[0]) else []
+    if not found or not is_shard(found[0]) or any(one not in found or not is_shard(one) for one in named_manifests(place)):
+        return []
+    return [] if _has_pictures_below(place) else found
 
 
 def _below(folder: str, suffixes: tuple[str, ...], depth: int) -> list[Path] | None:
@@ -87,6 +91,15 @@ def _below(folder: str, suffixes: tuple[str, ...], depth: int) -> list[Path] | N
             return None
         found += more
     return found
+
+
+def _has_pictures_below(folder: str) -> bool:
+    """Whether a picture lies in a folder or anywhere below."""
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".") for name in names):  # noqa: PTH122
+            return True
+    return False
 
 
 def _of_set(folder: str, files: list[Path]) -> list[Path]:

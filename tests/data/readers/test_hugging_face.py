@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from small_data import picture, smooth, write_classes
+from small_data import picture, samples, smooth, write_classes, write_shard
 
+import headstart
 from headstart.core.errors import DataError
 from headstart.data.given_images import given_images, pictures_of
 from headstart.data.readers import reader_for
@@ -183,6 +185,78 @@ def test_a_file_that_is_replaced_after_it_was_read_is_refused(tmp_path: Path):
         chosen.read(0)
     assert str(raised.value) == f"{file}[3]: the file that holds it has changed, or is gone, since it was read. Start again."
     assert [stamp.size_bytes for stamp in raw.images.stamps()] == [-1] * 6
+
+
+def test_a_page_of_parquet_that_is_damaged_is_refused_as_such(tmp_path: Path):
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": [20 * one for one in CONTENTS], "label": CLASSES * 3}), file, compression="snappy")
+    content = bytearray(file.read_bytes())
+    content[200:4000] = 3800 * b"\xff"
+    file.write_bytes(content)
+    said = refusal(str(file))
+    assert said.startswith(f"{file}: cannot be read as Parquet (")
+    assert said.endswith("). Write it again.")
+
+
+@pytest.mark.parametrize("kind", ["path", "Paths"])
+def test_bytes_that_are_not_called_pictures_give_way_to_paths(tmp_path: Path, folder: Path, kind: str):
+    paths = sorted(map(str, folder.rglob("*.png")))
+    table = pa.table({kind: paths, "label": CLASSES * 3, "md5": [bytes(16)] * 6})
+    pq.write_table(table, tmp_path / "a.parquet")
+    for place in (table, str(tmp_path / "a.parquet")):
+        raw = reader_for(place).read(place)
+        assert [raw.images.name(row) for row in range(6)] == paths
+
+
+def test_bytes_that_may_be_pictures_beside_other_texts(tmp_path: Path):
+    table = pa.table({"content": CONTENTS, "id": list("abcdef"), "label": CLASSES * 3})
+    assert refusal(table) == (
+        'frame: may have its pictures in "content", as bytes, or in the files that "id" names. Call the first "image" or the '
+        'other "path".'
+    )
+    for name in ("image", "jpg", "bytes"):
+        named = table.rename_columns([name, "path", "label"])
+        assert reader_for(named).read(named).images.name(1) == "frame[1]"
+        pq.write_table(named, tmp_path / "a.parquet")
+        assert reader_for(str(tmp_path / "a.parquet")).read(str(tmp_path / "a.parquet")).images.name(1).endswith("a.parquet[1]")
+
+
+@pytest.mark.parametrize("beside", ["a.parquet", "a.tar"])
+def test_a_manifest_and_pictures_however_deep_win_over_shards(tmp_path: Path, folder: Path, beside: str):
+    place = tmp_path / "set"
+    shards = place / beside
+    write_shard(place / "a.tar", samples(0, 1))
+    made().to_parquet(place / "a.parquet")
+    next(iter({place / "a.tar", place / "a.parquet"} - {shards})).unlink()
+    (place / "manifest.csv").write_text("path,label\n" + "".join(f"{one},x\n" for one in folder.rglob("*.png")))
+    assert type(reader_for(str(place))).__name__ == "Manifest"
+    (place / "manifest.csv").unlink()
+    (place / "b" / "c" / "d" / "e").mkdir(parents=True)
+    (place / "b" / "c" / "d" / "e" / "0.png").write_bytes(CONTENTS[0])
+    assert type(reader_for(str(place))).__name__ == "Folders"
+
+
+def test_a_manifest_that_is_a_table_of_pictures_is_read_as_one(tmp_path: Path):
+    made().to_parquet(tmp_path / "manifest.parquet")
+    assert type(reader_for(str(tmp_path))).__name__ == "PictureTables"
+
+
+def test_unpacked_pictures_of_a_file_that_changed_are_dropped_and_those_of_a_killed_process_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    file = write("parquet", tmp_path)
+    before = reader_for(str(file)).read(str(file))
+    os.utime(file, (1, 1))
+    reader_for(str(file)).read(str(file))
+    (copy,) = (tmp_path / "cache" / "pictures").iterdir()
+    with pytest.raises(DataError) as raised:
+        before.images.read(1)
+    assert str(raised.value) == f"{file}[1]: the file that holds it has changed, or is gone, since it was read. Start again."
+    left = copy.with_name(f".{copy.name}.deadbeef")
+    left.write_bytes(b"half")
+    assert headstart.cache(clear=True)["freed_bytes"] > 4
+    assert not left.exists()
 
 
 def test_rows_without_bytes_are_left_out(tmp_path: Path):

@@ -27,7 +27,7 @@ OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("graphs", "**/*.*", "compiled networks"),
     ("steps", "**/*.*", "finished steps of runs"),
     ("remote", "**/*", "copies of files in stores"),
-    ("pictures", "*.arrow", "pictures of tables, unpacked"),
+    ("pictures", "*.arrow*", "pictures of tables, unpacked"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
