@@ -139,15 +139,18 @@ def _unpack(file: Path, picture: str, copy: Path) -> None:
     try:
         with _readable(file):
             num_rows, batches = _batches_of(file, picture)
-        with atomic_file(copy) as stream, pa.ipc.new_stream(stream, schema) as writer:
-            with progress(num_rows, "Unpacking pictures") as advance:
-                for batch in _each_readable(file, batches):
-                    pictures = bytes_of(batch.column(batch.schema.get_field_index(picture))).cast(pa.large_binary())
-                    num_bytes += pictures.nbytes
-                    if num_bytes > MAX_BYTES:
-                        raise DataError(f"{name}: unpacks to more than the {MAX_BYTES:,} bytes allowed. Split or shrink it.")
-                    writer.write_batch(pa.record_batch([pictures], schema=schema))
-                    advance(len(pictures))
+        with (
+            atomic_file(copy) as stream,
+            pa.ipc.new_stream(stream, schema) as writer,
+            progress(num_rows, "Unpacking pictures") as advance,
+        ):
+            for batch in _each_readable(file, batches):
+                pictures = bytes_of(batch.column(batch.schema.get_field_index(picture))).cast(pa.large_binary())
+                num_bytes += pictures.nbytes
+                if num_bytes > MAX_BYTES:
+                    raise DataError(f"{name}: unpacks to more than the {MAX_BYTES:,} bytes allowed. Split or shrink it.")
+                writer.write_batch(pa.record_batch([pictures], schema=schema))
+                advance(len(pictures))
     except ExportError as error:
         reason = f"{error.__cause__}" if error.__cause__ else str(error)
         raise DataError(
