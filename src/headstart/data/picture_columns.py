@@ -26,7 +26,7 @@ def picture_column(schema: pa.Schema, place: str) -> str | None:
     Of several the one that its heading calls a picture. Beside a column of texts called `path`, bytes of another heading are no
     pictures. `DataError` where several columns may be the one.
     """
-    found = [field.name for field in schema if _holds_bytes(field.type)]
+    found: list[str] = [field.name for field in schema if _holds_bytes(field.type)]
     called = _called_path(found, place) or [name for name in found if name.strip().casefold() in OF_BYTES]
     records = [name for name in found if pa.types.is_struct(schema.field(name).type)] if len(found) == 1 else []
     if not found or len(called) == 1 or records:
