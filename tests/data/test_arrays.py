@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from small_data import picture, smooth
 
 from headstart.core.errors import ArgumentError, DataError, PlanError
 from headstart.data.arrays import read_arrays
@@ -142,3 +144,11 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(given, error, sentence):
     with pytest.raises(error) as caught:
         read_arrays(**{"images": noise(37), "labels": NUMBERS, "classes": CLASSES, **given})
     assert str(caught.value) == sentence
+
+
+def test_a_test_of_its_own_is_joined_without_reading_a_picture(monkeypatch):
+    frame = pa.table({"image": [picture(row) for row in range(4)]})
+    monkeypatch.setattr("headstart.data.mixed_images.decode_image", None)
+    monkeypatch.setattr("headstart.data.arrays.task_in", lambda raw, *_, **__: raw)
+    raw = read_arrays(frame, list("abab"), test=([Image.fromarray(smooth(1, 24)[0])], ["a"]))
+    assert [raw.images.name(row) for row in (3, 4)] == ["frame[3]", "images[4]"]

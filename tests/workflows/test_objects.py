@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import headstart
+from headstart.core.errors import PlanError
 
 CLASSES = ("dark", "light")
 FIT = {"method": "ridge", "pretrained": "pixels"}
@@ -103,7 +104,7 @@ def test_the_command_line_takes_shards(pictures: list[tuple[bytes, str]], tmp_pa
 
 
 def test_a_fit_of_a_frame_needs_a_method(frame: pl.DataFrame):
-    with pytest.raises(headstart.HeadstartError) as raised:
+    with pytest.raises(PlanError) as raised:
         headstart.fit(frame)
     assert str(raised.value) == (
         'The data are in memory, and no method is named. Give method="ridge" or another; headstart.run decides by itself.'

@@ -103,22 +103,22 @@ def pictures_of(given: Images | list[Given]) -> Images:
     inside = [_inside(item) if isinstance(item, str | Path) else None for item in given]
     if all(one is None for one in inside):
         return pictures_from(items_of(given))
-    parts: list[Images] = []
+    sequences: list[Images] = []
     for alone, group in groupby(zip(inside, given, strict=True), lambda pair: pair[0] is None):
         if alone:
-            parts.append(pictures_from(items_of([item for _, item in group])))
+            sequences.append(pictures_from(items_of([item for _, item in group])))
         else:
-            parts += [one for one, _ in group if one is not None]
-    return joined_pictures(parts)
+            sequences += [one for one, _ in group if one is not None]
+    return joined_pictures(sequences)
 
 
-def joined_pictures(parts: Sequence[Images]) -> Images:
-    """The pictures of each part in turn; those that have no names of their own are counted over all parts."""
-    if all(isinstance(part, FileImages) for part in parts):
-        return FileImages(tuple(path for part in parts if isinstance(part, FileImages) for path in part.paths))
+def joined_pictures(sequences: Sequence[Images]) -> Images:
+    """The pictures of each sequence in turn; those that have no names of their own are counted over all."""
+    if all(isinstance(part, FileImages) for part in sequences):
+        return FileImages(tuple(path for part in sequences if isinstance(part, FileImages) for path in part.paths))
     counted: list[Images] = []
     start = 0
-    for part in parts:
+    for part in sequences:
         if isinstance(part, MixedImages) and part.origin == ORIGIN:
             counted.append(replace(part, start=part.start + start))
         elif isinstance(part, ArrayImages) and part.origin == ORIGIN:

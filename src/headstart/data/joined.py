@@ -20,21 +20,21 @@ class JoinedImages(Images):
     """The pictures of each sequence in turn, or any choice of rows of all.
 
     Attributes:
-        parts: The sequences.
-        rows: int64 [sample], each counted over all parts; None for all.
+        sequences: The sequences.
+        rows: int64 [sample], each counted over all sequences; None for all.
     """
 
-    parts: tuple[Images, ...]
+    sequences: tuple[Images, ...]
     rows: Integers | None = None
 
     @property
     def embedded(self) -> bool:  # type: ignore[override]
-        return self.parts[0].embedded
+        return self.sequences[0].embedded
 
     @cached_property
     def _ends(self) -> Integers:
         """The row after the last one of each part, int64 [part]."""
-        return np.cumsum([len(part) for part in self.parts], dtype=np.int64)
+        return np.cumsum([len(part) for part in self.sequences], dtype=np.int64)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if self.rows is None else len(self.rows)
@@ -42,7 +42,7 @@ class JoinedImages(Images):
     def _locate(self, row: int) -> tuple[Images, int]:
         at = int(row if self.rows is None else self.rows[row])
         part = int(np.searchsorted(self._ends, at, side="right"))
-        return self.parts[part], at - (int(self._ends[part - 1]) if part else 0)
+        return self.sequences[part], at - (int(self._ends[part - 1]) if part else 0)
 
     def name(self, row: int) -> str:
         part, at = self._locate(row)
@@ -65,19 +65,19 @@ class JoinedImages(Images):
         return part.opened(at)
 
     def stamps(self) -> list[Stamp] | None:
-        known = [part.stamps() for part in self.parts]
+        known = [part.stamps() for part in self.sequences]
         of_all = [stamp for one in known if one is not None for stamp in one]
         if None in known:
             return None
         return of_all if self.rows is None else [of_all[row] for row in self.rows]
 
     def vectors(self) -> Floats:
-        of_all = np.concatenate([part.vectors() for part in self.parts])
+        of_all = np.concatenate([part.vectors() for part in self.sequences])
         return of_all if self.rows is None else of_all[self.rows]
 
     def take(self, rows: Integers) -> JoinedImages:
         chosen = np.asarray(rows, dtype=np.int64)
-        return JoinedImages(self.parts, chosen if self.rows is None else self.rows[chosen])
+        return JoinedImages(self.sequences, chosen if self.rows is None else self.rows[chosen])
 
 
 def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:

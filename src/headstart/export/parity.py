@@ -94,8 +94,8 @@ class AtOneScale(Images):
 
 def pictures_to_compare(task: Task) -> Images:
     """Pictures of a task, from all of its parts, evenly spaced; labels are not read."""
-    parts = tuple(image_set.images for image_set in (task.labeled, task.unlabeled, task.test) if image_set)
-    images = JoinedImages(parts) if len(parts) > 1 else parts[0]
+    several = tuple(image_set.images for image_set in (task.labeled, task.unlabeled, task.test) if image_set)
+    images = JoinedImages(several) if len(several) > 1 else several[0]
     return images.take(evenly_spaced(len(images), NUM_PICTURES))
 
 

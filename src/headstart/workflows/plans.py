@@ -52,14 +52,7 @@ def plan_and_task(
     if plan is not None:
         return task_of_plan(plan), plan
     reading = reading_of(data, source, target_domain, seed, per_class, test)
-    if method is None and not reading.place:
-        raise PlanError(
-            'The data are in memory, and no method is named. Give method="ridge" or another; headstart.run decides by itself.'
-        )
-    if method is None:
-        raise PlanError(
-            f"{reading.place} is data, so --method KIND is needed. `headstart run {reading.place}` decides by itself."
-        )
+    method = _method_of(method, reading.place)
     METHODS.get(method)
     card = None if pretrained is None else name_of(pretrained)
     unread = Plan(data=reading.place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
@@ -67,6 +60,17 @@ def plan_and_task(
     task = task_from(data, reading)
     origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}
     return task, plan_by_hand(task, method, card, str(weights), settings, origin)
+
+
+def _method_of(method: str | None, place: str) -> str:
+    """The method that was named; `PlanError` where none was, which says how to name one for the place, or for data in memory."""
+    if method is not None:
+        return method
+    if not place:
+        raise PlanError(
+            'The data are in memory, and no method is named. Give method="ridge" or another; headstart.run decides by itself.'
+        )
+    raise PlanError(f"{place} is data, so --method KIND is needed. `headstart run {place}` decides by itself.")
 
 
 def _about(plan: Plan, task: Task, asked: int | None) -> Plan:

@@ -38,8 +38,8 @@ class HuggingFace(Reader):
         return _raw(place, needs_labels=False)
 
     def pictures(self, place: Any) -> Images:
-        parts = [_pictures_of(dataset, split) for split, dataset in _splits(place)]
-        return parts[0] if len(parts) == 1 else JoinedImages(tuple(parts))
+        several = [_pictures_of(dataset, split) for split, dataset in _splits(place)]
+        return several[0] if len(several) == 1 else JoinedImages(tuple(several))
 
 
 def _splits(place: Any) -> list[tuple[str, Any]]:
