@@ -61,11 +61,13 @@ def schema_of(file: Path) -> pa.Schema:
 def rest_of(file: Path, picture: str) -> pa.Table:
     """The other columns than the pictures."""
     names = [name for name in schema_of(file).names if name != picture]
+    if not names:
+        return pa.table({})
     with _readable(file):
         if file.suffix.lower() == PARQUET:
             return pq.read_table(file, columns=names, partitioning=None)
         with pa.memory_map(str(file)) as source:
-            table = _opened(source).read_all().select(names)
+            table = _opened(source, [at for at, name in enumerate(schema_of(file).names) if name != picture]).read_all()
             table.validate(full=True)  # a damaged file may point anywhere
             return table
 
@@ -100,8 +102,9 @@ def _ranges_in(file: Path, picture: str) -> Ranges | None:
         num_bytes = source.size()
         first = source.read_buffer(num_bytes).address
         source.seek(0)
-        for chunk in _opened(source).read_all().column(picture).chunks:
-            pictures = bytes_of(chunk)
+        at = schema_of(file).get_field_index(picture)
+        for batch in _each_batch(_opened(source, [at])):  # one at a time, as a compressed one is unpacked whole
+            pictures = bytes_of(batch.column(0))
             if not len(pictures):
                 continue
             if pa.types.is_binary_view(pictures.type):
@@ -121,15 +124,24 @@ def _ranges_in(file: Path, picture: str) -> Ranges | None:
     return Ranges(file, np.concatenate(starts or blank), np.concatenate(sizes or blank))
 
 
-def _opened(source: Any) -> Any:
-    """The reader of an Arrow file of either format; `pa.ArrowInvalid` where a stream lacks its end, and so may lack more."""
+def _opened(source: Any, fields: list[int] | None = None) -> Any:
+    """The reader of an Arrow file of either format, of all or of those columns.
+
+    Raises `pa.ArrowInvalid` where a stream lacks its end, and so may lack more.
+    """
+    options = pa.ipc.IpcReadOptions(included_fields=fields)
     is_file = source.read(len(MAGIC)) == MAGIC
     if not is_file:
         source.seek(max(0, source.size() - len(END)))
         if source.read(len(END)) != END:
             raise pa.ArrowInvalid("it is cut off")
     source.seek(0)
-    return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+    return pa.ipc.open_file(source, options=options) if is_file else pa.ipc.open_stream(source, options=options)
+
+
+def _each_batch(opened: Any) -> Iterator[pa.RecordBatch]:
+    count = getattr(opened, "num_record_batches", None)
+    return iter(opened) if count is None else map(opened.get_batch, range(count))
 
 
 def _unpack(file: Path, picture: str, copy: Path) -> None:
@@ -164,9 +176,7 @@ def _batches_of(file: Path, picture: str) -> tuple[int, Iterator[pa.RecordBatch]
     if file.suffix.lower() == PARQUET:
         parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES)
         return parquet.metadata.num_rows, parquet.iter_batches(BATCH_ROWS, columns=[picture])
-    opened = _opened(pa.memory_map(str(file)))
-    count = getattr(opened, "num_record_batches", None)
-    batches = iter(opened) if count is None else map(opened.get_batch, range(count))
+    batches = _each_batch(_opened(pa.memory_map(str(file))))
     return 0, (part for batch in batches for part in pa.Table.from_batches([batch]).to_batches(BATCH_ROWS))
 
 

@@ -259,6 +259,23 @@ def test_unpacked_pictures_of_a_file_that_changed_are_dropped_and_those_of_a_kil
     assert not left.exists()
 
 
+@pytest.mark.parametrize("new", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_a_compressed_arrow_file_is_never_in_memory_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    table = pa.table({"image": [number.to_bytes() + bytes(2**20) for number in range(32)], "label": CLASSES * 16})
+    file = tmp_path / "a.arrow"
+    with new(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table, max_chunksize=2)
+    before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        raw = reader_for(str(file)).read(str(file))
+    finally:
+        pa.set_memory_pool(before)
+    assert (len(raw.images), raw.labels[:2]) == (32, ("rose", "tulip"))
+    assert pool.max_memory() < 12 * 2**20
+
+
 def test_rows_without_bytes_are_left_out(tmp_path: Path):
     made([*CONTENTS[:4], None, None]).to_parquet(tmp_path / "a.parquet")
     raw = reader_for(str(tmp_path)).read(str(tmp_path))
