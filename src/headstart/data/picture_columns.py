@@ -50,8 +50,8 @@ def _called_path(names: list[str], place: str) -> list[str]:
 
 
 def _holds_text(kind: pa.DataType) -> bool:
-    held = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held))
+    cells = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(cells) or pa.types.is_large_string(cells) or pa.types.is_string_view(cells))
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
