@@ -103,8 +103,9 @@ def _ranges_in(file: Path, picture: str) -> Ranges | None:
         first = source.read_buffer(num_bytes).address
         source.seek(0)
         at = schema_of(file).get_field_index(picture)
-        for batch in _each_batch(_opened(source, [at])):  # one at a time, as a compressed one is unpacked whole
-            pictures = bytes_of(batch.column(0))
+        # One at a time, as a compressed one is unpacked whole; with all columns, as Arrow copies what it reads of some.
+        for batch in _each_batch(_opened(source)):
+            pictures = bytes_of(batch.column(at))
             if not len(pictures):
                 continue
             if pa.types.is_binary_view(pictures.type):
