@@ -63,6 +63,7 @@ def interrupted(place: str, folder: Path, cache: Path, after: float) -> dict[str
 
 def main() -> None:
     """Print one row a moment."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background, and children inherit that
     options = arguments(__doc__ or "", seeds=10, place="emoji-noto")
     out = options.out / f"interrupted-{time.time_ns()}"
     begun = time.perf_counter()

@@ -14,7 +14,7 @@ import headstart
 
 FOLDER = Path(protocol.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
-LIBRARIES_OF_THEIR_OWN = {"fastai", "autogluon"}
+LIBRARIES_OF_THEIR_OWN = {"fastai", "autogluon", "litserve"}
 """Peers that run in another environment: scripts that import them are read, not run."""
 
 

@@ -157,12 +157,12 @@ def test_the_check_refuses_settings_that_have_no_effect() -> None:
         check_settings(context, line)
 
 
-OF_BUNDLES = {"--batch", "--timing"}
-"""Options of the script of an exported bundle."""
+OF_OTHERS = {"--batch", "--timing", "--logdir"}
+"""Options of the script of an exported bundle, and of TensorBoard."""
 
 
 def test_every_option_that_a_message_names_is_one_of_a_command() -> None:
-    known = {"--help", "--version", *OF_BUNDLES}
+    known = {"--help", "--version", *OF_OTHERS}
     for name in application.COMMANDS.names():
         command = application.Commands(name="headstart").get_command(None, name)
         for one in [command, *getattr(command, "commands", {}).values()]:

@@ -14,8 +14,10 @@ from headstart.backbones.extractor import CARD, Extractor
 from headstart.backbones.pretrained import WEIGHT_SUFFIXES
 from headstart.backbones.providers.own_runs import run_of
 from headstart.core.errors import ExportError
+from headstart.core.evaluation import Evaluation
 from headstart.core.exported import Repository
 from headstart.core.records import write_atomically
+from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.export.card import methods_of
 from headstart.export.repository_card import repository_card
@@ -25,7 +27,7 @@ from headstart.runs.run import MODEL, Run, file_of
 
 CONFIG = "config.json"
 LIBRARY = "headstart"
-OWN = (MODEL, CONFIG, "README.md", "plan.toml", "task.json", "evaluation.json")
+OWN = (MODEL, CONFIG, "README.md", file_of(Plan), file_of(TaskSummary), file_of(Evaluation))
 """What a repository consists of; other files in its folder, such as `.git`, stay."""
 
 

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from headstart.core.estimate import Estimate
+from headstart.core.evaluation import Evaluation
 from headstart.core.records import fingerprint_of
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
 from headstart.planning.results import CandidateResult
-from headstart.runs.run import Run
+from headstart.runs.run import ENVIRONMENT, Run, file_of
 from headstart.runs.workspace import REPORT, RESULT
 
 Value: TypeAlias = str | int | float | bool
 
 NO_PARAMETERS = {"verdict", "reasons", "rejected"}
 """Fields of a plan that say what it was chosen for; they are no settings."""
-RUN_FILES = (REPORT, RESULT, "plan.toml", "evaluation.json", "env.json")
-STUDY_FILES = ("plan.toml", "found.json")
+RUN_FILES = (REPORT, RESULT, file_of(Plan), file_of(Evaluation), ENVIRONMENT)
+STUDY_FILES = (file_of(Plan), "found.json")
 
 
 class Table(NamedTuple):
