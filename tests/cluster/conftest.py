@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -40,11 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(text), append=False)
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
 @contextmanager
 def started(num_nodes: int = 2, num_cpus: int = 1, **head_options: object) -> Iterator[Cluster]:
     """A running cluster, to which this process is not connected; at the end it is stopped, this process disconnected first.
 
-    `auto` is the address of this cluster while it runs. Every node has a HEADSTART_CACHE of its own.
+    RAY_ADDRESS is that of its client port while it runs: `auto` is this cluster. Every node has a HEADSTART_CACHE of its own.
 
     Args:
         num_nodes: Number of nodes, the head included.
@@ -52,7 +60,7 @@ def started(num_nodes: int = 2, num_cpus: int = 1, **head_options: object) -> It
         **head_options: More arguments of the head node, those of `Cluster.add_node`.
 
     Yields:
-        The cluster; `address` is what `ray.init` takes.
+        The cluster; `address` is that of its head, which a driver on this machine can join.
     """
     import ray
     from ray.cluster_utils import Cluster
@@ -62,6 +70,7 @@ def started(num_nodes: int = 2, num_cpus: int = 1, **head_options: object) -> It
         for name, value in {**SETTINGS, "RAY_TMPDIR": str(home)}.items():
             patch.setenv(name, value)
         cluster = Cluster()
+        head_options = {"ray_client_server_port": free_port(), **head_options}
         try:
             for node in range(num_nodes):
                 cache = home / f"cache-{node}"
@@ -69,7 +78,7 @@ def started(num_nodes: int = 2, num_cpus: int = 1, **head_options: object) -> It
                     num_cpus=num_cpus, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False,
                     env_vars={"HEADSTART_CACHE": str(cache)}, **(head_options if node == 0 else {}),
                 )  # fmt: skip
-            patch.setenv("RAY_ADDRESS", cluster.address)
+            patch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{head_options['ray_client_server_port']}")
             yield cluster
         finally:
             ray.shutdown()
@@ -89,3 +98,9 @@ def ray_cluster(start_cluster: Callable[..., AbstractContextManager[Cluster]]) -
     """Two nodes with one core each, shared by every test that does not stop nodes."""
     with start_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture
+def cluster_address(ray_cluster: Cluster) -> str:
+    """Of the client port of the shared cluster: what `--cluster` takes."""
+    return os.environ["RAY_ADDRESS"]

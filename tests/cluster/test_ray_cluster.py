@@ -36,8 +36,10 @@ def test_two_nodes_run_functions_of_the_package_with_caches_of_their_own(ray_clu
     assert {engine for _, _, engine in found} == {os.environ["HEADSTART_ENGINE"]}
 
 
-def test_auto_is_the_cluster_of_the_tests(ray_cluster: Cluster):
+def test_a_client_and_auto_reach_the_cluster_of_the_tests(ray_cluster: Cluster, cluster_address: str):
     import ray
 
-    with ray.init("auto", log_to_driver=False) as connection:
-        assert connection.address_info["gcs_address"] == ray_cluster.address
+    for address in (cluster_address, "auto"):
+        with ray.init(address, log_to_driver=False):
+            assert ray.get_runtime_context().gcs_address == ray_cluster.address
+            assert len(ray.nodes()) == 2
