@@ -1,0 +1,228 @@
+"""Ray executor: works run on the nodes of a cluster; what a node takes with it when it is lost runs elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from headstart.cluster.account import Account
+from headstart.cluster.connection import Connection, Node, connected
+from headstart.cluster.worker import Done, called, settings_of_caller
+from headstart.core.errors import HeadstartError, TrainingError
+from headstart.core.executing import Executor, Pending, Shared, Work, executing_on
+from headstart.core.progress import note
+from headstart.core.stopping import stop_if_asked
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+MOST_CRASHES = 3
+"""So often work may end its process, on nodes that live on, before it counts as what ends it. Chosen, not measured."""
+MOST_LOSSES = 100
+"""So often work begins anew because its node is lost. Chosen, not measured."""
+POLL_SECONDS = 1.0
+"""A waiting driver looks that often whether it should stop."""
+PENDING_A_WORKER = 2
+"""Works that are begun for each worker, so that none waits for the driver. Chosen, not measured."""
+
+
+class RayShared(Shared[T]):
+    """A value that is put into the cluster once for each time that it was connected.
+
+    Args:
+        value: The value.
+        connection: Of the cluster.
+    """
+
+    def __init__(self, value: T, connection: Connection) -> None:
+        super().__init__(value)
+        self.connection = connection
+        self._reference: tuple[int, Any] | None = None
+
+    @property
+    def reference(self) -> Any:
+        """Ray's reference to the value."""
+        import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+        if self._reference is None or self._reference[0] != self.connection.epoch:
+            self._reference = self.connection.epoch, ray.put(self.value)
+        return self._reference[1]
+
+
+class RayPending(Pending[R]):
+    """Work on the cluster.
+
+    Args:
+        owner: Who runs it.
+        work: What runs.
+    """
+
+    def __init__(self, owner: RayExecutor, work: Work[R]) -> None:
+        self.owner = owner
+        self.work = work
+        self.epoch = -1
+        self.crashes = self.losses = 0
+        self.reference: Any = None
+        self.nodes: frozenset[str] = frozenset()
+        self.done: Done | None = None
+
+    def begin(self) -> None:
+        """Hand the work, or hand it again, to Ray."""
+        self.reference = self.owner.handed(self.work)
+        self.epoch = self.owner.connection.epoch
+        self.nodes = frozenset(node.identity for node in self.owner.connection.nodes())
+
+    def result(self) -> R:
+        if self.done is None:
+            self.done = self.owner.waited_for(self)
+            self.owner.outstanding.discard(self)
+            self.owner.account.add(self.work.name, self.done)
+        answer: R = self.done.result
+        self.done.result = None  # taken once, so that results of many works do not stay in memory
+        return answer
+
+    def cancel(self) -> None:
+        import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+        self.owner.outstanding.discard(self)
+        if self.done is None and self.epoch == self.owner.connection.epoch:
+            try:
+                ray.cancel(self.reference, force=True)
+            except (ConnectionError, ray.exceptions.RayError):
+                return  # the head is gone, and the work with it
+
+
+class RayExecutor(Executor):
+    """Runs works on a cluster.
+
+    A step has as many threads as this process would use, or as the smallest node has cores. Work whose node is lost runs
+    elsewhere; where the head is lost, what was not finished is handed to it again once it is back.
+
+    Args:
+        connection: Of the cluster.
+
+    Attributes:
+        account: What was computed where.
+    """
+
+    is_remote = True
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self.outstanding: set[RayPending[Any]] = set()
+        self.account = Account()
+        import torch  # noqa: PLC0415 - the start of the program needs none of it
+
+        nodes = self._working_nodes()
+        self.threads = max(1, min(torch.get_num_threads(), int(min(node.cores for node in nodes))))
+        self.has_gpus = any(node.gpus for node in nodes)
+
+    def _working_nodes(self) -> list[Node]:
+        return [node for node in self.connection.nodes() if node.cores >= 1]
+
+    @property
+    def num_workers(self) -> int:
+        return max(1, sum(int(node.cores) // self.threads for node in self._working_nodes()))
+
+    @property
+    def most_pending(self) -> int:
+        return PENDING_A_WORKER * self.num_workers
+
+    def share(self, value: T) -> Shared[T]:
+        return RayShared(value, self.connection)
+
+    def submit(self, work: Work[R]) -> Pending[R]:
+        pending = RayPending(self, work)
+        self._while_reachable(pending.begin)
+        self.outstanding.add(pending)
+        return pending
+
+    def handed(self, work: Work[R]) -> Any:
+        """Ray's reference to the result of the work, which begins as soon as a node has room."""
+        import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+        needs = work.resources
+        threads = min(needs.cores or self.threads, self.threads)
+        options: dict[str, Any] = {"num_cpus": threads, "max_retries": 0, "name": work.name or work.function.__name__}
+        if needs.gpus and self.has_gpus:
+            options["num_gpus"] = needs.gpus
+        if needs.memory_bytes:
+            options["memory"] = needs.memory_bytes
+        arguments = [one.reference if isinstance(one, RayShared) else one for one in work.arguments]
+        return ray.remote(called).options(**options).remote(settings_of_caller(threads), work.function, *arguments)
+
+    def _while_reachable(self, action: Callable[[], T]) -> T:
+        """What the action returns; where the head is gone, it is made again once that is back."""
+        while True:
+            try:
+                return action()
+            except ConnectionError:
+                self.connection.reopen()
+                for pending in self.outstanding:
+                    pending.begin()
+
+    def waited_for(self, pending: RayPending[Any]) -> Done:
+        """What the work came to; it is begun anew where its node was lost."""
+        while True:
+            found = self._while_reachable(lambda: self._seen(pending))
+            if found is not None:
+                return found
+            stop_if_asked()
+
+    def _seen(self, pending: RayPending[Any]) -> Done | None:
+        """The result; None while there is none, as where a lost node took the work with it, which is begun anew."""
+        import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+        ready, _ = ray.wait([pending.reference], timeout=POLL_SECONDS)
+        if not ready:
+            return None
+        try:
+            done: Done = ray.get(pending.reference)
+        except ray.exceptions.RayTaskError as error:
+            raise _told(error.cause, pending.work.name) from None
+        except ray.exceptions.RayError as error:
+            self._begin_anew(pending, error)
+            return None
+        return done
+
+    def _begin_anew(self, pending: RayPending[Any], error: Exception) -> None:
+        """Begin work again that its process or node took with it; a `TrainingError` where that is hopeless."""
+        time.sleep(POLL_SECONDS)  # until a lost node is known to be lost
+        alive = frozenset(node.identity for node in self.connection.nodes())
+        lost = pending.nodes - alive
+        pending.losses, pending.crashes = (pending.losses + 1, pending.crashes) if lost else (pending.losses, pending.crashes + 1)
+        if pending.crashes >= MOST_CRASHES or pending.losses >= MOST_LOSSES:
+            raise TrainingError(
+                f"{pending.work.name} ended its process {pending.crashes + pending.losses} times, the last time with: "
+                f"{_reason(error)}. Give the nodes more memory, or lower training.batch_size."
+            ) from error
+        note(f"{pending.work.name} is begun anew: {'its node was lost' if lost else _reason(error)}.")
+        pending.begin()
+
+    def on_each_node(self, function: Callable[..., R], *arguments: Any) -> dict[str, R]:
+        found = self.connection.on_each_node(function, *arguments)
+        return {node.name: answer for node, answer in found.items()}
+
+
+def _told(cause: BaseException, name: str) -> BaseException:
+    """What a work raised, with its name where it is one of ours."""
+    return type(cause)(f"{name}: {cause}") if isinstance(cause, HeadstartError) else cause
+
+
+def _reason(error: BaseException) -> str:
+    """The first sentence of what Ray says, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.split(". ")[0].rstrip(".")[:300]
+
+
+@contextmanager
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Inside, works run on the cluster at an address, see `connected`; in this process where that is None."""
+    if address is None:
+        yield
+        return
+    with connected(address) as connection, executing_on(RayExecutor(connection)):
+        yield
