@@ -39,6 +39,11 @@ def copy_of(address: str) -> Path | None:
     return copies().joinpath(found[1].lower(), *names)
 
 
+def is_unpacked(path: Path) -> bool:
+    """Whether this process made the file in its cache, where no other machine looks for it, from one that is no copy."""
+    return path.is_relative_to(cache_folder().absolute()) and not path.is_relative_to(copies())
+
+
 def shown_name(path: Path) -> str:
     """The path as text, or the address of what a path in the cache is a copy of."""
     text = str(path)

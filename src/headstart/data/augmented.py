@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -50,6 +52,15 @@ class AugmentedImages(Images):
 
     def take(self, rows: Integers) -> AugmentedImages:
         return replace(self, images=self.images.take(np.asarray(rows, np.int64)))
+
+    def excerpt(self, rows: Integers) -> AugmentedImages:
+        return replace(self, images=self.images.excerpt(rows))
+
+    def file_paths(self) -> tuple[Path, ...]:
+        return self.images.file_paths()
+
+    def with_files(self, moved: Mapping[Path, Path]) -> AugmentedImages:
+        return replace(self, images=self.images.with_files(moved))
 
 
 def views_of(rows: ImageSet, view: View, count: int) -> ImageSet:

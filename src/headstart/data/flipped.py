@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -31,6 +33,15 @@ class FlippedImages(Images):
 
     def take(self, rows: Integers) -> FlippedImages:
         return FlippedImages(self.images.take(np.asarray(rows, np.int64)))
+
+    def excerpt(self, rows: Integers) -> FlippedImages:
+        return FlippedImages(self.images.excerpt(rows))
+
+    def file_paths(self) -> tuple[Path, ...]:
+        return self.images.file_paths()
+
+    def with_files(self, moved: Mapping[Path, Path]) -> FlippedImages:
+        return FlippedImages(self.images.with_files(moved))
 
 
 def flipped(rows: ImageSet) -> ImageSet:

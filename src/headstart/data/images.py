@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import BufferedReader, BytesIO
@@ -106,6 +106,19 @@ class Images(ABC):
     def take(self, rows: Integers) -> Images:
         """The sequence of those rows, in that order."""
 
+    def excerpt(self, rows: Integers) -> Images:
+        """The sequence of those rows with nothing of the others, to be sent to another process: files go by their paths."""
+        return self.take(rows)
+
+    def file_paths(self) -> tuple[Path, ...]:
+        """The files that pictures are read from, each once; none where they lie in memory."""
+        return ()
+
+    def with_files(self, moved: Mapping[Path, Path]) -> Images:
+        """The same pictures, read from the files at these places instead; all of `file_paths` are among the keys."""
+        del moved
+        return self
+
     def vectors(self) -> Floats:
         """The given feature vectors, float32 [sample, feature]; `DataError` where the rows are pictures."""
         raise DataError("These rows are pictures and carry no feature vectors. Extract features with a backbone first.")
@@ -138,6 +151,12 @@ class FileImages(Images):
 
     def take(self, rows: Integers) -> FileImages:
         return FileImages(tuple(self.paths[row] for row in rows))
+
+    def file_paths(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(self.paths))
+
+    def with_files(self, moved: Mapping[Path, Path]) -> FileImages:
+        return FileImages(tuple(moved[path] for path in self.paths))
 
 
 @dataclass(frozen=True)

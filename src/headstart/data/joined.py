@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -78,6 +79,25 @@ class JoinedImages(Images):
     def take(self, rows: Integers) -> JoinedImages:
         chosen = np.asarray(rows, dtype=np.int64)
         return JoinedImages(self.sequences, chosen if self.rows is None else self.rows[chosen])
+
+    def excerpt(self, rows: Integers) -> JoinedImages:
+        chosen = self.take(rows).rows
+        at = np.asarray(chosen, np.int64)
+        part_of = np.searchsorted(self._ends, at, side="right")
+        starts = np.concatenate([[0], self._ends[:-1]])
+        used, places, done = [], np.empty(len(at), np.int64), 0
+        for part in np.unique(part_of):
+            mine = np.flatnonzero(part_of == part)
+            used.append(self.sequences[part].excerpt(at[mine] - starts[part]))
+            places[mine] = done + np.arange(len(mine))
+            done += len(mine)
+        return JoinedImages(tuple(used), places)
+
+    def file_paths(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(file for part in self.sequences for file in part.file_paths()))
+
+    def with_files(self, moved: Mapping[Path, Path]) -> JoinedImages:
+        return replace(self, sequences=tuple(part.with_files(moved) for part in self.sequences))
 
 
 def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -40,6 +40,25 @@ class Items(Sequence[Item]):
         return [self.item(at) for at in range(*row.indices(len(self)))] if isinstance(row, slice) else self.item(row)
 
 
+class Excerpt(Items):
+    """Some of the pictures, made already, and their names.
+
+    Args:
+        items: By row.
+        names: Likewise.
+    """
+
+    def __init__(self, items: dict[int, Item], names: dict[int, str]) -> None:
+        self.items = items
+        self.names = names
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def item(self, row: int) -> Item:
+        return self.items[row]
+
+
 @dataclass(frozen=True)
 class MixedImages(Images):
     """Pictures in files and in memory, or what makes one when it is asked for.
@@ -63,6 +82,8 @@ class MixedImages(Images):
         return self.items[int(self.rows[row])]
 
     def name(self, row: int) -> str:
+        if isinstance(self.items, Excerpt):
+            return self.items.names[int(self.rows[row])]
         item = self.items[int(self.rows[row])] if isinstance(self.items, tuple) else None
         return shown_name(item) if isinstance(item, Path) else f"{self.origin}[{self.start + self.rows[row]}]"
 
@@ -101,3 +122,22 @@ class MixedImages(Images):
 
     def take(self, rows: Integers) -> MixedImages:
         return replace(self, rows=self.rows[rows])
+
+    def excerpt(self, rows: Integers) -> MixedImages:
+        taken = self.take(rows)
+        items = {int(at): taken._portable(row) for row, at in enumerate(taken.rows)}
+        return replace(taken, items=Excerpt(items, {int(at): taken.name(row) for row, at in enumerate(taken.rows)}))
+
+    def _portable(self, row: int) -> Item:
+        """The item, with the pixels alone of a picture in memory: it may hold an open file."""
+        item = self._item(row)
+        return as_shown(item, self.name(row)) if isinstance(item, Image.Image) else item
+
+    def file_paths(self) -> tuple[Path, ...]:
+        items = map(self._item, range(len(self))) if isinstance(self.items, Excerpt | tuple) else ()
+        return tuple(dict.fromkeys(item for item in items if isinstance(item, Path)))
+
+    def with_files(self, moved: Mapping[Path, Path]) -> MixedImages:
+        items = {int(at): self._item(row) for row, at in enumerate(self.rows)}
+        places = {at: moved[item] if isinstance(item, Path) else item for at, item in items.items()}
+        return replace(self, items=Excerpt(places, {int(at): self.name(row) for row, at in enumerate(self.rows)}))

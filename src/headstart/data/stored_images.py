@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,10 @@ from PIL import Image
 
 from headstart.core.errors import DataError
 from headstart.core.types import Integers
+from headstart.data.addresses import is_unpacked
 from headstart.data.decoding import decode_image, open_file
 from headstart.data.images import Images, Stamp, stamp_of
+from headstart.data.mixed_images import Excerpt, Item, MixedImages
 
 MAX_BYTES = 2**30
 """A picture of more bytes is refused: none that is read has so many, and a damaged table can claim any number."""
@@ -116,3 +118,20 @@ class StoredImages(Images):
     def take(self, rows: Integers) -> StoredImages:
         names = tuple(self.names[row] for row in rows)
         return StoredImages(self.files, self.as_read, self.file_of[rows], self.starts[rows], self.sizes[rows], names)
+
+    def excerpt(self, rows: Integers) -> Images:
+        taken = self.take(rows)
+        if any(is_unpacked(path) for path in self.files):
+            contents: dict[int, Item] = {row: taken.encoded(row).getvalue() for row in range(len(taken))}
+            return MixedImages(Excerpt(contents, dict(enumerate(taken.names))), np.arange(len(taken)))
+        used, file_of = np.unique(taken.file_of, return_inverse=True)
+        files, as_read = (tuple(every[at] for at in used) for every in (self.files, self.as_read))
+        return replace(taken, files=files, as_read=as_read, file_of=file_of.astype(np.int64))
+
+    def file_paths(self) -> tuple[Path, ...]:
+        return self.files
+
+    def with_files(self, moved: Mapping[Path, Path]) -> StoredImages:
+        files = tuple(moved[path] for path in self.files)
+        stamps = (one._replace(place=stamp_of(path).place) for one, path in zip(self.as_read, files, strict=True))
+        return replace(self, files=files, as_read=tuple(stamps))

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Pictures
 from headstart.backbones.engines.choice import REFERENCE, engine_of, known_engine, note_reached, settle_engine
+from headstart.backbones.engines.kept_engines import RUNTIMES
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
 from headstart.core.errors import DataError
+from headstart.core.executing import executor
 from headstart.core.folders import cache_folder
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.stopping import stop_if_asked
-from headstart.core.types import Bytes, Integers
+from headstart.core.types import Integers
 from headstart.data.images import Images, ImageSet
-from headstart.data.prefetch import prefetched
-from headstart.data.resizing import prepare_resizing, resized_to_square
+from headstart.features.described import PIXELS, described, described_chunks
+from headstart.features.extraction_works import Settled, extracted_by_works
 from headstart.features.feature_set import FeatureSet
 from headstart.features.store.chunks import Arrays
 from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
 from headstart.features.store.transient import TransientStore, transient_store
-
-PIXELS = 18
-"""Side of the pixel block: every picture as the network gets it, resized to 18 x 18 RGB (972 values), so that a set and a single
-picture to predict get the same values. Enlarging smaller pictures costs ridge on 8-pixel digits at most 0.2 points of accuracy;
-on 28-pixel pictures 18 gives 0.2 to 0.5 points more than 16."""
-
-READ_ROWS = 16
-"""Pictures that one thread reads at a time, and no more than a batch: a GPU's batch of 256 is read by all threads, and what lies
-ready takes 7 MB a core at 224 pixels, whatever the batch. Chosen, not measured."""
 
 _VERSION = 3
 """Part of the features' address; raised whenever the same inputs give other features."""
@@ -137,51 +126,35 @@ def _number(name: str) -> int:
 
 
 def _extract(images: Images, rows: Integers, keys: Sequence[str], backbone: Extractor, store: Store | TransientStore) -> None:
-    pending: list[Arrays] = []
-    begin = done = 0
+    engine = engine_of(Description(backbone), _pictures(images, backbone))
     with progress(len(rows), f"extracting features with {backbone.card.name}") as advance:
-        for arrays in _described(images, rows, backbone):
-            stop_if_asked()
-            pending.append(arrays)
-            done += len(arrays["pixels"])
-            advance(len(arrays["pixels"]))
-            if done - begin >= CHUNK_ROWS or done == len(rows):
-                joined = {name: np.concatenate([part[name] for part in pending]) for name in pending[0]}
-                store.add(keys[begin:done], joined)
-                pending, begin = [], done
+        if isinstance(store, Store) and executor().is_remote and len(rows) > CHUNK_ROWS:
+            settled = _settled(images, backbone, -(-CHUNK_ROWS // engine.batch_rows) * engine.batch_rows)
+            for num_rows in extracted_by_works(images, rows, keys, store, settled):
+                stop_if_asked()
+                advance(num_rows)
+            return
+        meter, begin = Meter(), 0
+        batches = _watched(described(images, rows, backbone, engine, meter), advance)
+        for arrays in described_chunks(batches, len(rows), CHUNK_ROWS):
+            done = begin + len(arrays["pixels"])
+            store.add(keys[begin:done], arrays)
+            begin = done
+        note_reached(backbone, len(rows), meter.rate(len(rows)))
 
 
-def _described(images: Images, rows: Integers, backbone: Extractor) -> Iterator[Arrays]:
-    """The arrays of the pictures, batch by batch; other threads read the next ones while the engine runs."""
-    program = Description(backbone)
-    prepare_resizing(len(rows))
-    engine = engine_of(program, _pictures(images, backbone))
-    reduced: deque[Bytes] = deque()
-    meter = Meter()
-
-    def read(part: Integers) -> tuple[Bytes, Bytes]:
-        inputs = backbone.transform.apply(images, part)
-        return inputs, resized_to_square(inputs, PIXELS).reshape(len(inputs), -1)
-
-    def inputs() -> Iterator[Bytes]:
-        with closing(prefetched(meter.reads(read), _portions(rows, engine.batch_rows))) as ready:
-            for start in range(0, len(rows), engine.batch_rows):
-                num_rows = min(engine.batch_rows, len(rows) - start)
-                batch, pixels = zip(*islice(ready, math.ceil(num_rows / READ_ROWS)), strict=True)
-                reduced.append(_joined(pixels))
-                yield _joined(batch)
-
-    for outputs in engine.run(meter.waits(inputs())):
-        yield {**dict(zip(program.names, outputs, strict=True)), "pixels": reduced.popleft()}
-    note_reached(backbone, len(rows), meter.rate(len(rows)))
+def _settled(images: Images, backbone: Extractor, chunk_rows: int) -> Settled:
+    """What workers need to make the chunks that this process would make."""
+    name = known_engine(backbone) or REFERENCE
+    runtime, _, precision = name.partition("-")
+    num_calibration = RUNTIMES.get(runtime)().calibration_rows(precision)
+    calibration = _pictures(images, backbone)(num_calibration) if num_calibration else None
+    return Settled(backbone, name, chunk_rows, calibration)
 
 
-def _portions(rows: Integers, batch_rows: int) -> Iterator[Integers]:
-    """The rows that a thread reads at a time, none across the border of two batches."""
-    for start in range(0, len(rows), batch_rows):
-        batch = rows[start : start + batch_rows]
-        yield from (batch[first : first + READ_ROWS] for first in range(0, len(batch), READ_ROWS))
-
-
-def _joined(portions: Sequence[Bytes]) -> Bytes:
-    return portions[0] if len(portions) == 1 else np.concatenate(portions)
+def _watched(batches: Iterator[Arrays], advance: Callable[[int], None]) -> Iterator[Arrays]:
+    """The batches, counted; trying may end at each."""
+    for arrays in batches:
+        stop_if_asked()
+        yield arrays
+        advance(len(arrays["pixels"]))

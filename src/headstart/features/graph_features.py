@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats
 from headstart.data.resizing_graph import ResizeToSquare
-from headstart.features.extract import PIXELS
+from headstart.features.described import PIXELS
 
 
 class GraphFeatures(NamedTuple):

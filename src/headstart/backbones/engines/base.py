@@ -93,6 +93,10 @@ class Runtime(ABC):
         """What making an engine takes, roughly, for a network like EfficientNet-Lite0; slow ones are tried for many pictures."""
         return 1.0
 
+    def calibration_rows(self, precision: str) -> int:
+        """Pictures that an engine is calibrated with; 0 where it needs none."""
+        return 0
+
     def remedy(self, precision: str) -> str:
         """What a user can do where the precision is not offered here, in one sentence."""
         return "Install its package."

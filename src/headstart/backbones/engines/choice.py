@@ -71,10 +71,10 @@ def requested_engine() -> str | None:
     if _EXACT.get():
         return REFERENCE
     name = os.environ.get("HEADSTART_ENGINE", "")
-    return None if name in ("", "auto") else _checked(name, "HEADSTART_ENGINE")
+    return None if name in ("", "auto") else check_engine(name, "HEADSTART_ENGINE")
 
 
-def _checked(name: str, where: str) -> str:
+def check_engine(name: str, where: str) -> str:
     """The name; `PlanError` where there is no such engine, `MissingExtraError` where it cannot run here."""
     runtime, _, precision = name.partition("-")
     if runtime in RUNTIMES.names():
@@ -157,7 +157,7 @@ def known_engine(backbone: Extractor) -> str | None:
     """
     requested = requested_engine()
     if requested or backbone.engine:
-        return requested or _checked(str(backbone.engine), f"the engine of {backbone.card.name}")
+        return requested or check_engine(str(backbone.engine), f"the engine of {backbone.card.name}")
     settled = _SETTLED.get(_choice_file(backbone))
     if settled in engine_names():
         return settled

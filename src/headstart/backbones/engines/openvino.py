@@ -62,6 +62,9 @@ class OpenVino(Runtime):
     def making_seconds(self, precision: str) -> float:
         return 30.0 if precision == "int8" else 1.0
 
+    def calibration_rows(self, precision: str) -> int:
+        return CALIBRATION_ROWS if precision == "int8" else 0
+
     def remedy(self, precision: str) -> str:
         if importlib.util.find_spec("openvino") is None:
             return "OpenVINO has no package for this system."

@@ -55,17 +55,22 @@ class Chunk:
     arrays: dict[str, StoredArray] = field(repr=False)
 
 
-def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path, int]:
-    """The path and size in bytes of a new chunk of float32 or uint8 arrays with one row a key; an `ExportError` where it fails.
+def chunk_content(keys: Sequence[str], arrays: Arrays) -> tuple[str, bytes]:
+    """The file name and the bytes of a chunk of float32 or uint8 arrays with one row a key.
 
-    It is named after keys and layout, so that equal work gives the same file.
+    The name is made of keys and layout, so that equal work gives the same file.
     """
     compact = {name: np.ascontiguousarray(halved(np.asarray(array))) for name, array in arrays.items()}
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
-    path = folder / (hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX)
-    content = save(compact, {"keys": json.dumps(list(keys))})
-    write_atomically(path, content)
-    return path, len(content)
+    name = hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX
+    return name, save(compact, {"keys": json.dumps(list(keys))})
+
+
+def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path, int]:
+    """The path and size in bytes of a new chunk, see `chunk_content`; an `ExportError` where it cannot be written."""
+    name, content = chunk_content(keys, arrays)
+    write_atomically(folder / name, content)
+    return folder / name, len(content)
 
 
 def halved(array: Any) -> Any:

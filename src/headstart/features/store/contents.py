@@ -17,6 +17,7 @@ from headstart.core.folders import cache_folder
 from headstart.core.records import Record
 from headstart.features.store.chunks import SUFFIX, read_chunk
 from headstart.features.store.eviction import evict, removed
+from headstart.features.store.same_folder import TOKENS
 from headstart.features.store.store import NAME_FILE
 
 Kind = Literal["features", "scan", "engines", "graphs", "steps", "remote", "pictures"]
@@ -113,7 +114,8 @@ def clear_cache() -> int:
     root = cache_folder()
     freed = evict([root / "features", graphs_folder()], 0, -math.inf)
     for folder in (root / "features").glob("*/"):
-        removed(folder / NAME_FILE)
+        for path in (folder / NAME_FILE, *folder.glob(TOKENS)):
+            removed(path)
         with suppress(OSError):  # it has files of another program
             folder.rmdir()
     files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]

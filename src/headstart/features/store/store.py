@@ -117,10 +117,25 @@ class Store:
         An `ExportError` where the folder cannot be written, a `PlanError` where the cache's limit is no size.
         """
         limit = cache_limit_bytes()
-        if self.name and not (self.folder / NAME_FILE).exists():
-            write_atomically(self.folder / NAME_FILE, self.name)
+        self.write_name()
         self._write(keys, arrays)
         self._merge()
+        self._shrink(limit)
+
+    def adopt(self, name: str, num_bytes: int) -> None:
+        """Index a chunk that another process wrote, as if it had been added here."""
+        limit = cache_limit_bytes()
+        self._written += num_bytes
+        self._open(name)
+        self._merge()
+        self._shrink(limit)
+
+    def write_name(self) -> None:
+        """Write the network's name into the folder, once."""
+        if self.name and not (self.folder / NAME_FILE).exists():
+            write_atomically(self.folder / NAME_FILE, self.name)
+
+    def _shrink(self, limit: int) -> None:
         if self._written > limit / 64 or time.monotonic() - self._wanted_touched > TOUCH_SECONDS:
             self._touch_wanted()
             evict([self.folder.parent, graphs_folder()], limit)

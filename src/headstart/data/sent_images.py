@@ -1,0 +1,80 @@
+"""Pictures for another process: small when pickled, and read there from the same files or stores."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.core.errors import DataError
+from headstart.core.folders import cache_folder
+from headstart.core.spacing import evenly_spaced
+from headstart.core.types import Integers
+from headstart.data.addresses import copies, shown_name
+from headstart.data.images import Images
+
+MOST_CHECKED = 64
+"""Files of a set that every machine is asked for before anything is sent; each work then checks its own. Chosen, not measured."""
+
+
+@dataclass(frozen=True)
+class SentImages:
+    """Some pictures of a set, as they travel to another process.
+
+    Paths travel as paths, and copies of what lies in a store as its addresses, which the other process fetches.
+
+    Attributes:
+        images: The pictures, with the paths of this process.
+        addresses: The files among them that are copies, and what they are copies of.
+    """
+
+    images: Images
+    addresses: dict[Path, str]
+
+    @classmethod
+    def of(cls, images: Images, rows: Integers) -> SentImages:
+        """Those rows, int64."""
+        excerpt, fetched = images.excerpt(rows), copies()
+        sent = excerpt.with_files({path: path.absolute() for path in excerpt.file_paths()})
+        return cls(sent, {path: shown_name(path) for path in sent.file_paths() if path.is_relative_to(fetched)})
+
+    def here(self) -> Images:
+        """The pictures, to be read in this process; `DataError` where it does not see their files."""
+        if not self.addresses:
+            _check_seen(unseen_files(self.images.file_paths()), socket.gethostname())
+            return self.images
+        from headstart.data.stores import local_files  # noqa: PLC0415  only pictures of stores need it
+
+        found = local_files(self.addresses.values())
+        moved = {path: found[self.addresses[path]] if path in self.addresses else path for path in self.images.file_paths()}
+        return self.images.with_files(moved)
+
+
+def unseen_files(paths: Iterable[Path]) -> list[Path]:
+    """Those of the files that this process does not see."""
+    return [path for path in paths if not path.is_file()]
+
+
+def files_to_check(images: Images) -> list[Path]:
+    """Some files of the set, evenly spaced, that machines must see to read it; none of what is sent or fetched."""
+    if not len(images):
+        return []
+    rows = evenly_spaced(len(images), MOST_CHECKED)
+    cached = cache_folder().absolute()
+    paths = (path.absolute() for path in images.excerpt(rows).file_paths())
+    return [path for path in paths if not path.is_relative_to(cached)]
+
+
+def check_seen(unseen: dict[str, list[Path]]) -> None:
+    """A `DataError` where a machine, by its name, does not see some files."""
+    for machine, paths in unseen.items():
+        _check_seen(paths, machine)
+
+
+def _check_seen(unseen: list[Path], machine: str) -> None:
+    if unseen:
+        raise DataError(
+            f"{unseen[0]}: the machine {machine} does not see this file. Put the data on a disk that all machines of the cluster "
+            "share, under the same path, or in a store, and give its address, such as s3://bucket/folder."
+        )
