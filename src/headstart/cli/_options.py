@@ -99,6 +99,15 @@ Track: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--track", metavar="NAME", help="Track it with tensorboard, mlflow or wandb; repeatable.", show_default=False),
 ]
+Cluster: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: auto for the one here, or ray://HOST:PORT.",
+        show_default=False,
+    ),
+]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings or errors.")]
 PlanOrData: TypeAlias = Annotated[

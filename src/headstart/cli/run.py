@@ -23,6 +23,7 @@ def run(
     members: options.Members = None,
     out: options.Out = None,
     track: options.Track = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
@@ -39,6 +40,6 @@ def run(
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
-        track=track,
+        track=track, cluster=cluster,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -13,7 +13,7 @@ from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
 from headstart.core.executing import Executor, Pending, Shared, Work, executing_on
 from headstart.core.progress import note
-from headstart.core.stopping import stop_if_asked
+from headstart.core.stopping import StoppedError, stop_if_asked
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -22,6 +22,8 @@ MOST_CRASHES = 3
 """So often work may end its process, on nodes that live on, before it counts as what ends it. Chosen, not measured."""
 MOST_LOSSES = 100
 """So often work begins anew because its node is lost. Chosen, not measured."""
+ENDING_SECONDS = 20.0
+"""So long work that ends itself may take to write and send what it has when the time is over. Chosen, not measured."""
 POLL_SECONDS = 1.0
 """A waiting driver looks that often whether it should stop."""
 PENDING_A_WORKER = 2
@@ -131,7 +133,7 @@ class RayExecutor(Executor):
     def most_pending(self) -> int:
         return PENDING_A_WORKER * self.num_workers
 
-    def share(self, value: T) -> Shared[T]:
+    def _as_shared(self, value: T) -> Shared[T]:
         return RayShared(value, self.connection)
 
     def submit(self, work: Work[R]) -> Pending[R]:
@@ -165,12 +167,22 @@ class RayExecutor(Executor):
                     pending.begin()
 
     def waited_for(self, pending: RayPending[Any]) -> Done:
-        """What the work came to; it is begun anew where its node was lost."""
+        """What the work came to; it is begun anew where its node was lost.
+
+        Where trying has to end, so does the waiting; work that ends itself when the time is over may bring what it has.
+        """
+        over: float | None = None
         while True:
             found = self._while_reachable(lambda: self._seen(pending))
             if found is not None:
                 return found
-            stop_if_asked()
+            try:
+                stop_if_asked()
+            except StoppedError as stopped:
+                over = over or time.monotonic()
+                if not pending.work.ends_itself or stopped.reason == "interrupted" or time.monotonic() - over > ENDING_SECONDS:
+                    pending.cancel()
+                    raise
 
     def _seen(self, pending: RayPending[Any]) -> Done | None:
         """The result; None while there is none, as where a lost node took the work with it, which is begun anew."""

@@ -38,12 +38,14 @@ class Work(Generic[R]):
         arguments: Picklable values. The function receives the value of each one that is `Shared`.
         name: What messages call the work, such as "fold 2 of lp_ft".
         resources: What it takes.
+        ends_itself: Whether the function ends early by itself where the time is over, with a result that says so.
     """
 
     function: Callable[..., R]
     arguments: tuple[Any, ...] = field(default=(), repr=False)
     name: str = ""
     resources: Resources = Resources()
+    ends_itself: bool = False
 
 
 class Shared(Generic[T]):
@@ -80,6 +82,7 @@ class Executor(ABC):
 
     def __init__(self) -> None:
         self.started: dict[str, Pending[Any]] = {}
+        self._shared: dict[str, Shared[Any]] = {}
 
     @property
     def num_workers(self) -> int:
@@ -90,8 +93,13 @@ class Executor(ABC):
     def submit(self, work: Work[R]) -> Pending[R]:
         """The work, begun as soon as there is room for it."""
 
-    def share(self, value: T) -> Shared[T]:
-        """The value as an argument of many works."""
+    def share(self, value: T, key: str = "") -> Shared[T]:
+        """The value as an argument of many works; values of equal keys count as equal, and travel once for all of them."""
+        if not key:
+            return self._as_shared(value)
+        return self._shared.setdefault(key, self._as_shared(value))
+
+    def _as_shared(self, value: T) -> Shared[T]:
         return Shared(value)
 
     def results(self, works: Iterable[Work[R]]) -> Iterator[R]:

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headstart.core.errors import ExportError, PlanError
+from headstart.core.executing import Pending, Work, executor, resolved
+from headstart.core.packing import Packed, made_elsewhere, unpack
 from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.stopping import seconds_until_over
 
 R = TypeVar("R", bound=Record)
 
@@ -48,42 +51,91 @@ class Steps:
         name: str,
         inputs: dict[str, Any],
         kind: type[R],
-        make: Callable[[Path], R],
+        make: Callable[[Path], R] | Work[R],
         is_whole: Callable[[R, Path], bool] = lambda _result, _folder: True,
     ) -> R:
         """The step's result: read if it is there, made and written if not.
+
+        Work is made where the executor of the context runs works; its folder comes back, and lies where it would lie otherwise.
 
         Args:
             name: Name of the step.
             inputs: Everything that the result depends on, as plain JSON values.
             kind: Class of the result.
-            make: Makes the result; its argument is a folder for arrays and checkpoints, which remains after a kill.
+            make: Makes the result; its argument is a folder for arrays and checkpoints, which remains after a kill. Of work the
+                function has it as its first argument.
             is_whole: Whether a result and its folder hold all that is wanted now; the step is made again where they do not.
 
         Returns:
             The result.
         """
         path = self.folder / f"{self.stem(name, inputs)}.json"
-        shared = self.shared / path.name if self.shared and name in SHARED else None
+        found = self._found(name, path, kind, is_whole)
+        if found is not None:
+            return found
+        begun = time.perf_counter()
+        if isinstance(make, Work) and executor().is_remote:
+            result, seconds = self._brought(path, kind, make)
+        else:
+            folder = path.with_suffix("")
+            result = make.function(folder, *resolved(make.arguments)) if isinstance(make, Work) else make(folder)
+            seconds = time.perf_counter() - begun
+        write_atomically(path, result.to_json())
+        _drop_checkpoints(path.with_suffix(""))
+        self._log(path.stem, seconds)
+        shared = self._shared_path(name, path)
+        if shared:
+            _copy(path, shared)
+        return result
+
+    def begin(
+        self,
+        name: str,
+        inputs: dict[str, Any],
+        kind: type[R],
+        work: Work[R],
+        is_whole: Callable[[R, Path], bool] = lambda _result, _folder: True,
+    ) -> None:
+        """Begin a step that `run` will probably want, where works run elsewhere, unless it is finished; arguments as there."""
+        path = self.folder / f"{self.stem(name, inputs)}.json"
+        if executor().is_remote and path.stem not in executor().started and self._found(name, path, kind, is_whole) is None:
+            executor().started[path.stem] = self._submitted(path, work)
+
+    def drop(self, name: str, inputs: dict[str, Any]) -> None:
+        """Cancel a step that was begun and is not wanted any more."""
+        pending = executor().started.pop(self.stem(name, inputs), None)
+        if pending is not None:
+            pending.cancel()
+
+    def _found(self, name: str, path: Path, kind: type[R], is_whole: Callable[[R, Path], bool]) -> R | None:
+        """The result, which may be copied from the shared folder; None where neither has it whole."""
 
         def found_in(place: Path) -> R | None:
             result = _read(place, kind)
             return result if result is not None and is_whole(result, place.with_suffix("")) else None
 
-        found = found_in(path)
+        found, shared = found_in(path), self._shared_path(name, path)
         if found is None and shared and found_in(shared) is not None:
             _copy(shared, path)
             found = found_in(path)
-        if found is not None:
-            return found
-        begun = time.perf_counter()
-        result = make(path.with_suffix(""))
-        write_atomically(path, result.to_json())
-        _drop_checkpoints(path.with_suffix(""))
-        self._log(path.stem, time.perf_counter() - begun)
-        if shared:
-            _copy(path, shared)
-        return result
+        return found
+
+    def _shared_path(self, name: str, path: Path) -> Path | None:
+        return self.shared / path.name if self.shared and name in SHARED else None
+
+    @staticmethod
+    def _submitted(path: Path, work: Work[R]) -> Pending[Packed]:
+        left = seconds_until_over()
+        until = None if left is None else time.time() + left
+        arguments = (path.stem, until, work.function, *work.arguments)
+        return executor().submit(Work(made_elsewhere, arguments, work.name, work.resources, ends_itself=until is not None))
+
+    def _brought(self, path: Path, kind: type[R], work: Work[R]) -> tuple[R, float]:
+        """The result of work that runs elsewhere, with its seconds there; its files lie in the step's folder then."""
+        pending = executor().started.pop(path.stem, None) or self._submitted(path, work)
+        packed: Packed = pending.result()
+        unpack(packed, path.with_suffix(""))
+        return kind.from_json(packed.result, path.name), packed.seconds
 
     def forget(self, names: Iterable[str], inputs: dict[str, Any]) -> None:
         """Delete the results of steps with those inputs, so that they are made again; checkpoints and folders stay."""

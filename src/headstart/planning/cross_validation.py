@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -16,8 +16,9 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.curves import training_of
 from headstart.core.errors import TrainingError
+from headstart.core.executing import Resources, Shared, Work, executor, resolved
 from headstart.core.predictions import Predictions, joined, log_probs, mean_of
-from headstart.core.records import Record
+from headstart.core.records import Record, fingerprint_of
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.core.stopping import stop_if_asked
@@ -34,6 +35,7 @@ from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, ensemble_of, partner_of
 from headstart.planning.plan import Member, Partner, is_gradient
 from headstart.planning.results import CandidateResult
+from headstart.training.cost import memory_of_fit
 
 RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 """Metrics of a candidate's result; the intervals of the others would be drawn for each candidate and never read."""
@@ -115,6 +117,29 @@ def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbon
     return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
 
 
+def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path, steps: Steps) -> Model:
+    """As `fit_rows`, of what is trained where works run: elsewhere it is a step, whose model comes back."""
+    if not executor().is_remote or not is_gradient(candidate.method):
+        return fit_rows(task, rows, candidate, backbone, workspace)
+    inputs = {**fold_inputs(task, candidate, backbone, -1), "rows": fingerprint_of(rows.tolist())}
+    arguments = (*_shared(task, backbone), candidate, rows)
+    work = Work(make_model, arguments, f"{candidate.own_name}, final fit", _resources(backbone, len(rows)))
+    record = steps.run("trained", inputs, FoldRecord, work)
+    if record.failure:
+        raise TrainingError(record.failure)
+    return Model.load(steps.folder / steps.stem("trained", inputs) / MODEL)
+
+
+def make_model(folder: Path, task: Task, backbone: Backbone, candidate: Candidate, rows: Integers) -> FoldRecord:
+    """Fit a candidate to those rows of `task.labeled`, and save its model into a folder."""
+    begun = time.perf_counter()
+    try:
+        fit_rows(task, rows, candidate, backbone, folder).save(folder / MODEL)
+    except (TrainingError, np.linalg.LinAlgError) as error:
+        return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
+    return FoldRecord(seconds=time.perf_counter() - begun)
+
+
 def cross_validate(
     task: Task,
     candidate: Candidate,
@@ -193,7 +218,10 @@ def combined(validated: Sequence[CrossValidated], shares: tuple[float, ...] = ()
 def _fold(
     task: Task, candidate: Candidate, backbone: Backbone, fold: Fold, index: int, steps: Steps, keep_model: bool
 ) -> tuple[FoldRecord, Predictions | None]:
-    record, folder = _fold_step(task, candidate, backbone, index, steps, keep_model or len(task.folds) == 1)
+    try:
+        record, folder = _fold_step(task, candidate, backbone, index, steps, keep_model or len(task.folds) == 1)
+    except TrainingError as error:  # it ended every process that tried it, which is nothing to remember
+        return FoldRecord(seconds=0.0, failure=str(error)), None
     if record.failure:
         return record, None
     # Another run may have left the fold under other paths.
@@ -206,26 +234,65 @@ def _fold_step(
 ) -> tuple[FoldRecord, Path]:
     """The step of one of `task.folds`, and its folder; one that lacks its model is made again where that is wanted."""
     inputs = fold_inputs(task, candidate, backbone, index)
-    fold = task.folds[index]
-
-    def make(workspace: Path) -> FoldRecord:
-        if not wants_model:  # the final fit goes on although the trying has ended
-            stop_if_asked()
-        begun = time.perf_counter()
-        try:
-            with training_of(candidate.own_name), training_of(f"fold {index + 1}"):
-                model = fit_rows(task, fold.fit, candidate, backbone, workspace)
-        except (TrainingError, np.linalg.LinAlgError) as error:
-            return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-        if is_gradient(candidate.method) and keep_model:
-            model.save(workspace / MODEL)
-        model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
-        return FoldRecord(seconds=time.perf_counter() - begun)
+    work = _fold_work(task, candidate, backbone, index, keep_model=keep_model, must=wants_model)
 
     def is_whole(record: FoldRecord, folder: Path) -> bool:
         return bool(not wants_model or record.failure or Model.whole_in(folder / MODEL))
 
+    make = work if is_gradient(candidate.method) else lambda folder: work.function(folder, *resolved(work.arguments))
     return steps.run("fold", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("fold", inputs)
+
+
+def begin_folds(task: Task, candidate: Candidate, backbone: Backbone, indices: Iterable[int], steps: Steps) -> None:
+    """Begin folds of a gradient method that `cross_validate` will probably want, models included, where works run elsewhere."""
+    for index in indices if executor().is_remote and is_gradient(candidate.method) else ():
+        work = _fold_work(task, candidate, backbone, index, keep_model=True, must=False)
+        steps.begin("fold", fold_inputs(task, candidate, backbone, index), FoldRecord, work)
+
+
+def drop_folds(task: Task, candidate: Candidate, backbone: Backbone, steps: Steps) -> None:
+    """Cancel the folds that were begun and are not wanted any more."""
+    for index in range(len(task.folds)) if executor().is_remote else ():
+        steps.drop("fold", fold_inputs(task, candidate, backbone, index))
+
+
+def _fold_work(
+    task: Task, candidate: Candidate, backbone: Backbone, index: int, *, keep_model: bool, must: bool
+) -> Work[FoldRecord]:
+    """The work of one fold. Of closed forms it is done in this process, where their features are."""
+    name = f"{candidate.own_name}, fold {index + 1} of {len(task.folds)}"
+    arguments = (*_shared(task, backbone), candidate, index, keep_model, must)
+    return Work(make_fold, arguments, name, _resources(backbone, len(task.folds[index].fit)))
+
+
+def _shared(task: Task, backbone: Backbone) -> tuple[Shared[Task], Shared[Backbone]]:
+    network = fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), backbone.engine])
+    return executor().share(task, task.fingerprint), executor().share(backbone, network)
+
+
+def _resources(backbone: Backbone, num_rows: int) -> Resources:
+    return Resources(gpus=1.0, memory_bytes=memory_of_fit(backbone, num_rows))
+
+
+def make_fold(
+    workspace: Path, task: Task, backbone: Backbone, candidate: Candidate, index: int, keep_model: bool, must: bool
+) -> FoldRecord:
+    """Fit a candidate to one of `task.folds` and write its predictions, and its model where that is kept, into a folder.
+
+    What must be fitted goes on although the trying has ended.
+    """
+    if not must:
+        stop_if_asked()
+    fold, begun = task.folds[index], time.perf_counter()
+    try:
+        with training_of(candidate.own_name), training_of(f"fold {index + 1}"):
+            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
+    except (TrainingError, np.linalg.LinAlgError) as error:
+        return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
+    if is_gradient(candidate.method) and keep_model:
+        model.save(workspace / MODEL)
+    model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
+    return FoldRecord(seconds=time.perf_counter() - begun)
 
 
 def fold_model(task: Task, candidate: Candidate, backbone: Backbone, index: int, steps: Steps) -> Model:

@@ -24,7 +24,7 @@ from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, ensemble_of, family_of
-from headstart.planning.cross_validation import CrossValidated, cross_validate, fit_rows, fold_model, num_finished, rows_for
+from headstart.planning.cross_validation import CrossValidated, cross_validate, fitted_to, fold_model, num_finished, rows_for
 from headstart.planning.plan import Partner, Plan
 
 ENOUGH_HELD_OUT = 600
@@ -145,7 +145,7 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
         models = [fold_model(task, member, own, index, steps) for index in range(count)]
         if not models:
             with training_of(member.own_name), training_of("final fit"):
-                models = [fit_rows(task, rows, member, own, place)]
+                models = [fitted_to(task, rows, member, own, place, steps)]
         return models if said.temperature is None else [replace(one, temperature=said.temperature) for one in models]
 
     members = [fitted(own, backbone, plan, workspace)]

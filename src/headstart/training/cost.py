@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.machine_speed import slowness
 from headstart.backbones.operations import counted, seconds_of_extraction, seconds_of_reading
 from headstart.core.types import Integers
@@ -16,16 +17,28 @@ from headstart.data.streams import Stream
 from headstart.training.batches import Batches
 from headstart.training.learner import Learner
 from headstart.training.loop import Losses, fit_for, flushed_denormals
+from headstart.training.pictures import IN_MEMORY_BYTES
 from headstart.training.schedule import last_step, num_steps
 from headstart.training.settings import Training
 
 NUM_STEPS = 3
 """Steps, spread over the training, whose median is the price of a step: progressive sizes change it on the way."""
 
+PROCESS_BYTES = 1_000_000_000
+"""Memory of a process that trains, without what grows with the fit: 0.7 to 0.9 GB were measured, PyTorch included."""
+BYTES_A_PARAMETER = 20
+"""Of training: the weight, its gradient, two moments of AdamW and the averaged weight, in single precision."""
 WHOLE_FITS = 1.7
 """A whole fit takes so many times what its counted operations predict: 50 seconds against 27 for the small residual network and
 97 against 63 for LP-FT behind the first third, both on 1,128 emoji (two cores, AMD EPYC Zen 4, nothing else running); networks
 that are trained whole take 0.9 to 1.5 times as long on digits."""
+
+
+def memory_of_fit(backbone: Backbone, num_rows: int) -> int:
+    """Bytes of memory that a fit to so many pictures takes, about: the process, the network in training, decoded pictures."""
+    pixels = num_rows * backbone.transform.pixels**2 * backbone.transform.channels
+    num_parameters = sum(parameter.numel() for parameter in backbone.parameters())
+    return PROCESS_BYTES + BYTES_A_PARAMETER * num_parameters + min(pixels, IN_MEMORY_BYTES)
 
 
 def probe_rows(images: ImageSet, training: Training) -> Integers:

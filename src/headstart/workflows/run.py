@@ -26,6 +26,7 @@ from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
+from headstart.workflows.cluster import on_cluster
 from headstart.workflows.decide import Request, decide_in, ranked
 from headstart.workflows.fit import fit_task, write_findings
 from headstart.workflows.rank import cards_named
@@ -53,15 +54,17 @@ def run(
     test: float | None = None,
     out: AnyPath | None = None,
     track: Texts = (),
+    cluster: str | None = None,
     language: str | None = None,
 ) -> Run:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
     too, where something was left out. Ctrl-C once ends the trying, and what is best so far is fitted. Without data it runs on the
-    embedded set. Unless a method is asked for, there soon is a first model to predict with, which the final one replaces. The
-    language is that of the report and of what is said meanwhile, "en" or "zh", by default that of `HEADSTART_LANGUAGE`. The other
-    arguments are those of all verbs; see `headstart.workflows`.
+    embedded set. Unless a method is asked for, there soon is a first model to predict with, which the final one replaces. On a
+    `cluster`, "auto" or ray://HOST:PORT, all nodes extract features and train networks; the decision and its budget are those of
+    one machine. The language is that of the report and of what is said meanwhile, "en" or "zh", by default that of
+    `HEADSTART_LANGUAGE`. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     begun, trackers = command_begun(), trackers_named(track)
     data = EMBEDDED_SET if data is None else data
@@ -75,7 +78,7 @@ def run(
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)
-        with tracked_run(trackers, workspace.folder):
+        with on_cluster(cluster, task), tracked_run(trackers, workspace.folder):
             return _made(workspace, task, cards, request, begun)
 
 

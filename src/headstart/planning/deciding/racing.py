@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from headstart.data.task import Task
 from headstart.heads.opinion_pool import fit_weights
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.deciding.ensemble import best_ensemble
 from headstart.planning.deciding.selection import loss_of, side_of
 from headstart.planning.deciding.verdict import ONE_SIDED_95, Side, advantage, paired_gain
 from headstart.planning.fitting import ENOUGH_HELD_OUT
@@ -155,6 +156,24 @@ def next_in_turn(entries: Sequence[Race], others: Sequence[CrossValidated]) -> R
         return entry.num_fitted > 0, -entry.most_gained(rivals_of(entry, entries, others)), entry.num_fitted
 
     return min(going, key=turn, default=None)
+
+
+def affordable_folds(entries: Sequence[Race], budget_seconds: float) -> Iterator[tuple[Race, int]]:
+    """The folds that the budget has room for, each with its number: first ones first, as they have their turns."""
+    for index, place in sorted((index, place) for place, entry in enumerate(entries) for index in range(len(entry.folds))):
+        budget_seconds -= entries[place].price
+        if budget_seconds >= 0:
+            yield entries[place], index
+
+
+def fold_seconds_of_best(entries: Sequence[Race], others: Sequence[CrossValidated], most_members: int) -> float:
+    """Predicted seconds of a fold of what stands alone so far, if it is trained to its end; 0 where that is nothing."""
+    raced = {one.candidate.name: one for one in entries if one.validated and not one.candidate.training.stop_after}
+    fitted = [*others, *(one.validated for one in entries if one.validated)]
+    best = min((one for one in fitted if one.result.family != "chance"), key=loss_of, default=None)
+    if best is None or best.result.name not in raced or best_ensemble(fitted, most_members) is not None:
+        return 0.0
+    return raced[best.result.name].price
 
 
 def rivals_of(entry: Race, entries: Sequence[Race], others: Sequence[CrossValidated]) -> list[CrossValidated]:

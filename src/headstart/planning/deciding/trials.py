@@ -24,12 +24,19 @@ from headstart.features.extract import features_of, seconds_an_image
 from headstart.features.feature_set import FeatureSet
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
-from headstart.planning.cross_validation import CrossValidated, cross_validate, cross_validate_chance
+from headstart.planning.cross_validation import CrossValidated, begin_folds, cross_validate, cross_validate_chance, drop_folds
 from headstart.planning.deciding.ended_early import ended_early
-from headstart.planning.deciding.ensemble import MOST_MEMBERS, best_ensemble
+from headstart.planning.deciding.ensemble import MOST_MEMBERS
 from headstart.planning.deciding.flip_test import FlipTest
-from headstart.planning.deciding.racing import Race, Whole, folds_to_race, next_in_turn, rivals_of
-from headstart.planning.deciding.selection import loss_of
+from headstart.planning.deciding.racing import (
+    Race,
+    Whole,
+    affordable_folds,
+    fold_seconds_of_best,
+    folds_to_race,
+    next_in_turn,
+    rivals_of,
+)
 from headstart.planning.fitting import refits
 from headstart.planning.left_out import LeftOutCandidates, Price
 from headstart.planning.plan import is_gradient
@@ -229,12 +236,16 @@ class Trials:
         follows from predictions and predicted costs, so that it is the same on every run.
         """
         entries = list(self._entered(candidates))
+        for one, index in affordable_folds(entries, self.remaining_seconds):
+            begin_folds(self.task, one.candidate, self.backbone(one.candidate), (index,), self.steps)
         while (entry := next_in_turn(entries, self.validated)) is not None:
             self._race_on(entry)
             self._keep_time_for_ending(entries)
             for one in entries:
                 if one.goes_on:
                     one.reason = one.why_behind(rivals_of(one, entries, self.validated))
+                if one.reason:
+                    drop_folds(self.task, one.candidate, self.backbone(one.candidate), self.steps)
         self.validated += [entry.concluded() for entry in entries]
 
     def _entered(self, candidates: list[Candidate]) -> Iterator[Race]:
@@ -307,18 +318,9 @@ class Trials:
         rows where it would be chosen alone.
         """
         closed = sum(sum(sorted(seconds, reverse=True)[: self.most_members]) for seconds in zip(*self.endings, strict=True))
-        keep_seconds(max(closed, self._seconds_of_refit(entries)))
-
-    def _seconds_of_refit(self, entries: Sequence[Race]) -> float:
-        """Predicted seconds to train what stands alone so far again, on all rows; 0 where that is nothing, or no clock runs."""
-        if seconds_until_over() is None or not refits(self.task):
-            return 0.0
-        raced = {one.candidate.name: one for one in entries if one.validated and not one.candidate.training.stop_after}
-        fitted = [*self.validated, *(one.validated for one in entries if one.validated)]
-        best = min((one for one in fitted if one.result.family != "chance"), key=loss_of, default=None)
-        if best is None or best.result.name not in raced or best_ensemble(fitted, self.most_members) is not None:
-            return 0.0
-        return raced[best.result.name].price * len(self.task.labeled) / len(self.task.folds[0].fit)
+        timed = seconds_until_over() is not None and refits(self.task)
+        alone = fold_seconds_of_best(entries, self.validated, self.most_members) if timed else 0.0
+        keep_seconds(max(closed, alone * len(self.task.labeled) / len(self.task.folds[0].fit) if alone else 0.0))
 
     def _pay(self, candidate: Candidate, price: float) -> None:
         self.spent_seconds += price
