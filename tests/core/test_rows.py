@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from headstart.core import rows as module
-from headstart.core.rows import LazyRows, column_means, in_memory, linear_scores, mapped_briefly, shifted, squared_lengths, taken
+from headstart.core.row_sums import column_means
+from headstart.core.rows import LazyRows, in_memory, linear_scores, mapped_briefly, shifted, squared_lengths, taken
 
 ARRAY = np.random.default_rng(0).normal(size=(23, 5)).astype(np.float32) + 2
 CASES = (slice(3, 11), np.array([7, 2, 2, 19]), np.arange(23) % 3 == 0)

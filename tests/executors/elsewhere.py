@@ -18,8 +18,8 @@ class _Pickled(Pending[Any]):
         self.content = content
 
     def result(self) -> Any:
-        function, arguments = pickle.loads(self.content)
         with self.owner.on_the_other_machine():
+            function, arguments = pickle.loads(self.content)
             return pickle.loads(pickle.dumps(function(*resolved(arguments))))
 
 

@@ -6,7 +6,7 @@ import math
 import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +35,23 @@ class Rows(Protocol):
     def __array__(self, dtype: Any = None, /) -> Any: ...
 
 
+class UnseenRowsError(Exception):
+    """Rows that were sent to another process, which does not see the files that they are read from."""
+
+
+@runtime_checkable
+class CutReader(Protocol):
+    """What reads lazy rows, and can be cut to some of them: picklable, with nothing of the other rows."""
+
+    def __call__(self, rows: Index, /) -> Any:
+        """The rows of an index."""
+        ...
+
+    def only(self, rows: Index, /) -> Callable[[Index], Any]:
+        """What reads those rows alone, counted among themselves."""
+        ...
+
+
 @dataclass(frozen=True)
 class LazyRows:
     """Rows that are computed for each read and not kept; `numpy.asarray` reads all of them.
@@ -55,6 +72,13 @@ class LazyRows:
     def __getitem__(self, rows: Index) -> Any:
         return self.read(rows)
 
+    def excerpt(self, index: Index) -> Rows:
+        """The rows of an index, for another process: small when pickled where `read` can be cut to them, else in memory."""
+        if not isinstance(self.read, CutReader):
+            return np.asarray(self[index])
+        read = self.read.only(index)
+        return LazyRows((len(np.arange(len(self))[index]), *self.shape[1:]), read, self.dtype)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         out = np.empty(self.shape, dtype or self.dtype)
         for part in row_slices(len(self)):
@@ -73,21 +97,32 @@ def in_memory(rows: Rows) -> Rows:
     return np.asarray(rows) if 4 * math.prod(rows.shape) <= IN_MEMORY_BYTES else rows
 
 
+def excerpt(rows: Rows, index: Index) -> Rows:
+    """The rows of an index, for another process; see `LazyRows.excerpt`."""
+    return rows.excerpt(index) if isinstance(rows, LazyRows) else np.asarray(rows[index])
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Reads some rows of others, int64 [chosen sample]."""
+
+    rows: LazyRows
+    chosen: Integers
+
+    def __call__(self, part: Index) -> Any:
+        return self.rows[self.chosen[part]]
+
+    def only(self, part: Index) -> Callable[[Index], Any]:
+        """See `CutReader`."""
+        return self.rows.excerpt(self.chosen[part]).__getitem__
+
+
 def taken(rows: Rows, index: Index) -> Rows:
     """The rows of an index, in memory where they are small enough, [taken sample, feature]."""
     if not isinstance(rows, LazyRows):
         return np.asarray(rows[index])
     chosen = np.arange(len(rows))[index]
-    return in_memory(LazyRows((len(chosen), *rows.shape[1:]), lambda part: rows[chosen[part]], rows.dtype))
-
-
-def column_means(rows: Rows, weights: Floats | None = None) -> Floats:
-    """The mean row, float64 [feature]; weights [sample] have mean 1."""
-    total = np.zeros(rows.shape[1])
-    for part in row_slices(len(rows)):
-        chunk = np.asarray(rows[part], np.float64)
-        total += chunk.sum(axis=0) if weights is None else weights[part] @ chunk
-    return total / len(rows)
+    return in_memory(LazyRows((len(chosen), *rows.shape[1:]), _Chosen(rows, chosen), rows.dtype))
 
 
 def linear_scores(rows: Rows, weight: Floats, bias: Floats) -> Floats:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from headstart.core.errors import DataError, PlanError
-from headstart.core.rows import Index, LazyRows, Rows, column_means, in_memory, unit_rows
+from headstart.core.row_sums import column_means
+from headstart.core.rows import Index, LazyRows, Rows, excerpt, in_memory, unit_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 
@@ -35,6 +36,22 @@ def blocks_of(features: FeatureSet, blocks: Blocks) -> list[Rows]:
         return [features.pixels]
     stages = [*features.stages, *features.stds]
     return [*stages, features.pixels] if blocks == "stages+pixels" and features.pixels is not None else stages
+
+
+@dataclass(frozen=True)
+class JoinedBlocks:
+    """Reads the rows of a representation: blocks [sample, feature] minus their means, each scaled to unit length."""
+
+    blocks: tuple[Rows, ...]
+    means: tuple[Floats, ...]
+
+    def __call__(self, part: Index) -> Floats:
+        pairs = zip(self.blocks, self.means, strict=True)
+        return np.concatenate([unit_rows(np.asarray(block[part], np.float32) - mean) for block, mean in pairs], axis=1)
+
+    def only(self, part: Index) -> JoinedBlocks:
+        """See `core.rows.CutReader`."""
+        return JoinedBlocks(tuple(excerpt(block, part) for block in self.blocks), self.means)
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,7 @@ class Representation:
             raise DataError(
                 f"The features are {met} wide, and the model was fitted on {wanted}. Give features that the same network made."
             )
-        return in_memory(LazyRows((len(features), sum(widths)), lambda part: self._joined(blocks, part)))
+        return in_memory(LazyRows((len(features), sum(widths)), JoinedBlocks(tuple(blocks), self.means)))
 
     def graph(self) -> nn.Module:
         """`rows` as part of a graph: tensors of features to rows."""
@@ -81,10 +98,6 @@ class Representation:
     def matrix(self, features: FeatureSet) -> Floats:
         """All of `rows` in memory, whatever their number."""
         return np.asarray(self.rows(features))
-
-    def _joined(self, blocks: list[Rows], part: Index) -> Floats:
-        pairs = zip(blocks, self.means, strict=True)
-        return np.concatenate([unit_rows(np.asarray(block[part], np.float32) - mean) for block, mean in pairs], axis=1)
 
 
 def graph_of_rows(representation: Representation | None) -> nn.Module:

@@ -19,7 +19,8 @@ from scipy.special import softmax
 
 from headstart.core.errors import DataError
 from headstart.core.linear_algebra import EXACT_SIDE, symmetric_eigen
-from headstart.core.rows import CHUNK_ROWS, Index, LazyRows, Rows, column_means, mapped_briefly, row_slices
+from headstart.core.row_sums import Sums, column_means, sums_over
+from headstart.core.rows import CHUNK_ROWS, Index, LazyRows, Rows, mapped_briefly, row_slices
 from headstart.core.seeds import generator_for
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.heads.class_statistics import has_mates, one_hot
@@ -45,6 +46,21 @@ MOST_LOO_ROWS = 50_000
 a standard deviation of one nat, and its differences between penalties, taken on the same rows, to far less."""
 MOST_LOO_VALUES = 100_000_000
 """Bounds the scores of all penalties to 400 MB in single precision: fewer rows are scored with more than 200 classes."""
+
+
+@dataclass(frozen=True)
+class OneVsRest:
+    """Reads targets: +1 at the class of a row and -1 elsewhere, float64 [sample, class], from labels, int64 [sample]."""
+
+    labels: Integers
+    num_classes: int
+
+    def __call__(self, part: Index) -> Floats:
+        return np.asarray(2.0 * one_hot(self.labels[part], self.num_classes) - 1.0)
+
+    def only(self, part: Index) -> OneVsRest:
+        """See `core.rows.CutReader`."""
+        return OneVsRest(self.labels[part], self.num_classes)
 
 
 @dataclass(frozen=True)
@@ -201,13 +217,24 @@ def _dual(problem: _Problem, penalties: Floats | None, loo_rows: Integers, group
     return problem.path(grid, loo_rows, scores, weight_at)
 
 
-def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
-    num, width = problem.features.shape
-    gram, moment = np.zeros((width, width)), np.zeros((width, problem.targets.shape[1]))
-    for part in row_slices(num, CHUNK_ROWS):
+def _gram_and_moment(
+    features: Rows, targets: Rows, roots: Floats, mean: Floats, target_mean: Floats, dtype: type[np.floating]
+) -> Sums:
+    """X' X [feature, feature] and X' times the targets [feature, class], of weighted, centered rows, in float64."""
+    problem = _Problem(features, mean, roots, targets, target_mean, dtype)
+    width = features.shape[1]
+    gram, moment = np.zeros((width, width)), np.zeros((width, targets.shape[1]))
+    for part in row_slices(len(features), CHUNK_ROWS):
         rows = problem.rows(part)
         gram += rows.T @ rows
         moment += rows.T @ np.asarray(problem.centered_targets(part), rows.dtype)
+    return gram, moment
+
+
+def _primal(problem: _Problem, penalties: Floats | None, loo_rows: Integers, groups: Integers | None) -> RidgePath:
+    num, width = problem.features.shape
+    constants = (problem.mean, problem.target_mean, problem.dtype)
+    gram, moment = sums_over(_gram_and_moment, problem.features, problem.targets, problem.roots, constants=constants)
     values, vectors = symmetric_eigen(gram, overwrite=True)
     del gram
     grid = _grid(float(values.sum()), min(num, width)) if penalties is None else penalties
@@ -325,9 +352,7 @@ def fit_ridge(
     Differs: the penalty minimizes the leave-one-out negative log-likelihood after a one-parameter temperature, which has
         fewer ties than accuracy.
     """
-    targets = LazyRows(
-        (len(labels), num_classes), lambda part: 2.0 * one_hot(labels[part], num_classes) - 1.0, np.dtype(np.float64)
-    )
+    targets = LazyRows((len(labels), num_classes), OneVsRest(labels, num_classes), np.dtype(np.float64))
     path = ridge_path(features, targets, None, weights, groups, loo_sample(len(labels), num_classes, groups))
     return best_fit(path, labels[path.loo_rows], has_mates(labels, groups)[path.loo_rows])
 

@@ -13,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from headstart.core.errors import DataError
 from headstart.core.records import write_atomically
+from headstart.core.row_sums import Sums, sums_over
 from headstart.core.rows import CHUNK_ROWS, Rows, row_slices
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
@@ -49,12 +50,7 @@ class RidgeStatistics:
     @classmethod
     def of(cls, rows: Rows, labels: Integers, num_classes: int) -> RidgeStatistics:
         """The sums over rows [sample, feature], with penalty and temperature at 1."""
-        width = rows.shape[1]
-        sums, gram = np.zeros((num_classes, width)), np.zeros((width, width))
-        for part in row_slices(len(rows), CHUNK_ROWS):
-            chunk = np.asarray(rows[part], np.float64)
-            sums += one_hot(labels[part], num_classes).T @ chunk
-            gram += chunk.T @ chunk
+        sums, gram = sums_over(_sums_and_gram, rows, labels, constants=(num_classes,))
         return cls(np.bincount(labels, minlength=num_classes).astype(np.float64), sums, gram)
 
     @classmethod
@@ -115,6 +111,17 @@ class RidgeStatistics:
         gram[np.triu_indices(width)] = arrays["gram"]
         share, temperature = arrays["scalars"].tolist()
         return cls(arrays["counts"], arrays["sums"], gram + np.triu(gram, 1).T, share, temperature)
+
+
+def _sums_and_gram(rows: Rows, labels: Integers, num_classes: int) -> Sums:
+    """The sum of the rows of each class [class, feature], and X' X [feature, feature], in float64."""
+    width = rows.shape[1]
+    sums, gram = np.zeros((num_classes, width)), np.zeros((width, width))
+    for part in row_slices(len(rows), CHUNK_ROWS):
+        chunk = np.asarray(rows[part], np.float64)
+        sums += one_hot(labels[part], num_classes).T @ chunk
+        gram += chunk.T @ chunk
+    return sums, gram
 
 
 def solution_of(rows: Floats, labels: Integers, num_classes: int, share: float) -> tuple[Floats, Floats]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.core.errors import DataError
-from headstart.core.rows import Rows, column_means, linear_scores, row_slices, taken
+from headstart.core.row_sums import column_means
+from headstart.core.rows import Rows, linear_scores, row_slices, taken
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from headstart.backbones.engines.graphs import graphs_folder
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_limit_bytes
 from headstart.core.records import write_atomically
-from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows
+from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows, UnseenRowsError, excerpt
 from headstart.core.types import Integers
 from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, read_chunk, write_chunk
 from headstart.features.store.eviction import TOUCH_SECONDS, evict, mark_used, removed
@@ -178,7 +179,7 @@ class Store:
             return {}
         found = _Found(self, tuple(keys))
         lazy: dict[str, Rows] = {
-            name: LazyRows((len(keys), *array.shape[1:]), partial(found.read, name), array.dtype)
+            name: LazyRows((len(keys), *array.shape[1:]), _StoredRows(found, name), array.dtype)
             for name, array in found.arrays().items()
         }
         if sum(4 * math.prod(rows.shape) for rows in lazy.values()) > IN_MEMORY_BYTES:
@@ -210,30 +211,55 @@ class Store:
 
 
 class _Found:
-    """The rows of some keys, located again if a chunk is gone by the time they are read."""
+    """The rows of some keys, located again if a chunk is gone by the time they are read.
 
-    def __init__(self, store: Store, keys: tuple[str, ...]) -> None:
+    Another process gets the names of the chunks, and finds them in the same folder.
+    """
+
+    def __init__(self, store: Store, keys: tuple[str, ...], is_sent: bool = False) -> None:
         self.store = store
         self.keys = keys
-        self._locate()
+        self.is_sent = is_sent
+        self._cut: tuple[Index, _Found] | None = None
+        if not is_sent:
+            self._locate()
 
     def _locate(self) -> None:
         self.chunks, self.places = self.store.places(self.keys)
         self.version = self.store.version
+
+    def only(self, rows: Index) -> _Found:
+        """Those rows alone; the same object where it is asked for the same rows again, as by each of several arrays."""
+        if self._cut is None or self._cut[0] is not rows:
+            at = np.arange(len(self.keys))[rows]
+            part = _Found(self.store, tuple(self.keys[row] for row in at), is_sent=True)
+            numbers, places = np.unique(self.places[at, 0], return_inverse=True)
+            part.chunks = tuple(self.chunks[number] for number in numbers)
+            part.places = np.stack([places, self.places[at, 1]], axis=1).astype(np.int64)
+            part.version = self.version
+            self._cut = rows, part
+        return self._cut[1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = tuple(chunk.path.name for chunk in self.chunks)
+        return _found_elsewhere, (self.store.folder.absolute(), self.store.name, self.keys, names, self.places)
 
     def arrays(self) -> Any:
         return self.chunks[0].arrays
 
     def read(self, name: str, rows: Index) -> Any:
         """The array's rows; where a chunk was merged into another meanwhile, they are located again."""
-        for _ in range(ATTEMPTS):
-            if self.version != self.store.version:
-                self._locate()
-            try:
-                return self._read(name, rows)
-            except (FileNotFoundError, ValueError):
-                self.store.reindex()
-        self._locate()
+        try:
+            for _ in range(ATTEMPTS):
+                if self.version != self.store.version:
+                    self._locate()
+                try:
+                    return self._read(name, rows)
+                except (FileNotFoundError, ValueError):
+                    self.store.reindex()
+            self._locate()
+        except DataError as error:
+            raise UnseenRowsError(str(error)) if self.is_sent else error from None
         return self._read(name, rows)
 
     def _read(self, name: str, rows: Index) -> Any:
@@ -247,14 +273,56 @@ class _Found:
         return out
 
 
+def _found_elsewhere(folder: Path, name: str, keys: tuple[str, ...], names: Sequence[str], places: Integers) -> _Found:
+    """The rows as another process sees them; they are located again when they are read where it lacks one of the chunks."""
+    store = store_at(folder, name)
+    found = _Found(store, keys, is_sent=True)
+    found.version = store.version
+    found.places = places
+    try:
+        found.chunks = tuple(read_chunk(folder / name) for name in names)
+    except (OSError, ValueError):
+        found.chunks, found.version = (), -1
+    return found
+
+
+@dataclass(frozen=True)
+class _StoredRows:
+    """Reads the rows of one array."""
+
+    found: _Found
+    name: str
+
+    def __call__(self, rows: Index) -> Any:
+        return self.found.read(self.name, rows)
+
+    def only(self, rows: Index) -> _StoredRows:
+        """See `core.rows.CutReader`."""
+        return _StoredRows(self.found.only(rows), self.name)
+
+
 @lru_cache(maxsize=16)
 def store_at(folder: Path, name: str = "") -> Store:
     """The store of that folder, with its index cached in the process."""
     return Store(folder, name)
 
 
+@dataclass(frozen=True)
+class _AsFloats:
+    """Reads uint8 rows as floats."""
+
+    pixels: Rows
+
+    def __call__(self, rows: Index) -> Any:
+        return as_floats(self.pixels[rows])
+
+    def only(self, rows: Index) -> _AsFloats:
+        """See `core.rows.CutReader`."""
+        return _AsFloats(excerpt(self.pixels, rows))
+
+
 def as_floats(pixels: Rows) -> Rows:
     """uint8 values as float32 in [0, 1], lazily where the rows are lazy."""
     if isinstance(pixels, LazyRows):
-        return LazyRows(pixels.shape, lambda part: as_floats(pixels[part]))
+        return LazyRows(pixels.shape, _AsFloats(pixels))
     return np.asarray(pixels, np.float32) / np.float32(255)

@@ -7,7 +7,8 @@ from typing import final
 import numpy as np
 
 from headstart.core.linear_algebra import chunked_gram, rotated, shrinkage_intensity, symmetric_eigen
-from headstart.core.rows import LazyRows, Rows, column_means, linear_scores, row_slices, shifted, squared_lengths, taken
+from headstart.core.row_sums import column_means
+from headstart.core.rows import LazyRows, Rows, linear_scores, row_slices, shifted, squared_lengths, taken
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold
 from headstart.features.feature_set import FeatureSet
