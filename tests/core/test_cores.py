@@ -20,3 +20,10 @@ def test_where_nobody_can_say_it_is_all_of_them(monkeypatch):
     assert num_cores() == 7
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert num_cores() == 1
+
+
+def test_one_of_several_processes_may_be_limited(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
+    for most, found in ((2, 2), (7, 3), (None, 3)):
+        cores.limit_cores(most)
+        assert num_cores() == found

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.core.cores import limit_cores
+
 DECIDING_VARIABLES = ("HEADSTART_ENGINE", "HEADSTART_STORE")
 """Settings of the driver that decide what is computed, or where results lie."""
 
@@ -52,5 +54,6 @@ def _limit_threads(threads: int) -> None:
     import torch  # noqa: PLC0415 - the driver needs none of it
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
+    limit_cores(threads)
     torch.set_num_threads(threads)
     threadpool_limits(threads)
