@@ -30,6 +30,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by default; it warns until then
     "RAY_DEDUP_LOGS": "0",
     "RAY_enable_open_telemetry": "0",
+    "RAY_worker_niceness": "0",  # else workers wait for every other program on a busy machine
 }
 
 

@@ -27,7 +27,7 @@ from headstart.features.store.store import Store, store_at
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 NUM = 3000
 
