@@ -33,6 +33,16 @@ def search(
     per_class: options.PerClass = None,
     test: options.Test = None,
     track: options.Track = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Settings suggested before the next results count: 1; on a cluster as many as keep it busy.",
+            show_default=False,
+        ),
+    ] = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
 ) -> None:
     """Search better settings of a method on shared folds, and write the plan with the best; --set fixes a setting.
@@ -44,6 +54,6 @@ def search(
     found = search_settings(
         plan_or_data, out=out, minutes=minutes, trials=trials, method=method, pretrained=pretrained, weights=weights,
         settings=options.settings_from(settings), source=source, target_domain=target_domain, seed=seed, per_class=per_class,
-        test=test, track=track,
+        test=test, track=track, at_once=at_once, cluster=cluster,
     ).to_dict()  # fmt: skip
     answer(as_json, {"study": str(out), **found}, found_view(found, str(out)))

@@ -189,10 +189,11 @@ class Connection:
 
     def check(self) -> None:
         """Refuse a cluster without nodes that take works, or with a node whose installation differs from the one here."""
-        probes = self.on_each_node(_probe_function(), importable=False)
+        probe = _probe_function()
+        probes = self.on_each_node(probe, importable=False)
         if not probes:
             raise PlanError(f"The cluster at {self.address} has no processor cores to work on. Add a node to it.")
-        own = installed_here()
+        own = probe()["versions"]
         for node, found in probes.items():
             for name, here in own.items():
                 if found["versions"].get(name) != here:
@@ -207,19 +208,18 @@ class Connection:
                 )
 
 
-def installed_here() -> dict[str, str]:
-    """Versions that decide what is computed: a node with others would compute something else."""
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"Python": python} | {name: version(name) for name in ("headstart", "torch", "timm", "numpy")}
-
-
 def _probe_function() -> Callable[[], dict[str, Any]]:
-    """A function that tells versions and whether the cache can be written; a local one travels whole, and needs no package."""
+    """A function that tells versions and whether the cache can be written; a local one travels whole, and needs no package.
+
+    Of this package the content counts, as a node with other code would compute something else under the same version.
+    """
 
     def probe() -> dict[str, Any]:
+        import hashlib  # noqa: PLC0415
         import platform as machine  # noqa: PLC0415
         import tempfile  # noqa: PLC0415
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+        from pathlib import Path  # noqa: PLC0415
 
         versions: dict[str, str] = {"Python": ".".join(machine.python_version_tuple()[:2])}
         for name in ("headstart", "torch", "timm", "numpy"):
@@ -229,7 +229,12 @@ def _probe_function() -> Callable[[], dict[str, Any]]:
                 versions[name] = ""
         fault = ""
         if versions["headstart"]:
+            import headstart  # noqa: PLC0415
             from headstart.core.folders import cache_folder  # noqa: PLC0415
+
+            files = sorted(Path(headstart.__file__).parent.rglob("*.py"))
+            content = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+            versions["headstart"] += f" (files {content[:8]})"
 
             try:
                 cache_folder().mkdir(parents=True, exist_ok=True)
@@ -269,6 +274,7 @@ def connected(address: str) -> Iterator[Connection]:
     """
     check_ray()
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray would warn of otherwise
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it writes of every fork otherwise
     connection = Connection(address)
     connection.open()
     try:

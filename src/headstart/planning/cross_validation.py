@@ -243,10 +243,12 @@ def _fold_step(
     return steps.run("fold", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("fold", inputs)
 
 
-def begin_folds(task: Task, candidate: Candidate, backbone: Backbone, indices: Iterable[int], steps: Steps) -> None:
-    """Begin folds of a gradient method that `cross_validate` will probably want, models included, where works run elsewhere."""
+def begin_folds(
+    task: Task, candidate: Candidate, backbone: Backbone, indices: Iterable[int], steps: Steps, *, keep_models: bool
+) -> None:
+    """Begin folds of a gradient method that `cross_validate` will probably want, see there, where works run elsewhere."""
     for index in indices if executor().is_remote and is_gradient(candidate.method) else ():
-        work = _fold_work(task, candidate, backbone, index, keep_model=True, must=False)
+        work = _fold_work(task, candidate, backbone, index, keep_model=keep_models, must=False)
         steps.begin("fold", fold_inputs(task, candidate, backbone, index), FoldRecord, work)
 
 

@@ -14,6 +14,7 @@ from headstart.runs.run import list_runs
 from headstart.runs.workspace import shared_steps
 from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import Data, Domains, Places
+from headstart.workflows.cluster import on_cluster
 from headstart.workflows.plans import plan_and_task
 from headstart.workflows.track import tracked_search
 
@@ -26,6 +27,7 @@ def search(
     *,
     minutes: float | None = None,
     trials: int | None = None,
+    at_once: int | None = None,
     method: str | None = None,
     pretrained: Name | None = None,
     weights: AnyWeights = "pretrained",
@@ -37,12 +39,14 @@ def search(
     test: float | None = None,
     runs: AnyPath = "runs",
     track: Texts = (),
+    cluster: str | None = None,
 ) -> Found:
     """The plan with better settings, if some were found, with all trials; see `planning.improving.search`.
 
     As for `fit`, a plan or data with a method are given. `settings` stay fixed in every trial. There are as many trials as the
-    minutes allow, and 20 without minutes. What earlier runs in the folder `runs` chose on similar tasks is tried first. The other
-    arguments are those of all verbs; see `headstart.workflows`.
+    minutes allow, and 20 without minutes. What earlier runs in the folder `runs` chose on similar tasks is tried first. On a
+    `cluster`, "auto" or ray://HOST:PORT, all nodes fit the folds of `at_once` trials, by default as many as keep them busy; the
+    minutes are those of all workers together. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     trackers = trackers_named(track)
     task, default = plan_and_task(
@@ -51,7 +55,8 @@ def search(
     )  # fmt: skip
     past = [(str(run.folder), run.task_summary, run.plan) for run in list_runs(runs)]
     fixed = [name if "." in name else f"method.{name}" for name in settings or {}]
-    with tracked_search(trackers, Path(out)):
+    with on_cluster(cluster, task), tracked_search(trackers, Path(out)):
         return searching.search(
-            task, default, Path(out), minutes=minutes, trials=trials, fixed=fixed, past=past, shared=shared_steps()
-        )
+            task, default, Path(out), minutes=minutes, trials=trials, at_once=at_once, fixed=fixed, past=past,
+            shared=shared_steps(),
+        )  # fmt: skip

@@ -237,7 +237,7 @@ class Trials:
         """
         entries = list(self._entered(candidates))
         for one, index in affordable_folds(entries, self.remaining_seconds):
-            begin_folds(self.task, one.candidate, self.backbone(one.candidate), (index,), self.steps)
+            begin_folds(self.task, one.candidate, self.backbone(one.candidate), (index,), self.steps, keep_models=True)
         while (entry := next_in_turn(entries, self.validated)) is not None:
             self._race_on(entry)
             self._keep_time_for_ending(entries)

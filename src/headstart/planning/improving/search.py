@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.label_contamination import check_contamination
 from headstart.core.curves import training_of
 from headstart.core.errors import DataError, PlanError, TrainingError
+from headstart.core.executing import executor
 from headstart.core.progress import about, note, stage
 from headstart.core.ranges import Range
 from headstart.core.records import write_atomically
@@ -19,8 +22,9 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
+from headstart.planning.candidate import Candidate
 from headstart.planning.costs import MARGIN, seconds_of_cross_validation
-from headstart.planning.cross_validation import CrossValidated
+from headstart.planning.cross_validation import CrossValidated, begin_folds, drop_folds
 from headstart.planning.deciding.multiple_comparisons import level_of_best, significant_at
 from headstart.planning.deciding.selection import side_of
 from headstart.planning.deciding.verdict import ONE_SIDED_95, advantage, compared
@@ -30,6 +34,7 @@ from headstart.planning.improving.sampler import check_optuna, suggest
 from headstart.planning.improving.study import (
     Found,
     SearchTrial,
+    Settings,
     Study,
     WarmStart,
     plan_with,
@@ -59,6 +64,7 @@ class Search:
         steps: Where trials and finished folds lie.
         minutes: The budget; None for none.
         most_trials: So many trials at most.
+        at_once: So many settings are suggested before the next results count, so that their folds can be fitted together.
         trials: In the order tried, and then those of another budget.
     """
 
@@ -67,6 +73,7 @@ class Search:
     steps: Steps
     minutes: float | None
     most_trials: float
+    at_once: int = 1
     trials: list[SearchTrial] = field(default_factory=list)
 
     @cached_property
@@ -93,13 +100,32 @@ class Search:
 
     def run(self) -> None:
         """Try until the budget is spent, the trials are made, or nothing new is suggested."""
-        while len(self.trials) < self.most_trials and self.left_seconds > 0 and not self._stuck():
-            suggested = self._suggested()
-            if suggested is None:
-                return
-            self.trials.append(self._tried(suggested))
-            if self.trials[0].outcome == "too costly":
-                raise PlanError(f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more.")
+        while self._goes_on() and (suggested := self._suggested_together()):
+            self._begin(suggested)
+            for one in suggested:
+                if not self._goes_on():
+                    return
+                self.trials.append(self._tried(one))
+                if self.trials[0].outcome == "too costly":
+                    raise PlanError(
+                        f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more."
+                    )
+
+    def _goes_on(self) -> bool:
+        return len(self.trials) < self.most_trials and self.left_seconds > 0 and not self._stuck()
+
+    def _begin(self, suggested: Sequence[WarmStart]) -> None:
+        """Begin the folds of settings where works run elsewhere: the first fold of each, then the second ones, and so on."""
+        if not executor().is_remote:
+            return
+        known: list[tuple[Candidate, Backbone]] = []
+        for one in suggested:
+            with suppress(DataError, PlanError):  # its trial says so
+                plan = plan_with(self.study.plan, one.settings)
+                known.append((candidate_of(plan), backbone_of(plan)))
+        for index in range(len(self.task.folds)):
+            for candidate, backbone in known:
+                begin_folds(self.task, candidate, backbone, (index,), self.steps, keep_models=False)
 
     def recall(self) -> None:
         """List what was tried under another budget and not under this one, so that no finished trial is lost.
@@ -118,13 +144,30 @@ class Search:
         latest = self.trials[-MOST_IN_VAIN:]
         return len(latest) == MOST_IN_VAIN and not any(trial.seconds for trial in latest)
 
-    def _suggested(self) -> WarmStart | None:
-        """The default, then what similar tasks chose, then what the sampler draws; None when that was all tried before."""
-        number = len(self.trials)
+    def _suggested_together(self) -> list[WarmStart]:
+        """The next settings, `at_once` of them; fewer where what is suggested was all tried before."""
+        found: list[WarmStart] = []
+        while len(found) < min(self.at_once, self.most_trials - len(self.trials)):
+            suggested = self._suggested(len(self.trials) + len(found), [one.settings for one in found])
+            if suggested is None:
+                break
+            found.append(suggested)
+        return found
+
+    def _suggested(self, number: int, others: Sequence[Settings]) -> WarmStart | None:
+        """The default, then what similar tasks chose, then what the sampler draws; None when that was all tried before.
+
+        Args:
+            number: Of the trial.
+            others: What is suggested together with it.
+
+        Returns:
+            The settings.
+        """
         given = (WarmStart(run="default", settings=settings_in(self.study.plan, self.space)), *self.study.warm_starts)
         if number < len(given):
             return given[number]
-        tried = [trial.settings for trial in self.trials]
+        tried = [*(trial.settings for trial in self.trials), *others]
         for redraw in range(REDRAWS):
             settings = suggest(self.space, self.trials, seed_for(self.task.seed, "search", number, redraw))
             if settings not in tried:
@@ -168,6 +211,7 @@ class Search:
             behind = advantage(side_of(best), side_of(validated)) if best else 0.0
             if behind > ONE_SIDED_95 and num_folds < len(self.task.folds):
                 outcome, reason = "pruned", f"{behind:.1f} standard errors behind the best after {num_folds} folds"
+                drop_folds(self.task, candidate_of(plan), backbone_of(plan), self.steps)
                 break
         about = {"settings": suggested.settings, "origin": suggested.run, "outcome": outcome, "reason": reason}
         return SearchTrial(**about, log_losses=tuple(losses), seconds=result.seconds)
@@ -230,6 +274,7 @@ def search(
     *,
     minutes: float | None = None,
     trials: int | None = None,
+    at_once: int | None = None,
     fixed: Sequence[str] = (),
     past: Sequence[tuple[str, TaskSummary, Plan]] = (),
     shared: Path | None = None,
@@ -242,7 +287,8 @@ def search(
     it is on the rows that chose it, so that the level of its paired test against the default counts the trials (see
     `multiple_comparisons`), and it must not be right less often. Killed at any time and started again, the search goes on:
     finished trials and folds are read. Settings that keep the plan's value are `fixed`, by dotted name; in `shared`, runs leave
-    finished folds for one another. `headstart.search` lists what is refused.
+    finished folds for one another. Where works run elsewhere, `at_once` settings are suggested together, usually as many as keep
+    all workers busy; one process with the same number suggests the same. `headstart.search` lists what is refused.
     """
     check_optuna()
     check_budget(minutes, trials)
@@ -260,7 +306,7 @@ def search(
         folder, Study(task_fingerprint=task.fingerprint, plan=plan, fixed=tuple(sorted(fixed)), warm_starts=warm_starts)
     )
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
-    searching = Search(task, study, Steps(folder / "steps", shared), minutes, most)
+    searching = Search(task, study, Steps(folder / "steps", shared), minutes, most, at_once or _usual_at_once(task))
     note(searching.announcement())
     searching.run()
     searching.recall()
@@ -268,6 +314,11 @@ def search(
     write_atomically(folder / "plan.toml", found.plan.to_toml())
     write_atomically(folder / "found.json", found.to_json())
     return found
+
+
+def _usual_at_once(task: Task) -> int:
+    """As many trials as keep all workers busy with their folds."""
+    return max(1, executor().num_workers // len(task.folds)) if executor().is_remote else 1
 
 
 def check_budget(minutes: float | None, trials: int | None = None) -> None:
