@@ -229,19 +229,18 @@ def _probe_function() -> Callable[[], dict[str, Any]]:
                 versions[name] = ""
         fault = ""
         if versions["headstart"]:
-            import headstart  # noqa: PLC0415
-            from headstart.core.folders import cache_folder  # noqa: PLC0415
+            from headstart.core import folders  # noqa: PLC0415
 
-            files = sorted(Path(headstart.__file__).parent.rglob("*.py"))
+            files = sorted(Path(folders.__file__).parent.parent.rglob("*.py"))
             content = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
             versions["headstart"] += f" (files {content[:8]})"
 
             try:
-                cache_folder().mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=cache_folder()) as stream:
+                folders.cache_folder().mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folders.cache_folder()) as stream:
                     stream.write(b"written")
             except OSError as error:
-                fault = f"{cache_folder()}: {error.strerror or error}"
+                fault = f"{folders.cache_folder()}: {error.strerror or error}"
         return {"versions": versions, "fault": fault}
 
     return probe
