@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import re
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ R = TypeVar("R")
 
 CLIENT_PORT = 10001
 """Where `ray start --head` listens for clients unless it is told otherwise."""
+ATTEMPTS = 3
+"""A head that listens is asked so often: under load it may start its answering process too late. Chosen, not measured."""
+REACH_SECONDS = 5.0
+"""So long the address may take to answer at all."""
 RECONNECT_SECONDS = 600.0
 """So long a head that went away is waited for, about what a new machine takes to start. Chosen, not measured."""
 SECONDS_BETWEEN_TRIES = 2.0
@@ -94,12 +99,25 @@ class Connection:
         if ray.is_initialized():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
             raise PlanError("This process uses a Ray cluster already. End that with ray.shutdown(), or leave cluster out.")
         logging.getLogger("ray.util.client").setLevel(logging.ERROR)
+        self._reach()
+        for attempt in range(ATTEMPTS):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    ray.init(self.address, logging_level=logging.ERROR, log_to_driver=False)
+            except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+                self.close()
+                if "mismatch" in str(error).lower() or attempt + 1 == ATTEMPTS:
+                    raise PlanError(self._why_not(error)) from error
+            else:
+                return
+
+    def _reach(self) -> None:
+        """Refuse an address that nothing listens at, with a `PlanError` at once: Ray itself tries for most of a minute."""
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                ray.init(self.address, logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-            self.close()
+            socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+        except OSError as error:
             raise PlanError(self._why_not(error)) from error
 
     def _why_not(self, error: Exception) -> str:
@@ -114,7 +132,7 @@ class Connection:
             if self.asked == "auto"
             else "Check the address, that the head runs, and that its client port can be reached from here."
         )
-        return f"No Ray cluster answers at {self.address}. {remedy}"
+        return f"No Ray cluster answers at {self.address} ({_first_line(error)}). {remedy}"
 
     def close(self) -> None:
         """Let go of the cluster, which goes on."""
