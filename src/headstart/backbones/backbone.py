@@ -21,6 +21,7 @@ from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import load_run_weights
 from headstart.backbones.trace import Layout, first_tensor, pool, std_over_places
+from headstart.backbones.whole_batch import on_own_rows
 from headstart.core.errors import PlanError, PretrainedError
 from headstart.core.records import fingerprint_of, write_atomically
 from headstart.data.transforms import Transform
@@ -88,11 +89,11 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The penultimate layer's pooled output, [batch, feature]."""
-        return images if images.ndim == 2 else self.of_input(self.normalized(images))
+        return images if images.ndim == 2 else on_own_rows(lambda own: self.of_input(self.normalized(own)), images)
 
     def of_input(self, inputs: Tensor) -> Tensor:
         """As `forward`, of pictures that are normalized already."""
-        return self._run(inputs, every_stage=False).stages[-1]
+        return on_own_rows(lambda own: self._run(own, every_stage=False).stages[-1], inputs)
 
     def describe(self, images: Tensor) -> Outputs:
         """The mean and the standard deviation over places of every stage, and the network's own class scores."""

@@ -14,6 +14,7 @@ from headstart.backbones.hooks import hooked, in_evaluation
 from headstart.backbones.programs import Program
 from headstart.backbones.stages import probe_images
 from headstart.backbones.trace import Layout
+from headstart.backbones.whole_batch import on_own_rows
 from headstart.core.errors import PlanError
 
 TOLERANCE = 1e-4
@@ -98,6 +99,9 @@ class Boundary:
 
         Gradients reach the weights behind the cut alone; the activation stays as it is.
         """
+        return on_own_rows(self._suffix, activation)
+
+    def _suffix(self, activation: Tensor) -> Tensor:
         modules = [self.backbone.module.get_submodule(name) for name in self._blocks]
         before = [vars(module).get("forward") for module in modules]
         for name, module in zip(self._blocks, modules, strict=True):

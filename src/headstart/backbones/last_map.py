@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.hooks import hooked
+from headstart.backbones.row_shards import whole_rows
 from headstart.backbones.stages import Stage
 from headstart.backbones.trace import first_tensor
 from headstart.core.errors import PlanError
@@ -27,7 +28,8 @@ def last_map(backbone: Backbone, inputs: Tensor) -> Tensor:
     found: list[Any] = []
 
     def keep(module: nn.Module, args: Any, result: Any) -> None:
-        found.append(first_tensor(result))
+        output = first_tensor(result)
+        found.append(output if output is None else whole_rows(output))
 
     with hooked([backbone.module.get_submodule(stage.name).register_forward_hook(keep)]):
         backbone.of_input(inputs)

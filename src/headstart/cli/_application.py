@@ -16,6 +16,7 @@ from headstart.cli._printing import told
 from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 from headstart.core.language import ENGLISH, speaking, spoken
+from headstart.core.launched import launched
 from headstart.core.progress import timed_command
 
 INTERRUPTED = 130
@@ -121,8 +122,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             with speaking(ENGLISH):
                 code = _refused(str(error))
         else:
-            code = _code_of(words)
+            code = _code_among_processes(words)
     raise SystemExit(code)
+
+
+def _code_among_processes(words: list[str] | None) -> int:
+    """The exit code of a command, which the first of several processes runs; the others train with it."""
+    try:
+        place = launched()
+        if place is None:
+            return _code_of(words)
+        from headstart.training.joining import all_processes
+
+        with all_processes(place) as leads:
+            return _code_of(words) if leads else 0
+    except HeadstartError as error:
+        return _refused(str(error))
 
 
 def _code_of(words: list[str] | None) -> int:

@@ -22,6 +22,7 @@ from headstart.core.types import Bytes, Integers
 from headstart.data.streams import Stream
 from headstart.training.memmap_cache import cached_rows
 from headstart.training.pictures import Pictures
+from headstart.training.processes import made_once
 
 CHUNK_ROWS = 256
 """Rows whose activations are computed and written at a time; a kill loses no more."""
@@ -70,6 +71,9 @@ class Activations:
 
     @cached_property
     def _array(self) -> Any:
+        return made_once(self._in_least_precision)
+
+    def _in_least_precision(self) -> Any:
         try:
             return self._written(PRECISION)
         except _TooLargeError:

@@ -16,7 +16,8 @@ from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
 from headstart.training.batches import Batches
 from headstart.training.learner import Learner
-from headstart.training.loop import Losses, fit_for, flushed_denormals
+from headstart.training.loop import fit_for, flushed_denormals
+from headstart.training.objective import Losses
 from headstart.training.pictures import IN_MEMORY_BYTES
 from headstart.training.schedule import last_step, num_steps
 from headstart.training.settings import Training

@@ -17,7 +17,8 @@ from headstart.training.cost import cost_probe
 from headstart.training.held_out import HeldOut
 from headstart.training.interpolation import SHARES, State, average, best_share, state_of
 from headstart.training.learner import Classifier
-from headstart.training.loop import AfterStep, Losses, train
+from headstart.training.loop import AfterStep, train
+from headstart.training.objective import Losses
 from headstart.training.settings import Training
 
 SETTLING_DIVISOR = 6

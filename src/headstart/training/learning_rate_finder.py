@@ -13,7 +13,8 @@ from headstart.core.errors import TrainingError
 from headstart.core.records import Migration, Record, renamed
 from headstart.data.streams import Stream
 from headstart.training.learner import Learner
-from headstart.training.loop import AfterStep, Losses, fit_for
+from headstart.training.loop import AfterStep, fit_for
+from headstart.training.objective import Losses
 from headstart.training.settings import Training
 
 NUM_STEPS = 100

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from headstart.backbones.processor import has_bf16
+from headstart.backbones.row_shards import RowShards, divided_rows
 from headstart.core.errors import TrainingError
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
@@ -27,15 +29,13 @@ from headstart.training.batches import Batch, Batches
 from headstart.training.checkpoint import Counters, Trained, read_checkpoint, write_checkpoint
 from headstart.training.history import History
 from headstart.training.learner import Learner
+from headstart.training.objective import Gradients, Losses
 from headstart.training.optimizers import optimizer_for, set_learning_rates
+from headstart.training.processes import Processes, in_step, joined_by_others, processes_of_fit
 from headstart.training.schedule import last_step, num_steps, rate_factor, side_share
 from headstart.training.settings import Training
 from headstart.training.sharpness import memory_of, recall, uphill
 from headstart.training.watchdog import MAX_ATTEMPTS, BrokenDownError, Watchdog, chance_loss
-
-Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
-"""(learner, batch by stream, share of the steps done) to the losses by name; their sum is minimized. The share stays at 1 where
-more steps are tried than the fit has."""
 
 AfterStep: TypeAlias = Callable[[Any, int], None]
 """(learner, steps done): what a method changes between steps, such as a teacher's weights."""
@@ -57,6 +57,8 @@ class Fit:
         training: Budget and optimizer.
         workspace: Folder for checkpoints and history; None keeps nothing.
         accelerator: Device and precision.
+        initial_state: The weights that each attempt begins with.
+        processes: Those that the rows of each batch are divided among; None for one.
     """
 
     learner: Learner
@@ -69,6 +71,12 @@ class Fit:
     fingerprint: str
     steps: int
     initial_state: dict[str, Tensor] = field(repr=False, default_factory=dict)
+    processes: Processes | None = None
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """What computes the gradients of a batch."""
+        return Gradients(self.learner, self.losses, self.training.accumulate, self.processes, self.accelerator)
 
     @property
     def last_step(self) -> int:
@@ -77,6 +85,8 @@ class Fit:
 
     def prepare(self) -> None:
         """Decode the pictures of all streams, or compute their activations behind the frozen part."""
+        with in_step(self.processes):
+            self.gradients.check()
         for batches in self.streams.values():
             batches.prepare()
 
@@ -94,16 +104,15 @@ class Fit:
         batch = {name: self._sized(batches.at(step, device), step) for name, batches in self.streams.items()}
         set_learning_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
         memory = memory_of(self.learner) if self.training.sharpness > 0 else {}
-        values, total = self._loss(batch, step)
-        if not torch.isfinite(total.detach()):
-            return values
         trained.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(total)
+        values, finite = self._gradients(batch, step)
+        if not finite:
+            return values
         if self.training.sharpness > 0:
             with uphill(self.learner, self.training.sharpness):
                 trained.optimizer.zero_grad(set_to_none=True)
                 recall(self.learner, memory)
-                self.accelerator.backward(self._loss(batch, step)[1])
+                self._gradients(batch, step)
         if self.training.clip > 0:
             self.accelerator.clip_grad_norm_(self.learner.parameters(), self.training.clip)
         trained.optimizer.step()
@@ -112,13 +121,17 @@ class Fit:
         trained.average.update(self.learner, step)
         return values
 
-    def _loss(self, batch: dict[str, Batch], step: int) -> tuple[dict[str, float], Tensor]:
-        # Dropout and its like draw from the global stream, so it too must depend on the step alone.
-        torch.manual_seed(seed_for(self.training.seed, "step", step))
-        with self._arithmetic():
-            losses = self.losses(self.learner, batch, min(1.0, step / self.steps))
-            total = torch.stack(list(losses.values())).sum()
-        return {name: float(loss.detach()) for name, loss in losses.items()}, total
+    def _gradients(self, batch: dict[str, Batch], step: int) -> tuple[dict[str, float], bool]:
+        """Leave the gradients of a batch in the weights; its losses, and whether they are finite."""
+
+        def forward(objective: Any, rows: RowShards | None) -> tuple[dict[str, float], Tensor]:
+            # Dropout and its like draw from the global stream, so it too must depend on the step alone.
+            torch.manual_seed(seed_for(self.training.seed, "step", step))
+            with self._arithmetic(), divided_rows(rows):
+                losses, total = objective(batch, min(1.0, step / self.steps))
+            return {name: float(loss.detach()) for name, loss in losses.items()}, total
+
+        return self.gradients.leave(forward)
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         """How a forward pass is computed: as the accelerator says on a GPU, as processors are fast on a processor."""
@@ -160,7 +173,13 @@ def train(
     Raises:
         TrainingError: Every attempt broke down.
     """
-    fit = fit_for(learner, streams, losses, training, workspace, after_step)
+    with joined_by_others((learner, streams, losses, training, after_step)):
+        return trained_by(fit_for(learner, streams, losses, training, workspace, after_step), streams)
+
+
+def trained_by(fit: Fit, streams: dict[str, Stream]) -> Learner:
+    """What `train` returns, by the fit that is made of its arguments, here and in every other process that joins it."""
+    learner, training = fit.learner, fit.training
     leading = next(iter(streams.values()))
     first = leading.images
     shown = first.labels if training.balance == "none" else np.unique(first.labels)
@@ -200,7 +219,8 @@ def fit_for(
     _place(learner, accelerator.device, torch.channels_last)
     initial_state = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
     fingerprint = _fingerprint(learner, streams, training) if workspace else ""
-    return Fit(learner, batches, losses, after_step, training, workspace, accelerator, fingerprint, steps, initial_state)
+    fixed = (training, workspace, accelerator, fingerprint, steps, initial_state)
+    return Fit(learner, batches, losses, after_step, *fixed, processes_of_fit())
 
 
 def _passes(stream: Stream, training: Training, steps: int) -> int:
@@ -222,6 +242,20 @@ def _fingerprint(learner: Learner, streams: dict[str, Stream], training: Trainin
 
 
 def _taken_up(fit: Fit) -> tuple[Trained, Counters]:
+    """The state to go on from: that of the last checkpoint, which the first process reads, or the beginning."""
+    if fit.processes is None:
+        return _read(fit)
+    trained, counters = _read(fit) if fit.processes.leads else (fit.attempt_state(0), Counters())
+    counters, tensors = fit.processes.object("state", (counters, trained.tensors() if counters.step else None))
+    if counters.attempt and not fit.processes.leads:
+        trained = fit.attempt_state(counters.attempt)
+    if tensors is not None and not fit.processes.leads:
+        with torch.no_grad():
+            trained.fill(tensors)
+    return trained, counters
+
+
+def _read(fit: Fit) -> tuple[Trained, Counters]:
     trained = fit.attempt_state(0)
     counters = read_checkpoint(fit.workspace, trained, fit.fingerprint) if fit.workspace else None
     if counters is None or counters.step > fit.last_step:
@@ -245,7 +279,8 @@ def _run_attempt(fit: Fit, trained: Trained, counters: Counters, watchdog: Watch
         for step in range(counters.step, fit.last_step):
             seconds = counters.seconds + time.perf_counter() - begun
             _stop_if_asked(fit, trained, Counters(step, counters.attempt, seconds, tuple(watchdog.recent)), history)
-            losses = fit.step(trained, step)
+            with in_step(fit.processes):
+                losses = fit.step(trained, step)
             watchdog.see(step, losses)
             now = time.perf_counter()
             seconds = counters.seconds + now - begun

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from headstart.backbones.hooks import hooked
+from headstart.backbones.row_shards import num_whole_rows, own_rows, whole_rows
 from headstart.backbones.trace import Layout
 from headstart.training.learner import Classifier
 
@@ -28,8 +29,8 @@ def styles_mixed(maps: Tensor, partners: Tensor, shares: Tensor, layout: Layout 
     with torch.no_grad():
         mean = maps.mean(dim=places, keepdim=True)
         std = (maps.var(dim=places, keepdim=True) + EPSILON).sqrt()
-        own = shares.to(maps).view(-1, *[1] * (maps.ndim - 1))
-        new_mean, new_std = (own * style + (1 - own) * style[partners] for style in (mean, std))
+        own, partners = own_rows(shares).to(maps).view(-1, *[1] * (maps.ndim - 1)), own_rows(partners)
+        new_mean, new_std = (own * style + (1 - own) * whole_rows(style)[partners] for style in (mean, std))
     return (maps - mean) / std * new_std + new_mean
 
 
@@ -47,8 +48,9 @@ def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iter
         def hook(module: Any, args: Any, maps: Tensor) -> Tensor:
             if maps.ndim < 3 or float(torch.rand(())) >= probability:
                 return maps
-            partners = torch.randperm(len(maps))
-            shares = torch.distributions.Beta(alpha, alpha).sample((len(maps),))
+            count = num_whole_rows(maps)
+            partners = torch.randperm(count)
+            shares = torch.distributions.Beta(alpha, alpha).sample((count,))
             return styles_mixed(maps, partners.to(maps.device), shares.to(maps.device), layout)
 
         return hook

@@ -11,6 +11,7 @@ from headstart.core.types import Bytes
 from headstart.data.images import ImageSet
 from headstart.data.transforms import Transform
 from headstart.training.memmap_cache import cached_rows
+from headstart.training.processes import made_once
 
 IN_MEMORY_BYTES = 1_000_000_000
 """Decoded pictures of more bytes are a memory map."""
@@ -47,7 +48,7 @@ class Pictures:
     def __call__(self) -> Bytes:
         """What `decoded` gives."""
         if self._decoded is None:
-            self._decoded = decoded(self.images, self.transform, self.workspace)
+            self._decoded = made_once(lambda: decoded(self.images, self.transform, self.workspace))
         return self._decoded
 
     def let_go(self) -> None:

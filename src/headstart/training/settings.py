@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from headstart.core.ranges import Searched
 from headstart.core.records import Record
@@ -44,6 +44,9 @@ class Training(Record):
         precision: "auto" for bf16 where the GPU, or the processor, has arithmetic for it, and float32 elsewhere; or "float32"
             everywhere. A processor takes half the time then (`python -m benchmarks.convolutions`). It uses bf16 for large nets
             that keep the statistics they came with, and never for heads and losses.
+        accumulate: Slices in which the rows of a batch pass the network, for batches that do not fit in memory. Gradients are
+            those of the whole batch, whatever the loss; the network runs forward twice in a step. Networks that learn batch
+            statistics cannot do it.
         stop_after: Steps after which training ends although its schedule would go on, as where the time of a run was over; 0 for
             none. The averaged weights are deployed, so that what was learned is not lost.
         seed: Of batches, augmentation and initialization.
@@ -67,6 +70,12 @@ class Training(Record):
     views: Annotated[int, Field(ge=1, le=64)] = 8
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     precision: Literal["float32", "auto"] = "auto"
+    accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     stop_after: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
+
+    @model_serializer(mode="wrap")
+    def _without_one_slice(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Left out at its default, so that fits that were begun before there were slices go on."""
+        return {name: value for name, value in handler(self).items() if name != "accumulate" or value != 1}

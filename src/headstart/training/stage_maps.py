@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from headstart.backbones.hooks import hooked
+from headstart.backbones.row_shards import whole_rows
 from headstart.backbones.stages import Stage
 from headstart.backbones.trace import Layout, first_tensor
 from headstart.training.learner import Classifier
@@ -68,7 +69,7 @@ def _keep(maps: dict[str, StageMap], name: str, stage: Stage) -> Any:
     def hook(module: nn.Module, args: Any, result: Any) -> None:
         output = first_tensor(result)
         if calls[0] == stage.nth and output is not None:
-            maps[name] = StageMap(output, stage.layout)
+            maps[name] = StageMap(whole_rows(output), stage.layout)
         calls[0] += 1
 
     return hook
