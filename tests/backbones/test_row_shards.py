@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import threading
 from collections.abc import Callable
 
@@ -78,11 +79,12 @@ def compared(outputs: Tensor) -> Tensor:
 @pytest.mark.parametrize("rows", [7, 6, 2])
 def test_shards_give_outputs_losses_and_gradients_of_the_whole_batch(rows: int) -> None:
     whole = network()
+    copies = [copy.deepcopy(whole) for _ in range(3)]
     expected = whole(images(rows))
     compared(expected).backward()
 
     def work(index: int) -> nn.Module:
-        own = network()
+        own = copies[index]
         outputs = on_own_rows(own, images(rows))
         torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
         compared(outputs).backward()
