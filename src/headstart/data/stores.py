@@ -6,11 +6,9 @@ A copy counts as long as the store tells the same size and time of change, or th
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import posixpath
-import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,7 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from headstart.core.errors import DataError, HeadstartError, MissingExtraError
+from headstart.core.errors import DataError
+from headstart.core.object_stores import check_readable, is_in_store, no_room, opened, reaching
 from headstart.core.progress import progress, status
 from headstart.data.addresses import copies, copy_of, is_address, shown_name
 from headstart.data.decoding import IMAGE_SUFFIXES
@@ -32,29 +31,9 @@ NUM_THREADS = 16
 """Files that are fetched at a time. Chosen, not measured: most of the time of a small file is waiting for the store."""
 TABLES = frozenset({".csv", ".tsv", ".parquet", ".arrow", ".tar", ".npz", ".gz", ".tgz"})
 """Endings of what is fetched from a folder beside pictures."""
-LOCAL = ("file", "local")
-"""Protocols of addresses that are paths of this machine."""
-WEB = ("http", "https")
-"""Protocols whose servers list no folders, and tell of few files when they changed."""
-PASSWORD = re.compile(r"[^/]*:(?!\d+(?:/|$)).*@.*", re.DOTALL)
-"""What stands after the protocol of an address with a password, as in user:password@host; a port is none."""
-KEY = re.compile(r"[?&][^=&]*(?:sig|token|secret|passw|credential|key)[^=&]*=", re.IGNORECASE)
-"""A part of an address that lets whoever has it in, as signed addresses have them."""
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors of the system that free space, or another folder, mends."""
 MARKS = ("ETag", "etag", "blob_id", "md5Hash", "content_md5", "checksum", "crc32c", "sha256", "generation")
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created", "modified")
 """What stores tell of a file's content and its time of change, by the names that `fsspec` passes on."""
-REFUSED = (
-    "NoCredentials",
-    "Forbidden",
-    "Unauthorized",
-    "AccessDenied",
-    "InvalidAccessKey",
-    "SignatureDoesNotMatch",
-    "credentials",
-)
-"""Words in the names and texts of errors by which clients say that access is refused."""
 USED = "used"
 """A file in the folder of copies whose time of change is that of their last use."""
 
@@ -74,15 +53,15 @@ def local_place(address: str) -> Path:
 
     Of a folder, pictures, tables, shards and archives are fetched. `DataError` where the address cannot be used, reached or read.
     """
-    _check_readable(address)
+    check_readable(address)
     addresses = expanded(address)
     if len(addresses) > 1:
         local_files(addresses)
         return _copy(address)
-    fs, root = _opened(address)
-    if not _is_in_store(fs):
+    fs, root = opened(address)
+    if not is_in_store(fs):
         return Path(root)
-    with status(f"Listing {address}"), _reaching(address):
+    with status(f"Listing {address}"), reaching(address):
         fs.invalidate_cache()
         listed = fs.find(root, detail=True)
     target, files = _copy(address), []
@@ -112,10 +91,10 @@ def local_files(names: Iterable[str]) -> dict[str, Path]:
     by_folder: dict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
     stores = {}
     for name in filter(is_address, paths):
-        fs, inside = _opened(name)
+        fs, inside = opened(name)
         stores[id(fs)] = fs
-        paths[name] = _copy(name) if _is_in_store(fs) else Path(inside)
-        if _is_in_store(fs):
+        paths[name] = _copy(name) if is_in_store(fs) else Path(inside)
+        if is_in_store(fs):
             by_folder[id(fs), inside.rpartition("/")[0]].append((name, inside))
     for (store, folder), wanted in by_folder.items():
         infos = _listed(stores[store], folder, wanted[0][0])
@@ -174,60 +153,6 @@ def _outside(table: str, name: str) -> DataError:
     )
 
 
-def _check_readable(address: str) -> None:
-    """Refuse an address that would show or keep a password, without showing it, and an address of the web."""
-    protocol, _, inside = address.partition("://")
-    has_password, first = PASSWORD.fullmatch(inside), re.split(r"[/?]", inside)[0]
-    host = re.split(r"[/?]", (inside if has_password and "@" not in first else first).rpartition("@")[2])[0]
-    if has_password or KEY.search(inside):
-        raise DataError(
-            f"{protocol}://{host}: this address holds a password or a key, which names and reports would show. Leave it out, "
-            "and set it where the store's own tools look for it, such as ~/.netrc or a variable of the environment."
-        )
-    if protocol.lower() in WEB:
-        raise DataError(
-            f"{protocol}://{host}: addresses of the web are not read, as most of its servers neither list files nor tell when "
-            "they changed. Download the data, and give its folder."
-        )
-
-
-def _opened(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the name that it has there."""
-    _check_readable(address)
-    try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415
-    except ImportError:
-        raise MissingExtraError(
-            f"{address}: addresses of stores need fsspec, which is not installed. Install it with: pip install headstart[remote]."
-        ) from None
-    protocol = address.partition("://")[0]
-    if "::" in address:
-        raise DataError(f"{address}: is a chain of addresses. Give the address of the data itself, unpacked.")
-    try:
-        with _reaching(address, (ImportError, ValueError)):
-            fs, name = url_to_fs(address)
-    except HeadstartError:
-        raise
-    except ImportError as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise MissingExtraError(
-            f"{address}: {protocol}:// needs a package that is not installed ({reason}). Install it, or: pip install "
-            "headstart[remote], which has those of s3:// and gs://."
-        ) from None
-    except ValueError as error:
-        if "not known" not in str(error):
-            raise DataError(f"{address}: is no address that can be used ({error}). Correct it.") from None
-        raise DataError(
-            f"{address}: {protocol}:// is no store that is known. Use s3://, gs://, hf:// or another one of fsspec."
-        ) from None
-    return fs, str(name).rstrip("/") or str(name)
-
-
-def _is_in_store(fs: Any) -> bool:
-    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-    return not any(protocol in LOCAL for protocol in protocols)
-
-
 def _copy(address: str) -> Path:
     copy = copy_of(address)
     if copy is None:
@@ -237,7 +162,7 @@ def _copy(address: str) -> Path:
 
 def _listed(fs: Any, folder: str, address: str) -> dict[str, dict[str, Any]]:
     """What the store tells of the files of one folder, by their names; nothing where there is no such folder."""
-    with _reaching(address):
+    with reaching(address):
         fs.invalidate_cache()
         try:
             return {info["name"]: info for info in fs.ls(folder, detail=True) if info.get("type") != "directory"}
@@ -294,7 +219,7 @@ def _fetch_one(fs: Any, file: _Remote) -> None:
     try:
         with _keeping(file.address):
             part.parent.mkdir(parents=True, exist_ok=True)
-        with _reaching(file.address):
+        with reaching(file.address):
             fs.get_file(file.name, str(part))
         with _keeping(file.address):
             arrived = part.stat().st_size
@@ -315,35 +240,4 @@ def _keeping(address: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _no_room(address, error) from None
-
-
-def _no_room(address: str, error: OSError) -> DataError:
-    reason = error.strerror or str(error)
-    return DataError(f"{address}: no copy can be kept ({reason}). Free space, or name another folder by HEADSTART_CACHE.")
-
-
-@contextmanager
-def _reaching(address: str, passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Inside, whatever a client of a store raises, but for what is passed on, is a `DataError` of one sentence."""
-    try:
-        yield
-    except passed:
-        raise
-    except HeadstartError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{address}: does not exist, or its bucket does not. Correct the address.") from None
-    except Exception as error:  # noqa: BLE001  each store has errors of its own
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            raise _no_room(address, error) from None
-        reason = " ".join(str(error).split())[:160].rstrip(". ") or type(error).__name__
-        said = f"{type(error).__name__} {reason}"
-        if isinstance(error, PermissionError) or any(word in said for word in REFUSED):
-            raise DataError(
-                f"{address}: access is refused ({reason}). Set the credentials of the store where its own tools look for them, "
-                "such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://."
-            ) from None
-        raise DataError(
-            f"{address}: cannot be reached, or the connection was lost ({reason}). Try again: what arrived whole is kept."
-        ) from None
+        raise no_room(address, error) from None
