@@ -21,7 +21,7 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
-from headstart.features.store.chunks import read_chunk
+from headstart.features.store.chunks import MadeChunk, read_chunk
 from headstart.features.store.store import Store, store_at
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def test_each_row_is_once_in_the_store_when_a_worker_is_killed(
     adopt = Store.adopt
     with start_cluster(num_nodes=2) as cluster:
 
-        def adopt_and_kill(store: Store, name: str, num_bytes: int) -> None:
-            adopt(store, name, num_bytes)
+        def adopt_and_kill(store: Store, chunk: MadeChunk) -> None:
+            adopt(store, chunk)
             busy = [] if killed else workers_of(cluster)
             if busy:
                 killed.append(busy[-1].pid)

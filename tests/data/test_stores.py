@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 import fsspec
 import numpy as np
 import pytest
+from s3_server import s3_server
 from small_data import samples, smooth, write_classes, write_shard
 
 import headstart
@@ -352,21 +353,8 @@ def test_a_file_that_arrives_in_part_is_not_kept(stored: str, monkeypatch: pytes
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """A server of S3 on this machine."""
-    pytest.importorskip("s3fs")
-    server_module = pytest.importorskip("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
-        }.items():  # fmt: skip
-            patch.setenv(name, value)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
-        yield f"http://{host}:{port}"
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
-    server.stop()
+    with s3_server() as address:
+        yield address
 
 
 def test_the_command_line_reads_a_bucket_of_s3(s3: str, folder: Path, headstart_command, monkeypatch: pytest.MonkeyPatch):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.executing import Pending, Work, executor, resolved
+from headstart.core.mirror import fetch_step, send_step
 from headstart.core.packing import Packed, made_elsewhere, unpack
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.stopping import seconds_until_over
@@ -86,6 +87,7 @@ class Steps:
         shared = self._shared_path(name, path)
         if shared:
             _copy(path, shared)
+            send_step(shared)
         return result
 
     def begin(
@@ -115,6 +117,8 @@ class Steps:
             return result if result is not None and is_whole(result, place.with_suffix("")) else None
 
         found, shared = found_in(path), self._shared_path(name, path)
+        if found is None and shared and found_in(shared) is None:
+            fetch_step(shared)
         if found is None and shared and found_in(shared) is not None:
             _copy(shared, path)
             found = found_in(path)

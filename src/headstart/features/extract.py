@@ -15,6 +15,7 @@ from headstart.backbones.extractor import Extractor
 from headstart.core.errors import DataError
 from headstart.core.executing import executor
 from headstart.core.folders import cache_folder
+from headstart.core.mirror import mirror
 from headstart.core.progress import progress
 from headstart.core.records import fingerprint_of
 from headstart.core.stopping import stop_if_asked
@@ -105,9 +106,8 @@ def _store(backbone: Extractor, engine: str) -> Store | TransientStore:
     card = backbone.card
     rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]
     address = f"{backbone.weights_hash}-{fingerprint_of([backbone.transform.to_dict(), rest])}"
-    return transient_store(address) or store_at(
-        cache_folder() / "features" / address, f"{card.name} at {backbone.transform.pixels} pixels, {engine}"
-    )
+    name = f"{card.name} at {backbone.transform.pixels} pixels, {engine}"
+    return transient_store(address) or store_at(cache_folder() / "features" / address, name, mirror())
 
 
 def _feature_set(arrays: Arrays, backbone: Extractor, num_rows: int) -> FeatureSet:

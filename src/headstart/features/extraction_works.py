@@ -2,14 +2,13 @@
 
 A work is some whole chunks, so that each batch has the same pictures, and each file the same name and bytes, wherever it is made.
 What a killed worker had written is written again, to the same file. A chunk is written by its worker where that sees the store's
-folder, and comes back as bytes where it does not.
+folder, and into the mirror where there is one; it comes back as bytes where there is neither.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +17,14 @@ from headstart.backbones.engines.choice import check_engine, engine_named
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
 from headstart.core.executing import Resources, Shared, Work, executor
+from headstart.core.mirror import mirror
 from headstart.core.records import write_atomically
 from headstart.core.types import Bytes, Integers
 from headstart.data.images import Images
 from headstart.data.sent_images import SentImages, check_seen, files_to_check, unseen_files
 from headstart.features.described import described, described_chunks
-from headstart.features.store.chunks import chunk_content
+from headstart.features.store.chunks import MadeChunk, chunk_content, header_bytes
+from headstart.features.store.mirrored import MirroredChunks
 from headstart.features.store.same_folder import Token, token_in
 from headstart.features.store.store import Store
 
@@ -46,22 +47,6 @@ class Settled:
     engine: str
     chunk_rows: int
     calibration: Bytes | None = field(repr=False, default=None)
-
-
-class MadeChunk(NamedTuple):
-    """A chunk that a worker made.
-
-    Attributes:
-        name: Of its file.
-        num_rows: Of the chunk.
-        num_bytes: Of the file.
-        content: The file itself where the worker does not see the store; None where it has written it.
-    """
-
-    name: str
-    num_rows: int
-    num_bytes: int
-    content: bytes | None
 
 
 def extracted_by_works(images: Images, rows: Integers, keys: Sequence[str], store: Store, settled: Settled) -> Iterator[int]:
@@ -88,9 +73,7 @@ def extracted_by_works(images: Images, rows: Integers, keys: Sequence[str], stor
         shared = works_run_on.share(settled)
         for chunks in works_run_on.results(_works(images, rows, keys, shared, token)):
             for chunk in chunks:
-                if chunk.content is not None:
-                    write_atomically(store.folder / chunk.name, chunk.content)
-                store.adopt(chunk.name, chunk.num_bytes)
+                store.adopt(chunk)
                 yield chunk.num_rows
 
 
@@ -133,9 +116,19 @@ def extract_chunks(sent: SentImages, keys: Sequence[str], settled: Settled, toke
     for arrays in described_chunks(batches, len(images), settled.chunk_rows):
         done = begin + len(arrays["pixels"])
         chunk_name, content = chunk_content(keys[begin:done], arrays)
-        is_seen = token.is_seen()
-        if is_seen:
-            write_atomically(token.folder / chunk_name, content)
-        made.append(MadeChunk(chunk_name, done - begin, len(content), None if is_seen else content))
+        made.append(_placed(chunk_name, content, done - begin, token))
         begin = done
     return made
+
+
+def _placed(name: str, content: bytes, num_rows: int, token: Token) -> MadeChunk:
+    """A chunk, written into the store's folder and its mirror as far as this process sees them."""
+    there = mirror()
+    if there:
+        MirroredChunks(there, token.folder).put(name, content)
+    if token.is_seen():
+        write_atomically(token.folder / name, content)
+        return MadeChunk(name, num_rows, len(content), "written", b"")
+    if there:
+        return MadeChunk(name, num_rows, len(content), "mirrored", content[: header_bytes(content)])
+    return MadeChunk(name, num_rows, len(content), "sent", content)

@@ -8,18 +8,22 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from safetensors.numpy import save
 
-from headstart.core.records import write_atomically
 from headstart.core.types import Integers
 
 SUFFIX = ".safetensors"
 LARGEST_ERROR = 2.0**-10
 """Half precision is used where it changes an array by no more than this share of its norm; rounding alone stays below half of
 it."""
+
+LENGTH_BYTES = 8
+"""A file begins with the length of its header."""
+HEAD_BYTES = 2**16
+"""What is read first of a chunk in an object store: the header of 256 rows takes 20 kB."""
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U8": np.dtype("u1")}
 
@@ -55,6 +59,24 @@ class Chunk:
     arrays: dict[str, StoredArray] = field(repr=False)
 
 
+class MadeChunk(NamedTuple):
+    """A chunk that another process made.
+
+    Attributes:
+        name: Of its file.
+        num_rows: Of the chunk.
+        num_bytes: Of the file.
+        place: Where it is: "written" into the store's folder, "mirrored" only, or "sent" along.
+        content: The file where it is sent, and its header where it is mirrored only.
+    """
+
+    name: str
+    num_rows: int
+    num_bytes: int
+    place: Literal["written", "mirrored", "sent"]
+    content: bytes
+
+
 def chunk_content(keys: Sequence[str], arrays: Arrays) -> tuple[str, bytes]:
     """The file name and the bytes of a chunk of float32 or uint8 arrays with one row a key.
 
@@ -64,13 +86,6 @@ def chunk_content(keys: Sequence[str], arrays: Arrays) -> tuple[str, bytes]:
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
     name = hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX
     return name, save(compact, {"keys": json.dumps(list(keys))})
-
-
-def write_chunk(folder: Path, keys: Sequence[str], arrays: Arrays) -> tuple[Path, int]:
-    """The path and size in bytes of a new chunk, see `chunk_content`; an `ExportError` where it cannot be written."""
-    name, content = chunk_content(keys, arrays)
-    write_atomically(folder / name, content)
-    return folder / name, len(content)
 
 
 def halved(array: Any) -> Any:
@@ -88,15 +103,30 @@ def halved(array: Any) -> Any:
 def read_chunk(path: Path) -> Chunk:
     """The keys of a chunk and its arrays, not yet read; a `ValueError` where the file is not whole, or no chunk."""
     size = path.stat().st_size
+    with path.open("rb") as stream:
+        begin = stream.read(LENGTH_BYTES)
+        length = header_bytes(begin)
+        if length > size:
+            raise ValueError("the header is longer than the file")
+        return chunk_of(path, begin + stream.read(length - LENGTH_BYTES), size)
+
+
+def header_bytes(begin: bytes) -> int:
+    """The number of bytes before the arrays, by the first ones of the file; a `ValueError` where it is no chunk."""
+    if len(begin) < LENGTH_BYTES:
+        raise ValueError("the file is no chunk, or cut off")
+    (length,) = struct.unpack("<Q", begin[:LENGTH_BYTES])
+    return int(length) + LENGTH_BYTES
+
+
+def chunk_of(path: Path, head: bytes, size: int) -> Chunk:
+    """The chunk of so many bytes at a path, where it may not lie yet, by its first bytes; see `read_chunk`."""
+    begin = header_bytes(head)
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > size:
-                raise ValueError("the header is longer than the file")
-            header = json.loads(stream.read(length))
+        header = json.loads(head[LENGTH_BYTES:begin])
         keys = tuple(json.loads(header.pop("__metadata__")["keys"]))
-        arrays = {name: _placed(path, entry, 8 + length, len(keys), size) for name, entry in header.items()}
-    except (KeyError, struct.error) as error:
+        arrays = {name: _placed(path, entry, begin, len(keys), size) for name, entry in header.items()}
+    except KeyError as error:
         raise ValueError(f"{path} is no chunk ({error})") from None
     return Chunk(path, keys, arrays)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 
 from headstart.backbones.engines.graphs import graphs_folder
 from headstart.core.errors import DataError
-from headstart.core.folders import cache_limit_bytes
+from headstart.core.folders import cache_folder, cache_limit_bytes
+from headstart.core.mirror import Mirror, mirror
 from headstart.core.records import write_atomically
 from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows, UnseenRowsError, excerpt
 from headstart.core.types import Integers
-from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, read_chunk, write_chunk
+from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, MadeChunk, chunk_content, chunk_of, read_chunk
 from headstart.features.store.eviction import TOUCH_SECONDS, evict, mark_used, removed
+from headstart.features.store.mirrored import MirroredChunks
 
 CHUNK_ROWS = 256
 """Rows that extraction writes at once. Opening 100,000 rows in 400 such chunks takes 0.1 s, and in 25 large ones no less."""
@@ -41,9 +44,10 @@ class Store:
     rows again. A chunk that cannot be read is deleted, and its rows count as missing.
     """
 
-    def __init__(self, folder: Path, name: str = "") -> None:
+    def __init__(self, folder: Path, name: str = "", there: Mirror | None = None) -> None:
         self.folder = folder
         self.name = name
+        self.mirrored = None if there is None else MirroredChunks(there, folder)
         self.version = 0
         self._chunks: dict[str, Chunk] = {}
         self._places: dict[str, tuple[str, int]] = {}
@@ -68,7 +72,7 @@ class Store:
         return {path.name for path in self.folder.glob(f"*{SUFFIX}")} if self.folder.is_dir() else set()
 
     def _update(self, names: set[str]) -> None:
-        gone = self._chunks.keys() - names
+        gone = self._chunks.keys() - names - self._mirrored_names
         if gone:
             remaining = [chunk for name, chunk in self._chunks.items() if name not in gone]
             self._clear()
@@ -76,6 +80,10 @@ class Store:
                 self._index(chunk)
         for name in sorted(names - self._chunks.keys()):
             self._open(name)
+
+    @property
+    def _mirrored_names(self) -> set[str]:
+        return self.mirrored.names if self.mirrored else set()
 
     def _open(self, name: str) -> None:
         try:
@@ -96,6 +104,9 @@ class Store:
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those keys that have no row yet, each once, in order; chunks of the others are marked as in use."""
         self.refresh()
+        if self.mirrored and not self._places.keys() >= set(keys):
+            for chunk in self.mirrored.unknown(self._chunks):
+                self._index(chunk)
         self._wanted = keys
         self._touch_wanted()
         return [key for key in dict.fromkeys(keys) if key not in self._places]
@@ -119,17 +130,34 @@ class Store:
         """
         limit = cache_limit_bytes()
         self.write_name()
-        self._write(keys, arrays)
+        name, content = chunk_content(keys, arrays)
+        self._write(name, content)
+        if self.mirrored:
+            self.mirrored.put(name, content)
         self._merge()
         self._shrink(limit)
 
-    def adopt(self, name: str, num_bytes: int) -> None:
-        """Index a chunk that another process wrote, as if it had been added here."""
+    def adopt(self, chunk: MadeChunk) -> None:
+        """Take in a chunk that another process made, as if it had been added here."""
         limit = cache_limit_bytes()
-        self._written += num_bytes
-        self._open(name)
+        if chunk.place == "sent":
+            self._write(chunk.name, chunk.content)
+        elif chunk.place == "written":
+            self._written += chunk.num_bytes
+            self._open(chunk.name)
+        if self.mirrored:
+            self.mirrored.names.add(chunk.name)
+        if chunk.place == "mirrored":
+            self._index(chunk_of(self.folder / chunk.name, chunk.content, chunk.num_bytes))
         self._merge()
         self._shrink(limit)
+
+    def bring(self, names: Iterable[str]) -> None:
+        """Copy those chunks that lie in the mirror and not here."""
+        fetched = self.mirrored.fetch(names) if self.mirrored else 0
+        if fetched:
+            self._written += fetched
+            self._shrink(cache_limit_bytes())
 
     def write_name(self) -> None:
         """Write the network's name into the folder, once."""
@@ -142,18 +170,17 @@ class Store:
             evict([self.folder.parent, graphs_folder()], limit)
             self._written = 0
 
-    def _write(self, keys: Sequence[str], arrays: Arrays) -> str:
-        path, num_bytes = write_chunk(self.folder, keys, arrays)
-        self._written += num_bytes
-        self._touched[path.name] = time.monotonic()
-        self._open(path.name)
-        return path.name
+    def _write(self, name: str, content: bytes) -> None:
+        write_atomically(self.folder / name, content)
+        self._written += len(content)
+        self._touched[name] = time.monotonic()
+        self._open(name)
 
     def _merge(self) -> None:
         small: list[str] = []
         num_rows = 0
         for name, chunk in self._chunks.items():
-            if len(chunk.keys) < CHUNK_ROWS and num_rows < MERGED_ROWS:
+            if len(chunk.keys) < CHUNK_ROWS and num_rows < MERGED_ROWS and name not in self._mirrored_names:
                 small.append(name)
                 num_rows += len(chunk.keys)
         if len(small) < 2 or (len(small) < MOST_SMALL and num_rows < MERGED_ROWS):
@@ -164,7 +191,8 @@ class Store:
             rows = {name: np.asarray(array) for name, array in self.gather(keys).items()}
         except DataError:
             return  # another process evicted some of them; the rest is merged another time
-        whole = self._write(keys, rows)
+        whole, content = chunk_content(keys, rows)
+        self._write(whole, content)
         for name in set(small) - {whole}:
             removed(self.folder / name)
         self.refresh()
@@ -202,7 +230,10 @@ class Store:
 
     def reindex(self) -> None:
         """Build the index anew: a chunk of it is gone."""
+        mirrored = [chunk for name, chunk in self._chunks.items() if name in self._mirrored_names]
         self._clear()
+        for chunk in mirrored:
+            self._index(chunk)
         self.refresh()
 
     def _clear(self) -> None:
@@ -220,11 +251,19 @@ class _Found:
         self.store = store
         self.keys = keys
         self.is_sent = is_sent
+        self.names: Sequence[str] = ()
         self._cut: tuple[Index, _Found] | None = None
         if not is_sent:
             self._locate()
 
     def _locate(self) -> None:
+        self.store.bring(self.names)
+        names, self.names = self.names, ()
+        with suppress(OSError, ValueError):
+            if names:
+                self.chunks = tuple(read_chunk(self.store.folder / name) for name in names)
+                self.version = self.store.version
+                return
         self.chunks, self.places = self.store.places(self.keys)
         self.version = self.store.version
 
@@ -266,7 +305,9 @@ class _Found:
         places = self.places[rows]
         first = self.arrays()[name]
         out = np.empty((len(places), *first.shape[1:]), first.dtype)
-        for number in np.unique(places[:, 0]):
+        numbers = np.unique(places[:, 0])
+        self.store.bring(self.chunks[number].path.name for number in numbers)
+        for number in numbers:
             chunk, mine = self.chunks[number], np.flatnonzero(places[:, 0] == number)
             self.store.touch(chunk.path.name)
             out[mine] = chunk.arrays[name].rows(places[mine, 1])
@@ -275,14 +316,12 @@ class _Found:
 
 def _found_elsewhere(folder: Path, name: str, keys: tuple[str, ...], names: Sequence[str], places: Integers) -> _Found:
     """The rows as another process sees them; they are located again when they are read where it lacks one of the chunks."""
-    store = store_at(folder, name)
+    there = mirror()
+    store = store_at(folder if folder.is_dir() else cache_folder() / "features" / folder.name, name, there)
     found = _Found(store, keys, is_sent=True)
-    found.version = store.version
-    found.places = places
-    try:
-        found.chunks = tuple(read_chunk(folder / name) for name in names)
-    except (OSError, ValueError):
-        found.chunks, found.version = (), -1
+    found.names, found.places, found.version = names, places, -1
+    if store.mirrored:
+        store.mirrored.names.update(names)
     return found
 
 
@@ -302,9 +341,9 @@ class _StoredRows:
 
 
 @lru_cache(maxsize=16)
-def store_at(folder: Path, name: str = "") -> Store:
-    """The store of that folder, with its index cached in the process."""
-    return Store(folder, name)
+def store_at(folder: Path, name: str = "", there: Mirror | None = None) -> Store:
+    """The store of that folder, mirrored to a place if one is given, with its index cached in the process."""
+    return Store(folder, name, there)
 
 
 @dataclass(frozen=True)
