@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -76,3 +78,41 @@ def headstart_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answe
         return Answer(int(exit_of.value.code or 0), out, err)
 
     return call
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Any]:
+    """The executor inside the test: works run on copies of their arguments, as in another process, with a cache folder of its own."""
+    from headstart.core.executing import Executor, InProcess, Pending, Work, executing_on, resolved
+
+    class Copied(Pending[Any]):
+        def __init__(self, owner: Elsewhere, work: Work[Any]) -> None:
+            self.owner, self.work = owner, work
+
+        def result(self) -> Any:
+            self.owner.ran.append(self.work.name)
+            sent = pickle.dumps((self.work.function, resolved(self.work.arguments)))
+            function, arguments = pickle.loads(sent)  # noqa: S301
+            with pytest.MonkeyPatch.context() as patch, executing_on(InProcess()):
+                patch.setenv("HEADSTART_CACHE", str(self.owner.cache))
+                return function(*arguments)
+
+        def cancel(self) -> None:
+            self.owner.cancelled.append(self.work.name)
+
+    class Elsewhere(Executor):
+        is_remote = True
+        num_workers = 2
+        most_pending = 4
+
+        def __init__(self, cache: Path) -> None:
+            super().__init__()
+            self.cache = cache
+            self.ran: list[str] = []
+            self.cancelled: list[str] = []
+
+        def submit(self, work: Work[Any]) -> Pending[Any]:
+            return Copied(self, work)
+
+    with tempfile.TemporaryDirectory() as folder, executing_on(Elsewhere(Path(folder))) as chosen:
+        yield chosen

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from headstart.cluster.account import Account
+from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
@@ -80,7 +80,7 @@ class RayPending(Pending[R]):
         if self.done is None:
             self.done = self.owner.waited_for(self)
             self.owner.outstanding.discard(self)
-            self.owner.account.add(self.work.name, self.done)
+            self.owner.account.add(self.work.group or self.work.name, self.done, self.owner.threads_of(self.work))
         answer: R = self.done.result
         self.done.result = None  # taken once, so that results of many works do not stay in memory
         return answer
@@ -142,12 +142,20 @@ class RayExecutor(Executor):
         self.outstanding.add(pending)
         return pending
 
+    def threads_of(self, work: Work[Any]) -> int:
+        """The number of threads, and cores, that a work has."""
+        return min(work.resources.cores or self.threads, self.threads)
+
+    @property
+    def use(self) -> ClusterUse:
+        return self.account.use(self.connection.address, self.threads)
+
     def handed(self, work: Work[R]) -> Any:
         """Ray's reference to the result of the work, which begins as soon as a node has room."""
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
         needs = work.resources
-        threads = min(needs.cores or self.threads, self.threads)
+        threads = self.threads_of(work)
         options: dict[str, Any] = {"num_cpus": threads, "max_retries": 0, "name": work.name or work.function.__name__}
         if needs.gpus and self.has_gpus:
             options["num_gpus"] = needs.gpus
@@ -211,6 +219,7 @@ class RayExecutor(Executor):
                 f"{pending.work.name} ended its process {pending.crashes + pending.losses} times, the last time with: "
                 f"{_reason(error)}. Give the nodes more memory, or lower training.batch_size."
             ) from error
+        self.account.num_repeated += 1
         note(f"{pending.work.name} is begun anew: {'its node was lost' if lost else _reason(error)}.")
         pending.begin()
 

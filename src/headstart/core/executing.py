@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from headstart.core.records import Record
+
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Work(Generic[R]):
         arguments: Picklable values. The function receives the value of each one that is `Shared`.
         name: What messages call the work, such as "fold 2 of lp_ft".
         resources: What it takes.
+        group: Name of the works whose costs are added up; `name` where it is empty.
         ends_itself: Whether the function ends early by itself where the time is over, with a result that says so.
     """
 
@@ -45,6 +48,7 @@ class Work(Generic[R]):
     arguments: tuple[Any, ...] = field(default=(), repr=False)
     name: str = ""
     resources: Resources = Resources()
+    group: str = ""
     ends_itself: bool = False
 
 
@@ -126,6 +130,11 @@ class Executor(ABC):
         for pending in self.started.values():
             pending.cancel()
         self.started.clear()
+
+    @property
+    def use(self) -> Record | None:
+        """What was computed elsewhere so far; None where all is in this process."""
+        return None
 
     def on_each_node(self, function: Callable[..., R], *arguments: Any) -> dict[str, R]:
         """What the function returns on each machine, by the machine's name; nothing where all is in this process."""

@@ -76,7 +76,7 @@ class Steps:
             return found
         begun = time.perf_counter()
         if isinstance(make, Work) and executor().is_remote:
-            result, seconds = self._brought(path, kind, make)
+            result, seconds = self._brought(name, path, kind, make)
         else:
             folder = path.with_suffix("")
             result = make.function(folder, *resolved(make.arguments)) if isinstance(make, Work) else make(folder)
@@ -101,7 +101,7 @@ class Steps:
         """Begin a step that `run` will probably want, where works run elsewhere, unless it is finished; arguments as there."""
         path = self.folder / f"{self.stem(name, inputs)}.json"
         if executor().is_remote and path.stem not in executor().started and self._found(name, path, kind, is_whole) is None:
-            executor().started[path.stem] = self._submitted(path, work)
+            executor().started[path.stem] = self._submitted(name, path, work)
 
     def drop(self, name: str, inputs: dict[str, Any]) -> None:
         """Cancel a step that was begun and is not wanted any more."""
@@ -128,15 +128,16 @@ class Steps:
         return self.shared / path.name if self.shared and name in SHARED else None
 
     @staticmethod
-    def _submitted(path: Path, work: Work[R]) -> Pending[Packed]:
+    def _submitted(name: str, path: Path, work: Work[R]) -> Pending[Packed]:
         left = seconds_until_over()
         until = None if left is None else time.time() + left
         arguments = (path.stem, until, work.function, *work.arguments)
-        return executor().submit(Work(made_elsewhere, arguments, work.name, work.resources, ends_itself=until is not None))
+        ends_itself = until is not None
+        return executor().submit(Work(made_elsewhere, arguments, work.name, work.resources, name, ends_itself))
 
-    def _brought(self, path: Path, kind: type[R], work: Work[R]) -> tuple[R, float]:
+    def _brought(self, name: str, path: Path, kind: type[R], work: Work[R]) -> tuple[R, float]:
         """The result of work that runs elsewhere, with its seconds there; its files lie in the step's folder then."""
-        pending = executor().started.pop(path.stem, None) or self._submitted(path, work)
+        pending = executor().started.pop(path.stem, None) or self._submitted(name, path, work)
         packed: Packed = pending.result()
         unpack(packed, path.with_suffix(""))
         return kind.from_json(packed.result, path.name), packed.seconds

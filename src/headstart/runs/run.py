@@ -20,6 +20,7 @@ from headstart.core.types import Floats
 from headstart.core.verbs import public
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
+    from headstart.cluster.account import ClusterUse
     from headstart.core.evaluation import Evaluation
     from headstart.core.exported import Export, Repository
     from headstart.core.prediction_rows import PredictionRows
@@ -60,6 +61,7 @@ class Findings(Record):
 
 
 FILES: dict[str, str] = {
+    "headstart.cluster.account.ClusterUse": "cluster.json",
     "headstart.backbones.lineage.Lineage": "lineage.json",
     "headstart.core.evaluation.Evaluation": "evaluation.json",
     "headstart.data.summary.TaskSummary": "task.json",
@@ -151,6 +153,8 @@ class Run(Shown):
     """None before the evaluation."""
     pool_audit: ClassVar[_Part[PseudoLabelAudit]] = _Part("headstart.evaluation.pseudo_label_audit.PseudoLabelAudit")
     """None where there are no unlabeled images, or no labeled image was held out."""
+    cluster_use: ClassVar[_Part[ClusterUse]] = _Part("headstart.cluster.account.ClusterUse")
+    """None where all was computed in one process."""
     noticed: ClassVar[_Part[Findings]] = _Part("headstart.runs.run.Findings")
     """None where the data were not inspected."""
 

@@ -10,9 +10,11 @@ from headstart.backbones.label_contamination import check_contamination, labels_
 from headstart.backbones.pretrained import AnyWeights, Name
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
+from headstart.cluster.account import ClusterUse
 from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
+from headstart.core.executing import executor
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import Record
@@ -114,6 +116,9 @@ def fit_task(
 
 def finish(workspace: Workspace, task: Task | None = None) -> Run:
     """Write `result.json` and the report; without a task the report shows only pictures that are files."""
+    use = executor().use
+    if isinstance(use, ClusterUse):
+        workspace.write(use.joined(workspace.run.cluster_use))
     run = workspace.write_result()
     workspace.write_report(report_html(run, task))
     return run
