@@ -306,7 +306,7 @@ def search(
         folder, Study(task_fingerprint=task.fingerprint, plan=plan, fixed=tuple(sorted(fixed)), warm_starts=warm_starts)
     )
     most = trials or (USUAL_TRIALS if minutes is None else float("inf"))
-    searching = Search(task, study, Steps(folder / "steps", shared), minutes, most, at_once or _usual_at_once(task))
+    searching = Search(task, study, Steps(folder / "steps", shared), minutes, most, at_once or usual_at_once(task))
     note(searching.announcement())
     searching.run()
     searching.recall()
@@ -316,7 +316,7 @@ def search(
     return found
 
 
-def _usual_at_once(task: Task) -> int:
+def usual_at_once(task: Task) -> int:
     """As many trials as keep all workers busy with their folds."""
     return max(1, executor().num_workers // len(task.folds)) if executor().is_remote else 1
 

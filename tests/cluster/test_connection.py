@@ -1,0 +1,123 @@
+"""A cluster that cannot be used is refused in one sentence, before anything is spent."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+
+from headstart.cluster.connection import Connection, Node, client_address, connected
+from headstart.core.errors import MissingExtraError, PlanError
+
+HERE = {"Python": "3.11", "headstart": "1 (files 0)", "torch": "2", "timm": "1", "numpy": "2"}
+
+
+def refused(call, kind=PlanError):
+    with pytest.raises(kind) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_auto_is_the_head_on_this_machine_unless_a_client_port_is_named(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert client_address("auto") == "ray://127.0.0.1:10001"
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert client_address("auto") == "ray://127.0.0.1:10001"
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:9")
+    assert client_address("auto") == "ray://head:9"
+
+
+@pytest.mark.parametrize("address", ["", "head", "10.0.0.1:10001", "ray://head", "ray://:1", "http://head:1"])
+def test_other_addresses_are_refused(address):
+    sentence = f'--cluster "{address}" is no address. Write auto, or ray://HOST:PORT with the client port of the head.'
+    assert refused(lambda: client_address(address)) == sentence
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("headstart.cluster.connection.find_spec", lambda name: None)
+    sentence = '--cluster needs Ray. Install it with `pip install "headstart[cluster]"`.'
+    assert refused(lambda: connected("auto").__enter__(), MissingExtraError) == sentence
+
+
+def test_an_address_that_nobody_listens_at_is_refused_at_once():
+    pytest.importorskip("ray")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    address = f"ray://127.0.0.1:{port}"
+    assert refused(lambda: connected(address).__enter__()) == (
+        f"No Ray cluster answers at {address} ([Errno 111] Connection refused). Check the address, that the head runs, and that "
+        "its client port can be reached from here."
+    )
+
+
+class Probed(Connection):
+    """A connection to nodes that answer what the test says."""
+
+    answers: dict[Node, dict] = {}
+
+    def on_each_node(self, function, *arguments, importable=True):
+        return self.answers
+
+
+def node(name="abcdef123", cores=4.0):
+    return Node(name, "10.0.0.7", cores, 0.0, 1e9)
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    monkeypatch.setattr("headstart.cluster.connection._probe_function", lambda: lambda: {"versions": HERE, "fault": ""})
+
+    def make(*versions, fault=""):
+        connection = Probed("ray://10.0.0.1:10001")
+        connection.answers = {
+            node(f"{number}bcdef123"): {"versions": HERE | one, "fault": fault} for number, one in enumerate(versions)
+        }
+        return connection
+
+    return make
+
+
+def test_nodes_like_this_machine_are_taken(probed):
+    probed({}, {}).check()
+
+
+def test_a_cluster_without_cores_is_refused(probed):
+    assert refused(probed().check) == "The cluster at ray://10.0.0.1:10001 has no processor cores to work on. Add a node to it."
+
+
+@pytest.mark.parametrize(
+    ("versions", "sentence"),
+    [
+        ({"torch": "1"}, "Node 10.0.0.7 (1bcdef) of the cluster has torch 1, and here it is 2. Install the same."),
+        ({"headstart": ""}, "Node 10.0.0.7 (1bcdef) of the cluster has headstart not installed, and here it is 1 (files 0). Install the same."),
+        ({"headstart": "1 (files 9)"}, "Node 10.0.0.7 (1bcdef) of the cluster has headstart 1 (files 9), and here it is 1 (files 0). Install the same."),
+    ],
+)  # fmt: skip
+def test_a_node_with_other_versions_or_other_code_is_named(probed, versions, sentence):
+    assert refused(probed({}, versions).check) == sentence
+
+
+def test_a_node_that_cannot_write_its_cache_is_named(probed):
+    assert refused(probed({}, fault="/cache: Read-only file system").check) == (
+        "Node 10.0.0.7 (0bcdef) of the cluster cannot write its cache (/cache: Read-only file system). Free it, or set "
+        "HEADSTART_CACHE there."
+    )
+
+
+def test_the_probe_of_this_machine_knows_its_versions_and_finds_no_fault():
+    from headstart.cluster.connection import _probe_function
+
+    found = _probe_function()()
+    assert found["fault"] == ""
+    assert found["versions"]["Python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert " (files " in found["versions"]["headstart"]
+
+
+def test_a_cache_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path):
+    from headstart.cluster.connection import _probe_function
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
+    assert _probe_function()()["fault"] == f"{tmp_path / 'file'}: File exists"
