@@ -82,7 +82,7 @@ def headstart_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answe
 
 @pytest.fixture
 def elsewhere() -> Iterator[Any]:
-    """The executor inside the test: works run on copies of their arguments, as in another process, with a cache folder of its own."""
+    """The executor of the test: works run on copies of their arguments, as in another process, with a cache of its own."""
     from headstart.core.executing import Executor, InProcess, Pending, Work, executing_on, resolved
 
     class Copied(Pending[Any]):
@@ -92,7 +92,7 @@ def elsewhere() -> Iterator[Any]:
         def result(self) -> Any:
             self.owner.ran.append(self.work.name)
             sent = pickle.dumps((self.work.function, resolved(self.work.arguments)))
-            function, arguments = pickle.loads(sent)  # noqa: S301
+            function, arguments = pickle.loads(sent)
             with pytest.MonkeyPatch.context() as patch, executing_on(InProcess()):
                 patch.setenv("HEADSTART_CACHE", str(self.owner.cache))
                 return function(*arguments)

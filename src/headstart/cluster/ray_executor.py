@@ -11,7 +11,7 @@ from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
-from headstart.core.executing import Executor, Pending, Shared, Work, executing_on
+from headstart.core.executing import Executor, InProcess, Pending, Shared, Work, executing_on
 from headstart.core.progress import note
 from headstart.core.stopping import StoppedError, stop_if_asked
 
@@ -240,10 +240,11 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def on_cluster(address: str | None) -> Iterator[None]:
+def on_cluster(address: str | None) -> Iterator[Executor]:
     """Inside, works run on the cluster at an address, see `connected`; in this process where that is None."""
     if address is None:
-        yield
+        with executing_on(InProcess()) as here:
+            yield here
         return
-    with connected(address) as connection, executing_on(RayExecutor(connection)):
-        yield
+    with connected(address) as connection, executing_on(RayExecutor(connection)) as chosen:
+        yield chosen

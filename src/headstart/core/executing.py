@@ -14,6 +14,7 @@ from headstart.core.records import Record
 
 R = TypeVar("R")
 T = TypeVar("T")
+E = TypeVar("E", bound="Executor")
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def executor() -> Executor:
 
 
 @contextmanager
-def executing_on(chosen: Executor) -> Iterator[Executor]:
+def executing_on(chosen: E) -> Iterator[E]:
     """Inside, `executor` is that one; what it was asked to begin and nobody waited for is cancelled at the end."""
     token = _EXECUTOR.set(chosen)
     try:

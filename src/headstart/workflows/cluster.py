@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from headstart.core.errors import DataError, HeadstartError
-from headstart.core.executing import executing_on
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 
@@ -33,11 +32,9 @@ def on_cluster(address: str | None, task: Task) -> Iterator[None]:
     if address is None:
         yield
         return
-    from headstart.cluster.connection import connected  # noqa: PLC0415 - only where a cluster is asked for
-    from headstart.cluster.ray_executor import RayExecutor  # noqa: PLC0415
+    from headstart.cluster import ray_executor  # noqa: PLC0415 - only where a cluster is asked for
 
-    with connected(address) as connection:
-        executor = RayExecutor(connection)
+    with ray_executor.on_cluster(address) as executor:
         samples = [rows.spaced(PROBED).without_labels() for rows in (task.labeled, task.pool, task.test, task.source) if rows]
         for node, fault in executor.on_each_node(why_unreadable, samples).items():
             if fault:
@@ -45,8 +42,7 @@ def on_cluster(address: str | None, task: Task) -> Iterator[None]:
                     f"Node {node} of the cluster cannot read the pictures ({fault}). Put them where all nodes see them under the "
                     "same path, or on an object store, and give its address."
                 )
-        with executing_on(executor):
-            yield
+        yield
 
 
 def why_unreadable(samples: list[ImageSet]) -> str:
