@@ -11,7 +11,7 @@ from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
-from headstart.core.executing import Executor, InProcess, Pending, Shared, Work, executing_on
+from headstart.core.executing import Executor, InProcess, Pending, Resources, Shared, Work, executing_on
 from headstart.core.progress import note
 from headstart.core.stopping import StoppedError, stop_if_asked
 
@@ -160,9 +160,19 @@ class RayExecutor(Executor):
         if needs.gpus and self.has_gpus:
             options["num_gpus"] = needs.gpus
         if needs.memory_bytes:
-            options["memory"] = needs.memory_bytes
+            options["memory"] = self._checked(work).memory_bytes
         arguments = [one.reference if isinstance(one, RayShared) else one for one in work.arguments]
         return ray.remote(called).options(**options).remote(settings_of_caller(threads), work.function, *arguments)
+
+    def _checked(self, work: Work[Any]) -> Resources:
+        """What the work takes; a `TrainingError` where no node has so much memory, which Ray would wait for."""
+        most, wanted = max(node.memory_bytes for node in self._working_nodes()), work.resources.memory_bytes
+        if wanted > most:
+            raise TrainingError(
+                f"{work.name} takes about {wanted / 1e9:,.1f} GB of memory, and the largest node of the cluster has "
+                f"{most / 1e9:,.1f} GB. Add a larger node, or choose a smaller network."
+            )
+        return work.resources
 
     def _while_reachable(self, action: Callable[[], T]) -> T:
         """What the action returns; where the head is gone, it is made again once that is back."""
