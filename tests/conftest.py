@@ -89,7 +89,7 @@ def elsewhere() -> Iterator[Any]:
         def __init__(self, owner: Elsewhere, work: Work[Any]) -> None:
             self.owner, self.work = owner, work
 
-        def result(self) -> Any:
+        def result(self, advance: object = None) -> Any:
             self.owner.ran.append(self.work.name)
             sent = pickle.dumps((self.work.function, resolved(self.work.arguments)))
             function, arguments = pickle.loads(sent)

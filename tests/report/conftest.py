@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from headstart.cluster.account import ClusterUse
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Evaluation
 from headstart.core.findings import Finding
@@ -55,6 +56,7 @@ class FakeRun:
     unlabeled: Predictions | None = None
     pool_audit: PseudoLabelAudit | None = None
     findings: tuple[Finding, ...] | None = ()
+    cluster_use: ClusterUse | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
 

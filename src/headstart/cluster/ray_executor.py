@@ -11,7 +11,7 @@ from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
-from headstart.core.executing import Executor, InProcess, Pending, Resources, Shared, Work, executing_on
+from headstart.core.executing import Advance, Executor, InProcess, Pending, Resources, Shared, Work, executing_on
 from headstart.core.progress import note
 from headstart.core.stopping import StoppedError, stop_if_asked
 
@@ -76,9 +76,9 @@ class RayPending(Pending[R]):
         self.epoch = self.owner.connection.epoch
         self.nodes = frozenset(node.identity for node in self.owner.connection.nodes())
 
-    def result(self) -> R:
+    def result(self, advance: Advance = lambda _: None) -> R:
         if self.done is None:
-            self.done = self.owner.waited_for(self)
+            self.done = self.owner.waited_for(self, advance)
             self.owner.outstanding.discard(self)
             self.owner.account.add(self.work.group or self.work.name, self.done, self.owner.threads_of(self.work))
         answer: R = self.done.result
@@ -184,16 +184,20 @@ class RayExecutor(Executor):
                 for pending in self.outstanding:
                     pending.begin()
 
-    def waited_for(self, pending: RayPending[Any]) -> Done:
+    def waited_for(self, pending: RayPending[Any], advance: Advance) -> Done:
         """What the work came to; it is begun anew where its node was lost.
 
         Where trying has to end, so does the waiting; work that ends itself when the time is over may bring what it has.
         """
         over: float | None = None
+        told = 0
         while True:
             found = self._while_reachable(lambda: self._seen(pending))
             if found is not None:
                 return found
+            finished = self._while_reachable(self._num_finished)
+            advance(max(0, finished - told))
+            told = max(told, finished)
             try:
                 stop_if_asked()
             except StoppedError as stopped:
@@ -201,6 +205,17 @@ class RayExecutor(Executor):
                 if not pending.work.ends_itself or stopped.reason == "interrupted" or time.monotonic() - over > ENDING_SECONDS:
                     pending.cancel()
                     raise
+
+    @property
+    def num_begun(self) -> int:
+        return len(self.outstanding)
+
+    def _num_finished(self) -> int:
+        """The number of works that were finished and whose results were not taken."""
+        import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+        references = [pending.reference for pending in self.outstanding]
+        return len(ray.wait(references, num_returns=len(references), timeout=0)[0]) if references else 0
 
     def _seen(self, pending: RayPending[Any]) -> Done | None:
         """The result; None while there is none, as where a lost node took the work with it, which is begun anew."""

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from headstart.core.records import Record
 
 R = TypeVar("R")
 T = TypeVar("T")
 E = TypeVar("E", bound="Executor")
+
+
+Advance: TypeAlias = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,11 @@ class Pending(ABC, Generic[R]):
     """Work that was submitted."""
 
     @abstractmethod
-    def result(self) -> R:
-        """What the function returned, once it has; what it raised is raised."""
+    def result(self, advance: Advance = lambda _: None) -> R:
+        """What the function returned, once it has; what it raised is raised.
+
+        While it is waited for, `advance` is told the numbers of works that were finished, this one or another.
+        """
 
     def cancel(self) -> None:
         """Let the work come to nothing, as nobody wants its result any more."""
@@ -133,6 +139,11 @@ class Executor(ABC):
         self.started.clear()
 
     @property
+    def num_begun(self) -> int:
+        """The number of works that were begun and whose results were not taken."""
+        return 0
+
+    @property
     def use(self) -> Record | None:
         """What was computed elsewhere so far; None where all is in this process."""
         return None
@@ -153,7 +164,7 @@ class _Here(Pending[R]):
     def __init__(self, work: Work[R]) -> None:
         self.work = work
 
-    def result(self) -> R:
+    def result(self, advance: Advance = lambda _: None) -> R:
         return self.work.function(*resolved(self.work.arguments))
 
 

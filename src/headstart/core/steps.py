@@ -15,6 +15,7 @@ from headstart.core.errors import ExportError, PlanError
 from headstart.core.executing import Pending, Work, executor, resolved
 from headstart.core.mirror import fetch_step, send_step
 from headstart.core.packing import Packed, made_elsewhere, unpack
+from headstart.core.progress import progress
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.stopping import seconds_until_over
 
@@ -138,7 +139,8 @@ class Steps:
     def _brought(self, name: str, path: Path, kind: type[R], work: Work[R]) -> tuple[R, float]:
         """The result of work that runs elsewhere, with its seconds there; its files lie in the step's folder then."""
         pending = executor().started.pop(path.stem, None) or self._submitted(name, path, work)
-        packed: Packed = pending.result()
+        with progress(executor().num_begun, "works on the cluster") as advance:
+            packed: Packed = pending.result(advance)
         unpack(packed, path.with_suffix(""))
         return kind.from_json(packed.result, path.name), packed.seconds
 
