@@ -11,6 +11,10 @@ from headstart.backbones.loading import load_backbone
 from headstart.core.errors import TrainingError
 from headstart.core.executing import InProcess, executing_on, executor
 from headstart.core.steps import Steps
+from headstart.core.types import UNLABELED
+from headstart.data.images import ArrayImages, ImageSet
+from headstart.data.task import Task
+from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.cross_validation import begin_folds, cross_validate, drop_folds, fitted_to, fold_model
 from headstart.planning.deciding.racing import Race, affordable_folds
 from headstart.planning.deciding.trials import Trials
@@ -124,6 +128,37 @@ def test_a_candidate_that_ends_every_process_fails_and_is_tried_again_in_the_nex
     assert failed.result.status == "failed"
     assert "ended its process 3 times" in failed.result.reason
     assert cross_validate(pictures, small_cnn, backbone, pictures.folds[:1], steps).predictions is not None
+
+
+def test_networks_that_are_adapted_elsewhere_predict_the_same(pictures, backbone, tmp_path, elsewhere):
+    unlabeled = ImageSet(
+        ArrayImages(np.minimum(pictures.train.images.pixels, 225) + 30, "brighter", np.arange(43)),
+        pictures.classes, np.full(43, UNLABELED), np.arange(43), domains=("target",) * 43,
+    )  # fmt: skip
+    source = replace(pictures.train, domains=("source",) * 43)
+    task = Task("squares", pictures.classes, pictures.train.take([]), unlabeled=unlabeled, source=source, native_pixels=8)
+
+    def adapted(name):
+        return adaptation_to(
+            task,
+            backbone,
+            methods=["source_only", "coral", "mcc", "dann"],
+            minutes=60,
+            steps=Steps(tmp_path / name),
+            training=TRAINING,
+        )
+
+    def probabilities(name):
+        found = sorted((tmp_path / name).glob("adapted-*/probs.npz"))
+        return {path.parent.name: np.load(path)["target"] for path in found}
+
+    here, away = in_one_process(lambda: adapted("here")), adapted("away")
+    assert elsewhere.ran == ["adapting by mcc", "adapting by dann"]
+    assert here.chosen == away.chosen
+    first, second = probabilities("here"), probabilities("away")
+    assert first.keys() == second.keys()
+    for name, probs in first.items():
+        np.testing.assert_array_equal(probs, second[name])
 
 
 @pytest.mark.slow

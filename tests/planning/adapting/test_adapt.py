@@ -53,7 +53,7 @@ def test_the_record_survives_json_and_a_restart_repeats_no_fit(make_task, adapt,
     task, _ = make_task(3, move=moved)
     found = adapt(task)
     assert Adaptation.from_json(found.to_json()) == found
-    monkeypatch.setattr(candidate_fitting.CandidateFitter, "_fit", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(candidate_fitting.CandidateFitter, "fitted_into", lambda *_: pytest.fail("fitted again"))
     again = adapt(task)
     assert (found.map, found.candidates) == (again.map, again.candidates)
 

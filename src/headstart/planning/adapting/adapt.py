@@ -150,6 +150,7 @@ def _fitted(
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps
         fitter = CandidateFitter(pair, backbone, store, budget, training or Training(seed=task.seed), skip_reason)
+        fitter.begin(usable)
         yield fitter, tuple(fitter.candidate(method) for method in usable)
 
 

@@ -6,6 +6,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,9 @@ import numpy as np
 from headstart.backbones.backbone import Backbone
 from headstart.core.curves import training_of
 from headstart.core.errors import DataError, HeadstartError, PlanError
+from headstart.core.executing import Resources, Work, executor
 from headstart.core.progress import stage
-from headstart.core.records import Record, write_atomically
+from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.core.types import Floats
@@ -28,6 +30,7 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 from headstart.planning.adapting.domain_pair import DomainPair
 from headstart.planning.left_out import LeftOutCandidates, Price
 from headstart.shift.projected_domains import SharedProjections
+from headstart.training.cost import memory_of_fit
 from headstart.training.settings import Training
 
 LONG_SECONDS = 60.0
@@ -172,15 +175,42 @@ class CandidateFitter:
         stop_if_asked("interrupted")  # pricing takes a second: too long for who waits
         return method.predicted_seconds(self.pair.task, self.backbone, self.training)
 
-    def _fitted(self, method: Method) -> FittedCandidate:
-        inputs = {
+    def begin(self, methods: Sequence[Method]) -> None:
+        """Begin the fits of gradient methods that the budget has room for, where works run elsewhere."""
+        left = 0.0 if self.skip_reason else math.inf if self.budget_seconds is None else self.budget_seconds
+        for method in methods if executor().is_remote else ():
+            work = self._work(method)
+            if work is not None:
+                with suppress(HeadstartError, StoppedError):  # `candidate` says so
+                    left -= self._predicted_seconds(method)
+                    if left >= 0:
+                        self.steps.begin("adapted", self._inputs(method), CandidateFit, work)
+
+    def _work(self, method: Method) -> Work[CandidateFit] | None:
+        """The fit of a gradient method as work; None for closed forms, which share what lies in this process."""
+        if method.cost != "gradient":
+            return None
+        inputs = self._inputs(method)
+        pair = executor().share(self.pair, fingerprint_of(["pair", inputs["task"], inputs["backbone"], inputs["target"]]))
+        network = executor().share(self.backbone, fingerprint_of([inputs["backbone"], self.backbone.engine]))
+        num_rows = len(self.pair.source) + len(self.pair.target)
+        resources = Resources(gpus=1.0, memory_bytes=memory_of_fit(self.backbone, num_rows))
+        return Work(fit_adapted, (pair, network, method, self.training), f"adapting by {method.kind()}", resources)
+
+    def _inputs(self, method: Method) -> dict[str, Any]:
+        """Everything that the result of a candidate depends on."""
+        return {
             "task": self.pair.task.fingerprint,
             "backbone": self.backbone.identity,
             "target": len(self.pair.target),
             "method": settings_of(method),
             "training": self.training.to_dict(),
         }
-        fit = self.steps.run("adapted", inputs, CandidateFit, lambda folder: self._fit(method, folder))
+
+    def _fitted(self, method: Method) -> FittedCandidate:
+        inputs = self._inputs(method)
+        work = self._work(method)
+        fit = self.steps.run("adapted", inputs, CandidateFit, work or (lambda folder: self.fitted_into(folder, method)))
         arrays = self._arrays("adapted", inputs)
         if "target" not in arrays:
             return FittedCandidate(fit)
@@ -196,7 +226,8 @@ class CandidateFitter:
         with np.load(path) as arrays:
             return dict(arrays)
 
-    def _fit(self, method: Method, folder: Path) -> CandidateFit:
+    def fitted_into(self, folder: Path, method: Method) -> CandidateFit:
+        """Fit a candidate and write its probabilities into a folder; what breaks down is its fault."""
         begun = time.perf_counter()
         fault = ""
         stop_if_asked()
@@ -250,6 +281,11 @@ class CandidateFitter:
         way = method if method.cost == "closed form" else METHODS.get(UNADAPTED)()
         return_model = way.fit_sharing(self.shared, reverse, backbone, self.training)
         return return_model.predict(pair.source.without_labels()).probs
+
+
+def fit_adapted(folder: Path, pair: DomainPair, backbone: Backbone, method: Method, training: Training) -> CandidateFit:
+    """As `CandidateFitter.fitted_into`, of a method that shares nothing with others."""
+    return CandidateFitter(pair, backbone, Steps(folder), None, training).fitted_into(folder, method)
 
 
 def _unfitted(method: Method, fault: str) -> FittedCandidate:
