@@ -148,12 +148,12 @@ class _Routes:
 
     async def metrics(self) -> Response:
         """Metrics in Prometheus's text format."""
-        return Response(self.service.metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(await self.service.metrics_text(), media_type="text/plain; version=0.0.4")
 
     async def models(self, lang: str = ENGLISH) -> Response:
         """All that is served, the default first, with sentences in a language, and the limits of a request."""
         spoken = language_named(language_for(lang, ""))
-        cards = [one.card() for one in self.service.served.values()]
+        cards = await self.service.cards()
         for card in cards:
             card |= {name: spoken.sentence(card[name]) for name in ("sentence", "protocol") if card.get(name)}
         return JSONResponse({"models": cards, "limits": self.service.limits.to_dict()})

@@ -19,6 +19,7 @@ from headstart.planning.fitting import candidate_of
 from headstart.planning.improving.prediction_cost import prediction_cost
 from headstart.runs.run import MODEL, Run
 from headstart.runs.unfinished import UnfinishedRun, unfinished_runs
+from headstart.serving.folders import ShownRuns
 from headstart.serving.refusals import RefusedError, without_folders
 from headstart.serving.versions import Stamp, stamp_of
 
@@ -30,7 +31,7 @@ NOT_YET = {"cost": "not yet", "megabytes": None, "milliseconds": None}
 UNKNOWN = {**NOT_YET, "cost": "unknown"}
 
 
-class FolderOfRuns:
+class FolderOfRuns(ShownRuns):
     """The runs of a folder. What was read of finished ones is kept until they are fitted or evaluated again.
 
     Args:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64)
@@ -44,10 +44,53 @@ class Metrics:
         self.pictures.labels(model).inc(len(answered))
         self.flagged.labels(model).inc(sum(bool((row.get("unknown") or {}).get("flag")) for row in answered))
 
+    def families(self) -> list[Metric]:
+        """All of them as they are now."""
+        return list(self.registry.collect())
+
     def text(self) -> bytes:
         """All of them in Prometheus's text format."""
-        content: bytes = generate_latest(self.registry)
-        return content
+        return text_of(self.families())
+
+
+def text_of(families: Sequence[Metric]) -> bytes:
+    """Families in Prometheus's text format."""
+    content: bytes = generate_latest(_Given(families))
+    return content
+
+
+def summed(of_living: Iterable[Sequence[Metric]], of_gone: Iterable[Sequence[Metric]] = ()) -> list[Metric]:
+    """The families of several processes added up; of what is created, the first moment.
+
+    Processes that are gone keep their counts, so that no count falls. What they had at that moment, such as waiting pictures, goes.
+    """
+    families: dict[str, Metric] = {}
+    values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+    gone = [[family for family in one if family.type != "gauge"] for one in of_gone]
+    for family in (family for one in [*of_living, *gone] for family in one):
+        families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+        found = values.setdefault(family.name, {})
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            if sample.name.endswith("_created"):
+                found[key] = min(found.get(key, sample.value), sample.value)
+            else:
+                found[key] = found.get(key, 0.0) + sample.value
+    for name, family in families.items():
+        for (sample_name, labels), value in values[name].items():
+            family.add_sample(sample_name, dict(labels), value)
+    return list(families.values())
+
+
+class _Given:
+    """A registry of families that were collected already."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        return self._families
 
 
 class _Waiting:

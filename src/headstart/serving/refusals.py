@@ -45,6 +45,10 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
         self.rows = rows
 
+    def __reduce__(self) -> tuple[type[RefusedError], tuple[Any, ...]]:
+        """So that it can come from another process."""
+        return RefusedError, (self.status, self.code, self.sentence, self.headers, self.rows)
+
     @property
     def content(self) -> dict[str, Any]:
         """The body of the answer."""
@@ -78,6 +82,12 @@ def too_late(seconds: float) -> RefusedError:
 def stopping() -> RefusedError:
     """The refusal of a request that comes when the server was told to stop."""
     return RefusedError(503, "stopping", "The server is stopping. Ask another one, or try again.", {"Retry-After": "1"})
+
+
+def out_of_reach() -> RefusedError:
+    """The refusal of what needs the folders of a cluster's server while the process that has them cannot be asked."""
+    sentence = "The folders of this server cannot be reached now. Try again in 5 seconds."
+    return RefusedError(503, "out-of-reach", sentence, {"Retry-After": "5"})
 
 
 @asynccontextmanager

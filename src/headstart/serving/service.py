@@ -22,8 +22,9 @@ from headstart.gallery import Gallery
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.bodies import BodyReader
 from headstart.serving.corrections import Corrections
-from headstart.serving.enrolling import class_name, enroll, forget
+from headstart.serving.enrolling import class_name
 from headstart.serving.folder_of_runs import FolderOfRuns
+from headstart.serving.folders import Folders, OwnFolders, ShownRuns, corrections_folder
 from headstart.serving.limits import Limits, Room
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
@@ -38,8 +39,6 @@ MOST_COMPARISONS = 4
 """Of runs, made and waiting. Chosen, not measured."""
 RELOAD_SECONDS = 2.0
 """How often run folders are looked at. Chosen, not measured."""
-BESIDE = "-corrections"
-"""Behind the name of a run's folder, the folder of its corrections."""
 COST = CELLS**2 + 1
 """Pictures that reasons for one picture count as."""
 NO_PICTURE = "No picture was sent. Send one or more files, or base64 in JSON."
@@ -56,6 +55,7 @@ class Service:
         read_only: Whether nothing can be changed by requests: no corrections, and no classes of galleries.
         examples: Whether training pictures are shown as reasons.
         folder: A folder whose runs are shown and compared; None shows none.
+        folders: Of another process, which changes them and shows runs; this process does that itself without one.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Service:
         read_only: bool = False,
         examples: bool = True,
         folder: Path | None = None,
+        folders: Folders | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.read_only = read_only
@@ -83,12 +84,11 @@ class Service:
         self._comparisons: set[Future[dict[str, Any]]] = set()
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
-        _check_names([*runs, *galleries], folder)
-        self.folder = None if folder is None else FolderOfRuns(folder)
+        _check_names([*runs, *galleries], folder, shows=folders is not None and folders.shown is not None)
         served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
         served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
         self.served = {one.name: one for one in served}
-        self._corrections = {one.name: _corrections_of(one, corrections) for one in served if isinstance(one, ServedRun)}
+        self.folders = _own_folders(served, corrections, folder) if folders is None else folders
         self._keep_engines()
         # A thread of BLAS that waits for more spins for some 30 ms and takes a core from the engine: with two cores a call with 8
         # pictures took 14 ms of processor time a picture, and 4 with one thread (`python -m benchmarks.serving`).
@@ -168,11 +168,27 @@ class Service:
         """
         served, deadline = self.named(name), self._deadline
         with served.batcher.admitted(len(uploads)):
+            await self._renewed(served)
             compute, version, sides = served.answering(refuse)
             pictures = await self._decoded(uploads, sides, deadline)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         self.metrics.note_rows(served.name, rows)
         return {"model": served.name, "version": version, "predictions": rows}
+
+    async def _renewed(self, *served: Served) -> None:
+        """Have the classes that galleries hold now, whoever enrolled them."""
+        for one in served:
+            if isinstance(one, ServedGallery):
+                await asyncio.to_thread(self.folders.renew, one.gallery)
+
+    async def cards(self) -> list[dict[str, Any]]:
+        """The card of everything that is served, the default first."""
+        await self._renewed(*self.served.values())
+        return [one.card() for one in self.served.values()]
+
+    async def metrics_text(self) -> bytes:
+        """The metrics of all processes that answer for this server, in Prometheus's text format."""
+        return await asyncio.to_thread(self.folders.metrics_text, self.metrics)
 
     @property
     def _deadline(self) -> float:
@@ -225,15 +241,14 @@ class Service:
             unreadable = [one for one in pictures if isinstance(one, Unreadable)]
             if unreadable:
                 raise _unreadable(unreadable)
-            corrections = self._corrections[served.name]
-            count = await self._threaded(lambda: corrections.keep(list(uploads), label))
+            count, folder = await self._threaded(partial(self.folders.keep, served.name, uploads, label))
         is_new = label not in served.current.model.classes
         return {
             "model": served.name,
             "label": label,
             "new_class": is_new,
             "num_corrections": count,
-            "folder": corrections.folder.name,
+            "folder": folder,
         }
 
     async def enroll(self, gallery: str, name: str, uploads: Sequence[Upload]) -> dict[str, Any]:
@@ -247,14 +262,14 @@ class Service:
             if not readable.pictures:
                 raise _unreadable(left_out)
             images = [readable.read(row) for row in range(len(readable))]
-            made = await self._alone(served, lambda: enroll(served.gallery, name, images))
+            made = await self._alone(served, lambda: self.folders.enroll(served.gallery, name, images))
         return {"gallery": served.name, **made, "left_out": [_error_row(one) for one in left_out]}
 
     async def forget(self, gallery: str, name: str) -> dict[str, Any]:
         """Remove a class of a gallery."""
         self.check_writable()
         served = self.gallery(gallery)
-        return {"gallery": served.name, **await self._alone(served, lambda: forget(served.gallery, name))}
+        return {"gallery": served.name, **await self._alone(served, lambda: self.folders.forget(served.gallery, name))}
 
     async def compare(self, first: str, second: str) -> dict[str, Any]:
         """One run of the folder that is shown against another; comparisons take seconds, and are made one after the other."""
@@ -267,7 +282,12 @@ class Service:
             return await asyncio.wrap_future(made)
 
     @property
-    def shown_folder(self) -> FolderOfRuns:
+    def folder(self) -> ShownRuns | None:
+        """The runs that are shown; None where none are."""
+        return self.folders.shown
+
+    @property
+    def shown_folder(self) -> ShownRuns:
         """The folder whose runs are shown."""
         if self.folder is None:
             raise RefusedError(404, "no-folder", "This server shows no runs. Start it with --show-runs and a folder of runs.")
@@ -295,8 +315,8 @@ _NOTHING = DecodedPicture("", "", {})
 """Stands for the picture of work that has none."""
 
 
-def _check_names(folders: Sequence[Path], shown: Path | None) -> None:
-    if not folders and shown is None:
+def _check_names(folders: Sequence[Path], shown: Path | None, shows: bool) -> None:
+    if not folders and shown is None and not shows:
         raise PlanError("Nothing to serve. Name a run's folder, or a gallery with --gallery.")
     if shown is not None and not shown.is_dir():
         raise DataError(f"{shown} is not a folder. Give the folder that contains the runs to --show-runs.")
@@ -305,8 +325,10 @@ def _check_names(folders: Sequence[Path], shown: Path | None) -> None:
         raise PlanError(f"Two folders are named {twice[0]}, and requests name a model by its folder. Rename one.")
 
 
-def _corrections_of(run: ServedRun, below: Path | None) -> Corrections:
-    return Corrections(run.folder.with_name(f"{run.name}{BESIDE}") if below is None else below / run.name)
+def _own_folders(served: Sequence[Served], corrections: Path | None, shown: Path | None) -> OwnFolders:
+    runs = [one for one in served if isinstance(one, ServedRun)]
+    kept_in = {one.name: Corrections(corrections_folder(one.folder, corrections)) for one in runs}
+    return OwnFolders(kept_in, None if shown is None else FolderOfRuns(shown))
 
 
 def _gallery_in(folder: Path) -> Gallery:

@@ -1,0 +1,158 @@
+"""Copies: the folder of a run or a gallery on other machines, file by file, each content once a machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from headstart.core.errors import DataError
+from headstart.core.folders import cache_folder
+from headstart.core.records import write_atomically
+from headstart.runs.run import FIRST_MODEL, MODEL
+
+LAST = "model.json"
+"""The file that is written after all others of a model: whoever sees a new one finds the rest of the new model, too."""
+NOT_SERVED = ("steps",)
+"""Folders of a run that no answer needs."""
+MOST_BYTES = 8 * 10**9
+"""Of the files of one run. Each crosses the object store whole. Chosen, not measured."""
+
+Contents = dict[str, str]
+"""The SHA-256 of each file, by its path in the folder."""
+Fetch = Callable[[str, str], bytes | None]
+"""Gives the file of a path if it still has that SHA-256."""
+
+
+class Listed:
+    """What is in a folder; a file is read again when it changed.
+
+    Args:
+        folder: Of a run or a gallery.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def contents(self) -> Contents | None:
+        """The files that serving needs, those that are written last read first; None where the folder is gone."""
+        found, known = {}, {}
+        for path in sorted(_files_in(self.folder), key=lambda one: one.name != LAST):
+            name = path.relative_to(self.folder).as_posix()
+            with suppress(OSError):  # deleted meanwhile
+                status = path.stat()
+                state = (status.st_mtime_ns, status.st_size, status.st_ino)
+                before = self._known.get(name)
+                digest = before[1] if before is not None and before[0] == state else _digest(path.read_bytes())
+                found[name], known[name] = digest, (state, digest)
+        self._known = known
+        return found or None
+
+    def content(self, name: str, digest: str) -> bytes | None:
+        """The content of a file of the list; None where it changed since."""
+        known = self._known.get(name)
+        if known is None or known[1] != digest:
+            return None
+        try:
+            content = (self.folder / name).read_bytes()
+        except OSError:
+            return None
+        return content if _digest(content) == digest else None
+
+    def check_size(self) -> None:
+        """`DataError` where the files are too many bytes to be sent."""
+        size = sum(path.stat().st_size for path in _files_in(self.folder))
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{self.folder} has {size / 1e9:.1f} GB, and at most {MOST_BYTES / 1e9:g} GB are sent to the nodes of a cluster. "
+                "Serve it without --cluster."
+            )
+
+    def num_weight_bytes(self) -> int:
+        """Bytes of its model on disk, which are about those that it takes in memory."""
+        folders = (self.folder / MODEL, self.folder / FIRST_MODEL)
+        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
+class Copy:
+    """A folder that follows another one, whose files are fetched.
+
+    Args:
+        folder: Where; its name is that of the other one.
+        fetch: Gives files of the other one.
+    """
+
+    def __init__(self, folder: Path, fetch: Fetch) -> None:
+        self.folder = folder
+        self._fetch = fetch
+        self._has: Contents = {}
+
+    def follow(self, contents: Mapping[str, str]) -> bool:
+        """Hold those contents. False, and nothing changed, where a file changed while it was fetched."""
+        wanted = {name: digest for name, digest in contents.items() if self._has.get(name) != digest}
+        for name, digest in wanted.items():
+            if not self._is_here(name, digest):
+                return False
+        for name in self._has.keys() - contents.keys():
+            (self.folder / _inside(name)).unlink(missing_ok=True)
+        for name in sorted(wanted, key=lambda one: PurePosixPath(one).name == LAST):
+            _place(_kept_at(wanted[name]), self.folder / _inside(name))
+        self._has = dict(contents)
+        return True
+
+    def _is_here(self, name: str, digest: str) -> bool:
+        """Whether the content is in the cache of this machine; it is fetched where it is not."""
+        if _kept_at(digest).is_file():
+            return True
+        content = self._fetch(name, digest)
+        if content is None:
+            return False
+        write_atomically(_kept_at(digest), content)
+        return True
+
+
+def copies_folder() -> Path:
+    """The folder of the cache for contents that came from other machines."""
+    return cache_folder().absolute() / "served"
+
+
+def _kept_at(digest: str) -> Path:
+    return copies_folder() / "files" / digest
+
+
+def _place(content: Path, target: Path) -> None:
+    """Put a content of the cache in its place, at once: as a link to it where the disk can."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(content, temporary)
+    except OSError:
+        shutil.copyfile(content, temporary)
+    temporary.replace(target)
+
+
+def _inside(name: str) -> PurePosixPath:
+    """The path of a file in its folder; `DataError` where it leads out of that."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise DataError(f"{name} leads out of the folder that is served.")
+    return path
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files that serving needs; hidden ones are being written."""
+    found = []
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        if inside[0] not in NOT_SERVED and not path.name.startswith(".") and path.is_file():
+            found.append(path)
+    return found
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,164 @@
+"""Owner: the one process of a server on a cluster that reads and changes its folders, and knows of all that answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from headstart.core.language import language_named
+from headstart.core.progress import silent
+from headstart.features.store.transient import transient_features
+from headstart.gallery import Gallery
+from headstart.serving.copies import Contents, Listed
+from headstart.serving.corrections import Corrections
+from headstart.serving.enrolling import enroll, forget
+from headstart.serving.folder_of_runs import FolderOfRuns
+from headstart.serving.metrics import summed
+from headstart.serving.pictures import Upload
+from headstart.serving.refusals import RefusedError
+
+T = TypeVar("T")
+SILENT_SECONDS = 10.0
+"""A process that says nothing for so long counts as gone; they report twice a second. Chosen, not measured."""
+LOOK_SECONDS = 0.5
+"""How old the list of a folder's files may be where a gallery is not concerned. Chosen, not measured."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a process that answers says of itself.
+
+    Attributes:
+        replica: Its name.
+        process: Its number on its machine.
+        generation: Of the settings that it answers by.
+        fault: Why it does not answer by newer ones; None where it does.
+        draining: Whether it refuses what is new.
+        num_begun: Requests in its hands.
+        families: Its metrics.
+    """
+
+    replica: str
+    process: int
+    generation: str
+    fault: str | None
+    draining: bool
+    num_begun: int
+    families: Sequence[Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the owner answers to a report.
+
+    Attributes:
+        draining: Whether nothing new is to be begun.
+        contents: The files of each run and gallery, by its name.
+    """
+
+    draining: bool
+    contents: dict[str, Contents]
+
+
+class Owner:
+    """The folders that are served, by the names of runs and galleries; those of earlier settings stay known."""
+
+    def __init__(self) -> None:
+        self.generation = ""
+        self.draining = False
+        self._listed: dict[str, Listed] = {}
+        self._galleries: dict[str, Gallery] = {}
+        self._corrections: dict[str, Corrections] = {}
+        self._shown: FolderOfRuns | None = None
+        self._reports: dict[str, tuple[float, Report]] = {}
+        self._changing = threading.Lock()
+        self._looking = threading.Lock()
+        self._seen: tuple[float, dict[str, Contents]] = (0.0, {})
+
+    def take(self, settings: dict[str, Any]) -> None:
+        """Serve what settings name; see `headstart.serving.settings`."""
+        for name, folder in {**settings["runs"], **settings["galleries"]}.items():
+            if name not in self._listed or self._listed[name].folder != Path(folder):
+                self._listed[name] = Listed(Path(folder))
+        self._galleries |= {name: Gallery.open(folder) for name, folder in settings["galleries"].items()}
+        self._corrections |= {name: Corrections(Path(folder)) for name, folder in settings["corrections"].items()}
+        shown, before = settings["shown"], self._shown
+        if before is None or shown is None or before.folder != Path(shown):
+            self._shown = None if shown is None else FolderOfRuns(Path(shown))
+            if before is not None:
+                before.close()
+        self._seen = (0.0, {})
+        self.draining = False
+        self.generation = settings["generation"]
+
+    def contents(self, name: str) -> Contents | None:
+        """The files of a run or a gallery as they are now; None where it is gone, or of none of the settings."""
+        listed = self._listed.get(name)
+        with self._looking:
+            return None if listed is None else listed.contents()
+
+    def content(self, name: str, path: str, digest: str) -> bytes | None:
+        """A file of a run or a gallery; None where it has changed since it was listed."""
+        listed = self._listed.get(name)
+        return None if listed is None else listed.content(path, digest)
+
+    def keep(self, run: str, uploads: Sequence[Upload], label: str) -> tuple[int, str] | RefusedError:
+        """See `Folders.keep`."""
+        corrections = self._corrections[run]
+        return self._told(lambda: (corrections.keep(list(uploads), label), corrections.folder.name))
+
+    def enroll(self, gallery: str, name: str, images: Sequence[Image.Image]) -> dict[str, Any] | RefusedError:
+        """See `Folders.enroll`."""
+        return self._told(lambda: enroll(self._galleries[gallery], name, images))
+
+    def forget(self, gallery: str, name: str) -> dict[str, Any] | RefusedError:
+        """See `Folders.forget`."""
+        return self._told(lambda: forget(self._galleries[gallery], name))
+
+    def _told(self, work: Callable[[], T]) -> T | RefusedError:
+        """The result of a change, one at a time, or why it is refused: a value, since an exception is logged as a failure."""
+        try:
+            with self._changing, silent(), transient_features():
+                return work()
+        except RefusedError as error:
+            return error
+
+    def all_runs(self, language: str) -> dict[str, Any]:
+        """See `ShownRuns.all_runs`."""
+        return {} if self._shown is None else self._shown.all_runs(language_named(language))
+
+    def compared(self, first: str, second: str) -> dict[str, Any] | RefusedError:
+        """See `ShownRuns.compared`."""
+        try:
+            return {} if self._shown is None else self._shown.compared(first, second)
+        except RefusedError as error:
+            return error
+
+    def report(self, said: Report) -> Standing:
+        """What a process should know, which reports what it does."""
+        self._reports[said.replica] = time.monotonic(), said
+        with self._looking:
+            seen, contents = self._seen
+            if time.monotonic() - seen > LOOK_SECONDS:
+                found = {name: listed.contents() for name, listed in self._listed.items()}
+                contents = {name: one for name, one in found.items() if one is not None}
+                self._seen = time.monotonic(), contents
+        return Standing(self.draining, contents)
+
+    def families(self, said: Report) -> list[Any]:
+        """The metrics of all processes, whose own one reports."""
+        self._reports[said.replica] = time.monotonic(), said
+        living = {one.replica for one in self.living()}
+        of_living = [report.families for _, report in self._reports.values() if report.replica in living]
+        return summed(of_living, [report.families for _, report in self._reports.values() if report.replica not in living])
+
+    def living(self) -> list[Report]:
+        """What each process said last that is there still."""
+        now = time.monotonic()
+        return [report for said, report in list(self._reports.values()) if now - said <= SILENT_SECONDS]
