@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -90,9 +91,14 @@ class Copy:
         self.folder = folder
         self._fetch = fetch
         self._has: Contents = {}
+        self._following = threading.Lock()
 
     def follow(self, contents: Mapping[str, str]) -> bool:
         """Hold those contents. False, and nothing changed, where a file changed while it was fetched."""
+        with self._following:
+            return self._follow(contents)
+
+    def _follow(self, contents: Mapping[str, str]) -> bool:
         wanted = {name: digest for name, digest in contents.items() if self._has.get(name) != digest}
         for name, digest in wanted.items():
             if not self._is_here(name, digest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,20 +37,22 @@ class Report:
     Attributes:
         replica: Its name.
         process: Its number on its machine.
-        generation: Of the settings that it answers by.
+        generation: Of the settings that it answers by; newer ones have a larger number.
         fault: Why it does not answer by newer ones; None where it does.
         draining: Whether it refuses what is new.
         num_begun: Requests in its hands.
         families: Its metrics.
+        settings: By which it answers: an owner that was started again takes the newest ones from those that answer.
     """
 
     replica: str
     process: int
-    generation: str
+    generation: int
     fault: str | None
     draining: bool
     num_begun: int
     families: Sequence[Any] = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,23 @@ class Standing:
 
     Attributes:
         draining: Whether nothing new is to be begun.
+        generation: Of the newest settings.
         contents: The files of each run and gallery, by its name.
     """
 
     draining: bool
+    generation: int
     contents: dict[str, Contents]
 
 
 class Owner:
-    """The folders that are served, by the names of runs and galleries; those of earlier settings stay known."""
+    """The folders that are served, by the names of runs and galleries; those of earlier settings stay known.
 
-    def __init__(self) -> None:
-        self.generation = ""
+    Args:
+        settings: What is served, as `headstart.serving.on_cluster` writes it.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.draining = False
         self._listed: dict[str, Listed] = {}
         self._galleries: dict[str, Gallery] = {}
@@ -80,9 +87,15 @@ class Owner:
         self._changing = threading.Lock()
         self._looking = threading.Lock()
         self._seen: tuple[float, dict[str, Contents]] = (0.0, {})
+        self.settings = settings
+        self._take(settings)
 
-    def take(self, settings: dict[str, Any]) -> None:
-        """Serve what settings name; see `headstart.serving.settings`."""
+    def renew(self, settings: dict[str, Any]) -> None:
+        """Serve what settings name, from now on; `HeadstartError` where that cannot be."""
+        with self._changing:
+            self._take(settings)
+
+    def _take(self, settings: dict[str, Any]) -> None:
         for name, folder in {**settings["runs"], **settings["galleries"]}.items():
             if name not in self._listed or self._listed[name].folder != Path(folder):
                 self._listed[name] = Listed(Path(folder))
@@ -95,7 +108,15 @@ class Owner:
                 before.close()
         self._seen = (0.0, {})
         self.draining = False
-        self.generation = settings["generation"]
+        self.settings = settings
+
+    def newest(self) -> dict[str, Any]:
+        """The settings by which is to be answered."""
+        return self.settings
+
+    def drain(self) -> None:
+        """Have nothing new begun."""
+        self.draining = True
 
     def contents(self, name: str) -> Contents | None:
         """The files of a run or a gallery as they are now; None where it is gone, or of none of the settings."""
@@ -143,13 +164,16 @@ class Owner:
     def report(self, said: Report) -> Standing:
         """What a process should know, which reports what it does."""
         self._reports[said.replica] = time.monotonic(), said
+        with self._changing:
+            if said.generation > self.settings["generation"]:
+                self._take(said.settings)
         with self._looking:
             seen, contents = self._seen
             if time.monotonic() - seen > LOOK_SECONDS:
                 found = {name: listed.contents() for name, listed in self._listed.items()}
                 contents = {name: one for name, one in found.items() if one is not None}
                 self._seen = time.monotonic(), contents
-        return Standing(self.draining, contents)
+        return Standing(self.draining, self.settings["generation"], contents)
 
     def families(self, said: Report) -> list[Any]:
         """The metrics of all processes, whose own one reports."""
@@ -159,6 +183,7 @@ class Owner:
         return summed(of_living, [report.families for _, report in self._reports.values() if report.replica not in living])
 
     def living(self) -> list[Report]:
-        """What each process said last that is there still."""
+        """What each process said last that is there still, but for its metrics and settings."""
         now = time.monotonic()
-        return [report for said, report in list(self._reports.values()) if now - said <= SILENT_SECONDS]
+        reports = [report for said, report in list(self._reports.values()) if now - said <= SILENT_SECONDS]
+        return [replace(report, families=(), settings={}) for report in reports]

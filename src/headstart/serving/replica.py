@@ -1,0 +1,191 @@
+"""Replica: one of the processes that answer for a server on a cluster, and the owner's process beside them, for Ray Serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import torch
+from fastapi import FastAPI
+
+from headstart.core.errors import HeadstartError
+from headstart.core.progress import note
+from headstart.serving.application import application
+from headstart.serving.at_owner import Ask, FoldersAtOwner, asking
+from headstart.serving.copies import copies_folder
+from headstart.serving.limits import Limits
+from headstart.serving.owner import Owner, Report, Standing
+from headstart.serving.refusals import RefusedError
+from headstart.serving.security import Receive, Scope, Send
+from headstart.serving.service import Service
+
+REPORT_SECONDS = 0.5
+"""How often a replica tells the owner what it does, and hears of new files. Chosen, not measured."""
+OWNERS_THREADS = 32
+"""Of the owner: so many replicas can wait for files, comparisons and changes at the same time. Chosen, not measured."""
+
+
+class OwnersProcess:
+    """The owner, whose methods are called by name in threads.
+
+    Args:
+        settings: See `Owner`.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._owner = Owner(settings)
+        self._threads = ThreadPoolExecutor(OWNERS_THREADS, thread_name_prefix="owner")
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """What a method of the owner returns."""
+        work = getattr(self._owner, method)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*arguments))
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A service by some settings, and the application that answers for it."""
+
+    settings: dict[str, Any]
+    folders: FoldersAtOwner
+    service: Service
+    app: FastAPI
+    below: Path
+
+    @property
+    def generation(self) -> int:
+        """Of the settings."""
+        return int(self.settings["generation"])
+
+    def close(self) -> None:
+        """Answer what waits, and delete the copies."""
+        self.service.close()
+        shutil.rmtree(self.below, ignore_errors=True)
+
+
+class Replica:
+    """A service with copies of the folders, which follow the owner's: new files, new settings, and the end.
+
+    New settings take the place of old ones between two requests, as a run that is fitted again does.
+
+    Args:
+        owner: The handle of the owner's deployment.
+        num_threads: Of PyTorch.
+    """
+
+    async def __init__(self, owner: Any, num_threads: int) -> None:
+        torch.set_num_threads(num_threads)
+        self.name = uuid4().hex
+        self._handle = owner
+        self._ask: Ask = asking(owner)
+        self._failed: tuple[int, str] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._answering = await asyncio.to_thread(self._loaded, await owner.ask.remote("newest"))
+        self._following = asyncio.get_running_loop().create_task(self._follow())
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request by the settings that are newest now."""
+        await self._answering.app(scope, receive, send)
+
+    async def check_health(self) -> None:
+        """Raises where no request can be answered; Ray Serve then starts another replica."""
+        fault = self._answering.service.fault
+        if self._following.done():
+            raise RuntimeError("The replica does not hear of its owner any more.")
+        if fault is not None and not self._answering.service.draining:
+            raise RuntimeError(fault)
+
+    def close(self) -> None:
+        """End everything; called when requests come no more."""
+        self._following.cancel()
+        self._answering.close()
+
+    def _loaded(self, settings: dict[str, Any]) -> Answering:
+        below = copies_folder() / "copies" / f"{self.name}-{settings['generation']}"
+        folders = FoldersAtOwner(self._ask, below, settings["shown"] is not None, self.report)
+        try:
+            runs, galleries = ([folders.copied(name) for name in settings[kind]] for kind in ("runs", "galleries"))
+            service = Service(
+                runs, galleries, Limits.from_dict(settings["limits"], "serve"), read_only=settings["read_only"],
+                examples=settings["examples"], folders=folders,
+            )  # fmt: skip
+        except BaseException:
+            shutil.rmtree(below, ignore_errors=True)
+            raise
+        app = application(service, settings["keys"], settings["origins"], settings["local"])
+        return Answering(settings, folders, service, app, below)
+
+    def report(self) -> Report:
+        """What this process does."""
+        now = self._answering
+        fault = self._failed[1] if self._failed is not None else None
+        return Report(
+            self.name, os.getpid(), now.generation, fault, now.service.draining, now.service.num_begun,
+            now.service.metrics.families(), now.settings,
+        )  # fmt: skip
+
+    async def _follow(self) -> None:
+        """Tell the owner what this process does, and do what it hears, until the end."""
+        while True:
+            try:
+                standing: Standing = await self._handle.ask.remote("report", self.report())
+                await self._obey(standing)
+            except Exception as error:  # noqa: BLE001  the owner is started again, or a file is being written: requests go on
+                note(f"The folders cannot be followed now. {error}")
+            await asyncio.sleep(REPORT_SECONDS)
+
+    async def _obey(self, standing: Standing) -> None:
+        if standing.generation > max(self._answering.generation, self._failed[0] if self._failed else 0):
+            await self._renew(standing.generation)
+        self._answering.service.draining = standing.draining
+        for name, copy in self._answering.folders.copies.items():
+            if name in standing.contents:
+                await asyncio.to_thread(copy.follow, standing.contents[name])
+
+    async def _renew(self, generation: int) -> None:
+        """Answer by the newest settings; what cannot be loaded leaves the old ones in place, and is reported."""
+        try:
+            made = await asyncio.to_thread(self._loaded, await self._handle.ask.remote("newest"))
+        except (HeadstartError, RefusedError) as error:
+            self._failed = generation, str(error)
+            return
+        before, self._answering, self._failed = self._answering, made, None
+        task = asyncio.get_running_loop().create_task(_retire(before))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+async def _retire(before: Answering) -> None:
+    """Close what answers no new request once it has answered those that it began."""
+    while before.service.num_begun:
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(before.close)
+
+
+class Entrance:
+    """The application that Ray Serve calls: that of the replica which lives in the same process."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the replica answer."""
+        from ray import serve  # noqa: PLC0415
+
+        if scope["type"] == "lifespan":
+            await _live(receive, send, lambda: serve.get_replica_context().servable_object.close())
+        else:
+            await serve.get_replica_context().servable_object.answer(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Callable[[Any], Awaitable[None]], end: Callable[[], None]) -> None:
+    """Say that the application starts, and end it when it is told to."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await asyncio.to_thread(end)
+    await send({"type": "lifespan.shutdown.complete"})
