@@ -6,7 +6,9 @@ import importlib.util
 import io
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -94,3 +96,86 @@ def png() -> Callable[..., bytes]:
 def picture() -> Callable[..., tuple[str, tuple[str, bytes]]]:
     """Makes a file of a form: a picture of a color, under a name."""
     return lambda color="red", name="a.png", seed=0: ("files", (name, encoded(color, seed)))
+
+
+HERE, ON_RAY = "one process", "Ray Serve"
+"""What answers in the tests of the HTTP contract: each is run against both."""
+START_SECONDS = 600
+"""A cluster and its first server start within a few seconds, and within minutes where all cores are busy."""
+
+
+@cache
+def clusters_of_tests() -> ModuleType:
+    """The module that starts Ray clusters for tests; conftest files of other folders are not found by their names."""
+    spec = importlib.util.spec_from_file_location("clusters_of_tests", Path(__file__).parents[1] / "cluster" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that ask for `server_of` against one process, and against Ray Serve where that is installed."""
+    if "server_of" in metafunc.fixturenames:
+        marks = [pytest.mark.slow, pytest.mark.timeout(START_SECONDS)]
+        if importlib.util.find_spec("ray") is None:
+            marks.append(pytest.mark.skip(reason="Ray is not installed"))
+        else:
+            marks += [pytest.mark.filterwarnings(text) for text in clusters_of_tests().FROM_RAY]
+        metafunc.parametrize("server_of", [HERE, pytest.param(ON_RAY, marks=marks)], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def on_ray() -> Iterator[Callable[..., str]]:
+    """Has two replicas on a Ray cluster answer by some options; returns the address. All of a session's tests share them."""
+    from headstart.cluster.connection import connected
+    from headstart.serving.on_cluster import ServerOnCluster, Told
+
+    given = []
+    with clusters_of_tests().started(num_nodes=1, num_cpus=2), connected("auto") as connection:
+        server = None
+
+        def answering(options: Any) -> str:
+            nonlocal server
+            if server is None:
+                server = ServerOnCluster(connection, "127.0.0.1", 0, options.scale("2", 1.0))
+            if given[-1:] != [options]:
+                server.place(options.settings(), Told())
+                given.append(options)
+            return server.address
+
+        yield answering
+        if server is not None:
+            server.remove()
+
+
+@pytest.fixture
+def server_of(request: pytest.FixtureRequest, made_run: Path) -> Iterator[Callable[..., Any]]:
+    """Makes a client of a server of a run, as `serving` does; nothing inside of the server can be reached."""
+    if request.param == HERE:
+        yield request.getfixturevalue("serving")
+        return
+    import httpx2
+
+    from headstart.serving.limits import Limits
+    from headstart.serving.options import ServerOptions
+
+    answering = request.getfixturevalue("on_ray")
+    clients = []
+
+    def make(
+        *runs: Path,
+        galleries: tuple[Path, ...] = (),
+        limits: dict[str, Any] | None = None,
+        service: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> httpx2.Client:
+        given = {"shown" if name == "folder" else name: value for name, value in (service or {}).items()}
+        rules = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        served = runs or (() if galleries else (made_run,))
+        address = answering(ServerOptions(served, galleries, Limits(**limits or {}), **given, **rules))
+        clients.append(httpx2.Client(base_url=address, timeout=60))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()

@@ -35,8 +35,8 @@ def test_a_sentence_that_is_too_long_to_look_up_stays():
     assert said(b"lang=zh", error='"x" is not served.') == {"error": "没有提供“x”。"}
 
 
-def test_every_way_to_refuse_speaks_the_language(serving, picture):
-    client = serving(keys=("secret",))
+def test_every_way_to_refuse_speaks_the_language(server_of, picture):
+    client = server_of(keys=("secret",))
     assert client.get("/models?lang=zh").json()["error"].startswith("请求没有有效的密钥。")
     client.headers["X-API-Key"] = "secret"
     assert client.get("/nowhere?lang=zh").json()["error"] == "没有这个地址。/openapi.json 列出全部。"

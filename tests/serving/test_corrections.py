@@ -19,8 +19,8 @@ def sent(client, picture, label, **of_picture):
     return client.post("/corrections", files=[picture(**of_picture)], data={"label": label})
 
 
-def test_corrections_lie_beside_the_run_and_extend_reads_them(serving, picture, run_folder):
-    client = serving(run_folder)
+def test_corrections_lie_beside_the_run_and_extend_reads_them(server_of, picture, run_folder):
+    client = server_of(run_folder)
     given = [("red", "red", 90), ("blue", "red", 91), ("green", "moss", 92), ("green", "moss", 93)]
     for count, (color, label, seed) in enumerate(given, 1):
         answer = sent(client, picture, label, color=color, seed=seed)
@@ -32,8 +32,8 @@ def test_corrections_lie_beside_the_run_and_extend_reads_them(serving, picture, 
     assert len(found.learn) + len(found.held_out) == 4
 
 
-def test_a_later_choice_replaces_an_earlier_one(serving, picture, run_folder, tmp_path):
-    client = serving(run_folder, service={"corrections": tmp_path / "kept"})
+def test_a_later_choice_replaces_an_earlier_one(server_of, picture, run_folder, tmp_path):
+    client = server_of(run_folder, service={"corrections": tmp_path / "kept"})
     for label in ("blue", 'a, "b"/c'):
         answer = sent(client, picture, label)
     assert answer.json()["num_corrections"] == 1
@@ -44,21 +44,21 @@ def test_a_later_choice_replaces_an_earlier_one(serving, picture, run_folder, tm
 
 
 @pytest.mark.parametrize("label", ["", "  ", "\x07", "x" * 201])
-def test_a_class_needs_a_name(serving, picture, run_folder, label):
-    answer = sent(serving(run_folder), picture, label)
+def test_a_class_needs_a_name(server_of, picture, run_folder, label):
+    answer = sent(server_of(run_folder), picture, label)
     assert (answer.status_code, answer.json()["error"]) == (422, "A class needs a name of 1 to 200 printable characters.")
 
 
-def test_what_is_no_picture_is_not_kept(serving, run_folder):
-    client = serving(run_folder)
+def test_what_is_no_picture_is_not_kept(server_of, run_folder):
+    client = server_of(run_folder)
     answer = client.post("/corrections", files=[("files", ("a.txt", b"text"))], data={"label": "red"})
     assert (answer.status_code, answer.json()["code"]) == (415, "no-picture")
     assert client.post("/corrections", json={"label": "red"}).json()["code"] == "no-picture-sent"
     assert not run_folder.with_name("shades-corrections").exists()
 
 
-def test_a_server_that_may_not_change_keeps_nothing(serving, picture, run_folder):
-    answer = sent(serving(run_folder, service={"read_only": True}), picture, "red")
+def test_a_server_that_may_not_change_keeps_nothing(server_of, picture, run_folder):
+    answer = sent(server_of(run_folder, service={"read_only": True}), picture, "red")
     sentence = "This server was started with --read-only: nothing can be changed."
     assert (answer.status_code, answer.json()) == (403, {"code": "read-only", "error": sentence})
 

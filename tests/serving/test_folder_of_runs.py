@@ -30,7 +30,13 @@ def folder(run_folder):
 
 
 @pytest.fixture
-def shown(serving, run_folder, folder):
+def shown(server_of, run_folder, folder):
+    return server_of(run_folder, service={"folder": folder})
+
+
+@pytest.fixture
+def shown_here(serving, run_folder, folder):
+    """Of a server in this process, of which a test changes something."""
     return serving(run_folder, service={"folder": folder})
 
 
@@ -48,8 +54,8 @@ def until_costs_are_known(client):
     pytest.fail("the costs are not known after a minute")
 
 
-def test_no_folder_is_shown_unless_asked_for(serving):
-    client = serving()
+def test_no_folder_is_shown_unless_asked_for(server_of):
+    client = server_of()
     for address in ("/runs", "/runs/list", "/runs/compare?first=shades&second=shades"):
         assert client.get(address).status_code == 404
     assert "/runs/list" not in client.get("/openapi.json").json()["paths"]
@@ -162,9 +168,9 @@ def test_the_first_model_of_an_interrupted_run_tells_no_path_and_is_said_in_chin
         assert found["best"] == language.sentence("ridge on stages of run:own")
 
 
-def test_a_cost_that_cannot_be_found_is_unknown_and_not_looked_for_again(shown, monkeypatch):
+def test_a_cost_that_cannot_be_found_is_unknown_and_not_looked_for_again(shown_here, monkeypatch):
     monkeypatch.setattr("headstart.serving.folder_of_runs.prediction_cost", lambda networks: 1 / 0)
-    found = until_costs_are_known(shown)
+    found = until_costs_are_known(shown_here)
     assert {(run["cost"], run["megabytes"]) for run in found["finished"]} == {("unknown", None)}
 
 
@@ -256,8 +262,8 @@ def test_a_server_of_runs_alone_leads_to_their_page_and_predicts_nothing(folder,
         assert (answer.status_code, answer.json()) == (404, {"code": "no-model", "error": sentence})
 
 
-def test_the_folder_needs_a_key_where_one_is_needed_and_its_page_does_not(serving, run_folder, folder):
-    client = serving(run_folder, service={"folder": folder}, keys=["k"])
+def test_the_folder_needs_a_key_where_one_is_needed_and_its_page_does_not(server_of, run_folder, folder):
+    client = server_of(run_folder, service={"folder": folder}, keys=["k"])
     assert client.get("/runs/list").status_code == client.get("/runs/compare?first=a&second=b").status_code == 401
     assert client.get("/runs").status_code == 200
     assert client.get("/runs/list", headers={"x-api-key": "k"}).status_code == 200

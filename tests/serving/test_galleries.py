@@ -17,12 +17,22 @@ def empty(tmp_path_factory):
     return folder
 
 
+def emptied(folder):
+    for name in Gallery.open(folder).classes():
+        Gallery.open(folder).forget(name)
+
+
 @pytest.fixture
-def client(serving, empty):
-    found = serving(galleries=(empty,), limits={"deadline_seconds": 60.0})
-    yield found
-    for name in Gallery.open(empty).classes():
-        Gallery.open(empty).forget(name)
+def client(server_of, empty):
+    yield server_of(galleries=(empty,), limits={"deadline_seconds": 60.0})
+    emptied(empty)
+
+
+@pytest.fixture
+def client_here(serving, empty):
+    """Of a server in this process, of which a test changes something."""
+    yield serving(galleries=(empty,), limits={"deadline_seconds": 60.0})
+    emptied(empty)
 
 
 def enrolled(client, picture, name="red", seeds=(0, 1), color="red"):
@@ -84,15 +94,15 @@ def test_an_empty_gallery_says_so(client, picture):
     assert (answer.status_code, answer.json()["error"]) == (409, "The gallery holds no class yet. Enroll one first.")
 
 
-def test_the_classes_of_a_run_are_fixed(serving, picture):
-    answer = serving().post("/galleries/shades/classes/red", files=[picture()])
+def test_the_classes_of_a_run_are_fixed(server_of, picture):
+    answer = server_of().post("/galleries/shades/classes/red", files=[picture()])
     assert (answer.status_code, answer.json()["error"]) == (
         409,
         '"shades" is a run, whose classes are fixed. Enroll into a gallery.',
     )
 
 
-def test_enrolled_pictures_are_kept_at_the_side_of_the_gallery_as_of_files(client, png, empty, tmp_path, monkeypatch):
+def test_enrolled_pictures_are_kept_at_the_side_of_the_gallery_as_of_files(client_here, png, empty, tmp_path, monkeypatch):
     enroll, sizes = Gallery.enroll, []
 
     def noted(gallery, images):
@@ -100,7 +110,7 @@ def test_enrolled_pictures_are_kept_at_the_side_of_the_gallery_as_of_files(clien
         return enroll(gallery, images)
 
     monkeypatch.setattr(Gallery, "enroll", noted)
-    client.post("/galleries/parts/classes/red", files=[("files", ("a.png", png("red", 0, 500)))])
+    client_here.post("/galleries/parts/classes/red", files=[("files", ("a.png", png("red", 0, 500)))])
     assert sizes == [(Gallery.open(empty).state.card.input_pixels,) * 2]
     (tmp_path / "a.png").write_bytes(png("red", 0, 500))
     other = Gallery.create(tmp_path / "other", "pixels")
@@ -121,7 +131,7 @@ def test_a_damaged_class_is_refused_without_its_file_and_can_be_forgotten(client
     assert client.delete("/galleries/parts/classes/red").json()["num_classes"] == 0
 
 
-def test_a_disk_that_takes_no_class_is_said(client, picture, monkeypatch):
+def test_a_disk_that_takes_no_class_is_said(client_here, picture, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -134,5 +144,5 @@ def test_a_disk_that_takes_no_class_is_said(client, picture, monkeypatch):
     sentence = "The folder of the gallery cannot be read or written (No space left on device)."
     for refused in (full, failed):
         monkeypatch.setattr("headstart.gallery.class_store.write_atomically", refused)
-        answer = enrolled(client, picture)
+        answer = enrolled(client_here, picture)
         assert (answer.status_code, answer.json()) == (507, {"code": "not-kept", "error": sentence})

@@ -71,8 +71,8 @@ def test_the_page_has_its_texts_and_asks_no_other_host(code, name):
         assert re.findall(rb"https?://|//[a-z]+\.|@import|url\(", asset(name)) == []
 
 
-def test_the_page_is_served_in_the_language_of_the_browser_with_a_strict_policy(serving):
-    client = serving()
+def test_the_page_is_served_in_the_language_of_the_browser_with_a_strict_policy(server_of):
+    client = server_of()
     answer = client.get("/", headers={"accept-language": "zh-CN,zh;q=0.9"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert '<html lang="zh">' in answer.text
@@ -84,8 +84,8 @@ def test_the_page_is_served_in_the_language_of_the_browser_with_a_strict_policy(
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
 
 
-def test_a_server_that_may_not_change_offers_no_correction(serving):
-    assert 'data-learns="0"' in serving(service={"read_only": True}).get("/").text
+def test_a_server_that_may_not_change_offers_no_correction(server_of):
+    assert 'data-learns="0"' in server_of(service={"read_only": True}).get("/").text
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_the_language_is_one_that_there_is(asked, header, language):
     assert language_for(asked, header) == language
 
 
-def test_what_is_said_of_a_model_is_in_the_language_that_is_asked_for(serving):
-    client = serving()
+def test_what_is_said_of_a_model_is_in_the_language_that_is_asked_for(server_of):
+    client = server_of()
     english, chinese, other = (client.get(f"/models{query}").json()["models"][0] for query in ("", "?lang=zh", "?lang=xx"))
     assert english["protocol"].startswith("Every one of 33 labeled images")
     assert not re.search("[A-Za-z]{2,}", chinese["protocol"])

@@ -18,8 +18,8 @@ def refused(answer, status, code, sentence):
     assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (status, code, sentence)
 
 
-def test_the_answer_is_that_of_predict(serving, picture, png, made_run, tmp_path):
-    client = serving()
+def test_the_answer_is_that_of_predict(server_of, picture, png, made_run, tmp_path):
+    client = server_of()
     answer = client.post("/predict", files=[picture("red", "a.png"), picture("blue", "b.png", 3)])
     for color, name, seed in (("red", "a.png", 0), ("blue", "b.png", 3)):
         (tmp_path / name).write_bytes(png(color, seed))
@@ -36,8 +36,8 @@ def test_the_answer_is_that_of_predict(serving, picture, png, made_run, tmp_path
         assert set(row) == set(other)
 
 
-def test_json_with_base64_is_answered_as_a_form(serving, picture, png):
-    client = serving()
+def test_json_with_base64_is_answered_as_a_form(server_of, picture, png):
+    client = server_of()
     text = base64.b64encode(png("green")).decode()
     images = [text, {"name": "dir/g.png", "data": f"data:image/png;base64,{text}"}]
     rows = client.post("/predict", json={"images": images}).json()["predictions"]
@@ -46,14 +46,14 @@ def test_json_with_base64_is_answered_as_a_form(serving, picture, png):
     assert rows[0]["probs"] == pytest.approx(other["probs"], rel=1e-4)  # rounding depends on what is computed together
 
 
-def test_a_share_of_labels_is_refused_on_demand(serving, picture):
-    row = serving().post("/predict?refuse=0.99", files=[picture("red", seed=99)]).json()["predictions"][0]
+def test_a_share_of_labels_is_refused_on_demand(server_of, picture):
+    row = server_of().post("/predict?refuse=0.99", files=[picture("red", seed=99)]).json()["predictions"][0]
     assert row["best_guess"] == "red"
     assert row["label"] is None or row["unknown"]["p_value"] >= 0.99
 
 
-def test_a_picture_that_cannot_be_read_has_a_row_with_the_error(serving, picture):
-    answer = serving().post("/predict", files=[picture(), ("files", ("b.txt", b"text"))])
+def test_a_picture_that_cannot_be_read_has_a_row_with_the_error(server_of, picture):
+    answer = server_of().post("/predict", files=[picture(), ("files", ("b.txt", b"text"))])
     assert answer.status_code == 200
     assert answer.json()["predictions"][0]["label"] == "red"
     assert answer.json()["predictions"][1] == {
@@ -74,34 +74,39 @@ def test_a_picture_that_cannot_be_read_has_a_row_with_the_error(serving, picture
     ],
     ids=["text", "cut", "many pixels", "path", "Windows path", "SVG"],
 )
-def test_a_request_of_which_no_picture_can_be_read_is_refused(serving, png, name, content, status, code, begins):
+def test_a_request_of_which_no_picture_can_be_read_is_refused(server_of, png, name, content, status, code, begins):
     given = content(png) if callable(content) else content
-    answer = serving(limits={"max_pixels": 10_000}).post("/predict", files=[("files", (name, given))])
+    answer = server_of(limits={"max_pixels": 10_000}).post("/predict", files=[("files", (name, given))])
     found = answer.json()
     assert (answer.status_code, found["code"]) == (status, code)
     assert found["error"].startswith(begins)
     assert found["predictions"][0]["error"] == found["error"]
 
 
-def test_what_is_no_form_and_no_json_is_refused(serving):
-    answer = serving().post("/predict", content=b"x", headers={"content-type": "text/plain; charset=utf-8"})
+def test_what_is_no_form_and_no_json_is_refused(server_of):
+    answer = server_of().post("/predict", content=b"x", headers={"content-type": "text/plain; charset=utf-8"})
     sentence = "The body is text/plain. Send multipart/form-data with files, or application/json with base64."
     refused(answer, 415, "unsupported-type", sentence)
-    answer = serving().post("/predict")
+    answer = server_of().post("/predict")
     assert answer.json()["error"].startswith("The body is of no type. ")
 
 
-def test_a_large_body_is_refused_whether_it_says_so_or_not(serving, picture):
-    client = serving(limits={"max_bytes": 2_000})
+def test_a_large_body_is_refused_whether_it_says_so_or_not(server_of, picture):
+    client = server_of(limits={"max_bytes": 2_000})
     sentence = "The body has more than 0.002 MB. Send fewer or smaller pictures."
     refused(client.post("/predict", files=[("files", ("a.png", b"x" * 3_000))]), 413, "too-large", sentence)
     parts = (b'{"images": ["' if number == 0 else b"A" * 500 for number in range(9))
     refused(client.post("/predict", content=parts, headers={"content-type": "application/json"}), 413, "too-large", sentence)
+
+
+def test_a_body_that_was_refused_counts_no_more(serving):
+    client = serving(limits={"max_bytes": 2_000})
+    assert client.post("/predict", files=[("files", ("a.png", b"x" * 3_000))]).status_code == 413
     assert client.service.bodies.num_bytes == 0
 
 
-def test_too_many_pictures_are_refused(serving, picture):
-    client = serving(limits={"max_files": 2})
+def test_too_many_pictures_are_refused(server_of, picture):
+    client = server_of(limits={"max_files": 2})
     sentence = "There are more than 2 pictures. Send them in several requests."
     refused(client.post("/predict", files=[picture()] * 3), 422, "too-many-files", sentence)
     refused(client.post("/predict", json={"images": ["A"] * 3}), 422, "too-many-files", sentence)
@@ -133,8 +138,8 @@ NO_UTF_8 = "The body is not valid JSON (it is no UTF-8, or too deep)."
     ],
     ids=["open", "no UTF-8", "deep", "number", "no list", "no text", "no base64", "address", "none"],
 )
-def test_json_that_says_nothing_is_refused(serving, content, status, code, sentence):
-    answer = serving().post("/predict", content=content, headers={"content-type": "application/json"})
+def test_json_that_says_nothing_is_refused(server_of, content, status, code, sentence):
+    answer = server_of().post("/predict", content=content, headers={"content-type": "application/json"})
     refused(answer, status, code, sentence)
 
 
@@ -155,14 +160,14 @@ MANY = b"\r\n".join(PART % (b"f%d" % number, b"") for number in range(21)) + END
     ],
     ids=["no boundary", "nonsense", "half", "no file", "many fields"],
 )
-def test_a_form_that_cannot_be_read_is_refused(serving, kind, content, status, code, begins):
-    answer = serving().post("/predict", content=content, headers={"content-type": kind})
+def test_a_form_that_cannot_be_read_is_refused(server_of, kind, content, status, code, begins):
+    answer = server_of().post("/predict", content=content, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["error"].startswith(begins)
 
 
-def test_names_that_are_not_served_are_refused(serving, picture):
-    client = serving()
+def test_names_that_are_not_served_are_refused(server_of, picture):
+    client = server_of()
     refused(
         client.post("/predict?model=shade", files=[picture()]), 404, "no-model",
         '"shade" is not served. Did you mean "shades"? There are: shades.',
@@ -213,8 +218,8 @@ def test_the_time_to_decode_counts_too(serving, picture, monkeypatch):
     assert len(decoded) < 40
 
 
-def test_bodies_that_take_too_much_memory_together_are_refused(serving, picture):
-    client = serving(limits={"total_bytes": 100})
+def test_bodies_that_take_too_much_memory_together_are_refused(server_of, picture):
+    client = server_of(limits={"total_bytes": 100})
     answer = client.post("/predict", files=[picture()])
     refused(answer, 429, "busy", "Too many requests are being received at the same time. Try again in 1 second.")
     assert answer.headers["retry-after"] == "1"

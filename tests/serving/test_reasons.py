@@ -77,11 +77,11 @@ def test_reasons_are_given_for_one_picture(ready, picture):
     assert (answer.status_code, answer.json()) == (422, {"code": "not-one-picture", "error": sentence})
 
 
-def test_a_gallery_gives_no_reasons(serving, picture, tmp_path):
+def test_a_gallery_gives_no_reasons(server_of, picture, tmp_path):
     from headstart.gallery import Gallery
 
     Gallery.create(tmp_path / "parts", "pixels")
-    answer = serving(galleries=(tmp_path / "parts",)).post("/explain", files=[picture()])
+    answer = server_of(galleries=(tmp_path / "parts",)).post("/explain", files=[picture()])
     assert (answer.status_code, answer.json()["error"]) == (409, '"parts" is a gallery. Name a run.')
 
 

@@ -10,8 +10,8 @@ from headstart.workflows.serve import _given_keys
 NO_KEY = {"code": "no-key", "error": 'The request has no valid key. Send the header "Authorization: Bearer KEY".'}
 
 
-def test_a_key_is_needed_where_keys_are_given(serving, picture):
-    client = serving(keys=["first key", "zweiter"])
+def test_a_key_is_needed_where_keys_are_given(server_of, picture):
+    client = server_of(keys=["first key", "zweiter"])
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic zweiter"}, {"x-api-key": "Zweiter"}):
         answer = client.post("/predict", files=[picture()], headers=headers)
         assert (answer.status_code, answer.json()) == (401, NO_KEY)
@@ -22,18 +22,18 @@ def test_a_key_is_needed_where_keys_are_given(serving, picture):
     assert client.get("/health").status_code == client.get("/ready").status_code == 200
 
 
-def test_a_page_of_another_host_may_not_send_pictures_unless_it_is_allowed(serving, picture):
-    client = serving()
+def test_a_page_of_another_host_may_not_send_pictures_unless_it_is_allowed(server_of, picture):
+    client = server_of()
     answer = client.post("/predict", files=[picture()], headers={"origin": "https://evil.example"})
     sentence = "A page of another host sent this. Start the server with --cors and the page's origin to allow it."
     assert (answer.status_code, answer.json()) == (403, {"code": "foreign-page", "error": sentence})
-    assert client.post("/predict", files=[picture()], headers={"origin": "http://testserver"}).status_code == 200
+    assert client.post("/predict", files=[picture()], headers={"origin": str(client.base_url).rstrip("/")}).status_code == 200
     assert "access-control-allow-origin" not in client.get("/models", headers={"origin": "https://evil.example"}).headers
 
 
 @pytest.mark.parametrize("path", ["/runs/list", "/runs/compare?first=shades&second=shades"])
-def test_a_picture_of_a_foreign_page_starts_no_comparison(serving, run_folder, path):
-    client = serving(run_folder, service={"folder": run_folder.parent}, origins=["https://shop.example"])
+def test_a_picture_of_a_foreign_page_starts_no_comparison(server_of, run_folder, path):
+    client = server_of(run_folder, service={"folder": run_folder.parent}, origins=["https://shop.example"])
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}):
         answer = client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign-page")
@@ -50,12 +50,12 @@ def test_an_allowed_page_can_read_that_the_server_is_stopping(serving, picture):
 
 
 @pytest.mark.parametrize("origin", ["null", "http://[", "x", "https://testserver.evil.example"])
-def test_an_origin_that_is_no_host_is_another_one(serving, picture, origin):
-    assert serving().post("/predict", files=[picture()], headers={"origin": origin}).status_code == 403
+def test_an_origin_that_is_no_host_is_another_one(server_of, picture, origin):
+    assert server_of().post("/predict", files=[picture()], headers={"origin": origin}).status_code == 403
 
 
-def test_a_page_that_is_allowed_may_ask(serving, picture):
-    client = serving(origins=["https://shop.example"], keys=["k"])
+def test_a_page_that_is_allowed_may_ask(server_of, picture):
+    client = server_of(origins=["https://shop.example"], keys=["k"])
     asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
     answer = client.options("/predict", headers=asked)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://shop.example")
@@ -64,8 +64,8 @@ def test_a_page_that_is_allowed_may_ask(serving, picture):
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://shop.example")
 
 
-def test_a_server_of_this_machine_answers_its_own_names_only(serving, picture):
-    client = serving(local=True)
+def test_a_server_of_this_machine_answers_its_own_names_only(server_of, picture):
+    client = server_of(local=True)
     for host in ("127.0.0.1:8000", "localhost", "LOCALHOST:80", "[::1]:8000"):
         assert client.get("/models", headers={"host": host}).status_code == 200
     sentence = "The request names another host, and this server answers its own machine only. Ask 127.0.0.1 or localhost."

@@ -57,6 +57,21 @@ Corrected: TypeAlias = Annotated[
 ]
 ReadOnly: TypeAlias = Annotated[bool, typer.Option("--read-only", help="Refuse corrections, and changes of galleries.")]
 NoExamples: TypeAlias = Annotated[bool, typer.Option("--no-examples", help="Show no training pictures as reasons.")]
+Cluster: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="auto|ray://...",
+        help="Answer by processes on a Ray cluster: auto for the one here, or ray://HOST:PORT.",
+        show_default=False,
+    ),
+]
+Replicas: TypeAlias = Annotated[
+    str, typer.Option(metavar="N|MIN..MAX", help="On a cluster: processes that answer, fixed or following the load.")
+]
+ReplicaCores: TypeAlias = Annotated[
+    float, typer.Option(min=0.1, metavar="N", help="On a cluster: processor cores of each process that answers.")
+]
 Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Load everything, say what would be served, and end.")]
 
 
@@ -77,6 +92,9 @@ def serve(
     read_only: ReadOnly = False,
     no_examples: NoExamples = False,
     check: Check = False,
+    cluster: Cluster = None,
+    replicas: Replicas = "1",
+    replica_cores: ReplicaCores = 1.0,
     as_json: options.Json = False,
 ) -> None:
     """Answer HTTP requests with models, until SIGTERM or Ctrl-C. `POST /predict` takes pictures; /openapi.json lists all.
@@ -90,7 +108,8 @@ def serve(
     found = serve_runs(
         *(runs or ()), gallery=gallery, show_runs=show_runs, host=host, port=port, api_keys=api_keys, cors=cors,
         max_megabytes=max_megabytes, max_files=max_files, max_megapixels=max_megapixels, queue=queue, deadline=deadline,
-        corrections=corrections, read_only=read_only, examples=not no_examples, check=check, started=partial(_tell, as_json),
+        corrections=corrections, read_only=read_only, examples=not no_examples, check=check, cluster=cluster, replicas=replicas,
+        replica_cores=replica_cores, started=partial(_tell, as_json),
     )  # fmt: skip
     if check:
         _tell(as_json, found)

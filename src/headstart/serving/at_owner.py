@@ -19,6 +19,8 @@ from headstart.serving.owner import Report
 from headstart.serving.pictures import Upload
 from headstart.serving.refusals import RefusedError, out_of_reach
 
+OWNER, NAMESPACE = "owner", "headstart"
+"""The name of its actor, and where that is known."""
 ANSWER_SECONDS = 60.0
 """So long an answer of the owner is waited for: it may have to send a model, or to load a network. Chosen, not measured."""
 TIMES, SECONDS_BETWEEN = 20, 0.1
@@ -28,21 +30,27 @@ Ask = Callable[..., Any]
 """Calls a method of the owner by its name, with arguments; from a thread, never from an event loop."""
 
 
-def asking(owner: Any) -> Ask:
-    """A function that asks through the handle of the owner's deployment; `RefusedError` where the owner cannot be reached."""
-    from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415
-    from ray.serve.exceptions import RayServeException  # noqa: PLC0415
+def asking(seconds: float = ANSWER_SECONDS) -> Ask:
+    """A function that asks the owner of this cluster; `RefusedError` where it does not answer within the seconds."""
+    import ray  # noqa: PLC0415
+    from ray.exceptions import ActorDiedError, RayError, RayTaskError  # noqa: PLC0415
+
+    found: list[Any] = []
 
     def ask(method: str, *arguments: Any) -> Any:
         try:
-            found = owner.ask.remote(method, *arguments).result(timeout_s=ANSWER_SECONDS)
+            if not found:
+                found.append(ray.get_actor(OWNER, namespace=NAMESPACE))
+            answer = ray.get(found[0].ask.remote(method, *arguments), timeout=seconds)
         except RayTaskError:  # a fault of the program
             raise
-        except (RayError, RayServeException, TimeoutError):
+        except (RayError, ValueError, TimeoutError) as error:
+            if isinstance(error, ActorDiedError):
+                found.clear()  # another one may have its name by now
             raise out_of_reach() from None
-        if isinstance(found, RefusedError):
-            raise found
-        return found
+        if isinstance(answer, RefusedError):
+            raise answer
+        return answer
 
     return ask
 

@@ -41,7 +41,8 @@ class Listed:
 
     def contents(self) -> Contents | None:
         """The files that serving needs, those that are written last read first; None where the folder is gone."""
-        found, known = {}, {}
+        found: Contents = {}
+        known: dict[str, tuple[tuple[int, ...], str]] = {}
         for path in sorted(_files_in(self.folder), key=lambda one: one.name != LAST):
             name = path.relative_to(self.folder).as_posix()
             with suppress(OSError):  # deleted meanwhile

@@ -62,7 +62,7 @@ def text_of(families: Sequence[Metric]) -> bytes:
 def summed(of_living: Iterable[Sequence[Metric]], of_gone: Iterable[Sequence[Metric]] = ()) -> list[Metric]:
     """The families of several processes added up; of what is created, the first moment.
 
-    Processes that are gone keep their counts, so that no count falls. What they had at that moment, such as waiting pictures, goes.
+    Processes that are gone keep their counts, so that no count falls. What they had at one moment, as waiting pictures, goes.
     """
     families: dict[str, Metric] = {}
     values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}

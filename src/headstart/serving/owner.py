@@ -73,12 +73,12 @@ class Standing:
 class Owner:
     """The folders that are served, by the names of runs and galleries; those of earlier settings stay known.
 
-    Args:
-        settings: What is served, as `headstart.serving.on_cluster` writes it.
+    One that was started again after its process died has no settings until a replica reports its own.
     """
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         self.draining = False
+        self.settings: dict[str, Any] = {"generation": 0}
         self._listed: dict[str, Listed] = {}
         self._galleries: dict[str, Gallery] = {}
         self._corrections: dict[str, Corrections] = {}
@@ -87,8 +87,6 @@ class Owner:
         self._changing = threading.Lock()
         self._looking = threading.Lock()
         self._seen: tuple[float, dict[str, Contents]] = (0.0, {})
-        self.settings = settings
-        self._take(settings)
 
     def renew(self, settings: dict[str, Any]) -> None:
         """Serve what settings name, from now on; `HeadstartError` where that cannot be."""
@@ -111,7 +109,7 @@ class Owner:
         self.settings = settings
 
     def newest(self) -> dict[str, Any]:
-        """The settings by which is to be answered."""
+        """The settings by which is to be answered; of generation 0 where there are none yet."""
         return self.settings
 
     def drain(self) -> None:

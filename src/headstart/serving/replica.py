@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,14 +34,10 @@ OWNERS_THREADS = 32
 
 
 class OwnersProcess:
-    """The owner, whose methods are called by name in threads.
+    """The owner as an actor, whose methods are called by name in threads."""
 
-    Args:
-        settings: See `Owner`.
-    """
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self._owner = Owner(settings)
+    def __init__(self) -> None:
+        self._owner = Owner()
         self._threads = ThreadPoolExecutor(OWNERS_THREADS, thread_name_prefix="owner")
 
     async def ask(self, method: str, *arguments: Any) -> Any:
@@ -76,18 +73,19 @@ class Replica:
     New settings take the place of old ones between two requests, as a run that is fitted again does.
 
     Args:
-        owner: The handle of the owner's deployment.
         num_threads: Of PyTorch.
+        environment: Variables of the process that started the server which decide what is computed.
     """
 
-    async def __init__(self, owner: Any, num_threads: int) -> None:
+    def __init__(self, num_threads: int, environment: dict[str, str]) -> None:
+        os.environ.update(environment)
         torch.set_num_threads(num_threads)
         self.name = uuid4().hex
-        self._handle = owner
-        self._ask: Ask = asking(owner)
+        self._ask: Ask = asking()
         self._failed: tuple[int, str] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
-        self._answering = await asyncio.to_thread(self._loaded, await owner.ask.remote("newest"))
+        with ThreadPoolExecutor(1) as thread:  # an event loop runs in this one, where nothing may be asked and waited for
+            self._answering = thread.submit(lambda: self._loaded(self._first_settings())).result()
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,6 +104,12 @@ class Replica:
         """End everything; called when requests come no more."""
         self._following.cancel()
         self._answering.close()
+
+    def _first_settings(self) -> dict[str, Any]:
+        """The newest settings, once the owner has any."""
+        while not (settings := self._ask("newest"))["generation"]:
+            time.sleep(REPORT_SECONDS)
+        return dict(settings)
 
     def _loaded(self, settings: dict[str, Any]) -> Answering:
         below = copies_folder() / "copies" / f"{self.name}-{settings['generation']}"
@@ -135,7 +139,7 @@ class Replica:
         """Tell the owner what this process does, and do what it hears, until the end."""
         while True:
             try:
-                standing: Standing = await self._handle.ask.remote("report", self.report())
+                standing: Standing = await asyncio.to_thread(lambda: self._ask("report", self.report()))
                 await self._obey(standing)
             except Exception as error:  # noqa: BLE001  the owner is started again, or a file is being written: requests go on
                 note(f"The folders cannot be followed now. {error}")
@@ -152,7 +156,7 @@ class Replica:
     async def _renew(self, generation: int) -> None:
         """Answer by the newest settings; what cannot be loaded leaves the old ones in place, and is reported."""
         try:
-            made = await asyncio.to_thread(self._loaded, await self._handle.ask.remote("newest"))
+            made = await asyncio.to_thread(lambda: self._loaded(self._ask("newest")))
         except (HeadstartError, RefusedError) as error:
             self._failed = generation, str(error)
             return
@@ -174,12 +178,18 @@ class Entrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the replica answer."""
-        from ray import serve  # noqa: PLC0415
-
         if scope["type"] == "lifespan":
-            await _live(receive, send, lambda: serve.get_replica_context().servable_object.close())
+            await _live(receive, send, lambda: _own_replica().close())
         else:
-            await serve.get_replica_context().servable_object.answer(scope, receive, send)
+            await _own_replica().answer(scope, receive, send)
+
+
+def _own_replica() -> Replica:
+    """The replica of this process."""
+    from ray import serve  # noqa: PLC0415
+
+    found: Any = serve.get_replica_context().servable_object
+    return found  # type: ignore[no-any-return]
 
 
 async def _live(receive: Receive, send: Callable[[Any], Awaitable[None]], end: Callable[[], None]) -> None:

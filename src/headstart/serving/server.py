@@ -45,7 +45,11 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 def address_of(sock: socket.socket) -> str:
     """The address for a browser on this machine."""
-    host, port = sock.getsockname()[:2]
+    return address_at(*sock.getsockname()[:2])
+
+
+def address_at(host: str, port: int) -> str:
+    """The address for a browser on the machine that listens there."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  it is read
     return f"http://{shown}:{port}"
 

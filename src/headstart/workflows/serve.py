@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from headstart.cluster.connection import connected
 from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.core.limit_options import USUAL, LimitOptions
@@ -17,6 +18,10 @@ from headstart.runs.run import Run
 from headstart.serving.limits import Limits
 from headstart.workflows.arguments import AnyRun, named_folder
 
+if TYPE_CHECKING:
+    from headstart.serving.options import ServerOptions
+
+Started: TypeAlias = Callable[[dict[str, Any]], None] | None
 KEYS = "HEADSTART_API_KEYS"
 """The variable with the keys of which a request needs one, separated by commas."""
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -43,7 +48,10 @@ def serve(
     read_only: bool = False,
     examples: bool = True,
     check: bool = False,
-    started: Callable[[dict[str, Any]], None] | None = None,
+    cluster: str | None = None,
+    replicas: str | int = 1,
+    replica_cores: float = 1.0,
+    started: Started = None,
 ) -> dict[str, Any]:
     """Answer HTTP requests with the models of runs, and of galleries, until SIGTERM or Ctrl-C.
 
@@ -69,6 +77,9 @@ def serve(
         read_only: Refuse corrections, and changes of galleries.
         examples: Show training pictures as reasons to whoever may ask.
         check: Load everything, and return at once.
+        cluster: "auto" or ray://HOST:PORT: answer by processes of Ray Serve on that cluster. Without it, this process answers.
+        replicas: On a cluster, the number of processes, or two numbers as "1..4" between which it follows the load.
+        replica_cores: On a cluster, the processor cores of each.
         started: Called with what is returned, once requests are answered.
 
     Returns:
@@ -77,27 +88,50 @@ def serve(
     Raises:
         DataError: A folder holds no finished run or no gallery.
         PlanError: The port is in use, a limit is impossible, or there is nothing to serve.
-        MissingExtraError: The packages of the extra "serve" are not installed.
+        MissingExtraError: The packages of the extra "serve", or of "cluster", are not installed.
     """
     _check_packages()
-    from headstart.serving.application import application  # noqa: PLC0415
-    from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
-    from headstart.serving.service import Service  # noqa: PLC0415
+    from headstart.serving.options import ServerOptions  # noqa: PLC0415
 
     limits, keys = Limits.of(LimitOptions(max_megabytes, max_files, max_megapixels, queue, deadline)), _keys(api_keys, host)
-    folders = [named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs]
-    galleries = [named_folder(Path(one)) for one in several(gallery)]
+    folders = tuple(named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs)
+    galleries = tuple(named_folder(Path(one)) for one in several(gallery))
     below, shown = (None if one is None else Path(one) for one in (corrections, show_runs))
+    options = ServerOptions(
+        folders, galleries, limits, below, shown, read_only, examples, tuple(keys), tuple(several(cors)), host in LOCAL
+    )
+    if cluster is None:
+        return _serve_here(options, host, port, check, started)
+    return _serve_on_cluster(options, cluster, (host, port), (str(replicas), replica_cores), check, started)
+
+
+def _serve_here(options: ServerOptions, host: str, port: int, check: bool, started: Started) -> dict[str, Any]:
+    """Answer by this process until a signal ends it."""
+    from headstart.serving.server import address_of, bound_socket, serve_on  # noqa: PLC0415
+
     with bound_socket(host, port) as sock:
-        service = Service(
-            folders, galleries, limits, corrections=below, read_only=read_only, examples=examples and not check, folder=shown
-        )
+        service = options.service(options.examples and not check)
         found = {"address": address_of(sock), "models": [one.card() for one in service.served.values()]}
         if check:
             service.close()
             return found
-        app = application(service, keys, several(cors), host in LOCAL)
-        serve_on(sock, app, service, None if started is None else partial(started, found))
+        serve_on(sock, options.application(service), service, None if started is None else partial(started, found))
+    return found
+
+
+def _serve_on_cluster(
+    options: ServerOptions, cluster: str, place: tuple[str, int], size: tuple[str, float], check: bool, started: Started
+) -> dict[str, Any]:
+    """Answer by processes of a cluster until a signal ends them; everything is checked and loaded here once before."""
+    with connected(cluster) as connection:
+        from headstart.serving.on_cluster import ServerOnCluster  # noqa: PLC0415
+
+        server = ServerOnCluster(connection, *place, options.scale(*size))
+        service = options.service(examples=False)
+        found = {"address": server.address, "models": [one.card() for one in service.served.values()]}
+        service.close()
+        if not check:
+            server.answer(options.settings(), options.limits, lambda: None if started is None else started(found))
     return found
 
 
