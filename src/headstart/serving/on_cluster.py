@@ -21,7 +21,7 @@ from headstart.serving.at_owner import NAMESPACE, OWNER, Ask, asking
 from headstart.serving.deploying import deploy, remove
 from headstart.serving.limits import Limits
 from headstart.serving.owner import Report
-from headstart.serving.placing import Scale, check_size, node_with_folders, what_serve_has
+from headstart.serving.placing import Scale, check_size, folders_of, marks_of, node_with_folders, what_serve_has
 from headstart.serving.refusals import RefusedError
 from headstart.serving.replica import OwnersProcess
 from headstart.serving.server import MOST_CONNECTIONS, address_at, bound_socket
@@ -101,14 +101,14 @@ class ServerOnCluster:
         Raises:
             DataError: The replicas do not start, or cannot load what is to be served; older ones go on with what they had.
         """
+        ask, before = asking(), _newest() if self._was_there else None
         placement: dict[str, Any] = {
             "version": version("headstart"),
             "scale": list(self.scale),
-            "node": node_with_folders(self._connection, settings),
+            "node": self._node(settings, before),
             "environment": {name: os.environ[name] for name in DECIDING_VARIABLES if name in os.environ},
         }
         settings = {**settings, "generation": time.time_ns(), "placement": placement}
-        ask, before = asking(), _newest() if self._was_there else None
         fits = before is not None and before["placement"] == placement
         try:
             if not fits:
@@ -126,6 +126,15 @@ class ServerOnCluster:
             raise
         self._was_there = True
         return int(settings["generation"])
+
+    def _node(self, settings: dict[str, Any], before: dict[str, Any] | None) -> str:
+        """The node of the owner: that of the owner that there is, if the folders are there, or another one."""
+        if before is not None:
+            folders = folders_of(settings)
+            with suppress(RefusedError):
+                if asking(LOST_SECONDS)("marks", folders) == marks_of(folders):
+                    return str(before["placement"]["node"])
+        return node_with_folders(self._connection, settings)
 
     def _await_address(self, told: Told) -> None:
         """Wait until the proxy of this machine answers."""

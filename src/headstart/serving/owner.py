@@ -21,6 +21,7 @@ from headstart.serving.enrolling import enroll, forget
 from headstart.serving.folder_of_runs import FolderOfRuns
 from headstart.serving.metrics import summed
 from headstart.serving.pictures import Upload
+from headstart.serving.placing import marks_of
 from headstart.serving.refusals import RefusedError
 
 T = TypeVar("T")
@@ -115,6 +116,10 @@ class Owner:
     def drain(self) -> None:
         """Have nothing new begun."""
         self.draining = True
+
+    def marks(self, folders: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
+        """What tells whether folders are the same as those of another process."""
+        return marks_of(folders)
 
     def contents(self, name: str) -> Contents | None:
         """The files of a run or a gallery as they are now; None where it is gone, or of none of the settings."""

@@ -93,8 +93,7 @@ def node_with_folders(connection: Connection, settings: dict[str, Any]) -> str:
     Raises:
         PlanError: There is none.
     """
-    folders = [*settings["runs"].values(), *settings["galleries"].values(), settings["shown"]]
-    marks = marks_of([folder for folder in folders if folder is not None])
+    marks = marks_of(folders_of(settings))
     for node, found in connection.on_each_node(marks_of, list(marks)).items():
         if found == marks:
             return node.identity
@@ -104,13 +103,19 @@ def node_with_folders(connection: Connection, settings: dict[str, Any]) -> str:
     )
 
 
+def folders_of(settings: dict[str, Any]) -> list[str]:
+    """The folders that the owner reads."""
+    shown = settings["shown"]
+    return [*settings["runs"].values(), *settings["galleries"].values(), *([] if shown is None else [shown])]
+
+
 def marks_of(folders: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
     """What only the same folder on the same disk has, by folder; None where there is none."""
     marks: dict[str, tuple[int, ...] | None] = {}
     for folder in folders:
         try:
             status = os.stat(folder)  # noqa: PTH116
-            marks[folder] = (status.st_ino, status.st_ctime_ns)
+            marks[folder] = (status.st_ino, status.st_mtime_ns)
         except OSError:
             marks[folder] = None
     return marks
