@@ -149,17 +149,13 @@ def on_ray() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def server_of(request: pytest.FixtureRequest, made_run: Path) -> Iterator[Callable[..., Any]]:
-    """Makes a client of a server of a run, as `serving` does; nothing inside of the server can be reached."""
-    if request.param == HERE:
-        yield request.getfixturevalue("serving")
-        return
+def ray_server_of(on_ray: Callable[..., str], made_run: Path) -> Iterator[Callable[..., Any]]:
+    """Makes a client of a server of a run on Ray Serve, as `serving` does; nothing inside of the server can be reached."""
     import httpx2
 
     from headstart.serving.limits import Limits
     from headstart.serving.options import ServerOptions
 
-    answering = request.getfixturevalue("on_ray")
     clients = []
 
     def make(
@@ -172,10 +168,17 @@ def server_of(request: pytest.FixtureRequest, made_run: Path) -> Iterator[Callab
         given = {"shown" if name == "folder" else name: value for name, value in (service or {}).items()}
         rules = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
         served = runs or (() if galleries else (made_run,))
-        address = answering(ServerOptions(served, galleries, Limits(**limits or {}), **given, **rules))
+        address = on_ray(ServerOptions(served, galleries, Limits(**limits or {}), **given, **rules))
         clients.append(httpx2.Client(base_url=address, timeout=60))
         return clients[-1]
 
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def server_of(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes a client of a server of a run: in one process as `serving`, and on Ray Serve."""
+    found: Callable[..., Any] = request.getfixturevalue("serving" if request.param == HERE else "ray_server_of")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -117,6 +118,10 @@ class Owner:
         """Have nothing new begun."""
         self.draining = True
 
+    def process(self) -> int:
+        """The number of this process on its machine."""
+        return os.getpid()
+
     def marks(self, folders: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
         """What tells whether folders are the same as those of another process."""
         return marks_of(folders)
@@ -184,6 +189,11 @@ class Owner:
         living = {one.replica for one in self.living()}
         of_living = [report.families for _, report in self._reports.values() if report.replica in living]
         return summed(of_living, [report.families for _, report in self._reports.values() if report.replica not in living])
+
+    def close(self) -> None:
+        """End what works for the runs that are shown."""
+        if self._shown is not None:
+            self._shown.close()
 
     def living(self) -> list[Report]:
         """What each process said last that is there still, but for its metrics and settings."""
