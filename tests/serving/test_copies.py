@@ -84,8 +84,6 @@ def test_a_path_that_leads_out_is_refused(copied, name):
 
 def test_a_folder_that_is_too_large_is_refused(listed, monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 2)
-    with pytest.raises(
-        DataError, match=r"shades has 0\.0 GB, and at most 2e-09 GB are sent to the nodes of a cluster\."
-    ):
+    with pytest.raises(DataError, match=r"shades has 0\.0 GB, and at most 2e-09 GB are sent to the nodes of a cluster\."):
         listed.check_size()
     assert listed.num_weight_bytes() == 2

@@ -57,15 +57,6 @@ Corrected: TypeAlias = Annotated[
 ]
 ReadOnly: TypeAlias = Annotated[bool, typer.Option("--read-only", help="Refuse corrections, and changes of galleries.")]
 NoExamples: TypeAlias = Annotated[bool, typer.Option("--no-examples", help="Show no training pictures as reasons.")]
-Cluster: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="auto|ray://...",
-        help="Answer by processes on a Ray cluster: auto for the one here, or ray://HOST:PORT.",
-        show_default=False,
-    ),
-]
 Replicas: TypeAlias = Annotated[
     str, typer.Option(metavar="N|MIN..MAX", help="On a cluster: processes that answer, fixed or following the load.")
 ]
@@ -92,7 +83,7 @@ def serve(
     read_only: ReadOnly = False,
     no_examples: NoExamples = False,
     check: Check = False,
-    cluster: Cluster = None,
+    cluster: options.Cluster = None,
     replicas: Replicas = "1",
     replica_cores: ReplicaCores = 1.0,
     as_json: options.Json = False,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+
+import psutil
 
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
@@ -122,13 +125,22 @@ class Copy:
         return True
 
 
-def copies_folder() -> Path:
+def folder_for_copies(name: str) -> Path:
+    """A folder of that name for copies of this process; those of processes that were killed here are deleted."""
+    below, machine = _root() / "copies", f"{platform.node()} "
+    for folder in below.glob(f"{machine}* *"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(machine).split(" ")[0])):
+            shutil.rmtree(folder, ignore_errors=True)
+    return below / f"{machine}{os.getpid()} {name}"
+
+
+def _root() -> Path:
     """The folder of the cache for contents that came from other machines."""
     return cache_folder().absolute() / "served"
 
 
 def _kept_at(digest: str) -> Path:
-    return copies_folder() / "files" / digest
+    return _root() / "files" / digest
 
 
 def _place(content: Path, target: Path) -> None:

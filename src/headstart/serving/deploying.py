@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from typing import Any
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, PlanError
 from headstart.serving.limits import Limits
 from headstart.serving.placing import NAME, Scale
 from headstart.serving.replica import Entrance, Replica
@@ -18,6 +19,8 @@ BUSY_REQUESTS = 8
 """Requests in the hands of each replica, on average, above which there are more replicas. Chosen, not measured."""
 SPARE_SECONDS = 30.0
 """Beyond what a request may take: after that the proxy gives up a replica that does not answer. Chosen, not measured."""
+PROXY_SECONDS = 180.0
+"""In which the proxies have to answer. Chosen, not measured."""
 END_SECONDS = 2.0
 """In which what the deadline found unanswered is given up."""
 
@@ -56,6 +59,20 @@ def deploy(settings: dict[str, Any], host: str, port: int) -> None:
             serve.run(replica, name=NAME, route_prefix="/", logging_config={"log_level": "ERROR"})
     except RuntimeError as error:
         raise DataError(f"The replicas do not start. {_reason_of(error)}") from None
+    _await_proxies(host, port)
+
+
+def _await_proxies(host: str, port: int) -> None:
+    """Wait until the proxy of every node with a replica answers; `PlanError` where one does not."""
+    from ray import serve  # noqa: PLC0415
+
+    end = time.monotonic() + PROXY_SECONDS
+    while time.monotonic() < end:
+        states = [str(state.value) for state in serve.status().proxies.values()]
+        if states and set(states) == {"HEALTHY"}:
+            return
+        time.sleep(0.2)
+    raise PlanError(f"Ray Serve cannot listen on port {port} of {host} ({', '.join(states)}). Its logs on the nodes say why.")
 
 
 def remove(with_serve: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import threading
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from types import FrameType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from headstart.cluster.connection import Connection
 from headstart.cluster.worker import DECIDING_VARIABLES
@@ -21,10 +21,10 @@ from headstart.serving.at_owner import NAMESPACE, OWNER, Ask, asking
 from headstart.serving.deploying import deploy, remove
 from headstart.serving.limits import Limits
 from headstart.serving.owner import Report
-from headstart.serving.placing import Scale, check_size, folders_of, marks_of, node_with_folders, what_serve_has
+from headstart.serving.placing import Scale, check_size, folders_of, free_port, marks_of, node_with_folders, what_serve_has
 from headstart.serving.refusals import RefusedError
 from headstart.serving.replica import OwnersProcess
-from headstart.serving.server import MOST_CONNECTIONS, address_at, bound_socket
+from headstart.serving.server import MOST_CONNECTIONS, address_at
 
 T = TypeVar("T")
 PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30"}
@@ -58,8 +58,7 @@ class ServerOnCluster:
         self._serve_was_there = listens is not None
         self.host, self.port = host, port
         if listens is None:
-            with bound_socket(host, port) as sock:
-                self.port = sock.getsockname()[1]
+            self.port = self._free_port()
         elif listens[0] != host or port not in (0, listens[1]):
             raise PlanError(
                 f"Ray Serve of this cluster listens on port {listens[1]} of {listens[0]} already. "
@@ -70,8 +69,24 @@ class ServerOnCluster:
 
     @property
     def address(self) -> str:
-        """The address for a browser on the machine of the proxy that is meant."""
-        return address_at(self.host, self.port)
+        """The address for a browser: on the machine of the cluster's head where the proxies listen on every address."""
+        listens_everywhere = self.host in ("0.0.0.0", "::")  # noqa: S104  it is read
+        return address_at(self._head if listens_everywhere and self._head else self.host, self.port)
+
+    @property
+    def _head(self) -> str:
+        """The name of the head's machine; nothing where that is this one."""
+        name = urlsplit(self._connection.address).hostname or ""
+        return "" if name in ("127.0.0.1", "localhost") else name
+
+    def _free_port(self) -> int:
+        """The port that the proxies get; `PlanError` where it is in use on this machine, or on a node of another cluster."""
+        if not self._head:
+            return free_port(self.host, self.port)
+        if self.port == 0:
+            raise PlanError("The nodes of a cluster need the same port. Choose one with --port.")
+        self._connection.on_each_node(free_port, self.host, self.port)
+        return self.port
 
     def answer(self, settings: dict[str, Any], limits: Limits, started: Callable[[], None]) -> None:
         """Answer by those settings until SIGTERM or Ctrl-C, or until another process gives the server other ones.
@@ -117,7 +132,6 @@ class ServerOnCluster:
             if not fits:
                 _there(deploy, settings, self.host, self.port, told=told)
             _await_generation(ask, settings["generation"], self.scale.least, told)
-            self._await_address(told)
         except BaseException:
             if before is None:
                 self.remove()
@@ -135,21 +149,6 @@ class ServerOnCluster:
                 if asking(LOST_SECONDS)("marks", folders) == marks_of(folders):
                     return str(before["placement"]["node"])
         return node_with_folders(self._connection, settings)
-
-    def _await_address(self, told: Told) -> None:
-        """Wait until the proxy of this machine answers."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  it is read
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            told.check()
-            connection = http.client.HTTPConnection(host, self.port, timeout=5)
-            with suppress(OSError, http.client.HTTPException):
-                connection.request("GET", "/health")
-                if connection.getresponse().status == http.HTTPStatus.OK:
-                    return
-            connection.close()
-            time.sleep(0.1)
-        raise PlanError(f"Ray Serve does not answer on port {self.port} of {self.host}. What it wrote in its logs says why.")
 
     def remove(self) -> None:
         """End the server; and Ray Serve, where it was started for it and nothing else uses it."""
@@ -262,7 +261,7 @@ def _watched(generation: int, told: Told) -> bool:
             newest = ask("newest")
         except RefusedError:
             if reached:
-                note("The owner of the folders does not answer; Ray Serve starts it again.")
+                note("The owner of the folders does not answer; Ray starts it again.")
             reached = False
             continue
         reached = True

@@ -20,7 +20,7 @@ from headstart.core.errors import HeadstartError
 from headstart.core.progress import note
 from headstart.serving.application import application
 from headstart.serving.at_owner import Ask, FoldersAtOwner, asking
-from headstart.serving.copies import copies_folder
+from headstart.serving.copies import folder_for_copies
 from headstart.serving.limits import Limits
 from headstart.serving.owner import Owner, Report, Standing
 from headstart.serving.refusals import RefusedError
@@ -112,7 +112,7 @@ class Replica:
         return dict(settings)
 
     def _loaded(self, settings: dict[str, Any]) -> Answering:
-        below = copies_folder() / "copies" / f"{self.name}-{settings['generation']}"
+        below = folder_for_copies(f"{self.name}-{settings['generation']}")
         folders = FoldersAtOwner(self._ask, below, settings["shown"] is not None, self.report)
         try:
             runs, galleries = ([folders.copied(name) for name in settings[kind]] for kind in ("runs", "galleries"))

@@ -20,7 +20,7 @@ from headstart.features.store.eviction import evict, removed
 from headstart.features.store.same_folder import TOKENS
 from headstart.features.store.store import NAME_FILE
 
-Kind = Literal["features", "scan", "engines", "graphs", "steps", "remote", "pictures"]
+Kind = Literal["features", "scan", "engines", "graphs", "steps", "remote", "pictures", "served"]
 
 OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("scan", "*.npz", "scans of files"),
@@ -29,6 +29,7 @@ OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("steps", "**/*.*", "finished steps of runs"),
     ("remote", "**/*", "copies of files in stores"),
     ("pictures", "*.arrow*", "pictures of tables, unpacked"),
+    ("served", "files/*", "models that are served on a cluster"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
