@@ -14,6 +14,8 @@ from headstart.serving.placing import REPLICA_BYTES, Scale, check_size, marks_of
 class Nodes:
     """A connection to two nodes with two cores each, of which the second has this machine's disk."""
 
+    address = "ray://127.0.0.1:10001"
+
     def __init__(self, *seen):
         self.seen = seen
 
@@ -96,3 +98,12 @@ def test_a_port_in_use_is_refused(monkeypatch):
         pytest.raises(PlanError, match=r"^Port \d+ of 127\.0\.0\.1 is in use\."),
     ):
         ServerOnCluster(Nodes(), "127.0.0.1", taken.getsockname()[1], Scale(1, 1, 1.0, 0))
+
+
+def test_the_address_on_another_machine_is_that_of_its_head_and_needs_a_port(monkeypatch):
+    monkeypatch.setattr(on_cluster, "_there", lambda function: (None, False))
+    monkeypatch.setattr(Nodes, "address", "ray://head.example:10001")
+    monkeypatch.setattr(Nodes, "on_each_node", lambda *_: {})
+    assert ServerOnCluster(Nodes(), "0.0.0.0", 8123, Scale(1, 1, 1.0, 0)).address == "http://head.example:8123"
+    with pytest.raises(PlanError, match=r"^The nodes of a cluster need the same port\. Choose one with --port\.$"):
+        ServerOnCluster(Nodes(), "0.0.0.0", 0, Scale(1, 1, 1.0, 0))
