@@ -82,7 +82,7 @@ def test_one_interrupt_before_anything_adapted_ships_the_model_of_the_sources_an
 
 def test_one_interrupt_between_candidates_chooses_among_those_that_are_there(adapt, monkeypatch):
     with monkeypatch.context() as patch:
-        press_at(patch, CandidateFitter, "_fit", call=3)
+        press_at(patch, CandidateFitter, "fitted_into", call=3)
         stopped = whole(adapt())
     cut = [one.name for one in stopped.adaptation.candidates if one.rejection == CUT]
     assert stopped.adaptation.stopped == "interrupted"

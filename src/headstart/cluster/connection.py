@@ -31,6 +31,8 @@ RECONNECT_SECONDS = 600.0
 """So long a head that went away is waited for, about what a new machine takes to start. Chosen, not measured."""
 SECONDS_BETWEEN_TRIES = 2.0
 """Between two attempts to reach a head that went away."""
+SECONDS_UNTIL_KNOWN = 1.0
+"""Until a lost node is known to be lost. Chosen, not measured."""
 PROBE_SECONDS = 120.0
 """A node that has not answered by then is refused; the first answer includes the start of a process. Chosen, not measured."""
 FORM = re.compile(r"ray://[^/\s:]+:\d+")
@@ -175,6 +177,8 @@ class Connection:
     def on_each_node(self, function: Callable[..., R], *arguments: Any, importable: bool = True) -> dict[Node, R]:
         """What a function returns on each node that takes works; a `PlanError` names a node where it cannot be called.
 
+        A node that is lost meanwhile is left out.
+
         Args:
             function: Is called with the arguments, beside whatever runs there.
             *arguments: Picklable values.
@@ -201,6 +205,9 @@ class Connection:
             try:
                 answers[node] = ray.get(reference, timeout=1.0)
             except (ray.exceptions.RayError, ImportError) as error:
+                time.sleep(SECONDS_UNTIL_KNOWN)
+                if node not in self.nodes():
+                    continue  # it was lost meanwhile, and gets no works
                 lacks = "" if importable and "No module" not in str(error) else " Is headstart installed there?"
                 raise PlanError(f"Node {node.name} of the cluster did not answer ({_first_line(error)}).{lacks}") from error
         return answers

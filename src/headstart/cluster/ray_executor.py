@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from headstart.cluster.account import Account, ClusterUse
-from headstart.cluster.connection import Connection, Node, connected
+from headstart.cluster.connection import SECONDS_UNTIL_KNOWN, Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
 from headstart.core.executing import Advance, Executor, InProcess, Pending, Resources, Shared, Work, executing_on
@@ -235,7 +235,7 @@ class RayExecutor(Executor):
 
     def _begin_anew(self, pending: RayPending[Any], error: Exception) -> None:
         """Begin work again that its process or node took with it; a `TrainingError` where that is hopeless."""
-        time.sleep(POLL_SECONDS)  # until a lost node is known to be lost
+        time.sleep(SECONDS_UNTIL_KNOWN)
         alive = frozenset(node.identity for node in self.connection.nodes())
         lost = pending.nodes - alive
         pending.losses, pending.crashes = (pending.losses + 1, pending.crashes) if lost else (pending.losses, pending.crashes + 1)

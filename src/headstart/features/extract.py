@@ -55,7 +55,7 @@ def features_of(images: ImageSet, backbone: Extractor) -> FeatureSet:
         vectors = np.asarray(images.images.vectors(), np.float32)
         return FeatureSet((vectors,), None, None, ("given",))
     keys = images.content_keys
-    store = _store(backbone, engine_name_of(images, backbone))
+    store = feature_store(backbone, engine_name_of(images, backbone))
     missing = store.missing(keys)
     if missing:
         first_rows = {key: row for row, key in reversed(list(enumerate(keys)))}
@@ -87,7 +87,7 @@ def num_missing(images: ImageSet, backbone: Extractor) -> int:
     """How many of the pictures have no features in the store yet: those that `features_of` takes time for."""
     if images.images.embedded:
         return 0
-    return len(_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
+    return len(feature_store(backbone, known_engine(backbone) or REFERENCE).missing(images.content_keys))
 
 
 def seconds_an_image(backbone: Extractor) -> float:
@@ -101,7 +101,7 @@ def seconds_an_image(backbone: Extractor) -> float:
     return slowness() * (seconds_of_reading(backbone.transform) + seconds_of_extraction(program, backbone.transform))
 
 
-def _store(backbone: Extractor, engine: str) -> Store | TransientStore:
+def feature_store(backbone: Extractor, engine: str) -> Store | TransientStore:
     """The store of the backbone's features: its address changes with everything that changes them."""
     card = backbone.card
     rest = [card.architecture, card.mean, card.std, backbone.stage_names, backbone.source_classes, PIXELS, engine, _VERSION]

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -28,6 +29,7 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
+from headstart.features.sent_features import SentFeatures, features_to_send, receive
 from headstart.heads.opinion_pool import fit_weights
 from headstart.heads.temperature import fit_temperature
 from headstart.methods import method_from
@@ -122,7 +124,7 @@ def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbo
     if not executor().is_remote or not is_gradient(candidate.method):
         return fit_rows(task, rows, candidate, backbone, workspace)
     inputs = {**fold_inputs(task, candidate, backbone, -1), "rows": fingerprint_of(rows.tolist())}
-    arguments = (*_shared(task, backbone), candidate, rows)
+    arguments = (*_shared(task, candidate, backbone), candidate, rows)
     work = Work(make_model, arguments, f"{candidate.own_name}, final fit", _resources(backbone, len(rows)))
     record = steps.run("trained", inputs, FoldRecord, work)
     if record.failure:
@@ -130,9 +132,12 @@ def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbo
     return Model.load(steps.folder / steps.stem("trained", inputs) / MODEL)
 
 
-def make_model(folder: Path, task: Task, backbone: Backbone, candidate: Candidate, rows: Integers) -> FoldRecord:
+def make_model(
+    folder: Path, task: Task, backbone: Backbone, sent: SentFeatures | None, candidate: Candidate, rows: Integers
+) -> FoldRecord:
     """Fit a candidate to those rows of `task.labeled`, and save its model into a folder."""
     begun = time.perf_counter()
+    receive(sent, backbone)
     try:
         fit_rows(task, rows, candidate, backbone, folder).save(folder / MODEL)
     except (TrainingError, np.linalg.LinAlgError) as error:
@@ -263,13 +268,19 @@ def _fold_work(
 ) -> Work[FoldRecord]:
     """The work of one fold. Of closed forms it is done in this process, where their features are."""
     name = f"{candidate.own_name}, fold {index + 1} of {len(task.folds)}"
-    arguments = (*_shared(task, backbone), candidate, index, keep_model, must)
+    arguments = (*_shared(task, candidate, backbone), candidate, index, keep_model, must)
     return Work(make_fold, arguments, name, _resources(backbone, len(task.folds[index].fit)))
 
 
-def _shared(task: Task, backbone: Backbone) -> tuple[Shared[Task], Shared[Backbone]]:
+def _shared(task: Task, candidate: Candidate, backbone: Backbone) -> tuple[Shared[Any], ...]:
+    """The task, the network, and the features of it that a fit begins with, all of which travel once."""
+    sent = None
+    if executor().is_remote and is_gradient(candidate.method) and backbone.weights != "none":
+        sent = features_to_send([rows for rows in (task.labeled, task.unlabeled, task.source) if rows], backbone)
     network = fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), backbone.engine])
-    return executor().share(task, task.fingerprint), executor().share(backbone, network)
+    features = fingerprint_of([task.fingerprint, network, sent is not None])
+    share = executor().share
+    return share(task, task.fingerprint), share(backbone, network), share(sent, features)
 
 
 def _resources(backbone: Backbone, num_rows: int) -> Resources:
@@ -277,7 +288,14 @@ def _resources(backbone: Backbone, num_rows: int) -> Resources:
 
 
 def make_fold(
-    workspace: Path, task: Task, backbone: Backbone, candidate: Candidate, index: int, keep_model: bool, must: bool
+    workspace: Path,
+    task: Task,
+    backbone: Backbone,
+    sent: SentFeatures | None,
+    candidate: Candidate,
+    index: int,
+    keep_model: bool,
+    must: bool,
 ) -> FoldRecord:
     """Fit a candidate to one of `task.folds` and write its predictions, and its model where that is kept, into a folder.
 
@@ -286,6 +304,7 @@ def make_fold(
     if not must:
         stop_if_asked()
     fold, begun = task.folds[index], time.perf_counter()
+    receive(sent, backbone)
     try:
         with training_of(candidate.own_name), training_of(f"fold {index + 1}"):
             model = fit_rows(task, fold.fit, candidate, backbone, workspace)

@@ -140,11 +140,11 @@ def test_a_member_too_many_is_rejected_with_that_reason(make_task, adapt, monkey
 def test_another_input_size_or_training_is_fitted_anew(make_task, identity, tmp_path, monkeypatch):
     task, _ = make_task(8, move=moved)
     fitted = []
-    original = candidate_fitting.CandidateFitter._fit
+    original = candidate_fitting.CandidateFitter.fitted_into
     monkeypatch.setattr(
         candidate_fitting.CandidateFitter,
-        "_fit",
-        lambda self, method, folder: (fitted.append(method.kind()), original(self, method, folder))[1],
+        "fitted_into",
+        lambda self, folder, method: (fitted.append(method.kind()), original(self, folder, method))[1],
     )
     larger = load_backbone("embeddings", "pretrained", 2, 0)
     assert larger.weights_hash == identity.weights_hash
@@ -195,14 +195,14 @@ def _broken_on_the_way_back(task):
 
 def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_on(make_task, identity, tmp_path, monkeypatch):
     steps = Steps(tmp_path)  # of its own: a fit that is there is read, however late it is
-    stopper, fit = Stopper(), candidate_fitting.CandidateFitter._fit
+    stopper, fit = Stopper(), candidate_fitting.CandidateFitter.fitted_into
 
-    def last_fit(self, method, folder):
-        made = fit(self, method, folder)
+    def last_fit(self, folder, method):
+        made = fit(self, folder, method)
         stopper.deadline = 0.0
         return made
 
-    monkeypatch.setattr(candidate_fitting.CandidateFitter, "_fit", last_fit)
+    monkeypatch.setattr(candidate_fitting.CandidateFitter, "fitted_into", last_fit)
     with stoppable(stopper):
         found = adaptation_to(make_task(8, move=moved)[0], identity, methods=METHODS[:3], minutes=2, steps=steps)
     assert found.chosen == UNADAPTED

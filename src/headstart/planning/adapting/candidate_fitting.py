@@ -24,6 +24,7 @@ from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.core.types import Floats
 from headstart.data.task import Task
+from headstart.features.sent_features import SentFeatures, features_to_send, receive
 from headstart.methods import METHODS
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.planning.adapting.adaptation import UNADAPTED
@@ -192,10 +193,12 @@ class CandidateFitter:
             return None
         inputs = self._inputs(method)
         pair = executor().share(self.pair, fingerprint_of(["pair", inputs["task"], inputs["backbone"], inputs["target"]]))
+        sent = features_to_send([self.pair.source, self.pair.target], self.backbone) if executor().is_remote else None
         network = executor().share(self.backbone, fingerprint_of([inputs["backbone"], self.backbone.engine]))
+        features = executor().share(sent, fingerprint_of(["features", inputs["task"], inputs["backbone"], inputs["target"]]))
         num_rows = len(self.pair.source) + len(self.pair.target)
         resources = Resources(gpus=1.0, memory_bytes=memory_of_fit(self.backbone, num_rows))
-        return Work(fit_adapted, (pair, network, method, self.training), f"adapting by {method.kind()}", resources)
+        return Work(fit_adapted, (pair, network, features, method, self.training), f"adapting by {method.kind()}", resources)
 
     def _inputs(self, method: Method) -> dict[str, Any]:
         """Everything that the result of a candidate depends on."""
@@ -283,8 +286,11 @@ class CandidateFitter:
         return return_model.predict(pair.source.without_labels()).probs
 
 
-def fit_adapted(folder: Path, pair: DomainPair, backbone: Backbone, method: Method, training: Training) -> CandidateFit:
+def fit_adapted(
+    folder: Path, pair: DomainPair, backbone: Backbone, sent: SentFeatures | None, method: Method, training: Training
+) -> CandidateFit:
     """As `CandidateFitter.fitted_into`, of a method that shares nothing with others."""
+    receive(sent, backbone)
     return CandidateFitter(pair, backbone, Steps(folder), None, training).fitted_into(folder, method)
 
 
