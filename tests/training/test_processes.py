@@ -149,7 +149,7 @@ def test_machines_that_cannot_do_it_are_refused(monkeypatch: pytest.MonkeyPatch)
 
 def test_processes_that_do_not_come_are_named(tmp_path: Path) -> None:
     said = (
-        "import headstart.training.processes as p; p.MEETING_SECONDS = 1.0\n"
+        "import headstart.training.processes as p; p.MEETING = p.timedelta(seconds=1)\n"
         "from headstart.core.launched import Launched\n"
         "try: p.Processes.met(Launched(0, 2, 0, 2))\n"
         "except RuntimeError as error: print(error)"

@@ -142,15 +142,15 @@ class _Normalized(torch.autograd.Function):
 
 
 def _moments(own: Tensor, section: Section) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and biased variance of the whole batch by channel, float32 [channel], and the number of values they are of."""
-    axes = [axis for axis in range(own.ndim) if axis != 1]
+    """Mean and biased variance of the whole batch by channel, float32 or finer [channel], and the number of values."""
+    axes, precision = [axis for axis in range(own.ndim) if axis != 1], torch.promote_types(own.dtype, torch.float32)
     if len(own):
-        variance, mean = torch.var_mean(own.float(), axes, correction=0)
+        variance, mean = torch.var_mean(own.to(precision), axes, correction=0)
     else:
-        variance = mean = own.new_zeros(own.shape[1], dtype=torch.float32)
+        variance = mean = own.new_zeros(own.shape[1], dtype=precision)
     number = torch.full_like(mean, own.numel() / own.shape[1], dtype=torch.float64)
     mean, variance = mean.double(), variance.double()
     total, sums = section.shards.total(torch.stack([number, number * mean]))
     whole_mean = sums / total
     squares = section.shards.total(number * (variance + (mean - whole_mean).square()))
-    return whole_mean.float(), (squares / total).float(), total[:1]
+    return whole_mean.to(precision), (squares / total).to(precision), total[:1]

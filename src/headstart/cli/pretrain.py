@@ -42,6 +42,10 @@ Source = Annotated[
         metavar="SOURCE", help="A folder, manifest, archive, or built-in set; labels are not needed.", show_default=False
     ),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Processes on the cluster that train together, this one included.", show_default=False),
+]
 
 
 def pretrain(
@@ -60,6 +64,8 @@ def pretrain(
     seed: options.Seed = 0,
     out: options.Out = None,
     track: options.Track = None,
+    cluster: options.Cluster = None,
+    processes: Processes = None,
     as_json: options.Json = False,
 ) -> None:
     """Train a backbone on your own images, with or without labels, to transfer from later."""
@@ -68,8 +74,7 @@ def pretrain(
 
     run = pretrain_on(
         source, method=method, pretrained=pretrained, weights=weights, minutes=minutes, settings=options.settings_from(settings),
-        seed=seed, out=out,
-        track=track,
+        seed=seed, out=out, track=track, cluster=cluster, processes=processes,
     )  # fmt: skip
     lineage, name, evaluation = lineage_of(run.folder), f"run:{run.folder}", run.result["evaluation"]
     rows: list[tuple[str, RenderableType]] = [

@@ -34,11 +34,21 @@ def all_processes(launched: Launched) -> Iterator[bool]:
     yield False
 
 
+@contextmanager
+def leading_at(place: str, count: int) -> Iterator[None]:
+    """Inside, this process runs the program, and others that know where it is, HOST:PORT, serve its fits; see `serve_at`."""
+    with leading(Processes.met(Launched(0, count, 0, 1), place)):
+        yield
+
+
+def serve_at(host: str, port: int, rank: int, count: int) -> None:
+    """Serve the fits of a process elsewhere until its program is over."""
+    serve(Processes.met(Launched(rank, count, 0, 1), f"{host}:{port}"))
+
+
 def serve(processes: Processes) -> None:
     """Run the fits of the first process until its program is over."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; what follows from it, the first one decides
-    with silent():
+    with silent(), _without_interrupts():
         while True:
             try:
                 _serve_fit(processes)
@@ -50,6 +60,19 @@ def serve(processes: Processes) -> None:
             except HeadstartError:  # it happens in the first process too, which tells it
                 if processes.is_lost:
                     raise TrainingError(LOST) from None
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Inside, Ctrl-C, which reaches all processes, does nothing: what follows from it, the first one decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _serve_fit(processes: Processes) -> None:

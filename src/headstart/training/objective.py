@@ -119,7 +119,7 @@ class Gradients:
 
 def _replica(objective: Objective, device: torch.device) -> DistributedDataParallel:
     """The objective with gradients that are averaged over the processes; a fit trains a part of its weights, or none of some."""
-    devices = None if device.type == "cpu" else [device]
+    devices = None if device.type == "cpu" else [torch.cuda.current_device()]
     buffers: dict[str, Any] = {SYNC_BUFFERS: False}  # every process computes the same ones
     return DistributedDataParallel(objective, devices, find_unused_parameters=True, **buffers)
 

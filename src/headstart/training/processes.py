@@ -31,7 +31,7 @@ from headstart.core.launched import Launched
 
 STEP_SECONDS = 600.0
 """A process that has not answered the others for so long, in the middle of a step, counts as lost. Chosen, not measured."""
-MEETING_SECONDS = 300.0
+MEETING = timedelta(seconds=300)
 """How long the processes wait for each other at the beginning; torchrun waits as long. Chosen, not measured."""
 WAITING_SECONDS = 3600.0
 """After so long a wait for a message is begun anew; it ends at once where the first process is gone."""
@@ -75,11 +75,12 @@ class Processes:
     _number: int = field(default=0, repr=False)
 
     @classmethod
-    def met(cls, launched: Launched) -> Processes:
+    def met(cls, launched: Launched, place: str = "") -> Processes:
         """The processes, once all of them are there.
 
         Args:
             launched: What this one is among them.
+            place: HOST:PORT of the first one; that of the environment variables where it is empty.
 
         Returns:
             The processes, seen from this one.
@@ -91,7 +92,8 @@ class Processes:
         check_machine(launched)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         try:
-            store, _, _ = next(rendezvous("env://", timeout=timedelta(seconds=MEETING_SECONDS)))
+            ways = rendezvous(f"tcp://{place}" if place else "env://", launched.rank, launched.count, timeout=MEETING)
+            store, _, _ = next(ways)
             distributed.init_process_group(
                 backend,
                 store=PrefixStore("group", store),
@@ -100,7 +102,7 @@ class Processes:
                 timeout=timedelta(seconds=STEP_SECONDS),
             )
         except (RuntimeError, ValueError) as error:
-            place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+            place = place or f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
             raise TrainingError(
                 f"The {launched.count} processes could not connect at {place} ({str(error).splitlines()[0]}). "
                 "Start all of them with one torchrun, or name an address that every machine reaches."

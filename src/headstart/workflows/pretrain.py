@@ -30,6 +30,7 @@ from headstart.tracking.session import trackers_named
 from headstart.training.budget import pretraining_training, scratch_training
 from headstart.training.settings import Training
 from headstart.workflows.arguments import Place, split_settings
+from headstart.workflows.cluster import check_processes, training_on_cluster
 from headstart.workflows.fit import finish, fit_and_evaluate
 from headstart.workflows.track import tracked_run
 
@@ -66,6 +67,8 @@ def pretrain(
     seed: int = 0,
     out: AnyPath | None = None,
     track: Texts = (),
+    cluster: str | None = None,
+    processes: int | None = None,
 ) -> Run:
     """Train a backbone on a source domain, and list it among the models.
 
@@ -74,9 +77,12 @@ def pretrain(
 
     The method is "supervised", or any that trains a network; by default "supervised" where there are two classes, else "sim_clr".
     Without `pretrained` the small network is trained from scratch. Methods that need no labels use all of the minutes, unless the
-    number of epochs is set. The other arguments are those of all verbs; see `headstart.workflows`.
+    number of epochs is set. On a `cluster`, "auto" or ray://HOST:PORT, this process and others there train the network together,
+    `processes` of them in all; only this one needs to see the pictures. The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     trackers = trackers_named(track)
+    check_processes(cluster, processes)
     card = card_of(name_of(pretrained or "small_cnn"))
     fresh = "none" if provider_of(card).trainable_only else "pretrained"
     request = Request(
@@ -98,7 +104,8 @@ def pretrain(
         with stage("planning"):
             plan = workspace.steps.run("plan", inputs, Plan, lambda _: _planned(task, card, chosen, request))
         workspace.write(Findings(findings=task.findings))
-        return _pretrained(workspace, task, plan)
+        with training_on_cluster(None if workspace.run.evaluation else cluster, processes):
+            return _pretrained(workspace, task, plan)
 
 
 def _pretrained(workspace: Workspace, task: Task, plan: Plan) -> Run:
