@@ -58,13 +58,15 @@ if TYPE_CHECKING:
     from headstart.workflows.runs import audit_runs, runs
     from headstart.workflows.search import search
     from headstart.workflows.serve import serve
+    from headstart.workflows.simulate import simulate
     from headstart.workflows.track import track
 
 __version__ = "0.1.0"
 
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
-    "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "track",
+    "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "simulate",
+    "track",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -91,7 +93,8 @@ __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
-    "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve", "track",
+    "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
+    "simulate", "track",
 ]  # fmt: skip
 
 

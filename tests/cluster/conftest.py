@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray refuses less than 75 MiB."""
+START_SECONDS = 120.0
 FROM_RAY = (
     "ignore:.*ray.*:ResourceWarning",  # sockets and log files that it leaves to the garbage collector
     "ignore::DeprecationWarning:ray.*",
@@ -47,6 +49,18 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Return once something listens at the port; on a busy machine the client server comes up after the nodes."""
+    until = time.monotonic() + START_SECONDS
+    while True:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > until:
+            raise TimeoutError(f"nothing listens at port {port} after {START_SECONDS:.0f} s")
+        time.sleep(0.2)
 
 
 @contextmanager
@@ -79,6 +93,7 @@ def started(num_nodes: int = 2, num_cpus: int = 1, **head_options: object) -> It
                     num_cpus=num_cpus, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False,
                     env_vars={"HEADSTART_CACHE": str(cache)}, **(head_options if node == 0 else {}),
                 )  # fmt: skip
+            wait_for(int(str(head_options["ray_client_server_port"])))
             patch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{head_options['ray_client_server_port']}")
             yield cluster
         finally:

@@ -24,6 +24,8 @@ MOST_LOSSES = 100
 """So often work begins anew because its node is lost. Chosen, not measured."""
 ENDING_SECONDS = 20.0
 """So long work that ends itself may take to write and send what it has when the time is over. Chosen, not measured."""
+NODES_SECONDS = 1.0
+"""So long the nodes are taken to be the same."""
 POLL_SECONDS = 1.0
 """A waiting driver looks that often whether it should stop."""
 PENDING_A_WORKER = 2
@@ -74,7 +76,7 @@ class RayPending(Pending[R]):
         """Hand the work, or hand it again, to Ray."""
         self.reference = self.owner.handed(self.work)
         self.epoch = self.owner.connection.epoch
-        self.nodes = frozenset(node.identity for node in self.owner.connection.nodes())
+        self.nodes = frozenset(node.identity for node in self.owner.nodes())
 
     def result(self, advance: Advance = lambda _: None) -> R:
         if self.done is None:
@@ -115,6 +117,8 @@ class RayExecutor(Executor):
         super().__init__()
         self.connection = connection
         self.outstanding: set[RayPending[Any]] = set()
+        self._nodes: tuple[int, float, tuple[Node, ...]] = (-1, 0.0, ())
+        self._called: tuple[int, Any] | None = None
         self.account = Account()
         import torch  # noqa: PLC0415 - the start of the program needs none of it
 
@@ -122,8 +126,15 @@ class RayExecutor(Executor):
         self.threads = max(1, min(torch.get_num_threads(), int(min(node.cores for node in nodes))))
         self.has_gpus = any(node.gpus for node in nodes)
 
+    def nodes(self) -> tuple[Node, ...]:
+        """The machines that were there within the last second: to ask for them takes as long as to hand out many works."""
+        epoch, asked, _ = self._nodes
+        if epoch != self.connection.epoch or time.monotonic() - asked > NODES_SECONDS:
+            self._nodes = self.connection.epoch, time.monotonic(), self.connection.nodes()
+        return self._nodes[2]
+
     def _working_nodes(self) -> list[Node]:
-        return [node for node in self.connection.nodes() if node.cores >= 1]
+        return [node for node in self.nodes() if node.cores >= 1]
 
     @property
     def num_workers(self) -> int:
@@ -162,7 +173,9 @@ class RayExecutor(Executor):
         if needs.memory_bytes:
             options["memory"] = self._checked(work).memory_bytes
         arguments = [one.reference if isinstance(one, RayShared) else one for one in work.arguments]
-        return ray.remote(called).options(**options).remote(settings_of_caller(threads), work.function, *arguments)
+        if self._called is None or self._called[0] != self.connection.epoch:
+            self._called = self.connection.epoch, ray.remote(called)  # each new one travels to the cluster again
+        return self._called[1].options(**options).remote(settings_of_caller(threads), work.function, *arguments)
 
     def _checked(self, work: Work[Any]) -> Resources:
         """What the work takes; a `TrainingError` where no node has so much memory, which Ray would wait for."""

@@ -149,15 +149,21 @@ class Steps:
         for name in names:
             (self.folder / f"{self.stem(name, inputs)}.json").unlink(missing_ok=True)
 
-    def seconds(self) -> dict[str, float]:
-        """Seconds spent by step name, over all finished steps of that name."""
-        spent: dict[str, float] = {}
+    def logged(self) -> list[tuple[str, float]]:
+        """Name and seconds of every finished step that was made here, in the order in which they ended."""
         log = self.folder / "log.tsv"
+        found = []
         for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []:
             stem, _, seconds = line.partition("\t")
             if LOGGED.fullmatch(seconds):
-                name = stem.rsplit("-", 1)[0]
-                spent[name] = spent.get(name, 0.0) + float(seconds)
+                found.append((stem.rsplit("-", 1)[0], float(seconds)))
+        return found
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent by step name, over all finished steps of that name."""
+        spent: dict[str, float] = {}
+        for name, seconds in self.logged():
+            spent[name] = spent.get(name, 0.0) + seconds
         return spent
 
     def _log(self, stem: str, seconds: float) -> None:
