@@ -42,7 +42,9 @@ def trained(tmp_path):
 def test_folds_that_train_run_together(trained):
     found = headstart.simulate(trained, workers=[1, 3, 16])
     assert [round(row.seconds) for row in found.workers] == [110, 50, 50]
-    assert found.sentence.startswith("No number of workers takes less than 50.0 s: steps wait for each other (training 30.0 s, rank ")
+    assert found.sentence.startswith(
+        "No number of workers takes less than 50.0 s: steps wait for each other (training 30.0 s, rank "
+    )
 
 
 def test_the_command_prints_a_table_that_fits_and_the_same_as_json(trained, headstart_command):
