@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 
 from benchmarks.protocol import show
@@ -106,12 +106,12 @@ def run_on(count: int, case: str, out: Path, *words: str, killed_at: int = 0) ->
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *module] if count == 1 else [*launcher, *module]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HEADSTART_QUIET": "1", "HEADSTART_ENGINE": "torch-float32"}
-    with subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL) as program:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as program:
         while program.poll() is None:
             time.sleep(0.2)
             if killed_at and (out / "checkpoint.safetensors").exists() and len(losses_in(out)) >= killed_at:
-                os.killpg(program.pid, signal.SIGKILL)
-                break
+                for one in [*psutil.Process(program.pid).children(recursive=True), program]:
+                    one.kill()  # torchrun gives each of its processes a group of its own
     if not killed_at and program.returncode:
         raise SystemExit(f"{case} on {count} processes ended with {program.returncode}")
     return float(json.loads((out / "history.jsonl").read_text().splitlines()[-1])["seconds"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,12 @@ def losing(learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, 
     return cross_entropy(learner, batch, progress)
 
 
+def leaving(learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+    if os.environ.get("RANK") == "0" and progress > 0.2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return cross_entropy(learner, batch, progress)
+
+
 def differing(learner: Any, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
     more = float(os.environ.get("RANK") == "1")
     return {name: loss + more for name, loss in cross_entropy(learner, batch, progress).items()}
@@ -137,6 +144,7 @@ def program(out: Path, names: list[str]) -> None:
         ),
         "differing": lambda name: fitted(out, name, classifier(), differing),
         "lost": lambda name: fitted(out, name, classifier(), losing),
+        "left": lambda name: fitted(out, name, classifier(), leaving),
         "after": lambda name: fitted(out, name, classifier(), cross_entropy),
     }
     for name in names:

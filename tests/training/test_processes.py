@@ -111,6 +111,12 @@ def test_a_lost_process_leaves_no_other_waiting(tmp_path: Path) -> None:
     )
 
 
+def test_processes_end_with_the_first_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    codes = run(tmp_path, 2, "left")
+    assert codes == [-9, 1]
+    assert f"TrainingError: {processes.LOST}" in capfd.readouterr().out
+
+
 def test_who_started_a_process_is_read_from_all_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         assert launched() is None

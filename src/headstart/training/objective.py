@@ -18,7 +18,8 @@ from headstart.backbones.row_shards import RowShards, Section
 from headstart.core.errors import PlanError
 from headstart.training.batches import Batch
 from headstart.training.learner import Learner
-from headstart.training.processes import Processes, ProcessRows
+from headstart.training.process_rows import ProcessRows
+from headstart.training.processes import Processes
 
 Losses: TypeAlias = Callable[[Any, dict[str, Batch], float], dict[str, Tensor]]
 """(learner, batch by stream, share of the steps done) to the losses by name; their sum is minimized. The share stays at 1 where

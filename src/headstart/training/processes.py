@@ -11,6 +11,7 @@ import os
 import pickle
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -21,11 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from headstart.backbones.row_shards import RowShards, Section
 from headstart.core.errors import HeadstartError, PlanError, TrainingError
 from headstart.core.launched import Launched
 
@@ -116,22 +116,30 @@ class Processes:
 
     def say(self, what: str, **values: Any) -> None:
         """Leave the next message; the first process alone does."""
-        self.store.set(str(self._number), json.dumps({"what": what, **values}))
-        if self._number > 1:
-            self.store.delete_key(str(self._number - 2))  # everybody took part in what the message after it said
+        try:
+            self.store.set(str(self._number), json.dumps({"what": what, **values}))
+            if self._number > 1:
+                self.store.delete_key(str(self._number - 2))  # everybody took part in what the message after it said
+        except RuntimeError as error:
+            raise self._lost() from error
         self._number += 1
+
+    def _lost(self) -> TrainingError:
+        self.is_lost = True
+        return TrainingError(LOST)
 
     def next_message(self) -> dict[str, Any]:
         """The next message of the first process, which may take hours to come."""
         key = str(self._number)
         while True:
+            begun = time.monotonic()
             try:
                 self.store.wait([key], timedelta(seconds=WAITING_SECONDS))
                 found: dict[str, Any] = json.loads(self.store.get(key))
             except RuntimeError as error:
-                if "timeout" in str(error).lower():
-                    continue
-                raise TrainingError(LOST) from None
+                if time.monotonic() - begun < WAITING_SECONDS / 2:  # nobody leaves messages any more
+                    raise self._lost() from error
+                continue
             self._number += 1
             if found["what"] == "over":
                 raise DismissedError
@@ -163,8 +171,7 @@ class Processes:
         except RuntimeError as error:
             if isinstance(error, TrainingError) or not _is_of_connection(error):
                 raise
-            self.is_lost = True
-            raise TrainingError(LOST) from error
+            raise self._lost() from error
         self.is_stepping = False
 
     def object(self, what: str, made: Any = None) -> Any:
@@ -239,28 +246,6 @@ class Processes:
 AGREEMENT = 1e-3
 """Largest difference between the losses of two processes, relative and absolute. Processors of different makes differ by 1e-6 in
 float32 and by 1e-4 in bf16; different random draws, or data, by far more. Chosen, not measured."""
-
-
-class ProcessRows(RowShards):
-    """A shard of the rows for each process."""
-
-    def __init__(self, processes: Processes) -> None:
-        self.index = processes.rank
-        self.count = processes.count
-
-    def whole(self, own: Tensor, section: Section) -> Tensor:
-        """See `RowShards.whole`; shards of fewer rows are filled up on the way."""
-        sizes = section.sizes
-        sent = own.new_zeros(sizes[0], *own.shape[1:])
-        sent[: len(own)] = own
-        found = [torch.empty_like(sent) for _ in sizes]
-        distributed.all_gather(found, sent)
-        return torch.cat([rows[:size] for rows, size in zip(found, sizes, strict=True)])
-
-    def total(self, own: Tensor) -> Tensor:
-        found = own.clone()
-        distributed.all_reduce(found)
-        return found
 
 
 @contextmanager
