@@ -43,7 +43,13 @@ class Nodes:
         words = [sys.executable, "-m", "benchmarks._ray_nodes", str(self.port), str(self.num), str(self.home)]
         with (self.home / "nodes.log").open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+                cwd=Path(__file__).parent.parent,
             )
         self._answer()
 

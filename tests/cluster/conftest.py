@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read when Ray is imported: it uses 127.0.0.1 alone, on every system
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # likewise: a call without a cluster would start one
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster

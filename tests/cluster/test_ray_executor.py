@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from benchmarks._ray_nodes import Nodes
 
 from headstart.cluster.ray_executor import MOST_CRASHES, RayExecutor, on_cluster
 from headstart.core.errors import DataError, TrainingError
@@ -147,3 +149,20 @@ def test_works_of_a_lost_node_run_elsewhere_and_finished_ones_are_not_done_again
     made = list(map(int, place.read_text().split()))
     assert set(made) == set(range(12))
     assert len(made) <= 13
+
+
+def test_where_the_head_is_lost_what_was_not_finished_runs_once_it_is_back(tmp_path):
+    place = tmp_path / "made"
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as home:
+        nodes = Nodes(2, Path(home))
+        with on_cluster(nodes.address) as running:
+            pending = [running.submit(Work(noted, (place, number, 1.0), f"number {number}")) for number in range(4)]
+            later = running.submit(Work(total, (running.share(np.ones(3)), 1), "later"))
+            assert pending[0].result() == 0
+            nodes.tell("stop")
+            nodes.start()
+            assert [one.result() for one in pending[1:]] == [1, 2, 3]
+            assert later.result() == 4.0
+            assert running.connection.epoch == 1
+        nodes.tell("stop")
+    assert place.read_text().split().count("0") == 1

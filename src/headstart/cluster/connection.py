@@ -100,7 +100,7 @@ class Connection:
 
         if ray.is_initialized():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
             raise PlanError("This process uses a Ray cluster already. End that with ray.shutdown(), or leave cluster out.")
-        logging.getLogger("ray.util.client").setLevel(logging.ERROR)
+        logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what is lost is said by `reopen`
         self._reach()
         for attempt in range(ATTEMPTS):
             try:
@@ -297,6 +297,7 @@ def connected(address: str) -> Iterator[Connection]:
         PlanError: The cluster cannot be reached or used; one sentence.
     """
     check_ray()
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a call after the head went away would start a cluster of its own otherwise
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray would warn of otherwise
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it writes of every fork otherwise
     connection = Connection(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import SECONDS_UNTIL_KNOWN, Connection, Node, connected
@@ -189,10 +189,16 @@ class RayExecutor(Executor):
 
     def _while_reachable(self, action: Callable[[], T]) -> T:
         """What the action returns; where the head is gone, it is made again once that is back."""
+        import grpc  # noqa: PLC0415 - only where a cluster is asked for
+        import ray  # noqa: PLC0415
+
         while True:
             try:
                 return action()
-            except ConnectionError:
+            except (ConnectionError, grpc.RpcError, ray.exceptions.RayError) as error:
+                # gRPC's own where another head answers, which does not know this client; Ray's where it has let go already.
+                if isinstance(error, ray.exceptions.RayError) and ray.is_initialized():
+                    raise
                 self.connection.reopen()
                 for pending in self.outstanding:
                     pending.begin()
@@ -206,6 +212,8 @@ class RayExecutor(Executor):
         told = 0
         while True:
             found = self._while_reachable(lambda: self._seen(pending))
+            if isinstance(found, _Raised):
+                raise _told(found.cause, pending.work.name)
             if found is not None:
                 return found
             finished = self._while_reachable(self._num_finished)
@@ -230,8 +238,8 @@ class RayExecutor(Executor):
         references = [pending.reference for pending in self.outstanding]
         return len(ray.wait(references, num_returns=len(references), timeout=0)[0]) if references else 0
 
-    def _seen(self, pending: RayPending[Any]) -> Done | None:
-        """The result; None while there is none, as where a lost node took the work with it, which is begun anew."""
+    def _seen(self, pending: RayPending[Any]) -> Done | _Raised | None:
+        """What the work came to; None while it runs, as where a lost node took it along, so that it is begun anew."""
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
         ready, _ = ray.wait([pending.reference], timeout=POLL_SECONDS)
@@ -240,7 +248,7 @@ class RayExecutor(Executor):
         try:
             done: Done = ray.get(pending.reference)
         except ray.exceptions.RayTaskError as error:
-            raise _told(error.cause, pending.work.name) from None
+            return _Raised(error.cause)
         except ray.exceptions.RayError as error:
             self._begin_anew(pending, error)
             return None
@@ -264,6 +272,12 @@ class RayExecutor(Executor):
     def on_each_node(self, function: Callable[..., R], *arguments: Any) -> dict[str, R]:
         found = self.connection.on_each_node(function, *arguments)
         return {node.name: answer for node, answer in found.items()}
+
+
+class _Raised(NamedTuple):
+    """What a work raised, which is not what the connection raises."""
+
+    cause: BaseException
 
 
 def _told(cause: BaseException, name: str) -> BaseException:
