@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,10 @@ from headstart.data.reading import read_task
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods import method_from
+from headstart.methods.base import GradientMethod
 from headstart.training.joining import all_processes
 from headstart.training.learner import Learner
-from headstart.training.loop import train
+from headstart.training.loop import fit_for, train
 from headstart.training.settings import Training
 
 STEPS = 50
@@ -70,21 +72,26 @@ def task_of(kind: str, per_class: int) -> Task:
     return task
 
 
-def fit(case: str, out: Path, given: argparse.Namespace) -> None:
-    """Fifty steps of one case, whose history lies in the folder."""
+@dataclass
+class Prepared:
+    """What `train` and `fit_for` take."""
+
+    learner: Learner
+    streams: dict[str, Stream]
+    method: GradientMethod
+    training: Training
+
+
+def prepared(case: str, given: argparse.Namespace) -> Prepared:
+    """One case, before its first step."""
     kind, network, pixels = CASES[case]
     task, method = task_of(kind, given.per_class), method_from({"kind": kind})
     weights = "none" if network == "small_cnn" else "pretrained"
     backbone = load_backbone(network, weights, pixels, seed=0)
-    settings = {
-        "batch_size": BATCH,
-        "precision": "float32",
-        "epochs": 1 + SCHEDULED * BATCH // len(task.train),
-        "stop_after": given.steps,
-        "accumulate": given.accumulate,
-    }
+    settings = {"batch_size": BATCH, "precision": "float32", "stop_after": given.steps, "accumulate": given.accumulate}
     settings |= {"optimizer": "sgd", "lr": 0.01} if "SGD" in case else {}
-    training = Training(**settings, checkpoint_seconds=0.5)
+    epochs = 1 + SCHEDULED * BATCH // len(task.train)
+    training = Training(**settings, epochs=epochs, checkpoint_seconds=0.5)
     task = method._joined(task)
     learner: Learner = method._built(task, backbone, training)
     if "behind" in case:
@@ -96,8 +103,32 @@ def fit(case: str, out: Path, given: argparse.Namespace) -> None:
     if given.float64:
         learner = learner.double()
         learner.fast_arithmetic = Exact()
-    streams: dict[str, Stream] = method._fed(task, backbone)
-    train(learner, streams, method.losses, training, out, method.after_step)
+    return Prepared(learner, method._fed(task, backbone), method, training)
+
+
+def fit(case: str, out: Path, given: argparse.Namespace) -> None:
+    """Fifty steps of one case, whose history lies in the folder."""
+    one = prepared(case, given)
+    train(one.learner, one.streams, one.method.losses, one.training, out, one.method.after_step)
+
+
+def share_of_batches(case: str, given: argparse.Namespace) -> dict[str, object]:
+    """What drawing and augmenting a batch takes of a step in one process: every process does it for the whole batch."""
+    one = prepared(case, given)
+    fit = fit_for(one.learner, one.streams, one.method.losses, one.training, None, one.method.after_step)
+    fit.prepare()
+    trained, seconds = fit.attempt_state(0), {"batch": [], "step": []}
+    one.learner.train()
+    for step in range(12):
+        for name, do in (
+            ("batch", lambda step=step: [batches.at(step, torch.device("cpu")) for batches in fit.streams.values()]),
+            ("step", lambda step=step: fit.step(trained, step)),
+        ):
+            begun = time.process_time()
+            do()
+            seconds[name].append(time.process_time() - begun)
+    batch, whole = (float(np.median(values[2:])) for values in seconds.values())
+    return {"fit": case, "batch ms": f"{1e3 * batch:.0f}", "step ms": f"{1e3 * whole:.0f}", "share": f"{batch / whole:.3f}"}
 
 
 def run_on(count: int, case: str, out: Path, *words: str, killed_at: int = 0) -> float:
@@ -168,12 +199,16 @@ def main() -> None:
     parser.add_argument("--case", default="", help="run this fit here, and nothing else")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--nudged", action="store_true")
+    parser.add_argument("--shares", action="store_true", help="print what batches take of a step, and nothing else")
     parser.add_argument("--float64", action="store_true")
     parser.add_argument("--accumulate", type=int, default=1)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--per-class", type=int, default=8)
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     given = parser.parse_args()
+    if given.shares:
+        show("share of batches", [share_of_batches(case, given) for case in given.cases], [])
+        return
     if not given.case:
         words = ["--steps", str(given.steps), "--per-class", str(given.per_class)]
         with tempfile.TemporaryDirectory() as folder:
