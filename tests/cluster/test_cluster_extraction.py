@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -17,14 +18,20 @@ from PIL import Image
 
 from headstart.backbones.loading import load_backbone
 from headstart.cluster.ray_executor import on_cluster
+from headstart.core import row_sums, rows
+from headstart.core.executing import executor
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
+from headstart.features.representation import Representation
+from headstart.features.store import store as store_module
 from headstart.features.store.chunks import MadeChunk, read_chunk
 from headstart.features.store.store import Store, store_at
+from headstart.heads.ridge_leave_one_out import fit_ridge
 
 if TYPE_CHECKING:
+    from conftest import Answer
     from ray.cluster_utils import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -86,3 +93,52 @@ def test_each_row_is_once_in_the_store_when_a_worker_is_killed(
     assert chunks_in(tmp_path / "together") == chunks_in(tmp_path / "alone")
     keys = [key for path in (tmp_path / "together").glob("features/*/*.safetensors") for key in read_chunk(path).keys]
     assert len(keys) == len(set(keys)) == NUM
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_the_file_of_embed_is_that_of_one_process(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headstart_command: Callable[..., Answer]
+) -> None:
+    contents = []
+    for name, words in (("alone", ()), ("together", ("--cluster", "auto"))):
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / name))
+        answer = headstart_command("embed", folder, "-o", tmp_path / f"{name}.npz", "--pretrained", "pixels", *words)
+        assert answer.code == 0, answer.err
+        contents.append(np.load(tmp_path / f"{name}.npz")["features"])
+    assert contents[0].shape == (NUM, 192)
+    np.testing.assert_array_equal(*contents)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_ridge_on_rows_that_nodes_sum_is_that_of_one_process(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    for module in (rows, row_sums, store_module):
+        monkeypatch.setattr(module, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(row_sums, "span_rows", lambda width: 1024)
+    images = images_in(folder)
+    labels = np.arange(NUM) % 3
+    features = features_of(images, load_backbone("timm/test_resnet", weights="none", input_pixels=32))
+    seen = Representation.fitted(features, "stages").rows(features)
+    alone = fit_ridge(seen, labels, 3)
+    with on_cluster("auto"):
+        together = fit_ridge(seen, labels, 3)
+        names = list(executor().account.costs)  # type: ignore[attr-defined]
+    assert names == ["sums over rows"]
+    np.testing.assert_allclose(together.weight, alone.weight, rtol=1e-10, atol=1e-10 * np.abs(alone.weight).max())
+    np.testing.assert_allclose(together.bias, alone.bias, rtol=1e-10)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_one_fit_of_ridge_takes_the_nodes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headstart_command: Callable[..., Answer]
+) -> None:
+    found = []
+    for name, words in (("alone", ()), ("together", ("--cluster", "auto"))):
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / name))
+        command = ("fit", folder, "--method", "ridge", "--pretrained", "pixels", "--test", "0.2", "-o", tmp_path / f"run-{name}")
+        answer = headstart_command(*command, *words, "--json")
+        assert answer.code == 0, answer.err
+        found.append(json.loads(answer.out)["evaluation"]["metrics"])
+    assert found[0] == found[1]

@@ -19,7 +19,8 @@ class _Pickled(Pending[Any]):
 
     def result(self) -> Any:
         with self.owner.on_the_other_machine():
-            function, arguments = pickle.loads(self.content)
+            # Ray's client port unpickles works and pickles them again.
+            function, arguments = pickle.loads(pickle.dumps(pickle.loads(self.content)))
             return pickle.loads(pickle.dumps(function(*resolved(arguments))))
 
 

@@ -27,11 +27,12 @@ def embed(
             show_default=False,
         ),
     ] = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
 ) -> None:
     """Write the features of images into a file that every command reads in place of the images."""
     from headstart.workflows.embed import embed as embed_images
 
-    num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels)
+    num_rows = embed_images(data, out, pretrained=pretrained, pixels=pixels, cluster=cluster)
     rows = [("Features", str(out)), ("Images", f"{num_rows:,}"), ("Next", f"headstart run {shlex.quote(str(out))}")]
     answer(as_json, {"file": str(out), "num_images": num_rows}, facts(rows))

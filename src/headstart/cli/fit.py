@@ -27,6 +27,7 @@ def fit(
     test: options.Test = None,
     out: options.Out = None,
     track: options.Track = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
 ) -> None:
     """Fit a plan, or one method on data, and evaluate it."""
@@ -36,6 +37,6 @@ def fit(
     finished = fit_data(
         plan_or_data, method=method, pretrained=pretrained, weights=weights, settings=options.settings_from(settings),
         find_rate=find_rate, source=source, target_domain=target_domain, seed=seed, per_class=per_class, test=test, out=out,
-        track=track,
+        track=track, cluster=cluster,
     )  # fmt: skip
     finish_run(finished, as_json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -244,61 +243,47 @@ class Store:
 class _Found:
     """The rows of some keys, located again if a chunk is gone by the time they are read.
 
-    Another process gets the names of the chunks, and finds them in the same folder.
+    Args:
+        store: Where they lie.
+        keys: Of the rows.
+        located: Their chunks, and their places as `Store.places` gives them, where these are known.
     """
 
-    def __init__(self, store: Store, keys: tuple[str, ...], is_sent: bool = False) -> None:
+    def __init__(self, store: Store, keys: tuple[str, ...], located: tuple[tuple[Chunk, ...], Integers] | None = None) -> None:
         self.store = store
         self.keys = keys
-        self.is_sent = is_sent
-        self.names: Sequence[str] = ()
-        self._cut: tuple[Index, _Found] | None = None
-        if not is_sent:
-            self._locate()
+        self._cut: tuple[Index, _SentRows] | None = None
+        self.chunks, self.places = located or store.places(keys)
+        self.version = store.version
 
     def _locate(self) -> None:
-        self.store.bring(self.names)
-        names, self.names = self.names, ()
-        with suppress(OSError, ValueError):
-            if names:
-                self.chunks = tuple(read_chunk(self.store.folder / name) for name in names)
-                self.version = self.store.version
-                return
         self.chunks, self.places = self.store.places(self.keys)
         self.version = self.store.version
 
-    def only(self, rows: Index) -> _Found:
-        """Those rows alone; the same object where it is asked for the same rows again, as by each of several arrays."""
+    def only(self, rows: Index) -> _SentRows:
+        """Those rows, for another process; the same object for the same index, as each of several arrays asks for."""
         if self._cut is None or self._cut[0] is not rows:
             at = np.arange(len(self.keys))[rows]
-            part = _Found(self.store, tuple(self.keys[row] for row in at), is_sent=True)
             numbers, places = np.unique(self.places[at, 0], return_inverse=True)
-            part.chunks = tuple(self.chunks[number] for number in numbers)
-            part.places = np.stack([places, self.places[at, 1]], axis=1).astype(np.int64)
-            part.version = self.version
-            self._cut = rows, part
+            names = tuple(self.chunks[number].path.name for number in numbers)
+            located = np.stack([places, self.places[at, 1]], axis=1).astype(np.int64)
+            keys = tuple(self.keys[row] for row in at)
+            self._cut = rows, _SentRows(self.store.folder.absolute(), self.store.name, keys, names, located)
         return self._cut[1]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        names = tuple(chunk.path.name for chunk in self.chunks)
-        return _found_elsewhere, (self.store.folder.absolute(), self.store.name, self.keys, names, self.places)
 
     def arrays(self) -> Any:
         return self.chunks[0].arrays
 
     def read(self, name: str, rows: Index) -> Any:
         """The array's rows; where a chunk was merged into another meanwhile, they are located again."""
-        try:
-            for _ in range(ATTEMPTS):
-                if self.version != self.store.version:
-                    self._locate()
-                try:
-                    return self._read(name, rows)
-                except (FileNotFoundError, ValueError):
-                    self.store.reindex()
-            self._locate()
-        except DataError as error:
-            raise UnseenRowsError(str(error)) if self.is_sent else error from None
+        for _ in range(ATTEMPTS):
+            if self.version != self.store.version:
+                self._locate()
+            try:
+                return self._read(name, rows)
+            except (FileNotFoundError, ValueError):
+                self.store.reindex()
+        self._locate()
         return self._read(name, rows)
 
     def _read(self, name: str, rows: Index) -> Any:
@@ -314,22 +299,59 @@ class _Found:
         return out
 
 
-def _found_elsewhere(folder: Path, name: str, keys: tuple[str, ...], names: Sequence[str], places: Integers) -> _Found:
-    """The rows as another process sees them; they are located again when they are read where it lacks one of the chunks."""
-    there = mirror()
-    store = store_at(folder if folder.is_dir() else cache_folder() / "features" / folder.name, name, there)
-    found = _Found(store, keys, is_sent=True)
-    found.names, found.places, found.version = names, places, -1
-    if store.mirrored:
-        store.mirrored.names.update(names)
-    return found
+@dataclass
+class _SentRows:
+    """The rows of some keys in another process, which finds their chunks in the same folder, or fetches them from the mirror.
+
+    Attributes:
+        folder: The folder of the store.
+        name: Of the store.
+        keys: Of the rows.
+        names: Of the chunks.
+        places: The number of each row's chunk among them, and its row there, int64 [key, 2].
+        found: The rows, once they were looked for here.
+    """
+
+    folder: Path
+    name: str
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    places: Integers
+    found: _Found | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"found": None}  # of the next process: one may only pass them on
+
+    def read(self, name: str, rows: Index) -> Any:
+        """The array's rows; an `UnseenRowsError` where this process does not see them."""
+        try:
+            self.found = self.found or self._looked_for()
+            return self.found.read(name, rows)
+        except DataError as error:
+            raise UnseenRowsError(str(error)) from None
+
+    def _looked_for(self) -> _Found:
+        folder = self.folder if self.folder.is_dir() else cache_folder() / "features" / self.folder.name
+        store = store_at(folder, self.name, mirror())
+        if store.mirrored:
+            store.mirrored.names.update(self.names)
+            store.bring(self.names)
+        try:
+            return _Found(store, self.keys, (tuple(read_chunk(folder / name) for name in self.names), self.places))
+        except (OSError, ValueError):
+            return _Found(store, self.keys)
+
+    def only(self, rows: Index) -> _SentRows:
+        """Those of the rows."""
+        keys = tuple(self.keys[row] for row in np.arange(len(self.keys))[rows])
+        return _SentRows(self.folder, self.name, keys, self.names, self.places[rows])
 
 
 @dataclass(frozen=True)
 class _StoredRows:
     """Reads the rows of one array."""
 
-    found: _Found
+    found: _Found | _SentRows
     name: str
 
     def __call__(self, rows: Index) -> Any:
