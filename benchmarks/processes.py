@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +32,11 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import GradientMethod
+from headstart.training.batches import Batch
 from headstart.training.joining import all_processes
 from headstart.training.learner import Learner
 from headstart.training.loop import fit_for, train
+from headstart.training.objective import Losses
 from headstart.training.settings import Training
 
 STEPS = 50
@@ -60,6 +62,20 @@ class Exact:
         return contextlib.nullcontext()
 
 
+@dataclass(frozen=True)
+class InDouble:
+    """Losses of batches in float64."""
+
+    losses: Losses
+
+    def __call__(self, learner: Learner, batch: dict[str, Batch], progress: float) -> dict[str, torch.Tensor]:
+        wide = {
+            name: replace(part, images=part.images.double(), also=tuple(images.double() for images in part.also))
+            for name, part in batch.items()
+        }
+        return self.losses(learner, wide, progress)
+
+
 def task_of(kind: str, per_class: int) -> Task:
     """A small draw of the embedded set; methods that need a source, or domains, get halves of it."""
     task = read_task("emoji", 0, per_class)
@@ -78,6 +94,7 @@ class Prepared:
 
     learner: Learner
     streams: dict[str, Stream]
+    losses: Losses
     method: GradientMethod
     training: Training
 
@@ -103,19 +120,20 @@ def prepared(case: str, given: argparse.Namespace) -> Prepared:
     if given.float64:
         learner = learner.double()
         learner.fast_arithmetic = Exact()
-    return Prepared(learner, method._fed(task, backbone), method, training)
+    losses = InDouble(method.losses) if given.float64 else method.losses
+    return Prepared(learner, method._fed(task, backbone), losses, method, training)
 
 
 def fit(case: str, out: Path, given: argparse.Namespace) -> None:
     """Fifty steps of one case, whose history lies in the folder."""
     one = prepared(case, given)
-    train(one.learner, one.streams, one.method.losses, one.training, out, one.method.after_step)
+    train(one.learner, one.streams, one.losses, one.training, out, one.method.after_step)
 
 
 def share_of_batches(case: str, given: argparse.Namespace) -> dict[str, object]:
     """What drawing and augmenting a batch takes of a step in one process: every process does it for the whole batch."""
     one = prepared(case, given)
-    fit = fit_for(one.learner, one.streams, one.method.losses, one.training, None, one.method.after_step)
+    fit = fit_for(one.learner, one.streams, one.losses, one.training, None, one.method.after_step)
     fit.prepare()
     trained, seconds = fit.attempt_state(0), {"batch": [], "step": []}
     one.learner.train()
@@ -164,11 +182,10 @@ def compared(case: str, folder: Path, words: list[str]) -> dict[str, object]:
         "4, killed, then 2": lambda out: killed_and_resumed(case, out, words),
         "rounding": lambda out: run_on(1, case, out, *words, "--nudged"),
     }
-    if "scratch" in case:
-        ways["1, float64"] = lambda out: run_on(1, case, out, *words, "--float64")
-        ways["4, float64"] = lambda out: run_on(4, case, out, *words, "--float64")
-    else:
-        ways["4 slices"] = lambda out: run_on(1, case, out, *words, "--accumulate", "4")
+    ways["1, float64"] = lambda out: run_on(1, case, out, *words, "--float64")
+    ways["4, float64"] = lambda out: run_on(4, case, out, *words, "--float64")
+    if "scratch" not in case:
+        ways["4 slices, float64"] = lambda out: run_on(1, case, out, *words, "--float64", "--accumulate", "4")
     row: dict[str, object] = {"fit": case}
     curves, seconds = {}, {}
     for way, run in ways.items():
@@ -181,7 +198,7 @@ def compared(case: str, folder: Path, words: list[str]) -> dict[str, object]:
         if way not in ("1", "1, float64"):
             one = curves["1, float64" if "float64" in way else "1"]
             row[way] = f"{max(abs(a - b) for a, b in zip(one, curves[way], strict=True)):.1e}"
-    timed = [way for way in ("1", "2", "4", "4 slices") if way in seconds]
+    timed = [way for way in ("1", "2", "4", "1, float64", "4 slices, float64") if way in seconds]
     return row | {
         "loss": f"{curves['1'][0]:.2f} to {curves['1'][-1]:.2f}",
         "s": "; ".join(f"{way}: {seconds[way]:.0f}" for way in timed),

@@ -90,7 +90,10 @@ class Processes:
             TrainingError: Not all of them came.
         """
         check_machine(launched)
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        backend = "gloo"
+        if torch.cuda.is_available():
+            backend = "cpu:gloo,cuda:nccl"
+            torch.cuda.set_device(launched.local_rank)
         try:
             ways = rendezvous(f"tcp://{place}" if place else "env://", launched.rank, launched.count, timeout=MEETING)
             store, _, _ = next(ways)
@@ -184,7 +187,7 @@ class Processes:
         box = [made]
         with self.collective():
             distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
-            distributed.barrier()
+            distributed.all_reduce(torch.zeros(1))  # until all have it; a barrier would use GPUs that are not chosen yet
         return box[0]
 
     def array(self, make: Callable[[], Any]) -> Any:
