@@ -71,3 +71,9 @@ def ray_cluster(num_nodes: int, num_cpus: int) -> Iterator[str]:
     finally:
         cluster.shutdown()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def slept(seconds: float) -> float:
+    """A work whose cost is its sleep; it stands in a module of its own, as workers do not know that of the program."""
+    time.sleep(seconds)
+    return seconds

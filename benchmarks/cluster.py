@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from benchmarks._ray_cluster import ray_cluster
+from benchmarks._ray_cluster import ray_cluster, slept
 from benchmarks.protocol import alone, arguments, show
 from headstart.cluster.connection import connected
 from headstart.cluster.ray_executor import RayExecutor
@@ -24,12 +24,6 @@ from headstart.core.seeds import generator_for
 
 NUM_WARM, NUM_EMPTY = 4, 50
 """Works for each worker before the clock starts, and works that do nothing, which give the cost of one."""
-
-
-def slept(seconds: float) -> float:
-    """A step whose cost is its sleep."""
-    time.sleep(seconds)
-    return seconds
 
 
 def costs_of(num_works: int, mean_seconds: float, seed: int) -> list[float]:
@@ -71,6 +65,8 @@ def measured(num_workers: int, num_works: int, mean_seconds: float, seed: int) -
     """One cluster: its costs, then the works, simulated and real, even and with one long work."""
     with ray_cluster(num_nodes=1, num_cpus=num_workers) as address, connected(address) as connection:
         on = RayExecutor(connection)
+        if on.num_workers != num_workers:
+            raise RuntimeError(f"the cluster has {on.num_workers} workers in place of {num_workers}: it is another one")
         costs = conditions_of(on)
         even = costs_of(num_works, mean_seconds, seed)
         long = [10 * even[0], *even[1:]]
