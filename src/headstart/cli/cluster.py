@@ -1,4 +1,4 @@
-"""`headstart cluster`: what a cluster would be worth."""
+"""`headstart cluster`: whether a cluster can be used from here, and what one would be worth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, table
+from headstart.cli._printing import answer, facts, plain, table
 from headstart.core.errors import PlanError
 
 if TYPE_CHECKING:
@@ -18,7 +18,33 @@ POSITION = 56
 
 
 def cluster() -> None:
-    """See what a cluster would make of a run, without one."""
+    """See whether a Ray cluster can be used, or what one would make of a run."""
+
+
+def status(
+    address: Annotated[
+        str, typer.Argument(metavar="[ADDRESS]", help="auto for the cluster here, or ray://HOST:PORT.", show_default=False)
+    ] = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Check a Ray cluster as a run would, and show its nodes: cores, GPUs, memory, and what of them is in use."""
+    from headstart.cluster.status import cluster_status
+
+    found = cluster_status(address)
+    columns = ("node", "cores", "GPUs", "memory")
+    rows = [
+        (plain(one.name, "bold"), f"{one.cores:g}", f"{one.gpus:g}", f"{one.memory_bytes / 1e9:,.1f} GB") for one in found.nodes
+    ]
+    in_use = f"{found.used_cores:g} of {found.cores:g} cores" + (
+        f", {found.used_gpus:g} of {found.gpus:g} GPUs" if found.gpus else ""
+    )
+    answer(
+        as_json,
+        found.to_dict(),
+        table(columns, rows, right=columns[1:]),
+        "",
+        facts([("Address", found.address), ("In use", in_use)]),
+    )
 
 
 def simulate(
@@ -44,7 +70,7 @@ def simulate(
     answer(as_json, found.to_dict(), table(columns, rows, right=columns), "", found.sentence)
 
 
-SUBCOMMANDS = {"simulate": simulate}
+SUBCOMMANDS = {"status": status, "simulate": simulate}
 
 
 def _numbers(text: str) -> list[int]:

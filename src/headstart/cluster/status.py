@@ -50,9 +50,9 @@ class ClusterStatus(Record):
 
 def cluster_status(address: str = "auto") -> ClusterStatus:
     """The nodes of the cluster at an address, checked as before a run; errors as those of `connected`."""
-    import ray  # noqa: PLC0415 - only where a cluster is asked for
-
     with connected(address) as connection:
+        import ray  # noqa: PLC0415 - only where a cluster is asked for, and it is there
+
         found = tuple(
             NodeStatus(name=node.name, cores=node.cores, gpus=node.gpus, memory_bytes=node.memory_bytes)
             for node in connection.nodes()

@@ -15,12 +15,12 @@ PROBED = 3
 
 
 @contextmanager
-def on_cluster(address: str | None, task: Task) -> Iterator[None]:
+def on_cluster(address: str | None, data: Task | ImageSet) -> Iterator[None]:
     """Inside, steps run on the cluster at an address; in this process where that is None.
 
     Args:
         address: "auto", ray://HOST:PORT, or None.
-        task: What is to be learned; every node has to see its pictures.
+        data: What is worked on; every node has to see its pictures.
 
     Yields:
         Nothing.
@@ -36,7 +36,8 @@ def on_cluster(address: str | None, task: Task) -> Iterator[None]:
     from headstart.cluster import ray_executor  # noqa: PLC0415 - only where a cluster is asked for
 
     with ray_executor.on_cluster(address) as executor:
-        samples = [rows.spaced(PROBED).without_labels() for rows in (task.labeled, task.pool, task.test, task.source) if rows]
+        sets = (data.labeled, data.pool, data.test, data.source) if isinstance(data, Task) else (data,)
+        samples = [rows.spaced(PROBED).without_labels() for rows in sets if rows]
         for node, fault in executor.on_each_node(why_unreadable, samples).items():
             if fault:
                 raise DataError(

@@ -15,7 +15,6 @@ from headstart.backbones.catalog import card_of, packaged
 from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Name, name_of
-from headstart.cluster.ray_executor import on_cluster
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, ExportError
 from headstart.core.progress import stage
@@ -27,6 +26,7 @@ from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
 from headstart.features.extract import features_of
 from headstart.workflows.arguments import Data, place_of
+from headstart.workflows.cluster import on_cluster
 
 ROW_GROUP = 16_384
 """Rows that are written to a Parquet file at a time: 80 MB of 1,280 features."""
@@ -40,8 +40,8 @@ def embed(
 
     Rows are the images that a task would use: unreadable and contradictory ones are left out, and copies of one image are one
     group, so that no split parts them. The features are those of the last stage, before the classifier.
-    The number of rows comes back. The file ends in .npz or .parquet; `pixels` is the side of the input square. With `cluster`,
-    "auto" or ray://HOST:PORT, all nodes extract; the features are those of one process.
+    The number of rows comes back. The file ends in .npz or .parquet; `pixels` is the side of the input square. On a
+    `cluster`, "auto" or ray://HOST:PORT, all nodes extract.
     """
     path = Path(out)
     if path.suffix.lower() not in WRITERS:
@@ -58,7 +58,7 @@ def embed(
     backbone = load_backbone(card.name, "pretrained", pixels or side_for(card, native), 0)
     images = ImageSet(rows.raw.images.take(usable), (), np.full(len(usable), UNLABELED, np.int64), rows.groups[usable])
     images = images.with_content_keys(rows.scan.sha[row] for row in usable)
-    with on_cluster(cluster), stage("embedding"):
+    with on_cluster(cluster, images), stage("embedding"):
         features = features_of(images, backbone).penultimate
     with atomic_file(path) as stream:
         WRITERS[path.suffix.lower()](stream, features, _columns(rows, usable.tolist()))

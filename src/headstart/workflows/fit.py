@@ -11,7 +11,6 @@ from headstart.backbones.pretrained import AnyWeights, Name
 from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
 from headstart.cluster.account import ClusterUse
-from headstart.cluster.ray_executor import on_cluster
 from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
@@ -37,6 +36,7 @@ from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
 from headstart.training.learning_rate_finder import LearningRateCurve
 from headstart.workflows.arguments import Data, Domains, Places
+from headstart.workflows.cluster import on_cluster
 from headstart.workflows.plans import plan_and_task
 from headstart.workflows.track import tracked_run
 
@@ -83,9 +83,9 @@ def fit(
     data with a method. Without a test set the run is evaluated out of fold, and says so; without classes, or any label, it is not
     evaluated. Where it starts from another run whose test images are at hand, what was forgotten of them is measured too. With
     `find_rate` the step size is the one that the learning-rate finder suggests; the report draws its curve. Where training breaks
-    down, `failure.txt` keeps the sentence, so that `adjust` can go on from there. With `cluster`, "auto" or ray://HOST:PORT, all
-    nodes extract features, and sum over those of many rows for ridge; a network is trained in this process. The other arguments
-    are those of all verbs; see `headstart.workflows`.
+    down, `failure.txt` keeps the sentence, so that `adjust` can go on from there. On a `cluster`, "auto" or ray://HOST:PORT, all
+    nodes extract features, and what is trained is trained there. The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     trackers = trackers_named(track)
     task, chosen = plan_and_task(
@@ -94,7 +94,7 @@ def fit(
     )  # fmt: skip
     chosen, curve = with_found_learning_rate(task, chosen) if find_rate else (chosen, None)
     folder = folder_of_fit(task, chosen, out)
-    with on_cluster(cluster), tracked_run(trackers, folder):
+    with on_cluster(cluster, task), tracked_run(trackers, folder):
         return fit_task(task, chosen, folder, curve=curve)
 
 
