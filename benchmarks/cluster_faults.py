@@ -1,10 +1,11 @@
 """A whole run on Ray nodes that are killed at random times, and with the head killed and started again, beside one process.
 
-Two nodes with one core each; every --pause seconds, drawn between half and one and a half times of it, one is killed and another
+Nodes with one core each; every --pause seconds, drawn between half and one and a half times of it, one is killed and another
 one started, until --kills were killed; then, with --head 1, the head is killed with all nodes and started again. Expected: the
 run completes, plan, decision and predictions are those of one process to the last bit, and no finished step is done again.
 
     python -m benchmarks.cluster_faults --kills 10 --head 1
+    python -m benchmarks.cluster_faults --kills 0 --head 0 --nodes 4
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from benchmarks.protocol import arguments
 from headstart.runs.run import Run
 
 DATA = ("digits", "--per-class", "12", "--pretrained", "efficientnet_lite0")
-NODES = 2
 
 
 def started(folder: Path, cache: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -39,14 +39,14 @@ def started(folder: Path, cache: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    options = arguments("faults of a cluster", 1, kills=10, head=1, pause=15.0)
+    options = arguments("faults of a cluster", 1, kills=10, head=1, pause=15.0, nodes=2)
     with tempfile.TemporaryDirectory(prefix="hs") as place:
         home = Path(place)
         begun = time.perf_counter()
         if started(home / "alone", home / "alone_cache").wait():
             raise SystemExit((home / "alone.log").read_text())
         seconds = {"one process": time.perf_counter() - begun}
-        nodes = Nodes(NODES, home / "ray")
+        nodes = Nodes(options.nodes, home / "ray")
         begun = time.perf_counter()
         process = started(home / "together", home / "driver_cache", "--cluster", nodes.address)
         kills, heads = disturbed(process, nodes, options)
@@ -55,7 +55,7 @@ def main() -> None:
         nodes.tell("stop")
         if code:
             raise SystemExit((home / "together.log").read_text())
-        report(home, seconds, kills, heads)
+        report(home, seconds, kills, heads, options.nodes)
 
 
 def disturbed(process: subprocess.Popen[bytes], nodes: Nodes, options: Any) -> tuple[int, int]:
@@ -83,12 +83,12 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def report(home: Path, seconds: dict[str, float], kills: int, heads: int) -> None:
+def report(home: Path, seconds: dict[str, float], kills: int, heads: int, nodes: int) -> None:
     """What the docstring promises, on stdout."""
     alone, together = Run(home / "alone"), Run(home / "together")
     use = together.cluster_use
     finished = Counter(line.split("\t")[0] for line in (home / "together" / "steps" / "log.tsv").read_text().splitlines())
-    print(f"`headstart run {' '.join(DATA)}` on {NODES} nodes, torch-float32, one thread a step")
+    print(f"`headstart run {' '.join(DATA)}` on {nodes} nodes, torch-float32, one thread a step")
     print(f"on {machine_line()}, load average {os.getloadavg()[1]:.1f}")
     print(f"nodes killed: {kills}; head killed and started again: {heads}")
     print("; ".join(f"{name}: {took:.0f} s" for name, took in seconds.items()))
