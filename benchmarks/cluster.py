@@ -3,7 +3,7 @@
 All workers are processes of this machine, whose cores they do not need while they sleep. What a work costs its worker and the
 driver is measured first, with works that do nothing; the simulator gets these two numbers and the seconds of the sleep, and
 nothing of the measured times. A worker's process starts before the clock does. The last column repeats the works with the
-first of them ten times as long, which the order of results makes others wait for.
+first of them five times as long, which the order of results makes others wait for.
 
 Expected: efficiency, the seconds of all works / (workers x seconds), of 0.85 or more at 1, 4 and 16 workers, and predicted
 times within a tenth of the measured ones.
@@ -24,6 +24,8 @@ from headstart.core.seeds import generator_for
 
 NUM_WARM, NUM_EMPTY = 4, 50
 """Works for each worker before the clock starts, and works that do nothing, which give the cost of one."""
+LONG = 5
+"""Times that the first work takes in the second measurement."""
 
 
 def costs_of(num_works: int, mean_seconds: float, seed: int) -> list[float]:
@@ -61,15 +63,15 @@ def conditions_of(on: RayExecutor) -> Conditions:
     return Conditions(worker_seconds=max(0.0, single - handing_out), driver_seconds=handing_out)
 
 
-def measured(num_workers: int, num_works: int, mean_seconds: float, seed: int) -> dict[str, object]:
+def measured(num_workers: int, works_per_worker: int, mean_seconds: float, seed: int) -> dict[str, object]:
     """One cluster: its costs, then the works, simulated and real, even and with one long work."""
     with ray_cluster(num_nodes=1, num_cpus=num_workers) as address, connected(address) as connection:
         on = RayExecutor(connection)
         if on.num_workers != num_workers:
             raise RuntimeError(f"the cluster has {on.num_workers} workers in place of {num_workers}: it is another one")
         costs = conditions_of(on)
-        even = costs_of(num_works, mean_seconds, seed)
-        long = [10 * even[0], *even[1:]]
+        even = costs_of(num_workers * works_per_worker, mean_seconds, seed)
+        long = [LONG * even[0], *even[1:]]
         real, real_long = seconds_of(on, even), seconds_of(on, long)
     foreseen, foreseen_long = (
         simulate([SimulatedWork("sleep", one) for one in seconds], num_workers, costs).seconds for seconds in (even, long)
@@ -92,13 +94,13 @@ def measured(num_workers: int, num_works: int, mean_seconds: float, seed: int) -
 
 def main() -> None:
     """Print a row for each number of workers and repetition."""
-    options = arguments(__doc__ or "", seeds=1, workers=(1, 2, 4, 16), works=160, mean_seconds=0.6)
+    options = arguments(__doc__ or "", seeds=1, workers=(1, 2, 4, 16), works_per_worker=10, mean_seconds=4.0)
     rows = [
-        alone(measured, workers, options.works, options.mean_seconds, seed)
+        alone(measured, workers, options.works_per_worker, options.mean_seconds, seed)
         for seed in range(options.seeds)
         for workers in options.workers
     ]
-    title = f"{options.works} works of {options.mean_seconds} s in the mean that sleep, on Ray"
+    title = f"{options.works_per_worker} works a worker of {options.mean_seconds} s in the mean that sleep, on Ray"
     show(title, rows, [], ["predicted/measured", "long: predicted/measured"])
 
 

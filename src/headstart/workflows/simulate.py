@@ -18,7 +18,7 @@ from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
 
 NUMBERS = (1, 2, 4, 8, 16, 64, 256, 1000)
-WORKER_SECONDS, DRIVER_SECONDS = 0.02, 0.01
+WORKER_SECONDS, DRIVER_SECONDS = 0.02, 0.004
 """What a work costs its worker and the driver besides computing (`python -m benchmarks.cluster`)."""
 
 
