@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import signal
-import tempfile
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -22,6 +21,9 @@ os.environ["NO_COLOR"] = "1"
 
 import pytest  # noqa: E402  the environment comes first
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parent / "doubles"))
+from elsewhere import Elsewhere  # noqa: E402
 
 # The same examples in every run, however slow the machine: nothing is kept beside the tests, and nothing is timed.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,38 +83,9 @@ def headstart_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answe
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Any]:
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
     """The executor of the test: works run on copies of their arguments, as in another process, with a cache of its own."""
-    from headstart.core.executing import Executor, InProcess, Pending, Work, executing_on, resolved
+    from headstart.core.executing import executing_on
 
-    class Copied(Pending[Any]):
-        def __init__(self, owner: Elsewhere, work: Work[Any]) -> None:
-            self.owner, self.work = owner, work
-
-        def result(self, advance: object = None) -> Any:
-            self.owner.ran.append(self.work.name)
-            sent = pickle.dumps((self.work.function, resolved(self.work.arguments)))
-            function, arguments = pickle.loads(sent)
-            with pytest.MonkeyPatch.context() as patch, executing_on(InProcess()):
-                patch.setenv("HEADSTART_CACHE", str(self.owner.cache))
-                return function(*arguments)
-
-        def cancel(self) -> None:
-            self.owner.cancelled.append(self.work.name)
-
-    class Elsewhere(Executor):
-        is_remote = True
-        num_workers = 2
-        most_pending = 4
-
-        def __init__(self, cache: Path) -> None:
-            super().__init__()
-            self.cache = cache
-            self.ran: list[str] = []
-            self.cancelled: list[str] = []
-
-        def submit(self, work: Work[Any]) -> Pending[Any]:
-            return Copied(self, work)
-
-    with tempfile.TemporaryDirectory() as folder, executing_on(Elsewhere(Path(folder))) as chosen:
+    with executing_on(Elsewhere(tmp_path_factory.mktemp("elsewhere"))) as chosen:
         yield chosen

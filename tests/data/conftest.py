@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import `small_data` and `s3_server`."""
+"""Lets the tests of this folder import `small_data`."""
 
 from __future__ import annotations
 
@@ -6,4 +6,3 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "doubles"))

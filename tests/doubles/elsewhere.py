@@ -13,15 +13,20 @@ from headstart.core.executing import Executor, InProcess, Pending, Work, executi
 
 
 class _Pickled(Pending[Any]):
-    def __init__(self, owner: Elsewhere, content: bytes) -> None:
+    def __init__(self, owner: Elsewhere, name: str, content: bytes) -> None:
         self.owner = owner
+        self.name = name
         self.content = content
 
-    def result(self) -> Any:
+    def result(self, advance: Callable[[int], object] = lambda _: None) -> Any:
+        self.owner.ran.append(self.name)
         with self.owner.on_the_other_machine():
             # Ray's client port unpickles works and pickles them again.
             function, arguments = pickle.loads(pickle.dumps(pickle.loads(self.content)))
             return pickle.loads(pickle.dumps(function(*resolved(arguments))))
+
+    def cancel(self) -> None:
+        self.owner.cancelled.append(self.name)
 
 
 class Elsewhere(Executor):
@@ -29,6 +34,8 @@ class Elsewhere(Executor):
 
     Attributes:
         sizes: Of the pickled works, by name.
+        ran: Names of the works that ran, in their order.
+        cancelled: Names of those that were cancelled.
     """
 
     is_remote = True
@@ -38,6 +45,8 @@ class Elsewhere(Executor):
         self.cache = cache
         self.node = node
         self.sizes: dict[str, list[int]] = {}
+        self.ran: list[str] = []
+        self.cancelled: list[str] = []
 
     @property
     def num_workers(self) -> int:
@@ -60,7 +69,7 @@ class Elsewhere(Executor):
     def submit(self, work: Work[Any]) -> Pending[Any]:
         content = pickle.dumps((work.function, work.arguments))
         self.sizes.setdefault(work.name, []).append(len(content))
-        return _Pickled(self, content)
+        return _Pickled(self, work.name, content)
 
     def on_each_node(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         with self.on_the_other_machine():
