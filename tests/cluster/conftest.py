@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "doubles"))  # lets the tests of this folder import `s3_server`
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read when Ray is imported: it uses 127.0.0.1 alone, on every system
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # likewise: a call without a cluster would start one
 

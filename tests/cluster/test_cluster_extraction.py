@@ -11,10 +11,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import fsspec
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from s3_server import s3_server
 
 from headstart.backbones.loading import load_backbone
 from headstart.cluster.ray_executor import on_cluster
@@ -142,3 +144,24 @@ def test_one_fit_of_ridge_takes_the_nodes(
         assert answer.code == 0, answer.err
         found.append(json.loads(answer.out)["evaluation"]["metrics"])
     assert found[0] == found[1]
+
+
+def test_nodes_fill_an_object_store(
+    start_cluster: Callable[..., AbstractContextManager[Cluster]], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = load_backbone("pixels")
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "alone"))
+    alone = features_of(images_in(folder), backbone).penultimate
+    with s3_server(), start_cluster(num_nodes=2):  # the nodes have this process's credentials
+        fsspec.filesystem("s3").mkdir("features-of-all")
+        monkeypatch.setenv("HEADSTART_STORE", "s3://features-of-all/team")
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "together"))
+        with on_cluster("auto"):
+            together = features_of(images_in(folder), backbone).penultimate
+        names = fsspec.filesystem("s3").find("features-of-all")
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "later"))
+        later = features_of(images_in(folder), backbone).penultimate
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(later, alone)
+    assert {name.rpartition("/")[2] for name in names} == set(chunks_in(tmp_path / "alone"))
+    assert chunks_in(tmp_path / "later") == chunks_in(tmp_path / "alone")

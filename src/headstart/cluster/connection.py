@@ -101,6 +101,8 @@ class Connection:
         if ray.is_initialized():  # type: ignore[attr-defined,no-untyped-call,unused-ignore]
             raise PlanError("This process uses a Ray cluster already. End that with ray.shutdown(), or leave cluster out.")
         logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what is lost is said by `reopen`
+        # Counted over all works together; the arguments of one are kilobytes.
+        warnings.filterwarnings("ignore", "More than 10MB of messages", UserWarning)
         self._reach()
         for attempt in range(ATTEMPTS):
             try:
