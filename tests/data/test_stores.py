@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import socket
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
@@ -19,7 +20,7 @@ import headstart
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.data import stores
 from headstart.data.addresses import copy_of
-from headstart.data.given_images import given_images, pictures_of
+from headstart.data.given_images import given_images, joined_pictures, pictures_of
 from headstart.data.readers import reader_for
 from headstart.data.reading import read_task
 from headstart.data.scan import scan
@@ -399,3 +400,26 @@ def test_wrong_credentials_and_a_store_that_does_not_answer_are_told(s3: str, mo
     monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 1)
     assert refusal("s3://flowers/set").startswith("s3://flowers/set: cannot be reached, or the connection was lost (")
     fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.mark.parametrize("kind", ["pictures", "shard"])
+def test_pictures_that_arrive_in_another_process_are_fetched_to_its_own_cache(
+    memory, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    if kind == "shard":
+        write_shard(tmp_path / "set" / "shard-000.tar", samples(1, 2, 3, 4))
+        memory.put(str(tmp_path / "set"), "/bucket/set", recursive=True)
+    else:
+        memory.put(str(folder), "/bucket/set", recursive=True)
+    images = reader_for("memory://bucket/set").read("memory://bucket/set").images
+    keys = [images.content_key(row) for row in range(len(images))]
+    content = pickle.dumps(joined_pictures([images, images]))
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "other"))
+    arrived = pickle.loads(content)
+    assert not (tmp_path / "other").exists()
+    listed: list[str] = []
+    monkeypatch.setattr(type(memory), "ls", lambda self, path, **_: listed.append(path))
+    assert [arrived.content_key(row) for row in range(len(arrived))] == 2 * keys
+    assert np.asarray(arrived.read(1)).shape[2] == 3
+    assert listed == []
+    assert all(path.is_relative_to(tmp_path / "other") for path in arrived.file_paths())

@@ -39,9 +39,14 @@ def copy_of(address: str) -> Path | None:
     return copies().joinpath(found[1].lower(), *names)
 
 
+def is_copy(path: Path) -> bool:
+    """Whether a path of the cache is where the copy of a file of a store lies, or would lie."""
+    return FOLDER in path.parts and path.is_relative_to(copies())
+
+
 def is_unpacked(path: Path) -> bool:
     """Whether this process made the file in its cache, where no other machine looks for it, from one that is no copy."""
-    return path.is_relative_to(cache_folder().absolute()) and not path.is_relative_to(copies())
+    return path.is_relative_to(cache_folder().absolute()) and not is_copy(path)
 
 
 def shown_name(path: Path) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -19,7 +20,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import fingerprint_of
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Bytes, Floats, Integers
-from headstart.data.addresses import shown_name
+from headstart.data.addresses import copies, is_copy, shown_name
 from headstart.data.decoding import open_file, open_image
 from headstart.data.resizing import resized_to_square
 
@@ -119,9 +120,43 @@ class Images(ABC):
         del moved
         return self
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """In another process, copies of what lies in stores are those of its own cache, fetched there when they are read."""
+        if any(map(is_copy, self.file_paths())):
+            return _arrived, (type(self), self.__dict__, copies())
+        return super().__reduce_ex__(protocol)
+
     def vectors(self) -> Floats:
         """The given feature vectors, float32 [sample, feature]; `DataError` where the rows are pictures."""
         raise DataError("These rows are pictures and carry no feature vectors. Extract features with a backbone first.")
+
+
+def _arrived(kind: type[Images], state: dict[str, Any], root: Path) -> Images:
+    """Pictures whose copies lay in that folder of the process that sent them."""
+    images = object.__new__(kind)
+    images.__dict__.update(state)
+    own = copies()
+    if own == root:
+        return images
+    moved = {path: own / path.relative_to(root) if path.is_relative_to(root) else path for path in images.file_paths()}
+    return images.with_files(moved)
+
+
+_FETCHING = threading.Lock()
+"""Threads that read pictures of one shard fetch it once."""
+
+
+def fetch_if_absent(path: Path, changed_ns: int = 0) -> Path:
+    """The path; a copy of what lies in a store is fetched first where this machine lacks it.
+
+    Its time of change becomes `changed_ns` where that is known.
+    """
+    if is_copy(path) and not path.exists():
+        from headstart.data.stores import fetch_absent  # noqa: PLC0415  only pictures of stores need it
+
+        with _FETCHING:
+            fetch_absent({path: changed_ns})
+    return path
 
 
 @dataclass(frozen=True)
@@ -137,14 +172,14 @@ class FileImages(Images):
         return shown_name(self.paths[row])
 
     def read(self, row: int, at_least: int | None = None) -> Image.Image:
-        return open_image(self.paths[row], at_least)
+        return open_image(fetch_if_absent(self.paths[row]), at_least)
 
     def content_key(self, row: int) -> str:
         with self.encoded(row) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def encoded(self, row: int) -> BufferedReader:
-        return open_file(self.paths[row])
+        return open_file(fetch_if_absent(self.paths[row]))
 
     def stamps(self) -> list[Stamp]:
         return [stamp_of(path) for path in self.paths]

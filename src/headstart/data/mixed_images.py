@@ -17,7 +17,7 @@ from headstart.core.errors import DataError
 from headstart.core.types import Integers
 from headstart.data.addresses import shown_name
 from headstart.data.decoding import as_shown, decode_image, open_file
-from headstart.data.images import Encoded, Images
+from headstart.data.images import Encoded, Images, fetch_if_absent
 
 Item: TypeAlias = Path | Image.Image | bytes
 """One picture; bytes are those of a file."""
@@ -115,7 +115,7 @@ class MixedImages(Images):
 
     def _opened(self, item: Path | bytes, row: int) -> Encoded:
         if isinstance(item, Path):
-            return open_file(item)
+            return open_file(fetch_if_absent(item))
         if not item:
             raise DataError(f"{self.name(row)}: is empty (0 bytes). Restore or delete it.")
         return BytesIO(item)

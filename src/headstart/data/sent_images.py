@@ -11,7 +11,8 @@ from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Integers
-from headstart.data.addresses import copies, shown_name
+from headstart.data.addresses import is_copy
+from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import Images
 
 MOST_CHECKED = 64
@@ -20,35 +21,33 @@ MOST_CHECKED = 64
 
 @dataclass(frozen=True)
 class SentImages:
-    """Some pictures of a set, as they travel to another process.
-
-    Paths travel as paths, and copies of what lies in a store as its addresses, which the other process fetches.
+    """Some pictures of a set, as they travel to another process: paths as whole paths.
 
     Attributes:
-        images: The pictures, with the paths of this process.
-        addresses: The files among them that are copies, and what they are copies of.
+        images: The pictures.
     """
 
     images: Images
-    addresses: dict[Path, str]
 
     @classmethod
     def of(cls, images: Images, rows: Integers) -> SentImages:
         """Those rows, int64."""
-        excerpt, fetched = images.excerpt(rows), copies()
-        sent = excerpt.with_files({path: path.absolute() for path in excerpt.file_paths()})
-        return cls(sent, {path: shown_name(path) for path in sent.file_paths() if path.is_relative_to(fetched)})
+        excerpt = images.excerpt(rows)
+        return cls(excerpt.with_files({path: path.absolute() for path in excerpt.file_paths()}))
 
     def here(self) -> Images:
-        """The pictures, to be read in this process; `DataError` where it does not see their files."""
-        if not self.addresses:
-            _check_seen(unseen_files(self.images.file_paths()), socket.gethostname())
-            return self.images
-        from headstart.data.stores import local_files  # noqa: PLC0415  only pictures of stores need it
+        """The pictures, to be read in this process; `DataError` where it does not see their files.
 
-        found = local_files(self.addresses.values())
-        moved = {path: found[self.addresses[path]] if path in self.addresses else path for path in self.images.file_paths()}
-        return self.images.with_files(moved)
+        Those of stores are fetched, many at a time; the shards that hold others are fetched when they are read.
+        """
+        paths = self.images.file_paths()
+        _check_seen(unseen_files(path for path in paths if not is_copy(path)), socket.gethostname())
+        fetched = {path: 0 for path in paths if is_copy(path) and path.suffix.lower() in IMAGE_SUFFIXES}
+        if fetched:
+            from headstart.data.stores import fetch_absent  # noqa: PLC0415  only pictures of stores need it
+
+            fetch_absent(fetched)
+        return self.images
 
 
 def unseen_files(paths: Iterable[Path]) -> list[Path]:

@@ -17,7 +17,7 @@ from headstart.core.errors import DataError
 from headstart.core.types import Integers
 from headstart.data.addresses import is_unpacked
 from headstart.data.decoding import decode_image, open_file
-from headstart.data.images import Images, Stamp, stamp_of
+from headstart.data.images import Images, Stamp, fetch_if_absent, stamp_of
 from headstart.data.mixed_images import Excerpt, Item, MixedImages
 
 MAX_BYTES = 2**30
@@ -99,6 +99,7 @@ class StoredImages(Images):
     def _opened(self, row: int) -> BufferedReader:
         """The file of a picture; `DataError` where it is no longer the one whose ranges were found."""
         at = int(self.file_of[row])
+        fetch_if_absent(self.files[at], self.as_read[at].changed_ns)
         if stamp_of(self.files[at]) == self.as_read[at]:
             stream = open_file(self.files[at])
             found = os.fstat(stream.fileno())

@@ -11,7 +11,7 @@ import os
 import posixpath
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -107,6 +107,22 @@ def local_files(names: Iterable[str]) -> dict[str, Path]:
             [_Remote(inside, name, paths[name], info.get("size"), _changed_ns(info)) for name, inside, info in found],
         )
     return paths
+
+
+def fetch_absent(wanted: Mapping[Path, int]) -> None:
+    """Fetch copies of files whose places are known, without listing their folders, where they are absent.
+
+    Each gets the time of change that is given for it, in nanoseconds since 1970; 0 lets it be fetched again where it is listed.
+    """
+
+    def fetch(path: Path) -> None:
+        fs, inside = opened(shown_name(path))
+        _fetch_one(fs, _Remote(inside, shown_name(path), path, None, wanted[path]))
+
+    absent = [path for path in wanted if not path.exists()]
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        for _ in pool.map(fetch, absent):
+            pass
 
 
 def local_of(name: str) -> Path:
