@@ -68,7 +68,7 @@ def test_the_compose_file_keeps_to_the_specification():
     text = files("check_jsonschema.builtin_schemas.vendor").joinpath("compose-spec.json").read_text(encoding="utf-8")
     schema = json.loads(text)
     jsonschema.Draft202012Validator(schema).validate(COMPOSE)
-    broken = {**COMPOSE, "services": {**COMPOSE["services"], "worker": {**COMPOSE["services"]["worker"], "comand": []}}}
+    broken = {**COMPOSE, "services": {**COMPOSE["services"], "worker": {**COMPOSE["services"]["worker"], "unknown": []}}}
     assert not jsonschema.Draft202012Validator(schema).is_valid(broken)
 
 
