@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import io
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image
 
 import headstart
+from headstart.core.errors import PlanError
 
 if importlib.util.find_spec("fastapi") is None:  # the extra "serve", which `dev` brings
     collect_ignore_glob = ["test_*.py"]
@@ -100,8 +103,11 @@ def picture() -> Callable[..., tuple[str, tuple[str, bytes]]]:
 
 HERE, ON_RAY = "one process", "Ray Serve"
 """What answers in the tests of the HTTP contract: each is run against both."""
-START_SECONDS = 600
+START_SECONDS = 900
 """A cluster and its first server start within a few seconds, and within minutes where all cores are busy."""
+
+
+CONNECTING_SECONDS = 180.0
 
 
 @cache
@@ -124,15 +130,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server_of", [HERE, pytest.param(ON_RAY, marks=marks)], indirect=True)
 
 
+def connected_at_last(stack: ExitStack) -> Any:
+    """A connection to the cluster that was started just now: where all cores are busy, its port answers late."""
+    from headstart.cluster.connection import connected
+
+    end = time.monotonic() + CONNECTING_SECONDS
+    while True:
+        try:
+            return stack.enter_context(connected("auto"))
+        except PlanError as error:
+            if not str(error).startswith("No Ray cluster answers") or time.monotonic() > end:
+                raise
+        time.sleep(1.0)
+
+
 @pytest.fixture(scope="session")
 def on_ray() -> Iterator[Callable[..., str]]:
     """Has two replicas on a Ray cluster answer by some options; returns the address. All of a session's tests share them."""
-    from headstart.cluster.connection import connected
     from headstart.serving.on_cluster import ServerOnCluster, Told
 
     given = []
-    with clusters_of_tests().started(num_nodes=1, num_cpus=2), connected("auto") as connection:
-        server = None
+    with clusters_of_tests().started(num_nodes=1, num_cpus=2), ExitStack() as stack:
+        connection, server = connected_at_last(stack), None
 
         def answering(options: Any) -> str:
             nonlocal server

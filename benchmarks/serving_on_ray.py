@@ -1,0 +1,191 @@
+"""A server on Ray Serve against the single process: what the proxy adds, and what a killed replica takes with it.
+
+    python -m benchmarks.serving_on_ray [--seconds 10] [--seeds 3] [--kills 5] [--run RUN]
+
+Expected: no failed request but those that a killed replica had in its hands. The first part asks `headstart serve` and `headstart
+serve --cluster auto --replicas 1` in turn, with one client (seconds of a request) and with eight (pictures a second), in one
+script on one machine; the ratio is what Ray's proxy costs. The second part kills replicas of a server with two of them, one after
+the other, by SIGKILL, while eight clients ask. A request is in the hands of the replica if it was sent before the kill and not
+answered then. Without --run a ridge head on EfficientNet-Lite0 is fitted to the embedded set first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ray.cluster_utils import Cluster
+
+import headstart
+from benchmarks._load import Connection, Load, form_of
+from benchmarks.protocol import arguments
+from benchmarks.serving import photographs
+from headstart.cluster.connection import connected
+from headstart.core.cores import num_cores
+from headstart.serving.at_owner import asking
+
+CLIENTS = 8
+FILES_A_REQUEST = 1
+SECONDS_AFTER = 15.0
+"""After a kill, until the next one: a replica starts in that time, or later where all cores are busy."""
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """A Ray cluster of one node with four cores to give; `auto` finds it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = Cluster()
+    try:
+        started.add_node(num_cpus=4, include_dashboard=False, ray_client_server_port=port)
+        os.environ["RAY_ADDRESS"] = f"ray://127.0.0.1:{port}"
+        yield
+    finally:
+        started.shutdown()
+
+
+@contextmanager
+def served(run: Path, *options: str) -> Iterator[str]:
+    """The address of a server of a run, as a command; it is ended as a user ends it."""
+    command = [sys.executable, "-m", "headstart", "serve", str(run), "--port", "0", "--no-examples", "--json", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = ""
+    while not text.endswith("}\n") or text.count("{") != text.count("}"):
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit("the server did not start")
+        text += line
+    try:
+        yield json.loads(text)["address"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        print(f"SIGTERM: exit code {process.wait(180)}", flush=True)
+
+
+@dataclass
+class Measured:
+    """Figures of one server: seconds of one client's requests, and pictures a second of several clients."""
+
+    median: float
+    p99: float
+    rate: float
+
+
+def measured(address: str, contents: list[bytes], seconds: float) -> Measured:
+    """The figures of a server, after it was warmed up."""
+    asyncio.run(Load(address, contents, FILES_A_REQUEST).closed(2.0, CLIENTS))
+    alone = Load(address, contents, FILES_A_REQUEST)
+    asyncio.run(alone.closed(seconds, 1))
+    together = Load(address, contents, FILES_A_REQUEST)
+    rate = asyncio.run(together.closed(seconds, CLIENTS))
+    others = {status: count for status, count in (alone.statuses + together.statuses).items() if status != 200}
+    if others:
+        print(f"    other statuses: {others}")
+    return Measured(alone.percentile(50), alone.percentile(99), rate)
+
+
+def compare_proxy(run: Path, contents: list[bytes], seconds: float, repeats: int) -> None:
+    """Print what one replica behind the proxy does beside the single process, in turn."""
+    ratios: dict[str, list[float]] = {"median": [], "p99": [], "rate": []}
+    with served(run) as here, served(run, "--cluster", "auto", "--replicas", "1", "--replica-cores", "2") as there:
+        for _ in range(repeats):
+            one, other = measured(here, contents, seconds), measured(there, contents, seconds)
+            for name, found in (("one process", one), ("Ray Serve, one replica", other)):
+                print(
+                    f"{name}: median {found.median * 1e3:.1f} ms, p99 {found.p99 * 1e3:.1f} ms, {found.rate:.0f} pictures/s",
+                    flush=True,
+                )
+            for name, values in ratios.items():
+                values.append(getattr(other, name) / getattr(one, name))
+    for name, values in ratios.items():
+        print(f"ratio of {name}: {statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+
+
+class Recorded:
+    """Requests of several clients, each of which asks again as soon as it has its answer, in a thread of its own.
+
+    Args:
+        address: Of the server.
+        contents: Files, of which each request has one.
+    """
+
+    def __init__(self, address: str, contents: list[bytes]) -> None:
+        place = urlsplit(address)
+        self.host, self.port = place.hostname or "", place.port or 80
+        self.requests = [form_of([content], "/predict", place.netloc) for content in contents]
+        self.done: list[tuple[float, float, int]] = []
+        self.ends = threading.Event()
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._all()))
+
+    async def _all(self) -> None:
+        await asyncio.gather(*(self._one(random.Random(number)) for number in range(CLIENTS)))
+
+    async def _one(self, draw: random.Random) -> None:
+        connection = Connection(self.host, self.port)
+        while not self.ends.is_set():
+            begun = time.monotonic()
+            status = await connection.ask(draw.choice(self.requests))
+            self.done.append((begun, time.monotonic(), status))
+        connection.close()
+
+
+def kill_replicas(run: Path, contents: list[bytes], kills: int) -> None:
+    """Print what came of the requests while replicas were killed."""
+    with served(run, "--cluster", "auto", "--replicas", "2") as address, connected("auto"):
+        ask, load, moments = asking(), Recorded(address, contents), []
+        load.thread.start()
+        time.sleep(5.0)
+        for _ in range(kills):
+            victim = max(ask("living"), key=lambda one: one.num_begun).process
+            os.kill(victim, signal.SIGKILL)
+            moments.append(time.monotonic())
+            time.sleep(SECONDS_AFTER)
+            there = [one.process for one in ask("living")]
+            print(f"killed process {victim}; {SECONDS_AFTER:g} s later there are {len(there)}", flush=True)
+        load.ends.set()
+        load.thread.join()
+    in_hands = [any(begun <= moment <= ended for moment in moments) for begun, ended, _ in load.done]
+    failed = [status != 200 for _, _, status in load.done]
+    beyond = sum(bad and not was_there for bad, was_there in zip(failed, in_hands, strict=True))
+    print(f"{len(load.done)} requests, statuses {dict(Counter(status for *_, status in load.done))}; {kills} kills")
+    print(f"in flight at a kill, over both replicas: {sum(in_hands)}; failed: {sum(failed)}; failed and not in flight: {beyond}")
+    gaps = [max(ended - begun for begun, ended, _ in load.done if begun <= moment <= ended) for moment in moments]
+    print(f"longest wait of a request in flight at each kill: {', '.join(f'{gap:.2f} s' for gap in gaps)}")
+
+
+def main() -> None:
+    given = arguments(__doc__ or "", seeds=3, seconds=10.0, kills=5, run="")
+    with tempfile.TemporaryDirectory() as place, cluster():
+        print(f"{num_cores()} cores; {CLIENTS} clients, {FILES_A_REQUEST} picture a request")
+        folder = Path(place) / "run"
+        if given.run:
+            shutil.copytree(given.run, folder)
+        else:
+            headstart.fit("emoji", method="ridge", pretrained="efficientnet_lite0", out=folder)
+        (Path(place) / "pictures").mkdir()
+        contents = [path.read_bytes() for path in photographs(Path(place) / "pictures")]
+        if given.seeds:
+            compare_proxy(folder, contents, given.seconds, given.seeds)
+        if given.kills:
+            kill_replicas(folder, contents, given.kills)
+
+
+if __name__ == "__main__":
+    main()
