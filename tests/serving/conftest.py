@@ -130,17 +130,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server_of", [HERE, pytest.param(ON_RAY, marks=marks)], indirect=True)
 
 
-def connected_at_last(stack: ExitStack) -> Any:
-    """A connection to the cluster that was started just now: where all cores are busy, its port answers late."""
+def connected_at_last(stack: ExitStack, address: str) -> Any:
+    """A connection to the cluster with that address, whose port answers late where all cores are busy.
+
+    Ray's clients find free ports before they use them: two clusters of one machine may find the same, and one gets the other's.
+    """
+    import ray
+
     from headstart.cluster.connection import connected
 
     end = time.monotonic() + CONNECTING_SECONDS
     while True:
-        try:
-            return stack.enter_context(connected("auto"))
-        except PlanError as error:
-            if not str(error).startswith("No Ray cluster answers") or time.monotonic() > end:
-                raise
+        with ExitStack() as own:
+            try:
+                connection = own.enter_context(connected("auto"))
+                if ray.get_runtime_context().gcs_address == address:
+                    stack.push(own.pop_all())
+                    return connection
+            except PlanError:
+                if time.monotonic() > end:
+                    raise
         time.sleep(1.0)
 
 
@@ -150,8 +159,8 @@ def on_ray() -> Iterator[Callable[..., str]]:
     from headstart.serving.on_cluster import ServerOnCluster, Told
 
     given = []
-    with clusters_of_tests().started(num_nodes=1, num_cpus=2), ExitStack() as stack:
-        connection, server = connected_at_last(stack), None
+    with clusters_of_tests().started(num_nodes=1, num_cpus=2) as cluster, ExitStack() as stack:
+        connection, server = connected_at_last(stack, cluster.address), None
 
         def answering(options: Any) -> str:
             nonlocal server

@@ -29,6 +29,7 @@ from headstart.serving.server import MOST_CONNECTIONS, address_at
 T = TypeVar("T")
 PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30"}
 """For Ray Serve: by default it kills proxies that are not ready after 5 seconds, and on a busy machine none ever is."""
+NO_OWNER = "The owner of the folders does not start. Ray's logs on the node with the folders say why."
 LOOK_SECONDS = 0.5
 """How often the process that started the server looks at it. Chosen, not measured."""
 START_SECONDS = 300.0
@@ -97,13 +98,13 @@ class ServerOnCluster:
             started: Called once requests are answered.
         """
         with _signals() as told:
-            generation = self.place(settings, told)
+            placed = self.place(settings, told)
             started()
-            if _watched(generation, told):
+            if _watched(placed, told):
                 _drain(limits.deadline_seconds, told)
                 self.remove()
 
-    def place(self, settings: dict[str, Any], told: Told) -> int:
+    def place(self, settings: dict[str, Any], told: Told) -> dict[str, Any]:
         """Have all replicas answer by the settings: those that there are where they fit, or new ones.
 
         Args:
@@ -111,9 +112,10 @@ class ServerOnCluster:
             told: Where signals are noted, which give it up.
 
         Returns:
-            The generation of the settings.
+            The settings, with their generation.
 
         Raises:
+            PlanError: The cluster does not answer any more.
             DataError: The replicas do not start, or cannot load what is to be served; older ones go on with what they had.
         """
         ask, before = asking(), _newest() if self._was_there else None
@@ -128,18 +130,20 @@ class ServerOnCluster:
         try:
             if not fits:
                 _begin_owner(placement["node"])
-            ask("renew", settings)
+            asking(START_SECONDS)("renew", settings)
             if not fits:
                 _there(deploy, settings, self.host, self.port, told=told)
             _await_generation(ask, settings["generation"], self.scale.least, told)
-        except BaseException:
+        except BaseException as error:
             if before is None:
                 self.remove()
             elif fits:
                 ask("renew", {**before, "generation": time.time_ns()})
+            if isinstance(error, RefusedError):
+                raise PlanError(NO_OWNER) from None
             raise
         self._was_there = True
-        return int(settings["generation"])
+        return settings
 
     def _node(self, settings: dict[str, Any], before: dict[str, Any] | None) -> str:
         """The node of the owner: that of the owner that there is, if the folders are there, or another one."""
@@ -159,7 +163,7 @@ class ServerOnCluster:
 def _there(function: Callable[..., T], *arguments: Any, told: Told | None = None) -> T:
     """What a function returns in a process of the cluster: Ray Serve is quicker and steadier there than through a client."""
     import ray  # noqa: PLC0415
-    from ray.exceptions import RayTaskError  # noqa: PLC0415
+    from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415
 
     called: Any = ray.remote(function)
     begun = called.options(num_cpus=0, max_retries=0, runtime_env={"env_vars": PATIENCE}).remote(*arguments)
@@ -171,6 +175,8 @@ def _there(function: Callable[..., T], *arguments: Any, told: Told | None = None
     except RayTaskError as error:
         cause = error.cause
         raise cause if isinstance(cause, HeadstartError) else error from None
+    except RayError as error:
+        raise PlanError(f"The cluster does not answer any more ({type(error).__name__}). Is its head still there?") from None
     return found
 
 
@@ -253,19 +259,24 @@ def _signals() -> Iterator[Told]:
             signal.signal(number, handler)
 
 
-def _watched(generation: int, told: Told) -> bool:
-    """Wait for a signal: True; or until another process gives the server other settings: False."""
+def _watched(placed: dict[str, Any], told: Told) -> bool:
+    """Wait for a signal: True; or until another process gives the server other settings: False.
+
+    An owner that was started again while no replica could give it the settings gets them here.
+    """
     ask, reached = asking(), True
     while not told.changed.wait(LOOK_SECONDS):
         try:
             newest = ask("newest")
+            if newest["generation"] < placed["generation"]:
+                ask("renew", placed)
         except RefusedError:
             if reached:
                 note("The owner of the folders does not answer; Ray starts it again.")
             reached = False
             continue
         reached = True
-        if newest["generation"] > generation:
+        if newest["generation"] > placed["generation"]:
             note("Another `headstart serve --cluster` has given this server other runs, and goes on with it.")
             return False
     return True
