@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,3 +91,31 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
 
     with executing_on(Elsewhere(tmp_path_factory.mktemp("elsewhere"))) as chosen:
         yield chosen
+
+
+PROCESS_SECONDS = 150
+
+
+@pytest.fixture(scope="session")
+def in_processes() -> Callable[..., list[Answer]]:
+    """Runs `python WORDS...` in so many processes, which know each other as those of torchrun do; alone where it is one."""
+
+    def run(count: int, *words: str | Path) -> list[Answer]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            fixed = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": probe.getsockname()[1]}
+        programs = []
+        for rank in range(count):
+            place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, **fixed}
+            environment = os.environ | ({name: str(value) for name, value in place.items()} if count > 1 else {})
+            command = [sys.executable, *map(str, words)]
+            pipe = subprocess.PIPE
+            programs.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
+        try:
+            said = [program.communicate(timeout=PROCESS_SECONDS) for program in programs]
+        finally:
+            for program in programs:
+                program.kill()
+        return [Answer(program.returncode, *each) for program, each in zip(programs, said, strict=True)]
+
+    return run

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +16,15 @@ from headstart.training import processes
 
 PROGRAM = Path(__file__).with_name("program.py")
 EQUAL = ["plain", "distances", "dropout", "stochastic", "styles", "mixup", "sharp", "behind", "slices", "restarted"]
-SECONDS = 150
+PLACE = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+InProcesses = Callable[..., list[Any]]
 pytestmark = pytest.mark.slow
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def run(out: Path, count: int, *names: str) -> list[int]:
-    """Run fits of the program on so many processes; their exit codes."""
-    fixed = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-    }
-    programs = []
-    for rank in range(count):
-        place = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | fixed if count > 1 else {}
-        command = [sys.executable, str(PROGRAM), str(out), *names]
-        programs.append(subprocess.Popen(command, env=os.environ | place, stderr=subprocess.PIPE, text=True))
-    try:
-        said = [program.communicate(timeout=SECONDS)[1] for program in programs]
-    finally:
-        for program in programs:
-            program.kill()
-    print(*said, sep="\n")
-    return [program.returncode for program in programs]
+def codes(answers: list[Any]) -> list[int]:
+    """Exit codes; what was said is shown where a test fails."""
+    print(*(answer.err for answer in answers), sep="\n")
+    return [answer.code for answer in answers]
 
 
 def found(out: Path, name: str) -> dict[str, Any]:
@@ -53,16 +32,17 @@ def found(out: Path, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(in_processes: InProcesses, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone")
-    assert run(out, 1, *EQUAL, "sim_clr", "stopped") == [0]
+    assert codes(in_processes(1, PROGRAM, out, *EQUAL, "sim_clr", "stopped")) == [0]
     return out
 
 
 @pytest.fixture(scope="module")
-def of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def of_three(in_processes: InProcesses, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("three")
-    assert run(out, 3, *EQUAL, "sim_clr", "stopped", "unsent", "differing") == [0, 0, 0]
+    names = [*EQUAL, "sim_clr", "stopped", "unsent", "differing"]
+    assert codes(in_processes(3, PROGRAM, out, *names)) == [0, 0, 0]
     return out
 
 
@@ -82,10 +62,12 @@ def test_a_loss_over_two_views_of_the_whole_batch_is_that_of_one_process(alone: 
         assert other == pytest.approx(one, abs=2e-3)
 
 
-def test_a_fit_that_was_stopped_on_three_processes_goes_on_on_two_as_in_one(alone: Path, of_three: Path, tmp_path: Path) -> None:
+def test_a_fit_that_was_stopped_on_three_processes_goes_on_on_two_as_in_one(
+    in_processes: InProcesses, alone: Path, of_three: Path, tmp_path: Path
+) -> None:
     assert found(of_three, "stopped") == found(alone, "stopped") == {"stopped": 5}
     (tmp_path / "stopped").symlink_to(of_three / "stopped")
-    assert run(tmp_path, 2, "resumed") == [0, 0]
+    assert codes(in_processes(2, PROGRAM, tmp_path, "resumed")) == [0, 0]
     resumed, expected = found(tmp_path, "resumed"), found(alone, "plain")
     assert len(resumed["losses"]) == 9
     for one, other in zip(expected["losses"], resumed["losses"], strict=True):
@@ -102,8 +84,8 @@ def test_what_cannot_be_sent_or_is_computed_differently_is_said(of_three: Path) 
     )
 
 
-def test_a_lost_process_leaves_no_other_waiting(tmp_path: Path) -> None:
-    assert run(tmp_path, 2, "lost", "after") == [0, 7]
+def test_a_lost_process_leaves_no_other_waiting(in_processes: InProcesses, tmp_path: Path) -> None:
+    assert codes(in_processes(2, PROGRAM, tmp_path, "lost", "after")) == [0, 7]
     assert found(tmp_path, "lost")["error"] == found(tmp_path, "after")["error"] == processes.LOST
     assert processes.LOST == (
         "A process of the training was lost, or did not answer for 10 minutes. "
@@ -111,10 +93,10 @@ def test_a_lost_process_leaves_no_other_waiting(tmp_path: Path) -> None:
     )
 
 
-def test_processes_end_with_the_first_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    codes = run(tmp_path, 2, "left")
-    assert codes == [-9, 1]
-    assert f"TrainingError: {processes.LOST}" in capfd.readouterr().out
+def test_processes_end_with_the_first_one(in_processes: InProcesses, tmp_path: Path) -> None:
+    first, second = in_processes(2, PROGRAM, tmp_path, "left")
+    assert (first.code, second.code) == (-9, 1)
+    assert f"TrainingError: {processes.LOST}" in second.err
 
 
 def test_who_started_a_process_is_read_from_all_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,16 +135,20 @@ def test_machines_that_cannot_do_it_are_refused(monkeypatch: pytest.MonkeyPatch)
     assert refusal(1) == ("This build of PyTorch has no gloo, which connects processes. Install another one, or run one process.")
 
 
-def test_processes_that_do_not_come_are_named(tmp_path: Path) -> None:
+def test_processes_that_do_not_come_are_named() -> None:
     said = (
         "import headstart.training.processes as p; p.MEETING = p.timedelta(seconds=1)\n"
         "from headstart.core.launched import Launched\n"
         "try: p.Processes.met(Launched(0, 2, 0, 2))\n"
         "except RuntimeError as error: print(error)"
     )
-    place = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     done = subprocess.run(
-        [sys.executable, "-c", said], check=True, env=os.environ | place, capture_output=True, text=True, timeout=SECONDS
+        [sys.executable, "-c", said],
+        check=True,
+        env=os.environ | PLACE,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    assert done.stdout.startswith(f"The 2 processes could not connect at 127.0.0.1:{place['MASTER_PORT']} (")
+    assert done.stdout.startswith("The 2 processes could not connect at 127.0.0.1:")
     assert done.stdout.endswith("). Start all of them with one torchrun, or name an address that every machine reaches.\n")
