@@ -67,3 +67,10 @@ def test_a_run_that_was_killed_has_the_steps_it_finished():
 def test_no_step_gives_no_work_and_no_trained_fold_none_for_workers():
     assert works_of((), 0) == ()
     assert all(work.on_driver for work in works_of(LOG, 0))
+
+
+def test_candidates_of_an_adaptation_run_together():
+    log = (Step("rank", 1.0), Step("adapted", 2.0), Step("adapted", 5.0), Step("adapt", 8.0), Step("fit", 1.0))
+    made = works_of(log, 0)
+    assert [simulate(made, number).seconds for number in (1, 2)] == [10.0, 8.0]
+    assert [simulate(works_of(log[:3], 0), number).seconds for number in (1, 2)] == [8.0, 6.0]

@@ -43,7 +43,7 @@ def test_folds_that_train_run_together(trained):
     found = headstart.simulate(trained, workers=[1, 3, 16])
     assert [round(row.seconds) for row in found.workers] == [110, 50, 50]
     assert found.sentence.startswith(
-        "No number of workers takes less than 50.0 s: steps wait for each other (training 30.0 s, rank "
+        "No number of workers takes less than 50.1 s: steps wait for each other (training 30.0 s, rank "
     )
 
 
@@ -53,7 +53,7 @@ def test_the_command_prints_a_table_that_fits_and_the_same_as_json(trained, head
     lines = shown.out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["workers", "time", "speed-up", "efficiency", "machine-hours", "cost"]
-    assert lines[2].split()[:4] == ["1", "110.1", "s", "1.00"], lines
+    assert lines[2].split()[:4] == ["1", "110.3", "s", "1.00"], lines
     assert lines[4].split()[0] == "1,000"
     found = json.loads(headstart_command("cluster", "simulate", trained, "--workers", "1,4,1000", "--price", "2", "--json").out)
     assert [row["num_workers"] for row in found["workers"]] == [1, 4, 1000]

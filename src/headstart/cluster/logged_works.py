@@ -1,8 +1,8 @@
 """Logged works: the finished steps of a run as works of the simulator, with what each of them has to wait for.
 
-Assumptions. The steps were made in one process. Every step waits for the one before it, but for two kinds that workers do: folds
-of candidates that are trained, which are all begun together, and features, whose chunks need nothing of each other. What a step
-took beyond the steps inside it, and beyond extraction, is the driver's.
+Assumptions. The steps were made in one process. Every step waits for the one before it, but for what workers do: folds of
+candidates that are trained, and candidates of an adaptation, which are begun together, and features, whose chunks need nothing of
+each other. What a step took beyond the steps inside it, and beyond extraction, is the driver's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ INSIDE: dict[str, frozenset[str]] = {
     "adapt": frozenset({"adapted", "circular", "cost", "fold"}),
 }
 """Steps that consist of others, which the log names before them."""
+ADAPTED = "adapted"
+"""The steps of candidates of an adaptation, which follow one another."""
 FEATURES_IN = frozenset({"adapted", "decide", "evidence", "first", "fold", "rank"})
 """Steps in which features are extracted; the longest ones extract most."""
 
@@ -89,11 +91,19 @@ def works_of(
     for one in extractions:
         num_works = max(1, round(one.num_images / images_per_work))
         chain.add("extraction", [one.seconds / num_works] * num_works, on_driver=False)
+    adapted: list[float] = []
     for place, step in enumerate(steps):
+        if step.name == ADAPTED:
+            adapted.append(own[place])
+            continue
+        if adapted:
+            chain.add(ADAPTED, adapted, on_driver=False)
+            adapted = []
         if place not in trained:
             chain.add(step.name, [own[place]], on_driver=True)
         elif place == max(trained):
             chain.add("training", [steps[one].seconds for one in sorted(trained)], on_driver=False)
+    chain.add(ADAPTED, adapted, on_driver=False)
     return tuple(chain.works)
 
 
