@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray.*"),
 ]
-SECONDS = 90.0
+SECONDS = 300.0
 """In which a process that was killed is there again, on a machine whose cores are all busy."""
 
 

@@ -64,7 +64,7 @@ def service(asks, tmp_path):
     made = []
 
     def make(place="a"):
-        folders = FoldersAtOwner(asks, tmp_path / place, True, lambda: None)
+        folders = FoldersAtOwner(asks, asks, tmp_path / place, True, lambda: None)
         runs, galleries = [folders.copied("shades")], [folders.copied("parts")]
         made.append(Service(runs, galleries, folders=folders, examples=False))
         return made[-1]
@@ -112,14 +112,14 @@ def test_runs_are_shown_and_compared_by_the_owner(service, owner):
 
 
 def test_a_run_that_is_gone_cannot_be_copied(asks, tmp_path):
-    folders = FoldersAtOwner(asks, tmp_path / "a", False, lambda: None)
+    folders = FoldersAtOwner(asks, asks, tmp_path / "a", False, lambda: None)
     with pytest.raises(DataError, match=r"^The folder of shade is gone\. Start the server again with the folder of a run\.$"):
         folders.copied("shade")
 
 
 def test_a_folder_that_changes_all_the_time_is_not_copied_for_ever(asks, tmp_path, monkeypatch):
     monkeypatch.setattr(at_owner, "SECONDS_BETWEEN", 0.0)
-    folders = FoldersAtOwner(lambda method, *given: None if method == "content" else asks(method, *given), tmp_path, False, None)
+    folders = FoldersAtOwner(asks, lambda *_: None, tmp_path, False, lambda: None)
     with pytest.raises(
         DataError, match=r"^The folder of shades changed while it was copied\. Try again when its fit is finished\.$"
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +60,31 @@ class FoldersAtOwner(Folders):
     """Folders that another process has; those of runs and galleries are copied, and galleries copied anew before they are read.
 
     Args:
-        ask: Asks that process.
+        ask: Asks that process, and waits as long as a request may take.
+        ask_for_files: Asks it for files, which may take longer.
         below: Where copies are made.
         shows: Whether runs are shown.
         report: Gives what this process says of itself.
     """
 
-    def __init__(self, ask: Ask, below: Path, shows: bool, report: Callable[[], Report]) -> None:
+    def __init__(self, ask: Ask, ask_for_files: Ask, below: Path, shows: bool, report: Callable[[], Report]) -> None:
         super().__init__(_RunsAtOwner(ask) if shows else None)
         self._ask = ask
+        self._ask_for_files = ask_for_files
         self._report = report
         self._below = below
         self.copies: dict[str, Copy] = {}
 
     def copied(self, name: str) -> Path:
         """The folder of a copy as the files are now; `DataError` where they change all the time, or are gone."""
+        return self._copied(name, self._ask_for_files)
+
+    def _copied(self, name: str, ask: Ask) -> Path:
         if name not in self.copies:
-            self.copies[name] = Copy(self._below / name, lambda path, digest: self._ask("content", name, path, digest))
+            fetch = partial(self._ask_for_files, "content", name)
+            self.copies[name] = Copy(self._below / name, fetch)
         for _ in range(TIMES):
-            contents = self._ask("contents", name)
+            contents = ask("contents", name)
             if contents is None:
                 raise DataError(f"The folder of {name} is gone. Start the server again with the folder of a run.")
             if self.copies[name].follow(contents):
@@ -86,7 +93,7 @@ class FoldersAtOwner(Folders):
         raise DataError(f"The folder of {name} changed while it was copied. Try again when its fit is finished.")
 
     def renew(self, gallery: Gallery) -> None:
-        self.copied(gallery.folder.name)
+        self._copied(gallery.folder.name, self._ask)
 
     def keep(self, run: str, uploads: Sequence[Upload], label: str) -> tuple[int, str]:
         count, folder = self._ask("keep", run, list(uploads), label)

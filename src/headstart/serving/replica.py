@@ -113,11 +113,13 @@ class Replica:
 
     def _loaded(self, settings: dict[str, Any]) -> Answering:
         below = folder_for_copies(f"{self.name}-{settings['generation']}")
-        folders = FoldersAtOwner(self._ask, below, settings["shown"] is not None, self.report)
+        limits = Limits.from_dict(settings["limits"], "serve")
+        ask = asking(limits.deadline_seconds)
+        folders = FoldersAtOwner(ask, self._ask, below, settings["shown"] is not None, self.report)
         try:
             runs, galleries = ([folders.copied(name) for name in settings[kind]] for kind in ("runs", "galleries"))
             service = Service(
-                runs, galleries, Limits.from_dict(settings["limits"], "serve"), read_only=settings["read_only"],
+                runs, galleries, limits, read_only=settings["read_only"],
                 examples=settings["examples"], folders=folders,
             )  # fmt: skip
         except BaseException:
