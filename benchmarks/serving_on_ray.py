@@ -56,6 +56,8 @@ def cluster() -> Iterator[None]:
     try:
         started.add_node(num_cpus=4, include_dashboard=False, ray_client_server_port=port)
         os.environ["RAY_ADDRESS"] = f"ray://127.0.0.1:{port}"
+        while socket.socket().connect_ex(("127.0.0.1", port)) != 0:  # it answers late where all cores are busy
+            time.sleep(1.0)
         yield
     finally:
         started.shutdown()
@@ -101,7 +103,7 @@ def measured(address: str, contents: list[bytes], seconds: float) -> Measured:
     return Measured(alone.percentile(50), alone.percentile(99), rate)
 
 
-def compare_proxy(run: Path, contents: list[bytes], seconds: float, repeats: int) -> None:
+def compare_with_proxy(run: Path, contents: list[bytes], seconds: float, repeats: int) -> None:
     """Print what one replica behind the proxy does beside the single process, in turn."""
     ratios: dict[str, list[float]] = {"median": [], "p99": [], "rate": []}
     with served(run) as here, served(run, "--cluster", "auto", "--replicas", "1", "--replica-cores", "2") as there:
@@ -182,7 +184,7 @@ def main() -> None:
         (Path(place) / "pictures").mkdir()
         contents = [path.read_bytes() for path in photographs(Path(place) / "pictures")]
         if given.seeds:
-            compare_proxy(folder, contents, given.seconds, given.seeds)
+            compare_with_proxy(folder, contents, given.seconds, given.seeds)
         if given.kills:
             kill_replicas(folder, contents, given.kills)
 
