@@ -26,11 +26,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 from ray.cluster_utils import Cluster
 
 import headstart
@@ -52,6 +53,7 @@ def cluster() -> Iterator[None]:
     """A Ray cluster of one node with four cores to give; `auto` finds it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    home = os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # short: a socket's path has 107 bytes at most
     started = Cluster()
     try:
         started.add_node(num_cpus=4, include_dashboard=False, ray_client_server_port=port)
@@ -61,11 +63,27 @@ def cluster() -> Iterator[None]:
         yield
     finally:
         started.shutdown()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def of_ray() -> list[psutil.Process]:
+    """The proxy and the replicas of the cluster that this process started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(name in " ".join(process.cmdline()) for name in ("ray::ProxyActor", "ray::ServeReplica:headstart")):
+                found.append(process)
+    return found
+
+
+def processor_seconds(processes: list[psutil.Process]) -> float:
+    """What they have used so far."""
+    return sum(sum(one.cpu_times()[:2]) for one in processes)
 
 
 @contextmanager
-def served(run: Path, *options: str) -> Iterator[str]:
-    """The address of a server of a run, as a command; it is ended as a user ends it."""
+def served(run: Path, *options: str) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of a server of a run, as a command, and its process; it is ended as a user ends it."""
     command = [sys.executable, "-m", "headstart", "serve", str(run), "--port", "0", "--no-examples", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     text = ""
@@ -75,7 +93,7 @@ def served(run: Path, *options: str) -> Iterator[str]:
             raise SystemExit("the server did not start")
         text += line
     try:
-        yield json.loads(text)["address"]
+        yield json.loads(text)["address"], psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         print(f"SIGTERM: exit code {process.wait(180)}", flush=True)
@@ -83,35 +101,39 @@ def served(run: Path, *options: str) -> Iterator[str]:
 
 @dataclass
 class Measured:
-    """Figures of one server: seconds of one client's requests, and pictures a second of several clients."""
+    """Figures of one server: seconds of one client's requests, pictures a second of several, processor seconds of a request."""
 
     median: float
     p99: float
     rate: float
+    processor: float
 
 
-def measured(address: str, contents: list[bytes], seconds: float) -> Measured:
+def measured(address: str, processes: list[psutil.Process], contents: list[bytes], seconds: float) -> Measured:
     """The figures of a server, after it was warmed up."""
     asyncio.run(Load(address, contents, FILES_A_REQUEST).closed(2.0, CLIENTS))
-    alone = Load(address, contents, FILES_A_REQUEST)
+    alone, used = Load(address, contents, FILES_A_REQUEST), processor_seconds(processes)
     asyncio.run(alone.closed(seconds, 1))
     together = Load(address, contents, FILES_A_REQUEST)
     rate = asyncio.run(together.closed(seconds, CLIENTS))
     others = {status: count for status, count in (alone.statuses + together.statuses).items() if status != 200}
     if others:
         print(f"    other statuses: {others}")
-    return Measured(alone.percentile(50), alone.percentile(99), rate)
+    each = (processor_seconds(processes) - used) / max(1, alone.statuses[200] + together.statuses[200])
+    return Measured(alone.percentile(50), alone.percentile(99), rate, each)
 
 
 def compare_with_proxy(run: Path, contents: list[bytes], seconds: float, repeats: int) -> None:
     """Print what one replica behind the proxy does beside the single process, in turn."""
-    ratios: dict[str, list[float]] = {"median": [], "p99": [], "rate": []}
-    with served(run) as here, served(run, "--cluster", "auto", "--replicas", "1", "--replica-cores", "2") as there:
+    ratios: dict[str, list[float]] = {"median": [], "p99": [], "rate": [], "processor": []}
+    on_ray = served(run, "--cluster", "auto", "--replicas", "1", "--replica-cores", "2")
+    with served(run) as (here, process), on_ray as (there, _):
         for _ in range(repeats):
-            one, other = measured(here, contents, seconds), measured(there, contents, seconds)
+            one, other = measured(here, [process], contents, seconds), measured(there, of_ray(), contents, seconds)
             for name, found in (("one process", one), ("Ray Serve, one replica", other)):
                 print(
-                    f"{name}: median {found.median * 1e3:.1f} ms, p99 {found.p99 * 1e3:.1f} ms, {found.rate:.0f} pictures/s",
+                    f"{name}: median {found.median * 1e3:.1f} ms, p99 {found.p99 * 1e3:.1f} ms, {found.rate:.0f} pictures/s, "
+                    f"processor {found.processor * 1e3:.1f} ms a request",
                     flush=True,
                 )
             for name, values in ratios.items():
@@ -150,7 +172,7 @@ class Recorded:
 
 def kill_replicas(run: Path, contents: list[bytes], kills: int) -> None:
     """Print what came of the requests while replicas were killed."""
-    with served(run, "--cluster", "auto", "--replicas", "2") as address, connected("auto"):
+    with served(run, "--cluster", "auto", "--replicas", "2") as (address, _), connected("auto"):
         ask, load, moments = asking(), Recorded(address, contents), []
         load.thread.start()
         time.sleep(5.0)
