@@ -67,7 +67,7 @@ def node(name="abcdef123", cores=4.0):
 
 @pytest.fixture
 def probed(monkeypatch):
-    monkeypatch.setattr("headstart.cluster.connection._probe_function", lambda: lambda: {"versions": HERE, "fault": ""})
+    monkeypatch.setattr("headstart.cluster.connection.probe_function", lambda: lambda: {"versions": HERE, "fault": ""})
 
     def make(*versions, fault=""):
         connection = Probed("ray://10.0.0.1:10001")
@@ -107,17 +107,17 @@ def test_a_node_that_cannot_write_its_cache_is_named(probed):
 
 
 def test_the_probe_of_this_machine_knows_its_versions_and_finds_no_fault():
-    from headstart.cluster.connection import _probe_function
+    from headstart.cluster.connection import probe_function
 
-    found = _probe_function()()
+    found = probe_function()()
     assert found["fault"] == ""
     assert found["versions"]["Python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert " (files " in found["versions"]["headstart"]
 
 
 def test_a_cache_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path):
-    from headstart.cluster.connection import _probe_function
+    from headstart.cluster.connection import probe_function
 
     (tmp_path / "file").touch()
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
-    assert _probe_function()()["fault"] == f"{tmp_path / 'file'}: File exists"
+    assert probe_function()()["fault"] == f"{tmp_path / 'file'}: File exists"

@@ -95,8 +95,8 @@ def test_results_come_in_order_each_made_once_under_the_settings_of_the_driver(r
 
 
 def test_a_shared_value_is_received_by_every_work(running: RayExecutor):
-    shared = running.share(np.ones(1_000), "ones")
-    assert running.share(np.zeros(1), "ones") is shared
+    shared = running.shared("ones", lambda: np.ones(1_000))
+    assert running.shared("ones", lambda: np.zeros(1)) is shared
     assert list(running.results(Work(total, (shared, number)) for number in range(3))) == [1000.0, 1001.0, 1002.0]
 
 

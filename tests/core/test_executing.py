@@ -17,6 +17,17 @@ def test_works_run_here_by_default_with_the_values_that_are_shared():
     assert resolved((1, Shared("two"))) == [1, "two"]
 
 
+def test_values_of_one_key_are_made_once_until_they_are_forgotten():
+    chosen, made = InProcess(), []
+    first = chosen.shared("a", lambda: made.append(1))
+    assert chosen.shared("a", lambda: made.append(2)) is first
+    assert chosen.shared("b", lambda: made.append(3)) is not first
+    assert made == [1, 3]
+    chosen.drop_started()
+    chosen.shared("a", lambda: made.append(4))
+    assert made == [1, 3, 4]
+
+
 def test_results_come_in_order_and_each_work_runs_when_its_result_is_wanted():
     ran = []
 

@@ -9,7 +9,7 @@ from headstart.backbones.loading import load_backbone
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.features import extract, sent_features
 from headstart.features.extract import features_of, num_missing
-from headstart.features.sent_features import features_to_send, receive
+from headstart.features.sent_features import receive, shared_features
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def images():
 def test_what_is_received_is_what_was_sent_bit_for_bit(images, backbone, monkeypatch, tmp_path):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "here"))
     here = features_of(images, backbone)
-    sent = features_to_send([images, images.take(range(7))], backbone)
+    sent = shared_features([images, images.take(range(7))], backbone).value
     assert len(sent.keys) == 301
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "there"))
     assert num_missing(images, backbone) == 301
@@ -44,15 +44,15 @@ def test_what_is_received_is_what_was_sent_bit_for_bit(images, backbone, monkeyp
 
 def test_only_sets_that_are_whole_here_are_sent(images, backbone, monkeypatch, tmp_path):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
-    assert features_to_send([images], backbone) is None
+    assert shared_features([images], backbone).value is None
     receive(None, backbone)
     part = images.take(range(20))
     features_of(part, backbone)
-    assert features_to_send([images, part], backbone).keys == part.content_keys
+    assert shared_features([images, part], backbone).value.keys == part.content_keys
 
 
 def test_many_features_are_not_sent(images, backbone, monkeypatch, tmp_path):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
     features_of(images, backbone)
     monkeypatch.setattr(sent_features, "MOST_BYTES", 1_000)
-    assert features_to_send([images], backbone) is None
+    assert shared_features([images], backbone).value is None

@@ -124,9 +124,12 @@ def price_from(text: str) -> tuple[float, str]:
     """
     number, _, currency = text.strip().partition(" ")
     try:
-        return (float(number) if number else 0.0), currency.strip()
+        price = float(number) if number else 0.0
     except ValueError:
-        raise PlanError(f'{PRICE_VARIABLE} = "{text}" is no price. Write a number, or for example 0.04 USD.') from None
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        raise PlanError(f'{PRICE_VARIABLE} = "{text}" is no price. Write a number, or for example 0.04 USD.')
+    return price, currency.strip()
 
 
 def size_of(value: Any) -> int:

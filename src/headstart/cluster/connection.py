@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from headstart.core.errors import MissingExtraError, PlanError
 from headstart.core.progress import note
+from headstart.core.stopping import stop_if_asked
 
 R = TypeVar("R")
 
@@ -86,6 +87,7 @@ class Connection:
         address: "auto" or ray://HOST:PORT.
 
     Attributes:
+        versions: What is installed here, and on all nodes.
         epoch: The number of times that it was connected again: works and values of an earlier epoch are gone.
     """
 
@@ -93,6 +95,7 @@ class Connection:
         self.asked = address
         self.address = client_address(address)
         self.epoch = 0
+        self.versions: dict[str, str] = {}
 
     def open(self) -> None:
         """Connect; a `PlanError` says why that is not possible."""
@@ -160,8 +163,10 @@ class Connection:
                         f"The cluster at {self.address} went away and was not back after {RECONNECT_SECONDS / 60:.0f} minutes. "
                         "What was finished is kept: start it again, and the same command goes on."
                     ) from error
+                stop_if_asked()
                 time.sleep(SECONDS_BETWEEN_TRIES)
         self.epoch += 1
+        self.check()
         note(f"The cluster at {self.address} is back.")
 
     def nodes(self) -> tuple[Node, ...]:
@@ -216,11 +221,11 @@ class Connection:
 
     def check(self) -> None:
         """Refuse a cluster without nodes that take works, or with a node whose installation differs from the one here."""
-        probe = _probe_function()
+        probe = probe_function()
         probes = self.on_each_node(probe, importable=False)
         if not probes:
             raise PlanError(f"The cluster at {self.address} has no processor cores to work on. Add a node to it.")
-        own = probe()["versions"]
+        self.versions = own = probe()["versions"]
         for node, found in probes.items():
             for name, here in own.items():
                 if found["versions"].get(name) != here:
@@ -235,7 +240,7 @@ class Connection:
                 )
 
 
-def _probe_function() -> Callable[[], dict[str, Any]]:
+def probe_function() -> Callable[[], dict[str, Any]]:
     """A function that tells versions and whether the cache can be written; a local one travels whole, and needs no package.
 
     Of this package the content counts, as a node with other code would compute something else under the same version.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import SECONDS_UNTIL_KNOWN, Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
 from headstart.core.errors import HeadstartError, TrainingError
-from headstart.core.executing import Advance, Executor, InProcess, Pending, Resources, Shared, Work, executing_on
+from headstart.core.executing import Advance, Executor, InProcess, Pending, Shared, Work, executing_on
 from headstart.core.progress import note
+from headstart.core.records import fingerprint_of
 from headstart.core.stopping import StoppedError, stop_if_asked
 
 R = TypeVar("R")
@@ -55,6 +57,12 @@ class RayShared(Shared[T]):
         return self._reference[1]
 
 
+class Raised(NamedTuple):
+    """What a work raised, which is not what the connection raises."""
+
+    cause: BaseException
+
+
 class RayPending(Pending[R]):
     """Work on the cluster.
 
@@ -70,32 +78,36 @@ class RayPending(Pending[R]):
         self.crashes = self.losses = 0
         self.reference: Any = None
         self.nodes: frozenset[str] = frozenset()
-        self.done: Done | None = None
+        self.outcome: Done | Raised | None = None
 
     def begin(self) -> None:
-        """Hand the work, or hand it again, to Ray."""
+        """Hand the work, or hand it again, to Ray; what no node can ever run comes to that sentence."""
+        fault = self.owner.why_no_room(self.work)
+        if fault:
+            self.outcome = Raised(TrainingError(fault))
+            return
         self.reference = self.owner.handed(self.work)
         self.epoch = self.owner.connection.epoch
         self.nodes = frozenset(node.identity for node in self.owner.nodes())
 
     def result(self, advance: Advance = lambda _: None) -> R:
-        if self.done is None:
-            self.done = self.owner.waited_for(self, advance)
+        try:
+            outcome = self.owner.waited_for(self, advance)
+        finally:
             self.owner.outstanding.discard(self)
-            self.owner.account.add(self.work.group or self.work.name, self.done, self.owner.threads_of(self.work))
-        answer: R = self.done.result
-        self.done.result = None  # taken once, so that results of many works do not stay in memory
+        if isinstance(outcome, Raised):
+            raise _told(outcome.cause, self.work.name)
+        answer: R = outcome.result
+        outcome.result = None  # taken once, so that results of many works do not stay in memory
         return answer
 
     def cancel(self) -> None:
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
         self.owner.outstanding.discard(self)
-        if self.done is None and self.epoch == self.owner.connection.epoch:
-            try:
+        if self.outcome is None and self.epoch == self.owner.connection.epoch:
+            with suppress(ConnectionError, ray.exceptions.RayError):  # the head is gone, and the work with it
                 ray.cancel(self.reference, force=True)
-            except (ConnectionError, ray.exceptions.RayError):
-                return  # the head is gone, and the work with it
 
 
 class RayExecutor(Executor):
@@ -109,36 +121,41 @@ class RayExecutor(Executor):
 
     Attributes:
         account: What was computed where.
+        seen: Every node that was ever there.
     """
 
     is_remote = True
 
     def __init__(self, connection: Connection) -> None:
+        import torch  # noqa: PLC0415 - the start of the program needs none of it
+
         super().__init__()
         self.connection = connection
         self.outstanding: set[RayPending[Any]] = set()
-        self._nodes: tuple[int, float, tuple[Node, ...]] = (-1, 0.0, ())
-        self._called: tuple[int, Any] | None = None
         self.account = Account()
-        import torch  # noqa: PLC0415 - the start of the program needs none of it
-
-        nodes = self._working_nodes()
-        self.threads = max(1, min(torch.get_num_threads(), int(min(node.cores for node in nodes))))
-        self.has_gpus = any(node.gpus for node in nodes)
+        self._listed: tuple[int, float, tuple[Node, ...]] = (-1, 0.0, ())
+        self._called: tuple[int, Any] | None = None
+        self._is_lost = False
+        self.seen: dict[str, Node] = {}
+        self.threads = max(1, min(torch.get_num_threads(), int(min(node.cores for node in self._working_nodes()))))
+        engine = os.environ.get("HEADSTART_ENGINE", "")
+        self.identity = fingerprint_of([connection.versions, engine, self.threads])
 
     def nodes(self) -> tuple[Node, ...]:
         """The machines that were there within the last second: to ask for them takes as long as to hand out many works."""
-        epoch, asked, _ = self._nodes
+        epoch, asked, _ = self._listed
         if epoch != self.connection.epoch or time.monotonic() - asked > NODES_SECONDS:
-            self._nodes = self.connection.epoch, time.monotonic(), self.connection.nodes()
-        return self._nodes[2]
+            self._listed = self.connection.epoch, time.monotonic(), self.connection.nodes()
+            self.seen |= {node.identity: node for node in self._listed[2]}
+        return self._listed[2]
 
     def _working_nodes(self) -> list[Node]:
         return [node for node in self.nodes() if node.cores >= 1]
 
     @property
     def num_workers(self) -> int:
-        return max(1, sum(int(node.cores) // self.threads for node in self._working_nodes()))
+        nodes = self._while_reachable(self._working_nodes)
+        return max(1, sum(int(node.cores) // self.threads for node in nodes))
 
     @property
     def most_pending(self) -> int:
@@ -165,124 +182,133 @@ class RayExecutor(Executor):
         """Ray's reference to the result of the work, which begins as soon as a node has room."""
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
-        needs = work.resources
         threads = self.threads_of(work)
         options: dict[str, Any] = {"num_cpus": threads, "max_retries": 0, "name": work.name or work.function.__name__}
-        if needs.gpus and self.has_gpus:
-            options["num_gpus"] = needs.gpus
-        if needs.memory_bytes:
-            options["memory"] = self._checked(work).memory_bytes
+        if self._gpus_of(work):
+            options["num_gpus"] = self._gpus_of(work)
+        if work.resources.memory_bytes:
+            options["memory"] = work.resources.memory_bytes
         arguments = [one.reference if isinstance(one, RayShared) else one for one in work.arguments]
         if self._called is None or self._called[0] != self.connection.epoch:
             self._called = self.connection.epoch, ray.remote(called)  # each new one travels to the cluster again
-        return self._called[1].options(**options).remote(settings_of_caller(threads), work.function, *arguments)
+        settings = settings_of_caller(threads, self.connection.versions)
+        return self._called[1].options(**options).remote(settings, work.function, *arguments)
 
-    def _checked(self, work: Work[Any]) -> Resources:
-        """What the work takes; a `TrainingError` where no node has so much memory, which Ray would wait for."""
-        most, wanted = max(node.memory_bytes for node in self._working_nodes()), work.resources.memory_bytes
-        if wanted > most:
-            raise TrainingError(
-                f"{work.name} takes about {wanted / 1e9:,.1f} GB of memory, and the largest node of the cluster has "
-                f"{most / 1e9:,.1f} GB. Add a larger node, or choose a smaller network."
-            )
-        return work.resources
+    def _gpus_of(self, work: Work[Any]) -> float:
+        return work.resources.gpus if any(node.gpus for node in self.seen.values()) else 0.0
+
+    def why_no_room(self, work: Work[Any]) -> str:
+        """Why no node that was ever seen can run the work, which Ray would wait for without a word; empty where one can."""
+        threads, gpus, memory = self.threads_of(work), self._gpus_of(work), work.resources.memory_bytes
+        able = [node for node in self.seen.values() if node.cores >= threads and node.gpus >= gpus]
+        if not self.seen or any(node.memory_bytes >= memory for node in able):
+            return ""
+        most = max((node.memory_bytes for node in able), default=0.0)
+        having = f" of those with {gpus:g} GPUs" if gpus else ""
+        return (
+            f"{work.name} takes about {memory / 1e9:,.1f} GB of memory, and the largest node of the cluster{having} has "
+            f"{most / 1e9:,.1f} GB. Add a larger node, or choose a smaller network."
+        )
 
     def _while_reachable(self, action: Callable[[], T]) -> T:
-        """What the action returns; where the head is gone, it is made again once that is back."""
+        """What the action returns; where the head is gone, it is made again once that is back, with what was not finished."""
         import grpc  # noqa: PLC0415 - only where a cluster is asked for
         import ray  # noqa: PLC0415
 
         while True:
             try:
+                if self._is_lost:
+                    self.connection.reopen()
+                    self._is_lost = False
+                for pending in self.outstanding:
+                    if pending.outcome is None and pending.epoch not in (-1, self.connection.epoch):
+                        pending.begin()
                 return action()
             except (ConnectionError, grpc.RpcError, ray.exceptions.RayError) as error:
                 # gRPC's own where another head answers, which does not know this client; Ray's where it has let go already.
                 if isinstance(error, ray.exceptions.RayError) and ray.is_initialized():
                     raise
-                self.connection.reopen()
-                for pending in self.outstanding:
-                    pending.begin()
+                self._is_lost = True
 
-    def waited_for(self, pending: RayPending[Any], advance: Advance) -> Done:
+    def waited_for(self, pending: RayPending[Any], advance: Advance) -> Done | Raised:
         """What the work came to; it is begun anew where its node was lost.
 
         Where trying has to end, so does the waiting; work that ends itself when the time is over may bring what it has.
         """
         over: float | None = None
         told = 0
-        while True:
-            found = self._while_reachable(lambda: self._seen(pending))
-            if isinstance(found, _Raised):
-                raise _told(found.cause, pending.work.name)
-            if found is not None:
-                return found
-            finished = self._while_reachable(self._num_finished)
+        while pending.outcome is None:
+            self._while_reachable(lambda: self._look_for(pending))
+            finished = sum(one.outcome is not None for one in self.outstanding)
             advance(max(0, finished - told))
             told = max(told, finished)
             try:
                 stop_if_asked()
             except StoppedError as stopped:
                 over = over or time.monotonic()
-                if not pending.work.ends_itself or stopped.reason == "interrupted" or time.monotonic() - over > ENDING_SECONDS:
+                late = time.monotonic() - over > ENDING_SECONDS
+                if pending.outcome is None and (not pending.work.ends_itself or stopped.reason == "interrupted" or late):
                     pending.cancel()
                     raise
+        return pending.outcome
 
     @property
     def num_begun(self) -> int:
         return len(self.outstanding)
 
-    def _num_finished(self) -> int:
-        """The number of works that were finished and whose results were not taken."""
+    def _look_for(self, wanted: RayPending[Any]) -> None:
+        """Wait a second for a work, and take in whatever is finished: a node may be lost with results that nobody took."""
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
-        references = [pending.reference for pending in self.outstanding]
-        return len(ray.wait(references, num_returns=len(references), timeout=0)[0]) if references else 0
+        ray.wait([wanted.reference], timeout=POLL_SECONDS)
+        running = {pending.reference: pending for pending in (wanted, *self.outstanding) if pending.outcome is None}
+        for reference in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
+            self._take_in(running[reference])
 
-    def _seen(self, pending: RayPending[Any]) -> Done | _Raised | None:
-        """What the work came to; None while it runs, as where a lost node took it along, so that it is begun anew."""
+    def _take_in(self, pending: RayPending[Any]) -> None:
+        """Note what a work came to; one that a lost node took along is begun anew."""
         import ray  # noqa: PLC0415 - only where a cluster is asked for
 
-        ready, _ = ray.wait([pending.reference], timeout=POLL_SECONDS)
-        if not ready:
-            return None
         try:
             done: Done = ray.get(pending.reference)
         except ray.exceptions.RayTaskError as error:
-            return _Raised(error.cause)
+            pending.outcome = Raised(error.cause)
         except ray.exceptions.RayError as error:
+            if not ray.is_initialized():
+                raise
             self._begin_anew(pending, error)
-            return None
-        return done
+        else:
+            pending.outcome = done
+            self.account.add(pending.work.group or pending.work.name, done, self.threads_of(pending.work))
 
     def _begin_anew(self, pending: RayPending[Any], error: Exception) -> None:
-        """Begin work again that its process or node took with it; a `TrainingError` where that is hopeless."""
+        """Begin work again that its process or node took along; where that is hopeless, it comes to a `TrainingError`."""
         time.sleep(SECONDS_UNTIL_KNOWN)
         alive = frozenset(node.identity for node in self.connection.nodes())
         lost = pending.nodes - alive
         pending.losses, pending.crashes = (pending.losses + 1, pending.crashes) if lost else (pending.losses, pending.crashes + 1)
         if pending.crashes >= MOST_CRASHES or pending.losses >= MOST_LOSSES:
-            raise TrainingError(
-                f"{pending.work.name} ended its process {pending.crashes + pending.losses} times, the last time with: "
-                f"{_reason(error)}. Give the nodes more memory, or lower training.batch_size."
-            ) from error
+            times = pending.crashes + pending.losses
+            pending.outcome = Raised(
+                TrainingError(
+                    f"{pending.work.name} ended its process {times} times, the last time with: {_reason(error)}. "
+                    "Give the nodes more memory, or lower training.batch_size."
+                )
+            )
+            return
         self.account.num_repeated += 1
         note(f"{pending.work.name} is begun anew: {'its node was lost' if lost else _reason(error)}.")
         pending.begin()
 
     def on_each_node(self, function: Callable[..., R], *arguments: Any) -> dict[str, R]:
-        found = self.connection.on_each_node(function, *arguments)
+        found = self._while_reachable(lambda: self.connection.on_each_node(function, *arguments))
         return {node.name: answer for node, answer in found.items()}
-
-
-class _Raised(NamedTuple):
-    """What a work raised, which is not what the connection raises."""
-
-    cause: BaseException
 
 
 def _told(cause: BaseException, name: str) -> BaseException:
     """What a work raised, with its name where it is one of ours."""
-    return type(cause)(f"{name}: {cause}") if isinstance(cause, HeadstartError) else cause
+    named = isinstance(cause, HeadstartError) and not str(cause).startswith(name)
+    return type(cause)(f"{name}: {cause}") if named else cause
 
 
 def _reason(error: BaseException) -> str:

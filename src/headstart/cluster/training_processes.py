@@ -78,7 +78,7 @@ def started_beside(
     host, port = own_address(connection.address), free_port()
     options: dict[str, Any] = {"num_cpus": threads, "max_retries": 0, "scheduling_strategy": "SPREAD"}
     remote = ray.remote(called).options(**options, num_gpus=int(has_gpu), name="training process")
-    settings = settings_of_caller(threads)
+    settings = settings_of_caller(threads, connection.versions)
     others = [remote.remote(settings, serve, host, port, rank, count) for rank in range(1, count)]
     note(f"Training on {count} processes: this one and {count - 1} on the cluster at {connection.address}.")
     try:

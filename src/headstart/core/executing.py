@@ -86,10 +86,14 @@ class Executor(ABC):
 
     Attributes:
         is_remote: Whether works run in other processes, which see neither this one's memory nor, perhaps, its files.
+        identity: Of what decides results beside the works: code, engine, threads. Empty in this process.
+        is_uniform: Whether all processes compute as this one does, so that results may stand for its own in other runs.
         started: Works that were begun before anybody waits for them, by the name of their step.
     """
 
     is_remote: bool = False
+    identity: str = ""
+    is_uniform: bool = True
 
     def __init__(self) -> None:
         self.started: dict[str, Pending[Any]] = {}
@@ -104,11 +108,15 @@ class Executor(ABC):
     def submit(self, work: Work[R]) -> Pending[R]:
         """The work, begun as soon as there is room for it."""
 
-    def share(self, value: T, key: str = "") -> Shared[T]:
-        """The value as an argument of many works; values of equal keys count as equal, and travel once for all of them."""
-        if not key:
-            return self._as_shared(value)
-        return self._shared.setdefault(key, self._as_shared(value))
+    def share(self, value: T) -> Shared[T]:
+        """The value as an argument of many works, which travels once."""
+        return self._as_shared(value)
+
+    def shared(self, key: str, make: Callable[[], T]) -> Shared[T]:
+        """As `share`, of a value that is made when it is first asked for; values of equal keys count as equal."""
+        if key not in self._shared:
+            self._shared[key] = self._as_shared(make())
+        return self._shared[key]
 
     def _as_shared(self, value: T) -> Shared[T]:
         return Shared(value)
@@ -133,10 +141,11 @@ class Executor(ABC):
         return 1
 
     def drop_started(self) -> None:
-        """Cancel what was begun and is not wanted."""
+        """Cancel what was begun and is not wanted, and forget what it shared."""
         for pending in self.started.values():
             pending.cancel()
         self.started.clear()
+        self._shared.clear()
 
     @property
     def num_begun(self) -> int:
@@ -173,6 +182,15 @@ class InProcess(Executor):
 
     def submit(self, work: Work[R]) -> Pending[R]:
         return _Here(work)
+
+
+@contextmanager
+def dropping_begun() -> Iterator[None]:
+    """Inside, works may be begun before they are wanted; those that nobody wanted are cancelled at the end."""
+    try:
+        yield
+    finally:
+        executor().drop_started()
 
 
 _EXECUTOR: ContextVar[Executor | None] = ContextVar("executor", default=None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from platformdirs import user_cache_path
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import DataError, PlanError
 
 CACHE_BYTES = 20_000_000_000
 """Default limit: features of a hundred thousand pictures by fifteen networks of the size of EfficientNet-Lite0."""
@@ -20,6 +20,12 @@ def cache_folder() -> Path:
     """The cache's root: `HEADSTART_CACHE` if set, else the platform's cache folder."""
     chosen = os.environ.get("HEADSTART_CACHE")
     return Path(chosen) if chosen else user_cache_path("headstart")
+
+
+def check_inside(name: str) -> None:
+    """Refuse a file's path, as it came from another machine, that leads out of the folder that it is for, with a `DataError`."""
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise DataError(f'A step came back with a file "{name}", which lies outside of its folder. Do not use this place.')
 
 
 def cache_limit_bytes() -> int:

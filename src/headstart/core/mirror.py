@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from headstart.core.errors import DataError, ExportError, PlanError
+from headstart.core.folders import check_inside
 from headstart.core.object_stores import DISK_FULL, is_in_store, opened, reaching
 from headstart.core.records import write_atomically
 
@@ -147,18 +148,25 @@ def send_step(path: Path) -> None:
     there = mirror()
     if there is None:
         return
-    folder = path.with_suffix("")
+    folder, place = path.with_suffix(""), _place_of(path)
     for file in sorted(one for one in folder.rglob("*") if one.is_file()) if folder.is_dir() else ():
-        there.put(f"steps/{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes())
-    there.put(f"steps/{path.name}", path.read_bytes())
+        there.put(f"{place}/{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes())
+    there.put(f"{place}/{path.name}", path.read_bytes())
 
 
 def fetch_step(path: Path) -> None:
     """Bring a mirrored step to a path, its folder first; nothing happens where there is none."""
     there = mirror()
-    content = None if there is None else there.read(f"steps/{path.name}")
+    place = _place_of(path)
+    content = None if there is None else there.read(f"{place}/{path.name}")
     if there is None or content is None:
         return
-    for inside in there.inside(f"steps/{path.stem}"):
-        there.fetch(f"steps/{path.stem}/{inside}", path.with_suffix("") / inside)
+    for inside in there.inside(f"{place}/{path.stem}"):
+        check_inside(inside)
+        there.fetch(f"{place}/{path.stem}/{inside}", path.with_suffix("") / inside)
     write_atomically(path, content)
+
+
+def _place_of(path: Path) -> str:
+    """Where a step is mirrored: as in the folder that it lies in, whose name tells version, engine and machine."""
+    return f"steps/{path.parent.name}"

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.core.errors import ExportError, PlanError
+from headstart.core.errors import ExportError, PlanError, TrainingError
 from headstart.core.executing import Pending, Work, executor, resolved
 from headstart.core.mirror import fetch_step, send_step
-from headstart.core.packing import Packed, made_elsewhere, unpack
+from headstart.core.packing import CACHE, CHECKPOINT, Packed, Request, drop_checkpoints, files_in, made_elsewhere, unpack
 from headstart.core.progress import progress
 from headstart.core.records import Record, fingerprint_of, write_atomically
-from headstart.core.stopping import seconds_until_over
+from headstart.core.stopping import StoppedError, has_to_stop, seconds_until_over
 
 R = TypeVar("R", bound=Record)
 
@@ -26,8 +26,10 @@ LOGGED = re.compile(r"[0-9]+\.[0-9]{3}\n")
 
 SHARED = frozenset({"evidence", "cost", "fold", "curve"})
 """The longest steps. Another run on the same data reuses them, their measured times included, so that it decides the same."""
-CHECKPOINT, CACHE = "checkpoint.safetensors", "cache"
-"""What a step that was killed goes on from."""
+MIRRORED = SHARED - {"cost"}
+"""Those that an object store is given: costs are of one machine at one time, and machines of one kind may be slowed by others."""
+ATTEMPTS = 10
+"""So often work elsewhere is asked for again that brought less than was wanted. Chosen, not measured."""
 FOR_RESUMING = shutil.ignore_patterns(CACHE, CHECKPOINT, "history.jsonl")
 """Files that only the run that was killed needs."""
 
@@ -77,18 +79,19 @@ class Steps:
             return found
         begun = time.perf_counter()
         if isinstance(make, Work) and executor().is_remote:
-            result, seconds = self._brought(name, path, kind, make)
+            result, seconds = self._brought(name, path, kind, make, is_whole)
         else:
             folder = path.with_suffix("")
             result = make.function(folder, *resolved(make.arguments)) if isinstance(make, Work) else make(folder)
             seconds = time.perf_counter() - begun
         write_atomically(path, result.to_json())
-        _drop_checkpoints(path.with_suffix(""))
+        drop_checkpoints(path.with_suffix(""))
         self._log(path.stem, seconds)
         shared = self._shared_path(name, path)
-        if shared:
+        if shared and executor().is_uniform:
             _copy(path, shared)
-            send_step(shared)
+            if name in MIRRORED:
+                send_step(shared)
         return result
 
     def begin(
@@ -118,7 +121,7 @@ class Steps:
             return result if result is not None and is_whole(result, place.with_suffix("")) else None
 
         found, shared = found_in(path), self._shared_path(name, path)
-        if found is None and shared and found_in(shared) is None:
+        if found is None and shared and name in MIRRORED and found_in(shared) is None:
             fetch_step(shared)
         if found is None and shared and found_in(shared) is not None:
             _copy(shared, path)
@@ -129,20 +132,39 @@ class Steps:
         return self.shared / path.name if self.shared and name in SHARED else None
 
     @staticmethod
-    def _submitted(name: str, path: Path, work: Work[R]) -> Pending[Packed]:
+    def _submitted(name: str, path: Path, work: Work[R], *, anew: bool = False) -> Pending[Packed]:
         left = seconds_until_over()
         until = None if left is None else time.time() + left
-        arguments = (path.stem, until, work.function, *work.arguments)
+        request = Request(path.stem, executor().identity, until, files_in(path.with_suffix("")), anew)
         ends_itself = until is not None
+        arguments = (request, work.function, *work.arguments)
         return executor().submit(Work(made_elsewhere, arguments, work.name, work.resources, name, ends_itself))
 
-    def _brought(self, name: str, path: Path, kind: type[R], work: Work[R]) -> tuple[R, float]:
-        """The result of work that runs elsewhere, with its seconds there; its files lie in the step's folder then."""
+    def _brought(
+        self, name: str, path: Path, kind: type[R], work: Work[R], is_whole: Callable[[R, Path], bool]
+    ) -> tuple[R, float]:
+        """The result of work that runs elsewhere, with its seconds there; its files lie in the step's folder then.
+
+        It is asked for again where it was begun for less than is wanted now, or where time ended it that there is again.
+        """
         pending = executor().started.pop(path.stem, None) or self._submitted(name, path, work)
-        with progress(executor().num_begun, "works on the cluster") as advance:
-            packed: Packed = pending.result(advance)
-        unpack(packed, path.with_suffix(""))
-        return kind.from_json(packed.result, path.name), packed.seconds
+        for _ in range(ATTEMPTS):
+            with progress(executor().num_begun, "works on the cluster") as advance:
+                packed: Packed = pending.result(advance)
+            try:
+                unpack(packed, path.with_suffix(""))
+            except StoppedError:
+                if has_to_stop():
+                    raise
+                pending = self._submitted(name, path, work)
+                continue
+            result = kind.from_json(packed.result, path.name)
+            if is_whole(result, path.with_suffix("")):
+                return result, packed.seconds
+            pending = self._submitted(name, path, work, anew=True)
+        raise TrainingError(
+            f"{work.name} came back from the cluster incomplete {ATTEMPTS} times. Run the command without --cluster."
+        )
 
     def forget(self, names: Iterable[str], inputs: dict[str, Any]) -> None:
         """Delete the results of steps with those inputs, so that they are made again; checkpoints and folders stay."""
@@ -169,15 +191,6 @@ class Steps:
     def _log(self, stem: str, seconds: float) -> None:
         with (self.folder / "log.tsv").open("a", encoding="utf-8") as stream:
             stream.write(f"{stem}\t{seconds:.3f}\n")
-
-
-def _drop_checkpoints(folder: Path) -> None:
-    """Delete what only a killed step needs to go on: hundreds of megabytes of weights and pictures. Histories stay."""
-    for path in [*folder.rglob(CHECKPOINT), *folder.rglob(CACHE)]:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def _read(path: Path, kind: type[R]) -> R | None:

@@ -81,6 +81,12 @@ def stop_if_asked(only: Reason | None = None) -> None:
         raise StoppedError(stopper.reason)
 
 
+def has_to_stop() -> bool:
+    """Whether trying has to end now."""
+    stopper = _STOPPER.get()
+    return stopper is not None and stopper.reason is not None
+
+
 def seconds_until_over() -> float | None:
     """Seconds until the time is over that trying has; None where it has no end."""
     stopper = _STOPPER.get()

@@ -14,6 +14,8 @@ import numpy as np
 
 from headstart.backbones.engines.choice import REFERENCE, known_engine
 from headstart.backbones.extractor import Extractor
+from headstart.core.executing import Shared, executor
+from headstart.core.records import fingerprint_of
 from headstart.data.images import ImageSet
 from headstart.features.extract import engine_name_of, feature_store, num_missing
 from headstart.features.store.chunks import Arrays
@@ -36,23 +38,30 @@ class SentFeatures:
     arrays: Arrays = field(repr=False)
 
 
-def features_to_send(image_sets: Iterable[ImageSet], backbone: Extractor) -> SentFeatures | None:
-    """The features of those sets that are all here; None where there are none, or too many to be sent.
+def shared_features(image_sets: Iterable[ImageSet], backbone: Extractor) -> Shared[SentFeatures | None]:
+    """The features of those sets that are all here, as an argument of works; None where there are none, or too many.
 
-    The backbone's engine is settled, so that no machine chooses another one.
+    They are gathered once. The backbone's engine is settled, so that no machine chooses another one.
     """
-    keys: dict[str, None] = {}
+    here = []
     for images in image_sets:
         if len(images) and not images.images.embedded:
             engine_name_of(images, backbone)
             if not num_missing(images, backbone):
-                keys |= dict.fromkeys(images.content_keys)
+                here.append(images)
+    network = [backbone.weights_hash, backbone.transform.to_dict(), known_engine(backbone)]
+    key = fingerprint_of(["features", network, [images.fingerprint for images in here]])
+    return executor().shared(key, lambda: _features_of(here, backbone))
+
+
+def _features_of(image_sets: list[ImageSet], backbone: Extractor) -> SentFeatures | None:
+    keys = tuple(dict.fromkeys(key for images in image_sets for key in images.content_keys))
     if not keys:
         return None
-    rows = feature_store(backbone, known_engine(backbone) or REFERENCE).gather(tuple(keys))
+    rows = feature_store(backbone, known_engine(backbone) or REFERENCE).gather(keys)
     if sum(one.dtype.itemsize * math.prod(one.shape) for one in rows.values()) > MOST_BYTES:
         return None
-    return SentFeatures(tuple(keys), {name: np.asarray(one) for name, one in rows.items()})
+    return SentFeatures(keys, {name: np.asarray(one) for name, one in rows.items()})
 
 
 def receive(sent: SentFeatures | None, backbone: Extractor) -> None:

@@ -29,7 +29,7 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.labeled_predictions import LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
-from headstart.features.sent_features import SentFeatures, features_to_send, receive
+from headstart.features.sent_features import SentFeatures, receive, shared_features
 from headstart.heads.opinion_pool import fit_weights
 from headstart.heads.temperature import fit_temperature
 from headstart.methods import method_from
@@ -128,6 +128,7 @@ def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbo
     work = Work(make_model, arguments, f"{candidate.own_name}, final fit", _resources(backbone, len(rows)))
     record = steps.run("trained", inputs, FoldRecord, work)
     if record.failure:
+        steps.forget(("trained",), inputs)
         raise TrainingError(record.failure)
     return Model.load(steps.folder / steps.stem("trained", inputs) / MODEL)
 
@@ -274,13 +275,11 @@ def _fold_work(
 
 def _shared(task: Task, candidate: Candidate, backbone: Backbone) -> tuple[Shared[Any], ...]:
     """The task, the network, and the features of it that a fit begins with, all of which travel once."""
-    sent = None
-    if executor().is_remote and is_gradient(candidate.method) and backbone.weights != "none":
-        sent = features_to_send([rows for rows in (task.labeled, task.unlabeled, task.source) if rows], backbone)
+    starts = executor().is_remote and is_gradient(candidate.method) and backbone.weights != "none"
+    sets = [rows for rows in (task.labeled, task.unlabeled, task.source) if rows] if starts else []
+    sent = shared_features(sets, backbone)
     network = fingerprint_of([backbone.weights_hash, backbone.transform.to_dict(), backbone.engine])
-    features = fingerprint_of([task.fingerprint, network, sent is not None])
-    share = executor().share
-    return share(task, task.fingerprint), share(backbone, network), share(sent, features)
+    return executor().shared(task.fingerprint, lambda: task), executor().shared(network, lambda: backbone), sent
 
 
 def _resources(backbone: Backbone, num_rows: int) -> Resources:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from headstart.backbones.engines.machine import machine_fingerprint
+from headstart.cluster.account import PRICE_VARIABLE, price_from
 from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.launched import launched
+from headstart.core.progress import note
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 
@@ -35,6 +39,7 @@ def on_cluster(address: str | None, data: Task | ImageSet) -> Iterator[None]:
         return
     from headstart.cluster import ray_executor  # noqa: PLC0415 - only where a cluster is asked for
 
+    price_from(os.environ.get(PRICE_VARIABLE, ""))  # refused before hours are spent, and not after
     with ray_executor.on_cluster(address) as executor:
         sets = (data.labeled, data.pool, data.test, data.source) if isinstance(data, Task) else (data,)
         samples = [rows.spaced(PROBED).without_labels() for rows in sets if rows]
@@ -44,6 +49,9 @@ def on_cluster(address: str | None, data: Task | ImageSet) -> Iterator[None]:
                     f"Node {node} of the cluster cannot read the pictures ({fault}). Put them where all nodes see them under the "
                     "same path, or on an object store, and give its address."
                 )
+        if set(executor.on_each_node(machine_fingerprint).values()) != {machine_fingerprint()}:
+            executor.is_uniform = False
+            note("Nodes differ from this machine: results are equal up to rounding, and steps of this run stay with it.")
         yield
 
 

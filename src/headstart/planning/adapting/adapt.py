@@ -12,6 +12,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import DataError
+from headstart.core.executing import dropping_begun
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import unstoppable
@@ -150,8 +151,10 @@ def _fitted(
     with tempfile.TemporaryDirectory() as folder:
         store = Steps(Path(folder)) if steps is None else steps
         fitter = CandidateFitter(pair, backbone, store, budget, training or Training(seed=task.seed), skip_reason)
-        fitter.begin(usable)
-        yield fitter, tuple(fitter.candidate(method) for method in usable)
+        with dropping_begun():
+            fitter.begin(usable)
+            candidates = tuple(fitter.candidate(method) for method in usable)
+        yield fitter, candidates
 
 
 def _decided(

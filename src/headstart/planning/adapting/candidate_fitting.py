@@ -16,7 +16,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.curves import training_of
-from headstart.core.errors import DataError, HeadstartError, PlanError
+from headstart.core.errors import DataError, HeadstartError, PlanError, TrainingError
 from headstart.core.executing import Resources, Work, executor
 from headstart.core.progress import stage
 from headstart.core.records import Record, fingerprint_of, write_atomically
@@ -24,7 +24,7 @@ from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.core.types import Floats
 from headstart.data.task import Task
-from headstart.features.sent_features import SentFeatures, features_to_send, receive
+from headstart.features.sent_features import SentFeatures, receive, shared_features
 from headstart.methods import METHODS
 from headstart.methods.base import Method, settings_of, unmet
 from headstart.planning.adapting.adaptation import UNADAPTED
@@ -168,6 +168,8 @@ class CandidateFitter:
             if method.kind() == UNADAPTED:
                 raise
             return _unfitted(method, self.left_out.cut(method.kind(), stopped.reason, Price(needed), *account))
+        except TrainingError as error:  # it ended every process that tried it
+            return _unfitted(method, str(error))
         self.spent_seconds += needed
         return found
 
@@ -192,10 +194,11 @@ class CandidateFitter:
         if method.cost != "gradient":
             return None
         inputs = self._inputs(method)
-        pair = executor().share(self.pair, fingerprint_of(["pair", inputs["task"], inputs["backbone"], inputs["target"]]))
-        sent = features_to_send([self.pair.source, self.pair.target], self.backbone) if executor().is_remote else None
-        network = executor().share(self.backbone, fingerprint_of([inputs["backbone"], self.backbone.engine]))
-        features = executor().share(sent, fingerprint_of(["features", inputs["task"], inputs["backbone"], inputs["target"]]))
+        pair = executor().shared(
+            fingerprint_of(["pair", inputs["task"], inputs["backbone"], inputs["target"]]), lambda: self.pair
+        )
+        features = shared_features([self.pair.source, self.pair.target] if executor().is_remote else [], self.backbone)
+        network = executor().shared(fingerprint_of([inputs["backbone"], self.backbone.engine]), lambda: self.backbone)
         num_rows = len(self.pair.source) + len(self.pair.target)
         resources = Resources(gpus=1.0, memory_bytes=memory_of_fit(self.backbone, num_rows))
         return Work(fit_adapted, (pair, network, features, method, self.training), f"adapting by {method.kind()}", resources)

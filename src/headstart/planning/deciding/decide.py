@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headstart.core.errors import PlanError
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError
+from headstart.data.images import ImageSet
 from headstart.data.task import Task
+from headstart.features.extract import features_of
+from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
@@ -187,12 +192,21 @@ def _curve(trials: Trials) -> LearningCurve | None:
     task, candidate = trials.task, best.candidate
 
     def make(_: Path) -> _Curve:
-        features, rows = trials.features_for_curve(best, MOST_ROWS)
+        features, rows = features_for_curve(trials, best, MOST_ROWS)
         matrix = Representation.fitted(features, candidate.method.get("blocks", "penultimate")).matrix(features)
         return _Curve(curve=learning_curve(matrix, rows.labels, rows.groups, task.num_classes, task.seed, len(task.labeled)))
 
     inputs = fold_inputs(task, candidate, trials.backbone(candidate), best.result.num_folds)
     return trials.steps.run("curve", inputs, _Curve, make).curve
+
+
+def features_for_curve(trials: Trials, validated: CrossValidated, most: int) -> tuple[FeatureSet, ImageSet]:
+    """Features of up to `most` labeled rows that are in the store, and these rows: all, or held-out ones."""
+    task, folds = trials.task, trials.task.folds[: validated.result.num_folds]
+    every = validated.candidate.max_rows is None and len(task.labeled) <= most
+    rows = np.arange(len(task.labeled)) if every else np.sort(np.concatenate([fold.held_out for fold in folds])[:most])
+    part = task.labeled.take(rows)
+    return features_of(part, trials.backbone(validated.candidate)), part
 
 
 def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:

@@ -7,21 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.estimate import Estimate
+from headstart.core.executing import dropping_begun
 from headstart.core.progress import note, stage, status
 from headstart.core.steps import Steps
 from headstart.core.stopping import Reason, StoppedError, keep_seconds, seconds_until_over, unstoppable
 from headstart.core.watching import Standing, tell_standing
-from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.features.extract import features_of, seconds_an_image
-from headstart.features.feature_set import FeatureSet
+from headstart.features.extract import seconds_an_image
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, begin_folds, cross_validate, cross_validate_chance, drop_folds
@@ -236,17 +233,22 @@ class Trials:
         follows from predictions and predicted costs, so that it is the same on every run.
         """
         entries = list(self._entered(candidates))
-        for one, index in affordable_folds(entries, self.remaining_seconds):
-            begin_folds(self.task, one.candidate, self.backbone(one.candidate), (index,), self.steps, keep_models=True)
-        while (entry := next_in_turn(entries, self.validated)) is not None:
-            self._race_on(entry)
-            self._keep_time_for_ending(entries)
-            for one in entries:
-                if one.goes_on:
-                    one.reason = one.why_behind(rivals_of(one, entries, self.validated))
-                if one.reason:
-                    drop_folds(self.task, one.candidate, self.backbone(one.candidate), self.steps)
+        with dropping_begun():
+            for one, index in affordable_folds(entries, self.remaining_seconds):
+                begin_folds(self.task, one.candidate, self.backbone(one.candidate), (index,), self.steps, keep_models=True)
+            while (entry := next_in_turn(entries, self.validated)) is not None:
+                self._race_on(entry)
+                self._keep_time_for_ending(entries)
+                self._end_those_behind(entries)
         self.validated += [entry.concluded() for entry in entries]
+
+    def _end_those_behind(self, entries: Sequence[Race]) -> None:
+        """Let candidates go no further that are behind, and cancel what was begun of those that go no further."""
+        for one in entries:
+            if one.goes_on:
+                one.reason = one.why_behind(rivals_of(one, entries, self.validated))
+            if one.reason:
+                drop_folds(self.task, one.candidate, self.backbone(one.candidate), self.steps)
 
     def _entered(self, candidates: list[Candidate]) -> Iterator[Race]:
         """The candidates with their prices and folds; those that the time does not suffice for are skipped."""
@@ -351,14 +353,6 @@ class Trials:
         more = self.remaining_seconds / max(each, 1e-9)
         wanted = max(rows, int(rows + more) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
-
-    def features_for_curve(self, validated: CrossValidated, most: int) -> tuple[FeatureSet, ImageSet]:
-        """Features of up to `most` labeled rows that are in the store, and these rows: all, or held-out ones."""
-        folds = self.task.folds[: validated.result.num_folds]
-        every = validated.candidate.max_rows is None and len(self.task.labeled) <= most
-        rows = np.arange(len(self.task.labeled)) if every else np.sort(np.concatenate([fold.held_out for fold in folds])[:most])
-        part = self.task.labeled.take(rows)
-        return features_of(part, self.backbone(validated.candidate)), part
 
     def _keep(self, validated: CrossValidated, predicted: float = 0.0) -> CrossValidated:
         noted = replace(validated, result=validated.result.model_copy(update={"predicted_seconds": predicted}))

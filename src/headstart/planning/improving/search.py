@@ -12,7 +12,7 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.label_contamination import check_contamination
 from headstart.core.curves import training_of
 from headstart.core.errors import DataError, PlanError, TrainingError
-from headstart.core.executing import executor
+from headstart.core.executing import dropping_begun, executor
 from headstart.core.progress import about, note, stage
 from headstart.core.ranges import Range
 from headstart.core.records import write_atomically
@@ -101,15 +101,16 @@ class Search:
     def run(self) -> None:
         """Try until the budget is spent, the trials are made, or nothing new is suggested."""
         while self._goes_on() and (suggested := self._suggested_together()):
-            self._begin(suggested)
-            for one in suggested:
-                if not self._goes_on():
-                    return
-                self.trials.append(self._tried(one))
-                if self.trials[0].outcome == "too costly":
-                    raise PlanError(
-                        f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more."
-                    )
+            with dropping_begun():
+                self._begin(suggested)
+                for one in suggested:
+                    if not self._goes_on():
+                        return
+                    self.trials.append(self._tried(one))
+                    if self.trials[0].outcome == "too costly":
+                        raise PlanError(
+                            f"The default cannot be compared with anything: {self.trials[0].reason}. Give --minutes more."
+                        )
 
     def _goes_on(self) -> bool:
         return len(self.trials) < self.most_trials and self.left_seconds > 0 and not self._stuck()
@@ -119,10 +120,15 @@ class Search:
         if not executor().is_remote:
             return
         known: list[tuple[Candidate, Backbone]] = []
+        left = self.left_seconds
         for one in suggested:
-            with suppress(DataError, PlanError):  # its trial says so
+            with suppress(DataError, PlanError, TrainingError):  # its trial says so
                 plan = plan_with(self.study.plan, one.settings)
-                known.append((candidate_of(plan), backbone_of(plan)))
+                candidate, backbone = candidate_of(plan), backbone_of(plan)
+                if self.minutes is not None:
+                    left -= MARGIN * seconds_of_cross_validation(candidate, self.task, backbone, self.steps)
+                if left >= 0 and not candidate.partners:
+                    known.append((candidate, backbone))
         for index in range(len(self.task.folds)):
             for candidate, backbone in known:
                 begin_folds(self.task, candidate, backbone, (index,), self.steps, keep_models=False)
