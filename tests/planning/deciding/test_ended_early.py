@@ -77,6 +77,17 @@ def test_what_was_learned_until_the_time_was_over_is_judged_and_kept(trials, ask
 
 
 @pytest.mark.slow
+def test_a_training_that_time_ended_elsewhere_is_judged_without_another_step(trials, asked, elsewhere, monkeypatch) -> None:
+    monkeypatch.setattr("headstart.core.steps.has_to_stop", lambda: True)
+    asked[1] = 11
+    result = raced(trials)
+    assert (result.status, result.num_folds, result.training.stop_after) == ("fitted", 1, 10)
+    assert asked[0] == 11
+    assert len(elsewhere.ran) == 2
+    assert len(elsewhere.cancelled) == len(trials.task.folds) - 1
+
+
+@pytest.mark.slow
 def test_what_time_ended_and_is_chosen_alone_is_not_trained_again(trials, asked, tmp_path) -> None:
     asked[1] = 11
     raced(trials)
