@@ -42,7 +42,7 @@ def test_one_worker_takes_as_long_as_the_run_and_trained_folds_run_together():
     made = works_of(LOG, 2)
     assert [simulate(made, number).seconds for number in (1, 2, 100)] == pytest.approx([146.5, 96.5, 96.5])
     assert [(work.name, work.on_driver) for work in made if not work.on_driver] == [("training", False)] * 2
-    assert bounds_of(made).chain[0] == ("training", 60.0)
+    assert bounds_of(made).critical_path[0] == ("training", 60.0)
 
 
 def test_features_are_extracted_by_workers_in_works_of_some_pictures_and_taken_from_the_longest_steps():

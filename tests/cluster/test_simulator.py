@@ -118,7 +118,7 @@ def test_no_schedule_beats_the_bounds_that_are_told(seconds, num_workers, driver
     conditions = Conditions(driver_seconds=driver_seconds, worker_seconds=worker_seconds)
     chain = [SimulatedWork("fold", one, after=(place - 3,) if place >= 3 else ()) for place, one in enumerate(seconds)]
     told, found = bounds_of(chain, conditions), simulate(chain, num_workers, conditions)
-    assert found.seconds >= max(told.chain_seconds, told.driver_seconds) * (1 - 1e-9)
+    assert found.seconds >= max(told.critical_seconds, told.driver_seconds) * (1 - 1e-9)
 
 
 def test_what_cannot_be_simulated_is_refused():

@@ -58,7 +58,7 @@ class Extraction:
 
 
 @dataclass
-class _Chain:
+class _Sequence:
     """Works that are made one after the other, or together and then waited for."""
 
     works: list[SimulatedWork] = field(default_factory=list)
@@ -87,24 +87,24 @@ def works_of(
     folds = [place for place, step in enumerate(steps) if step.name == "fold"]
     trained = set(folds[len(folds) - min(num_trained, len(folds)) :])
     own = _own_seconds(steps, trained, sum(one.seconds for one in extractions))
-    chain = _Chain()
+    sequence = _Sequence()
     for one in extractions:
         num_works = max(1, round(one.num_images / images_per_work))
-        chain.add("extraction", [one.seconds / num_works] * num_works, on_driver=False)
+        sequence.add("extraction", [one.seconds / num_works] * num_works, on_driver=False)
     adapted: list[float] = []
     for place, step in enumerate(steps):
         if step.name == ADAPTED:
             adapted.append(own[place])
             continue
         if adapted:
-            chain.add(ADAPTED, adapted, on_driver=False)
+            sequence.add(ADAPTED, adapted, on_driver=False)
             adapted = []
         if place not in trained:
-            chain.add(step.name, [own[place]], on_driver=True)
+            sequence.add(step.name, [own[place]], on_driver=True)
         elif place == max(trained):
-            chain.add("training", [steps[one].seconds for one in sorted(trained)], on_driver=False)
-    chain.add(ADAPTED, adapted, on_driver=False)
-    return tuple(chain.works)
+            sequence.add("training", [steps[one].seconds for one in sorted(trained)], on_driver=False)
+    sequence.add(ADAPTED, adapted, on_driver=False)
+    return tuple(sequence.works)
 
 
 def _own_seconds(steps: Sequence[Step], trained: set[int], extracting: float) -> list[float]:

@@ -33,7 +33,7 @@ class Workers(Record):
     num_repeated: int
 
 
-class ChainStep(Record):
+class PathStep(Record):
     """Steps of one kind on the longest chain of steps that wait for each other."""
 
     name: str
@@ -47,7 +47,7 @@ class Simulation(Record):
         num_works: Works that workers would do.
         one_process_seconds: What one process takes for everything.
         least_seconds: What no number of workers goes below.
-        chain: What that consists of, the longest first.
+        critical_path: What that consists of, the longest first.
         workers: A row for each number of workers.
         sentence: What limits the speed-up.
     """
@@ -55,7 +55,7 @@ class Simulation(Record):
     num_works: int
     one_process_seconds: float
     least_seconds: float
-    chain: tuple[ChainStep, ...]
+    critical_path: tuple[PathStep, ...]
     workers: tuple[Workers, ...]
     sentence: str
 
@@ -97,18 +97,18 @@ def simulation_of(
     return Simulation(
         num_works=sum(not work.on_driver for work in works),
         one_process_seconds=bounds.total_seconds,
-        least_seconds=max(bounds.chain_seconds, bounds.driver_seconds),
-        chain=tuple(ChainStep(name=name, seconds=seconds) for name, seconds in bounds.chain),
+        least_seconds=max(bounds.critical_seconds, bounds.driver_seconds),
+        critical_path=tuple(PathStep(name=name, seconds=seconds) for name, seconds in bounds.critical_path),
         workers=tuple(rows),
         sentence=_sentence(bounds),
     )
 
 
 def _sentence(bounds: Bounds) -> str:
-    if bounds.driver_seconds > bounds.chain_seconds:
+    if bounds.driver_seconds > bounds.critical_seconds:
         return (
             f"No number of workers takes less than {bounds.driver_seconds:,.1f} s: so long one process hands out works and takes "
             "their results. Make works larger."
         )
-    named = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in bounds.chain[:MOST_NAMED] if seconds)
-    return f"No number of workers takes less than {bounds.chain_seconds:,.1f} s: steps wait for each other ({named})."
+    named = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in bounds.critical_path[:MOST_NAMED] if seconds)
+    return f"No number of workers takes less than {bounds.critical_seconds:,.1f} s: steps wait for each other ({named})."

@@ -103,15 +103,15 @@ class Bounds:
 
     Attributes:
         total_seconds: Of one process that does all of it, without a cluster.
-        chain_seconds: Of the longest chain of works that need each other.
+        critical_seconds: Of the longest chain of works that need each other.
         driver_seconds: Of all that the driver does, one after the other.
-        chain: Names along that chain with their seconds, the longest first.
+        critical_path: Names along that chain with their seconds, the longest first.
     """
 
     total_seconds: float
-    chain_seconds: float
+    critical_seconds: float
     driver_seconds: float
-    chain: tuple[tuple[str, float], ...]
+    critical_path: tuple[tuple[str, float], ...]
 
 
 class _Event(IntEnum):
@@ -278,7 +278,7 @@ def bounds_of(works: Sequence[SimulatedWork], conditions: Conditions | None = No
         place = before[place]
     return Bounds(
         total_seconds=sum(work.seconds for work in works),
-        chain_seconds=longest,
+        critical_seconds=longest,
         driver_seconds=sum(map(costs.seconds_on_driver, works)),
-        chain=tuple(sorted(names.items(), key=lambda entry: -entry[1])),
+        critical_path=tuple(sorted(names.items(), key=lambda entry: -entry[1])),
     )

@@ -72,8 +72,9 @@ def _num_trained_folds(run: Run) -> int:
 
 def _extractions(run: Run) -> list[Extraction]:
     """Features of the run's networks whose rate on this machine is known."""
-    rates = {one.network: one.reached or one.promised for one in choices()}
+    images_per_second = {one.network: one.reached or one.promised for one in choices()}
     results = run.decision.results if run.decision else ()
     networks = sorted({f"{one.pretrained} at {one.input_pixels} pixels" for one in results if one.status == "fitted"})
     num_images = run.task_summary.num_train
-    return [Extraction(name, num_images, rates[name]) for name in networks if rates.get(name) and num_images]
+    known = [name for name in networks if images_per_second.get(name) and num_images]
+    return [Extraction(name, num_images, images_per_second[name]) for name in known]
