@@ -19,7 +19,7 @@ from headstart.workflows.arguments import AnyRun
 
 NUMBERS = (1, 2, 4, 8, 16, 64, 256, 1000)
 WORKER_SECONDS, DRIVER_SECONDS = 0.1, 0.004
-"""What a work costs its worker and the driver besides computing: 0.10 to 0.16 s and 0.9 to 3.6 ms with 1 to 16 workers on two
+"""What a work costs its worker and the driver besides computing: 0.10 to 0.27 s and 0.9 to 3.6 ms with 1 to 16 workers on two
 cores that other programs kept busy, so that an idle cluster is faster (`python -m benchmarks.cluster`)."""
 
 
