@@ -38,9 +38,7 @@ import headstart
 from benchmarks._load import Connection, Load, form_of
 from benchmarks.protocol import arguments
 from benchmarks.serving import photographs
-from headstart.cluster.connection import connected
 from headstart.core.cores import num_cores
-from headstart.serving.at_owner import asking
 
 CLIENTS = 8
 FILES_A_REQUEST = 1
@@ -172,17 +170,16 @@ class Recorded:
 
 def kill_replicas(run: Path, contents: list[bytes], kills: int) -> None:
     """Print what came of the requests while replicas were killed."""
-    with served(run, "--cluster", "auto", "--replicas", "2") as (address, _), connected("auto"):
-        ask, load, moments = asking(), Recorded(address, contents), []
+    with served(run, "--cluster", "auto", "--replicas", "2") as (address, _):
+        load, moments = Recorded(address, contents), []
         load.thread.start()
         time.sleep(5.0)
         for _ in range(kills):
-            victim = max(ask("living"), key=lambda one: one.num_begun).process
-            os.kill(victim, signal.SIGKILL)
+            victim = next(one for one in of_ray() if "ServeReplica" in " ".join(one.cmdline()))
+            victim.kill()
             moments.append(time.monotonic())
             time.sleep(SECONDS_AFTER)
-            there = [one.process for one in ask("living")]
-            print(f"killed process {victim}; {SECONDS_AFTER:g} s later there are {len(there)}", flush=True)
+            print(f"killed replica {victim.pid}; {len(load.done)} requests so far", flush=True)
         load.ends.set()
         load.thread.join()
     in_hands = [any(begun <= moment <= ended for moment in moments) for begun, ended, _ in load.done]

@@ -26,7 +26,7 @@ from headstart.serving.placing import marks_of
 from headstart.serving.refusals import RefusedError
 
 T = TypeVar("T")
-SILENT_SECONDS = 10.0
+SILENT_SECONDS = 30.0
 """A process that says nothing for so long counts as gone; they report twice a second. Chosen, not measured."""
 LOOK_SECONDS = 0.5
 """How old the list of a folder's files may be where a gallery is not concerned. Chosen, not measured."""
