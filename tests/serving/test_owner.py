@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import pytest
 
@@ -111,10 +112,11 @@ def test_runs_are_shown_and_compared_by_the_owner(service, owner):
     owner.close()
 
 
-def test_a_run_that_is_gone_cannot_be_copied(asks, tmp_path):
+def test_a_run_that_is_gone_cannot_be_copied(asks, run_folder, tmp_path):
     folders = FoldersAtOwner(asks, asks, tmp_path / "a", False, lambda: None)
-    with pytest.raises(DataError, match=r"^The folder of shade is gone\. Start the server again with the folder of a run\.$"):
-        folders.copied("shade")
+    shutil.rmtree(run_folder)
+    with pytest.raises(DataError, match=r"^The folder of shades is gone\. Start the server again with the folder of a run\.$"):
+        folders.copied("shades")
 
 
 def test_a_folder_that_changes_all_the_time_is_not_copied_for_ever(asks, tmp_path, monkeypatch):
@@ -169,3 +171,20 @@ def test_counts_of_replicas_that_are_gone_stay_and_their_waiting_pictures_go(own
 def test_what_replicas_report_is_told_without_metrics_and_settings(owner, settings):
     owner.report(report(families=(1,), settings=settings))
     assert owner.living() == [dataclasses.replace(report(), settings={})]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("contents", ("shades",)),
+        ("keep", ("shades", [], "red")),
+        ("enroll", ("parts", "red", [])),
+        ("forget", ("parts", "red")),
+        ("all_runs", ("en",)),
+        ("compared", ("a", "b")),
+    ],
+)
+def test_an_owner_without_settings_refuses_for_a_while(method, arguments):
+    refused = getattr(Owner(), method)(*arguments)
+    sentence = "The folders of this server cannot be reached now. Try again in 5 seconds."
+    assert (refused.status, refused.sentence, refused.headers) == (503, sentence, {"Retry-After": "5"})

@@ -23,7 +23,7 @@ from headstart.serving.folder_of_runs import FolderOfRuns
 from headstart.serving.metrics import summed
 from headstart.serving.pictures import Upload
 from headstart.serving.placing import marks_of
-from headstart.serving.refusals import RefusedError
+from headstart.serving.refusals import RefusedError, out_of_reach
 
 T = TypeVar("T")
 SILENT_SECONDS = 30.0
@@ -75,7 +75,7 @@ class Standing:
 class Owner:
     """The folders that are served, by the names of runs and galleries; those of earlier settings stay known.
 
-    One that was started again after its process died has no settings until a replica reports its own.
+    One that was started again after its process died has no settings until a replica reports its own, and refuses until then.
     """
 
     def __init__(self) -> None:
@@ -126,11 +126,13 @@ class Owner:
         """What tells whether folders are the same as those of another process."""
         return marks_of(folders)
 
-    def contents(self, name: str) -> Contents | None:
-        """The files of a run or a gallery as they are now; None where it is gone, or of none of the settings."""
+    def contents(self, name: str) -> Contents | RefusedError | None:
+        """The files of a run or a gallery as they are now; None where it is gone, a refusal where no settings name it yet."""
         listed = self._listed.get(name)
+        if listed is None:
+            return out_of_reach()
         with self._looking:
-            return None if listed is None else listed.contents()
+            return listed.contents()
 
     def content(self, name: str, path: str, digest: str) -> bytes | None:
         """A file of a run or a gallery; None where it has changed since it was listed."""
@@ -139,16 +141,20 @@ class Owner:
 
     def keep(self, run: str, uploads: Sequence[Upload], label: str) -> tuple[int, str] | RefusedError:
         """See `Folders.keep`."""
-        corrections = self._corrections[run]
+        corrections = self._corrections.get(run)
+        if corrections is None:
+            return out_of_reach()
         return self._told(lambda: (corrections.keep(list(uploads), label), corrections.folder.name))
 
     def enroll(self, gallery: str, name: str, images: Sequence[Image.Image]) -> dict[str, Any] | RefusedError:
         """See `Folders.enroll`."""
-        return self._told(lambda: enroll(self._galleries[gallery], name, images))
+        found = self._galleries.get(gallery)
+        return out_of_reach() if found is None else self._told(lambda: enroll(found, name, images))
 
     def forget(self, gallery: str, name: str) -> dict[str, Any] | RefusedError:
         """See `Folders.forget`."""
-        return self._told(lambda: forget(self._galleries[gallery], name))
+        found = self._galleries.get(gallery)
+        return out_of_reach() if found is None else self._told(lambda: forget(found, name))
 
     def _told(self, work: Callable[[], T]) -> T | RefusedError:
         """The result of a change, one at a time, or why it is refused: a value, since an exception is logged as a failure."""
@@ -158,14 +164,14 @@ class Owner:
         except RefusedError as error:
             return error
 
-    def all_runs(self, language: str) -> dict[str, Any]:
+    def all_runs(self, language: str) -> dict[str, Any] | RefusedError:
         """See `ShownRuns.all_runs`."""
-        return {} if self._shown is None else self._shown.all_runs(language_named(language))
+        return out_of_reach() if self._shown is None else self._shown.all_runs(language_named(language))
 
     def compared(self, first: str, second: str) -> dict[str, Any] | RefusedError:
         """See `ShownRuns.compared`."""
         try:
-            return {} if self._shown is None else self._shown.compared(first, second)
+            return out_of_reach() if self._shown is None else self._shown.compared(first, second)
         except RefusedError as error:
             return error
 
