@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from headstart.cluster.connection import Connection, Node, client_address, connected
+from headstart.cluster.ray_executor import MOST_REOPENED, RayExecutor
 from headstart.core.errors import MissingExtraError, PlanError
+from headstart.core.executing import Resources, Work
 
 HERE = {"Python": "3.11", "headstart": "1 (files 0)", "torch": "2", "timm": "1", "numpy": "2"}
 
@@ -121,3 +123,48 @@ def test_a_cache_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
     assert probe_function()()["fault"] == f"{tmp_path / 'file'}: File exists"
+
+
+def test_a_connection_that_ends_at_the_same_call_again_and_again_is_given_up(monkeypatch):
+    pytest.importorskip("ray")
+
+    class Reopened:
+        address, epoch, versions, opened = "ray://head:1", 0, {}, 0
+
+        def nodes(self):
+            return (node(),)
+
+        def reopen(self):
+            self.opened += 1
+
+    running = RayExecutor(Reopened())
+
+    def fails():
+        raise ConnectionError("the function cannot be imported. And more.")
+
+    sentence = refused(lambda: running._while_reachable(fails))
+    assert running.connection.opened == MOST_REOPENED
+    assert sentence == (
+        "The cluster at ray://head:1 ended the connection 5 times at the same work (the function cannot be imported). Are its "
+        "functions installed there?"
+    )
+
+
+def test_work_that_fits_no_node_with_a_gpu_is_refused_and_a_node_that_was_lost_counts(monkeypatch):
+    class Listed:
+        address, epoch, versions = "ray://head:1", 0, {}
+        there = (Node("a", "cpu", 8.0, 0.0, 256e9), Node("b", "gpu", 8.0, 1.0, 16e9))
+
+        def nodes(self):
+            return self.there
+
+    running = RayExecutor(Listed())
+    large = Work(len, ((),), "fold 1", Resources(gpus=1.0, memory_bytes=int(64e9)))
+    assert running.why_no_room(large) == (
+        "fold 1 takes about 64.0 GB of memory, and the largest node of the cluster of those with 1 GPUs has 16.0 GB. Add a "
+        "larger node, or choose a smaller network."
+    )
+    assert running.why_no_room(Work(len, ((),), "fold 1", Resources(memory_bytes=int(64e9)))) == ""
+    running.connection.there = ()
+    assert running.why_no_room(Work(len, ((),), "fold 1", Resources(memory_bytes=int(64e9)))) == ""
+    assert running.num_workers == 1

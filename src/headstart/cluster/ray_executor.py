@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 from headstart.cluster.account import Account, ClusterUse
 from headstart.cluster.connection import SECONDS_UNTIL_KNOWN, Connection, Node, connected
 from headstart.cluster.worker import Done, called, settings_of_caller
-from headstart.core.errors import HeadstartError, TrainingError
+from headstart.core.errors import HeadstartError, PlanError, TrainingError
 from headstart.core.executing import Advance, Executor, InProcess, Pending, Shared, Work, executing_on
 from headstart.core.progress import note
 from headstart.core.records import fingerprint_of
@@ -26,6 +27,8 @@ MOST_LOSSES = 100
 """So often work begins anew because its node is lost. Chosen, not measured."""
 ENDING_SECONDS = 20.0
 """So long work that ends itself may take to write and send what it has when the time is over. Chosen, not measured."""
+MOST_REOPENED = 5
+"""So often one call may find that the head is gone although it came back before. Chosen, not measured."""
 NODES_SECONDS = 1.0
 """So long the nodes are taken to be the same."""
 POLL_SECONDS = 1.0
@@ -215,7 +218,7 @@ class RayExecutor(Executor):
         import grpc  # noqa: PLC0415 - only where a cluster is asked for
         import ray  # noqa: PLC0415
 
-        while True:
+        for attempt in count():
             try:
                 if self._is_lost:
                     self.connection.reopen()
@@ -228,7 +231,13 @@ class RayExecutor(Executor):
                 # gRPC's own where another head answers, which does not know this client; Ray's where it has let go already.
                 if isinstance(error, ray.exceptions.RayError) and ray.is_initialized():
                     raise
+                if attempt == MOST_REOPENED:
+                    raise PlanError(
+                        f"The cluster at {self.connection.address} ended the connection {attempt} times at the same work "
+                        f"({_reason(error)}). Are its functions installed there?"
+                    ) from error
                 self._is_lost = True
+        raise AssertionError("unreachable")
 
     def waited_for(self, pending: RayPending[Any], advance: Advance) -> Done | Raised:
         """What the work came to; it is begun anew where its node was lost.
