@@ -166,5 +166,6 @@ def test_work_that_fits_no_node_with_a_gpu_is_refused_and_a_node_that_was_lost_c
     )
     assert running.why_no_room(Work(len, ((),), "fold 1", Resources(memory_bytes=int(64e9)))) == ""
     running.connection.there = ()
+    monkeypatch.setattr("headstart.cluster.ray_executor.NODES_SECONDS", 0.0)
     assert running.why_no_room(Work(len, ((),), "fold 1", Resources(memory_bytes=int(64e9)))) == ""
     assert running.num_workers == 1
