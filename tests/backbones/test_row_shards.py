@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from headstart.backbones.row_shards import RowShards, Section, divided_rows, num_whole_rows, own_rows, whole_rows
 from headstart.backbones.whole_batch import on_own_rows
+from headstart.core.errors import PlanError
 
 
 class Exchange:
@@ -99,6 +100,53 @@ def test_shards_give_outputs_losses_and_gradients_of_the_whole_batch(rows: int) 
         torch.testing.assert_close(dict(found[2].named_buffers())[name], buffer, rtol=1e-5, atol=1e-6)  # type: ignore[attr-defined]
 
 
+class Tokens(nn.Module):
+    """Batch normalization of [batch * tokens, channels], as in LeViT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(5)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.norm(rows.flatten(0, 1)).reshape_as(rows)
+
+
+@pytest.mark.parametrize("rows", [7, 2])
+def test_batch_normalization_of_several_entries_a_row_is_that_of_the_whole_batch(rows: int) -> None:
+    whole, inputs = Tokens(), torch.randn(rows, 4, 5, generator=torch.Generator().manual_seed(3)) * 2 + 1
+    copies = [copy.deepcopy(whole) for _ in range(3)]
+    target = torch.randn(rows, 20, generator=torch.Generator().manual_seed(4))
+    leaf = inputs.clone().requires_grad_()
+    expected = whole(leaf)
+    (expected.flatten(1) * target).sum().backward()
+
+    def work(index: int) -> Tensor:
+        own = inputs.clone().requires_grad_()
+        outputs = on_own_rows(copies[index], own)
+        torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
+        (outputs.flatten(1) * target).sum().backward()
+        assert own.grad is not None
+        return own.grad
+
+    found = in_shards(3, work)
+    assert None not in found
+    torch.testing.assert_close(torch.stack(found).mean(dim=0), leaf.grad, rtol=1e-4, atol=1e-5)  # type: ignore[arg-type]
+    torch.testing.assert_close(copies[2].norm.running_var, whole.norm.running_var)
+
+
+def test_batch_normalization_of_entries_that_rows_do_not_share_equally_is_refused() -> None:
+    def run(own: Tensor) -> Tensor:
+        with pytest.raises(PlanError) as refused:
+            functional.batch_norm(torch.ones(3, 5), None, None, training=True)
+        assert str(refused.value) == (
+            "A batch normalization of this network takes 3 entries of 2 pictures, which cannot be divided among processes. "
+            "Train it in one process."
+        )
+        return own
+
+    assert None not in in_shards(2, lambda index: on_own_rows(run, torch.ones(4, 2)))
+
+
 def test_standardized_weights_are_no_batch() -> None:
     weight = torch.randn(1, 6, 9)
 
@@ -117,6 +165,9 @@ def test_random_draws_for_rows_are_those_of_the_whole_batch() -> None:
         lambda rows: functional.dropout(rows.repeat_interleave(3, dim=0), 0.4).view(len(rows), -1),
         lambda rows: rows * rows.new_empty(len(rows), 1).bernoulli_(0.7),
         lambda rows: rows * torch.rand((len(rows), 1)),
+        lambda rows: rows * functional.dropout(torch.ones(1, 4), 0.4),
+        lambda rows: functional.dropout(rows.repeat(5, 1, 1), 0.4)[2],
+        lambda rows: functional.dropout(rows.repeat(2, 1, 1), 0.4, inplace=True)[1],
     ]
 
     class Own(RowShards):

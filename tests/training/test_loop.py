@@ -255,6 +255,24 @@ def test_a_step_is_remembered_once_however_often_its_batch_passes(
     assert float(learner.extra.weight) == 0.5
 
 
+def test_a_loss_that_is_not_finite_uphill_is_reported_and_leaves_the_weights(
+    streams: Streams, new_learner: New, losses: Any
+) -> None:
+    calls = [0]
+
+    def broken(learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
+        calls[0] += 1
+        return {name: loss / (calls[0] - 2) for name, loss in losses(learner, batch, progress).items()}
+
+    learner = new_learner()
+    fit = loop.fit_for(learner, streams, broken, Training(epochs=1, batch_size=31, sharpness=0.05))
+    trained = fit.attempt_state(0)
+    before = {name: weight.detach().clone() for name, weight in learner.named_parameters()}
+    assert fit.step(trained, 0) == {"cross_entropy": float("inf")}
+    assert calls == [2]
+    assert all(torch.equal(weight, before[name]) for name, weight in learner.named_parameters())
+
+
 @pytest.mark.parametrize("smooth", [True, False])
 def test_chance_is_that_of_the_labels_as_they_are_shown(
     streams: Streams, new_learner: New, losses: Any, monkeypatch: pytest.MonkeyPatch, smooth: bool

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from headstart.backbones.row_shards import Section, inside, section_of
+from headstart.core.errors import PlanError
 
 DROPOUTS = {functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d}
 
@@ -68,10 +69,14 @@ class WholeBatchOperations(TorchFunctionMode):
         """`torch.nn.functional.dropout` and its like, whose arguments these are."""
         if not training or p == 0:
             return input
-        ones = input.new_ones(self._whole_shape(tuple(input.shape)))
+        axis = next((axis for axis, size in enumerate(input.shape[:2]) if size % self.section.run_rows == 0), None)
+        if axis is None:  # of a tensor without rows, such as a position embedding, every process draws the same
+            return func(input, p, True, inplace)  # type: ignore[no-any-return]
+        by_row = input.transpose(0, axis)  # axis 1 is that of rows in [sequence, batch, ...]
+        ones = input.new_ones(self._whole_shape(tuple(by_row.shape))).transpose(0, axis).contiguous()
         if input.ndim == 4 and input.is_contiguous(memory_format=torch.channels_last):
             ones = ones.contiguous(memory_format=torch.channels_last)
-        factors = self.section.own(func(ones, p, True))
+        factors = self.section.own(func(ones, p, True).transpose(0, axis)).transpose(0, axis)
         return input.mul_(factors) if inplace else input * factors
 
     def _normalized(
@@ -111,7 +116,7 @@ class _Normalized(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, section: Section) -> Any:
         """The normalized rows, and mean, biased variance and number of the values of the whole batch, by channel."""
-        mean, variance, number = _moments(inputs[: section.size], section)
+        mean, variance, number = _moments(inputs[: _num_own(inputs, section)], section)
         ctx.save_for_backward(inputs, weight, mean, variance, number)
         ctx.eps, ctx.section, ctx.has_bias = eps, section, bias is not None
         normalized = functional.batch_norm(inputs, mean, variance, weight, bias, False, 0.0, eps)
@@ -137,8 +142,19 @@ class _Normalized(torch.autograd.Function):
         constant = scale.double() * inverse * sums[0] - slope * mean.double()
         shape = (1, -1, *[1] * (inputs.ndim - 2))
         found = by_fixed - torch.addcmul(constant.to(mean.dtype).view(shape), inputs, slope.to(mean.dtype).view(shape))
-        found[section.size :] = 0  # a row that stands in for none is no row of the batch
+        found[_num_own(inputs, section) :] = 0  # a row that stands in for none is no row of the batch
         return found.to(inputs.dtype), None if weight is None else to_weight, to_bias if ctx.has_bias else None, None, None
+
+
+def _num_own(inputs: Tensor, section: Section) -> int:
+    """The entries of the own rows, which have one each, or several that follow each other."""
+    each, more = divmod(len(inputs), section.run_rows)
+    if more:
+        raise PlanError(
+            f"A batch normalization of this network takes {len(inputs)} entries of {section.run_rows} pictures, which cannot be "
+            "divided among processes. Train it in one process."
+        )
+    return section.size * each
 
 
 def _moments(own: Tensor, section: Section) -> tuple[Tensor, Tensor, Tensor]:

@@ -99,7 +99,7 @@ class Fit:
         )
 
     def step(self, trained: Trained, step: int) -> dict[str, float]:
-        """One step; the losses before it. The weights stay as they are when a loss is not finite."""
+        """One step; the losses before it, or those that are not finite, whereupon the weights stay as they are."""
         device = self.accelerator.device
         batch = {name: self._sized(batches.at(step, device), step) for name, batches in self.streams.items()}
         set_learning_rates(trained.optimizer, rate_factor(self.training, step, self.steps))
@@ -112,7 +112,9 @@ class Fit:
             with uphill(self.learner, self.training.sharpness):
                 trained.optimizer.zero_grad(set_to_none=True)
                 recall(self.learner, memory)
-                self._gradients(batch, step)
+                moved, finite = self._gradients(batch, step)
+            if not finite:
+                return moved
         if self.training.clip > 0:
             self.accelerator.clip_grad_norm_(self.learner.parameters(), self.training.clip)
         trained.optimizer.step()
