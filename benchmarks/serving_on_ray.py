@@ -43,7 +43,7 @@ from headstart.core.cores import num_cores
 CLIENTS = 8
 FILES_A_REQUEST = 1
 SECONDS_AFTER = 15.0
-"""After a kill, until the next one: a replica starts in that time, or later where all cores are busy."""
+"""After a kill, before the next one is looked for: there have to be two replicas again."""
 
 
 @contextmanager
@@ -72,6 +72,14 @@ def of_ray() -> list[psutil.Process]:
             if any(name in " ".join(process.cmdline()) for name in ("ray::ProxyActor", "ray::ServeReplica:headstart")):
                 found.append(process)
     return found
+
+
+def is_ready_replica(process: psutil.Process) -> bool:
+    """Whether it is a replica that has been made: Ray names a process after what it does."""
+    with suppress(psutil.Error):
+        name = " ".join(process.cmdline())
+        return "ServeReplica" in name and "__init__" not in name
+    return False
 
 
 def processor_seconds(processes: list[psutil.Process]) -> float:
@@ -175,7 +183,9 @@ def kill_replicas(run: Path, contents: list[bytes], kills: int) -> None:
         load.thread.start()
         time.sleep(5.0)
         for _ in range(kills):
-            victim = next(one for one in of_ray() if "ServeReplica" in " ".join(one.cmdline()))
+            while len(replicas := [one for one in of_ray() if is_ready_replica(one)]) < 2:
+                time.sleep(1.0)
+            victim = replicas[0]
             victim.kill()
             moments.append(time.monotonic())
             time.sleep(SECONDS_AFTER)
