@@ -6,7 +6,7 @@ import importlib.util
 import io
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -67,6 +67,7 @@ def serving(made_run: Path) -> Iterator[Callable[..., Any]]:
 
     from headstart.serving.application import application
     from headstart.serving.limits import Limits
+    from headstart.serving.security import digests_of
     from headstart.serving.service import Service
 
     open_clients = []
@@ -76,10 +77,11 @@ def serving(made_run: Path) -> Iterator[Callable[..., Any]]:
         galleries: tuple[Path, ...] = (),
         limits: dict[str, Any] | None = None,
         service: dict[str, Any] | None = None,
+        keys: Sequence[str] = (),
         **options: Any,
     ) -> Any:
         made = Service(runs or (() if galleries else (made_run,)), galleries, Limits(**limits or {}), **service or {})
-        client = TestClient(application(made, **options), raise_server_exceptions=False)
+        client = TestClient(application(made, digests_of(keys), **options), raise_server_exceptions=False)
         client.service = made
         open_clients.append(client.__enter__())
         return client

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
+import threading
 
 import pytest
 
@@ -76,7 +76,7 @@ def service(asks, tmp_path):
 
 
 def report(replica="a", generation=1, families=(), settings=None):
-    return Report(replica, 7, generation, None, False, 0, families, settings or {})
+    return Report(replica, 7, generation, 0, None, False, 0, families, settings)
 
 
 def test_a_class_that_one_replica_enrolls_is_known_to_all(service, gallery, png):
@@ -166,11 +166,41 @@ def test_counts_of_replicas_that_are_gone_stay_and_their_waiting_pictures_go(own
     assert 'headstart_requests_total{route="/predict",status="200"} 5.0' in text
     assert 'headstart_waiting_pictures{model="shades"} 3.0' in text
     assert [one.replica for one in owner.living()] == ["b"]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now + module.FORGET_SECONDS + 1)
+    owner.report(reports[1])
+    assert list(owner._reports) == ["b"]
+    owner.report(reports[0])
+    text = text_of(owner.families(reports[1])).decode()
+    assert 'headstart_requests_total{route="/predict",status="200"} 5.0' in text
+    assert 'headstart_waiting_pictures{model="shades"} 3.0' in text
+
+
+def test_reports_do_not_wait_for_a_change(owner, settings):
+    ends, begun = threading.Event(), threading.Event()
+    changing = threading.Thread(target=lambda: owner._told(lambda: begun.set() or ends.wait(30)))
+    changing.start()
+    try:
+        assert begun.wait(30)
+        for said in (report(settings=settings), report("b")):
+            reporting = threading.Thread(target=owner.report, args=(said,), daemon=True)
+            reporting.start()
+            reporting.join(20)
+            assert not reporting.is_alive()
+        assert len(owner.living()) == 2
+    finally:
+        ends.set()
+        changing.join()
+
+
+def test_settings_have_no_keys(run_folder):
+    given = ServerOptions((run_folder,), (), Limits(), keys=("secret",)).settings()
+    assert "secret" not in str(given)
+    assert given["key_digests"] == ["2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"]
 
 
 def test_what_replicas_report_is_told_without_metrics_and_settings(owner, settings):
     owner.report(report(families=(1,), settings=settings))
-    assert owner.living() == [dataclasses.replace(report(), settings={})]
+    assert owner.living() == [report()]
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,12 @@ Refuse = Annotated[
 ]
 
 
-def application(service: Service, keys: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> FastAPI:
+def application(service: Service, digests: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> FastAPI:
     """The application that answers for a service; it closes the service when it ends.
 
     Args:
         service: Models and galleries.
-        keys: Of which a request needs one; none where there are none.
+        digests: Of keys of which a request needs one, see `digests_of`; none needed where there are none.
         origins: Of pages on other hosts that may ask.
         local: Whether requests must name this machine as their host.
 
@@ -93,7 +93,7 @@ def application(service: Service, keys: Sequence[str] = (), origins: Sequence[st
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     _Routes(service).add_to(app)
-    app.add_middleware(Guard, keys=keys, origins=origins, local=local)
+    app.add_middleware(Guard, digests=digests, origins=origins, local=local)
     app.add_middleware(_Measured, service=service)
     if origins:  # outside of all, so that allowed pages can read every refusal
         app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])

@@ -18,7 +18,7 @@ from headstart.serving.folders import Folders, ShownRuns
 from headstart.serving.metrics import Metrics, text_of
 from headstart.serving.owner import Report
 from headstart.serving.pictures import Upload
-from headstart.serving.refusals import RefusedError, out_of_reach
+from headstart.serving.refusals import RefusedError, out_of_reach, too_late
 
 OWNER, NAMESPACE = "owner", "headstart"
 """The name of its actor, and where that is known."""
@@ -31,10 +31,18 @@ Ask = Callable[..., Any]
 """Calls a method of the owner by its name, with arguments; from a thread, never from an event loop."""
 
 
+class ClusterGoneError(RefusedError):
+    """The owner cannot be asked since the cluster itself does not answer."""
+
+    def __init__(self) -> None:
+        refused = out_of_reach()
+        super().__init__(refused.status, refused.code, refused.sentence, refused.headers)
+
+
 def asking(seconds: float = ANSWER_SECONDS) -> Ask:
     """A function that asks the owner of this cluster; `RefusedError` where it does not answer within the seconds."""
     import ray  # noqa: PLC0415
-    from ray.exceptions import ActorDiedError, RayError, RayTaskError  # noqa: PLC0415
+    from ray.exceptions import GetTimeoutError, RayError, RayTaskError  # noqa: PLC0415
 
     found: list[Any] = []
 
@@ -45,9 +53,12 @@ def asking(seconds: float = ANSWER_SECONDS) -> Ask:
             answer = ray.get(found[0].ask.remote(method, *arguments), timeout=seconds)
         except RayTaskError:  # a fault of the program
             raise
-        except (RayError, ValueError, TimeoutError) as error:
-            if isinstance(error, ActorDiedError):
-                found.clear()  # another one may have its name by now
+        except GetTimeoutError:  # what was asked for may be done later
+            raise too_late(seconds) from None
+        except ConnectionError:  # of Ray's client, once the head is gone
+            raise ClusterGoneError from None
+        except (RayError, ValueError, TimeoutError):
+            found.clear()  # another one may have its name by now
             raise out_of_reach() from None
         if isinstance(answer, RefusedError):
             raise answer

@@ -17,7 +17,7 @@ from headstart.cluster.connection import Connection
 from headstart.cluster.worker import DECIDING_VARIABLES
 from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.progress import note
-from headstart.serving.at_owner import NAMESPACE, OWNER, Ask, asking
+from headstart.serving.at_owner import NAMESPACE, OWNER, Ask, ClusterGoneError, asking
 from headstart.serving.deploying import deploy, remove
 from headstart.serving.limits import Limits
 from headstart.serving.owner import Report
@@ -97,10 +97,10 @@ class ServerOnCluster:
             limits: Those in the settings.
             started: Called once requests are answered.
         """
-        with _signals() as told:
+        with _signals() as told, _reaching():
             placed = self.place(settings, told)
             started()
-            if _watched(placed, told):
+            if self._watched(placed, told):
                 _drain(limits.deadline_seconds, told)
                 self.remove()
 
@@ -118,8 +118,9 @@ class ServerOnCluster:
             PlanError: The cluster does not answer any more.
             DataError: The replicas do not start, or cannot load what is to be served; older ones go on with what they had.
         """
-        ask, before = asking(), _newest() if self._was_there else None
+        before = _newest() if self._was_there else None
         placement: dict[str, Any] = {
+            "deployed": True,
             "version": version("headstart"),
             "scale": list(self.scale),
             "node": self._node(settings, before),
@@ -130,15 +131,15 @@ class ServerOnCluster:
         try:
             if not fits:
                 _begin_owner(placement["node"])
-            asking(START_SECONDS)("renew", settings)
-            if not fits:
+                asking(START_SECONDS)("renew", _not_deployed(settings))
                 _there(deploy, settings, self.host, self.port, told=told)
-            _await_generation(ask, settings["generation"], self.scale.least, told)
+            asking(START_SECONDS)("renew", settings)
+            _await_generation(asking(), settings["generation"], self.scale.least, told)
         except BaseException as error:
             if before is None:
                 self.remove()
-            elif fits:
-                ask("renew", {**before, "generation": time.time_ns()})
+            else:
+                _restore(before if fits else _not_deployed(before), placement["node"])
             if isinstance(error, RefusedError):
                 raise PlanError(NO_OWNER) from None
             raise
@@ -159,6 +160,75 @@ class ServerOnCluster:
         _there(remove, not self._serve_was_there)
         _end_owner()
 
+    def _watched(self, placed: dict[str, Any], told: Told) -> bool:
+        """Wait for a signal: True; or until another process gives the server other settings: False.
+
+        An owner that was started again while no replica could give it the settings gets them here, and one whose node is lost
+        is started on another one.
+        """
+        ask, reached = asking(), True
+        while not told.changed.wait(LOOK_SECONDS):
+            try:
+                newest = ask("newest")
+                if newest["generation"] < placed["generation"]:
+                    ask("renew", placed)
+            except ClusterGoneError:
+                raise
+            except RefusedError:
+                placed, reached = self._without_owner(placed, reached), False
+                continue
+            reached = True
+            if newest["generation"] > placed["generation"]:
+                note("Another `headstart serve --cluster` has given this server other runs, and goes on with it.")
+                return False
+        return True
+
+    def _without_owner(self, placed: dict[str, Any], was_reached: bool) -> dict[str, Any]:
+        """The settings once the owner is gone: on another node where its own is lost; said when it is seen first."""
+        if placed["placement"]["node"] in {node.identity for node in self._connection.nodes()}:
+            if was_reached:
+                note("The owner of the folders does not answer; Ray starts it again.")
+            return placed
+        try:
+            node = node_with_folders(self._connection, placed)
+        except PlanError as error:
+            if was_reached:
+                note(f"The node of the owner of the folders is lost. {error}")
+            return placed
+        note("The node of the owner of the folders is lost; the owner is started on another one.")
+        placed = {**placed, "generation": time.time_ns(), "placement": {**placed["placement"], "node": node}}
+        _begin_owner(node)
+        with suppress(RefusedError):  # it is asked again
+            asking(LOST_SECONDS)("renew", placed)
+        return placed
+
+
+def _not_deployed(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with a placement that is no replica's yet, or is no longer: whoever comes next has to place them again."""
+    return {**settings, "placement": {**settings["placement"], "deployed": False}}
+
+
+def _restore(before: dict[str, Any], node: str) -> None:
+    """Give the owner, which is on that node by now, the settings back that it had before others could not be placed."""
+    if before["placement"]["node"] != node:
+        _begin_owner(before["placement"]["node"])
+    with suppress(RefusedError):  # why the others could not be placed is said instead
+        asking(LOST_SECONDS)("renew", {**before, "generation": time.time_ns()})
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Inside, a cluster that went away is a `PlanError`."""
+    try:
+        yield
+    except (ClusterGoneError, ConnectionError) as error:
+        raise _gone(error) from None
+
+
+def _gone(error: Exception) -> PlanError:
+    """The error that says that the cluster does not answer."""
+    return PlanError(f"The cluster does not answer any more ({type(error).__name__}). Is its head still there?")
+
 
 def _there(function: Callable[..., T], *arguments: Any, told: Told | None = None) -> T:
     """What a function returns in a process of the cluster: Ray Serve is quicker and steadier there than through a client."""
@@ -166,17 +236,17 @@ def _there(function: Callable[..., T], *arguments: Any, told: Told | None = None
     from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415
 
     called: Any = ray.remote(function)
-    begun = called.options(num_cpus=0, max_retries=0, runtime_env={"env_vars": PATIENCE}).remote(*arguments)
-    while not ray.wait([begun], timeout=LOOK_SECONDS)[0]:
-        if told is not None:
-            told.check()
     try:
+        begun = called.options(num_cpus=0, max_retries=0, runtime_env={"env_vars": PATIENCE}).remote(*arguments)
+        while not ray.wait([begun], timeout=LOOK_SECONDS)[0]:
+            if told is not None:
+                told.check()
         found: T = ray.get(begun)
     except RayTaskError as error:
         cause = error.cause
         raise cause if isinstance(cause, HeadstartError) else error from None
-    except RayError as error:
-        raise PlanError(f"The cluster does not answer any more ({type(error).__name__}). Is its head still there?") from None
+    except (RayError, ConnectionError) as error:
+        raise _gone(error) from None
     return found
 
 
@@ -220,7 +290,7 @@ def _await_generation(ask: Ask, generation: int, least: int, told: Told) -> None
     while time.monotonic() < end:
         told.check()
         living: list[Report] = ask("living")
-        fault = next((one.fault for one in living if one.fault is not None and one.generation < generation), None)
+        fault = next((one.fault for one in living if one.failed == generation), None)
         if fault is not None:
             raise DataError(f"A replica cannot load what is to be served. {fault}")
         if sum(one.generation == generation for one in living) >= least:
@@ -249,7 +319,9 @@ class Told:
 
 @contextmanager
 def _signals() -> Iterator[Told]:
-    """Inside, SIGTERM and Ctrl-C are counted, and end nothing by themselves."""
+    """Inside, SIGTERM and Ctrl-C are counted, and end nothing by themselves; `PlanError` in a thread, which gets none."""
+    if threading.current_thread() is not threading.main_thread():
+        raise PlanError("A server on a cluster is ended by a signal, which threads do not get. Start it from the main thread.")
     told = Told()
     before = {number: signal.signal(number, told.again) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -259,36 +331,17 @@ def _signals() -> Iterator[Told]:
             signal.signal(number, handler)
 
 
-def _watched(placed: dict[str, Any], told: Told) -> bool:
-    """Wait for a signal: True; or until another process gives the server other settings: False.
-
-    An owner that was started again while no replica could give it the settings gets them here.
-    """
-    ask, reached = asking(), True
-    while not told.changed.wait(LOOK_SECONDS):
-        try:
-            newest = ask("newest")
-            if newest["generation"] < placed["generation"]:
-                ask("renew", placed)
-        except RefusedError:
-            if reached:
-                note("The owner of the folders does not answer; Ray starts it again.")
-            reached = False
-            continue
-        reached = True
-        if newest["generation"] > placed["generation"]:
-            note("Another `headstart serve --cluster` has given this server other runs, and goes on with it.")
-            return False
-    return True
-
-
 def _drain(seconds: float, told: Told) -> None:
     """Have nothing new begun, and wait until what was begun is answered; a second signal gives it up."""
-    ask, end = asking(), time.monotonic() + seconds
-    with suppress(RefusedError):  # an owner that is gone cannot have anything wait
-        ask("drain")
-        while time.monotonic() < end and told.times < 2:
+    ask, end = asking(max(1.0, seconds)), time.monotonic() + seconds
+    while time.monotonic() < end and told.times < 2:
+        try:
+            ask("drain")  # each time: an owner that was started again meanwhile does not know of it
             living: list[Report] = ask("living")
-            if all(one.draining and one.num_begun == 0 for one in living):
-                return
-            time.sleep(0.1)
+        except ClusterGoneError:
+            raise
+        except RefusedError:  # until it is there again
+            living = []
+        if living and all(one.draining and one.num_begun == 0 for one in living):
+            return
+        time.sleep(0.1)

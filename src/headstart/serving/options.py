@@ -13,6 +13,7 @@ from headstart.serving.copies import Listed
 from headstart.serving.folders import corrections_folder
 from headstart.serving.limits import Limits
 from headstart.serving.placing import Scale
+from headstart.serving.security import digests_of
 from headstart.serving.service import Service
 
 
@@ -60,10 +61,13 @@ class ServerOptions:
 
     def application(self, service: Service) -> FastAPI:
         """The application that answers for a service."""
-        return application(service, self.keys, self.origins, self.local)
+        return application(service, digests_of(self.keys), self.origins, self.local)
 
     def settings(self) -> dict[str, Any]:
-        """All of it for other processes: folders by the names that requests use, and what JSON can hold."""
+        """All of it for other processes: folders by the names that requests use, and what JSON can hold.
+
+        Whoever can use a cluster can read them, so they have the digests of keys, which are no keys.
+        """
         return {
             "runs": {one.resolve().name: str(one.absolute()) for one in self.runs},
             "galleries": {one.resolve().name: str(one.absolute()) for one in self.galleries},
@@ -72,7 +76,7 @@ class ServerOptions:
             "limits": self.limits.to_dict(),
             "read_only": self.read_only,
             "examples": self.examples,
-            "keys": list(self.keys),
+            "key_digests": digests_of(self.keys),
             "origins": list(self.origins),
             "local": self.local,
         }

@@ -28,6 +28,8 @@ from headstart.serving.refusals import RefusedError, out_of_reach
 T = TypeVar("T")
 SILENT_SECONDS = 30.0
 """A process that says nothing for so long counts as gone; they report twice a second. Chosen, not measured."""
+FORGET_SECONDS = 600.0
+"""After so long the counts of a process that is gone are added to those of all others. Chosen, not measured."""
 LOOK_SECONDS = 0.5
 """How old the list of a folder's files may be where a gallery is not concerned. Chosen, not measured."""
 
@@ -40,21 +42,23 @@ class Report:
         replica: Its name.
         process: Its number on its machine.
         generation: Of the settings that it answers by; newer ones have a larger number.
-        fault: Why it does not answer by newer ones; None where it does.
+        failed: Generation of newer settings that it could not load; 0 where there are none.
+        fault: Why it could not load them; None where it could.
         draining: Whether it refuses what is new.
         num_begun: Requests in its hands.
         families: Its metrics.
-        settings: By which it answers: an owner that was started again takes the newest ones from those that answer.
+        settings: By which it answers, where the owner has none or older ones, as one that was started again; None where not.
     """
 
     replica: str
     process: int
     generation: int
+    failed: int
     fault: str | None
     draining: bool
     num_begun: int
     families: Sequence[Any] = field(repr=False)
-    settings: dict[str, Any] = field(repr=False)
+    settings: dict[str, Any] | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class Owner:
         self._corrections: dict[str, Corrections] = {}
         self._shown: FolderOfRuns | None = None
         self._reports: dict[str, tuple[float, Report]] = {}
+        self._gone: list[Any] = []
+        self._forgotten: set[str] = set()
+        self._noting = threading.Lock()
         self._changing = threading.Lock()
         self._looking = threading.Lock()
         self._seen: tuple[float, dict[str, Contents]] = (0.0, {})
@@ -177,10 +184,11 @@ class Owner:
 
     def report(self, said: Report) -> Standing:
         """What a process should know, which reports what it does."""
-        self._reports[said.replica] = time.monotonic(), said
-        with self._changing:
-            if said.generation > self.settings["generation"]:
-                self._take(said.settings)
+        self._note(said)
+        if said.settings is not None and said.generation > self.settings["generation"]:
+            with self._changing:  # which a change has for as long as it takes, and reports must not wait for that
+                if said.generation > self.settings["generation"]:
+                    self._take(said.settings)
         with self._looking:
             seen, contents = self._seen
             if time.monotonic() - seen > LOOK_SECONDS:
@@ -191,10 +199,22 @@ class Owner:
 
     def families(self, said: Report) -> list[Any]:
         """The metrics of all processes, whose own one reports."""
-        self._reports[said.replica] = time.monotonic(), said
-        living = {one.replica for one in self.living()}
-        of_living = [report.families for _, report in self._reports.values() if report.replica in living]
-        return summed(of_living, [report.families for _, report in self._reports.values() if report.replica not in living])
+        self._note(said)
+        with self._noting:
+            gone, reports, now = self._gone, list(self._reports.values()), time.monotonic()
+        of_living = [report.families for said_at, report in reports if now - said_at <= SILENT_SECONDS]
+        of_silent = [report.families for said_at, report in reports if now - said_at > SILENT_SECONDS]
+        return summed(of_living, [gone, *of_silent])
+
+    def _note(self, said: Report) -> None:
+        """Keep what a process said last, and of those that are gone for long only the sum of their counts."""
+        with self._noting:
+            now = time.monotonic()
+            if said.replica not in self._forgotten:
+                self._reports[said.replica] = now, said
+            for name in [name for name, (said_at, _) in self._reports.items() if now - said_at > FORGET_SECONDS]:
+                self._gone = summed([], [self._gone, self._reports.pop(name)[1].families])
+                self._forgotten.add(name)
 
     def close(self) -> None:
         """End what works for the runs that are shown."""
@@ -203,6 +223,6 @@ class Owner:
 
     def living(self) -> list[Report]:
         """What each process said last that is there still, but for its metrics and settings."""
-        now = time.monotonic()
-        reports = [report for said, report in list(self._reports.values()) if now - said <= SILENT_SECONDS]
-        return [replace(report, families=(), settings={}) for report in reports]
+        with self._noting:
+            reports, now = list(self._reports.values()), time.monotonic()
+        return [replace(report, families=(), settings=None) for said_at, report in reports if now - said_at <= SILENT_SECONDS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from headstart.serving.application import application
 from headstart.serving.at_owner import Ask, FoldersAtOwner, asking
 from headstart.serving.copies import folder_for_copies
 from headstart.serving.limits import Limits
+from headstart.serving.metrics import summed
 from headstart.serving.owner import Owner, Report, Standing
 from headstart.serving.refusals import RefusedError
 from headstart.serving.security import Receive, Scope, Send
@@ -83,6 +85,10 @@ class Replica:
         self.name = uuid4().hex
         self._ask: Ask = asking()
         self._failed: tuple[int, str] | None = None
+        self._known_to_owner = 0
+        self._before: list[Answering] = []
+        self._closed: list[Any] = []
+        self._changing = threading.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         with ThreadPoolExecutor(1) as thread:  # an event loop runs in this one, where nothing may be asked and waited for
             self._answering = thread.submit(lambda: self._loaded(self._first_settings())).result()
@@ -125,17 +131,21 @@ class Replica:
         except BaseException:
             shutil.rmtree(below, ignore_errors=True)
             raise
-        app = application(service, settings["keys"], settings["origins"], settings["local"])
+        app = application(service, settings["key_digests"], settings["origins"], settings["local"])
         return Answering(settings, folders, service, app, below)
 
     def report(self) -> Report:
         """What this process does."""
-        now = self._answering
-        fault = self._failed[1] if self._failed is not None else None
+        with self._changing:
+            now, failed = self._answering, self._failed
+            services = [one.service for one in (now, *self._before)]
+            families = summed([one.metrics.families() for one in services], [self._closed])
+        generation, fault = failed or (0, None)
+        num_begun = sum(one.num_begun for one in services)
+        settings = now.settings if self._known_to_owner < now.generation else None
         return Report(
-            self.name, os.getpid(), now.generation, fault, now.service.draining, now.service.num_begun,
-            now.service.metrics.families(), now.settings,
-        )  # fmt: skip
+            self.name, os.getpid(), now.generation, generation, fault, now.service.draining, num_begun, families, settings
+        )
 
     async def _follow(self) -> None:
         """Tell the owner what this process does, and do what it hears, until the end."""
@@ -148,6 +158,7 @@ class Replica:
             await asyncio.sleep(REPORT_SECONDS)
 
     async def _obey(self, standing: Standing) -> None:
+        self._known_to_owner = standing.generation
         if standing.generation > max(self._answering.generation, self._failed[0] if self._failed else 0):
             await self._renew(standing.generation)
         self._answering.service.draining = standing.draining
@@ -162,17 +173,21 @@ class Replica:
         except (HeadstartError, RefusedError) as error:
             self._failed = generation, str(error)
             return
-        before, self._answering, self._failed = self._answering, made, None
-        task = asyncio.get_running_loop().create_task(_retire(before))
+        with self._changing:
+            before, self._answering, self._failed = self._answering, made, None
+            self._before.append(before)
+        task = asyncio.get_running_loop().create_task(self._retire(before))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-
-async def _retire(before: Answering) -> None:
-    """Close what answers no new request once it has answered those that it began."""
-    while before.service.num_begun:
-        await asyncio.sleep(0.1)
-    await asyncio.to_thread(before.close)
+    async def _retire(self, before: Answering) -> None:
+        """Close what answers no new request once it has answered those that it began; its counts stay."""
+        while before.service.num_begun:
+            await asyncio.sleep(0.1)
+        with self._changing:
+            self._closed = summed([], [self._closed, before.service.metrics.families()])
+            self._before.remove(before)
+        await asyncio.to_thread(before.close)
 
 
 class Entrance:

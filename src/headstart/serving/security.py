@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -27,6 +28,11 @@ OF_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d*)?", re.IGNO
 """What a request to a server that only this machine reaches names as its host."""
 
 
+def digests_of(keys: Sequence[str]) -> list[str]:
+    """The SHA-256 of each key: enough to recognize it, and nothing that a request could send."""
+    return [hashlib.sha256(key.encode()).hexdigest() for key in keys]
+
+
 class Guard:
     """Lets requests through that have a key, where keys are needed, and that no foreign page sent.
 
@@ -38,14 +44,14 @@ class Guard:
 
     Args:
         app: What answers.
-        keys: Of which one is needed; none needed where there are none.
+        digests: Of keys of which one is needed, see `digests_of`; none needed where there are none.
         origins: Of pages that may ask.
         local: Whether requests must name this machine as their host.
     """
 
-    def __init__(self, app: Any, keys: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> None:
+    def __init__(self, app: Any, digests: Sequence[str] = (), origins: Sequence[str] = (), local: bool = False) -> None:
         self.app = app
-        self.keys = [key.encode() for key in keys]
+        self.digests = tuple(digests)
         self.origins = frozenset(origins)
         self.local = local
 
@@ -68,7 +74,7 @@ class Guard:
         if costs and foreign and not self._is_own(origin or "", headers.get("host", "")):
             sentence = "A page of another host sent this. Start the server with --cors and the page's origin to allow it."
             return RefusedError(403, "foreign-page", sentence)
-        if self.keys and scope["path"] not in OPEN and not self._has_key(headers):
+        if self.digests and scope["path"] not in OPEN and not self._has_key(headers):
             sentence = 'The request has no valid key. Send the header "Authorization: Bearer KEY".'
             return RefusedError(401, "no-key", sentence, {"WWW-Authenticate": "Bearer"})
         return None
@@ -81,5 +87,5 @@ class Guard:
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        key = (given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")).encode()
-        return any([hmac.compare_digest(key, one) for one in self.keys])  # noqa: C419  all, so that the time tells nothing
+        [digest] = digests_of([given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")])
+        return any([hmac.compare_digest(digest, one) for one in self.digests])  # noqa: C419  all, so that the time tells nothing
