@@ -40,17 +40,18 @@ class Elsewhere(Executor):
 
     is_remote = True
 
-    def __init__(self, cache: Path | None = None, node: str = "elsewhere") -> None:
+    def __init__(self, cache: Path | None = None, node: str = "elsewhere", num_workers: int = 2) -> None:
         super().__init__()
         self.cache = cache
         self.node = node
+        self.workers = num_workers
         self.sizes: dict[str, list[int]] = {}
         self.ran: list[str] = []
         self.cancelled: list[str] = []
 
     @property
     def num_workers(self) -> int:
-        return 2
+        return self.workers
 
     @property
     def most_pending(self) -> int:

@@ -100,7 +100,7 @@ def test_the_store_has_the_files_of_one_process(
 ) -> None:
     images = kinds_of_images(files)[kind]
     alone = extracted(images, backbone, tmp_path / "alone", None)
-    executor = Elsewhere(tmp_path / "other")
+    executor = Elsewhere(tmp_path / "other", num_workers=1)
     if not sees_the_store:
         monkeypatch.setattr(os, "access", lambda *_: False)
     together = extracted(images, backbone, tmp_path / "together", executor)
@@ -108,6 +108,14 @@ def test_the_store_has_the_files_of_one_process(
     assert len(together) == 6
     assert list(executor.sizes) == ["extraction with timm/test_resnet"]
     assert len(executor.sizes["extraction with timm/test_resnet"]) == 3
+
+
+def test_few_chunks_are_spread_one_by_one(backbone: Backbone, tmp_path: Path) -> None:
+    images = ArrayImages(pixels_of(40), "noise", np.arange(40))
+    alone = extracted(images, backbone, tmp_path / "alone", None)
+    executor = Elsewhere(tmp_path / "other")
+    assert extracted(images, backbone, tmp_path / "together", executor) == alone
+    assert len(alone) == len(executor.sizes["extraction with timm/test_resnet"]) == 3
 
 
 def test_a_work_carries_its_own_pictures_only(files: list[Path], backbone: Backbone, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from headstart.features.store.store import Store
 
 WORK_CHUNKS = 2
 """Chunks of one work: what a worker has in memory, and what is made again after its loss. Chosen, not measured."""
+LEAST_WORKS = 2
+"""Works for each worker, below which a work is one chunk, so that few pictures are spread too. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ def extracted_by_works(images: Images, rows: Integers, keys: Sequence[str], stor
 def _works(
     images: Images, rows: Integers, keys: Sequence[str], shared: Shared[Settled], token: Token
 ) -> Iterator[Work[list[MadeChunk]]]:
-    """One work for each few chunks, made when there is room for it: pictures in memory are copied one work at a time."""
+    """One work for each chunk, or some of them, made when there is room for it: pictures in memory are copied work by work."""
     settled = shared.value
-    step = WORK_CHUNKS * settled.chunk_rows
+    num_works = len(rows) / (WORK_CHUNKS * settled.chunk_rows)
+    step = settled.chunk_rows * (WORK_CHUNKS if num_works >= LEAST_WORKS * executor().num_workers else 1)
     resources = Resources(gpus=1.0 if "-cuda" in settled.engine else 0.0)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)

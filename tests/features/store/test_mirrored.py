@@ -122,12 +122,45 @@ def test_a_chunk_that_somebody_deletes_there_is_made_again(bucket: str, backbone
     assert len(fs.find(bucket)) == 6
 
 
-def test_a_damaged_object_is_left_out(bucket: str, backbone: Backbone, tmp_path: Path) -> None:
-    features_of(images_of(), backbone)
+def test_a_damaged_object_is_left_out_and_written_anew(
+    bucket: str, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = features_of(images_of(), backbone).penultimate
     fs = fsspec.filesystem("s3")
     fs.pipe_file(sorted(fs.find(bucket))[0], b"damaged in transit")
     on_another_machine(tmp_path / "two")
     assert num_missing(images_of(), backbone) in (3, 16)
+    np.testing.assert_array_equal(features_of(images_of(), backbone).penultimate, first)
+    on_another_machine(tmp_path / "three")
+    monkeypatch.setattr(extract, "engine_of", no_engine)
+    assert num_missing(images_of(), backbone) == 0
+
+
+def test_a_chunk_that_is_damaged_there_once_it_is_needed_is_one_sentence_and_made_again(
+    bucket: str, backbone: Backbone, tmp_path: Path
+) -> None:
+    first = features_of(images_of(), backbone).penultimate
+    on_another_machine(tmp_path / "two")
+    assert num_missing(images_of(), backbone) == 0
+    fs = fsspec.filesystem("s3")
+    name = sorted(fs.find(bucket))[0]
+    fs.pipe_file(name, fs.cat_file(name)[:-50])
+    with pytest.raises(DataError, match=r"were deleted while they were used\. Run the command again; it makes them anew\.$"):
+        features_of(images_of(), backbone)
+    np.testing.assert_array_equal(features_of(images_of(), backbone).penultimate, first)
+
+
+def test_a_chunk_in_a_store_that_is_not_set_here_is_refused(
+    bucket: str, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HEADSTART_STORE")
+    monkeypatch.setattr("headstart.features.store.same_folder.Token.is_seen", lambda self: False)
+    monkeypatch.setattr("headstart.features.extraction_works.mirror", lambda: mirror_at(f"s3://{bucket}/team"))
+    with executing_on(Elsewhere(tmp_path / "two")), pytest.raises(DataError) as refused:
+        features_of(images_of(), backbone)
+    assert str(refused.value) == (
+        "A node of the cluster wrote features into its HEADSTART_STORE alone, and here none is set. Set the same one here."
+    )
 
 
 def test_workers_without_the_folder_write_to_the_mirror_alone(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from headstart.core.mirror import NUM_THREADS, Mirror
 from headstart.core.progress import progress
-from headstart.features.store.chunks import HEAD_BYTES, SUFFIX, Chunk, chunk_of, header_bytes
+from headstart.features.store.chunks import HEAD_BYTES, SUFFIX, Chunk, chunk_of, header_bytes, read_chunk
+from headstart.features.store.eviction import removed
 
 
 class MirroredChunks:
@@ -40,7 +41,7 @@ class MirroredChunks:
         """Chunks that others wrote since this was asked before, and that are not here; one that is damaged is left out."""
         found = {name: size for name, size in self.mirror.names(f"features/{self.folder.name}").items() if name.endswith(SUFFIX)}
         fresh = sorted(found.keys() - self.names - set(local))
-        self.names |= found.keys()
+        self.names |= found.keys() - set(fresh)
         if not fresh:
             return []
         with ThreadPoolExecutor(NUM_THREADS) as pool, progress(len(fresh), "listing features in the store") as advance:
@@ -48,6 +49,7 @@ class MirroredChunks:
             for chunk in pool.map(lambda name: self._headed(name, found[name]), fresh):
                 chunks += [] if chunk is None else [chunk]
                 advance(1)
+        self.names |= {chunk.path.name for chunk in chunks}  # and of no other, so that it is written anew
         return chunks
 
     def _headed(self, name: str, size: int) -> Chunk | None:
@@ -61,8 +63,18 @@ class MirroredChunks:
             return None
 
     def fetch(self, names: Iterable[str]) -> int:
-        """Copy those that lie there and not here; the number of their bytes comes back. One that is gone is forgotten."""
+        """Copy those that lie there and not here; their number of bytes comes back. One that is gone or damaged is forgotten."""
         absent = [name for name in names if name in self.names and not (self.folder / name).exists()]
         found = self.mirror.fetch_all(map(self._object, absent), self.folder) if absent else []
-        self.names -= {name for name, size in zip(absent, found, strict=True) if size is None}
-        return sum(size or 0 for size in found)
+        sizes = {name: size for name, size in zip(absent, found, strict=True) if size is not None and self._is_whole(name)}
+        self.names -= set(absent) - sizes.keys()
+        return sum(sizes.values())
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether a chunk was copied as it was written; another one is deleted here."""
+        try:
+            read_chunk(self.folder / name)
+        except ValueError:
+            removed(self.folder / name)
+            return False
+        return True

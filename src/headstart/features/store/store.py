@@ -137,8 +137,13 @@ class Store:
         self._shrink(limit)
 
     def adopt(self, chunk: MadeChunk) -> None:
-        """Take in a chunk that another process made, as if it had been added here."""
+        """Take in a chunk that another process made, as if added here; a `DataError` where it lies in no mirror of this one."""
         limit = cache_limit_bytes()
+        if chunk.place == "mirrored" and not self.mirrored:
+            raise DataError(
+                "A node of the cluster wrote features into its HEADSTART_STORE alone, and here none is set. "
+                "Set the same one here."
+            )
         if chunk.place == "sent":
             self._write(chunk.name, chunk.content)
         elif chunk.place == "written":
@@ -223,7 +228,11 @@ class Store:
                 self.reindex()
             else:
                 return tuple(self._chunks[name] for name in numbers), np.array(places, np.int64)
-        raise DataError(
+        raise self.gone()
+
+    def gone(self) -> DataError:
+        """The error for rows that were there and cannot be read any more."""
+        return DataError(
             f"Features in {self.folder} were deleted while they were used. Run the command again; it makes them anew."
         )
 
@@ -283,8 +292,7 @@ class _Found:
                 return self._read(name, rows)
             except (FileNotFoundError, ValueError):
                 self.store.reindex()
-        self._locate()
-        return self._read(name, rows)
+        raise self.store.gone()
 
     def _read(self, name: str, rows: Index) -> Any:
         places = self.places[rows]
