@@ -38,7 +38,7 @@ demo: $(VENV)/.demo
 	@echo "The report: $(CURDIR)/runs/demo/report.html"
 
 test: gate
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 gate: $(VENV)/.dev
 	$(BIN)/ruff format --check .

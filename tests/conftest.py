@@ -52,6 +52,23 @@ def _no_models_of_other_modules() -> Iterator[None]:
     shutil.rmtree(Path(os.environ["HEADSTART_CACHE"]) / "pretrained", ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, tests of one file run in one process, and all tests that start a Ray cluster in the same one.
+
+    Clusters that start at the same time on one machine take the same ports, and a client may reach another one than its own.
+    """
+    for item in items:
+        on_ray = (
+            STARTS_RAY.intersection(getattr(item, "fixturenames", ())) or "Ray Serve" in item.name or "tests/cluster" in item.nodeid
+        )
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
+
+
+STARTS_RAY = {"start_cluster", "ray_cluster", "cluster_address", "ray_server_of", "on_ray"}
+"""Fixtures that need a Ray cluster."""
+
+
 def pytest_make_parametrize_id(val: object) -> None:
     """Refuses cases whose names could differ from one collection to the next, which workers in parallel would not agree on.
 

@@ -157,8 +157,8 @@ def test_the_check_refuses_settings_that_have_no_effect() -> None:
         check_settings(context, line)
 
 
-OF_OTHERS = {"--batch", "--timing", "--logdir"}
-"""Options of the script of an exported bundle, and of TensorBoard."""
+OF_OTHERS = {"--batch", "--timing", "--logdir", "--nproc", "--head"}
+"""Options of the script of an exported bundle, of TensorBoard, torchrun and Ray."""
 
 
 def test_every_option_that_a_message_names_is_one_of_a_command() -> None:

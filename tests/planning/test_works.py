@@ -15,9 +15,10 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.planning.adapting.adapt import adaptation_to
-from headstart.planning.cross_validation import begin_folds, cross_validate, drop_folds, fitted_to, fold_model
+from headstart.planning.cross_validation import begin_folds, cross_validate, drop_folds, fold_model
 from headstart.planning.deciding.racing import Race, affordable_folds
 from headstart.planning.deciding.trials import Trials
+from headstart.planning.fitting import fitted_to
 from headstart.planning.improving import search
 from headstart.planning.plan import Plan
 from headstart.training.settings import Training

@@ -205,6 +205,7 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         lambda home: headstart.search(home.plan, out=Path("study"), trials=1),
     ],
     "serve": with_each(RUNS, loaded),
+    "simulate": with_each(RUNS, lambda _, run: headstart.simulate(run, workers=[1, 2])),
     "track": [
         *with_each(RUNS, lambda _, run: headstart.track(run, "tensorboard")),
         lambda home: headstart.track(home.run, to=["tensorboard"]),
@@ -258,7 +259,8 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "export": (lambda _: headstart.export("own", 3), "to = 3 is an int. Give a text."),
     "extend": (lambda _: headstart.extend("own", ["more"]), f"data = ['more'] is a list. Give {A_TASK}."),
     "fit": (lambda _: headstart.fit("shades", metod="ridge"), 'there is no argument metod. Did you mean "method"? It takes data, '
-            "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test, track."),
+            "plan, out, method, pretrained, weights, settings, find_rate, source, target_domain, seed, per_class, test, track, "
+            "cluster."),
     "inspect": (lambda _: headstart.inspect(None), f"data is None. Give {A_PLACE}."),
     "label": (lambda home: headstart.label(home.task, num="3"), "num = '3' is a str. Give a whole number."),
     "list_runs": (lambda _: headstart.list_runs(None), "folder is None. Give a path."),
@@ -280,6 +282,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "runs": (lambda _: headstart.runs(3), "folder = 3 is an int. Give a path."),
     "search": (lambda _: headstart.search("shades", trials=0.5), "trials = 0.5 is a float. Give a whole number or None."),
     "serve": (lambda _: headstart.serve("own", port="80"), "port = '80' is a str. Give a whole number."),
+    "simulate": (lambda _: headstart.simulate(3), f"run = 3 is an int. Give {A_RUN}."),
     "track": (lambda _: headstart.track("own", 3), "to = 3 is an int. Give a text, or a list of texts."),
 }  # fmt: skip
 CLASSES_OF_VALUES = {"Evaluation", "Finding", "Model", "Plan", "Predictions"}

@@ -119,33 +119,6 @@ def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbon
     return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
 
 
-def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path, steps: Steps) -> Model:
-    """As `fit_rows`, of what is trained where works run: elsewhere it is a step, whose model comes back."""
-    if not executor().is_remote or not is_gradient(candidate.method):
-        return fit_rows(task, rows, candidate, backbone, workspace)
-    inputs = {**fold_inputs(task, candidate, backbone, -1), "rows": fingerprint_of(rows.tolist())}
-    arguments = (*_shared(task, candidate, backbone), candidate, rows)
-    work = Work(make_model, arguments, f"{candidate.own_name}, final fit", _resources(backbone, len(rows)))
-    record = steps.run("trained", inputs, FoldRecord, work)
-    if record.failure:
-        steps.forget(("trained",), inputs)
-        raise TrainingError(record.failure)
-    return Model.load(steps.folder / steps.stem("trained", inputs) / MODEL)
-
-
-def make_model(
-    folder: Path, task: Task, backbone: Backbone, sent: SentFeatures | None, candidate: Candidate, rows: Integers
-) -> FoldRecord:
-    """Fit a candidate to those rows of `task.labeled`, and save its model into a folder."""
-    begun = time.perf_counter()
-    receive(sent, backbone)
-    try:
-        fit_rows(task, rows, candidate, backbone, folder).save(folder / MODEL)
-    except (TrainingError, np.linalg.LinAlgError) as error:
-        return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-    return FoldRecord(seconds=time.perf_counter() - begun)
-
-
 def cross_validate(
     task: Task,
     candidate: Candidate,
@@ -269,11 +242,11 @@ def _fold_work(
 ) -> Work[FoldRecord]:
     """The work of one fold. Of closed forms it is done in this process, where their features are."""
     name = f"{candidate.own_name}, fold {index + 1} of {len(task.folds)}"
-    arguments = (*_shared(task, candidate, backbone), candidate, index, keep_model, must)
-    return Work(make_fold, arguments, name, _resources(backbone, len(task.folds[index].fit)))
+    arguments = (*shared_arguments(task, candidate, backbone), candidate, index, keep_model, must)
+    return Work(make_fold, arguments, name, resources_of_fit(backbone, len(task.folds[index].fit)))
 
 
-def _shared(task: Task, candidate: Candidate, backbone: Backbone) -> tuple[Shared[Any], ...]:
+def shared_arguments(task: Task, candidate: Candidate, backbone: Backbone) -> tuple[Shared[Any], ...]:
     """The task, the network, and the features of it that a fit begins with, all of which travel once."""
     starts = executor().is_remote and is_gradient(candidate.method) and backbone.weights != "none"
     sets = [rows for rows in (task.labeled, task.unlabeled, task.source) if rows] if starts else []
@@ -282,7 +255,8 @@ def _shared(task: Task, candidate: Candidate, backbone: Backbone) -> tuple[Share
     return executor().shared(task.fingerprint, lambda: task), executor().shared(network, lambda: backbone), sent
 
 
-def _resources(backbone: Backbone, num_rows: int) -> Resources:
+def resources_of_fit(backbone: Backbone, num_rows: int) -> Resources:
+    """What a fit to so many pictures takes, as a scheduler is told."""
     return Resources(gpus=1.0, memory_bytes=memory_of_fit(backbone, num_rows))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.curves import training_of
-from headstart.core.errors import ExportError, PlanError
+from headstart.core.errors import ExportError, PlanError, TrainingError
+from headstart.core.executing import Work, executor
 from headstart.core.predictions import Predictions
+from headstart.core.records import fingerprint_of
 from headstart.core.steps import Steps
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
@@ -21,11 +24,24 @@ from headstart.data.reading import read_task
 from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.features.prediction_engine import settle_prediction_engine
+from headstart.features.sent_features import SentFeatures, receive
 from headstart.methods.model import Model
 from headstart.novelty.detector import fit_detector
 from headstart.planning.candidate import Candidate, ensemble_of, family_of
-from headstart.planning.cross_validation import CrossValidated, cross_validate, fitted_to, fold_model, num_finished, rows_for
-from headstart.planning.plan import Partner, Plan
+from headstart.planning.cross_validation import (
+    MODEL,
+    CrossValidated,
+    FoldRecord,
+    cross_validate,
+    fit_rows,
+    fold_inputs,
+    fold_model,
+    num_finished,
+    resources_of_fit,
+    rows_for,
+    shared_arguments,
+)
+from headstart.planning.plan import Partner, Plan, is_gradient
 
 ENOUGH_HELD_OUT = 600
 """Held-out rows that judge what is trained: the standard error of an accuracy is then 2 points at most."""
@@ -161,6 +177,33 @@ def _fitted(task: Task, plan: Plan, steps: Steps, workspace: Path) -> Model:
         return with_detector(model, task.restricted_to(rows), untouched)
     fold = task.folds[0]  # the first model has not learned from what it holds out
     return with_detector(model, task.restricted_to(fold.fit), untouched, task.labeled.take(fold.held_out))
+
+
+def fitted_to(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path, steps: Steps) -> Model:
+    """As `fit_rows`, of what is trained where works run: elsewhere it is a step, whose model comes back."""
+    if not executor().is_remote or not is_gradient(candidate.method):
+        return fit_rows(task, rows, candidate, backbone, workspace)
+    inputs = {**fold_inputs(task, candidate, backbone, -1), "rows": fingerprint_of(rows.tolist())}
+    arguments = (*shared_arguments(task, candidate, backbone), candidate, rows)
+    work = Work(make_model, arguments, f"{candidate.own_name}, final fit", resources_of_fit(backbone, len(rows)))
+    record = steps.run("trained", inputs, FoldRecord, work)
+    if record.failure:
+        steps.forget(("trained",), inputs)
+        raise TrainingError(record.failure)
+    return Model.load(steps.folder / steps.stem("trained", inputs) / MODEL)
+
+
+def make_model(
+    folder: Path, task: Task, backbone: Backbone, sent: SentFeatures | None, candidate: Candidate, rows: Integers
+) -> FoldRecord:
+    """Fit a candidate to those rows of `task.labeled`, and save its model into a folder."""
+    begun = time.perf_counter()
+    receive(sent, backbone)
+    try:
+        fit_rows(task, rows, candidate, backbone, folder).save(folder / MODEL)
+    except (TrainingError, np.linalg.LinAlgError) as error:
+        return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
+    return FoldRecord(seconds=time.perf_counter() - begun)
 
 
 def _together(members: list[list[Model]], shares: tuple[float, ...]) -> Model:

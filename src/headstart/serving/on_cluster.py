@@ -179,7 +179,7 @@ class ServerOnCluster:
                 continue
             reached = True
             if newest["generation"] > placed["generation"]:
-                note("Another `headstart serve --cluster` has given this server other runs, and goes on with it.")
+                note("Another `headstart serve` on this cluster has given this server other runs, and goes on with it.")
                 return False
         return True
 

@@ -49,7 +49,7 @@ def serve(
     examples: bool = True,
     check: bool = False,
     cluster: str | None = None,
-    replicas: str | int = 1,
+    replicas: str | int = "1",
     replica_cores: float = 1.0,
     started: Started = None,
 ) -> dict[str, Any]:
