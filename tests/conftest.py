@@ -60,7 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         on_ray = (
-            STARTS_RAY.intersection(getattr(item, "fixturenames", ())) or "Ray Serve" in item.name or "tests/cluster" in item.nodeid
+            STARTS_RAY.intersection(getattr(item, "fixturenames", ()))
+            or "Ray Serve" in item.name
+            or "tests/cluster" in item.nodeid
         )
         item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
 
