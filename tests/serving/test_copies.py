@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import headstart
 from headstart.core.errors import DataError
 from headstart.serving import copies as module
 from headstart.serving.copies import Copy, Listed
@@ -70,6 +71,40 @@ def test_the_model_file_is_placed_last(copied, listed, monkeypatch):
     assert (sorted(placed), placed[-1]) == (["head", "model.json", "z"], "model.json")
 
 
+def test_a_content_that_is_not_what_its_name_says_is_fetched_again(copied, listed):
+    made, fetched = copied
+    (listed.folder / "other").write_text("a", encoding="utf-8")
+    contents = listed.contents()
+    kept = module._kept_at(contents["other"])
+    kept.unlink()
+    kept.write_bytes(b"damaged")
+    fetched.clear()
+    assert made.follow(contents)
+    assert (texts(made.folder)["other"], fetched) == ("a", ["other"])
+
+
+def test_a_content_that_comes_damaged_is_not_kept(listed, tmp_path):
+    made = Copy(tmp_path / "copies" / "shades", lambda *_: b"damaged")
+    contents = listed.contents()
+    assert not made.follow(contents)
+    assert not any(module._kept_at(digest).exists() for digest in contents.values())
+    assert not made.folder.exists()
+
+
+def test_a_copy_is_in_the_cache_and_comes_back_after_that_was_cleared(listed):
+    for name in ("model/model.json", "model/head", "plan.toml"):
+        (listed.folder / name).write_text(f"{name:20}", encoding="utf-8")
+    made = Copy(module.folder_for_copies("a") / "shades", listed.content)
+    assert made.follow(listed.contents())
+    [entry] = headstart.cache()["entries"]
+    assert (entry["kind"], entry["size_bytes"]) == ("served", 60)
+    cleared = headstart.cache(clear=True)
+    assert (cleared["freed_bytes"], cleared["entries"]) == (60, [])
+    assert not list(module._root().rglob("*"))
+    assert made.follow(listed.contents())
+    assert len(texts(made.folder)) == 3
+
+
 def test_a_folder_that_is_gone_has_no_contents(tmp_path):
     assert Listed(tmp_path / "gone").contents() is None
 
@@ -78,8 +113,11 @@ def test_a_folder_that_is_gone_has_no_contents(tmp_path):
 def test_a_path_that_leads_out_is_refused(copied, name):
     made, _ = copied
     made._fetch = lambda *_: b"new"
-    with pytest.raises(DataError, match=r" leads out of the folder that is served\.$"):
+    with pytest.raises(DataError) as refused:
         made.follow({name: "0" * 64})
+    assert str(refused.value) == (
+        f'The file "{name}" came from another machine and lies outside of its folder. Do not use this place.'
+    )
 
 
 def test_a_folder_that_is_too_large_is_refused(listed, monkeypatch):

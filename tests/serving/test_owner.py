@@ -95,6 +95,47 @@ def test_a_class_that_one_replica_enrolls_is_known_to_all(service, gallery, png)
     assert asyncio.run(one.cards())[1]["classes"] == []
 
 
+@pytest.mark.parametrize("method", ["predict", "enroll", "correct", "cards"])
+def test_an_owner_that_does_not_answer_takes_no_longer_than_the_deadline(asks, tmp_path, png, method):
+    import asyncio
+    import time
+
+    ends, stalls = threading.Event(), threading.Event()
+
+    def ask(name, *arguments):
+        if stalls.is_set():
+            ends.wait(30)
+        return asks(name, *arguments)
+
+    folders = FoldersAtOwner(ask, ask, tmp_path / "a", True, lambda: None)
+    folder, gallery = folders.copied("shades"), folders.copied("parts")
+    service = Service([folder], [gallery], Limits(deadline_seconds=1.0), folders=folders, examples=False)
+    stalls.set()
+    sent = [Upload("a.png", png("red"))]
+    calls = {
+        "predict": lambda: service.predict(sent, "parts"),
+        "enroll": lambda: service.enroll("parts", "red", sent),
+        "correct": lambda: service.correct(sent, None, "red"),
+        "cards": service.cards,
+    }
+
+    async def asked():
+        begun = time.monotonic()
+        with pytest.raises(RefusedError) as refused:
+            await calls[method]()
+        seconds = time.monotonic() - begun
+        ends.set()
+        return refused.value.code, seconds
+
+    try:
+        code, seconds = asyncio.run(asked())
+    finally:
+        ends.set()
+        service.close()
+    assert code == "deadline"
+    assert seconds < 10
+
+
 def test_corrections_go_where_one_process_keeps_them(service, run_folder, png):
     import asyncio
 

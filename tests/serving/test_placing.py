@@ -107,3 +107,14 @@ def test_the_address_on_another_machine_is_that_of_its_head_and_needs_a_port(mon
     assert ServerOnCluster(Nodes(), "0.0.0.0", 8123, Scale(1, 1, 1.0, 0)).address == "http://head.example:8123"
     with pytest.raises(PlanError, match=r"^The nodes of a cluster need the same port\. Choose one with --port\.$"):
         ServerOnCluster(Nodes(), "0.0.0.0", 0, Scale(1, 1, 1.0, 0))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_an_address_that_only_the_clusters_machines_reach_is_refused(monkeypatch, host):
+    monkeypatch.setattr(on_cluster, "_there", lambda function: (None, False))
+    monkeypatch.setattr(Nodes, "address", "ray://head.example:10001")
+    with pytest.raises(PlanError) as refused:
+        ServerOnCluster(Nodes(), host, 8000, Scale(1, 1, 1.0, 0))
+    assert str(refused.value) == (
+        f"{host} is each machine's own address, and the cluster's head is on head.example. Use --host 0.0.0.0."
+    )

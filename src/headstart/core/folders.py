@@ -25,7 +25,7 @@ def cache_folder() -> Path:
 def check_inside(name: str) -> None:
     """Refuse a file's path, as it came from another machine, that leads out of the folder that it is for, with a `DataError`."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise DataError(f'A step came back with a file "{name}", which lies outside of its folder. Do not use this place.')
+        raise DataError(f'The file "{name}" came from another machine and lies outside of its folder. Do not use this place.')
 
 
 def cache_limit_bytes() -> int:

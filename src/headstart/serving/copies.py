@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import psutil
 
 from headstart.core.errors import DataError
-from headstart.core.folders import cache_folder
+from headstart.core.folders import cache_folder, check_inside
 from headstart.core.records import write_atomically
 from headstart.runs.run import FIRST_MODEL, MODEL
 
@@ -103,23 +103,29 @@ class Copy:
             return self._follow(contents)
 
     def _follow(self, contents: Mapping[str, str]) -> bool:
-        wanted = {name: digest for name, digest in contents.items() if self._has.get(name) != digest}
+        for name in contents:
+            check_inside(name)
+        wanted = {name: digest for name, digest in contents.items() if not self._has_already(name, digest)}
         for name, digest in wanted.items():
             if not self._is_here(name, digest):
                 return False
         for name in self._has.keys() - contents.keys():
-            (self.folder / _inside(name)).unlink(missing_ok=True)
+            (self.folder / name).unlink(missing_ok=True)
         for name in sorted(wanted, key=lambda one: PurePosixPath(one).name == LAST):
-            _place(_kept_at(wanted[name]), self.folder / _inside(name))
+            _place(_kept_at(wanted[name]), self.folder / name)
         self._has = dict(contents)
         return True
 
+    def _has_already(self, name: str, digest: str) -> bool:
+        """Whether the file has that content already; one that was deleted, as with all of the cache, has not."""
+        return self._has.get(name) == digest and (self.folder / name).is_file()
+
     def _is_here(self, name: str, digest: str) -> bool:
-        """Whether the content is in the cache of this machine; it is fetched where it is not."""
-        if _kept_at(digest).is_file():
+        """Whether the content is in the cache of this machine, whole; it is fetched where it is not."""
+        if _is_whole(_kept_at(digest), digest):
             return True
         content = self._fetch(name, digest)
-        if content is None:
+        if content is None or _digest(content) != digest:
             return False
         write_atomically(_kept_at(digest), content)
         return True
@@ -155,14 +161,6 @@ def _place(content: Path, target: Path) -> None:
     temporary.replace(target)
 
 
-def _inside(name: str) -> PurePosixPath:
-    """The path of a file in its folder; `DataError` where it leads out of that."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise DataError(f"{name} leads out of the folder that is served.")
-    return path
-
-
 def _files_in(folder: Path) -> list[Path]:
     """The files that serving needs; hidden ones are being written."""
     found = []
@@ -171,6 +169,15 @@ def _files_in(folder: Path) -> list[Path]:
         if inside[0] not in NOT_SERVED and not path.name.startswith(".") and path.is_file():
             found.append(path)
     return found
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    """Whether there is a file with that SHA-256."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    except OSError:
+        return False
 
 
 def _digest(content: bytes) -> str:

@@ -27,6 +27,8 @@ from headstart.serving.replica import OwnersProcess
 from headstart.serving.server import MOST_CONNECTIONS, address_at
 
 T = TypeVar("T")
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Addresses that no other machine reaches."""
 PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30"}
 """For Ray Serve: by default it kills proxies that are not ready after 5 seconds, and on a busy machine none ever is."""
 NO_OWNER = "The owner of the folders does not start. Ray's logs on the node with the folders say why."
@@ -48,13 +50,18 @@ class ServerOnCluster:
         scale: How much of the cluster it uses.
 
     Raises:
-        PlanError: The port is in use, Ray Serve listens elsewhere already, or the cluster is too small.
+        PlanError: The port is in use, the address reaches no other machine, Ray Serve listens elsewhere already, or the cluster
+            is too small.
     """
 
     def __init__(self, connection: Connection, host: str, port: int, scale: Scale) -> None:
         self.scale = scale
         self._connection = connection
         check_size(connection, scale)
+        if self._head and host in LOCAL:
+            raise PlanError(
+                f"{host} is each machine's own address, and the cluster's head is on {self._head}. Use --host 0.0.0.0."
+            )
         listens, self._was_there = _there(what_serve_has)
         self._serve_was_there = listens is not None
         self.host, self.port = host, port
@@ -78,7 +85,7 @@ class ServerOnCluster:
     def _head(self) -> str:
         """The name of the head's machine; nothing where that is this one."""
         name = urlsplit(self._connection.address).hostname or ""
-        return "" if name in ("127.0.0.1", "localhost") else name
+        return "" if name in LOCAL else name
 
     def _free_port(self) -> int:
         """The port that the proxies get; `PlanError` where it is in use on this machine, or on a node of another cluster."""

@@ -168,22 +168,23 @@ class Service:
         """
         served, deadline = self.named(name), self._deadline
         with served.batcher.admitted(len(uploads)):
-            await self._renewed(served)
+            await self._renewed(deadline, served)
             compute, version, sides = served.answering(refuse)
             pictures = await self._decoded(uploads, sides, deadline)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         self.metrics.note_rows(served.name, rows)
         return {"model": served.name, "version": version, "predictions": rows}
 
-    async def _renewed(self, *served: Served) -> None:
+    async def _renewed(self, deadline: float, *served: Served) -> None:
         """Have the classes that galleries hold now, whoever enrolled them."""
-        for one in served:
-            if isinstance(one, ServedGallery):
-                await asyncio.to_thread(self.folders.renew, one.gallery)
+        async with in_time(deadline, self.limits.deadline_seconds):
+            for one in served:
+                if isinstance(one, ServedGallery):
+                    await asyncio.to_thread(self.folders.renew, one.gallery)
 
     async def cards(self) -> list[dict[str, Any]]:
         """The card of everything that is served, the default first."""
-        await self._renewed(*self.served.values())
+        await self._renewed(self._deadline, *self.served.values())
         return [one.card() for one in self.served.values()]
 
     async def metrics_text(self) -> bytes:
@@ -233,15 +234,16 @@ class Service:
     async def correct(self, uploads: Sequence[Upload], name: str | None, label: str) -> dict[str, Any]:
         """Keep pictures under the class that a user chose, in a folder that `headstart extend` reads."""
         self.check_writable()
-        served, label = self.run(name), class_name(label)
+        served, label, deadline = self.run(name), class_name(label), self._deadline
         if not uploads:
             raise RefusedError(422, "no-picture-sent", NO_PICTURE)
         with served.batcher.admitted(len(uploads)):
-            pictures = await self._decoded(uploads, served.sides, self._deadline)
+            pictures = await self._decoded(uploads, served.sides, deadline)
             unreadable = [one for one in pictures if isinstance(one, Unreadable)]
             if unreadable:
                 raise _unreadable(unreadable)
-            count, folder = await self._threaded(partial(self.folders.keep, served.name, uploads, label))
+            async with in_time(deadline, self.limits.deadline_seconds):
+                count, folder = await self._threaded(partial(self.folders.keep, served.name, uploads, label))
         is_new = label not in served.current.model.classes
         return {
             "model": served.name,
@@ -254,22 +256,23 @@ class Service:
     async def enroll(self, gallery: str, name: str, uploads: Sequence[Upload]) -> dict[str, Any]:
         """Add a class to a gallery; pictures that cannot be read are left out and named."""
         self.check_writable()
-        served = self.gallery(gallery)
+        served, deadline = self.gallery(gallery), self._deadline
         with served.batcher.admitted(len(uploads)):
-            found = await self._decoded(uploads, served.sides, self._deadline)
+            found = await self._decoded(uploads, served.sides, deadline)
             readable = DecodedImages(tuple(one for one in found if isinstance(one, DecodedPicture)))
             left_out = [one for one in found if isinstance(one, Unreadable)]
             if not readable.pictures:
                 raise _unreadable(left_out)
             images = [readable.read(row) for row in range(len(readable))]
-            made = await self._alone(served, lambda: self.folders.enroll(served.gallery, name, images))
+            made = await self._alone(served, lambda: self.folders.enroll(served.gallery, name, images), deadline)
         return {"gallery": served.name, **made, "left_out": [_error_row(one) for one in left_out]}
 
     async def forget(self, gallery: str, name: str) -> dict[str, Any]:
         """Remove a class of a gallery."""
         self.check_writable()
         served = self.gallery(gallery)
-        return {"gallery": served.name, **await self._alone(served, lambda: self.folders.forget(served.gallery, name))}
+        made = await self._alone(served, lambda: self.folders.forget(served.gallery, name), self._deadline)
+        return {"gallery": served.name, **made}
 
     async def compare(self, first: str, second: str) -> dict[str, Any]:
         """One run of the folder that is shown against another; comparisons take seconds, and are made one after the other."""
@@ -293,9 +296,9 @@ class Service:
             raise RefusedError(404, "no-folder", "This server shows no runs. Start it with --show-runs and a folder of runs.")
         return self.folder
 
-    async def _alone(self, served: Served, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    async def _alone(self, served: Served, work: Callable[[], dict[str, Any]], deadline: float) -> dict[str, Any]:
         """The result of some work, done by the thread of the model between two batches."""
-        return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], self._deadline))[0]
+        return (await served.batcher.rows(lambda pictures: [work()], [_NOTHING], deadline))[0]
 
     def close(self) -> None:
         """Answer what waits, and end all threads."""

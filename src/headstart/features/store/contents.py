@@ -29,7 +29,7 @@ OTHERS: tuple[tuple[Kind, str, str], ...] = (
     ("steps", "**/*.*", "finished steps of runs"),
     ("remote", "**/*", "copies of files in stores"),
     ("pictures", "*.arrow*", "pictures of tables, unpacked"),
-    ("served", "files/*", "models that are served on a cluster"),
+    ("served", "*/**/*", "models that are served on a cluster"),
 )
 """Folder, files and name of each kind next to features. Weights that a user put there are no cache."""
 
@@ -79,10 +79,10 @@ def _entry(kind: Kind, name: str, num_rows: int, files: list[Path]) -> CacheEntr
 
 
 def _status(path: Path) -> tuple[int, float] | None:
-    """Size and time of change; None when the file is gone."""
+    """Size, shared by all links to the same content, and time of change; None when the file is gone."""
     with suppress(FileNotFoundError):
         status = path.stat()
-        return status.st_size, status.st_mtime
+        return status.st_size // max(1, status.st_nlink), status.st_mtime
     return None
 
 
@@ -120,12 +120,7 @@ def clear_cache() -> int:
         with suppress(OSError):  # it has files of another program
             folder.rmdir()
     files = [path for kind, pattern, _ in OTHERS for path in (root / kind).glob(pattern) if path.is_file()]
-    freed += sum(map(_freed, files))
-    for kind in ("engines", "graphs", "steps", "remote"):  # an empty folder would be taken for a whole one
+    freed += sum(status[0] for path, status in [(path, _status(path)) for path in files] if status and removed(path))
+    for kind in ("engines", "graphs", "steps", "remote", "served"):  # an empty folder would be taken for a whole one
         shutil.rmtree(root / kind, ignore_errors=True)
     return freed
-
-
-def _freed(path: Path) -> int:
-    status = _status(path)
-    return status[0] if status and removed(path) else 0
