@@ -1,6 +1,7 @@
 """A whole run on Ray nodes that are killed at random times, and with the head killed and started again, beside one process.
 
-Nodes with one core each; every --pause seconds, drawn between half and one and a half times of it, one is killed and another
+Nodes with one core each; once folds are trained (with --folds 0 from the beginning on), every --pause seconds, drawn between half
+and one and a half times of it, one is killed and another
 one started, until --kills were killed; then, with --head 1, the head is killed with all nodes and started again. Expected: the
 run completes, plan, decision and predictions are those of one process to the last bit, and no finished step is done again.
 
@@ -39,7 +40,7 @@ def started(folder: Path, cache: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    options = arguments("faults of a cluster", 1, kills=10, head=1, pause=15.0, nodes=2)
+    options = arguments("faults of a cluster", 1, kills=10, head=1, pause=15.0, nodes=2, folds=1)
     with tempfile.TemporaryDirectory(prefix="hs") as place:
         home = Path(place)
         begun = time.perf_counter()
@@ -49,6 +50,8 @@ def main() -> None:
         nodes = Nodes(options.nodes, home / "ray")
         begun = time.perf_counter()
         process = started(home / "together", home / "driver_cache", "--cluster", nodes.address)
+        while options.folds and process.poll() is None and b", fold 1 of" not in (home / "together.log").read_bytes():
+            time.sleep(1.0)
         kills, heads = disturbed(process, nodes, options)
         code = process.wait()
         seconds["nodes that are killed"] = time.perf_counter() - begun
