@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 from headstart.backbones.loading import load_backbone
-from headstart.cluster.connection import Connection, Node
-from headstart.cluster.training_processes import check_room, own_address
+from headstart.cluster import training_processes
+from headstart.cluster.connection import Connection, Node, connected
+from headstart.cluster.training_processes import check_room, own_address, started_beside
 from headstart.core.errors import PlanError
 from headstart.data.augmentation.views import view_of
 from headstart.data.images import ArrayImages, ImageSet
@@ -92,5 +94,26 @@ def test_processes_that_nothing_would_start_are_refused(monkeypatch: pytest.Monk
     )
 
 
-def test_the_own_address_is_the_one_on_the_way_to_the_cluster() -> None:
-    assert own_address("ray://127.0.0.1:10001") == "127.0.0.1"
+def test_the_own_address_is_one_that_all_nodes_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = {"127.0.0.1": "127.0.0.1", "10.0.0.1": "10.0.0.1", "10.0.0.2": "10.0.0.1", "1.2.3.4": "5.6.7.8"}
+    assert own_address("ray://127.0.0.1:10001", ["127.0.0.1"]) == "127.0.0.1"
+    monkeypatch.setattr(training_processes, "address_towards", lambda host, port: ways[host])
+    assert own_address("ray://127.0.0.1:10001", ["10.0.0.1", "10.0.0.2"]) == "10.0.0.1"
+    assert own_address("ray://1.2.3.4:10001", ["10.0.0.1"]) == "5.6.7.8"
+
+
+@pytest.mark.slow
+def test_processes_that_end_early_or_find_no_cores_are_said(cluster_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected(cluster_address) as connection:
+        monkeypatch.setattr(training_processes, "STARTING_SECONDS", 3.0)
+        with pytest.raises(PlanError) as refused, started_beside(connection, print, 4, 1, False):
+            pass
+        assert re.sub("[123] of 3", "1 of 3", str(refused.value)) == (  # on a busy machine none has started by then
+            f"Processes of the training do not start on the cluster at {connection.address}: 1 of 3 have waited for cores or "
+            "GPUs for 0.05 minutes. Others use them. End what runs there, or lower --processes."
+        )
+        monkeypatch.setattr(training_processes, "STARTING_SECONDS", 60.0)
+        connection.versions = {**connection.versions, "torch": "0"}
+        with pytest.raises(PlanError) as refused, started_beside(connection, print, 2, 1, False):
+            pass
+        assert str(refused.value).endswith("and where the command runs it is 0. Install the same.")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from headstart.core.errors import PlanError
-from headstart.core.launched import Launched, launched
+from headstart.core.launched import Launched, launched, note_connected
+from headstart.runs.workspace import Workspace
 from headstart.training import processes
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -112,6 +113,36 @@ def test_who_started_a_process_is_read_from_all_variables(monkeypatch: pytest.Mo
     assert str(refused.value) == (
         "RANK=first, WORLD_SIZE=4, LOCAL_RANK=1, LOCAL_WORLD_SIZE=1: these have to be numbers. Start the processes with torchrun."
     )
+
+
+def test_what_each_process_would_do_in_full_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refusal(call: Callable[[], object]) -> str:
+        with pytest.raises(PlanError) as refused:
+            call()
+        return str(refused.value)
+
+    for name, value in {**PLACE, "RANK": "1", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    said = (
+        "This is process 1 of 2 that were started together, and each would run the whole program. "
+        "Start `-m headstart` in this way, or let the first one run the program inside headstart.training.joining.all_processes."
+    )
+    assert refusal(lambda: Workspace(tmp_path / "run").claim_fit({})) == said
+    assert refusal(processes.joined_by_others(()).__enter__) == said
+    place = launched()
+    assert place is not None
+    note_connected(True, place)
+    Workspace(tmp_path / "run").claim_fit({})
+    with processes.joined_by_others(()):
+        pass
+    note_connected(False, place)
+    assert refusal(processes.joined_by_others(()).__enter__) == said
+
+
+def test_a_wrong_use_of_gpus_is_no_lost_process() -> None:
+    wrong = "NCCL error: invalid usage. Duplicate GPU detected : rank 1 and rank 0 both on CUDA device 1000"
+    assert not processes._is_of_connection(RuntimeError(wrong))
+    assert processes._is_of_connection(RuntimeError("NCCL error: remote process exited or there was a network error"))
 
 
 def test_machines_that_cannot_do_it_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

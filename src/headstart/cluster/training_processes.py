@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 from headstart.cluster.connection import Connection
 from headstart.cluster.worker import called, settings_of_caller
-from headstart.core.errors import PlanError
+from headstart.core.errors import PlanError, TrainingError
 from headstart.core.progress import note
+from headstart.core.stopping import stop_if_asked
 
 ENDING_SECONDS = 10.0
 """How long the others may take to end before they are ended. Chosen, not measured."""
+
+STARTING_SECONDS = 300.0
+"""How long they may wait for cores, and load what they need. Chosen, not measured."""
+POLL_SECONDS = 1.0
+"""So often it is looked whether the user wants to stop."""
 
 
 def num_workers(connection: Connection, threads: int) -> int:
@@ -72,29 +80,96 @@ def started_beside(
 
     Yields:
         Where they look for this process.
+
+    Raises:
+        PlanError: The cluster has no room for them now.
+        TrainingError: One of them could not start.
     """
     import ray  # noqa: PLC0415 - only where a cluster is asked for
 
-    host, port = own_address(connection.address), free_port()
-    options: dict[str, Any] = {"num_cpus": threads, "max_retries": 0, "scheduling_strategy": "SPREAD"}
-    remote = ray.remote(called).options(**options, num_gpus=int(has_gpu), name="training process")
+    host, port = own_address(connection.address, [node.host for node in connection.nodes()]), free_port()
+    options: dict[str, Any] = {"num_cpus": threads, "num_gpus": int(has_gpu), "scheduling_strategy": "SPREAD"}
     settings = settings_of_caller(threads, connection.versions)
-    others = [remote.remote(settings, serve, host, port, rank, count) for rank in range(1, count)]
-    note(f"Training on {count} processes: this one and {count - 1} on the cluster at {connection.address}.")
+    remote = ray.remote(TrainingProcess).options(**options, max_restarts=0, max_task_retries=0)
+    others: list[Any] = [remote.remote(settings) for _ in range(1, count)]
+    serving: list[Any] = []
     try:
+        _wait_until_started(connection, [one.start.remote(serve) for one in others])
+        serving += [one.serve.remote(serve, host, port, rank, count) for rank, one in enumerate(others, 1)]
+        note(f"Training on {count} processes: this one and {count - 1} on the cluster at {connection.address}.")
         yield host, port
     finally:
         with contextlib.suppress(ConnectionError, ray.exceptions.RayError):
-            _, late = ray.wait(others, num_returns=len(others), timeout=ENDING_SECONDS) if others else ([], [])
-            for one in late:
-                ray.cancel(one, force=True)
+            if serving:
+                ray.wait(serving, num_returns=len(serving), timeout=ENDING_SECONDS)
+            for one in others:
+                ray.kill(one)
 
 
-def own_address(client: str) -> str:
-    """The address of this machine on the way to the cluster's client port, given as ray://HOST:PORT."""
+class TrainingProcess:
+    """A process on a node, which serves the fits of the one that asked for it.
+
+    Args:
+        settings: What `settings_of_caller` gives there.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+    def start(self, serve: Callable[..., None]) -> None:
+        """Check what is installed, and load what serves, which the argument does."""
+        called(self.settings, callable, serve)
+
+    def serve(self, serve: Callable[[str, int, int, int], None], host: str, port: int, rank: int, count: int) -> None:
+        """Serve until the program of the other process is over."""
+        called(self.settings, serve, host, port, rank, count)
+
+
+def _wait_until_started(connection: Connection, starting: list[Any]) -> None:
+    """Return once all processes run; an error where one ended, or where they wait for cores that others use."""
+    import ray  # noqa: PLC0415 - only where a cluster is asked for
+
+    begun = time.monotonic()
+    waiting = starting
+    while waiting:
+        ended, waiting = ray.wait(waiting, timeout=POLL_SECONDS)
+        try:
+            ray.get(ended)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")
+            raise TrainingError(
+                f"A process of the training did not start on the cluster ({reason}). Free memory there, or lower --processes."
+            ) from error
+        stop_if_asked()
+        if waiting and time.monotonic() - begun > STARTING_SECONDS:
+            raise PlanError(
+                f"Processes of the training do not start on the cluster at {connection.address}: {len(waiting)} of "
+                f"{len(starting)} have waited for cores or GPUs for {STARTING_SECONDS / 60:g} minutes. "
+                "Others use them. End what runs there, or lower --processes."
+            )
+
+
+def own_address(client: str, hosts: Iterable[str]) -> str:
+    """The address of this machine that the nodes of a cluster reach.
+
+    Args:
+        client: The cluster's client port as ray://HOST:PORT. On the head, and through a tunnel, HOST is this machine for itself.
+        hosts: Addresses of the nodes.
+
+    Returns:
+        The address on the way to the client port, or to the first node that is not reached within this machine alone.
+    """
     host, _, port = client.removeprefix("ray://").rpartition(":")
+    found = [address_towards(host, int(port)), *(address_towards(other, int(port)) for other in hosts)]
+    return next((address for address in found if not ip_address(address).is_loopback), found[0])
+
+
+def address_towards(host: str, port: int) -> str:
+    """The address of this machine on the way to a host."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, int(port)))  # sends nothing
+        probe.connect((host, port))  # sends nothing
         return str(probe.getsockname()[0])
 
 

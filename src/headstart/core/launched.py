@@ -38,3 +38,26 @@ def launched() -> Launched | None:
         found = ", ".join(f"{name}={os.environ[name]}" for name in VARIABLES[:4])
         raise PlanError(f"{found}: these have to be numbers. Start the processes with torchrun.") from None
     return Launched(rank, count, local_rank, local_count) if count > 1 else None
+
+
+_CONNECTED: list[Launched] = []
+"""What this process is, while it is connected to the others and knows whether it runs the program."""
+
+
+def note_connected(is_connected: bool, place: Launched) -> None:
+    """Note that this process met the others, or left them."""
+    if is_connected:
+        _CONNECTED.append(place)
+    else:
+        _CONNECTED[:] = [one for one in _CONNECTED if one != place]
+
+
+def check_connected() -> None:
+    """Refuse the work of one of several processes that have not met, each of which would do all of it, into one folder."""
+    place = None if _CONNECTED else launched()
+    if place is not None:
+        raise PlanError(
+            f"This is process {place.rank} of {place.count} that were started together, and each would run the whole program. "
+            "Start `-m headstart` in this way, or let the first one run the program inside "
+            "headstart.training.joining.all_processes."
+        )

@@ -21,6 +21,7 @@ from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.folders import cache_folder
+from headstart.core.launched import check_connected
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
@@ -167,6 +168,7 @@ class Workspace:
         raise PlanError(f"{self.folder} holds {contents}. Give another --out, or delete it.")
 
     def _check_writable(self) -> None:
+        check_connected()
         if self.folder.exists() and not self.folder.is_dir():
             raise PlanError(f"{self.folder} is a file. Give another --out.")
         if self.folder.exists() and not os.access(self.folder, os.W_OK):

@@ -27,7 +27,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from headstart.core.errors import HeadstartError, PlanError, TrainingError
-from headstart.core.launched import Launched
+from headstart.core.launched import Launched, check_connected, note_connected
 
 STEP_SECONDS = 600.0
 """A process that has not answered the others for so long, in the middle of a step, counts as lost. Chosen, not measured."""
@@ -60,15 +60,13 @@ class Processes:
     """The processes that train together, seen from one of them.
 
     Attributes:
-        rank: The number of this one; 0 for the one that runs the program.
-        count: How many there are.
+        launched: What this one is among them; number 0 runs the program.
         store: Where messages are left.
         is_stepping: Whether this process is between two messages, where all work together.
         is_lost: Whether a process is gone, so that no more can be done together.
     """
 
-    rank: int
-    count: int
+    launched: Launched
     store: Any
     is_stepping: bool = False
     is_lost: bool = False
@@ -110,7 +108,18 @@ class Processes:
                 f"The {launched.count} processes could not connect at {place} ({str(error).splitlines()[0]}). "
                 "Start all of them with one torchrun, or name an address that every machine reaches."
             ) from None
-        return cls(launched.rank, launched.count, PrefixStore("headstart", store))
+        note_connected(True, launched)
+        return cls(launched, PrefixStore("headstart", store))
+
+    @property
+    def rank(self) -> int:
+        """The number of this one."""
+        return self.launched.rank
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.launched.count
 
     @property
     def leads(self) -> bool:
@@ -151,7 +160,8 @@ class Processes:
             return found
 
     def end(self) -> None:
-        """Let the others go, and wait a moment until they have read it; does nothing where a process was lost."""
+        """Let the others go, and wait a moment until they have read it; not where a process was lost."""
+        note_connected(False, self.launched)
         if self.is_lost:
             return
         self.say("end")
@@ -161,6 +171,7 @@ class Processes:
 
     def leave(self) -> None:
         """End as a process that was let go."""
+        note_connected(False, self.launched)
         with suppress(RuntimeError):
             self.store.set(f"left {self.rank}", "")
         distributed.destroy_process_group()
@@ -180,15 +191,22 @@ class Processes:
     def object(self, what: str, made: Any = None) -> Any:
         """What the first process made, here too."""
         if self.leads:
-            pickle.dumps(made)  # fails before anybody waits for it
-            self.say(what)
+            content = np.frombuffer(pickle.dumps(made), np.uint8)  # fails before anybody waits for it
+            self.say(what, size=len(content))
         else:
-            self.next_message()
-        box = [made]
+            content = np.empty(self.next_message()["size"], np.uint8)
         with self.collective():
-            distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+            self._broadcast(content)
             distributed.all_reduce(torch.zeros(1))  # until all have it; a barrier would use GPUs that are not chosen yet
-        return box[0]
+        return made if self.leads else pickle.loads(content.data)  # noqa: S301 - from the first process
+
+    def _broadcast(self, array: Any) -> None:
+        """Fill an array with what the first process has in it, chunk by chunk."""
+        for chunk in _chunks(array):
+            sent = torch.from_numpy(np.array(chunk))
+            distributed.broadcast(sent, src=0)
+            if not self.leads:
+                chunk[:] = sent.numpy()
 
     def array(self, make: Callable[[], Any]) -> Any:
         """An array that the first process makes, here too: the others read its file if all see it, and else receive it."""
@@ -200,8 +218,7 @@ class Processes:
             with self.collective():
                 if self._everybody_sees(True):
                     return array
-                for chunk in _chunks(array):
-                    distributed.broadcast(torch.from_numpy(np.array(chunk)), src=0)
+                self._broadcast(array)
             return array
         said = self.next_message()
         with self.collective():
@@ -209,10 +226,7 @@ class Processes:
             if self._everybody_sees(bool(said["path"]) and said["host"] == socket.gethostname() and file.exists()):
                 return np.memmap(file, dtype, "r", shape=shape)
             array = _room(shape, dtype)
-            for chunk in _chunks(array):
-                received = torch.empty(len(chunk), dtype=torch.uint8)
-                distributed.broadcast(received, src=0)
-                chunk[:] = received.numpy()
+            self._broadcast(array)
         return array
 
     def _everybody_sees(self, sees: bool) -> bool:
@@ -307,6 +321,7 @@ def joined_by_others(job: tuple[Any, ...]) -> Iterator[None]:
         TrainingError: The job cannot be sent, or a process was lost.
     """
     if not _LED or processes_of_fit() is not None:
+        check_connected()
         yield
         return
     processes = _LED[-1]
@@ -362,7 +377,10 @@ def check_machine(launched: Launched) -> None:
 def _is_of_connection(error: RuntimeError) -> bool:
     """Whether the error of a collective operation says that another process is gone."""
     words = ("connection closed", "connection reset", "timed out", "timeout", "broken pipe", "nccl", "gloo")
-    return isinstance(error, distributed.DistError) or any(word in str(error).lower() for word in words)
+    text = str(error).lower()
+    if any(word in text for word in ("invalid usage", "invalid argument", "duplicate gpu")):  # of NCCL: nobody is gone
+        return False
+    return isinstance(error, distributed.DistError) or any(word in text for word in words)
 
 
 def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
