@@ -107,6 +107,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "datasets": [],
         "runs": [runs],
         "cache": [],
+        "cluster": ["simulate", runs / "first"],
     }[command]
 
 
