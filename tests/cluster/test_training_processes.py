@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -100,6 +102,25 @@ def test_the_own_address_is_one_that_all_nodes_reach(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(training_processes, "address_towards", lambda host, port: ways[host])
     assert own_address("ray://127.0.0.1:10001", ["10.0.0.1", "10.0.0.2"]) == "10.0.0.1"
     assert own_address("ray://1.2.3.4:10001", ["10.0.0.1"]) == "5.6.7.8"
+
+
+@pytest.mark.slow
+def test_no_other_process_has_the_gpu_of_this_one(
+    start_cluster: Callable[..., AbstractContextManager[object]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ray gives out GPUs that a node is said to have, by their numbers, whether they exist or not."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+
+    def serve(host: str, port: int, rank: int, count: int) -> None:
+        (tmp_path / f"{rank} of {count}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+
+    with (
+        start_cluster(num_nodes=1, num_cpus=2, num_gpus=2),
+        connected("auto") as connection,
+        started_beside(connection, serve, 2, 1, True),
+    ):
+        pass
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == {"1 of 2": "1"}
 
 
 @pytest.mark.slow

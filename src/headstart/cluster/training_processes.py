@@ -7,6 +7,8 @@ machine. Ray Train does the same start, but wants the whole program on the clust
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -91,10 +93,21 @@ def started_beside(
     options: dict[str, Any] = {"num_cpus": threads, "num_gpus": int(has_gpu), "scheduling_strategy": "SPREAD"}
     settings = settings_of_caller(threads, connection.versions)
     remote = ray.remote(TrainingProcess).options(**options, max_restarts=0, max_task_retries=0)
-    others: list[Any] = [remote.remote(settings) for _ in range(1, count)]
+    begun: list[Any] = []
     serving: list[Any] = []
+
+    def begin(number: int) -> list[Any]:
+        new: list[Any] = [remote.remote(settings) for _ in range(number)]
+        begun.extend(new)
+        _wait_until_started(connection, [one.start.remote(serve) for one in new])
+        return new
+
     try:
-        _wait_until_started(connection, [one.start.remote(serve) for one in others])
+        others = begin(count - 1)
+        if has_gpu:
+            places = ray.get([one.gpu.remote() for one in others])
+            others = [one for one, place in zip(others, places, strict=True) if place != own_gpu()]
+            others += begin(count - 1 - len(others))  # one that has this process's GPU keeps it from being given out again
         serving += [one.serve.remote(serve, host, port, rank, count) for rank, one in enumerate(others, 1)]
         note(f"Training on {count} processes: this one and {count - 1} on the cluster at {connection.address}.")
         yield host, port
@@ -102,7 +115,7 @@ def started_beside(
         with contextlib.suppress(ConnectionError, ray.exceptions.RayError):
             if serving:
                 ray.wait(serving, num_returns=len(serving), timeout=ENDING_SECONDS)
-            for one in others:
+            for one in begun:
                 ray.kill(one)
 
 
@@ -120,9 +133,18 @@ class TrainingProcess:
         """Check what is installed, and load what serves, which the argument does."""
         called(self.settings, callable, serve)
 
+    def gpu(self) -> tuple[str, str]:
+        """See `own_gpu`."""
+        return own_gpu()
+
     def serve(self, serve: Callable[[str, int, int, int], None], host: str, port: int, rank: int, count: int) -> None:
         """Serve until the program of the other process is over."""
         called(self.settings, serve, host, port, rank, count)
+
+
+def own_gpu() -> tuple[str, str]:
+    """The machine of this process, and the number there of the first GPU that it sees, which it trains on."""
+    return platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
 
 
 def _wait_until_started(connection: Connection, starting: list[Any]) -> None:
