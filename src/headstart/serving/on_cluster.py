@@ -21,14 +21,12 @@ from headstart.serving.at_owner import NAMESPACE, OWNER, Ask, ClusterGoneError, 
 from headstart.serving.deploying import deploy, remove
 from headstart.serving.limits import Limits
 from headstart.serving.owner import Report
-from headstart.serving.placing import Scale, check_size, folders_of, free_port, marks_of, node_with_folders, what_serve_has
+from headstart.serving.placing import LOCAL, Scale, check_size, folders_of, free_port, marks_of, node_with_folders, what_serve_has
 from headstart.serving.refusals import RefusedError
 from headstart.serving.replica import OwnersProcess
 from headstart.serving.server import MOST_CONNECTIONS, address_at
 
 T = TypeVar("T")
-LOCAL = ("127.0.0.1", "localhost", "::1")
-"""Addresses that no other machine reaches."""
 PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30"}
 """For Ray Serve: by default it kills proxies that are not ready after 5 seconds, and on a busy machine none ever is."""
 NO_OWNER = "The owner of the folders does not start. Ray's logs on the node with the folders say why."

@@ -11,6 +11,8 @@ from headstart.core.errors import PlanError
 
 NAME = "headstart"
 """Of the application of Ray Serve; there is one on a cluster, at the root of its address."""
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Addresses that no other machine reaches."""
 CONTROLLER = "SERVE_CONTROLLER_ACTOR"
 """The actor of Ray Serve that knows where it listens."""
 REPLICA_BYTES = 700 * 10**6

@@ -16,6 +16,7 @@ from headstart.core.limit_options import USUAL, LimitOptions
 from headstart.core.progress import note
 from headstart.runs.run import Run
 from headstart.serving.limits import Limits
+from headstart.serving.placing import LOCAL
 from headstart.workflows.arguments import AnyRun, named_folder
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 Started: TypeAlias = Callable[[dict[str, Any]], None] | None
 KEYS = "HEADSTART_API_KEYS"
 """The variable with the keys of which a request needs one, separated by commas."""
-LOCAL = ("127.0.0.1", "localhost", "::1")
-"""Addresses that no other machine reaches."""
 PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 """Of the extra `serve`."""
 
