@@ -191,14 +191,15 @@ class Processes:
     def object(self, what: str, made: Any = None) -> Any:
         """What the first process made, here too."""
         if self.leads:
-            content = np.frombuffer(pickle.dumps(made), np.uint8)  # fails before anybody waits for it
-            self.say(what, size=len(content))
+            pickle.dumps(made)  # fails before anybody waits for it
+            self.say(what)
         else:
-            content = np.empty(self.next_message()["size"], np.uint8)
+            self.next_message()
+        box = [made]
         with self.collective():
-            self._broadcast(content)
+            distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
             distributed.all_reduce(torch.zeros(1))  # until all have it; a barrier would use GPUs that are not chosen yet
-        return made if self.leads else pickle.loads(content.data)  # noqa: S301 - from the first process
+        return box[0]
 
     def _broadcast(self, array: Any) -> None:
         """Fill an array with what the first process has in it, chunk by chunk."""
