@@ -138,10 +138,18 @@ def test_what_cannot_be_loaded_leaves_in_place_what_is_served(ray_server_of, pic
 
 def test_metrics_are_those_of_all_replicas(ray_server_of, picture, run_folder):
     client = ray_server_of(run_folder)
+
+    def counts():
+        lines = [line.rpartition(" ") for line in client.get("/metrics").text.splitlines()]
+        values = {name: float(value) for name, _, value in lines if not name.startswith("#")}
+        names = ('headstart_requests_total{route="/predict",status="200"}', 'headstart_pictures_total{model="shades"}')
+        return [values.get(name, 0.0) for name in names]
+
+    time.sleep(3.0)  # until each replica has reported what it answered by earlier settings, whose counts stay
+    before = counts()
     for _ in range(12):
         assert client.post("/predict", files=[picture()]).status_code == 200
-    until(lambda: 'headstart_requests_total{route="/predict",status="200"} 12.0' in client.get("/metrics").text)
-    assert 'headstart_pictures_total{model="shades"} 12.0' in client.get("/metrics").text
+    until(lambda: counts() == [count + 12 for count in before])
 
 
 def test_replicas_keep_corrections_in_one_list(ray_server_of, picture, run_folder):
