@@ -104,11 +104,11 @@ def prepared(case: str, given: argparse.Namespace) -> Prepared:
     kind, network, pixels = CASES[case]
     task, method = task_of(kind, given.per_class), method_from({"kind": kind})
     weights = "none" if network == "small_cnn" else "pretrained"
-    backbone = load_backbone(network, weights, pixels, seed=0)
+    backbone = load_backbone(network, weights, pixels, seed=given.seed)
     settings = {"batch_size": BATCH, "precision": "float32", "stop_after": given.steps, "accumulate": given.accumulate}
     settings |= {"optimizer": "sgd", "lr": 0.01} if "SGD" in case else {}
     epochs = 1 + SCHEDULED * BATCH // len(task.train)
-    training = Training(**settings, epochs=epochs, checkpoint_seconds=0.5)
+    training = Training(**settings, epochs=epochs, checkpoint_seconds=0.5, seed=given.seed)
     task = method._joined(task)
     learner: Learner = method._built(task, backbone, training)
     if "behind" in case:
@@ -215,6 +215,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", default="", help="run this fit here, and nothing else")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0 on, whose curves are compared")
+    parser.add_argument("--seed", type=int, default=0, help="of the one fit of --case, or of --shares")
     parser.add_argument("--nudged", action="store_true")
     parser.add_argument("--shares", action="store_true", help="print what batches take of a step, and nothing else")
     parser.add_argument("--float64", action="store_true")
@@ -228,8 +230,11 @@ def main() -> None:
         return
     if not given.case:
         words = ["--steps", str(given.steps), "--per-class", str(given.per_class)]
-        with tempfile.TemporaryDirectory() as folder:
-            rows = [compared(case, Path(folder), words) for case in given.cases]
+        rows = []
+        for seed in range(given.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                rows += [{"seed": seed, **compared(case, Path(folder), [*words, "--seed", str(seed)])} for case in given.cases]
+        if rows:
             columns = list(dict.fromkeys(name for row in rows for name in row))
             show("curves", [{name: row.get(name, "") for name in columns} for row in rows], [])
         return
