@@ -64,6 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or "Ray Serve" in item.name
             or "tests/cluster" in item.nodeid
         )
+        if on_ray and item.get_closest_marker("slow") and os.environ.get("HEADSTART_TEST_RAY") != "1":
+            item.add_marker(pytest.mark.skip(reason="starts Ray clusters: `make test-ray`, on a machine that does nothing else"))
         item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
 
 
