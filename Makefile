@@ -41,7 +41,7 @@ test: gate
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Tests that start Ray clusters, which need a machine that does nothing else.
-test-ray: install
+test-ray: $(VENV)/.dev
 	HEADSTART_TEST_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster tests/serving -m slow
 
 gate: $(VENV)/.dev
