@@ -234,9 +234,8 @@ def main() -> None:
         for seed in range(given.seeds):
             with tempfile.TemporaryDirectory() as folder:
                 rows += [{"seed": seed, **compared(case, Path(folder), [*words, "--seed", str(seed)])} for case in given.cases]
-        if rows:
-            columns = list(dict.fromkeys(name for row in rows for name in row))
-            show("curves", [{name: row.get(name, "") for name in columns} for row in rows], [])
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        show("curves", [{name: row.get(name, "") for name in columns} for row in rows], [])
         return
     place = launched()
     if place is None:
