@@ -62,7 +62,7 @@ def test_another_normalization_shares_the_network_but_not_the_hash():
     assert plain.weights_hash != other.weights_hash
 
 
-@pytest.mark.parametrize("change", ["weights", "data", "mode", "structure", "gradients"])
+@pytest.mark.parametrize("change", ["weights", "data", "mode", "structure", "class", "gradients"])
 def test_whoever_changes_a_network_keeps_it_to_himself(change):
     changed = load_backbone("small_cnn", "none", 16)
     before = changed.weights_hash
@@ -75,6 +75,8 @@ def test_whoever_changes_a_network_keeps_it_to_himself(change):
         changed.train()
     elif change == "structure":
         changed.module.extra = nn.ReLU()
+    elif change == "class":
+        changed.module.__class__ = type("Other", (type(changed.module),), {})
     else:
         next(changed.module.parameters()).requires_grad_(False)
     fresh = load_backbone("small_cnn", "none", 16)

@@ -34,7 +34,7 @@ def test_layers_derived_from_plain_ones_take_none() -> None:
     class Standardized(nn.Conv2d):
         pass
 
-    backbone = load_backbone("small_cnn", "none", 16)
+    backbone = load_backbone("small_cnn", "none", 16).copy()
     backbone.module.get_submodule("blocks.1").convolution = Standardized(32, 64, 3)
     assert matched(backbone) == {"blocks.0.convolution", "blocks.2.convolution"}
 
@@ -74,7 +74,7 @@ def test_a_network_of_other_layers_is_refused() -> None:
     class Other(nn.Conv2d):
         pass
 
-    backbone = load_backbone("small_cnn", "none", 8)
+    backbone = load_backbone("small_cnn", "none", 8).copy()
     for part in backbone.module.modules():
         if isinstance(part, nn.Conv2d):
             part.__class__ = Other

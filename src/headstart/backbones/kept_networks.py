@@ -82,7 +82,9 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 
 
 def _state_of(module: nn.Module) -> tuple[Hashable, ...]:
-    """Changes with every change in place of a weight, which raises its version, and with modules, their modes and hooks."""
+    """Changes with every change in place of a weight, which raises its version, and with modules, their classes, modes, hooks."""
     tensors = [(id(one), one.data_ptr(), one._version, one.dtype, one.requires_grad) for one in _tensors(module)]
-    modules = [(id(one), one.training, len(one._forward_hooks), len(one._forward_pre_hooks)) for one in module.modules()]
+    modules = [
+        (id(one), type(one), one.training, len(one._forward_hooks), len(one._forward_pre_hooks)) for one in module.modules()
+    ]
     return (*tensors, *modules)
