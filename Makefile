@@ -40,9 +40,11 @@ demo: $(VENV)/.demo
 test: gate
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# Tests that start Ray clusters, which need a machine that does nothing else.
+# Tests that start Ray clusters, which need a machine that does nothing else. A process is connected to one cluster at a time, so
+# that each folder has a process of its own.
 test-ray: $(VENV)/.dev
-	HEADSTART_TEST_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster tests/serving -m slow
+	HEADSTART_TEST_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster -m slow
+	HEADSTART_TEST_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/serving -m slow -k Ray
 
 gate: $(VENV)/.dev
 	$(BIN)/ruff format --check .
