@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -63,6 +63,10 @@ class Case(NamedTuple):
     truth: Integers
 
 
+Measure: TypeAlias = Callable[[str, Case, Steps], Row]
+"""(method, case, where fits are kept) to what is measured."""
+
+
 def judged(kind: str, case: Case, steps: Steps) -> Row:
     """Accuracy and seconds of a method, of model selection without labels, or with the 20 labels that it asked for.
 
@@ -109,8 +113,9 @@ def fill(
     kinds: list[str],
     made: Callable[[Cell], Case],
     total_minutes: float,
+    measure: Measure = judged,
 ) -> list[Row]:
-    """Judge what is missing, cell by cell, each row written as soon as it is there; ends between two fits when time is up."""
+    """Measure what is missing, cell by cell, each row written as soon as it is there; ends between two fits when time is up."""
     found = found_in(place)
     ends = time.monotonic() + 60 * total_minutes
     for cell in cells:
@@ -122,7 +127,7 @@ def fill(
             for kind in left:
                 if time.monotonic() >= ends:
                     break
-                outcome = attempt(kind, case, Steps(Path(folder)))
+                outcome = attempt(measure, kind, case, Steps(Path(folder)))
                 row = {"key": key_of(kind, cell), "kind": kind, "pair": cell[0], "seed": cell[1], **outcome}
                 found[row["key"]] = row
                 with place.open("a", encoding="utf-8") as stream:
@@ -131,10 +136,10 @@ def fill(
     return list(found.values())
 
 
-def attempt(kind: str, case: Case, steps: Steps) -> Row:
-    """The row of `judged`, or its failure."""
+def attempt(measure: Measure, kind: str, case: Case, steps: Steps) -> Row:
+    """The row that a measurement gives, or its failure."""
     try:
-        return judged(kind, case, steps)
+        return measure(kind, case, steps)
     except HeadstartError as error:
         return {"failure": str(error)}
 

@@ -7,16 +7,13 @@ from typing import Annotated, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.feature_norm import norm_gap
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 
 
 @final
-class Afn(DomainAdaptation):
+class Afn(JointAdaptation):
     """Trains on source pictures and increases the norm of the features of both domains, step by step.
 
     Features of target pictures that the network recognizes poorly have small norms; features of larger norm transfer better.
@@ -37,10 +34,6 @@ class Afn(DomainAdaptation):
     weight: Weight = 0.05
     step: Annotated[float, Field(gt=0, le=100)] = 1.0
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        growth = norm_gap(source, self.step) + norm_gap(target, self.step)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "feature_norm": self.weight * growth,
-        }
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        growth = norm_gap(source.features, self.step) + norm_gap(target.features, self.step)
+        return {"feature_norm": self.weight * growth}

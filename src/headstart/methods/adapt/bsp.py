@@ -8,10 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.losses.batch_spectral_penalization import batch_spectral_penalization
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods._domain_adaptation import AdversarialAdaptation
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import AdversarialAdaptation, Rows
 from headstart.training.learner import Classifier
 
 
@@ -36,11 +33,9 @@ class Bsp(AdversarialAdaptation):
     penalty: Annotated[float, Field(ge=0, le=1)] = 1e-4
     num_largest: Annotated[int, Field(ge=1, le=64)] = 1
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        largest = [batch_spectral_penalization(features, self.num_largest) for features in (source, target)]
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        largest = [batch_spectral_penalization(rows.features, self.num_largest) for rows in (source, target)]
         return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "domain": self.domain_loss(learner, source, target, progress),
+            "domain": self.domain_loss(learner, source.features, target.features, progress),
             "spectral_penalty": self.penalty * (largest[0] + largest[1]),
         }

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task
 from headstart.losses.conditioning import certainty_weights, conditioned, randomly_conditioned
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength, reversed_gradient
-from headstart.methods._domain_adaptation import AdversarialAdaptation
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import Discriminator, features_by_domain
+from headstart.methods._domain_adaptation import AdversarialAdaptation, Rows
+from headstart.training.domain_streams import Discriminator
 from headstart.training.learner import Classifier
 
 
@@ -46,18 +44,13 @@ class Cdan(AdversarialAdaptation):
     def memory(self, task: Task, backbone: Backbone) -> ConditionalDiscriminator:
         return ConditionalDiscriminator(backbone.feature_width, task.num_classes, self.width, self.most_products)
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        source_logits, target_logits = learner.head(source), learner.head(target)
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
         discriminator, strength = cast(ConditionalDiscriminator, learner.extra), reversal_strength(progress)
-        probs = [logits.detach().softmax(dim=1) for logits in (source_logits, target_logits)]
-        shown = (reversed_gradient(features, strength) for features in (source, target))
+        probs = [rows.logits.detach().softmax(dim=1) for rows in (source, target)]
+        shown = (reversed_gradient(rows.features, strength) for rows in (source, target))
         scores = (discriminator(features, own) for features, own in zip(shown, probs, strict=True))
         weights = (certainty_weights(own) for own in probs) if self.certainty else ()
-        return {
-            "cross_entropy": soft_cross_entropy(source_logits, batch["train"].targets),
-            "domain": self.weight * domain_cross_entropy(*scores, *weights),
-        }
+        return {"domain": self.weight * domain_cross_entropy(*scores, *weights)}
 
 
 class ConditionalDiscriminator(nn.Module):

@@ -6,16 +6,13 @@ from typing import final
 
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.mmd import mmd
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 
 
 @final
-class Dan(DomainAdaptation):
+class Dan(JointAdaptation):
     """Trains on source pictures and aligns the features of both domains by maximum mean discrepancy.
 
     Without an adversary, training is more stable than with one.
@@ -33,9 +30,5 @@ class Dan(DomainAdaptation):
 
     weight: Weight = 1.0
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "mmd": self.weight * mmd(source, target),
-        }
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        return {"mmd": self.weight * mmd(source.features, target.features)}

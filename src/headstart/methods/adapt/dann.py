@@ -6,10 +6,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods._domain_adaptation import AdversarialAdaptation
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import AdversarialAdaptation, Rows
 from headstart.training.learner import Classifier
 
 
@@ -30,9 +27,5 @@ class Dann(AdversarialAdaptation):
     tried_by_run: ClassVar[bool] = True
     trial_order: ClassVar[int] = 7
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "domain": self.domain_loss(learner, source, target, progress),
-        }
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        return {"domain": self.domain_loss(learner, source.features, target.features, progress)}

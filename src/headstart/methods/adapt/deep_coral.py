@@ -7,16 +7,13 @@ from typing import Annotated, ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.deep_coral import deep_coral
-from headstart.methods._domain_adaptation import DomainAdaptation
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows
 from headstart.training.learner import Classifier
 
 
 @final
-class DeepCoral(DomainAdaptation):
+class DeepCoral(JointAdaptation):
     """Trains on source pictures and aligns the covariances of both domains' features.
 
     It changes the features least of all such methods, which may suffice where domains differ by contrast or color alone.
@@ -38,9 +35,5 @@ class DeepCoral(DomainAdaptation):
 
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "coral": self.weight * deep_coral(source, target),
-        }
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        return {"coral": self.weight * deep_coral(source.features, target.features)}

@@ -7,17 +7,14 @@ from typing import final
 import torch
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.distances import squared_distances
 from headstart.losses.joint_transport import joint_cost, optimal_coupling
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 
 
 @final
-class DeepJdot(DomainAdaptation):
+class DeepJdot(JointAdaptation):
     """Couples source and target pictures of each step by optimal transport, and reduces the cost of the pairs.
 
     A target picture learns the labels of the source pictures that it is coupled with.
@@ -38,13 +35,8 @@ class DeepJdot(DomainAdaptation):
     feature_weight: Weight = 0.1
     label_weight: Weight = 1.0
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        targets = batch["train"].targets
-        distances = squared_distances(source, target)
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        distances = squared_distances(source.features, target.features)
         scaled = distances / distances.detach().mean().clamp_min(torch.finfo(distances.dtype).tiny)
-        cost = joint_cost(scaled, targets, learner.head(target), self.feature_weight, self.label_weight)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), targets),
-            "transport": (optimal_coupling(cost) * cost).sum(),
-        }
+        cost = joint_cost(scaled, source.targets, target.logits, self.feature_weight, self.label_weight)
+        return {"transport": (optimal_coupling(cost) * cost).sum()}

@@ -6,16 +6,13 @@ from typing import final
 
 from torch import Tensor
 
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.joint_mmd import joint_mmd
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 
 
 @final
-class Jan(DomainAdaptation):
+class Jan(JointAdaptation):
     """Does what dan does, for features and class predictions together.
 
     Features are thus aligned with the classes that they predict.
@@ -33,8 +30,6 @@ class Jan(DomainAdaptation):
 
     weight: Weight = 1.0
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        source_scores, target_scores = learner.head(source), learner.head(target)
-        joint = joint_mmd((source, source_scores.softmax(dim=1)), (target, target_scores.softmax(dim=1)))
-        return {"cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets), "joint_mmd": self.weight * joint}
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        of_source, of_target = ((rows.features, rows.logits.softmax(dim=1)) for rows in (source, target))
+        return {"joint_mmd": self.weight * joint_mmd(of_source, of_target)}

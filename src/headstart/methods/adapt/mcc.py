@@ -8,15 +8,12 @@ from pydantic import Field
 from torch import Tensor
 
 from headstart.losses.class_confusion import class_confusion
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 
 
 @final
-class Mcc(DomainAdaptation):
+class Mcc(JointAdaptation):
     """Trains on source pictures and penalizes pairs of classes that target predictions confuse.
 
     Nothing is aligned, so that class shares do not matter; confident rows count more.
@@ -38,9 +35,5 @@ class Mcc(DomainAdaptation):
     weight: Weight = 1.0
     temperature: Annotated[float, Field(gt=0, le=10)] = 2.5
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), batch["train"].targets),
-            "confusion": self.weight * class_confusion(learner.head(target), self.temperature),
-        }
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        return {"confusion": self.weight * class_confusion(target.logits, self.temperature)}

@@ -13,18 +13,15 @@ from headstart.data.task import Task
 from headstart.losses.classifier_discrepancy import classifier_discrepancy
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import reversed_gradient
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.methods.model import Model
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 from headstart.training.ridge_start import start_from_ridge
 from headstart.training.settings import Training
-from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final
-class Mcd(DomainAdaptation):
+class Mcd(JointAdaptation):
     """Trains two heads on source pictures; on target pictures the heads learn to disagree and the features to make them agree.
 
     Where two heads disagree, a picture lies outside the support of the source, and its features are moved back into it.
@@ -44,7 +41,7 @@ class Mcd(DomainAdaptation):
     weight: Weight = 1.0
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = learner_with_memory(backbone, task)
+        learner = super().build(task, backbone, training)
         first = copy.deepcopy(learner.head)
         if backbone.weights == "none":
             learner.head.reset_parameters()
@@ -53,15 +50,13 @@ class Mcd(DomainAdaptation):
         learner.extra, learner.head = learner.head, first
         return learner
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
-        second, targets = learner.extra, batch["train"].targets
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
+        second = learner.extra
         assert isinstance(second, nn.Linear)
-        shown = reversed_gradient(target, 1.0)
+        shown = reversed_gradient(target.features, 1.0)
         discrepancy = classifier_discrepancy(learner.head(shown).softmax(dim=1), second(shown).softmax(dim=1))
         return {
-            "cross_entropy": soft_cross_entropy(learner.head(source), targets),
-            "second_cross_entropy": soft_cross_entropy(second(source), targets),
+            "second_cross_entropy": soft_cross_entropy(second(source.features), source.targets),
             "discrepancy": -self.weight * discrepancy,
         }
 

@@ -10,19 +10,15 @@ from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.data.task import Task
-from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.losses.domain_adversarial import reversal_strength, reversed_gradient
 from headstart.losses.margin_disparity import margin_disparity
-from headstart.methods._domain_adaptation import DomainAdaptation, Weight
-from headstart.training.batches import Batch
-from headstart.training.domain_streams import features_by_domain
+from headstart.methods._domain_adaptation import JointAdaptation, Rows, Weight
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
-from headstart.training.unlabeled_streams import learner_with_memory
 
 
 @final
-class Mdd(DomainAdaptation):
+class Mdd(JointAdaptation):
     """Trains a head on source pictures, and an auxiliary one that agrees with it there and disagrees on target pictures.
 
     How far they can disagree bounds the error on the target; features learn to keep it small.
@@ -49,15 +45,12 @@ class Mdd(DomainAdaptation):
     margin: Annotated[float, Field(ge=1, le=10)] = 4.0
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        learner = learner_with_memory(backbone, task)
+        learner = super().build(task, backbone, training)
         learner.extra = copy.deepcopy(learner.head)
         return learner
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source, target = features_by_domain(learner, batch)
+    def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
         auxiliary, strength = cast(nn.Linear, learner.extra), self.strength * reversal_strength(progress)
-        source_scores, target_scores = learner.head(source), learner.head(target)
-        against = (auxiliary(reversed_gradient(features, strength)) for features in (source, target))
-        source_auxiliary, target_auxiliary = against
-        disparity = margin_disparity(source_scores, source_auxiliary, target_scores, target_auxiliary, self.margin)
-        return {"cross_entropy": soft_cross_entropy(source_scores, batch["train"].targets), "disparity": self.weight * disparity}
+        on_source, on_target = (auxiliary(reversed_gradient(rows.features, strength)) for rows in (source, target))
+        disparity = margin_disparity(source.logits, on_source, target.logits, on_target, self.margin)
+        return {"disparity": self.weight * disparity}
